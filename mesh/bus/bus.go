@@ -39,6 +39,7 @@ type Bus struct {
 	out     outbox
 	in      chan *nats.Msg // filled by the connection's reader, emptied by deliver
 	up      atomic.Bool
+	started atomic.Bool
 	stop    chan struct{}
 	done    sync.WaitGroup
 
@@ -63,8 +64,8 @@ func Connect(ctx context.Context, cfg Config, deps Deps) (*Bus, error) {
 	}
 	b := newBus(cfg, deps)
 	opts = append(opts,
-		nats.ConnectHandler(func(*nats.Conn) { b.connected() }),
-		nats.ReconnectHandler(func(*nats.Conn) { b.connected() }),
+		nats.ConnectHandler(b.connected),
+		nats.ReconnectHandler(b.connected),
 		nats.DisconnectErrHandler(b.disconnected),
 		nats.ErrorHandler(b.fault),
 	)
@@ -82,7 +83,7 @@ func Connect(ctx context.Context, cfg Config, deps Deps) (*Bus, error) {
 // New wraps a connection that the caller configured; from now on it belongs to the Bus.
 func New(conn *nats.Conn, deps Deps) *Bus {
 	b := newBus(DefaultConfig(), deps)
-	conn.SetReconnectHandler(func(*nats.Conn) { b.connected() })
+	conn.SetReconnectHandler(b.connected)
 	conn.SetDisconnectErrHandler(b.disconnected)
 	conn.SetErrorHandler(b.fault)
 	b.start(conn)
@@ -110,6 +111,7 @@ func (b *Bus) start(conn *nats.Conn) {
 	if conn.IsConnected() {
 		b.setUp(true)
 	}
+	b.started.Store(true)
 	b.done.Go(b.deliver)
 	b.done.Go(b.write)
 }
@@ -150,20 +152,20 @@ func (b *Bus) Close() {
 	}
 }
 
-func (b *Bus) setUp(up bool) {
-	b.up.Store(up)
+// setUp tells whether that was a change.
+func (b *Bus) setUp(up bool) bool {
 	if up {
 		b.metrics.connected.Set(1)
 	} else {
 		b.metrics.connected.Set(0)
 	}
+	return b.up.Swap(up) != up
 }
 
 // connected runs on the connection's callback goroutine, like disconnected and fault.
-func (b *Bus) connected() {
-	first := b.conn == nil // still inside Connect: nobody has subscribed, nobody has missed anything
-	b.setUp(true)
-	if first {
+func (b *Bus) connected(*nats.Conn) {
+	again := b.setUp(true)
+	if !again || !b.started.Load() { // inside Connect nobody has subscribed yet, so nobody has missed anything
 		return
 	}
 	b.metrics.reconnects.Inc()

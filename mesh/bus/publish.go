@@ -16,6 +16,8 @@ type outgoing struct {
 	done    chan error
 }
 
+func (m outgoing) size() int { return len(m.subject) + len(m.data) }
+
 func (m outgoing) end(err error) {
 	if m.done != nil {
 		m.done <- err
@@ -31,18 +33,17 @@ type outbox struct {
 	mu     sync.Mutex // guards what follows; nobody blocks while holding it
 	queue  []outgoing
 	spare  []outgoing // the backing array of the last batch, to be filled again
-	bytes  int        // Invariant: bytes <= limit, the sum over queue
+	bytes  int        // of queue and of the batch being written. Invariant: bytes <= limit
 	closed bool
 }
 
 func (o *outbox) put(m outgoing) error {
-	size := len(m.subject) + len(m.data)
 	o.mu.Lock()
 	switch {
 	case o.closed:
 		o.mu.Unlock()
 		return ErrClosed
-	case o.bytes+size > o.limit:
+	case o.bytes+m.size() > o.limit:
 		o.mu.Unlock()
 		return ErrFull
 	}
@@ -50,7 +51,7 @@ func (o *outbox) put(m outgoing) error {
 		o.queue, o.spare = o.spare[:0], nil
 	}
 	o.queue = append(o.queue, m)
-	o.bytes += size
+	o.bytes += m.size()
 	o.mu.Unlock()
 	select {
 	case o.wake <- struct{}{}:
@@ -59,20 +60,24 @@ func (o *outbox) put(m outgoing) error {
 	return nil
 }
 
-// take empties the queue.
+// take empties the queue; what it returns goes back by written.
 func (o *outbox) take() []outgoing {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	batch := o.queue
-	o.queue, o.bytes = nil, 0
+	o.queue = nil
 	return batch
 }
 
-// reuse gives back what take returned.
-func (o *outbox) reuse(batch []outgoing) {
+func (o *outbox) written(batch []outgoing) {
+	size := 0
+	for _, m := range batch {
+		size += m.size()
+	}
 	clear(batch)
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.bytes -= size
 	if cap(batch) <= 4096 {
 		o.spare = batch[:0]
 	}
@@ -134,7 +139,7 @@ func (b *Bus) write() {
 			}
 			b.metrics.published.Inc()
 		}
-		b.out.reuse(batch)
+		b.out.written(batch)
 	}
 }
 
