@@ -1,0 +1,238 @@
+package auth
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	authv1 "plenum.internal/proto/plenum/auth/v1"
+)
+
+// Why a token does not do. They say nothing of the token that an attacker could use.
+var (
+	ErrExpired = errors.New("auth: the token has expired")   // refresh it
+	ErrRefused = errors.New("auth: the token is not valid")  // forged, malformed, of an unknown key, too long-lived, from the future
+	ErrRevoked = errors.New("auth: the token was revoked")   // sign in again
+	ErrStale   = errors.New("auth: the token can't be told") // identity was not reached yet: try again
+)
+
+// VerifierConfig bounds a Verifier. The zero value of each field means its default.
+type VerifierConfig struct {
+	CacheSize   int           // verified tokens kept, about 1 KiB each; default 16,384
+	MaxLifetime time.Duration // longest lifetime accepted, and how long a revocation is remembered; default 1 h
+	Skew        time.Duration // tolerated difference of clocks; default 5 s
+	StaleAfter  time.Duration // without a word from the feed for so long it is stale; default 10 s
+	KeyInterval time.Duration // between two reads of the keys; default 1 min
+}
+
+func (c VerifierConfig) withDefaults() VerifierConfig {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	if c.CacheSize == 0 {
+		c.CacheSize = 16384
+	}
+	set(&c.MaxLifetime, time.Hour)
+	set(&c.Skew, 5*time.Second)
+	set(&c.StaleAfter, 10*time.Second)
+	set(&c.KeyInterval, time.Minute)
+	return c
+}
+
+// VerifierDeps are what a Verifier reports to; both may be nil.
+type VerifierDeps struct {
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// Verifier tells whose token it is. It caches what it verified, yet checks expiry, key and revocations on every call.
+type Verifier struct {
+	cfg    VerifierConfig
+	src    Source
+	log    *slog.Logger
+	parser *jwt.Parser
+	// Invariant: only tokens whose signature was verified are cached. The key is the token's SHA-256, so that the time of a
+	// look-up tells nothing of the tokens that are cached.
+	cache *lru.Cache[[sha256.Size]byte, verified]
+
+	keys    atomic.Pointer[map[string]publicKey] // nil until first read
+	fetch   chan struct{}                        // capacity 1: held by the one who reads keys
+	fetched atomic.Int64                         // Unix ms of the last attempt for an unknown key; written by the holder of fetch
+
+	revoked revocations
+	heard   atomic.Int64 // Unix ms of the last response of the feed, 0: never
+	caught  atomic.Bool  // the feed's backlog was read through once
+	ready   chan struct{}
+	once    sync.Once // closes ready
+
+	mu        sync.Mutex // guards listeners
+	listeners map[*listener]struct{}
+
+	results *prometheus.CounterVec
+}
+
+type listener struct{ f func(*authv1.Revocation) }
+
+type publicKey struct {
+	key      ed25519.PublicKey
+	notAfter time.Time // zero: no end
+}
+
+// verified is a token whose signature, header and form were found good.
+type verified struct {
+	Claims
+	keyID string
+}
+
+// NewVerifier returns a verifier of the tokens whose keys src serves. It refuses all with ErrStale until Run has read them.
+func NewVerifier(cfg VerifierConfig, src Source, deps VerifierDeps) (*Verifier, error) {
+	cfg = cfg.withDefaults()
+	if src == nil {
+		return nil, errors.New("auth: a verifier needs a source of keys")
+	}
+	if cfg.CacheSize < 0 || cfg.MaxLifetime < 0 || cfg.Skew < 0 || cfg.StaleAfter < 0 || cfg.KeyInterval < 0 {
+		return nil, fmt.Errorf("auth: negative limit in %+v", cfg)
+	}
+	cache, err := lru.New[[sha256.Size]byte, verified](cfg.CacheSize)
+	if err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	v := &Verifier{
+		cfg: cfg, src: src, log: deps.Log, cache: cache,
+		parser: jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation()),
+		fetch:  make(chan struct{}, 1),
+		ready:  make(chan struct{}), listeners: map[*listener]struct{}{},
+		results: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plenum_auth_verifications_total", Help: "Tokens looked at, by result.",
+		}, []string{"result"}),
+	}
+	if v.log == nil {
+		v.log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Metrics != nil {
+		if err := v.register(deps.Metrics); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// register adds the verifier's metrics; a second verifier of the process counts into the first one's.
+func (v *Verifier) register(r prometheus.Registerer) error {
+	err := r.Register(v.results)
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		v.results, err = already.ExistingCollector.(*prometheus.CounterVec), nil
+	}
+	if err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
+	return nil
+}
+
+// Verify returns the bearer of the token, or ErrExpired, ErrRefused, ErrRevoked or ErrStale. Once the verifier is ready, a
+// feed that has fallen silent refuses nothing here: who opens a session asks Stale, what is under way goes on.
+func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
+	t, err := v.verify(ctx, token)
+	v.results.WithLabelValues(result(err)).Inc()
+	if err != nil {
+		return Caller{}, err
+	}
+	return Caller{Claims: t.Claims, Token: token}, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
+	if token == "" || len(token) > MaxTokenBytes {
+		return verified{}, ErrRefused
+	}
+	if !v.isReady() {
+		return verified{}, ErrStale
+	}
+	sum := sha256.Sum256([]byte(token))
+	t, cached := v.cache.Get(sum)
+	if !cached {
+		var err error
+		if t, err = v.parse(ctx, token); err != nil {
+			return verified{}, err
+		}
+	}
+	if err := v.check(t, time.Now()); err != nil {
+		return verified{}, err
+	}
+	if !cached {
+		v.cache.Add(sum, t)
+	}
+	return t, nil
+}
+
+// parse verifies the form, the header and the signature of a token.
+func (v *Verifier) parse(ctx context.Context, token string) (verified, error) {
+	var (
+		w     wireClaims
+		keyID string
+		stale bool
+	)
+	_, err := v.parser.ParseWithClaims(token, &w, func(t *jwt.Token) (any, error) {
+		id, ok := t.Header["kid"].(string)
+		if !ok || id == "" || len(id) > maxKeyID {
+			return nil, ErrRefused
+		}
+		for name := range t.Header { // "crit", "jwk", "x5u" and their like are not ours
+			if name != "alg" && name != "kid" && name != "typ" {
+				return nil, ErrRefused
+			}
+		}
+		key, err := v.key(ctx, id)
+		stale = errors.Is(err, ErrStale)
+		keyID = id
+		return key, err
+	})
+	switch {
+	case stale:
+		return verified{}, ErrStale
+	case err != nil, w.complete() != nil:
+		return verified{}, ErrRefused
+	}
+	return verified{w.claims(), keyID}, nil
+}
+
+// check applies what changes with time: the key's end, the token's, and the revocations.
+func (v *Verifier) check(t verified, now time.Time) error {
+	key, known := (*v.keys.Load())[t.keyID]
+	switch {
+	case !known, !key.notAfter.IsZero() && now.After(key.notAfter.Add(v.cfg.Skew)):
+		return ErrRefused
+	case t.IssuedAt.After(now.Add(v.cfg.Skew)), t.Expires.Sub(t.IssuedAt) > v.cfg.MaxLifetime:
+		return ErrRefused
+	case !now.Before(t.Expires.Add(v.cfg.Skew)):
+		return ErrExpired
+	case v.revoked.covers(t.Claims):
+		return ErrRevoked
+	}
+	return nil
+}
+
+func result(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, ErrExpired):
+		return "expired"
+	case errors.Is(err, ErrRevoked):
+		return "revoked"
+	case errors.Is(err, ErrStale):
+		return "stale"
+	}
+	return "refused"
+}

@@ -1,0 +1,42 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+)
+
+// Invoke calls a method whose request and response types the caller doesn't know: encoded bytes in, encoded bytes out.
+// method is "plenum.chat.v1.ChatService/Send", with or without a leading slash.
+func Invoke(ctx context.Context, cc grpc.ClientConnInterface, method string, body []byte, opts ...grpc.CallOption) ([]byte, error) {
+	if method == "" || method[0] != '/' {
+		method = "/" + method
+	}
+	var answer []byte
+	err := cc.Invoke(ctx, method, body, &answer, append(opts, grpc.ForceCodecV2(rawCodec{}))...)
+	return answer, err
+}
+
+// rawCodec passes encoded messages through. Its name is proto's, for that is what goes over the wire.
+type rawCodec struct{}
+
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
+	b, ok := v.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("raw codec: %T is not bytes", v)
+	}
+	return mem.BufferSlice{mem.SliceBuffer(b)}, nil
+}
+
+func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	p, ok := v.(*[]byte)
+	if !ok {
+		return fmt.Errorf("raw codec: %T is not a pointer to bytes", v)
+	}
+	*p = data.Materialize()
+	return nil
+}

@@ -1,0 +1,70 @@
+package rpc
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+)
+
+// Metadata that goes with calls inside the mesh, and with unary HTTP calls as headers.
+const (
+	tokenKey     = "authorization"
+	clientIDKey  = "plenum-client-id"
+	clientSeqKey = "plenum-client-seq"
+	bearer       = "Bearer "
+)
+
+// WithToken makes calls in ctx speak for the bearer of a user's token.
+func WithToken(ctx context.Context, token string) context.Context {
+	return setOutgoing(ctx, tokenKey, bearer+token)
+}
+
+// WithMutation names the mutation that calls in ctx carry: (user, clientID, seq) is executed once, a retry gets its first answer.
+func WithMutation(ctx context.Context, clientID string, seq uint64) context.Context {
+	return setOutgoing(ctx, clientIDKey, clientID, clientSeqKey, strconv.FormatUint(seq, 10))
+}
+
+// MutationFrom returns the name that the caller gave the mutation; ok is false where it is absent or not well formed.
+func MutationFrom(ctx context.Context) (clientID string, seq uint64, ok bool) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	ids, seqs := md[clientIDKey], md[clientSeqKey]
+	if len(ids) != 1 || len(seqs) != 1 || ids[0] == "" || len(ids[0]) > maxClientID {
+		return "", 0, false
+	}
+	seq, err := strconv.ParseUint(seqs[0], 10, 64)
+	if err != nil || seq == 0 || seq > maxClientSeq {
+		return "", 0, false
+	}
+	return ids[0], seq, true
+}
+
+const (
+	maxClientID  = 64        // bytes; 128 bits in base64url take 22
+	maxClientSeq = 1<<53 - 1 // what every JSON parser keeps, and what a signed column holds
+)
+
+func tokenFrom(ctx context.Context) (string, bool) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	v := md[tokenKey]
+	if len(v) != 1 {
+		return "", len(v) > 1 // two tokens: none that could be told from the other
+	}
+	if len(v[0]) < len(bearer) || !strings.EqualFold(v[0][:len(bearer)], bearer) {
+		return "", true
+	}
+	return v[0][len(bearer):], true
+}
+
+// setOutgoing replaces keys of the outgoing metadata.
+func setOutgoing(ctx context.Context, kv ...string) context.Context {
+	md, ok := metadata.FromOutgoingContext(ctx) // a copy
+	if !ok {
+		md = metadata.MD{}
+	}
+	for i := 0; i < len(kv); i += 2 {
+		md[kv[i]] = []string{kv[i+1]}
+	}
+	return metadata.NewOutgoingContext(ctx, md)
+}
