@@ -1,0 +1,180 @@
+package registry
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
+)
+
+// linger is how long the connection to a node that left serves the calls still running on it.
+const linger = 30 * time.Second
+
+// Watcher is where Conns learns of nodes; *Registry is one.
+type Watcher interface {
+	Watch(service string) (nodes []Node, changed <-chan struct{})
+}
+
+// Conns keeps one connection to each node of the services it is asked for.
+type Conns struct {
+	nodes Watcher
+	dial  func(Node) (*grpc.ClientConn, error)
+	log   *slog.Logger
+	ready chan struct{}
+	tasks sync.WaitGroup // the goroutines of the links, of Run alone
+
+	mu    sync.RWMutex // guards links and each slice in it, which is replaced and never changed
+	links map[string][]*link
+}
+
+// link is the connection to one node.
+type link struct {
+	node Node
+	conn *grpc.ClientConn
+	end  context.CancelFunc // ends its goroutine, which closes conn
+}
+
+// NewConns makes an empty set; dial is usually rpc.Dial to the node's address. log may be nil.
+func NewConns(nodes Watcher, dial func(Node) (*grpc.ClientConn, error), log *slog.Logger) *Conns {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Conns{nodes: nodes, dial: dial, log: log, ready: make(chan struct{}), links: map[string][]*link{}}
+}
+
+// Ready is closed when Run has seen the nodes once.
+func (c *Conns) Ready() <-chan struct{} { return c.ready }
+
+// Conn returns the connection to the node of a service that key belongs to by rendezvous hashing; when that node cannot
+// be reached, to the next one in the key's order. No node at all: codes.Unavailable. Only callers know what may be
+// repeated, so nothing is.
+func (c *Conns) Conn(service, key string) (grpc.ClientConnInterface, error) {
+	c.mu.RLock()
+	links := c.links[service]
+	c.mu.RUnlock()
+	var best *link
+	var bestHealth int
+	var bestScore uint64
+	for _, l := range links {
+		h, s := health(l.conn.GetState()), score(l.node.ID, key)
+		if best == nil || h > bestHealth || h == bestHealth && s > bestScore {
+			best, bestHealth, bestScore = l, h, s
+		}
+	}
+	if best == nil {
+		return nil, status.Errorf(codes.Unavailable, "no node of %s is known; try again shortly", service)
+	}
+	return best.conn, nil
+}
+
+// All returns the connections to every node of a service, in the order of their ids.
+func (c *Conns) All(service string) []grpc.ClientConnInterface {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	out := make([]grpc.ClientConnInterface, 0, len(c.links[service]))
+	for _, l := range c.links[service] {
+		out = append(out, l.conn)
+	}
+	return out
+}
+
+// health orders states: a connection that fails comes last, one that stands first.
+func health(s connectivity.State) int {
+	switch s {
+	case connectivity.Ready:
+		return 2
+	case connectivity.Idle, connectivity.Connecting:
+		return 1
+	default:
+		return 0
+	}
+}
+
+// Run follows the nodes until ctx ends, then closes every connection.
+func (c *Conns) Run(ctx context.Context) error {
+	defer c.tasks.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for first := true; ; first = false {
+		nodes, changed := c.nodes.Watch("")
+		c.reconcile(ctx, nodes)
+		if first {
+			close(c.ready)
+		}
+		select {
+		case <-ctx.Done():
+			c.reconcile(ctx, nil)
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// reconcile dials nodes that came and gives up those that went. Only Run calls it.
+func (c *Conns) reconcile(ctx context.Context, nodes []Node) {
+	known := map[Node]*link{}
+	c.mu.RLock()
+	for _, links := range c.links {
+		for _, l := range links {
+			known[l.node] = l
+		}
+	}
+	c.mu.RUnlock()
+
+	next := map[string][]*link{}
+	for _, n := range nodes {
+		l := known[n]
+		delete(known, n)
+		if l == nil {
+			conn, err := c.dial(n)
+			if err != nil {
+				c.log.Error("cannot dial a node", "service", n.Service, "node", n.ID, "address", n.Address, "err", err)
+				continue
+			}
+			l = c.open(ctx, n, conn)
+		}
+		next[n.Service] = append(next[n.Service], l)
+	}
+	for _, links := range next {
+		slices.SortFunc(links, func(a, b *link) int {
+			if a.node.ID < b.node.ID {
+				return -1
+			}
+			return 1
+		})
+	}
+	c.mu.Lock()
+	c.links = next
+	c.mu.Unlock()
+	for _, gone := range known {
+		gone.end()
+	}
+}
+
+// open keeps a connection warm, so that its state tells whether the node can be reached before a call has to find out.
+func (c *Conns) open(ctx context.Context, n Node, conn *grpc.ClientConn) *link {
+	linkCtx, end := context.WithCancel(ctx)
+	c.tasks.Go(func() {
+		for {
+			state := conn.GetState()
+			if state == connectivity.Idle {
+				conn.Connect()
+			}
+			if !conn.WaitForStateChange(linkCtx, state) {
+				break
+			}
+		}
+		select { // calls in flight
+		case <-ctx.Done():
+		case <-time.After(linger):
+		}
+		_ = conn.Close() // fails only when closed before
+	})
+	return &link{node: n, conn: conn, end: end}
+}
