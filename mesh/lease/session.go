@@ -231,7 +231,7 @@ func (s *Session) keep(ctx context.Context, lease *Lease) error {
 }
 
 func (s *Session) renew(ctx context.Context, lease *Lease) error {
-	ctx, cancel := context.WithTimeout(ctx, s.ttl/4)
+	ctx, cancel := s.patience(ctx, lease)
 	defer cancel()
 	sent := time.Now()
 	ttl, err := s.etcd.renew(ctx, lease.ID)
@@ -241,9 +241,14 @@ func (s *Session) renew(ctx context.Context, lease *Lease) error {
 	return err
 }
 
+// patience limits a request so that several fit into a TTL, and none hides the end of the lease.
+func (s *Session) patience(ctx context.Context, lease *Lease) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, min(s.ttl/6, lease.left()))
+}
+
 // write brings the dirty keys into etcd.
 func (s *Session) write(ctx context.Context, lease *Lease) error {
-	ctx, cancel := context.WithTimeout(ctx, s.ttl/4)
+	ctx, cancel := s.patience(ctx, lease)
 	defer cancel()
 	for {
 		key, value, remove, ok := s.nextDirty()

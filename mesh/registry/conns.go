@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 // linger is how long the connection to a node that left serves the calls still running on it.
 const linger = 30 * time.Second
 
-// Watcher is where Conns learns of nodes; *Registry is one.
+// Watcher is where Conns learns of nodes, ordered by id; *Registry is one.
 type Watcher interface {
 	Watch(service string) (nodes []Node, changed <-chan struct{})
 }
@@ -140,14 +139,6 @@ func (c *Conns) reconcile(ctx context.Context, nodes []Node) {
 			l = c.open(ctx, n, conn)
 		}
 		next[n.Service] = append(next[n.Service], l)
-	}
-	for _, links := range next {
-		slices.SortFunc(links, func(a, b *link) int {
-			if a.node.ID < b.node.ID {
-				return -1
-			}
-			return 1
-		})
 	}
 	c.mu.Lock()
 	c.links = next
