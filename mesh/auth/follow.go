@@ -98,7 +98,8 @@ func (v *Verifier) key(ctx context.Context, id string) (ed25519.PublicKey, error
 	return nil, ErrRefused
 }
 
-// readKeys reads the keys, unless the last attempt is younger than pause. One reads at a time, the others wait for it.
+// readKeys reads the keys. An attempt younger than pause is not repeated: its outcome stands. One reads at a time, the others
+// wait for it.
 func (v *Verifier) readKeys(ctx context.Context, pause time.Duration) error {
 	select {
 	case v.fetch <- struct{}{}:
@@ -106,11 +107,17 @@ func (v *Verifier) readKeys(ctx context.Context, pause time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	now := time.Now()
-	if pause > 0 && now.Sub(time.UnixMilli(v.fetched.Load())) < pause {
-		return nil
+	if pause > 0 && time.Since(v.fetched) < pause {
+		return v.fetchErr
 	}
-	v.fetched.Store(now.UnixMilli())
+	err := v.requestKeys(ctx)
+	if ctx.Err() == nil || err == nil { // a caller that went away has learnt nothing for the others
+		v.fetched, v.fetchErr = time.Now(), err
+	}
+	return err
+}
+
+func (v *Verifier) requestKeys(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sourceTimeout)
 	defer cancel()
 	answer, err := v.src.Keys(ctx)

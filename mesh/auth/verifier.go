@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,9 +68,10 @@ type Verifier struct {
 	// look-up tells nothing of the tokens that are cached.
 	cache *lru.Cache[[sha256.Size]byte, verified]
 
-	keys    atomic.Pointer[map[string]publicKey] // nil until first read
-	fetch   chan struct{}                        // capacity 1: held by the one who reads keys
-	fetched atomic.Int64                         // Unix ms of the last attempt for an unknown key; written by the holder of fetch
+	keys     atomic.Pointer[map[string]publicKey] // nil until first read
+	fetch    chan struct{}                        // capacity 1: held by the one who reads keys; guards the next two
+	fetched  time.Time                            // when the last attempt ended
+	fetchErr error                                // and how
 
 	revoked revocations
 	heard   atomic.Int64 // Unix ms of the last response of the feed, 0: never
@@ -153,7 +155,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
-	if token == "" || len(token) > MaxTokenBytes {
+	if token == "" || len(token) > MaxTokenBytes || strings.ContainsAny(token, "\r\n") { // base64 decoding would skip line ends
 		return verified{}, ErrRefused
 	}
 	if !v.isReady() {
