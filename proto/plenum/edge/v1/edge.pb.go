@@ -1973,7 +1973,8 @@ type Head struct {
 	Badge         []byte                 `protobuf:"bytes,5,opt,name=badge,proto3" json:"badge,omitempty"`
 	Removed       bool                   `protobuf:"varint,6,opt,name=removed,proto3" json:"removed,omitempty"` // badge: the user's own part (marker, mentions, mute); in snapshots and when it changes
 	Calls         uint64                 `protobuf:"varint,7,opt,name=calls,proto3" json:"calls,omitempty"`
-	Redacted      uint64                 `protobuf:"varint,8,opt,name=redacted,proto3" json:"redacted,omitempty"`
+	Redacted      uint64                 `protobuf:"varint,8,opt,name=redacted,proto3" json:"redacted,omitempty"` // newest redaction's offset: drop older cached bodies, read again
+	Epoch         uint64                 `protobuf:"varint,9,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2060,6 +2061,13 @@ func (x *Head) GetCalls() uint64 {
 func (x *Head) GetRedacted() uint64 {
 	if x != nil {
 		return x.Redacted
+	}
+	return 0
+}
+
+func (x *Head) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
 	}
 	return 0
 }
@@ -2902,7 +2910,7 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\x05Heads\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12*\n" +
 	"\x05heads\x18\x02 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x1a\n" +
-	"\bsnapshot\x18\x03 \x01(\bR\bsnapshot\"\xbe\x01\n" +
+	"\bsnapshot\x18\x03 \x01(\bR\bsnapshot\"\xd4\x01\n" +
 	"\x04Head\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x10\n" +
 	"\x03ref\x18\x02 \x01(\rR\x03ref\x12\x16\n" +
@@ -2911,7 +2919,8 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\x05badge\x18\x05 \x01(\fR\x05badge\x12\x18\n" +
 	"\aremoved\x18\x06 \x01(\bR\aremoved\x12\x14\n" +
 	"\x05calls\x18\a \x01(\x04R\x05calls\x12\x1a\n" +
-	"\bredacted\x18\b \x01(\x04R\bredacted\"N\n" +
+	"\bredacted\x18\b \x01(\x04R\bredacted\x12\x14\n" +
+	"\x05epoch\x18\t \x01(\x04R\x05epoch\"N\n" +
 	"\aStopped\x12\x16\n" +
 	"\x06topics\x18\x01 \x03(\tR\x06topics\x12+\n" +
 	"\x05error\x18\x02 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05error\"X\n" +

@@ -266,7 +266,8 @@ type HeadsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Heads         []*v1.Head             `protobuf:"bytes,1,rep,name=heads,proto3" json:"heads,omitempty"`
 	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
-	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"` // there is more: ask again with next
+	Workspaces    []string               `protobuf:"bytes,4,rep,name=workspaces,proto3" json:"workspaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -322,12 +323,20 @@ func (x *HeadsResponse) GetTruncated() bool {
 	return false
 }
 
+func (x *HeadsResponse) GetWorkspaces() []string {
+	if x != nil {
+		return x.Workspaces
+	}
+	return nil
+}
+
 type TailRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
 	After         *v1.Cursor             `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
 	MaxBytes      uint32                 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
 	Params        []byte                 `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
+	Workspace     string                 `protobuf:"bytes,5,opt,name=workspace,proto3" json:"workspace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -390,10 +399,18 @@ func (x *TailRequest) GetParams() []byte {
 	return nil
 }
 
+func (x *TailRequest) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
 type TailResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
 	Reset_        *v1.Error              `protobuf:"bytes,2,opt,name=reset,proto3" json:"reset,omitempty"`
+	Head          *v1.Cursor             `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"` // of the topic, in the first and with a reset
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -442,11 +459,19 @@ func (x *TailResponse) GetReset_() *v1.Error {
 	return nil
 }
 
+func (x *TailResponse) GetHead() *v1.Cursor {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
 type FollowRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Partition     uint32                 `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
 	After         uint64                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
 	Wait          bool                   `protobuf:"varint,3,opt,name=wait,proto3" json:"wait,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -502,11 +527,19 @@ func (x *FollowRequest) GetWait() bool {
 	return false
 }
 
+func (x *FollowRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
 type FollowResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
 	Upto          uint64                 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
 	Reset_        *v1.Error              `protobuf:"bytes,3,opt,name=reset,proto3" json:"reset,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -560,6 +593,13 @@ func (x *FollowResponse) GetReset_() *v1.Error {
 		return x.Reset_
 	}
 	return nil
+}
+
+func (x *FollowResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 // What is stored, published on NATS and streamed. The gateway reads the envelope, never event.body; access stays inside the mesh.
@@ -788,12 +828,13 @@ func (x *Access) GetSignal() bool {
 
 // NATS subject plenum._.digest.<service>.<partition>, once a second, idle too. None for 3 s, a hole in sequence or a new incarnation: a miss.
 type Digest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Incarnation   uint64                 `protobuf:"fixed64,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
-	Sequence      uint64                 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
-	Heads         []*v1.Head             `protobuf:"bytes,4,rep,name=heads,proto3" json:"heads,omitempty"`
-	Workspaces    []string               `protobuf:"bytes,5,rep,name=workspaces,proto3" json:"workspaces,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Incarnation uint64                 `protobuf:"fixed64,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Sequence    uint64                 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Position    uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	Heads       []*v1.Head             `protobuf:"bytes,4,rep,name=heads,proto3" json:"heads,omitempty"`
+	// of what this writer changed: topic, epoch, offset, count, calls, redacted
+	Workspaces    []string `protobuf:"bytes,5,rep,name=workspaces,proto3" json:"workspaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -883,27 +924,34 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\tcanonical\x18\b \x01(\tR\tcanonical\"B\n" +
 	"\fHeadsRequest\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\tR\x05since\x12\x1c\n" +
-	"\tworkspace\x18\x02 \x01(\tR\tworkspace\"m\n" +
+	"\tworkspace\x18\x02 \x01(\tR\tworkspace\"\x8d\x01\n" +
 	"\rHeadsResponse\x12*\n" +
 	"\x05heads\x18\x01 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\x86\x01\n" +
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\x12\x1e\n" +
+	"\n" +
+	"workspaces\x18\x04 \x03(\tR\n" +
+	"workspaces\"\xa4\x01\n" +
 	"\vTailRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12,\n" +
 	"\x05after\x18\x02 \x01(\v2\x16.plenum.edge.v1.CursorR\x05after\x12\x1b\n" +
 	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\x12\x16\n" +
-	"\x06params\x18\x04 \x01(\fR\x06params\"n\n" +
+	"\x06params\x18\x04 \x01(\fR\x06params\x12\x1c\n" +
+	"\tworkspace\x18\x05 \x01(\tR\tworkspace\"\x9a\x01\n" +
 	"\fTailResponse\x121\n" +
 	"\arecords\x18\x01 \x03(\v2\x17.plenum.topic.v1.RecordR\arecords\x12+\n" +
-	"\x05reset\x18\x02 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\"W\n" +
+	"\x05reset\x18\x02 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\x12*\n" +
+	"\x04head\x18\x03 \x01(\v2\x16.plenum.edge.v1.CursorR\x04head\"m\n" +
 	"\rFollowRequest\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x12\n" +
-	"\x04wait\x18\x03 \x01(\bR\x04wait\"\x84\x01\n" +
+	"\x04wait\x18\x03 \x01(\bR\x04wait\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"\x9a\x01\n" +
 	"\x0eFollowResponse\x121\n" +
 	"\arecords\x18\x01 \x03(\v2\x17.plenum.topic.v1.RecordR\arecords\x12\x12\n" +
 	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12+\n" +
-	"\x05reset\x18\x03 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\"\xb5\x02\n" +
+	"\x05reset\x18\x03 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"\xb5\x02\n" +
 	"\x06Record\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x14\n" +
@@ -980,27 +1028,28 @@ var file_plenum_topic_v1_topic_proto_depIdxs = []int32{
 	14, // 7: plenum.topic.v1.TailRequest.after:type_name -> plenum.edge.v1.Cursor
 	9,  // 8: plenum.topic.v1.TailResponse.records:type_name -> plenum.topic.v1.Record
 	16, // 9: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
-	9,  // 10: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
-	16, // 11: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
-	17, // 12: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
-	11, // 13: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
-	15, // 14: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
-	9,  // 15: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
-	18, // 16: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
-	15, // 17: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
-	0,  // 18: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
-	3,  // 19: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
-	5,  // 20: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
-	7,  // 21: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
-	1,  // 22: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
-	4,  // 23: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
-	6,  // 24: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
-	8,  // 25: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
-	22, // [22:26] is the sub-list for method output_type
-	18, // [18:22] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	14, // 10: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
+	9,  // 11: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
+	16, // 12: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
+	17, // 13: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
+	11, // 14: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
+	15, // 15: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
+	9,  // 16: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
+	18, // 17: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
+	15, // 18: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
+	0,  // 19: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
+	3,  // 20: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
+	5,  // 21: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
+	7,  // 22: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
+	1,  // 23: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
+	4,  // 24: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
+	6,  // 25: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
+	8,  // 26: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
+	23, // [23:27] is the sub-list for method output_type
+	19, // [19:23] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_plenum_topic_v1_topic_proto_init() }
