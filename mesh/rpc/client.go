@@ -116,8 +116,13 @@ func unsent(ctx context.Context, err error) error {
 	if !ok || len(s.Details()) > 0 {
 		return err
 	}
-	closed := s.Code() == codes.Canceled && ctx.Err() == nil // the connection was closed on our side
-	if s.Code() == codes.Unavailable || closed {
+	switch s.Code() { //nolint:exhaustive // the others are told as they are
+	case codes.Canceled:
+		if ctx.Err() != nil {
+			return err // the caller gave up
+		}
+		return away.Because(err) // the connection was closed on our side
+	case codes.Unavailable, codes.DeadlineExceeded: // not connected, or no stream was free in time
 		return away.Because(err)
 	}
 	return err

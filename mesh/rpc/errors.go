@@ -101,6 +101,18 @@ func FromError(err error) *edgev1.Error {
 	return internal.proto()
 }
 
+// SessionError is FromError where a whole session is refused or ended, not one call: with codes to close a connection by.
+func SessionError(err error) *edgev1.Error {
+	e := FromError(err)
+	switch {
+	case errors.Is(err, auth.ErrExpired):
+		e.Code = edgev1.Code_CODE_TOKEN_EXPIRED
+	case errors.Is(err, auth.ErrStale):
+		e.Code = edgev1.Code_CODE_OVERLOADED
+	}
+	return e
+}
+
 // CodeOf returns the numbered kind of an error, unspecified for nil.
 func CodeOf(err error) edgev1.Code { return FromError(err).GetCode() }
 
@@ -137,7 +149,7 @@ var known = []struct {
 }{
 	{context.DeadlineExceeded, unknown},
 	{context.Canceled, unknown},
-	{auth.ErrExpired, Errorf(edgev1.Code_CODE_TOKEN_EXPIRED, "auth.EXPIRED", "The access token has expired. Refresh it.")},
+	{auth.ErrExpired, Errorf(edgev1.Code_CODE_TOKEN_STALE, "auth.EXPIRED", "The access token has expired. Refresh it.")},
 	{auth.ErrRefused, refused},
 	{auth.ErrRevoked, Errorf(edgev1.Code_CODE_SESSION_REVOKED, "auth.REVOKED", "This device was signed out. Sign in again.")},
 	{auth.ErrStale, Errorf(edgev1.Code_CODE_UNAVAILABLE, "auth.STALE", "Sign-ins can't be checked just now. Try again shortly.").RetryIn(time.Second)},
