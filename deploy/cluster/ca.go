@@ -1,0 +1,125 @@
+package cluster
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// domain follows a service's name in its certificate; mesh/rpc reads it there.
+const domain = ".plenum.internal"
+
+// validity of all certificates: a development cluster lives shorter.
+const validity = 90 * 24 * time.Hour
+
+// loopback is where the connections of all processes come from: etcd compares it with the certificates of its peers.
+var loopback = net.IPv4(127, 0, 0, 1)
+
+// authority signs the certificates of one cluster. Its own key is never written: who wants another certificate makes
+// another cluster.
+type authority struct {
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// files are the paths of one certificate, its key and its authority, all PEM.
+type files struct{ Cert, Key, CA string }
+
+func newAuthority(dir string) (*authority, error) {
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	template := &x509.Certificate{
+		Subject:               pkix.Name{CommonName: "Plenum cluster"},
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(validity),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		MaxPathLenZero:        true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
+	a := &authority{dir: dir, key: key}
+	if a.cert, err = a.sign(template, template, &key.PublicKey, a.ca()); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *authority) ca() string { return filepath.Join(a.dir, "ca.pem") }
+
+// issue writes <name>.pem and <name>.key for a server and client that is reached at ip and, when service is set, speaks
+// for that service. uid and gid own the key.
+func (a *authority) issue(name, service, ip string, uid, gid int) (files, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return files{}, fmt.Errorf("certificate of %s: %w", name, err)
+	}
+	template := &x509.Certificate{
+		Subject:     pkix.Name{CommonName: name},
+		NotBefore:   time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().Add(validity),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		IPAddresses: []net.IP{net.ParseIP(ip), loopback},
+	}
+	if service != "" {
+		template.DNSNames = []string{service + domain}
+	}
+	f := files{Cert: filepath.Join(a.dir, name+".pem"), Key: filepath.Join(a.dir, name+".key"), CA: a.ca()}
+	if _, err := a.sign(template, a.cert, &key.PublicKey, f.Cert); err != nil {
+		return files{}, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return files{}, fmt.Errorf("certificate of %s: %w", name, err)
+	}
+	if err := os.WriteFile(f.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return files{}, fmt.Errorf("certificate of %s: %w", name, err)
+	}
+	return f, chown(f.Key, uid, gid)
+}
+
+func (a *authority) sign(template, parent *x509.Certificate, public *ecdsa.PublicKey, path string) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	template.SerialNumber = serial
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, a.key)
+	if err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	return cert, nil
+}
+
+// chown does nothing for the own user; only root can do more.
+func chown(path string, uid, gid int) error {
+	if uid == os.Getuid() {
+		return nil
+	}
+	if err := os.Chown(path, uid, gid); err != nil {
+		return fmt.Errorf("hand over %s: %w", path, err)
+	}
+	return nil
+}

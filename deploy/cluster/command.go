@@ -1,0 +1,108 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+const usage = `Plenum as separate processes on this machine.
+
+  cluster up               start it and return; data of a cluster that was stopped is found again
+  cluster status           which processes run
+  cluster down             stop it; the folder stays
+  cluster kill NAME        end a process by SIGKILL
+  cluster stop NAME        end a process in order
+  cluster start NAME...    start processes that ended
+  cluster restart NAME     stop and start
+  cluster freeze NAME      SIGSTOP; cluster thaw NAME lets it go on
+  cluster wipe             stop it and delete the folder
+
+`
+
+// Command is the command line of a cluster: it returns the exit code.
+func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cfg := DefaultConfig()
+	flags := pflag.NewFlagSet("cluster", pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&cfg.Dir, "dir", cfg.Dir, "folder with everything the cluster writes")
+	flags.StringVar(&cfg.Bin, "bin", cfg.Bin, "folder with nats-server, server (etcd), identity, chat and gateway")
+	flags.IntVar(&cfg.Net, "net", cfg.Net, "second octet of its loopback addresses")
+	flags.IntVar(&cfg.Replicas, "replicas", cfg.Replicas, "processes of each service")
+	flags.IntVar(&cfg.Gateways, "gateways", cfg.Gateways, "gateways")
+	flags.Usage = func() { fmt.Fprint(stderr, usage, flags.FlagUsages()) }
+	switch err := flags.Parse(args); {
+	case errors.Is(err, pflag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(stderr, "cluster:", err)
+		return 1
+	case flags.NArg() == 0:
+		flags.Usage()
+		return 1
+	}
+	if err := command(ctx, cfg, flags.Arg(0), flags.Args()[1:], stdout); err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func command(ctx context.Context, cfg Config, verb string, names []string, out io.Writer) error {
+	c, err := Open(cfg.Dir)
+	if verb == "up" {
+		if errors.Is(err, ErrNone) {
+			c, err = New(cfg)
+		}
+		if err != nil {
+			return err
+		}
+		return c.up(ctx, out)
+	}
+	if err != nil {
+		return err
+	}
+	switch verb {
+	case "status":
+		c.status(out)
+		return nil
+	case "down":
+		return c.Down()
+	case "wipe":
+		return errors.Join(c.Down(), os.RemoveAll(c.cfg.Dir))
+	case "start":
+		return c.StartAgain(ctx, names...)
+	}
+	one := map[string]func(string) error{
+		"kill": c.Kill, "stop": c.Stop, "freeze": c.Freeze, "thaw": c.Thaw,
+		"restart": func(name string) error { return c.Restart(ctx, name) },
+	}[verb]
+	if one == nil || len(names) != 1 {
+		return fmt.Errorf("cluster: %s %v: unknown command, or not one name; see cluster --help", verb, names)
+	}
+	return one(names[0])
+}
+
+func (c *Cluster) up(ctx context.Context, out io.Writer) error {
+	began := time.Now()
+	if err := c.Start(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d processes serve after %v; logs in %s\n", len(c.order), time.Since(began).Round(time.Millisecond), c.cfg.path("logs"))
+	return nil
+}
+
+func (c *Cluster) status(out io.Writer) {
+	for _, name := range c.order {
+		word := "down"
+		if p := c.processes[name]; p.running() {
+			word = fmt.Sprintf("runs as %d", p.id.PID)
+		}
+		fmt.Fprintf(out, "%-12s %s\n", name, word)
+	}
+}

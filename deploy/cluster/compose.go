@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// databases are the services that keep one.
+var databases = []string{"identity", "chat"}
+
+// credentials makes every certificate, key and password of a new cluster. They are found again by their file names.
+func (c *Cluster) credentials() error {
+	ca, err := newAuthority(c.cfg.path("certs"))
+	if err != nil {
+		return err
+	}
+	who, err := postgresOwner()
+	if err != nil {
+		return err
+	}
+	uid, gid := os.Getuid(), os.Getgid()
+	if _, err := ca.issue("postgres", "", c.cfg.ip(kindPostgres, 1), who.uid, who.gid); err != nil {
+		return err
+	}
+	for _, set := range c.members() {
+		for i := range set.count {
+			if _, err := ca.issue(set.name(i+1), set.service, c.cfg.ip(set.kind, i+1), uid, gid); err != nil {
+				return err
+			}
+		}
+	}
+	keys, err := natsKeys(c.cfg.path("keys"))
+	if err != nil {
+		return err
+	}
+	for service, public := range keys {
+		c.secrets["nats."+service] = public
+	}
+	for _, service := range databases {
+		c.secrets["postgres."+service] = secret()
+	}
+	c.secrets["bootstrap"] = secret()
+	return nil
+}
+
+// members are the sets of equal processes.
+type members struct {
+	base    string
+	service string // "" for what is not ours
+	kind    int
+	count   int
+}
+
+func (m members) name(number int) string { return fmt.Sprintf("%s-%d", m.base, number) }
+
+func (c *Cluster) members() []members {
+	return []members{
+		{"nats", "", kindNATS, natsServers},
+		{"etcd", "", kindEtcd, etcdServers},
+		{"identity", "identity", kindIdentity, c.cfg.Replicas},
+		{"chat", "chat", kindChat, c.cfg.Replicas},
+		{"gateway", "gateway", kindGateway, c.cfg.Gateways},
+	}
+}
+
+func (c *Cluster) files(name string) files {
+	return files{Cert: c.cfg.path("certs", name+".pem"), Key: c.cfg.path("certs", name+".key"), CA: c.cfg.path("certs", "ca.pem")}
+}
+
+// compose makes the processes and their configuration files, in the order of their start.
+func (c *Cluster) compose() error {
+	who, err := postgresOwner()
+	if err != nil {
+		return err
+	}
+	keys := map[string]string{}
+	for service := range busPermissions {
+		keys[service] = c.secrets["nats."+service]
+	}
+	var base []spec
+	for i := range natsServers {
+		s, err := c.cfg.nats(i+1, c.files(fmt.Sprintf("nats-%d", i+1)), keys)
+		if err != nil {
+			return err
+		}
+		base = append(base, s)
+	}
+	for i := range etcdServers {
+		s, err := c.cfg.etcd(i+1, c.files(fmt.Sprintf("etcd-%d", i+1)))
+		if err != nil {
+			return err
+		}
+		base = append(base, s)
+	}
+	s, err := c.cfg.postgres(c.files("postgres"), who)
+	if err != nil {
+		return err
+	}
+	c.add(append(base, s))
+	return c.composeServices()
+}
+
+// add makes a stage of processes that start together.
+func (c *Cluster) add(stage []spec) {
+	var names []string
+	for _, s := range stage {
+		c.processes[s.name] = &process{spec: s, log: c.Log(s.name)}
+		names = append(names, s.name)
+	}
+	c.order = append(c.order, names...)
+	c.stages = append(c.stages, names)
+}
+
+// writeConfig keeps a service's configuration as JSON, which is YAML too.
+func (c *Cluster) writeConfig(name string, config map[string]any) (path string, err error) {
+	text, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	path = c.cfg.path("config", name+".yaml")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return path, nil
+}

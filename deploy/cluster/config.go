@@ -1,0 +1,78 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// Config says what a cluster is made of and where it lives.
+type Config struct {
+	Dir string // everything the cluster writes; the parents must be open to the user that runs PostgreSQL
+	Bin string // nats-server, server (etcd), identity, chat and gateway, see Build
+	// Net is the second octet of the loopback addresses, 127.<Net>.<kind>.<number>. Two clusters at the same time need
+	// different ones.
+	Net      int
+	Replicas int // of each service
+	Gateways int
+}
+
+// DefaultConfig is the cluster of `make cluster`.
+func DefaultConfig() Config {
+	return Config{Dir: ".cluster", Bin: "bin", Net: 77, Replicas: 2, Gateways: 3}
+}
+
+// Validate names what is missing and how to get it.
+func (c Config) Validate() error {
+	switch {
+	case c.Dir == "" || c.Bin == "":
+		return errors.New("cluster: name a folder for its files and one with its programs")
+	case len(c.Dir) > 70:
+		return fmt.Errorf("cluster: the folder %s is too deep for the unix socket of PostgreSQL: at most 70 characters", c.Dir)
+	case c.Net < 1 || c.Net > 254:
+		return errors.New("cluster: the net must be within 1 and 254")
+	case c.Replicas < 1 || c.Replicas > 9 || c.Gateways < 1 || c.Gateways > 9:
+		return errors.New("cluster: one to nine of each service and of gateways")
+	}
+	for _, name := range []string{"nats-server", "server"} {
+		if _, err := exec.LookPath(filepath.Join(c.Bin, name)); err != nil {
+			return fmt.Errorf("cluster: %s is not in %s: run `make tools` first", name, c.Bin)
+		}
+	}
+	_, err := postgresBin()
+	return err
+}
+
+// postgresBin is the folder with initdb and postgres: Debian keeps them off the PATH.
+func postgresBin() (string, error) {
+	folders, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is well formed
+	slices.Reverse(folders)
+	if path, err := exec.LookPath("initdb"); err == nil {
+		folders = append(folders, filepath.Dir(path))
+	}
+	for _, dir := range folders {
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); err == nil {
+			return dir, nil
+		}
+	}
+	return "", errors.New("cluster: PostgreSQL is not installed: on Debian, apt-get install postgresql")
+}
+
+// Kinds of servers: the third octet of their addresses.
+const (
+	kindNATS = 1 + iota
+	kindEtcd
+	kindPostgres
+	kindIdentity
+	kindChat
+	kindGateway
+)
+
+func (c Config) ip(kind, number int) string { return fmt.Sprintf("127.%d.%d.%d", c.Net, kind, number) }
+
+func (c Config) path(elem ...string) string {
+	return filepath.Join(append([]string{c.Dir}, elem...)...)
+}
