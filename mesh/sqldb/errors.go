@@ -1,0 +1,113 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// The kinds of failure that callers tell apart, with errors.Is.
+var (
+	ErrUnavailable     = errors.New("the database cannot be reached")
+	ErrUnknownOutcome  = errors.New("the connection was lost while committing")
+	ErrDiskFull        = errors.New("the database's disk is full")
+	ErrConflict        = errors.New("the transaction met another one")
+	ErrUniqueViolation = errors.New("a row with this key exists")
+)
+
+// Classify wraps an engine's error in the kind it belongs to. Errors that are no engine's, sql.ErrNoRows and those of
+// a context among them, are returned as they are.
+func Classify(err error) error {
+	kind := kindOf(err)
+	if kind == nil || errors.Is(err, kind) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", kind, err)
+}
+
+// classifyCommit is Classify for the answer to COMMIT, where a lost connection says nothing of what took place.
+func classifyCommit(err error) error {
+	switch kind := kindOf(err); {
+	case kind == ErrUnavailable, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, sql.ErrTxDone):
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+	case kind == nil:
+		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+			return err // the server's word: rolled back
+		}
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+	default:
+		return Classify(err)
+	}
+}
+
+func kindOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, kind := range []error{ErrUnknownOutcome, ErrUnavailable, ErrDiskFull, ErrConflict, ErrUniqueViolation} {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+		return kindOfPostgres(pg.Code)
+	}
+	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
+		return kindOfSQLite(lite.Code())
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	var (
+		network net.Error
+		connect *pgconn.ConnectError
+	)
+	if errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) ||
+		strings.Contains(err.Error(), "conn closed") {
+		return ErrUnavailable
+	}
+	return nil
+}
+
+// kindOfPostgres reads a SQLSTATE (PostgreSQL's manual, appendix A).
+func kindOfPostgres(code string) error {
+	switch {
+	case code == "23505":
+		return ErrUniqueViolation
+	case code == "53100":
+		return ErrDiskFull
+	case strings.HasPrefix(code, "40"), code == "55P03": // serialisation, deadlock; lock_timeout
+		return ErrConflict
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "57P"), strings.HasPrefix(code, "53"), code == "25006":
+		return ErrUnavailable
+	}
+	return nil
+}
+
+func kindOfSQLite(code int) error {
+	switch code {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return ErrUniqueViolation
+	}
+	switch code & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return ErrDiskFull
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return ErrConflict
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+		return ErrUnavailable
+	}
+	return nil
+}

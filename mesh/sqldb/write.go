@@ -1,0 +1,57 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// attempts bounds how often a transaction is tried that the engine asked to run again.
+const attempts = 8
+
+// Write runs fn in one transaction and commits it. When the engine asks for it (a serialisation failure, a deadlock,
+// a busy file) the whole of it runs again, at most 8 times, so fn must not keep effects of its own.
+//
+// Errors: what fn returned, classified; ErrUnknownOutcome when the connection was lost at COMMIT, so that the
+// transaction may or may not have taken place: settle it by a key before telling anybody.
+func (db *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.try(ctx, fn)
+		if err == nil || attempt == attempts || !errors.Is(err, ErrConflict) {
+			return err
+		}
+		wait := time.Duration(rand.Int64N(int64(time.Millisecond << min(attempt, 6))))
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (db *DB) try(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return Classify(err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return Classify(err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := fn(tx); err != nil {
+		return Classify(err)
+	}
+	err = tx.Commit()
+	if err == nil {
+		return nil
+	}
+	if db.dialect == SQLite {
+		// A COMMIT that failed (a full disk) leaves the transaction open on its connection.
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	}
+	return classifyCommit(err)
+}
