@@ -134,15 +134,8 @@ func (s *Server) limitUnary(ctx context.Context, req any, info *grpc.UnaryServer
 func (s *Server) drainStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		select {
-		case <-s.draining:
-			cancel(errDraining)
-		case <-ended:
-		}
-	}()
+	stop := context.AfterFunc(s.draining, func() { cancel(errDraining) })
+	defer stop()
 	err := handle(srv, serverStream{stream, ctx})
 	if err != nil && errors.Is(context.Cause(ctx), errDraining) {
 		return errDraining

@@ -80,7 +80,9 @@ type Server struct {
 	methods  map[string]*method  // by "/service/method"; complete before Run
 	internal map[string][]string // Internal with leading slashes
 	ready    chan struct{}
-	draining chan struct{} // closed when stopping begins: streams without an end are cut
+	// draining ends when stopping begins: streams without an end are cut.
+	draining context.Context //nolint:containedctx // the server's own, not a call's
+	drain    context.CancelFunc
 
 	mu    sync.Mutex // guards all below
 	addr  string
@@ -131,8 +133,9 @@ func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 	s := &Server{
 		cfg: cfg.withDefaults(), deps: deps, log: deps.Log, metrics: m,
 		methods: map[string]*method{}, internal: map[string][]string{},
-		ready: make(chan struct{}), draining: make(chan struct{}), pipes: map[string]*pipe{},
+		ready: make(chan struct{}), pipes: map[string]*pipe{},
 	}
+	s.draining, s.drain = context.WithCancel(context.Background())
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -225,7 +228,7 @@ func (s *Server) start(ctx context.Context, failed chan<- error) error {
 }
 
 func (s *Server) stop() {
-	close(s.draining)
+	s.drain()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -289,6 +292,7 @@ func (s *Server) Close() {
 		return
 	}
 	s.state = stateStopped
+	s.drain()
 	s.grpc.Stop()
 	for _, p := range s.pipes {
 		_ = p.conn.Close()
