@@ -26,7 +26,7 @@ const (
 // Body of every record of `identity.workspace`. Followers in the mesh (chat, search) read all workspaces by TopicService.Follow;
 // clients with the permission identity.directory open it by the workspace's id or as `identity.workspace/me`.
 // Each event carries the whole new state of what it names, so that applying it is one upsert; keep the higher version.
-// Records without a body (bookkeeping of identity: the log's row of a mutation that is nobody else's business) are skipped.
+// A record without a body was redacted: skip it.
 type WorkspaceEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Event:

@@ -516,6 +516,86 @@ func (x *Refusal) GetCount() uint32 {
 	return 0
 }
 
+type RotateKeysRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Distrust      bool                   `protobuf:"varint,1,opt,name=distrust,proto3" json:"distrust,omitempty"` // the private keys may be known to others: every access token ends at once, and clients refresh
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeysRequest) Reset() {
+	*x = RotateKeysRequest{}
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeysRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeysRequest) ProtoMessage() {}
+
+func (x *RotateKeysRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeysRequest.ProtoReflect.Descriptor instead.
+func (*RotateKeysRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RotateKeysRequest) GetDistrust() bool {
+	if x != nil {
+		return x.Distrust
+	}
+	return false
+}
+
+type RotateKeysResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RotateKeysResponse) Reset() {
+	*x = RotateKeysResponse{}
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RotateKeysResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RotateKeysResponse) ProtoMessage() {}
+
+func (x *RotateKeysResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RotateKeysResponse.ProtoReflect.Descriptor instead.
+func (*RotateKeysResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{10}
+}
+
 var File_plenum_identity_v1_operator_proto protoreflect.FileDescriptor
 
 const file_plenum_identity_v1_operator_proto_rawDesc = "" +
@@ -555,12 +635,17 @@ const file_plenum_identity_v1_operator_proto_rawDesc = "" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
 	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x14\n" +
-	"\x05count\x18\x05 \x01(\rR\x05count2\xb7\x02\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\"/\n" +
+	"\x11RotateKeysRequest\x12\x1a\n" +
+	"\bdistrust\x18\x01 \x01(\bR\bdistrust\"\x14\n" +
+	"\x12RotateKeysResponse2\x94\x03\n" +
 	"\x0fOperatorService\x12[\n" +
 	"\n" +
 	"IssueSetup\x12%.plenum.identity.v1.IssueSetupRequest\x1a&.plenum.identity.v1.IssueSetupResponse\x12g\n" +
 	"\x0eListWorkspaces\x12).plenum.identity.v1.ListWorkspacesRequest\x1a*.plenum.identity.v1.ListWorkspacesResponse\x12^\n" +
-	"\vVerifyChain\x12&.plenum.identity.v1.VerifyChainRequest\x1a'.plenum.identity.v1.VerifyChainResponse2_\n" +
+	"\vVerifyChain\x12&.plenum.identity.v1.VerifyChainRequest\x1a'.plenum.identity.v1.VerifyChainResponse\x12[\n" +
+	"\n" +
+	"RotateKeys\x12%.plenum.identity.v1.RotateKeysRequest\x1a&.plenum.identity.v1.RotateKeysResponse2_\n" +
 	"\fAuditService\x12O\n" +
 	"\x06Report\x12!.plenum.identity.v1.ReportRequest\x1a\".plenum.identity.v1.ReportResponseB5Z3plenum.internal/proto/plenum/identity/v1;identityv1b\x06proto3"
 
@@ -576,7 +661,7 @@ func file_plenum_identity_v1_operator_proto_rawDescGZIP() []byte {
 	return file_plenum_identity_v1_operator_proto_rawDescData
 }
 
-var file_plenum_identity_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_plenum_identity_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_plenum_identity_v1_operator_proto_goTypes = []any{
 	(*IssueSetupRequest)(nil),      // 0: plenum.identity.v1.IssueSetupRequest
 	(*IssueSetupResponse)(nil),     // 1: plenum.identity.v1.IssueSetupResponse
@@ -587,24 +672,28 @@ var file_plenum_identity_v1_operator_proto_goTypes = []any{
 	(*ReportRequest)(nil),          // 6: plenum.identity.v1.ReportRequest
 	(*ReportResponse)(nil),         // 7: plenum.identity.v1.ReportResponse
 	(*Refusal)(nil),                // 8: plenum.identity.v1.Refusal
-	(*Workspace)(nil),              // 9: plenum.identity.v1.Workspace
+	(*RotateKeysRequest)(nil),      // 9: plenum.identity.v1.RotateKeysRequest
+	(*RotateKeysResponse)(nil),     // 10: plenum.identity.v1.RotateKeysResponse
+	(*Workspace)(nil),              // 11: plenum.identity.v1.Workspace
 }
 var file_plenum_identity_v1_operator_proto_depIdxs = []int32{
-	9, // 0: plenum.identity.v1.ListWorkspacesResponse.workspaces:type_name -> plenum.identity.v1.Workspace
-	8, // 1: plenum.identity.v1.ReportRequest.refusals:type_name -> plenum.identity.v1.Refusal
-	0, // 2: plenum.identity.v1.OperatorService.IssueSetup:input_type -> plenum.identity.v1.IssueSetupRequest
-	2, // 3: plenum.identity.v1.OperatorService.ListWorkspaces:input_type -> plenum.identity.v1.ListWorkspacesRequest
-	4, // 4: plenum.identity.v1.OperatorService.VerifyChain:input_type -> plenum.identity.v1.VerifyChainRequest
-	6, // 5: plenum.identity.v1.AuditService.Report:input_type -> plenum.identity.v1.ReportRequest
-	1, // 6: plenum.identity.v1.OperatorService.IssueSetup:output_type -> plenum.identity.v1.IssueSetupResponse
-	3, // 7: plenum.identity.v1.OperatorService.ListWorkspaces:output_type -> plenum.identity.v1.ListWorkspacesResponse
-	5, // 8: plenum.identity.v1.OperatorService.VerifyChain:output_type -> plenum.identity.v1.VerifyChainResponse
-	7, // 9: plenum.identity.v1.AuditService.Report:output_type -> plenum.identity.v1.ReportResponse
-	6, // [6:10] is the sub-list for method output_type
-	2, // [2:6] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	11, // 0: plenum.identity.v1.ListWorkspacesResponse.workspaces:type_name -> plenum.identity.v1.Workspace
+	8,  // 1: plenum.identity.v1.ReportRequest.refusals:type_name -> plenum.identity.v1.Refusal
+	0,  // 2: plenum.identity.v1.OperatorService.IssueSetup:input_type -> plenum.identity.v1.IssueSetupRequest
+	2,  // 3: plenum.identity.v1.OperatorService.ListWorkspaces:input_type -> plenum.identity.v1.ListWorkspacesRequest
+	4,  // 4: plenum.identity.v1.OperatorService.VerifyChain:input_type -> plenum.identity.v1.VerifyChainRequest
+	9,  // 5: plenum.identity.v1.OperatorService.RotateKeys:input_type -> plenum.identity.v1.RotateKeysRequest
+	6,  // 6: plenum.identity.v1.AuditService.Report:input_type -> plenum.identity.v1.ReportRequest
+	1,  // 7: plenum.identity.v1.OperatorService.IssueSetup:output_type -> plenum.identity.v1.IssueSetupResponse
+	3,  // 8: plenum.identity.v1.OperatorService.ListWorkspaces:output_type -> plenum.identity.v1.ListWorkspacesResponse
+	5,  // 9: plenum.identity.v1.OperatorService.VerifyChain:output_type -> plenum.identity.v1.VerifyChainResponse
+	10, // 10: plenum.identity.v1.OperatorService.RotateKeys:output_type -> plenum.identity.v1.RotateKeysResponse
+	7,  // 11: plenum.identity.v1.AuditService.Report:output_type -> plenum.identity.v1.ReportResponse
+	7,  // [7:12] is the sub-list for method output_type
+	2,  // [2:7] is the sub-list for method input_type
+	2,  // [2:2] is the sub-list for extension type_name
+	2,  // [2:2] is the sub-list for extension extendee
+	0,  // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_plenum_identity_v1_operator_proto_init() }
@@ -619,7 +708,7 @@ func file_plenum_identity_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_identity_v1_operator_proto_rawDesc), len(file_plenum_identity_v1_operator_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

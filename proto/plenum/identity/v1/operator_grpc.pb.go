@@ -24,6 +24,7 @@ const (
 	OperatorService_IssueSetup_FullMethodName     = "/plenum.identity.v1.OperatorService/IssueSetup"
 	OperatorService_ListWorkspaces_FullMethodName = "/plenum.identity.v1.OperatorService/ListWorkspaces"
 	OperatorService_VerifyChain_FullMethodName    = "/plenum.identity.v1.OperatorService/VerifyChain"
+	OperatorService_RotateKeys_FullMethodName     = "/plenum.identity.v1.OperatorService/RotateKeys"
 )
 
 // OperatorServiceClient is the client API for OperatorService service.
@@ -38,6 +39,8 @@ type OperatorServiceClient interface {
 	ListWorkspaces(ctx context.Context, in *ListWorkspacesRequest, opts ...grpc.CallOption) (*ListWorkspacesResponse, error)
 	// Walks one workspace's audit chain, or the installation's own.
 	VerifyChain(ctx context.Context, in *VerifyChainRequest, opts ...grpc.CallOption) (*VerifyChainResponse, error)
+	// Ends the current signing keys and makes new ones, ahead of their time.
+	RotateKeys(ctx context.Context, in *RotateKeysRequest, opts ...grpc.CallOption) (*RotateKeysResponse, error)
 }
 
 type operatorServiceClient struct {
@@ -78,6 +81,16 @@ func (c *operatorServiceClient) VerifyChain(ctx context.Context, in *VerifyChain
 	return out, nil
 }
 
+func (c *operatorServiceClient) RotateKeys(ctx context.Context, in *RotateKeysRequest, opts ...grpc.CallOption) (*RotateKeysResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RotateKeysResponse)
+	err := c.cc.Invoke(ctx, OperatorService_RotateKeys_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OperatorServiceServer is the server API for OperatorService service.
 // All implementations must embed UnimplementedOperatorServiceServer
 // for forward compatibility.
@@ -90,6 +103,8 @@ type OperatorServiceServer interface {
 	ListWorkspaces(context.Context, *ListWorkspacesRequest) (*ListWorkspacesResponse, error)
 	// Walks one workspace's audit chain, or the installation's own.
 	VerifyChain(context.Context, *VerifyChainRequest) (*VerifyChainResponse, error)
+	// Ends the current signing keys and makes new ones, ahead of their time.
+	RotateKeys(context.Context, *RotateKeysRequest) (*RotateKeysResponse, error)
 	mustEmbedUnimplementedOperatorServiceServer()
 }
 
@@ -108,6 +123,9 @@ func (UnimplementedOperatorServiceServer) ListWorkspaces(context.Context, *ListW
 }
 func (UnimplementedOperatorServiceServer) VerifyChain(context.Context, *VerifyChainRequest) (*VerifyChainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyChain not implemented")
+}
+func (UnimplementedOperatorServiceServer) RotateKeys(context.Context, *RotateKeysRequest) (*RotateKeysResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RotateKeys not implemented")
 }
 func (UnimplementedOperatorServiceServer) mustEmbedUnimplementedOperatorServiceServer() {}
 func (UnimplementedOperatorServiceServer) testEmbeddedByValue()                         {}
@@ -184,6 +202,24 @@ func _OperatorService_VerifyChain_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperatorService_RotateKeys_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RotateKeysRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperatorServiceServer).RotateKeys(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperatorService_RotateKeys_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperatorServiceServer).RotateKeys(ctx, req.(*RotateKeysRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OperatorService_ServiceDesc is the grpc.ServiceDesc for OperatorService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -202,6 +238,10 @@ var OperatorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyChain",
 			Handler:    _OperatorService_VerifyChain_Handler,
+		},
+		{
+			MethodName: "RotateKeys",
+			Handler:    _OperatorService_RotateKeys_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

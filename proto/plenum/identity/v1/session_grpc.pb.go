@@ -51,7 +51,8 @@ type SessionServiceClient interface {
 	// Signing in again on a device ends the device's former session.
 	SignIn(ctx context.Context, in *SignInRequest, opts ...grpc.CallOption) (*SignInResponse, error)
 	// Exchanges a refresh token for a new session; the token is spent by it. The same token from the same client within 60 s gets
-	// the same answer (a lost reply is no theft); any other second use revokes the device. SESSION_REVOKED (4400): sign in again.
+	// the same answer (a lost reply is no theft); any other second use revokes the device. PERMISSION_DENIED
+	// "identity.SESSION_ENDED": sign in again. SESSION_REVOKED "identity.WIPE": erase what is kept offline, then sign in.
 	Refresh(ctx context.Context, in *RefreshRequest, opts ...grpc.CallOption) (*RefreshResponse, error)
 	// Ends the session of a refresh token, current or just spent; its device is revoked. An unknown token: also no error.
 	SignOut(ctx context.Context, in *SignOutRequest, opts ...grpc.CallOption) (*SignOutResponse, error)
@@ -158,7 +159,8 @@ type SessionServiceServer interface {
 	// Signing in again on a device ends the device's former session.
 	SignIn(context.Context, *SignInRequest) (*SignInResponse, error)
 	// Exchanges a refresh token for a new session; the token is spent by it. The same token from the same client within 60 s gets
-	// the same answer (a lost reply is no theft); any other second use revokes the device. SESSION_REVOKED (4400): sign in again.
+	// the same answer (a lost reply is no theft); any other second use revokes the device. PERMISSION_DENIED
+	// "identity.SESSION_ENDED": sign in again. SESSION_REVOKED "identity.WIPE": erase what is kept offline, then sign in.
 	Refresh(context.Context, *RefreshRequest) (*RefreshResponse, error)
 	// Ends the session of a refresh token, current or just spent; its device is revoked. An unknown token: also no error.
 	SignOut(context.Context, *SignOutRequest) (*SignOutResponse, error)
