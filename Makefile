@@ -1,0 +1,51 @@
+# Plenum's targets. `make help` lists them.
+
+ADDR ?= 127.0.0.1:8080
+DATA ?= ./data
+GO   ?= go
+BIN  := $(CURDIR)/bin
+export PATH := $(BIN):$(PATH)
+
+MODULES := $(patsubst ./%,%,$(shell sed -n 's|^\t\(\./.*\)|\1|p' go.work))
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint modules cluster proto tools bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start Plenum on ADDR with its data under DATA; Ctrl-C stops it
+	@$(GO) build -o $(BIN)/plenum plenum.internal/deploy/cmd/plenum
+	@exec $(BIN)/plenum --addr $(ADDR) --data $(DATA)
+
+test: tools ## every test, on both SQL engines and in both shapes, with the race detector
+	@./.ci/postgres
+	$(GO) test -race -timeout 30m work
+
+lint: tools ## golangci-lint, go vet, go fix, buf lint, fresh generated code
+	@./.ci/lint $(MODULES)
+
+modules: ## each module by itself: go vet and a tidy go.mod, outside of the workspace
+	@for m in $(MODULES); do echo "-- $$m"; (cd $$m && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
+
+cluster: tools ## the same as many processes on loopback: `make cluster`, and `make cluster CMD=down` to stop them
+	@./.ci/postgres
+	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
+	@exec $(BIN)/cluster $(CMD)
+
+proto: tools ## generate Go from the .proto files, and note their checksum
+	cd proto && buf lint && buf generate
+	cd proto && find . -name '*.proto' | LC_ALL=C sort | xargs sha256sum > checksums
+
+tools: $(BIN)/.installed ## buf, golangci-lint, nats-server, etcd and others into bin/
+
+$(BIN)/.installed: tools/go.mod
+	@echo "building the tools into bin/ (minutes, once)"
+	@GOWORK=off GOBIN=$(BIN) $(GO) install -C tools tool
+	@touch $@
+
+bench: ## the benchmarks
+	$(GO) test -run '^$$' -bench . -benchtime 2s work
+
+clean: ## remove what was built; the data stays
+	rm -rf $(BIN) .cluster
