@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
+
+	"plenum.internal/mesh/meshtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,9 +71,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 func TestManySubscriptionsShareAChannelInOrder(t *testing.T) {
-	s := startNATS(t)
-	from, _ := connect(t, s.url, nil)
-	to, _ := connect(t, s.url, nil)
+	s := meshtest.StartNATS(t)
+	from, _ := connect(t, s.URL, nil)
+	to, _ := connect(t, s.URL, nil)
 	const subjects, each = 20, 50
 	ch := make(chan Message, subjects*each)
 	for i := range subjects {
@@ -95,8 +97,8 @@ func TestManySubscriptionsShareAChannelInOrder(t *testing.T) {
 }
 
 func TestFullChannelDropsAndCounts(t *testing.T) {
-	s := startNATS(t)
-	b, metrics := connect(t, s.url, nil)
+	s := meshtest.StartNATS(t)
+	b, metrics := connect(t, s.URL, nil)
 	slow, quick := make(chan Message, 2), make(chan Message, 100)
 	sub := subscribe(t, b, "s", slow)
 	subscribe(t, b, "s", quick)
@@ -121,8 +123,8 @@ func TestFullChannelDropsAndCounts(t *testing.T) {
 }
 
 func TestUnsubscribeIsSharp(t *testing.T) {
-	s := startNATS(t)
-	b, _ := connect(t, s.url, nil)
+	s := meshtest.StartNATS(t)
+	b, _ := connect(t, s.URL, nil)
 	ch := make(chan Message, 10_000)
 	sub := subscribe(t, b, "s", ch)
 	for range 5000 {
@@ -139,8 +141,8 @@ func TestUnsubscribeIsSharp(t *testing.T) {
 }
 
 func TestServerKilledAndRestarted(t *testing.T) {
-	s := startNATS(t)
-	b, _ := connect(t, s.url, nil)
+	s := meshtest.StartNATS(t)
+	b, _ := connect(t, s.URL, nil)
 	ch := make(chan Message, 10)
 	subscribe(t, b, "s", ch)
 	var again atomic.Int32
@@ -149,7 +151,7 @@ func TestServerKilledAndRestarted(t *testing.T) {
 	cancel()
 
 	for round := range 2 {
-		s.kill()
+		s.Kill()
 		eventually(t, "the loss is noticed", func() bool { return !b.Connected() })
 		if err := b.Publish("s", []byte("lost")); !errors.Is(err, ErrAway) {
 			t.Errorf("Publish while away: %v", err)
@@ -158,7 +160,7 @@ func TestServerKilledAndRestarted(t *testing.T) {
 			t.Errorf("Flush while away: %v", err)
 		}
 		subscribe(t, b, fmt.Sprintf("later.%d", round), ch)
-		s.start()
+		s.Start(t)
 		eventually(t, "reconnected", func() bool { return again.Load() == int32(round+1) })
 		if !b.Connected() {
 			t.Error("not connected inside OnReconnect")
@@ -176,9 +178,9 @@ func TestServerKilledAndRestarted(t *testing.T) {
 }
 
 func TestServerComesLaterThanTheProcess(t *testing.T) {
-	s := startNATS(t)
-	s.kill()
-	b, _ := connect(t, s.url, nil)
+	s := meshtest.StartNATS(t)
+	s.Kill()
+	b, _ := connect(t, s.URL, nil)
 	if b.Connected() {
 		t.Fatal("connected to nobody")
 	}
@@ -186,7 +188,7 @@ func TestServerComesLaterThanTheProcess(t *testing.T) {
 	subscribe(t, b, "s", ch)
 	called := make(chan struct{})
 	b.OnReconnect(func() { close(called) })
-	s.start()
+	s.Start(t)
 	<-called
 	publish(t, b, "s", "x")
 	<-ch
@@ -254,8 +256,8 @@ func TestPublishNeverBlocks(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := startNATS(t)
-	b, _ := connect(t, s.url, nil)
+	s := meshtest.StartNATS(t)
+	b, _ := connect(t, s.URL, nil)
 	if err := b.Publish("s", make([]byte, MaxPayload+1)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("too large: %v", err)
 	}

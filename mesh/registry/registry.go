@@ -12,8 +12,10 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// loadTimeout limits one reading of all nodes.
-const loadTimeout = 5 * time.Second
+const (
+	loadTimeout = 3 * time.Second // limits one reading of all nodes
+	reread      = 5 * time.Second // how often they are read though nothing seems to have changed
+)
 
 // Registry follows the nodes of all services.
 type Registry struct {
@@ -107,15 +109,33 @@ func (r *Registry) follow(ctx context.Context, revision int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// A member without a leader ends the watch: it might show the past.
-	for answer := range r.client.Watch(clientv3.WithRequireLeader(ctx), prefix, clientv3.WithPrefix(), clientv3.WithRev(revision+1)) {
-		if err := answer.Err(); err != nil {
-			return fmt.Errorf("watch nodes: %w", err)
-		}
-		for _, event := range answer.Events {
-			r.apply(event)
+	watch := r.client.Watch(clientv3.WithRequireLeader(ctx), prefix, clientv3.WithPrefix(), clientv3.WithRev(revision+1))
+	tick := time.NewTicker(reread)
+	defer tick.Stop()
+	for {
+		select {
+		case answer, ok := <-watch:
+			if !ok {
+				return errors.New("watch nodes: ended")
+			}
+			if err := answer.Err(); err != nil {
+				return fmt.Errorf("watch nodes: %w", err)
+			}
+			for _, event := range answer.Events {
+				r.apply(event)
+			}
+		case <-tick.C:
+			// A watch finds its way back to an etcd that lost its history, and then waits there for a revision that may
+			// never come.
+			now, err := r.load(ctx)
+			if err == nil && now < revision {
+				return fmt.Errorf("watch nodes: etcd went back from revision %d to %d", revision, now)
+			}
+			if err == nil {
+				revision = now
+			}
 		}
 	}
-	return errors.New("watch nodes: ended")
 }
 
 func (r *Registry) apply(event *clientv3.Event) {
