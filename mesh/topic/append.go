@@ -1,0 +1,82 @@
+package topic
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Append is what one call of Log.Append writes under one route.
+type Append struct {
+	Workspace, Route, User string // User: the rows' author; may be empty
+	Entries                []Entry
+}
+
+// Append writes events inside a follower's transaction, without a key: the follower's cursor makes them happen once. Call it at most
+// once in a transaction, with all there is to append, because the partitions' locks are taken in ascending order; ctx is the one that
+// Follower.Handle (or Transact) got. The rows are published after the COMMIT.
+func (l *Log) Append(ctx context.Context, tx *sql.Tx, appends []Append) error {
+	after, ok := ctx.Value(afterKey{}).(*afterCommit)
+	if !ok {
+		return errors.New("topic: Append needs the context of a follower's transaction")
+	}
+	works := make([]*work, len(appends))
+	numbers := make([]uint32, len(appends))
+	for i, a := range appends {
+		w, err := newWork(Mutation{Workspace: a.Workspace, Route: a.Route, Key: Key{User: a.User}})
+		if err != nil {
+			return err
+		}
+		w.step.Entries = a.Entries
+		works[i], numbers[i] = w, w.partition
+	}
+	t := l.begin(tx)
+	if err := t.lock(ctx, numbers); err != nil {
+		return err
+	}
+	if err := t.load(ctx, works); err != nil {
+		return err
+	}
+	for _, w := range works {
+		if err := t.number(w); err != nil {
+			return err
+		}
+	}
+	if err := t.write(ctx); err != nil {
+		return err
+	}
+	after.calls = append(after.calls, func() { l.committed(t) })
+	return nil
+}
+
+// Transact runs fn in one transaction of the log's database, in which Append may be called, for jobs that no request started.
+func (l *Log) Transact(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	var after *afterCommit
+	err := l.db.Write(ctx, func(tx *sql.Tx) error {
+		var inner context.Context
+		inner, after = withAfterCommit(ctx)
+		return fn(inner, tx)
+	})
+	if err != nil {
+		return numbered(fmt.Errorf("topic: transaction: %w", err))
+	}
+	after.run()
+	return nil
+}
+
+// afterCommit collects what a transaction leaves to be done after its COMMIT.
+type afterCommit struct{ calls []func() }
+
+type afterKey struct{}
+
+func withAfterCommit(ctx context.Context) (context.Context, *afterCommit) {
+	a := &afterCommit{}
+	return context.WithValue(ctx, afterKey{}, a), a
+}
+
+func (a *afterCommit) run() {
+	for _, f := range a.calls {
+		f()
+	}
+}

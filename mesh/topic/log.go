@@ -1,0 +1,201 @@
+package topic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/sqldb"
+)
+
+// Config of a log; start from DefaultConfig.
+type Config struct {
+	Service string // whose log this is: "chat", in the subjects of digests
+	Schema  Schema
+
+	Writers  int           // transactions at a time, each with the partitions p mod Writers; 0: 4 on PostgreSQL; SQLite has 1 always
+	Batch    int           // mutations in one transaction, at most
+	Queue    int           // mutations that wait for a writer, for each writer; beyond: CODE_UNAVAILABLE
+	MaxBody  int           // bytes of an event
+	Settle   time.Duration // how long a lost COMMIT is looked for before CODE_OUTCOME_UNKNOWN
+	KeyLife  time.Duration // how long keys are kept; offline queues must be younger
+	PruneGap time.Duration // between two prunings of keys
+	Poll     time.Duration // how often other processes' commits are looked for while somebody follows
+}
+
+// DefaultConfig returns the configuration of a service's log.
+func DefaultConfig(service string) Config {
+	return Config{
+		Service: service, Schema: Schema{Prefix: service},
+		Batch: 512, Queue: 8192, MaxBody: 512 << 10,
+		Settle: 10 * time.Second, KeyLife: 35 * 24 * time.Hour, PruneGap: time.Hour, Poll: 200 * time.Millisecond,
+	}
+}
+
+func (c Config) validate() error {
+	switch {
+	case !identifier.MatchString(c.Service):
+		return fmt.Errorf("topic: service %q is no identifier", c.Service)
+	case c.Batch < 1 || c.Queue < c.Batch || c.MaxBody < 1 || c.Writers < 0:
+		return errors.New("topic: sizes must be positive, and the queue must hold a batch")
+	case c.Settle <= 0 || c.KeyLife <= 0 || c.PruneGap <= 0 || c.Poll <= 0:
+		return errors.New("topic: durations must be positive")
+	}
+	return c.Schema.validate()
+}
+
+// Bus is what the log publishes on; *bus.Bus is one. Publish never blocks, and may lose what it was given.
+type Bus interface {
+	Publish(subject string, data []byte) error
+}
+
+// Deps are a log's surroundings.
+type Deps struct {
+	DB      *sqldb.DB
+	Bus     Bus // nil: nothing is published
+	Planner Planner
+	Log     *slog.Logger          // nil: silent
+	Metrics prometheus.Registerer // nil: not registered
+	// Assigned tells whose digests this process sends even while it writes nothing there; nil: all partitions.
+	Assigned func(partition uint32) bool
+}
+
+// Log is the log of one service. Its methods may be called from any goroutine.
+type Log struct {
+	cfg     Config
+	db      *sqldb.DB
+	dialect sqldb.Dialect
+	planner Planner
+	log     *slog.Logger
+	metrics *metrics
+	sql     statements
+	bus     Bus
+	digests *digests
+	wakes   wakes
+	writers []*sqldb.Batcher[*work]
+	ready   chan struct{}
+}
+
+// NewLog checks the configuration; nothing runs, and the database isn't touched, before Run.
+func NewLog(cfg Config, deps Deps) (*Log, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if deps.DB == nil || deps.Planner == nil {
+		return nil, errors.New("topic: a log needs a database and a planner")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Assigned == nil {
+		deps.Assigned = func(uint32) bool { return true }
+	}
+	if deps.DB.Dialect() == sqldb.SQLite {
+		cfg.Writers = 1
+	} else if cfg.Writers == 0 {
+		cfg.Writers = 4
+	}
+	l := &Log{
+		cfg: cfg, db: deps.DB, dialect: deps.DB.Dialect(), planner: deps.Planner, log: deps.Log, bus: deps.Bus,
+		metrics: newMetrics(deps.Metrics, cfg.Service),
+		digests: newDigests(cfg.Service, rand.Uint64(), deps.Assigned, deps.Bus), //nolint:gosec // names a run, keeps no secret
+		ready:   make(chan struct{}),
+	}
+	l.sql = newStatements(cfg.Schema, l.dialect)
+	l.wakes.init()
+	for range cfg.Writers {
+		l.writers = append(l.writers, sqldb.NewBatcher(sqldb.BatcherConfig{MaxBatch: cfg.Batch, Queue: cfg.Queue}, l.commit))
+	}
+	return l, nil
+}
+
+// Ready is closed once the tables were found and the partitions exist.
+func (l *Log) Ready() <-chan struct{} { return l.ready }
+
+// Run writes, publishes digests and prunes until ctx ends. It waits for the database as long as that is away, and fails where the
+// tables are not as Schema says.
+func (l *Log) Run(ctx context.Context) error {
+	if err := l.prepare(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	close(l.ready)
+	var wg sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, len(l.writers))
+	for _, w := range l.writers {
+		wg.Go(func() {
+			if err := w.Run(ctx); err != nil && ctx.Err() == nil {
+				failed <- fmt.Errorf("topic: writer of %s: %w", l.cfg.Service, err)
+				cancel()
+			}
+		})
+	}
+	wg.Go(func() { l.digests.run(ctx) })
+	wg.Go(func() { l.poll(ctx) })
+	wg.Go(func() { l.pruneForEver(ctx) })
+	wg.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// prepare makes the partitions' rows and checks the log's table.
+func (l *Log) prepare(ctx context.Context) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := l.db.Write(ctx, l.createPartitions)
+		if err == nil || !outage(err) || ctx.Err() != nil {
+			return err
+		}
+		l.log.WarnContext(ctx, "the log waits for its database", "error", err)
+		if !sleep(ctx, wait) {
+			return ctx.Err()
+		}
+	}
+}
+
+// Mutate executes a mutation once and returns after its COMMIT with the reply in answer (nil: not wanted). A retry of a key gets the
+// first reply. Errors: what the planner refused it with; CODE_CONFLICT topic.KEY_REUSED; CODE_FAILED_PRECONDITION topic.KEY_TOO_OLD;
+// CODE_UNAVAILABLE: not done; CODE_OUTCOME_UNKNOWN, or ctx's end: perhaps done, repeat it with the same key.
+func (l *Log) Mutate(ctx context.Context, m Mutation, answer proto.Message) error {
+	w, err := newWork(m)
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if err := l.writers[int(w.partition)%len(l.writers)].Submit(ctx, w); err != nil {
+		return l.metrics.mutation(begun, numbered(err)) // w may still be in a writer's hands
+	}
+	if w.err != nil || answer == nil {
+		return l.metrics.mutation(begun, w.err)
+	}
+	if err := proto.Unmarshal(w.answer, answer); err != nil {
+		return fmt.Errorf("topic: decode the stored answer: %w", err)
+	}
+	return l.metrics.mutation(begun, nil)
+}
+
+// sleep reports whether the time passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

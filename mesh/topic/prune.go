@@ -1,0 +1,130 @@
+package topic
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+)
+
+// pruneRows is how much of a partition one transaction looks through.
+const pruneRows = 1000
+
+func (l *Log) pruneForEver(ctx context.Context) {
+	for {
+		if err := l.Prune(ctx, time.Now().Add(-l.cfg.KeyLife)); err != nil && ctx.Err() == nil {
+			l.log.WarnContext(ctx, "pruning keys failed; it will be tried again", "service", l.cfg.Service, "error", err)
+		}
+		if !sleep(ctx, l.cfg.PruneGap) {
+			return
+		}
+	}
+}
+
+// Prune forgets the keys of mutations before a time, with digest and answer, and raises their clients' floors: a key at or below its
+// floor is refused as too old, never executed again. The log runs it by itself.
+func (l *Log) Prune(ctx context.Context, before time.Time) error {
+	for n := range uint32(Partitions) {
+		for more := true; more; {
+			err := l.db.Write(ctx, func(tx *sql.Tx) (err error) {
+				more, err = l.prune(ctx, tx, n, before.UnixMilli())
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("topic: prune partition %d: %w", n, err)
+			}
+		}
+	}
+	return nil
+}
+
+type clientKey struct{ workspace, user, client string }
+
+// prune works under the partition's lock, like every writer. It looks at rows in the order of positions from where it stopped, and at
+// keys without rows by their age.
+func (l *Log) prune(ctx context.Context, tx *sql.Tx, number uint32, before int64) (more bool, err error) {
+	t := l.begin(tx)
+	if err := t.lock(ctx, []uint32{number}); err != nil {
+		return false, err
+	}
+	table := l.cfg.Schema.table
+	var pruned, upto, looked int64
+	q := "SELECT pruned FROM " + table("partition") + " WHERE partition = $1"
+	if err := tx.QueryRowContext(ctx, q, int64(number)).Scan(&pruned); err != nil {
+		return false, err
+	}
+	upto = pruned
+	floors := map[clientKey]int64{}
+	q = "SELECT position, time_ms, workspace, user_id, client_id, client_seq FROM " + table("log") +
+		" WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3"
+	old := true
+	err = each(tx.QueryContext(ctx, q, int64(number), pruned, int64(pruneRows)))(func(r *sql.Rows) error {
+		var (
+			k            clientKey
+			client       sql.NullString
+			seq          sql.NullInt64
+			position, at int64
+		)
+		if err := r.Scan(&position, &at, &k.workspace, &k.user, &client, &seq); err != nil {
+			return err
+		}
+		if old = old && at < before; !old {
+			return nil
+		}
+		looked++
+		upto = position
+		if client.Valid {
+			k.client = client.String
+			floors[k] = max(floors[k], seq.Int64)
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	q = "SELECT workspace, user_id, client_id, client_seq FROM " + table("key") + " WHERE partition = $1 AND time_ms < $2"
+	err = each(tx.QueryContext(ctx, q, int64(number), before))(func(r *sql.Rows) error {
+		var (
+			k   clientKey
+			seq int64
+		)
+		if err := r.Scan(&k.workspace, &k.user, &k.client, &seq); err != nil {
+			return err
+		}
+		floors[k] = max(floors[k], seq)
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	v := newTable(clientTable)
+	for k, floor := range floors {
+		v.add(int64(number), k.workspace, k.user, k.client, floor)
+	}
+	if len(floors) > 0 {
+		err := insert(ctx, tx, l.dialect, table("client"), v.columns, v.values, "ON CONFLICT (partition, workspace, user_id, client_id)"+
+			" DO UPDATE SET floor = CASE WHEN excluded.floor > "+table("client")+".floor THEN excluded.floor ELSE "+table("client")+".floor END")
+		if err != nil {
+			return false, err
+		}
+	}
+	for _, x := range []struct {
+		q    string
+		args []any
+	}{
+		{"UPDATE " + table("log") + " SET client_id = NULL, client_seq = NULL, digest = NULL, salt = NULL, answer = NULL" +
+			" WHERE partition = $1 AND position > $2 AND position <= $3 AND client_id IS NOT NULL", []any{int64(number), pruned, upto}},
+		{"DELETE FROM " + table("key") + " WHERE partition = $1 AND time_ms < $2", []any{int64(number), before}},
+		{"UPDATE " + table("partition") + " SET pruned = $2 WHERE partition = $1", []any{int64(number), upto}},
+	} {
+		if _, err := tx.ExecContext(ctx, x.q, x.args...); err != nil {
+			return false, err
+		}
+	}
+	return looked == pruneRows, nil
+}
+
+var clientTable = relation{
+	{Name: "partition", Type: "integer"}, {Name: "workspace", Type: "text"}, {Name: "user_id", Type: "text"}, {Name: "client_id", Type: "text"},
+	{Name: "floor", Type: "bigint"},
+}

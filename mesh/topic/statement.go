@@ -1,0 +1,217 @@
+package topic
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"plenum.internal/mesh/sqldb"
+)
+
+// insert writes len(values[0]) rows with as few statements as the engine allows: PostgreSQL unnests one array for each column, so
+// that the text doesn't depend on the number of rows and stays prepared; SQLite takes chunks of VALUES. values is by column.
+func insert(ctx context.Context, tx *sql.Tx, d sqldb.Dialect, table string, columns []Column, values [][]any, suffix string) error {
+	names := make([]string, len(columns))
+	for i, c := range columns {
+		names[i] = c.Name
+	}
+	into := "INSERT INTO " + table + " (" + strings.Join(names, ", ") + ") "
+	n := len(values[0])
+	if n == 0 {
+		return nil
+	}
+	if d == sqldb.Postgres {
+		args := make([]any, len(columns))
+		from := make([]string, len(columns))
+		for i, c := range columns {
+			var err error
+			if args[i], err = array(c.Type, values[i]); err != nil {
+				return err
+			}
+			from[i] = "$" + strconv.Itoa(i+1) + "::" + arrayType[c.Type]
+		}
+		// WHERE true keeps "ON CONFLICT" from being read as part of a join.
+		_, err := tx.ExecContext(ctx, into+"SELECT * FROM unnest("+strings.Join(from, ", ")+") AS r WHERE true "+suffix, args...)
+		if err != nil {
+			return fmt.Errorf("insert into %s: %w", table, err)
+		}
+		return nil
+	}
+	for at := 0; at < n; {
+		chunk := sqliteChunk(n - at)
+		args := make([]any, 0, chunk*len(columns))
+		for row := at; row < at+chunk; row++ {
+			for i := range columns {
+				args = append(args, values[i][row])
+			}
+		}
+		if _, err := tx.ExecContext(ctx, into+"VALUES "+tuples(chunk, len(columns))+" "+suffix, args...); err != nil {
+			return fmt.Errorf("insert into %s: %w", table, err)
+		}
+		at += chunk
+	}
+	return nil
+}
+
+// sqliteChunk keeps the number of different statements small.
+func sqliteChunk(left int) int {
+	for _, n := range []int{64, 16, 4} {
+		if left >= n {
+			return n
+		}
+	}
+	return 1
+}
+
+func tuples(rows, columns int) string {
+	one := "(" + strings.TrimSuffix(strings.Repeat("?,", columns), ",") + ")"
+	return strings.TrimSuffix(strings.Repeat(one+",", rows), ",")
+}
+
+// array gives the driver a slice of one type; a null becomes a nil pointer or slice.
+func array(kind string, values []any) (any, error) {
+	switch kind {
+	case "bytea":
+		a := make([][]byte, len(values))
+		for i, v := range values {
+			b, ok := v.([]byte)
+			if !ok && v != nil {
+				return nil, fmt.Errorf("topic: %T for a column of bytea", v)
+			}
+			a[i] = b
+		}
+		return a, nil
+	case "text":
+		return pointers[string](values)
+	case "boolean":
+		return pointers[bool](values)
+	default:
+		return pointers[int64](values)
+	}
+}
+
+func pointers[T any](values []any) ([]*T, error) {
+	a := make([]*T, len(values))
+	for i, v := range values {
+		if t, ok := v.(T); ok {
+			a[i] = &t
+		} else if v != nil {
+			return nil, fmt.Errorf("topic: %T for a column of %T", v, t)
+		}
+	}
+	return a, nil
+}
+
+// relation hands a set of tuples to a statement whose text doesn't depend on their number: PostgreSQL unnests arrays, SQLite reads
+// JSON.
+type relation []Column
+
+// sql is the FROM item k with the relation's columns; its parameters start at $first.
+func (r relation) sql(d sqldb.Dialect, first int) string {
+	var from, names []string
+	for i, c := range r {
+		names = append(names, c.Name)
+		if d == sqldb.Postgres {
+			from = append(from, fmt.Sprintf("$%d::%s", first+i, arrayType[c.Type]))
+		} else {
+			from = append(from, fmt.Sprintf("value ->> %d AS %s", i, c.Name))
+		}
+	}
+	if d == sqldb.Postgres {
+		return "unnest(" + strings.Join(from, ", ") + ") AS k(" + strings.Join(names, ", ") + ")"
+	}
+	return fmt.Sprintf("(SELECT %s FROM json_each($%d)) AS k", strings.Join(from, ", "), first)
+}
+
+// args are the parameters for a set of tuples.
+func (r relation) args(d sqldb.Dialect, tuples [][]any) ([]any, error) {
+	if d != sqldb.Postgres {
+		data, err := json.Marshal(tuples)
+		if err != nil {
+			return nil, fmt.Errorf("topic: encode tuples: %w", err)
+		}
+		return []any{string(data)}, nil
+	}
+	args := make([]any, len(r))
+	for i, c := range r {
+		v := make([]any, len(tuples))
+		for j := range tuples {
+			v[j] = tuples[j][i]
+		}
+		var err error
+		if args[i], err = array(c.Type, v); err != nil {
+			return nil, err
+		}
+	}
+	return args, nil
+}
+
+// statements are the texts that name the log's tables.
+type statements struct {
+	lock, keys, topics          string
+	partitions                  string
+	erase                       string
+	tail, follow, heads, lookup string
+}
+
+var (
+	keyRelation = relation{
+		{Name: "i", Type: "bigint"}, {Name: "partition", Type: "integer"}, {Name: "workspace", Type: "text"}, {Name: "user_id", Type: "text"},
+		{Name: "client_id", Type: "text"}, {Name: "client_seq", Type: "bigint"},
+	}
+	topicRelation  = relation{{Name: "workspace", Type: "text"}, {Name: "topic", Type: "text"}}
+	offsetRelation = relation{{Name: "at", Type: "bigint"}}
+	sinceRelation  = relation{{Name: "partition", Type: "integer"}, {Name: "position", Type: "bigint"}}
+)
+
+const (
+	topicColumns = "t.workspace, t.topic, t.partition, t.epoch, t.head, t.count, t.calls, t.floor, t.redacted, t.position"
+	logColumns   = `l.workspace, l.topic, l.epoch, l."offset", l.position, l.time_ms, l.mutation, l.body, l.envelope`
+)
+
+func newStatements(s Schema, d sqldb.Dialect) statements {
+	pg := d == sqldb.Postgres
+	// PostgreSQL must look each tuple up by its index, whatever it believes about the size of a table that was empty a minute ago.
+	join := func(kind, table, alias, on string) string {
+		if pg {
+			return fmt.Sprintf("%s JOIN LATERAL (SELECT * FROM %s %s WHERE %s LIMIT 1) %s ON true", kind, s.table(table), alias, on, alias)
+		}
+		return fmt.Sprintf("%s JOIN %s %s ON %s", kind, s.table(table), alias, on)
+	}
+	inner := "CROSS" // SQLite keeps the order of such a join
+	if pg {
+		inner = "INNER"
+	}
+	client := func(a string) string {
+		return strings.ReplaceAll("A.partition = k.partition AND A.workspace = k.workspace AND A.user_id = k.user_id AND A.client_id = k.client_id",
+			"A.", a+".")
+	}
+	lock := "SELECT partition, epoch, position FROM " + s.table("partition") + " WHERE partition IN (SELECT value FROM json_each($1)) ORDER BY partition"
+	if pg {
+		lock = "SELECT partition, epoch, position FROM " + s.table("partition") + " WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE"
+	}
+	named := "workspace = $1 AND topic = $2"
+	return statements{
+		lock:       lock,
+		partitions: "SELECT partition, epoch, position, pruned FROM " + s.table("partition") + " ORDER BY partition",
+		keys: "SELECT k.i, l.partition IS NOT NULL OR n.partition IS NOT NULL, coalesce(l.digest, n.digest), coalesce(l.salt, n.salt)," +
+			" coalesce(l.answer, n.answer) FROM " + keyRelation.sql(d, 1) +
+			" " + join("LEFT", "log", "l", client("l")+" AND l.client_seq = k.client_seq") +
+			" " + join("LEFT", "key", "n", client("n")+" AND n.client_seq = k.client_seq") +
+			" " + join("LEFT", "client", "c", client("c")) +
+			" WHERE l.partition IS NOT NULL OR n.partition IS NOT NULL OR c.floor >= k.client_seq",
+		topics: "SELECT " + topicColumns + " FROM " + topicRelation.sql(d, 1) + " " +
+			join(inner, "topic", "t", "t.workspace = k.workspace AND t.topic = k.topic"),
+		erase: "UPDATE " + s.table("log") + " SET body = NULL, salt = NULL, digest = NULL WHERE " + named +
+			` AND "offset" IN (SELECT at FROM ` + offsetRelation.sql(d, 3) + ")",
+		lookup: "SELECT " + topicColumns + " FROM " + s.table("topic") + " t WHERE " + named,
+		tail: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE " + named +
+			` AND "offset" > $3 AND "offset" <= $4 ORDER BY "offset"`,
+		follow: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3",
+		heads: "SELECT " + topicColumns + " FROM " + sinceRelation.sql(d, 1) + " JOIN " + s.table("topic") +
+			" t ON t.partition = k.partition AND t.position > k.position WHERE true%s ORDER BY t.partition, t.position LIMIT %d",
+	}
+}

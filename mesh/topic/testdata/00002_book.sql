@@ -1,0 +1,20 @@
+-- +goose Up
+
+-- What a follower derives: every event once.
+CREATE TABLE book_seen (
+    follower  text    NOT NULL,
+    partition integer NOT NULL,
+    position  bigint  NOT NULL,
+    topic     text    NOT NULL,
+    at        bigint  NOT NULL,
+    body      bytea
+);
+
+-- How far followers have come: in the transaction of what they derive.
+CREATE TABLE book_cursor (
+    follower  text    NOT NULL,
+    partition integer NOT NULL,
+    epoch     bigint  NOT NULL,
+    position  bigint  NOT NULL,
+    PRIMARY KEY (follower, partition)
+);
