@@ -111,15 +111,17 @@ func (x *OpenResponse) GetGrants() []*Grant {
 }
 
 type Grant struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Head          *v1.Cursor             `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
-	Floor         *v1.Cursor             `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
-	Signal        bool                   `protobuf:"varint,4,opt,name=signal,proto3" json:"signal,omitempty"`
-	TtlMs         uint32                 `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"` // counts only while the gateway's access feed is stale; fresh feed: valid until an Access record says otherwise
-	Members       []*v1.Head             `protobuf:"bytes,6,rep,name=members,proto3" json:"members,omitempty"`
-	Error         *v1.Error              `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
-	Canonical     string                 `protobuf:"bytes,8,opt,name=canonical,proto3" json:"canonical,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Topic   string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	Head    *v1.Cursor             `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	Floor   *v1.Cursor             `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
+	Signal  bool                   `protobuf:"varint,4,opt,name=signal,proto3" json:"signal,omitempty"`
+	TtlMs   uint32                 `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"` // counts only while the gateway's access feed is stale; fresh feed: valid until an Access record says otherwise
+	Members []*v1.Head             `protobuf:"bytes,6,rep,name=members,proto3" json:"members,omitempty"`
+	Error   *v1.Error              `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
+	// The topic's own name where the wanted one was an alias ("chat.user/me"); empty: the same. Of a BUNDLE: the LOG topic of the same
+	// service whose records' `heads` change the members; `head` is then that topic's, read before the members, so that nothing is missed.
+	Canonical     string `protobuf:"bytes,8,opt,name=canonical,proto3" json:"canonical,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -766,6 +768,7 @@ func (x *Publication) GetSignals() []*v1.Signal {
 	return nil
 }
 
+// Rights from this offset on. Gateways know users, not groups: what takes a right from a group names its users, or "*" (everybody is asked anew).
 type Access struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Principal     string                 `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
