@@ -72,6 +72,33 @@ func (c *Conns) Conn(service, key string) (grpc.ClientConnInterface, error) {
 	return best.conn, nil
 }
 
+// Service is a connection that looks for its node anew with each call, as Conn does: for callers that want a service and
+// no node in particular. key spreads them: their own node id serves well.
+func (c *Conns) Service(service, key string) grpc.ClientConnInterface {
+	return routed{conns: c, service: service, key: key}
+}
+
+type routed struct {
+	conns        *Conns
+	service, key string
+}
+
+func (r routed) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	cc, err := r.conns.Conn(r.service, r.key)
+	if err != nil {
+		return err
+	}
+	return cc.Invoke(ctx, method, args, reply, opts...)
+}
+
+func (r routed) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	cc, err := r.conns.Conn(r.service, r.key)
+	if err != nil {
+		return nil, err
+	}
+	return cc.NewStream(ctx, desc, method, opts...)
+}
+
 // All returns the connections to every node of a service, in the order of their ids.
 func (c *Conns) All(service string) []grpc.ClientConnInterface {
 	c.mu.RLock()

@@ -116,6 +116,13 @@ func TestNoNodeIsUnavailable(t *testing.T) {
 	if _, err := call(t, c, "k"); status.Code(err) != codes.Unavailable {
 		t.Errorf("err = %v", err)
 	}
+	any := grpc_health_v1.NewHealthClient(c.Service("chat", ""))
+	if _, err := any.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("a call: %v", err)
+	}
+	if _, err := any.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{}); status.Code(err) != codes.Unavailable {
+		t.Errorf("a stream: %v", err)
+	}
 }
 
 // Keys go to their owner; when it dies they go to the next one, and back when it returns; when it is gone for good its
@@ -157,6 +164,11 @@ func TestCallsFollowTheNodes(t *testing.T) {
 		if got, err := call(t, c, fmt.Sprint(i)); err != nil || got != b.node.Address {
 			t.Fatalf("with a dead, key %d went to %s: %v", i, got, err)
 		}
+	}
+
+	any := grpc_health_v1.NewHealthClient(c.Service("chat", "somebody"))
+	if _, err := any.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
+		t.Fatalf("a call to the service with one node dead: %v", err)
 	}
 
 	again := serve(t, "a", a.node.Address)
