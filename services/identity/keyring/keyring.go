@@ -133,7 +133,9 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 }
 
 // Derive returns 32 bytes that nobody without the ring can tell from random ones, always the same for the same parts.
-func (r *Ring) Derive(purpose string, parts ...string) []byte { return derive(r.keys[0], purpose, parts) }
+func (r *Ring) Derive(purpose string, parts ...string) []byte {
+	return derive(r.keys[0], purpose, parts)
+}
 
 // Matches reports whether one of the ring's keys derives a value that accept accepts, and returns that value.
 func (r *Ring) Matches(accept func([]byte) bool, purpose string, parts ...string) ([]byte, bool) {

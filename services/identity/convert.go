@@ -1,0 +1,101 @@
+package identity
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/metadata"
+
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/sqldb"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
+	"plenum.internal/services/identity/sqlstore"
+	"time"
+)
+
+func workspaceProto(w sqlstore.Workspace) *identityv1.Workspace {
+	return &identityv1.Workspace{Id: w.ID, Slug: w.Slug, Name: w.Name, CreatedMs: w.CreatedMs, Version: uint64(w.Version)} //nolint:gosec // counts from 1
+}
+
+func personProto(p sqlstore.Person) *identityv1.Person {
+	return &identityv1.Person{
+		Id: p.ID, Handle: p.Handle, DisplayName: p.DisplayName, Role: p.Role, Deactivated: p.DeactivatedMs != 0,
+		Version: uint64(p.Version), CreatedMs: p.CreatedMs, Title: p.Title, //nolint:gosec // counts from 1
+	}
+}
+
+func groupProto(g sqlstore.Group, members []string) *identityv1.Group {
+	return &identityv1.Group{Id: g.ID, Handle: g.Handle, Name: g.Name, Members: members, Version: uint64(g.Version)} //nolint:gosec // counts from 1
+}
+
+func deviceProto(d sqlstore.Device, current string) *identityv1.Device {
+	return &identityv1.Device{Id: d.ID, Name: d.Name, Agent: d.Agent, CreatedMs: d.CreatedMs, SeenMs: d.SeenMs, Current: d.ID == current}
+}
+
+func invitationProto(l sqlstore.Link) *identityv1.Invitation {
+	return &identityv1.Invitation{
+		Id: l.ID, Role: l.Role, Note: l.Note, CreatedBy: l.CreatedBy, CreatedMs: l.CreatedMs, ExpiresMs: l.ExpiresMs, UsedBy: l.UsedBy, RevokedMs: l.RevokedMs,
+	}
+}
+
+func isNotFound(err error) bool { return errors.Is(err, sqlstore.ErrNotFound) }
+
+// sameSecret compares a secret with a stored hash; an empty hash is no secret's.
+func sameSecret(hash, secret string) bool {
+	return subtle.ConstantTimeCompare([]byte(hash), []byte(sqlstore.Hash(secret))) == 1
+}
+
+// addressKey is the metadata in which the gateway names its client's address. Others are not believed.
+const addressKey = "plenum-client-address"
+
+// clientAddress returns the address of the client behind the call, "" where the caller is a part of the mesh itself.
+func clientAddress(ctx context.Context) string {
+	if rpc.Peer(ctx) != "gateway" {
+		return ""
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	if v := md[addressKey]; len(v) == 1 {
+		return v[0][:min(len(v[0]), 64)]
+	}
+	return ""
+}
+
+// fault turns a failure of the database into what the caller may be told; numbered errors stay as they are.
+func fault(err error) error {
+	if _, numbered := errors.AsType[*rpc.Error](err); numbered || err == nil {
+		return err
+	}
+	unavailable := rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "identity.DATABASE", "Accounts can't be reached just now. Try again shortly.").RetryIn(time.Second)
+	switch {
+	case errors.Is(err, sqldb.ErrUnknownOutcome):
+		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "identity.OUTCOME_UNKNOWN", "It is not known whether this was saved. Try again.").RetryIn(time.Second).Because(err)
+	case errors.Is(err, sqldb.ErrUnavailable), errors.Is(err, sqldb.ErrDiskFull), errors.Is(err, sqldb.ErrOverloaded):
+		return unavailable.Because(err)
+	}
+	return err
+}
+
+// metrics count what operators watch for attacks.
+type metrics struct{ signIns, refreshes, refusals *prometheus.CounterVec }
+
+func newMetrics(r prometheus.Registerer) metrics {
+	counter := func(name, help, label string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plenum_identity_" + name, Help: help}, []string{label})
+		if r != nil {
+			r.MustRegister(c)
+		}
+		return c
+	}
+	return metrics{
+		signIns:   counter("sign_ins_total", "Sign-ins by password, by result: ok, refused.", "result"),
+		refreshes: counter("refreshes_total", "Refreshes, by result: rotated, repeated (within the grace), ended, reused (theft), forged.", "result"),
+		refusals:  counter("too_many_attempts_total", "Attempts refused unseen, by whose limit: account, address.", "limit"),
+	}
+}
+
+func (m metrics) signIn(result string)  { m.signIns.WithLabelValues(result).Inc() }
+func (m metrics) refresh(result string) { m.refreshes.WithLabelValues(result).Inc() }
+func (m metrics) refused(limit string)  { m.refusals.WithLabelValues(limit).Inc() }

@@ -1,0 +1,88 @@
+package identity
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
+)
+
+// reserved handles mean everybody, or the reader.
+var reserved = []string{"all", "channel", "everyone", "here", "me"}
+
+// handle checks a handle as model.proto's Person.handle says; upper case is forgiven.
+func handle(field, s string) (string, error) {
+	s = strings.ToLower(s)
+	edge := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+	ok := len(s) >= 2 && len(s) <= 32 && edge(s[0]) && edge(s[len(s)-1])
+	for i := 0; ok && i < len(s); i++ {
+		ok = edge(s[i]) || s[i] == '.' || s[i] == '_' || s[i] == '-'
+	}
+	if !ok {
+		return "", invalid(field, "A handle has 2 to 32 letters a-z, digits, dots, hyphens or underscores, and begins and ends with a letter or digit.")
+	}
+	if slices.Contains(reserved, s) {
+		return "", invalid(field, "@%s means everybody. Choose another handle.", s)
+	}
+	return s, nil
+}
+
+// slug checks a workspace's slug.
+func slug(s string) (string, error) {
+	s = strings.ToLower(s)
+	ok := len(s) >= 2 && len(s) <= 40 && s[0] != '-' && s[len(s)-1] != '-'
+	for i := 0; ok && i < len(s); i++ {
+		ok = s[i] >= 'a' && s[i] <= 'z' || s[i] >= '0' && s[i] <= '9' || s[i] == '-'
+	}
+	if !ok {
+		return "", invalid("workspace_slug", "A workspace's short name has 2 to 40 letters a-z, digits or hyphens, no hyphen at its ends.")
+	}
+	return s, nil
+}
+
+// text checks words for people: one line of at most 80 characters. Empty becomes fallback.
+func text(field, s, fallback string) (string, error) {
+	if s = strings.TrimSpace(s); s == "" {
+		return fallback, nil
+	}
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > 80 || strings.ContainsFunc(s, unprintable) {
+		return "", invalid(field, "Use at most 80 characters in one line.")
+	}
+	return s, nil
+}
+
+// unprintable are control characters and those that turn the direction of what follows.
+func unprintable(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+}
+
+// client checks what a client says of itself.
+func client(c *identityv1.Client) (*identityv1.Client, error) {
+	if err := clientID("client.client_id", c.GetClientId()); err != nil {
+		return nil, err
+	}
+	name, err := text("client.name", c.GetName(), "")
+	if err != nil {
+		return nil, err
+	}
+	agent, err := text("client.agent", c.GetAgent(), "")
+	if err != nil || len(agent) > 64 {
+		return nil, invalid("client.agent", "Use at most 64 bytes.")
+	}
+	return &identityv1.Client{ClientId: c.GetClientId(), Name: name, Agent: agent}, nil
+}
+
+// clientID checks the form of an installation's secret name: 128 bits in base64url, or a little more.
+func clientID(field, s string) error {
+	ok := len(s) >= 22 && len(s) <= 64
+	for i := 0; ok && i < len(s); i++ {
+		c := s[i]
+		ok = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+	}
+	if !ok {
+		return invalid(field, "A client id is 128 random bits in base64url: 22 characters.")
+	}
+	return nil
+}

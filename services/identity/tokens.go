@@ -1,0 +1,112 @@
+package identity
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"plenum.internal/services/identity/keyring"
+)
+
+// refreshToken names one generation of a device's session. Its text is "plr_<device>.<family>.<generation>.<mac>": the mac is
+// derived from the installation's key, so that SQL keeps no secret and the next token can be told again within the grace.
+type refreshToken struct {
+	device, family string
+	generation     int64
+}
+
+const (
+	refreshPrefix = "plr_"
+	servicePrefix = "pls_"
+	idLength      = 26
+	macLength     = 43 // 32 bytes in base64url
+)
+
+func (t refreshToken) parts() []string {
+	return []string{t.device, t.family, strconv.FormatInt(t.generation, 10)}
+}
+
+func (t refreshToken) encode(ring *keyring.Ring) string {
+	return refreshPrefix + strings.Join(append(t.parts(), base64.RawURLEncoding.EncodeToString(ring.Derive("refresh", t.parts()...))), ".")
+}
+
+// decodeRefresh returns what a genuine refresh token names, spent or not.
+func decodeRefresh(ring *keyring.Ring, s string) (refreshToken, bool) {
+	rest, ok := strings.CutPrefix(s, refreshPrefix)
+	parts := strings.SplitN(rest, ".", 5)
+	if !ok || len(parts) != 4 || !isID(parts[0]) || !isID(parts[1]) || len(parts[2]) > 18 || len(parts[3]) != macLength {
+		return refreshToken{}, false
+	}
+	generation, err := strconv.ParseInt(parts[2], 10, 64)
+	if err != nil || generation < 1 || strconv.FormatInt(generation, 10) != parts[2] {
+		return refreshToken{}, false
+	}
+	mac, err := base64.RawURLEncoding.Strict().DecodeString(parts[3])
+	if err != nil {
+		return refreshToken{}, false
+	}
+	t := refreshToken{parts[0], parts[1], generation}
+	_, genuine := ring.Matches(func(b []byte) bool { return hmac.Equal(b, mac) }, "refresh", t.parts()...)
+	return t, genuine
+}
+
+// serviceSecret is "pls_<account>_<32 bytes>".
+func serviceSecret(account string, secret []byte) string {
+	return servicePrefix + account + "_" + base64.RawURLEncoding.EncodeToString(secret)
+}
+
+// decodeService returns the account that a service secret claims to belong to.
+func decodeService(s string) (account string, ok bool) {
+	rest, ok := strings.CutPrefix(s, servicePrefix)
+	if !ok || len(rest) != idLength+1+macLength || rest[idLength] != '_' || !isID(rest[:idLength]) {
+		return "", false
+	}
+	return rest[:idLength], true
+}
+
+// linkSecret is what stands behind "#setup=" or "#join=".
+func linkSecret(secret []byte) string { return base64.RawURLEncoding.EncodeToString(secret) }
+
+// isID reports whether s has the form of an id.
+func isID(s string) bool {
+	if len(s) != idLength {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '2' || c > '7') {
+			return false
+		}
+	}
+	return true
+}
+
+// pageToken hides how a list is ordered.
+func pageToken(parts ...string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, "\x00")))
+}
+
+// decodePage returns the n parts of a page token; empty strings for the first page.
+func decodePage(s string, n int) ([]string, error) {
+	if s == "" {
+		return make([]string, n), nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) > 128 || bytes.Count(b, []byte{0}) != n-1 {
+		return nil, invalid("page", "This is not a page of ours. Begin with the first.")
+	}
+	return strings.Split(string(b), "\x00"), nil
+}
+
+// limit applies a default and a maximum to the wanted length of a page.
+func limit(want, standard, most uint32) (int, error) {
+	if want > most {
+		return 0, invalid("limit", "%s", fmt.Sprintf("Ask for at most %d at once.", most))
+	}
+	if want == 0 {
+		want = standard
+	}
+	return int(want), nil
+}
