@@ -14,7 +14,8 @@ const heartbeat = 10 * time.Second
 
 // Follow sends the rows of a partition after a position, in commit order, in responses of at most 64 KiB or one record; upto is where
 // the reader stands once it has applied a response. Without wait it returns at the end, with a last response that has no records;
-// with wait it goes on until ctx ends, and sends an empty response after every 10 s of silence.
+// with wait it goes on until ctx ends; an empty response tells that the end was reached for the first time, and then every 10 s of
+// silence that it still lives.
 //
 // A position of another life of the history (epoch; both 0: from the beginning) is answered by a reset.
 func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wait bool, send func(*topicv1.FollowResponse) error) error {
@@ -34,7 +35,7 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 	}
 	silence := time.NewTimer(heartbeat)
 	defer silence.Stop()
-	for {
+	for caught := false; ; {
 		woken := l.wakes.at(number) // taken before reading, so that no commit falls between
 		var records []*topicv1.Record
 		size := 0
@@ -61,6 +62,12 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 		}
 		if !wait {
 			return send(&topicv1.FollowResponse{Upto: after, Epoch: m.epoch})
+		}
+		if !caught {
+			caught = true
+			if err := send(&topicv1.FollowResponse{Upto: after, Epoch: m.epoch}); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

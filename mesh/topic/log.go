@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/sqldb"
 )
 
@@ -90,6 +91,9 @@ func NewLog(cfg Config, deps Deps) (*Log, error) {
 	}
 	if deps.DB == nil || deps.Planner == nil {
 		return nil, errors.New("topic: a log needs a database and a planner")
+	}
+	if b, ok := deps.Bus.(*bus.Bus); ok && b == nil {
+		deps.Bus = nil
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

@@ -75,4 +75,3 @@ func TestRetries(t *testing.T) {
 		wg.Wait()
 	})
 }
-

@@ -32,12 +32,7 @@ type Server struct {
 }
 
 // NewServer returns the service; who may call its methods is the rpc server's to know.
-func NewServer(l *Log, o Opener) (*Server, error) {
-	if l == nil || o == nil {
-		return nil, errors.New("topic: a server needs a log and an opener")
-	}
-	return &Server{log: l, opener: o}, nil
-}
+func NewServer(l *Log, o Opener) *Server { return &Server{log: l, opener: o} }
 
 // Open authorises, as the user.
 func (s *Server) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.OpenResponse, error) {

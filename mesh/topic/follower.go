@@ -1,0 +1,245 @@
+package topic
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"plenum.internal/mesh/sqldb"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// FollowerConfig names a follower.
+type FollowerConfig struct {
+	Name    string // of its cursors: "mentions"
+	Service string // whose log it follows
+	Prefix  string // of the table of cursors in its database: FollowerSQL(prefix)
+	Busy    int    // transactions at a time; 0: 4
+}
+
+// FollowerDeps are a follower's surroundings.
+type FollowerDeps struct {
+	Source topicv1.TopicServiceClient
+	DB     *sqldb.DB
+	// Handle derives from a run of records of one partition, in commit order, within the transaction that moves the cursor: each
+	// record exactly once, whatever dies. It must not wait for a Log of the same database but may call Log.Append with ctx. An error
+	// is logged and the run tried again, for ever.
+	Handle func(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error
+	// Reset forgets what was derived of a partition, because its history has begun anew; all records follow again. Nil: Run ends
+	// with an error instead.
+	Reset func(ctx context.Context, tx *sql.Tx, partition uint32) error
+	Log   *slog.Logger // nil: silent
+}
+
+// Follower derives tables from a log, exactly once: its cursor in a partition moves in the transaction of what it derives. Several
+// processes may run the same follower; they take turns by losing races.
+type Follower struct {
+	cfg     FollowerConfig
+	deps    FollowerDeps
+	busy    chan struct{}
+	pending atomic.Int32 // partitions whose end was not reached yet
+	ready   chan struct{}
+}
+
+var (
+	errMoved = errors.New("another process has moved the cursor")
+	errReset = errors.New("the followed history has begun anew")
+)
+
+// NewFollower checks the configuration.
+func NewFollower(cfg FollowerConfig, deps FollowerDeps) (*Follower, error) {
+	if cfg.Name == "" || cfg.Service == "" || !identifier.MatchString(cfg.Prefix) {
+		return nil, fmt.Errorf("topic: follower %q of %q needs a name, a service and a prefix", cfg.Name, cfg.Service)
+	}
+	if deps.Source == nil || deps.DB == nil || deps.Handle == nil {
+		return nil, errors.New("topic: a follower needs a source, a database and a handler")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Busy <= 0 {
+		cfg.Busy = 4
+	}
+	if deps.DB.Dialect() == sqldb.SQLite {
+		cfg.Busy = 1
+	}
+	f := &Follower{cfg: cfg, deps: deps, busy: make(chan struct{}, cfg.Busy), ready: make(chan struct{})}
+	f.pending.Store(Partitions)
+	return f, nil
+}
+
+// Ready is closed once every partition was read to its end.
+func (f *Follower) Ready() <-chan struct{} { return f.ready }
+
+// Run follows until ctx ends. It outlasts every failure but a reset that it has no handler for.
+func (f *Follower) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for n := range uint32(Partitions) {
+		wg.Go(func() {
+			if err := f.follow(ctx, n); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); errors.Is(err, errReset) {
+		return err
+	}
+	return nil
+}
+
+func (f *Follower) follow(ctx context.Context, number uint32) error {
+	p := &place{number: number}
+	for wait := minRetry; ; wait = min(2*wait, maxRetry) {
+		progress, err := f.stream(ctx, p)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errReset):
+			return err
+		case progress:
+			wait = minRetry
+		}
+		if !errors.Is(err, errMoved) {
+			f.deps.Log.WarnContext(ctx, "following broke off", "follower", f.cfg.Name, "service", f.cfg.Service, "partition", number, "error", err)
+		}
+		if !sleep(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+const (
+	minRetry = 50 * time.Millisecond
+	maxRetry = 2 * time.Second
+)
+
+// place is where a follower stands in a partition.
+type place struct {
+	number uint32
+	mark
+	caught bool
+	// after is left of a transaction whose COMMIT was lost: due once the cursor shows that it took place.
+	after *afterCommit
+	to    mark
+}
+
+// stream follows one stream until it breaks off.
+func (f *Follower) stream(ctx context.Context, p *place) (progress bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := f.load(ctx, p); err != nil {
+		return false, err
+	}
+	stream, err := f.deps.Source.Follow(ctx, &topicv1.FollowRequest{Partition: p.number, Epoch: p.epoch, After: p.position, Wait: true})
+	if err != nil {
+		return false, fmt.Errorf("follow: %w", err)
+	}
+	for {
+		r, err := stream.Recv()
+		if err != nil {
+			return progress, fmt.Errorf("follow: %w", err)
+		}
+		to := mark{r.GetEpoch(), r.GetUpto()}
+		switch {
+		case r.GetReset_() != nil && f.deps.Reset == nil:
+			return false, fmt.Errorf("follower %s of %s, partition %d: %w, and it can't be rebuilt", f.cfg.Name, f.cfg.Service, p.number, errReset)
+		case r.GetReset_() != nil:
+			f.deps.Log.WarnContext(ctx, "the history has begun anew: deriving again", "follower", f.cfg.Name, "partition", p.number)
+			err := f.move(ctx, p, mark{epoch: r.GetEpoch()}, func(ctx context.Context, tx *sql.Tx) error {
+				return f.deps.Reset(ctx, tx, p.number)
+			})
+			if err == nil {
+				err = errMoved // by ourselves: start there
+			}
+			return true, err
+		case len(r.GetRecords()) > 0:
+			err := f.move(ctx, p, to, func(ctx context.Context, tx *sql.Tx) error { return f.deps.Handle(ctx, tx, r.GetRecords()) })
+			if err != nil {
+				return progress, err
+			}
+			progress = true
+		case !p.caught:
+			p.caught = true
+			if f.pending.Add(-1) == 0 {
+				close(f.ready)
+			}
+		}
+	}
+}
+
+// load reads the cursor.
+func (f *Follower) load(ctx context.Context, p *place) error {
+	p.mark = mark{}
+	q := "SELECT epoch, position FROM " + f.cfg.Prefix + "_cursor WHERE follower = $1 AND partition = $2"
+	err := f.deps.DB.QueryRow(ctx, q, f.cfg.Name, int64(p.number)).Scan(&p.epoch, &p.position)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("read cursor: %w", err)
+	}
+	if p.after != nil {
+		if p.mark == p.to {
+			p.after.run()
+		}
+		p.after = nil
+	}
+	return nil
+}
+
+// move derives and moves the cursor in one transaction.
+//
+// Invariant: the cursor is compared under its lock before anything is derived, so that no record is applied twice.
+func (f *Follower) move(ctx context.Context, p *place, to mark, derive func(ctx context.Context, tx *sql.Tx) error) error {
+	select {
+	case f.busy <- struct{}{}:
+		defer func() { <-f.busy }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	table := f.cfg.Prefix + "_cursor"
+	lock := "SELECT epoch, position FROM " + table + " WHERE follower = $1 AND partition = $2"
+	if f.deps.DB.Dialect() == sqldb.Postgres {
+		lock += " FOR UPDATE"
+	}
+	var after *afterCommit
+	err := f.deps.DB.Write(ctx, func(tx *sql.Tx) error {
+		var inner context.Context
+		inner, after = withAfterCommit(ctx)
+		_, err := tx.ExecContext(ctx, "INSERT INTO "+table+" (follower, partition, epoch, position) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING",
+			f.cfg.Name, int64(p.number))
+		if err != nil {
+			return fmt.Errorf("make cursor: %w", err)
+		}
+		var at mark
+		if err := tx.QueryRowContext(ctx, lock, f.cfg.Name, int64(p.number)).Scan(&at.epoch, &at.position); err != nil {
+			return fmt.Errorf("lock cursor: %w", err)
+		}
+		if at != p.mark {
+			return errMoved
+		}
+		if err := derive(inner, tx); err != nil {
+			return fmt.Errorf("derive: %w", err)
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE "+table+" SET epoch = $3, position = $4 WHERE follower = $1 AND partition = $2",
+			f.cfg.Name, int64(p.number), signed(to.epoch), signed(to.position))
+		if err != nil {
+			return fmt.Errorf("move cursor: %w", err)
+		}
+		return nil
+	})
+	if errors.Is(err, sqldb.ErrUnknownOutcome) {
+		p.after, p.to = after, to // load will see
+	}
+	if err != nil {
+		return err
+	}
+	after.run()
+	p.mark = to
+	return nil
+}
