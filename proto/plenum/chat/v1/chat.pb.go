@@ -16,8 +16,8 @@
 //     answer. MarkRead, MarkUnread, MarkThreadRead and SetDraft ignore the key: their versions make a retry harmless.
 //   - Pages: `page` is opaque, empty = first; an answer's `next` is empty on the last page.
 //
-// Permissions read from the token (identity's policy matrix): chat.post, chat.mention_all, chat.edit_own, chat.delete_any, chat.invite,
-// chat.create_channel, chat.manage. Roles inside a channel are kept here (ChannelRole) and add to them.
+// Permissions read from the token (identity's policy matrix, plenum/identity/v1/model.proto): chat.post, chat.mention_all, chat.edit_own,
+// chat.delete_others, chat.create_channel, chat.manage_channels. Roles inside a channel are kept here (ChannelRole) and add to them.
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   chat.CHANNEL, chat.MESSAGE, chat.PERSON          NOT_FOUND            absent or not to be known
@@ -213,7 +213,7 @@ type ChannelRole int32
 
 const (
 	ChannelRole_CHANNEL_ROLE_UNSPECIFIED ChannelRole = 0 // not a member
-	ChannelRole_CHANNEL_ROLE_MEMBER      ChannelRole = 1 // read, post, react, pin, add people (with chat.invite)
+	ChannelRole_CHANNEL_ROLE_MEMBER      ChannelRole = 1 // read, post, react, pin, add people
 	ChannelRole_CHANNEL_ROLE_MODERATOR   ChannelRole = 2 // + change the channel, remove members, delete others' messages, mention everybody
 	ChannelRole_CHANNEL_ROLE_OWNER       ChannelRole = 3 // + archive, set roles
 )
@@ -2037,7 +2037,7 @@ type Message struct {
 	Deleted       bool                   `protobuf:"varint,11,opt,name=deleted,proto3" json:"deleted,omitempty"`                                   // text, mentions, context and reactions are gone for ever
 	Reactions     []*Reaction            `protobuf:"bytes,12,rep,name=reactions,proto3" json:"reactions,omitempty"`                                // by first use; absent inside events
 	Pinned        bool                   `protobuf:"varint,13,opt,name=pinned,proto3" json:"pinned,omitempty"`
-	Thread        *Thread                `protobuf:"bytes,14,opt,name=thread,proto3" json:"thread,omitempty"`       // on a message that has replies; on a reply inside an event: of its thread, this reply included
+	Thread        *Thread                `protobuf:"bytes,14,opt,name=thread,proto3" json:"thread,omitempty"`       // on a message that has replies; on a reply inside an event: of its thread, this reply included (last_reply 0: the event's own offset)
 	System        *System                `protobuf:"bytes,15,opt,name=system,proto3" json:"system,omitempty"`       // what happened, in place of a text; `author` did it
 	Mutation      uint64                 `protobuf:"fixed64,16,opt,name=mutation,proto3" json:"mutation,omitempty"` // in reads: as in edge Event.mutation, by which the author settles its queue
 	unknownFields protoimpl.UnknownFields
@@ -3416,7 +3416,7 @@ type HistoryResponse struct {
 	Messages      []*Message             `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"` // ascending; deleted ones too (Message.deleted), with system messages
 	MoreBefore    bool                   `protobuf:"varint,2,opt,name=more_before,json=moreBefore,proto3" json:"more_before,omitempty"`
 	MoreAfter     bool                   `protobuf:"varint,3,opt,name=more_after,json=moreAfter,proto3" json:"more_after,omitempty"`
-	Cursor        *v1.Cursor             `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"` // of the channel's topic, at or before which all of this is true: subscribe from here
+	Cursor        *v1.Cursor             `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"` // of the channel's topic: each event up to it is reflected here, later ones may be, too; subscribe from here
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

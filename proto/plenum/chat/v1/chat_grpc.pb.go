@@ -16,8 +16,8 @@
 //     answer. MarkRead, MarkUnread, MarkThreadRead and SetDraft ignore the key: their versions make a retry harmless.
 //   - Pages: `page` is opaque, empty = first; an answer's `next` is empty on the last page.
 //
-// Permissions read from the token (identity's policy matrix): chat.post, chat.mention_all, chat.edit_own, chat.delete_any, chat.invite,
-// chat.create_channel, chat.manage. Roles inside a channel are kept here (ChannelRole) and add to them.
+// Permissions read from the token (identity's policy matrix, plenum/identity/v1/model.proto): chat.post, chat.mention_all, chat.edit_own,
+// chat.delete_others, chat.create_channel, chat.manage_channels. Roles inside a channel are kept here (ChannelRole) and add to them.
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   chat.CHANNEL, chat.MESSAGE, chat.PERSON          NOT_FOUND            absent or not to be known
@@ -91,11 +91,11 @@ type ChatServiceClient interface {
 	// CreateChannel makes a public or private channel; the caller becomes its owner. Needs chat.create_channel. NAME_TAKEN.
 	CreateChannel(ctx context.Context, in *CreateChannelRequest, opts ...grpc.CallOption) (*CreateChannelResponse, error)
 	// OpenDirect returns the direct channel of the caller with one other person, or the group direct channel with 2 to 9 others; makes it
-	// when there is none. The same people always have the same channel.
+	// when there is none, which needs chat.create_channel. The same people always have the same channel.
 	OpenDirect(ctx context.Context, in *OpenDirectRequest, opts ...grpc.CallOption) (*OpenDirectResponse, error)
-	// UpdateChannel changes name, topic, purpose, history or posting. Owner, moderator, or chat.manage. Not for direct channels.
+	// UpdateChannel changes name, topic, purpose, history or posting. Owner, moderator, or chat.manage_channels. Not for direct channels.
 	UpdateChannel(ctx context.Context, in *UpdateChannelRequest, opts ...grpc.CallOption) (*UpdateChannelResponse, error)
-	// ArchiveChannel archives or brings back. An archived channel can be read, and nothing in it changes. Owner or chat.manage.
+	// ArchiveChannel archives or brings back. An archived channel can be read, and nothing in it changes. Owner or chat.manage_channels.
 	ArchiveChannel(ctx context.Context, in *ArchiveChannelRequest, opts ...grpc.CallOption) (*ArchiveChannelResponse, error)
 	// GetChannel returns one channel that the caller may read.
 	GetChannel(ctx context.Context, in *GetChannelRequest, opts ...grpc.CallOption) (*GetChannelResponse, error)
@@ -107,22 +107,22 @@ type ChatServiceClient interface {
 	JoinChannel(ctx context.Context, in *JoinChannelRequest, opts ...grpc.CallOption) (*JoinChannelResponse, error)
 	// LeaveChannel leaves a public or private channel. LAST_OWNER while others are in it; WRONG_KIND for direct channels.
 	LeaveChannel(ctx context.Context, in *LeaveChannelRequest, opts ...grpc.CallOption) (*LeaveChannelResponse, error)
-	// AddMembers adds people. A member of the channel with chat.invite; a guest can be added by owners, moderators and chat.manage only.
+	// AddMembers adds people. Any member of the channel who is no guest; guests are added by owners, moderators and chat.manage_channels only.
 	// All or none: an unknown person is NOT_FOUND. Those in it already stay as they are.
 	AddMembers(ctx context.Context, in *AddMembersRequest, opts ...grpc.CallOption) (*AddMembersResponse, error)
-	// RemoveMember puts somebody out; nothing after the removal's offset reaches them. Owner, moderator (members only), chat.manage.
+	// RemoveMember puts somebody out; nothing after the removal's offset reaches them. Owner, moderator (members only), chat.manage_channels.
 	RemoveMember(ctx context.Context, in *RemoveMemberRequest, opts ...grpc.CallOption) (*RemoveMemberResponse, error)
-	// SetMemberRole changes somebody's role in the channel. Owner or chat.manage. LAST_OWNER.
+	// SetMemberRole changes somebody's role in the channel. Owner or chat.manage_channels. LAST_OWNER.
 	SetMemberRole(ctx context.Context, in *SetMemberRoleRequest, opts ...grpc.CallOption) (*SetMemberRoleResponse, error)
 	// ListMembers lists the members of a channel that the caller may read, ordered by user id.
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (*ListMembersResponse, error)
 	// Send posts a message, exactly once for each key. Needs membership and chat.post. Sending reads the channel up to the message.
 	Send(ctx context.Context, in *SendRequest, opts ...grpc.CallOption) (*SendResponse, error)
 	// EditMessage replaces the text of one's own message. Needs chat.edit_own. Mentions are resolved anew; only new ones are counted
-	// as mentions for their people. DELETED.
+	// as mentions for their people; everybody is called when a message is posted, never by an edit. <= 200 edits a message. DELETED, LIMIT.
 	EditMessage(ctx context.Context, in *EditMessageRequest, opts ...grpc.CallOption) (*EditMessageResponse, error)
-	// DeleteMessage hides a message at once and empties its text, its edits' texts and its reactions for ever; its place stays, and it
-	// counts as unread until it is read. One's own; others' by owners, moderators and chat.delete_any (never in direct channels).
+	// DeleteMessage hides a message at once and empties its text and its edits' texts for ever; its reactions and its pin go, its place stays,
+	// and it counts as unread until it is read. One's own; others' by owners, moderators and chat.delete_others (never in direct channels).
 	DeleteMessage(ctx context.Context, in *DeleteMessageRequest, opts ...grpc.CallOption) (*DeleteMessageResponse, error)
 	// AddReaction adds the caller's reaction. <= 32 different emoji on a message, <= 16 by one person, <= 1,000 in all. LIMIT.
 	AddReaction(ctx context.Context, in *AddReactionRequest, opts ...grpc.CallOption) (*AddReactionResponse, error)
@@ -484,11 +484,11 @@ type ChatServiceServer interface {
 	// CreateChannel makes a public or private channel; the caller becomes its owner. Needs chat.create_channel. NAME_TAKEN.
 	CreateChannel(context.Context, *CreateChannelRequest) (*CreateChannelResponse, error)
 	// OpenDirect returns the direct channel of the caller with one other person, or the group direct channel with 2 to 9 others; makes it
-	// when there is none. The same people always have the same channel.
+	// when there is none, which needs chat.create_channel. The same people always have the same channel.
 	OpenDirect(context.Context, *OpenDirectRequest) (*OpenDirectResponse, error)
-	// UpdateChannel changes name, topic, purpose, history or posting. Owner, moderator, or chat.manage. Not for direct channels.
+	// UpdateChannel changes name, topic, purpose, history or posting. Owner, moderator, or chat.manage_channels. Not for direct channels.
 	UpdateChannel(context.Context, *UpdateChannelRequest) (*UpdateChannelResponse, error)
-	// ArchiveChannel archives or brings back. An archived channel can be read, and nothing in it changes. Owner or chat.manage.
+	// ArchiveChannel archives or brings back. An archived channel can be read, and nothing in it changes. Owner or chat.manage_channels.
 	ArchiveChannel(context.Context, *ArchiveChannelRequest) (*ArchiveChannelResponse, error)
 	// GetChannel returns one channel that the caller may read.
 	GetChannel(context.Context, *GetChannelRequest) (*GetChannelResponse, error)
@@ -500,22 +500,22 @@ type ChatServiceServer interface {
 	JoinChannel(context.Context, *JoinChannelRequest) (*JoinChannelResponse, error)
 	// LeaveChannel leaves a public or private channel. LAST_OWNER while others are in it; WRONG_KIND for direct channels.
 	LeaveChannel(context.Context, *LeaveChannelRequest) (*LeaveChannelResponse, error)
-	// AddMembers adds people. A member of the channel with chat.invite; a guest can be added by owners, moderators and chat.manage only.
+	// AddMembers adds people. Any member of the channel who is no guest; guests are added by owners, moderators and chat.manage_channels only.
 	// All or none: an unknown person is NOT_FOUND. Those in it already stay as they are.
 	AddMembers(context.Context, *AddMembersRequest) (*AddMembersResponse, error)
-	// RemoveMember puts somebody out; nothing after the removal's offset reaches them. Owner, moderator (members only), chat.manage.
+	// RemoveMember puts somebody out; nothing after the removal's offset reaches them. Owner, moderator (members only), chat.manage_channels.
 	RemoveMember(context.Context, *RemoveMemberRequest) (*RemoveMemberResponse, error)
-	// SetMemberRole changes somebody's role in the channel. Owner or chat.manage. LAST_OWNER.
+	// SetMemberRole changes somebody's role in the channel. Owner or chat.manage_channels. LAST_OWNER.
 	SetMemberRole(context.Context, *SetMemberRoleRequest) (*SetMemberRoleResponse, error)
 	// ListMembers lists the members of a channel that the caller may read, ordered by user id.
 	ListMembers(context.Context, *ListMembersRequest) (*ListMembersResponse, error)
 	// Send posts a message, exactly once for each key. Needs membership and chat.post. Sending reads the channel up to the message.
 	Send(context.Context, *SendRequest) (*SendResponse, error)
 	// EditMessage replaces the text of one's own message. Needs chat.edit_own. Mentions are resolved anew; only new ones are counted
-	// as mentions for their people. DELETED.
+	// as mentions for their people; everybody is called when a message is posted, never by an edit. <= 200 edits a message. DELETED, LIMIT.
 	EditMessage(context.Context, *EditMessageRequest) (*EditMessageResponse, error)
-	// DeleteMessage hides a message at once and empties its text, its edits' texts and its reactions for ever; its place stays, and it
-	// counts as unread until it is read. One's own; others' by owners, moderators and chat.delete_any (never in direct channels).
+	// DeleteMessage hides a message at once and empties its text and its edits' texts for ever; its reactions and its pin go, its place stays,
+	// and it counts as unread until it is read. One's own; others' by owners, moderators and chat.delete_others (never in direct channels).
 	DeleteMessage(context.Context, *DeleteMessageRequest) (*DeleteMessageResponse, error)
 	// AddReaction adds the caller's reaction. <= 32 different emoji on a message, <= 16 by one person, <= 1,000 in all. LIMIT.
 	AddReaction(context.Context, *AddReactionRequest) (*AddReactionResponse, error)
