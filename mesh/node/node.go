@@ -1,0 +1,214 @@
+// Package node is a process of a cluster: what every service's program does in the same way when it runs by itself.
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"strings"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/bus"
+	"plenum.internal/mesh/lease"
+	"plenum.internal/mesh/obs"
+	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/run"
+	"plenum.internal/mesh/sqldb"
+)
+
+// authority is the service that serves AuthService: everybody's source of keys and revocations.
+const authority = "identity"
+
+// Config of a process in a cluster.
+type Config struct {
+	Name      string              `koanf:"name" doc:"name of this process, unique in the cluster; empty: made up with each start"`
+	Advertise string              `koanf:"advertise" doc:"host:port by which the other processes reach rpc.listen; empty: where it listens"`
+	RPC       rpc.ServerConfig    `koanf:"rpc"`
+	Bus       bus.Config          `koanf:"bus"`
+	Etcd      lease.Config        `koanf:"etcd"`
+	Lease     lease.SessionConfig `koanf:"lease"`
+	Database  sqldb.Config        `koanf:"database"`
+	Obs       obs.Config          `koanf:"obs"`
+}
+
+// DefaultConfig finds NATS and etcd on this machine, and listens on a port that is free.
+func DefaultConfig() Config {
+	return Config{
+		RPC: rpc.ServerConfig{Listen: "127.0.0.1:0"}, Bus: bus.DefaultConfig(), Etcd: lease.DefaultConfig(),
+		Lease: lease.DefaultSessionConfig(), Obs: obs.DefaultConfig(),
+	}
+}
+
+// Validate checks what no part checks itself.
+func (c Config) Validate() error {
+	if host, _, err := net.SplitHostPort(c.RPC.Listen); c.Advertise == "" && err == nil {
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			return errors.New("rpc.listen names every address of the machine: set advertise to the one that the others can reach")
+		}
+	}
+	return nil
+}
+
+// Part is what a service adds to a process.
+type Part interface {
+	run.Component
+	Register(r grpc.ServiceRegistrar)
+}
+
+// Service says what runs on a node.
+type Service struct {
+	Name string
+	// Migrations of its database; nil: it has none, and Node.DB is nil.
+	Migrations fs.FS
+	Internal   map[string][]string // see rpc.ServerDeps
+	New        func(n *Node) (Part, error)
+}
+
+// Node is the process, as its Part sees it. Everything works from the beginning, except that calls to other services and
+// verified tokens wait for etcd, and published events are dropped while NATS is away.
+type Node struct {
+	ID       string
+	Obs      *obs.Obs
+	Bus      *bus.Bus
+	DB       *sqldb.DB
+	Verifier *auth.Verifier
+	Registry *registry.Registry
+	Conns    *registry.Conns
+
+	server  *rpc.Server
+	etcd    *clientv3.Client
+	session *lease.Session
+}
+
+// Conn is a connection to another service, whichever of its nodes answers.
+func (n *Node) Conn(service string) grpc.ClientConnInterface { return n.Conns.Service(service, n.ID) }
+
+// Run builds the process and runs it until ctx ends or a part of it fails. Nothing is announced before all of it works.
+func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error {
+	n, err := open(ctx, cfg, service, out)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	part, err := service.New(n)
+	if err != nil {
+		return err
+	}
+	part.Register(n.server)
+
+	group := run.NewGroup(n.Obs.Log, 0)
+	n.Obs.ReadyWhen("started", group.Ready())
+	group.Add("obs", n.Obs)
+	if n.DB != nil {
+		group.Add("schema", run.Step(func(ctx context.Context) error { return n.DB.Migrate(ctx, service.Migrations) }, nil))
+	}
+	group.Add("nodes", n.Registry)
+	group.Add("connections", n.Conns)
+	if service.Name == authority {
+		group.Add(service.Name, part)
+		group.Add("rpc", n.server)
+		group.Add("tokens", n.Verifier)
+	} else {
+		group.Add("tokens", n.Verifier)
+		group.Add(service.Name, part)
+		group.Add("rpc", n.server)
+	}
+	group.Add("presence", run.Step(func(context.Context) error { return n.announce(cfg, service.Name) }, nil))
+	group.Add("lease", n.session)
+	return group.Run(ctx)
+}
+
+func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *Node, err error) {
+	n := &Node{ID: cfg.Name}
+	if n.ID == "" {
+		n.ID = service.Name + "-" + strings.ToLower(rand.Text())[:13]
+	}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	if n.Obs, err = obs.New(cfg.Obs, obs.Deps{Service: service.Name, Out: out}); err != nil {
+		return nil, err
+	}
+	log, metrics := n.Obs.Log, n.Obs.Metrics
+	if n.etcd, err = lease.Connect(cfg.Etcd); err != nil {
+		return nil, err
+	}
+	if n.session, err = lease.NewSession(cfg.Lease, n.etcd, log); err != nil {
+		return nil, err
+	}
+	if n.Registry, err = registry.New(n.etcd, log); err != nil {
+		return nil, err
+	}
+	n.Conns = registry.NewConns(n.Registry, func(to registry.Node) (*grpc.ClientConn, error) {
+		return rpc.Dial(to.Address, rpc.ClientConfig{
+			Service: to.Service, TLS: cfg.RPC.TLS, MaxMessageBytes: cfg.RPC.MaxMessageBytes, Metrics: metrics, Tracer: n.Obs.Tracer,
+		})
+	}, log)
+	own := &later{}
+	keys := n.Conn(authority)
+	if service.Name == authority {
+		keys = own // its own answer needs no other process
+	}
+	if n.Verifier, err = auth.NewVerifier(auth.VerifierConfig{}, auth.RemoteSource(keys), auth.VerifierDeps{Log: log, Metrics: metrics}); err != nil {
+		return nil, err
+	}
+	if n.server, err = rpc.NewServer(cfg.RPC, rpc.ServerDeps{
+		Service: service.Name, Verifier: n.Verifier, Log: log, Metrics: metrics, Tracer: n.Obs.Tracer, Internal: service.Internal,
+	}); err != nil {
+		return nil, err
+	}
+	if service.Name == authority {
+		own.ClientConnInterface = n.server.Pipe(authority)
+	}
+	if n.Bus, err = bus.Connect(ctx, cfg.Bus, bus.Deps{Log: log, Metrics: metrics}); err != nil {
+		return nil, err
+	}
+	if service.Migrations == nil {
+		return n, nil
+	}
+	if n.DB, err = sqldb.Open(ctx, cfg.Database); err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	return n, nil
+}
+
+// later stands for a connection that is made after those who use it.
+type later struct{ grpc.ClientConnInterface }
+
+// announce lets the others find this process, if it listens.
+func (n *Node) announce(cfg Config, service string) error {
+	address := cfg.Advertise
+	if address == "" {
+		address = n.server.Addr()
+	}
+	if address == "" {
+		return nil
+	}
+	return registry.Register(n.session, registry.Node{ID: n.ID, Service: service, Address: address})
+}
+
+// close ends what was opened, as far as it was.
+func (n *Node) close() {
+	if n.server != nil {
+		n.server.Close()
+	}
+	if n.Bus != nil {
+		n.Bus.Close()
+	}
+	if n.etcd != nil {
+		_ = n.etcd.Close() // tells that its context ended
+	}
+	if n.DB != nil {
+		_ = n.DB.Close() // every transaction is over
+	}
+}
