@@ -4,6 +4,8 @@
 // 	protoc        (unknown)
 // source: plenum/auth/v1/auth.proto
 
+// What every process needs of identity to know its callers, and nothing of identity's domain.
+
 package authv1
 
 import (
@@ -21,6 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// KeysRequest asks for the verification keys.
 type KeysRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -57,9 +60,11 @@ func (*KeysRequest) Descriptor() ([]byte, []int) {
 	return file_plenum_auth_v1_auth_proto_rawDescGZIP(), []int{0}
 }
 
+// KeysResponse lists the verification keys.
 type KeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Keys          []*Key                 `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All that may have signed a token which is still valid, and the next one.
+	Keys          []*Key `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -101,11 +106,15 @@ func (x *KeysResponse) GetKeys() []*Key {
 	return nil
 }
 
+// Key verifies tokens.
 type Key struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Ed25519       []byte                 `protobuf:"bytes,2,opt,name=ed25519,proto3" json:"ed25519,omitempty"`
-	NotAfterMs    int64                  `protobuf:"varint,3,opt,name=not_after_ms,json=notAfterMs,proto3" json:"not_after_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The token's "kid".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Public key, 32 bytes (RFC 8032).
+	Ed25519 []byte `protobuf:"bytes,2,opt,name=ed25519,proto3" json:"ed25519,omitempty"`
+	// Tokens signed later are not accepted; Unix milliseconds.
+	NotAfterMs    int64 `protobuf:"varint,3,opt,name=not_after_ms,json=notAfterMs,proto3" json:"not_after_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -161,9 +170,11 @@ func (x *Key) GetNotAfterMs() int64 {
 	return 0
 }
 
+// RevocationsRequest asks for the log from a place on.
 type RevocationsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	After         uint64                 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// RevocationsResponse.upto of the last response; 0: from the oldest that still matters.
+	After         uint64 `protobuf:"varint,1,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,11 +216,14 @@ func (x *RevocationsRequest) GetAfter() uint64 {
 	return 0
 }
 
-// Without an entry for 10 s: refuse new sessions with 4101; existing ones go on until their token expires.
+// RevocationsResponse is a part of the log, or a heartbeat. Without one for 10 s a gateway refuses new sessions with
+// CODE_OVERLOADED; existing ones go on until their token expires.
 type RevocationsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Revocations   []*Revocation          `protobuf:"bytes,1,rep,name=revocations,proto3" json:"revocations,omitempty"`
-	Upto          uint64                 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the log; empty: a heartbeat.
+	Revocations []*Revocation `protobuf:"bytes,1,rep,name=revocations,proto3" json:"revocations,omitempty"`
+	// The log is known up to here.
+	Upto          uint64 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -258,15 +272,21 @@ func (x *RevocationsResponse) GetUpto() uint64 {
 	return 0
 }
 
+// Revocation makes tokens invalid before they expire.
 type Revocation struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Workspace      string                 `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	User           string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
-	Device         string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
-	IssuedBeforeMs int64                  `protobuf:"varint,4,opt,name=issued_before_ms,json=issuedBeforeMs,proto3" json:"issued_before_ms,omitempty"`
-	Wipe           bool                   `protobuf:"varint,5,opt,name=wipe,proto3" json:"wipe,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workspace of the tokens.
+	Workspace string `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// The user of the tokens; empty: all of the workspace.
+	User string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// The device of the tokens; empty: all of the user's.
+	Device string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
+	// Tokens issued before this are refused; Unix milliseconds.
+	IssuedBeforeMs int64 `protobuf:"varint,4,opt,name=issued_before_ms,json=issuedBeforeMs,proto3" json:"issued_before_ms,omitempty"`
+	// The client is to wipe what it stored: its connections close with CODE_SESSION_REVOKED. Else with CODE_TOKEN_REFUSED.
+	Wipe          bool `protobuf:"varint,5,opt,name=wipe,proto3" json:"wipe,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Revocation) Reset() {

@@ -4,6 +4,8 @@
 // - protoc             (unknown)
 // source: plenum/auth/v1/auth.proto
 
+// What every process needs of identity to know its callers, and nothing of identity's domain.
+
 package authv1
 
 import (
@@ -26,8 +28,12 @@ const (
 // AuthServiceClient is the client API for AuthService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// AuthService is served by the identity service.
 type AuthServiceClient interface {
+	// Returns the keys that verify access tokens, the current and the next. Anybody in the mesh may call it.
 	Keys(ctx context.Context, in *KeysRequest, opts ...grpc.CallOption) (*KeysResponse, error)
+	// Streams the revocation log, in the mesh only; an empty response every 500 ms is the heartbeat.
 	Revocations(ctx context.Context, in *RevocationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RevocationsResponse], error)
 }
 
@@ -71,8 +77,12 @@ type AuthService_RevocationsClient = grpc.ServerStreamingClient[RevocationsRespo
 // AuthServiceServer is the server API for AuthService service.
 // All implementations must embed UnimplementedAuthServiceServer
 // for forward compatibility.
+//
+// AuthService is served by the identity service.
 type AuthServiceServer interface {
+	// Returns the keys that verify access tokens, the current and the next. Anybody in the mesh may call it.
 	Keys(context.Context, *KeysRequest) (*KeysResponse, error)
+	// Streams the revocation log, in the mesh only; an empty response every 500 ms is the heartbeat.
 	Revocations(*RevocationsRequest, grpc.ServerStreamingServer[RevocationsResponse]) error
 	mustEmbedUnimplementedAuthServiceServer()
 }

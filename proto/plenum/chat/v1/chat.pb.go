@@ -5970,7 +5970,7 @@ var File_plenum_chat_v1_chat_proto protoreflect.FileDescriptor
 
 const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\n" +
-	"\x19plenum/chat/v1/chat.proto\x12\x0eplenum.chat.v1\x1a\x19plenum/edge/v1/edge.proto\"\x89\x03\n" +
+	"\x19plenum/chat/v1/chat.proto\x12\x0eplenum.chat.v1\x1a\x19plenum/edge/v1/edge.proto\x1a\x1cplenum/edge/v1/options.proto\"\x89\x03\n" +
 	"\aChannel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1b.plenum.chat.v1.ChannelKindR\x04kind\x12\x12\n" +

@@ -4,12 +4,19 @@
 // 	protoc        (unknown)
 // source: plenum/edge/v1/edge.proto
 
+// The edge protocol: what clients and gateways send each other. PROTOCOL.md tells the whole of it.
+//
+// One WebSocket message, SSE event or poll answer is a ClientMessage or a ServerMessage. In the subprotocol
+// plenum.v1.proto it is encoded as protobuf. In plenum.v1.json it is text with one frame a line: proto3 JSON, in which
+// body, params and badge are the JSON of the type that the option of their method or topic kind names.
+// Times are relative and in milliseconds unless a field's name or comment says otherwise. Topics and ids belong to the
+// workspace of the token.
+
 package edgev1
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	descriptorpb "google.golang.org/protobuf/types/descriptorpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -22,12 +29,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Mode says what is sent of a topic.
 type Mode int32
 
 const (
+	// Read as EVENTS.
 	Mode_MODE_UNSPECIFIED Mode = 0
-	Mode_MODE_EVENTS      Mode = 1
-	Mode_MODE_HEADS       Mode = 2
+	// Every event.
+	Mode_MODE_EVENTS Mode = 1
+	// Where the topic stands, at most once a second: about 10 bytes at the gateway, no hub.
+	Mode_MODE_HEADS Mode = 2
 )
 
 // Enum value maps for Mode.
@@ -71,316 +82,11 @@ func (Mode) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{0}
 }
 
-type Code int32
-
-const (
-	Code_CODE_UNSPECIFIED Code = 0 // append-only; an unknown code is treated as its range says
-	// 100-199 do not repeat unchanged.   200-299 repeat with the same client_seq after retry_after_ms.
-	Code_CODE_INVALID_ARGUMENT    Code = 100
-	Code_CODE_NOT_FOUND           Code = 101 // absent, not to be known, method unknown or not exposed
-	Code_CODE_PERMISSION_DENIED   Code = 102 // may be known, may not be done
-	Code_CODE_FAILED_PRECONDITION Code = 103
-	Code_CODE_BODY_TOO_LARGE      Code = 104
-	Code_CODE_UNSUPPORTED         Code = 105
-	Code_CODE_CONFLICT            Code = 106
-	Code_CODE_INTERNAL            Code = 107
-	Code_CODE_UNAVAILABLE         Code = 200
-	Code_CODE_OUTCOME_UNKNOWN     Code = 201 // not done; perhaps done (deadline, lost service)
-	Code_CODE_TOO_MANY_CALLS      Code = 202
-	Code_CODE_RATE_LIMITED        Code = 203
-	Code_CODE_TOKEN_STALE         Code = 204 // 204: refresh first
-	// 300-319 subscribe again at once from the own cursor.   320-339 reload, subscribe from the cursor the read returned.   340-359 give up.
-	Code_CODE_LAGGED Code = 300 // it stands behind the backlog: who reads it has drained
-	// 320-322: clear what was cached of the topic.
-	Code_CODE_RESET_EPOCH     Code = 320
-	Code_CODE_RESET_FLOOR     Code = 321
-	Code_CODE_RESET_TOO_LONG  Code = 322 // new log or cursor ahead; compacted; page instead
-	Code_CODE_REVOKED         Code = 340
-	Code_CODE_TOPIC_GONE      Code = 341
-	Code_CODE_TOO_MANY_TOPICS Code = 342 // 340, 341: forget what was cached
-	// Close codes. 4000-4099 reconnect with full jitter.   4100-4199 not before retry_after_ms.   4200-4299 with a new token.
-	Code_CODE_CONNECTION_FAULT Code = 4000
-	Code_CODE_SILENT           Code = 4001
-	Code_CODE_SLOW_READER      Code = 4002 // 4002: 4 x queue_bytes or no write for 30 s
-	Code_CODE_DRAINING         Code = 4100
-	Code_CODE_OVERLOADED       Code = 4101
-	Code_CODE_FLOOD            Code = 4102
-	Code_CODE_TOKEN_EXPIRED    Code = 4200
-	Code_CODE_TOKEN_REFUSED    Code = 4201 // 4201 once: refresh and retry; twice: sign in
-	// 4300-4399 do not reconnect this way: other transport, or update.   4400-4499 signed out: wipe, do not reconnect.
-	Code_CODE_MALFORMED         Code = 4300
-	Code_CODE_MESSAGE_TOO_LARGE Code = 4301
-	Code_CODE_VERSION           Code = 4302
-	Code_CODE_SESSION_REVOKED   Code = 4400
-)
-
-// Enum value maps for Code.
-var (
-	Code_name = map[int32]string{
-		0:    "CODE_UNSPECIFIED",
-		100:  "CODE_INVALID_ARGUMENT",
-		101:  "CODE_NOT_FOUND",
-		102:  "CODE_PERMISSION_DENIED",
-		103:  "CODE_FAILED_PRECONDITION",
-		104:  "CODE_BODY_TOO_LARGE",
-		105:  "CODE_UNSUPPORTED",
-		106:  "CODE_CONFLICT",
-		107:  "CODE_INTERNAL",
-		200:  "CODE_UNAVAILABLE",
-		201:  "CODE_OUTCOME_UNKNOWN",
-		202:  "CODE_TOO_MANY_CALLS",
-		203:  "CODE_RATE_LIMITED",
-		204:  "CODE_TOKEN_STALE",
-		300:  "CODE_LAGGED",
-		320:  "CODE_RESET_EPOCH",
-		321:  "CODE_RESET_FLOOR",
-		322:  "CODE_RESET_TOO_LONG",
-		340:  "CODE_REVOKED",
-		341:  "CODE_TOPIC_GONE",
-		342:  "CODE_TOO_MANY_TOPICS",
-		4000: "CODE_CONNECTION_FAULT",
-		4001: "CODE_SILENT",
-		4002: "CODE_SLOW_READER",
-		4100: "CODE_DRAINING",
-		4101: "CODE_OVERLOADED",
-		4102: "CODE_FLOOD",
-		4200: "CODE_TOKEN_EXPIRED",
-		4201: "CODE_TOKEN_REFUSED",
-		4300: "CODE_MALFORMED",
-		4301: "CODE_MESSAGE_TOO_LARGE",
-		4302: "CODE_VERSION",
-		4400: "CODE_SESSION_REVOKED",
-	}
-	Code_value = map[string]int32{
-		"CODE_UNSPECIFIED":         0,
-		"CODE_INVALID_ARGUMENT":    100,
-		"CODE_NOT_FOUND":           101,
-		"CODE_PERMISSION_DENIED":   102,
-		"CODE_FAILED_PRECONDITION": 103,
-		"CODE_BODY_TOO_LARGE":      104,
-		"CODE_UNSUPPORTED":         105,
-		"CODE_CONFLICT":            106,
-		"CODE_INTERNAL":            107,
-		"CODE_UNAVAILABLE":         200,
-		"CODE_OUTCOME_UNKNOWN":     201,
-		"CODE_TOO_MANY_CALLS":      202,
-		"CODE_RATE_LIMITED":        203,
-		"CODE_TOKEN_STALE":         204,
-		"CODE_LAGGED":              300,
-		"CODE_RESET_EPOCH":         320,
-		"CODE_RESET_FLOOR":         321,
-		"CODE_RESET_TOO_LONG":      322,
-		"CODE_REVOKED":             340,
-		"CODE_TOPIC_GONE":          341,
-		"CODE_TOO_MANY_TOPICS":     342,
-		"CODE_CONNECTION_FAULT":    4000,
-		"CODE_SILENT":              4001,
-		"CODE_SLOW_READER":         4002,
-		"CODE_DRAINING":            4100,
-		"CODE_OVERLOADED":          4101,
-		"CODE_FLOOD":               4102,
-		"CODE_TOKEN_EXPIRED":       4200,
-		"CODE_TOKEN_REFUSED":       4201,
-		"CODE_MALFORMED":           4300,
-		"CODE_MESSAGE_TOO_LARGE":   4301,
-		"CODE_VERSION":             4302,
-		"CODE_SESSION_REVOKED":     4400,
-	}
-)
-
-func (x Code) Enum() *Code {
-	p := new(Code)
-	*p = x
-	return p
-}
-
-func (x Code) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Code) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_edge_v1_edge_proto_enumTypes[1].Descriptor()
-}
-
-func (Code) Type() protoreflect.EnumType {
-	return &file_plenum_edge_v1_edge_proto_enumTypes[1]
-}
-
-func (x Code) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Code.Descriptor instead.
-func (Code) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{1}
-}
-
-// exposed: NO_SIDE_EFFECTS = read (gateway may retry), IDEMPOTENT = needs client_seq, unset only with PUBLIC.
-type Exposure int32
-
-const (
-	Exposure_EXPOSURE_UNSPECIFIED Exposure = 0
-	Exposure_EXPOSURE_USER        Exposure = 1
-	Exposure_EXPOSURE_PUBLIC      Exposure = 2
-)
-
-// Enum value maps for Exposure.
-var (
-	Exposure_name = map[int32]string{
-		0: "EXPOSURE_UNSPECIFIED",
-		1: "EXPOSURE_USER",
-		2: "EXPOSURE_PUBLIC",
-	}
-	Exposure_value = map[string]int32{
-		"EXPOSURE_UNSPECIFIED": 0,
-		"EXPOSURE_USER":        1,
-		"EXPOSURE_PUBLIC":      2,
-	}
-)
-
-func (x Exposure) Enum() *Exposure {
-	p := new(Exposure)
-	*p = x
-	return p
-}
-
-func (x Exposure) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Exposure) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_edge_v1_edge_proto_enumTypes[2].Descriptor()
-}
-
-func (Exposure) Type() protoreflect.EnumType {
-	return &file_plenum_edge_v1_edge_proto_enumTypes[2]
-}
-
-func (x Exposure) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Exposure.Descriptor instead.
-func (Exposure) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{2}
-}
-
-type RateClass int32
-
-const (
-	RateClass_RATE_CLASS_UNSPECIFIED RateClass = 0
-	RateClass_RATE_CLASS_READ        RateClass = 1
-	RateClass_RATE_CLASS_WRITE       RateClass = 2
-	RateClass_RATE_CLASS_BULK        RateClass = 3
-	RateClass_RATE_CLASS_SIGN_IN     RateClass = 4
-)
-
-// Enum value maps for RateClass.
-var (
-	RateClass_name = map[int32]string{
-		0: "RATE_CLASS_UNSPECIFIED",
-		1: "RATE_CLASS_READ",
-		2: "RATE_CLASS_WRITE",
-		3: "RATE_CLASS_BULK",
-		4: "RATE_CLASS_SIGN_IN",
-	}
-	RateClass_value = map[string]int32{
-		"RATE_CLASS_UNSPECIFIED": 0,
-		"RATE_CLASS_READ":        1,
-		"RATE_CLASS_WRITE":       2,
-		"RATE_CLASS_BULK":        3,
-		"RATE_CLASS_SIGN_IN":     4,
-	}
-)
-
-func (x RateClass) Enum() *RateClass {
-	p := new(RateClass)
-	*p = x
-	return p
-}
-
-func (x RateClass) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (RateClass) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_edge_v1_edge_proto_enumTypes[3].Descriptor()
-}
-
-func (RateClass) Type() protoreflect.EnumType {
-	return &file_plenum_edge_v1_edge_proto_enumTypes[3]
-}
-
-func (x RateClass) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use RateClass.Descriptor instead.
-func (RateClass) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{3}
-}
-
-type TopicClass int32
-
-const (
-	TopicClass_TOPIC_CLASS_UNSPECIFIED TopicClass = 0
-	TopicClass_TOPIC_CLASS_LOG         TopicClass = 1
-	TopicClass_TOPIC_CLASS_RING        TopicClass = 2
-	TopicClass_TOPIC_CLASS_VIEW        TopicClass = 3
-	TopicClass_TOPIC_CLASS_BUNDLE      TopicClass = 4
-)
-
-// Enum value maps for TopicClass.
-var (
-	TopicClass_name = map[int32]string{
-		0: "TOPIC_CLASS_UNSPECIFIED",
-		1: "TOPIC_CLASS_LOG",
-		2: "TOPIC_CLASS_RING",
-		3: "TOPIC_CLASS_VIEW",
-		4: "TOPIC_CLASS_BUNDLE",
-	}
-	TopicClass_value = map[string]int32{
-		"TOPIC_CLASS_UNSPECIFIED": 0,
-		"TOPIC_CLASS_LOG":         1,
-		"TOPIC_CLASS_RING":        2,
-		"TOPIC_CLASS_VIEW":        3,
-		"TOPIC_CLASS_BUNDLE":      4,
-	}
-)
-
-func (x TopicClass) Enum() *TopicClass {
-	p := new(TopicClass)
-	*p = x
-	return p
-}
-
-func (x TopicClass) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (TopicClass) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_edge_v1_edge_proto_enumTypes[4].Descriptor()
-}
-
-func (TopicClass) Type() protoreflect.EnumType {
-	return &file_plenum_edge_v1_edge_proto_enumTypes[4]
-}
-
-func (x TopicClass) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use TopicClass.Descriptor instead.
-func (TopicClass) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{4}
-}
-
-// One WebSocket message, SSE event or poll answer. A frame is encoded once (0x0A, length, bytes); a flush concatenates such slices.
-// JSON: one frame a line; proto3 JSON, but body, params and badge are the JSON of the type their option names.
-// Major version: the subprotocol, plenum.v1.proto or plenum.v1.json. All that comes later: Hello.features and Welcome.features.
+// ClientMessage is one message from a client.
 type ClientMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Frames        []*ClientFrame         `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 64 frames, handled in order.
+	Frames        []*ClientFrame `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,9 +128,12 @@ func (x *ClientMessage) GetFrames() []*ClientFrame {
 	return nil
 }
 
+// ServerMessage is one message from a gateway. A frame is encoded once and shared by all who get it; concatenated
+// encodings of ServerMessage are a ServerMessage.
 type ServerMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Frames        []*ServerFrame         `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unknown frames are ignored; new kinds are sent only under a feature that the client asked for.
+	Frames        []*ServerFrame `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,8 +175,11 @@ func (x *ServerMessage) GetFrames() []*ServerFrame {
 	return nil
 }
 
+// ClientFrame is one thing that a client says.
 type ClientFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exactly one is set.
+	//
 	// Types that are valid to be assigned to Frame:
 	//
 	//	*ClientFrame_Hello
@@ -607,38 +319,47 @@ type isClientFrame_Frame interface {
 }
 
 type ClientFrame_Hello struct {
+	// The first frame of a connection.
 	Hello *Hello `protobuf:"bytes,1,opt,name=hello,proto3,oneof"`
 }
 
 type ClientFrame_Call struct {
+	// Calls a method.
 	Call *Call `protobuf:"bytes,2,opt,name=call,proto3,oneof"`
 }
 
 type ClientFrame_Cancel struct {
+	// Gives up a call.
 	Cancel *Cancel `protobuf:"bytes,3,opt,name=cancel,proto3,oneof"`
 }
 
 type ClientFrame_Subscribe struct {
+	// Follows topics.
 	Subscribe *Subscribe `protobuf:"bytes,4,opt,name=subscribe,proto3,oneof"`
 }
 
 type ClientFrame_Unsubscribe struct {
+	// Stops following topics.
 	Unsubscribe *Unsubscribe `protobuf:"bytes,5,opt,name=unsubscribe,proto3,oneof"`
 }
 
 type ClientFrame_Signal struct {
+	// Tells the others on a topic something that is not kept.
 	Signal *Signal `protobuf:"bytes,6,opt,name=signal,proto3,oneof"`
 }
 
 type ClientFrame_Refresh struct {
+	// Replaces the token.
 	Refresh *Refresh `protobuf:"bytes,7,opt,name=refresh,proto3,oneof"`
 }
 
 type ClientFrame_Ping struct {
+	// Asks for a sign of life.
 	Ping *Ping `protobuf:"bytes,8,opt,name=ping,proto3,oneof"`
 }
 
 type ClientFrame_Pong struct {
+	// Answers a Ping.
 	Pong *Pong `protobuf:"bytes,9,opt,name=pong,proto3,oneof"`
 }
 
@@ -660,8 +381,11 @@ func (*ClientFrame_Ping) isClientFrame_Frame() {}
 
 func (*ClientFrame_Pong) isClientFrame_Frame() {}
 
+// ServerFrame is one thing that a gateway says.
 type ServerFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exactly one is set.
+	//
 	// Types that are valid to be assigned to Frame:
 	//
 	//	*ServerFrame_Welcome
@@ -821,46 +545,57 @@ type isServerFrame_Frame interface {
 }
 
 type ServerFrame_Welcome struct {
+	// Answers Hello.
 	Welcome *Welcome `protobuf:"bytes,1,opt,name=welcome,proto3,oneof"`
 }
 
 type ServerFrame_Reply struct {
+	// Answers Call.
 	Reply *Reply `protobuf:"bytes,2,opt,name=reply,proto3,oneof"`
 }
 
 type ServerFrame_Subscribed struct {
+	// Answers Subscribe, in parts.
 	Subscribed *Subscribed `protobuf:"bytes,3,opt,name=subscribed,proto3,oneof"`
 }
 
 type ServerFrame_Events struct {
+	// Events of one topic.
 	Events *Events `protobuf:"bytes,4,opt,name=events,proto3,oneof"`
 }
 
 type ServerFrame_Heads struct {
+	// Where the topics of a bundle stand.
 	Heads *Heads `protobuf:"bytes,5,opt,name=heads,proto3,oneof"`
 }
 
 type ServerFrame_Stopped struct {
+	// Topics that send nothing more.
 	Stopped *Stopped `protobuf:"bytes,6,opt,name=stopped,proto3,oneof"`
 }
 
 type ServerFrame_Signal struct {
+	// What another client on a topic said.
 	Signal *Signal `protobuf:"bytes,7,opt,name=signal,proto3,oneof"`
 }
 
 type ServerFrame_Refreshed struct {
+	// Answers Refresh.
 	Refreshed *Refreshed `protobuf:"bytes,8,opt,name=refreshed,proto3,oneof"`
 }
 
 type ServerFrame_Goodbye struct {
+	// The last frame before the connection closes.
 	Goodbye *Goodbye `protobuf:"bytes,9,opt,name=goodbye,proto3,oneof"`
 }
 
 type ServerFrame_Ping struct {
+	// Asks for a sign of life.
 	Ping *Ping `protobuf:"bytes,10,opt,name=ping,proto3,oneof"`
 }
 
 type ServerFrame_Pong struct {
+	// Answers a Ping.
 	Pong *Pong `protobuf:"bytes,11,opt,name=pong,proto3,oneof"`
 }
 
@@ -886,13 +621,22 @@ func (*ServerFrame_Ping) isServerFrame_Frame() {}
 
 func (*ServerFrame_Pong) isServerFrame_Frame() {}
 
+// Hello opens a session. It must come within 5 s of the connection. Subscribe and Call may follow at once, without waiting
+// for Welcome: logging in takes one round trip.
 type Hello struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`                          // access token, <= 4 KiB; empty where an Authorization header carries it
-	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`    // installation: 128 random bits, base64url, secret; (user, client_id, client_seq) names a mutation
-	SessionId     string                 `protobuf:"bytes,3,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"` // browser profile or app run, same form; kept over reconnects, so that presence does not flicker
-	Features      []string               `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`                    // wanted, <= 16 of <= 32 bytes
-	Agent         string                 `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The access token, <= 4 KiB. Empty where an Authorization header carries it. Never part of a URL.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Names this installation of the client: 128 random bits in base64url without padding, 22 characters. Kept secret:
+	// (user, client_id, client_seq) names a mutation.
+	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// Names a browser profile or a run of the application, in the same form. Kept over reconnects, so that presence does
+	// not flicker.
+	SessionId string `protobuf:"bytes,3,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Features that the client would like, <= 16 of <= 32 bytes.
+	Features []string `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`
+	// The client and its version, "plenum-web/1.4.2", <= 64 bytes.
+	Agent         string `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -962,14 +706,21 @@ func (x *Hello) GetAgent() string {
 	return ""
 }
 
+// Welcome answers Hello.
 type Welcome struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Features      []string               `protobuf:"bytes,1,rep,name=features,proto3" json:"features,omitempty"`
-	HeartbeatMs   uint32                 `protobuf:"varint,2,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
-	TokenTtlMs    uint32                 `protobuf:"varint,3,opt,name=token_ttl_ms,json=tokenTtlMs,proto3" json:"token_ttl_ms,omitempty"`
-	ServerTimeMs  int64                  `protobuf:"varint,4,opt,name=server_time_ms,json=serverTimeMs,proto3" json:"server_time_ms,omitempty"`
-	Limits        *Limits                `protobuf:"bytes,5,opt,name=limits,proto3" json:"limits,omitempty"`
-	ConnectionId  string                 `protobuf:"bytes,6,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those of Hello.features that are granted.
+	Features []string `protobuf:"bytes,1,rep,name=features,proto3" json:"features,omitempty"`
+	// After this much silence from the client the server sends Ping. 25,000.
+	HeartbeatMs uint32 `protobuf:"varint,2,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	// How long the token is still valid. Refresh is due 60 s before.
+	TokenTtlMs uint32 `protobuf:"varint,3,opt,name=token_ttl_ms,json=tokenTtlMs,proto3" json:"token_ttl_ms,omitempty"`
+	// The server's clock, Unix milliseconds.
+	ServerTimeMs int64 `protobuf:"varint,4,opt,name=server_time_ms,json=serverTimeMs,proto3" json:"server_time_ms,omitempty"`
+	// What the client may do.
+	Limits *Limits `protobuf:"bytes,5,opt,name=limits,proto3" json:"limits,omitempty"`
+	// Names the connection in the server's logs: give it when you report a fault.
+	ConnectionId  string `protobuf:"bytes,6,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1046,15 +797,24 @@ func (x *Welcome) GetConnectionId() string {
 	return ""
 }
 
+// Limits are those of one connection. 0: none. The number in brackets is the code for going over it.
 type Limits struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MessageBytes  uint32                 `protobuf:"varint,1,opt,name=message_bytes,json=messageBytes,proto3" json:"message_bytes,omitempty"` // 1 MiB + 64 KiB after decompression [4301]; a larger body goes by HTTP
-	Calls         uint32                 `protobuf:"varint,2,opt,name=calls,proto3" json:"calls,omitempty"`                                   // 32 executing; calls waiting in lanes count to 64 in all; beyond [202], and the gateway reads no further until one ends
-	Subscriptions uint32                 `protobuf:"varint,3,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`                   // 200 in mode EVENTS [342]; SSE 64
-	Heads         uint32                 `protobuf:"varint,4,opt,name=heads,proto3" json:"heads,omitempty"`                                   // 5,000 topics followed in mode HEADS, bundle members included [342]
-	SignalsPerS   uint32                 `protobuf:"varint,5,opt,name=signals_per_s,json=signalsPerS,proto3" json:"signals_per_s,omitempty"`  // 20, and 4 keys a topic; the excess is dropped without answer, 10x closes [4102]
-	QueueBytes    uint32                 `protobuf:"varint,6,opt,name=queue_bytes,json=queueBytes,proto3" json:"queue_bytes,omitempty"`       // 256 KiB unsent: signals and heads conflate first, then topics stop [300]
-	ReplayBytes   uint32                 `protobuf:"varint,7,opt,name=replay_bytes,json=replayBytes,proto3" json:"replay_bytes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of one message after decompression; 1 MiB + 64 KiB [4301]. A larger body goes by HTTP.
+	MessageBytes uint32 `protobuf:"varint,1,opt,name=message_bytes,json=messageBytes,proto3" json:"message_bytes,omitempty"`
+	// Calls that execute at once; 32. With those that wait in lanes 64; beyond [202], and the gateway reads no further
+	// until one has ended.
+	Calls uint32 `protobuf:"varint,2,opt,name=calls,proto3" json:"calls,omitempty"`
+	// Topics followed in mode EVENTS; 200 [342].
+	Subscriptions uint32 `protobuf:"varint,3,opt,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	// Topics followed in mode HEADS, members of bundles included; 5,000 [342].
+	Heads uint32 `protobuf:"varint,4,opt,name=heads,proto3" json:"heads,omitempty"`
+	// Signals a second; 20, and 4 keys a topic. The excess is dropped without an answer; ten times as many close [4102].
+	SignalsPerS uint32 `protobuf:"varint,5,opt,name=signals_per_s,json=signalsPerS,proto3" json:"signals_per_s,omitempty"`
+	// Bytes that wait to be sent; 256 KiB. Beyond, signals and heads are conflated first, then topics stop [300].
+	QueueBytes uint32 `protobuf:"varint,6,opt,name=queue_bytes,json=queueBytes,proto3" json:"queue_bytes,omitempty"`
+	// Bytes that one subscription replays; 1 MiB, sent round robin in Events of <= 64 KiB. More stops it [322].
+	ReplayBytes   uint32 `protobuf:"varint,7,opt,name=replay_bytes,json=replayBytes,proto3" json:"replay_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1138,14 +898,23 @@ func (x *Limits) GetReplayBytes() uint32 {
 	return 0
 }
 
+// Call runs a method. Its answer is the Reply with the same id.
 type Call struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
-	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`                             // encoded request
-	ClientSeq     uint64                 `protobuf:"varint,4,opt,name=client_seq,json=clientSeq,proto3" json:"client_seq,omitempty"` // mutations: from 1, never reused; a retry repeats it. Goes as metadata; over HTTP Plenum-Client-Id and Plenum-Client-Seq
-	Lane          uint32                 `protobuf:"varint,5,opt,name=lane,proto3" json:"lane,omitempty"`                            // != 0: forwarded one after the other, in order; <= 16 lanes. After a code 200-299 the lane's later calls get 200 until that client_seq returns
-	TimeoutMs     uint32                 `protobuf:"varint,6,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chosen by the client, not 0, unique among its calls that are under way.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Full name of the method, "plenum.chat.v1.ChatService/Send".
+	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	// The encoded request.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// Mutations: counts from 1 in each client_id, never used again for another request; a retry repeats it. Over HTTP it
+	// stands in Plenum-Client-Seq, beside Plenum-Client-Id.
+	ClientSeq uint64 `protobuf:"varint,4,opt,name=client_seq,json=clientSeq,proto3" json:"client_seq,omitempty"`
+	// Not 0: calls of one lane are forwarded one after the other, in order; <= 16 lanes. After an answer of 200-299 the
+	// lane's later calls get 200 until that client_seq returns.
+	Lane uint32 `protobuf:"varint,5,opt,name=lane,proto3" json:"lane,omitempty"`
+	// How long it may take; 0: the method's own limit, which is also the largest.
+	TimeoutMs     uint32 `protobuf:"varint,6,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1222,9 +991,11 @@ func (x *Call) GetTimeoutMs() uint32 {
 	return 0
 }
 
+// Cancel gives up a call: its Reply comes soon. Whether the call took effect may stay unknown.
 type Cancel struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Call.id.
+	Id            uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1266,9 +1037,13 @@ func (x *Cancel) GetId() uint32 {
 	return 0
 }
 
+// Reply answers a Call.
 type Reply struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Id    uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Call.id.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How it ended.
+	//
 	// Types that are valid to be assigned to Result:
 	//
 	//	*Reply_Body
@@ -1345,10 +1120,12 @@ type isReply_Result interface {
 }
 
 type Reply_Body struct {
+	// The encoded response.
 	Body []byte `protobuf:"bytes,2,opt,name=body,proto3,oneof"`
 }
 
 type Reply_Error struct {
+	// Why there is none.
 	Error *Error `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
 }
 
@@ -1356,13 +1133,19 @@ func (*Reply_Body) isReply_Result() {}
 
 func (*Reply_Error) isReply_Result() {}
 
+// Error says what went wrong, for programs and for people.
 type Error struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=plenum.edge.v1.Code" json:"code,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	RetryAfterMs  uint32                 `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
-	Field         string                 `protobuf:"bytes,5,opt,name=field,proto3" json:"field,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What to do about it: see Code's ranges.
+	Code Code `protobuf:"varint,1,opt,name=code,proto3,enum=plenum.edge.v1.Code" json:"code,omitempty"`
+	// What it was, "docs.SPLIT_SURROGATE"; append-only for each service. For programs.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What to do next, for people; <= 256 bytes. Never shows what may not be known.
+	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	// Not before this much time; 0: as the code says.
+	RetryAfterMs uint32 `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
+	// The field of the request that is wrong, as a path; empty: no single one.
+	Field         string `protobuf:"bytes,5,opt,name=field,proto3" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1432,10 +1215,13 @@ func (x *Error) GetField() string {
 	return ""
 }
 
+// Cursor is a place in a topic: everything up to offset was applied.
 type Cursor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The life of the history; changes only when history was lost or rewritten. Set by the service.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The last offset applied, < 2^53; 0: before the first.
+	Offset        uint64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1484,10 +1270,13 @@ func (x *Cursor) GetOffset() uint64 {
 	return 0
 }
 
+// Subscribe follows topics. The answer comes as one or more Subscribed with the same id.
 type Subscribe struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Wants         []*Want                `protobuf:"bytes,2,rep,name=wants,proto3" json:"wants,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chosen by the client; rises with each Subscribe of the connection.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 1 to 500, the most urgent first. A topic that is followed already is replaced.
+	Wants         []*Want `protobuf:"bytes,2,rep,name=wants,proto3" json:"wants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1536,12 +1325,17 @@ func (x *Subscribe) GetWants() []*Want {
 	return nil
 }
 
+// Want is one topic to follow.
 type Want struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Mode          Mode                   `protobuf:"varint,2,opt,name=mode,proto3,enum=plenum.edge.v1.Mode" json:"mode,omitempty"` // topic: kind "/" id, [a-z.]+/[A-Za-z0-9_-]+, <= 96 bytes; "chat.mine/me" is a bundle
-	Cursor        *Cursor                `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`                       // absent: from now on
-	Params        []byte                 `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// kind "/" id: [a-z.]+/[A-Za-z0-9_-]+, <= 96 bytes. The id "me" stands for the caller: "chat.mine/me".
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// What to send of it.
+	Mode Mode `protobuf:"varint,2,opt,name=mode,proto3,enum=plenum.edge.v1.Mode" json:"mode,omitempty"`
+	// Where to go on. Absent: from now on.
+	Cursor *Cursor `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	// Encoded parameters of a VIEW topic, <= 8 KiB; else empty.
+	Params        []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1604,10 +1398,13 @@ func (x *Want) GetParams() []byte {
 	return nil
 }
 
+// Subscribed answers a Subscribe, in parts as the topics are opened.
 type Subscribed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint32                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Subscriptions []*Subscription        `protobuf:"bytes,2,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Subscribe.id. Events of a topic that come before the Subscribed of its latest id are stale: ignore them.
+	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The topics of this part.
+	Subscriptions []*Subscription `protobuf:"bytes,2,rep,name=subscriptions,proto3" json:"subscriptions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1656,12 +1453,17 @@ func (x *Subscribed) GetSubscriptions() []*Subscription {
 	return nil
 }
 
+// Subscription is the outcome for one topic.
 type Subscription struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Start         *Cursor                `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
-	Head          *Cursor                `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
-	Error         *Error                 `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"` // not attached
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Want.topic, as it was written.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Events follow this cursor.
+	Start *Cursor `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	// Where the topic stands.
+	Head *Cursor `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
+	// Set: the topic is not followed, and why.
+	Error         *Error `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1724,9 +1526,11 @@ func (x *Subscription) GetError() *Error {
 	return nil
 }
 
+// Unsubscribe ends subscriptions. It is not answered; Events of the topics that still arrive are to be ignored.
 type Unsubscribe struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topics        []string               `protobuf:"bytes,1,rep,name=topics,proto3" json:"topics,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names as they were subscribed, <= 500.
+	Topics        []string `protobuf:"bytes,1,rep,name=topics,proto3" json:"topics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1768,12 +1572,18 @@ func (x *Unsubscribe) GetTopics() []string {
 	return nil
 }
 
+// Events is a run of one topic's events, of one epoch and ascending. All subscribers of a topic get the same bytes.
 type Events struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Events        []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`      // a run of one epoch, ascending; shared by all subscribers of the hub
-	After         *uint64                `protobuf:"varint,3,opt,name=after,proto3,oneof" json:"after,omitempty"` // absent: first offset - 1. Behind the cursor: skip what is known; ahead of it: a hole, subscribe again
-	Upto          uint64                 `protobuf:"varint,4,opt,name=upto,proto3" json:"upto,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topic's name, as it was subscribed.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Ascending by offset, 1 or more, <= 64 KiB in all.
+	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// The offset that the run follows; absent: the first event's offset - 1. Behind the own cursor: skip what is known.
+	// Ahead of it: something is missing, subscribe again from the own cursor.
+	After *uint64 `protobuf:"varint,3,opt,name=after,proto3,oneof" json:"after,omitempty"`
+	// The cursor once the run is applied; 0: the last event's offset. Offsets that are left out are no hole.
+	Upto          uint64 `protobuf:"varint,4,opt,name=upto,proto3" json:"upto,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1836,12 +1646,18 @@ func (x *Events) GetUpto() uint64 {
 	return 0
 }
 
+// Event is one entry of a topic.
 type Event struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
-	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // commit, Unix
-	Mutation      uint64                 `protobuf:"fixed64,4,opt,name=mutation,proto3" json:"mutation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its place in the topic, from 1. Set by the service's log.
+	Offset uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// The encoded event, of the type that the topic kind names. Empty where it was redacted.
+	Body []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	// When it was committed, Unix milliseconds.
+	TimeMs int64 `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	// The first 8 bytes, big-endian, of SHA-256(client_id "/" client_seq as decimal digits): by it the author settles its
+	// queue, and others learn nothing. 0: not a client's mutation.
+	Mutation      uint64 `protobuf:"fixed64,4,opt,name=mutation,proto3" json:"mutation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1904,11 +1720,15 @@ func (x *Event) GetMutation() uint64 {
 	return 0
 }
 
+// Heads says where topics of a bundle stand: at once after 1 s of quiet, then at most once a second, <= 4 KiB each.
 type Heads struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Heads         []*Head                `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`
-	Snapshot      bool                   `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bundle, as it was subscribed.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// What changed since the last frame.
+	Heads []*Head `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`
+	// Part of the first, complete list.
+	Snapshot      bool `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1964,17 +1784,29 @@ func (x *Heads) GetSnapshot() bool {
 	return false
 }
 
+// Head says where one topic stands.
 type Head struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Ref           uint32                 `protobuf:"varint,2,opt,name=ref,proto3" json:"ref,omitempty"` // the gateway's number for the topic, on this connection
-	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	Count         uint64                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"` // countable events so far; unread is about count - count at the marker, exactly what badge says
-	Badge         []byte                 `protobuf:"bytes,5,opt,name=badge,proto3" json:"badge,omitempty"`
-	Removed       bool                   `protobuf:"varint,6,opt,name=removed,proto3" json:"removed,omitempty"` // badge: the user's own part (marker, mentions, mute); in snapshots and when it changes
-	Calls         uint64                 `protobuf:"varint,7,opt,name=calls,proto3" json:"calls,omitempty"`
-	Redacted      uint64                 `protobuf:"varint,8,opt,name=redacted,proto3" json:"redacted,omitempty"` // newest redaction's offset: drop older cached bodies, read again
-	Epoch         uint64                 `protobuf:"varint,9,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topic's name; sent with the first Head of a ref only.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// The gateway's number for the topic, on this connection. 0 inside the mesh.
+	Ref uint32 `protobuf:"varint,2,opt,name=ref,proto3" json:"ref,omitempty"`
+	// Offset of the newest event.
+	Offset uint64 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	// Countable events so far. Unread is about count less the count at the own marker; exactly what badge says.
+	Count uint64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	// The user's own part, of the type that the bundle's kind names (marker, mentions, mute); sent in snapshots and when it
+	// changes.
+	Badge []byte `protobuf:"bytes,5,opt,name=badge,proto3" json:"badge,omitempty"`
+	// The topic is no longer part of the bundle: forget it.
+	Removed bool `protobuf:"varint,6,opt,name=removed,proto3" json:"removed,omitempty"`
+	// Countable events so far that concern everybody (mentions of all).
+	Calls uint64 `protobuf:"varint,7,opt,name=calls,proto3" json:"calls,omitempty"`
+	// Offset of the newest redaction: drop cached bodies that are older, and read again what is needed.
+	Redacted uint64 `protobuf:"varint,8,opt,name=redacted,proto3" json:"redacted,omitempty"`
+	// Life of the topic's log: heads of a topic are ordered by (epoch, offset). Inside the mesh always set; to clients with the
+	// first Head of a ref and when it changes.
+	Epoch         uint64 `protobuf:"varint,9,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2072,10 +1904,13 @@ func (x *Head) GetEpoch() uint64 {
 	return 0
 }
 
+// Stopped ends subscriptions from the server's side.
 type Stopped struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topics        []string               `protobuf:"bytes,1,rep,name=topics,proto3" json:"topics,omitempty"`
-	Error         *Error                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nothing more comes of these until they are subscribed again.
+	Topics []string `protobuf:"bytes,1,rep,name=topics,proto3" json:"topics,omitempty"`
+	// Why, and by its code: from where to go on.
+	Error         *Error `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2124,12 +1959,18 @@ func (x *Stopped) GetError() *Error {
 	return nil
 }
 
+// Signal tells those who follow a topic in mode EVENTS something that is not kept: typing, a cursor. Only on topics that
+// the sender follows in EVENTS itself and whose grant allows it.
 type Signal struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"` // <= 1 KiB
-	From          string                 `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topic, as it was subscribed.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// <= 32 bytes; of the signals with the same (from, key) the latest wins.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// <= 1 KiB, of the type that the topic kind names.
+	Body []byte `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
+	// "user/session": who sent it. Set by the gateway.
+	From          string `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2192,9 +2033,11 @@ func (x *Signal) GetFrom() string {
 	return ""
 }
 
+// Refresh replaces the connection's token. Due 60 s before the old one expires; answered by Refreshed or Goodbye.
 type Refresh struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A token of the same user, device and workspace.
+	Token         string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2236,9 +2079,11 @@ func (x *Refresh) GetToken() string {
 	return ""
 }
 
+// Refreshed answers Refresh.
 type Refreshed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenTtlMs    uint32                 `protobuf:"varint,1,opt,name=token_ttl_ms,json=tokenTtlMs,proto3" json:"token_ttl_ms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long the new token is valid.
+	TokenTtlMs    uint32 `protobuf:"varint,1,opt,name=token_ttl_ms,json=tokenTtlMs,proto3" json:"token_ttl_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2280,9 +2125,12 @@ func (x *Refreshed) GetTokenTtlMs() uint32 {
 	return 0
 }
 
+// Goodbye is the last frame; the connection then closes with the same number as its close code. After the upgrade to a
+// WebSocket every refusal comes this way.
 type Goodbye struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Error         *Error                 `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why, and by its code: whether and when to come back.
+	Error         *Error `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2324,9 +2172,12 @@ func (x *Goodbye) GetError() *Error {
 	return nil
 }
 
+// Ping asks for a Pong. The server sends it when it heard nothing for heartbeat_ms; the client when it got nothing for
+// 35 s, on wake, on focus and when the network comes back.
 type Ping struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Nonce         uint32                 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Returned in the Pong.
+	Nonce         uint32 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2368,9 +2219,12 @@ func (x *Ping) GetNonce() uint32 {
 	return 0
 }
 
+// Pong answers a Ping at once. The server closes after 60 s without a word (4001), the client 5 s after a Ping of its own
+// that was not answered.
 type Pong struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Nonce         uint32                 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ping.nonce.
+	Nonce         uint32 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2412,11 +2266,16 @@ func (x *Pong) GetNonce() uint32 {
 	return 0
 }
 
+// Cursors is the SSE event id: the cursors of all topics of the stream, in base64url, one a flush, <= 1 KiB. It is
+// not signed and grants nothing: every topic is authorised anew.
 type Cursors struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topics        uint32                 `protobuf:"fixed32,1,opt,name=topics,proto3" json:"topics,omitempty"`
-	Epochs        []uint64               `protobuf:"varint,2,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
-	Offsets       []uint64               `protobuf:"varint,3,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CRC-32C of the list of topics in the URL: cursors of another list are refused.
+	Topics uint32 `protobuf:"fixed32,1,opt,name=topics,proto3" json:"topics,omitempty"`
+	// Cursor.epoch of each topic, in the list's order.
+	Epochs []uint64 `protobuf:"varint,2,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
+	// Cursor.offset of each topic, in the list's order.
+	Offsets       []uint64 `protobuf:"varint,3,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2472,331 +2331,11 @@ func (x *Cursors) GetOffsets() []uint64 {
 	return nil
 }
 
-type MethodEdge struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	Exposure Exposure               `protobuf:"varint,1,opt,name=exposure,proto3,enum=plenum.edge.v1.Exposure" json:"exposure,omitempty"`
-	Rate     RateClass              `protobuf:"varint,2,opt,name=rate,proto3,enum=plenum.edge.v1.RateClass" json:"rate,omitempty"`
-	Cost     uint32                 `protobuf:"varint,3,opt,name=cost,proto3" json:"cost,omitempty"`
-	// tokens, default 1
-	RoutingField  string `protobuf:"bytes,4,opt,name=routing_field,json=routingField,proto3" json:"routing_field,omitempty"` // top-level string of the request; the last occurrence on the wire counts, as in every parser
-	MaxBodyBytes  uint32 `protobuf:"varint,5,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
-	TimeoutMs     uint32 `protobuf:"varint,6,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *MethodEdge) Reset() {
-	*x = MethodEdge{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[29]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *MethodEdge) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*MethodEdge) ProtoMessage() {}
-
-func (x *MethodEdge) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[29]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use MethodEdge.ProtoReflect.Descriptor instead.
-func (*MethodEdge) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{29}
-}
-
-func (x *MethodEdge) GetExposure() Exposure {
-	if x != nil {
-		return x.Exposure
-	}
-	return Exposure_EXPOSURE_UNSPECIFIED
-}
-
-func (x *MethodEdge) GetRate() RateClass {
-	if x != nil {
-		return x.Rate
-	}
-	return RateClass_RATE_CLASS_UNSPECIFIED
-}
-
-func (x *MethodEdge) GetCost() uint32 {
-	if x != nil {
-		return x.Cost
-	}
-	return 0
-}
-
-func (x *MethodEdge) GetRoutingField() string {
-	if x != nil {
-		return x.RoutingField
-	}
-	return ""
-}
-
-func (x *MethodEdge) GetMaxBodyBytes() uint32 {
-	if x != nil {
-		return x.MaxBodyBytes
-	}
-	return 0
-}
-
-func (x *MethodEdge) GetTimeoutMs() uint32 {
-	if x != nil {
-		return x.TimeoutMs
-	}
-	return 0
-}
-
-type ServiceEdge struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topics        []*TopicKind           `protobuf:"bytes,1,rep,name=topics,proto3" json:"topics,omitempty"`
-	Routes        []*HttpRoute           `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ServiceEdge) Reset() {
-	*x = ServiceEdge{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[30]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ServiceEdge) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ServiceEdge) ProtoMessage() {}
-
-func (x *ServiceEdge) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[30]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ServiceEdge.ProtoReflect.Descriptor instead.
-func (*ServiceEdge) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{30}
-}
-
-func (x *ServiceEdge) GetTopics() []*TopicKind {
-	if x != nil {
-		return x.Topics
-	}
-	return nil
-}
-
-func (x *ServiceEdge) GetRoutes() []*HttpRoute {
-	if x != nil {
-		return x.Routes
-	}
-	return nil
-}
-
-type TopicKind struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	Class         TopicClass             `protobuf:"varint,2,opt,name=class,proto3,enum=plenum.edge.v1.TopicClass" json:"class,omitempty"`
-	Event         string                 `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
-	Signal        string                 `protobuf:"bytes,4,opt,name=signal,proto3" json:"signal,omitempty"`
-	Params        string                 `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`
-	Badge         string                 `protobuf:"bytes,6,opt,name=badge,proto3" json:"badge,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TopicKind) Reset() {
-	*x = TopicKind{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[31]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TopicKind) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TopicKind) ProtoMessage() {}
-
-func (x *TopicKind) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[31]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TopicKind.ProtoReflect.Descriptor instead.
-func (*TopicKind) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{31}
-}
-
-func (x *TopicKind) GetKind() string {
-	if x != nil {
-		return x.Kind
-	}
-	return ""
-}
-
-func (x *TopicKind) GetClass() TopicClass {
-	if x != nil {
-		return x.Class
-	}
-	return TopicClass_TOPIC_CLASS_UNSPECIFIED
-}
-
-func (x *TopicKind) GetEvent() string {
-	if x != nil {
-		return x.Event
-	}
-	return ""
-}
-
-func (x *TopicKind) GetSignal() string {
-	if x != nil {
-		return x.Signal
-	}
-	return ""
-}
-
-func (x *TopicKind) GetParams() string {
-	if x != nil {
-		return x.Params
-	}
-	return ""
-}
-
-func (x *TopicKind) GetBadge() string {
-	if x != nil {
-		return x.Badge
-	}
-	return ""
-}
-
-type HttpRoute struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	Exposure      Exposure               `protobuf:"varint,2,opt,name=exposure,proto3,enum=plenum.edge.v1.Exposure" json:"exposure,omitempty"`
-	Rate          RateClass              `protobuf:"varint,3,opt,name=rate,proto3,enum=plenum.edge.v1.RateClass" json:"rate,omitempty"`
-	Isolated      bool                   `protobuf:"varint,4,opt,name=isolated,proto3" json:"isolated,omitempty"` // cookie-less origin only
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *HttpRoute) Reset() {
-	*x = HttpRoute{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[32]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *HttpRoute) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*HttpRoute) ProtoMessage() {}
-
-func (x *HttpRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[32]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use HttpRoute.ProtoReflect.Descriptor instead.
-func (*HttpRoute) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{32}
-}
-
-func (x *HttpRoute) GetPrefix() string {
-	if x != nil {
-		return x.Prefix
-	}
-	return ""
-}
-
-func (x *HttpRoute) GetExposure() Exposure {
-	if x != nil {
-		return x.Exposure
-	}
-	return Exposure_EXPOSURE_UNSPECIFIED
-}
-
-func (x *HttpRoute) GetRate() RateClass {
-	if x != nil {
-		return x.Rate
-	}
-	return RateClass_RATE_CLASS_UNSPECIFIED
-}
-
-func (x *HttpRoute) GetIsolated() bool {
-	if x != nil {
-		return x.Isolated
-	}
-	return false
-}
-
-var file_plenum_edge_v1_edge_proto_extTypes = []protoimpl.ExtensionInfo{
-	{
-		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
-		ExtensionType: (*MethodEdge)(nil),
-		Field:         50100,
-		Name:          "plenum.edge.v1.method",
-		Tag:           "bytes,50100,opt,name=method",
-		Filename:      "plenum/edge/v1/edge.proto",
-	},
-	{
-		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
-		ExtensionType: (*ServiceEdge)(nil),
-		Field:         50100,
-		Name:          "plenum.edge.v1.service",
-		Tag:           "bytes,50100,opt,name=service",
-		Filename:      "plenum/edge/v1/edge.proto",
-	},
-}
-
-// Extension fields to descriptorpb.MethodOptions.
-var (
-	// optional plenum.edge.v1.MethodEdge method = 50100;
-	E_Method = &file_plenum_edge_v1_edge_proto_extTypes[0]
-)
-
-// Extension fields to descriptorpb.ServiceOptions.
-var (
-	// optional plenum.edge.v1.ServiceEdge service = 50100;
-	E_Service = &file_plenum_edge_v1_edge_proto_extTypes[1]
-)
-
 var File_plenum_edge_v1_edge_proto protoreflect.FileDescriptor
 
 const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\n" +
-	"\x19plenum/edge/v1/edge.proto\x12\x0eplenum.edge.v1\x1a google/protobuf/descriptor.proto\"D\n" +
+	"\x19plenum/edge/v1/edge.proto\x12\x0eplenum.edge.v1\x1a\x19plenum/edge/v1/code.proto\"D\n" +
 	"\rClientMessage\x123\n" +
 	"\x06frames\x18\x01 \x03(\v2\x1b.plenum.edge.v1.ClientFrameR\x06frames\"D\n" +
 	"\rServerMessage\x123\n" +
@@ -2943,90 +2482,12 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\aCursors\x12\x16\n" +
 	"\x06topics\x18\x01 \x01(\aR\x06topics\x12\x16\n" +
 	"\x06epochs\x18\x02 \x03(\x04R\x06epochs\x12\x18\n" +
-	"\aoffsets\x18\x03 \x03(\x04R\aoffsets\"\xef\x01\n" +
-	"\n" +
-	"MethodEdge\x124\n" +
-	"\bexposure\x18\x01 \x01(\x0e2\x18.plenum.edge.v1.ExposureR\bexposure\x12-\n" +
-	"\x04rate\x18\x02 \x01(\x0e2\x19.plenum.edge.v1.RateClassR\x04rate\x12\x12\n" +
-	"\x04cost\x18\x03 \x01(\rR\x04cost\x12#\n" +
-	"\rrouting_field\x18\x04 \x01(\tR\froutingField\x12$\n" +
-	"\x0emax_body_bytes\x18\x05 \x01(\rR\fmaxBodyBytes\x12\x1d\n" +
-	"\n" +
-	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\"s\n" +
-	"\vServiceEdge\x121\n" +
-	"\x06topics\x18\x01 \x03(\v2\x19.plenum.edge.v1.TopicKindR\x06topics\x121\n" +
-	"\x06routes\x18\x02 \x03(\v2\x19.plenum.edge.v1.HttpRouteR\x06routes\"\xad\x01\n" +
-	"\tTopicKind\x12\x12\n" +
-	"\x04kind\x18\x01 \x01(\tR\x04kind\x120\n" +
-	"\x05class\x18\x02 \x01(\x0e2\x1a.plenum.edge.v1.TopicClassR\x05class\x12\x14\n" +
-	"\x05event\x18\x03 \x01(\tR\x05event\x12\x16\n" +
-	"\x06signal\x18\x04 \x01(\tR\x06signal\x12\x16\n" +
-	"\x06params\x18\x05 \x01(\tR\x06params\x12\x14\n" +
-	"\x05badge\x18\x06 \x01(\tR\x05badge\"\xa4\x01\n" +
-	"\tHttpRoute\x12\x16\n" +
-	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x124\n" +
-	"\bexposure\x18\x02 \x01(\x0e2\x18.plenum.edge.v1.ExposureR\bexposure\x12-\n" +
-	"\x04rate\x18\x03 \x01(\x0e2\x19.plenum.edge.v1.RateClassR\x04rate\x12\x1a\n" +
-	"\bisolated\x18\x04 \x01(\bR\bisolated*=\n" +
+	"\aoffsets\x18\x03 \x03(\x04R\aoffsets*=\n" +
 	"\x04Mode\x12\x14\n" +
 	"\x10MODE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMODE_EVENTS\x10\x01\x12\x0e\n" +
 	"\n" +
-	"MODE_HEADS\x10\x02*\x85\x06\n" +
-	"\x04Code\x12\x14\n" +
-	"\x10CODE_UNSPECIFIED\x10\x00\x12\x19\n" +
-	"\x15CODE_INVALID_ARGUMENT\x10d\x12\x12\n" +
-	"\x0eCODE_NOT_FOUND\x10e\x12\x1a\n" +
-	"\x16CODE_PERMISSION_DENIED\x10f\x12\x1c\n" +
-	"\x18CODE_FAILED_PRECONDITION\x10g\x12\x17\n" +
-	"\x13CODE_BODY_TOO_LARGE\x10h\x12\x14\n" +
-	"\x10CODE_UNSUPPORTED\x10i\x12\x11\n" +
-	"\rCODE_CONFLICT\x10j\x12\x11\n" +
-	"\rCODE_INTERNAL\x10k\x12\x15\n" +
-	"\x10CODE_UNAVAILABLE\x10\xc8\x01\x12\x19\n" +
-	"\x14CODE_OUTCOME_UNKNOWN\x10\xc9\x01\x12\x18\n" +
-	"\x13CODE_TOO_MANY_CALLS\x10\xca\x01\x12\x16\n" +
-	"\x11CODE_RATE_LIMITED\x10\xcb\x01\x12\x15\n" +
-	"\x10CODE_TOKEN_STALE\x10\xcc\x01\x12\x10\n" +
-	"\vCODE_LAGGED\x10\xac\x02\x12\x15\n" +
-	"\x10CODE_RESET_EPOCH\x10\xc0\x02\x12\x15\n" +
-	"\x10CODE_RESET_FLOOR\x10\xc1\x02\x12\x18\n" +
-	"\x13CODE_RESET_TOO_LONG\x10\xc2\x02\x12\x11\n" +
-	"\fCODE_REVOKED\x10\xd4\x02\x12\x14\n" +
-	"\x0fCODE_TOPIC_GONE\x10\xd5\x02\x12\x19\n" +
-	"\x14CODE_TOO_MANY_TOPICS\x10\xd6\x02\x12\x1a\n" +
-	"\x15CODE_CONNECTION_FAULT\x10\xa0\x1f\x12\x10\n" +
-	"\vCODE_SILENT\x10\xa1\x1f\x12\x15\n" +
-	"\x10CODE_SLOW_READER\x10\xa2\x1f\x12\x12\n" +
-	"\rCODE_DRAINING\x10\x84 \x12\x14\n" +
-	"\x0fCODE_OVERLOADED\x10\x85 \x12\x0f\n" +
-	"\n" +
-	"CODE_FLOOD\x10\x86 \x12\x17\n" +
-	"\x12CODE_TOKEN_EXPIRED\x10\xe8 \x12\x17\n" +
-	"\x12CODE_TOKEN_REFUSED\x10\xe9 \x12\x13\n" +
-	"\x0eCODE_MALFORMED\x10\xcc!\x12\x1b\n" +
-	"\x16CODE_MESSAGE_TOO_LARGE\x10\xcd!\x12\x11\n" +
-	"\fCODE_VERSION\x10\xce!\x12\x19\n" +
-	"\x14CODE_SESSION_REVOKED\x10\xb0\"*L\n" +
-	"\bExposure\x12\x18\n" +
-	"\x14EXPOSURE_UNSPECIFIED\x10\x00\x12\x11\n" +
-	"\rEXPOSURE_USER\x10\x01\x12\x13\n" +
-	"\x0fEXPOSURE_PUBLIC\x10\x02*\x7f\n" +
-	"\tRateClass\x12\x1a\n" +
-	"\x16RATE_CLASS_UNSPECIFIED\x10\x00\x12\x13\n" +
-	"\x0fRATE_CLASS_READ\x10\x01\x12\x14\n" +
-	"\x10RATE_CLASS_WRITE\x10\x02\x12\x13\n" +
-	"\x0fRATE_CLASS_BULK\x10\x03\x12\x16\n" +
-	"\x12RATE_CLASS_SIGN_IN\x10\x04*\x82\x01\n" +
-	"\n" +
-	"TopicClass\x12\x1b\n" +
-	"\x17TOPIC_CLASS_UNSPECIFIED\x10\x00\x12\x13\n" +
-	"\x0fTOPIC_CLASS_LOG\x10\x01\x12\x14\n" +
-	"\x10TOPIC_CLASS_RING\x10\x02\x12\x14\n" +
-	"\x10TOPIC_CLASS_VIEW\x10\x03\x12\x16\n" +
-	"\x12TOPIC_CLASS_BUNDLE\x10\x04:T\n" +
-	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\v2\x1a.plenum.edge.v1.MethodEdgeR\x06method:X\n" +
-	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\xb4\x87\x03 \x01(\v2\x1b.plenum.edge.v1.ServiceEdgeR\aserviceB-Z+plenum.internal/proto/plenum/edge/v1;edgev1b\x06proto3"
+	"MODE_HEADS\x10\x02B-Z+plenum.internal/proto/plenum/edge/v1;edgev1b\x06proto3"
 
 var (
 	file_plenum_edge_v1_edge_proto_rawDescOnce sync.Once
@@ -3040,103 +2501,83 @@ func file_plenum_edge_v1_edge_proto_rawDescGZIP() []byte {
 	return file_plenum_edge_v1_edge_proto_rawDescData
 }
 
-var file_plenum_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_plenum_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_plenum_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_plenum_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_plenum_edge_v1_edge_proto_goTypes = []any{
-	(Mode)(0),                           // 0: plenum.edge.v1.Mode
-	(Code)(0),                           // 1: plenum.edge.v1.Code
-	(Exposure)(0),                       // 2: plenum.edge.v1.Exposure
-	(RateClass)(0),                      // 3: plenum.edge.v1.RateClass
-	(TopicClass)(0),                     // 4: plenum.edge.v1.TopicClass
-	(*ClientMessage)(nil),               // 5: plenum.edge.v1.ClientMessage
-	(*ServerMessage)(nil),               // 6: plenum.edge.v1.ServerMessage
-	(*ClientFrame)(nil),                 // 7: plenum.edge.v1.ClientFrame
-	(*ServerFrame)(nil),                 // 8: plenum.edge.v1.ServerFrame
-	(*Hello)(nil),                       // 9: plenum.edge.v1.Hello
-	(*Welcome)(nil),                     // 10: plenum.edge.v1.Welcome
-	(*Limits)(nil),                      // 11: plenum.edge.v1.Limits
-	(*Call)(nil),                        // 12: plenum.edge.v1.Call
-	(*Cancel)(nil),                      // 13: plenum.edge.v1.Cancel
-	(*Reply)(nil),                       // 14: plenum.edge.v1.Reply
-	(*Error)(nil),                       // 15: plenum.edge.v1.Error
-	(*Cursor)(nil),                      // 16: plenum.edge.v1.Cursor
-	(*Subscribe)(nil),                   // 17: plenum.edge.v1.Subscribe
-	(*Want)(nil),                        // 18: plenum.edge.v1.Want
-	(*Subscribed)(nil),                  // 19: plenum.edge.v1.Subscribed
-	(*Subscription)(nil),                // 20: plenum.edge.v1.Subscription
-	(*Unsubscribe)(nil),                 // 21: plenum.edge.v1.Unsubscribe
-	(*Events)(nil),                      // 22: plenum.edge.v1.Events
-	(*Event)(nil),                       // 23: plenum.edge.v1.Event
-	(*Heads)(nil),                       // 24: plenum.edge.v1.Heads
-	(*Head)(nil),                        // 25: plenum.edge.v1.Head
-	(*Stopped)(nil),                     // 26: plenum.edge.v1.Stopped
-	(*Signal)(nil),                      // 27: plenum.edge.v1.Signal
-	(*Refresh)(nil),                     // 28: plenum.edge.v1.Refresh
-	(*Refreshed)(nil),                   // 29: plenum.edge.v1.Refreshed
-	(*Goodbye)(nil),                     // 30: plenum.edge.v1.Goodbye
-	(*Ping)(nil),                        // 31: plenum.edge.v1.Ping
-	(*Pong)(nil),                        // 32: plenum.edge.v1.Pong
-	(*Cursors)(nil),                     // 33: plenum.edge.v1.Cursors
-	(*MethodEdge)(nil),                  // 34: plenum.edge.v1.MethodEdge
-	(*ServiceEdge)(nil),                 // 35: plenum.edge.v1.ServiceEdge
-	(*TopicKind)(nil),                   // 36: plenum.edge.v1.TopicKind
-	(*HttpRoute)(nil),                   // 37: plenum.edge.v1.HttpRoute
-	(*descriptorpb.MethodOptions)(nil),  // 38: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 39: google.protobuf.ServiceOptions
+	(Mode)(0),             // 0: plenum.edge.v1.Mode
+	(*ClientMessage)(nil), // 1: plenum.edge.v1.ClientMessage
+	(*ServerMessage)(nil), // 2: plenum.edge.v1.ServerMessage
+	(*ClientFrame)(nil),   // 3: plenum.edge.v1.ClientFrame
+	(*ServerFrame)(nil),   // 4: plenum.edge.v1.ServerFrame
+	(*Hello)(nil),         // 5: plenum.edge.v1.Hello
+	(*Welcome)(nil),       // 6: plenum.edge.v1.Welcome
+	(*Limits)(nil),        // 7: plenum.edge.v1.Limits
+	(*Call)(nil),          // 8: plenum.edge.v1.Call
+	(*Cancel)(nil),        // 9: plenum.edge.v1.Cancel
+	(*Reply)(nil),         // 10: plenum.edge.v1.Reply
+	(*Error)(nil),         // 11: plenum.edge.v1.Error
+	(*Cursor)(nil),        // 12: plenum.edge.v1.Cursor
+	(*Subscribe)(nil),     // 13: plenum.edge.v1.Subscribe
+	(*Want)(nil),          // 14: plenum.edge.v1.Want
+	(*Subscribed)(nil),    // 15: plenum.edge.v1.Subscribed
+	(*Subscription)(nil),  // 16: plenum.edge.v1.Subscription
+	(*Unsubscribe)(nil),   // 17: plenum.edge.v1.Unsubscribe
+	(*Events)(nil),        // 18: plenum.edge.v1.Events
+	(*Event)(nil),         // 19: plenum.edge.v1.Event
+	(*Heads)(nil),         // 20: plenum.edge.v1.Heads
+	(*Head)(nil),          // 21: plenum.edge.v1.Head
+	(*Stopped)(nil),       // 22: plenum.edge.v1.Stopped
+	(*Signal)(nil),        // 23: plenum.edge.v1.Signal
+	(*Refresh)(nil),       // 24: plenum.edge.v1.Refresh
+	(*Refreshed)(nil),     // 25: plenum.edge.v1.Refreshed
+	(*Goodbye)(nil),       // 26: plenum.edge.v1.Goodbye
+	(*Ping)(nil),          // 27: plenum.edge.v1.Ping
+	(*Pong)(nil),          // 28: plenum.edge.v1.Pong
+	(*Cursors)(nil),       // 29: plenum.edge.v1.Cursors
+	(Code)(0),             // 30: plenum.edge.v1.Code
 }
 var file_plenum_edge_v1_edge_proto_depIdxs = []int32{
-	7,  // 0: plenum.edge.v1.ClientMessage.frames:type_name -> plenum.edge.v1.ClientFrame
-	8,  // 1: plenum.edge.v1.ServerMessage.frames:type_name -> plenum.edge.v1.ServerFrame
-	9,  // 2: plenum.edge.v1.ClientFrame.hello:type_name -> plenum.edge.v1.Hello
-	12, // 3: plenum.edge.v1.ClientFrame.call:type_name -> plenum.edge.v1.Call
-	13, // 4: plenum.edge.v1.ClientFrame.cancel:type_name -> plenum.edge.v1.Cancel
-	17, // 5: plenum.edge.v1.ClientFrame.subscribe:type_name -> plenum.edge.v1.Subscribe
-	21, // 6: plenum.edge.v1.ClientFrame.unsubscribe:type_name -> plenum.edge.v1.Unsubscribe
-	27, // 7: plenum.edge.v1.ClientFrame.signal:type_name -> plenum.edge.v1.Signal
-	28, // 8: plenum.edge.v1.ClientFrame.refresh:type_name -> plenum.edge.v1.Refresh
-	31, // 9: plenum.edge.v1.ClientFrame.ping:type_name -> plenum.edge.v1.Ping
-	32, // 10: plenum.edge.v1.ClientFrame.pong:type_name -> plenum.edge.v1.Pong
-	10, // 11: plenum.edge.v1.ServerFrame.welcome:type_name -> plenum.edge.v1.Welcome
-	14, // 12: plenum.edge.v1.ServerFrame.reply:type_name -> plenum.edge.v1.Reply
-	19, // 13: plenum.edge.v1.ServerFrame.subscribed:type_name -> plenum.edge.v1.Subscribed
-	22, // 14: plenum.edge.v1.ServerFrame.events:type_name -> plenum.edge.v1.Events
-	24, // 15: plenum.edge.v1.ServerFrame.heads:type_name -> plenum.edge.v1.Heads
-	26, // 16: plenum.edge.v1.ServerFrame.stopped:type_name -> plenum.edge.v1.Stopped
-	27, // 17: plenum.edge.v1.ServerFrame.signal:type_name -> plenum.edge.v1.Signal
-	29, // 18: plenum.edge.v1.ServerFrame.refreshed:type_name -> plenum.edge.v1.Refreshed
-	30, // 19: plenum.edge.v1.ServerFrame.goodbye:type_name -> plenum.edge.v1.Goodbye
-	31, // 20: plenum.edge.v1.ServerFrame.ping:type_name -> plenum.edge.v1.Ping
-	32, // 21: plenum.edge.v1.ServerFrame.pong:type_name -> plenum.edge.v1.Pong
-	11, // 22: plenum.edge.v1.Welcome.limits:type_name -> plenum.edge.v1.Limits
-	15, // 23: plenum.edge.v1.Reply.error:type_name -> plenum.edge.v1.Error
-	1,  // 24: plenum.edge.v1.Error.code:type_name -> plenum.edge.v1.Code
-	18, // 25: plenum.edge.v1.Subscribe.wants:type_name -> plenum.edge.v1.Want
+	3,  // 0: plenum.edge.v1.ClientMessage.frames:type_name -> plenum.edge.v1.ClientFrame
+	4,  // 1: plenum.edge.v1.ServerMessage.frames:type_name -> plenum.edge.v1.ServerFrame
+	5,  // 2: plenum.edge.v1.ClientFrame.hello:type_name -> plenum.edge.v1.Hello
+	8,  // 3: plenum.edge.v1.ClientFrame.call:type_name -> plenum.edge.v1.Call
+	9,  // 4: plenum.edge.v1.ClientFrame.cancel:type_name -> plenum.edge.v1.Cancel
+	13, // 5: plenum.edge.v1.ClientFrame.subscribe:type_name -> plenum.edge.v1.Subscribe
+	17, // 6: plenum.edge.v1.ClientFrame.unsubscribe:type_name -> plenum.edge.v1.Unsubscribe
+	23, // 7: plenum.edge.v1.ClientFrame.signal:type_name -> plenum.edge.v1.Signal
+	24, // 8: plenum.edge.v1.ClientFrame.refresh:type_name -> plenum.edge.v1.Refresh
+	27, // 9: plenum.edge.v1.ClientFrame.ping:type_name -> plenum.edge.v1.Ping
+	28, // 10: plenum.edge.v1.ClientFrame.pong:type_name -> plenum.edge.v1.Pong
+	6,  // 11: plenum.edge.v1.ServerFrame.welcome:type_name -> plenum.edge.v1.Welcome
+	10, // 12: plenum.edge.v1.ServerFrame.reply:type_name -> plenum.edge.v1.Reply
+	15, // 13: plenum.edge.v1.ServerFrame.subscribed:type_name -> plenum.edge.v1.Subscribed
+	18, // 14: plenum.edge.v1.ServerFrame.events:type_name -> plenum.edge.v1.Events
+	20, // 15: plenum.edge.v1.ServerFrame.heads:type_name -> plenum.edge.v1.Heads
+	22, // 16: plenum.edge.v1.ServerFrame.stopped:type_name -> plenum.edge.v1.Stopped
+	23, // 17: plenum.edge.v1.ServerFrame.signal:type_name -> plenum.edge.v1.Signal
+	25, // 18: plenum.edge.v1.ServerFrame.refreshed:type_name -> plenum.edge.v1.Refreshed
+	26, // 19: plenum.edge.v1.ServerFrame.goodbye:type_name -> plenum.edge.v1.Goodbye
+	27, // 20: plenum.edge.v1.ServerFrame.ping:type_name -> plenum.edge.v1.Ping
+	28, // 21: plenum.edge.v1.ServerFrame.pong:type_name -> plenum.edge.v1.Pong
+	7,  // 22: plenum.edge.v1.Welcome.limits:type_name -> plenum.edge.v1.Limits
+	11, // 23: plenum.edge.v1.Reply.error:type_name -> plenum.edge.v1.Error
+	30, // 24: plenum.edge.v1.Error.code:type_name -> plenum.edge.v1.Code
+	14, // 25: plenum.edge.v1.Subscribe.wants:type_name -> plenum.edge.v1.Want
 	0,  // 26: plenum.edge.v1.Want.mode:type_name -> plenum.edge.v1.Mode
-	16, // 27: plenum.edge.v1.Want.cursor:type_name -> plenum.edge.v1.Cursor
-	20, // 28: plenum.edge.v1.Subscribed.subscriptions:type_name -> plenum.edge.v1.Subscription
-	16, // 29: plenum.edge.v1.Subscription.start:type_name -> plenum.edge.v1.Cursor
-	16, // 30: plenum.edge.v1.Subscription.head:type_name -> plenum.edge.v1.Cursor
-	15, // 31: plenum.edge.v1.Subscription.error:type_name -> plenum.edge.v1.Error
-	23, // 32: plenum.edge.v1.Events.events:type_name -> plenum.edge.v1.Event
-	25, // 33: plenum.edge.v1.Heads.heads:type_name -> plenum.edge.v1.Head
-	15, // 34: plenum.edge.v1.Stopped.error:type_name -> plenum.edge.v1.Error
-	15, // 35: plenum.edge.v1.Goodbye.error:type_name -> plenum.edge.v1.Error
-	2,  // 36: plenum.edge.v1.MethodEdge.exposure:type_name -> plenum.edge.v1.Exposure
-	3,  // 37: plenum.edge.v1.MethodEdge.rate:type_name -> plenum.edge.v1.RateClass
-	36, // 38: plenum.edge.v1.ServiceEdge.topics:type_name -> plenum.edge.v1.TopicKind
-	37, // 39: plenum.edge.v1.ServiceEdge.routes:type_name -> plenum.edge.v1.HttpRoute
-	4,  // 40: plenum.edge.v1.TopicKind.class:type_name -> plenum.edge.v1.TopicClass
-	2,  // 41: plenum.edge.v1.HttpRoute.exposure:type_name -> plenum.edge.v1.Exposure
-	3,  // 42: plenum.edge.v1.HttpRoute.rate:type_name -> plenum.edge.v1.RateClass
-	38, // 43: plenum.edge.v1.method:extendee -> google.protobuf.MethodOptions
-	39, // 44: plenum.edge.v1.service:extendee -> google.protobuf.ServiceOptions
-	34, // 45: plenum.edge.v1.method:type_name -> plenum.edge.v1.MethodEdge
-	35, // 46: plenum.edge.v1.service:type_name -> plenum.edge.v1.ServiceEdge
-	47, // [47:47] is the sub-list for method output_type
-	47, // [47:47] is the sub-list for method input_type
-	45, // [45:47] is the sub-list for extension type_name
-	43, // [43:45] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	12, // 27: plenum.edge.v1.Want.cursor:type_name -> plenum.edge.v1.Cursor
+	16, // 28: plenum.edge.v1.Subscribed.subscriptions:type_name -> plenum.edge.v1.Subscription
+	12, // 29: plenum.edge.v1.Subscription.start:type_name -> plenum.edge.v1.Cursor
+	12, // 30: plenum.edge.v1.Subscription.head:type_name -> plenum.edge.v1.Cursor
+	11, // 31: plenum.edge.v1.Subscription.error:type_name -> plenum.edge.v1.Error
+	19, // 32: plenum.edge.v1.Events.events:type_name -> plenum.edge.v1.Event
+	21, // 33: plenum.edge.v1.Heads.heads:type_name -> plenum.edge.v1.Head
+	11, // 34: plenum.edge.v1.Stopped.error:type_name -> plenum.edge.v1.Error
+	11, // 35: plenum.edge.v1.Goodbye.error:type_name -> plenum.edge.v1.Error
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_plenum_edge_v1_edge_proto_init() }
@@ -3144,6 +2585,7 @@ func file_plenum_edge_v1_edge_proto_init() {
 	if File_plenum_edge_v1_edge_proto != nil {
 		return
 	}
+	file_plenum_edge_v1_code_proto_init()
 	file_plenum_edge_v1_edge_proto_msgTypes[2].OneofWrappers = []any{
 		(*ClientFrame_Hello)(nil),
 		(*ClientFrame_Call)(nil),
@@ -3178,16 +2620,15 @@ func file_plenum_edge_v1_edge_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_edge_v1_edge_proto_rawDesc), len(file_plenum_edge_v1_edge_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   33,
-			NumExtensions: 2,
+			NumEnums:      1,
+			NumMessages:   29,
+			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_plenum_edge_v1_edge_proto_goTypes,
 		DependencyIndexes: file_plenum_edge_v1_edge_proto_depIdxs,
 		EnumInfos:         file_plenum_edge_v1_edge_proto_enumTypes,
 		MessageInfos:      file_plenum_edge_v1_edge_proto_msgTypes,
-		ExtensionInfos:    file_plenum_edge_v1_edge_proto_extTypes,
 	}.Build()
 	File_plenum_edge_v1_edge_proto = out.File
 	file_plenum_edge_v1_edge_proto_goTypes = nil

@@ -1508,7 +1508,7 @@ var File_plenum_identity_v1_admin_proto protoreflect.FileDescriptor
 
 const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x1eplenum/identity/v1/admin.proto\x12\x12plenum.identity.v1\x1a\x19plenum/edge/v1/edge.proto\x1a\x1eplenum/identity/v1/model.proto\"h\n" +
+	"\x1eplenum/identity/v1/admin.proto\x12\x12plenum.identity.v1\x1a\x1cplenum/edge/v1/options.proto\x1a\x1eplenum/identity/v1/model.proto\"h\n" +
 	"\rInviteRequest\x12,\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x18.plenum.identity.v1.RoleR\x04role\x12\x15\n" +
 	"\x06ttl_ms\x18\x02 \x01(\x04R\x05ttlMs\x12\x12\n" +

@@ -814,7 +814,7 @@ var File_plenum_identity_v1_people_proto protoreflect.FileDescriptor
 
 const file_plenum_identity_v1_people_proto_rawDesc = "" +
 	"\n" +
-	"\x1fplenum/identity/v1/people.proto\x12\x12plenum.identity.v1\x1a\x19plenum/edge/v1/edge.proto\x1a\x1eplenum/identity/v1/model.proto\"\x0f\n" +
+	"\x1fplenum/identity/v1/people.proto\x12\x12plenum.identity.v1\x1a\x19plenum/edge/v1/edge.proto\x1a\x1cplenum/edge/v1/options.proto\x1a\x1eplenum/identity/v1/model.proto\"\x0f\n" +
 	"\rWhoAmIRequest\"\xc0\x01\n" +
 	"\x0eWhoAmIResponse\x122\n" +
 	"\x06person\x18\x01 \x01(\v2\x1a.plenum.identity.v1.PersonR\x06person\x12;\n" +

@@ -900,7 +900,7 @@ var File_plenum_identity_v1_session_proto protoreflect.FileDescriptor
 
 const file_plenum_identity_v1_session_proto_rawDesc = "" +
 	"\n" +
-	" plenum/identity/v1/session.proto\x12\x12plenum.identity.v1\x1a\x19plenum/edge/v1/edge.proto\x1a\x1eplenum/identity/v1/model.proto\"-\n" +
+	" plenum/identity/v1/session.proto\x12\x12plenum.identity.v1\x1a\x1cplenum/edge/v1/options.proto\x1a\x1eplenum/identity/v1/model.proto\"-\n" +
 	"\x13DescribeLinkRequest\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\"\x9b\x01\n" +
 	"\x14DescribeLinkResponse\x125\n" +

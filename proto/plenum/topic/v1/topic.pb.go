@@ -4,6 +4,11 @@
 // 	protoc        (unknown)
 // source: plenum/topic/v1/topic.proto
 
+// What a service that owns topics offers to gateways and followers.
+//
+// LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation. A VIEW is one
+// subscriber's: Tail with parameters.
+
 package topicv1
 
 import (
@@ -22,9 +27,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// OpenRequest asks for topics as the user whose token the call carries.
 type OpenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Wants         []*v1.Want             `protobuf:"bytes,1,rep,name=wants,proto3" json:"wants,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 500.
+	Wants         []*v1.Want `protobuf:"bytes,1,rep,name=wants,proto3" json:"wants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -66,9 +73,11 @@ func (x *OpenRequest) GetWants() []*v1.Want {
 	return nil
 }
 
+// OpenResponse answers each want.
 type OpenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Grants        []*Grant               `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the wants, one for each.
+	Grants        []*Grant `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -110,17 +119,27 @@ func (x *OpenResponse) GetGrants() []*Grant {
 	return nil
 }
 
+// Grant is the owner's word on one topic for one user.
 type Grant struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Topic   string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	Head    *v1.Cursor             `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
-	Floor   *v1.Cursor             `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
-	Signal  bool                   `protobuf:"varint,4,opt,name=signal,proto3" json:"signal,omitempty"`
-	TtlMs   uint32                 `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"` // counts only while the gateway's access feed is stale; fresh feed: valid until an Access record says otherwise
-	Members []*v1.Head             `protobuf:"bytes,6,rep,name=members,proto3" json:"members,omitempty"`
-	Error   *v1.Error              `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
-	// The topic's own name where the wanted one was an alias ("chat.user/me"); empty: the same. Of a BUNDLE: the LOG topic of the same
-	// service whose records' `heads` change the members; `head` is then that topic's, read before the members, so that nothing is missed.
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Want.topic, as it was written.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Where the topic stands; the rights are as of this offset.
+	Head *v1.Cursor `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	// Nothing at or before this offset can be read by this user: compacted, or from before they joined. Absent: all can.
+	Floor *v1.Cursor `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
+	// Whether the user may send signals.
+	Signal bool `protobuf:"varint,4,opt,name=signal,proto3" json:"signal,omitempty"`
+	// How long the grant counts while the gateway's access feed is stale. While it is fresh, a grant counts until an
+	// Access record says otherwise.
+	TtlMs uint32 `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
+	// Of a BUNDLE: where its topics stand, with badges.
+	Members []*v1.Head `protobuf:"bytes,6,rep,name=members,proto3" json:"members,omitempty"`
+	// Set: not granted, and why.
+	Error *v1.Error `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
+	// The topic's own name where the wanted one was an alias ("chat.user/me"); empty: the same. Of a BUNDLE: the LOG topic
+	// of the same service whose records' `heads` change the members; `head` is then that topic's, read before the members,
+	// so that nothing is missed.
 	Canonical     string `protobuf:"bytes,8,opt,name=canonical,proto3" json:"canonical,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -212,10 +231,13 @@ func (x *Grant) GetCanonical() string {
 	return ""
 }
 
+// HeadsRequest asks what moved.
 type HeadsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Since         string                 `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
-	Workspace     string                 `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HeadsResponse.next of the last answer: 64 positions, opaque. Empty: nothing moved yet, start here.
+	Since string `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// Only topics of this workspace; empty: of all.
+	Workspace     string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,12 +286,17 @@ func (x *HeadsRequest) GetWorkspace() string {
 	return ""
 }
 
+// HeadsResponse says what moved.
 type HeadsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Heads         []*v1.Head             `protobuf:"bytes,1,rep,name=heads,proto3" json:"heads,omitempty"`
-	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
-	Truncated     bool                   `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"` // there is more: ask again with next
-	Workspaces    []string               `protobuf:"bytes,4,rep,name=workspaces,proto3" json:"workspaces,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topics that moved, each once.
+	Heads []*v1.Head `protobuf:"bytes,1,rep,name=heads,proto3" json:"heads,omitempty"`
+	// The watermark for the next request.
+	Next string `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	// There is more: ask again with next.
+	Truncated bool `protobuf:"varint,3,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Whose topic heads[i] is; as long as heads.
+	Workspaces    []string `protobuf:"bytes,4,rep,name=workspaces,proto3" json:"workspaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -332,13 +359,19 @@ func (x *HeadsResponse) GetWorkspaces() []string {
 	return nil
 }
 
+// TailRequest reads one topic.
 type TailRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	After         *v1.Cursor             `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
-	MaxBytes      uint32                 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
-	Params        []byte                 `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
-	Workspace     string                 `protobuf:"bytes,5,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topic's own name.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Records after this; absent: from the floor.
+	After *v1.Cursor `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	// Bytes of bodies at the most, 0: 1 MiB. If more lie between the cursor and the head: reset CODE_RESET_TOO_LONG.
+	MaxBytes uint32 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// Encoded parameters of a VIEW.
+	Params []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
+	// The topic's workspace; a hub names it, a VIEW has its user's.
+	Workspace     string `protobuf:"bytes,5,opt,name=workspace,proto3" json:"workspace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -408,11 +441,15 @@ func (x *TailRequest) GetWorkspace() string {
 	return ""
 }
 
+// TailResponse is a part of a topic, <= 64 KiB.
 type TailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
-	Reset_        *v1.Error              `protobuf:"bytes,2,opt,name=reset,proto3" json:"reset,omitempty"`
-	Head          *v1.Cursor             `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"` // of the topic, in the first and with a reset
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ascending, without holes but for what was compacted.
+	Records []*Record `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// Set: it can't be read from there; the last response.
+	Reset_ *v1.Error `protobuf:"bytes,2,opt,name=reset,proto3" json:"reset,omitempty"`
+	// Where the topic stands; in the first response and with a reset.
+	Head          *v1.Cursor `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -468,12 +505,18 @@ func (x *TailResponse) GetHead() *v1.Cursor {
 	return nil
 }
 
+// FollowRequest reads one partition.
 type FollowRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Partition     uint32                 `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
-	After         uint64                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
-	Wait          bool                   `protobuf:"varint,3,opt,name=wait,proto3" json:"wait,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 to 63.
+	Partition uint32 `protobuf:"varint,1,opt,name=partition,proto3" json:"partition,omitempty"`
+	// Records after this position of the partition.
+	After uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// Go on for ever, instead of ending at the head.
+	Wait bool `protobuf:"varint,3,opt,name=wait,proto3" json:"wait,omitempty"`
+	// Life of the partition that `after` belongs to, from the response; 0 with after = 0. Another life: reset
+	// CODE_RESET_EPOCH.
+	Epoch         uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -536,12 +579,17 @@ func (x *FollowRequest) GetEpoch() uint64 {
 	return 0
 }
 
+// FollowResponse is a part of a partition.
 type FollowResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
-	Upto          uint64                 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
-	Reset_        *v1.Error              `protobuf:"bytes,3,opt,name=reset,proto3" json:"reset,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ascending by position, without holes.
+	Records []*Record `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// The position up to which the follower is served by now.
+	Upto uint64 `protobuf:"varint,2,opt,name=upto,proto3" json:"upto,omitempty"`
+	// Set: it can't be read from there; the last response.
+	Reset_ *v1.Error `protobuf:"bytes,3,opt,name=reset,proto3" json:"reset,omitempty"`
+	// Life of the partition.
+	Epoch         uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -604,20 +652,28 @@ func (x *FollowResponse) GetEpoch() uint64 {
 	return 0
 }
 
-// What is stored, published on NATS and streamed. The gateway reads the envelope, never event.body; access stays inside the mesh.
+// Record is what is stored, published on NATS and streamed. The gateway reads the envelope, never event.body; access
+// stays inside the mesh.
 type Record struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	Workspace string                 `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	Topic     string                 `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
-	Epoch     uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Event     *v1.Event              `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`
-	Position  uint64                 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
-	// in the partition
-	Access      []*Access `protobuf:"bytes,6,rep,name=access,proto3" json:"access,omitempty"`
-	Redacts     []uint64  `protobuf:"varint,7,rep,packed,name=redacts,proto3" json:"redacts,omitempty"`
-	BodyOmitted bool      `protobuf:"varint,8,opt,name=body_omitted,json=bodyOmitted,proto3" json:"body_omitted,omitempty"`
-	// > 64 KiB: read it
-	Heads         []*v1.Head `protobuf:"bytes,9,rep,name=heads,proto3" json:"heads,omitempty"` // on a user's own topic: the entries of that user's bundle that this record adds, changes or removes
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workspace that it belongs to.
+	Workspace string `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// The topic's own name.
+	Topic string `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Life of the topic's history.
+	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// What subscribers get.
+	Event *v1.Event `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`
+	// Its place in the partition, from 1.
+	Position uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	// Whose rights change here; subscribers who lose theirs get this record as their last.
+	Access []*Access `protobuf:"bytes,6,rep,name=access,proto3" json:"access,omitempty"`
+	// Offsets of this topic whose bodies are gone from here on, <= 1,000.
+	Redacts []uint64 `protobuf:"varint,7,rep,packed,name=redacts,proto3" json:"redacts,omitempty"`
+	// The body is over 64 KiB and was not published: read it.
+	BodyOmitted bool `protobuf:"varint,8,opt,name=body_omitted,json=bodyOmitted,proto3" json:"body_omitted,omitempty"`
+	// On a user's own topic: the entries of that user's bundle that this record adds, changes or removes.
+	Heads         []*v1.Head `protobuf:"bytes,9,rep,name=heads,proto3" json:"heads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -715,72 +771,23 @@ func (x *Record) GetHeads() []*v1.Head {
 	return nil
 }
 
-// What stands in one NATS message on a topic's subject: records after their commit, or signals.
-type Publication struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Records       []*Record              `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
-	Signals       []*v1.Signal           `protobuf:"bytes,2,rep,name=signals,proto3" json:"signals,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Publication) Reset() {
-	*x = Publication{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Publication) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Publication) ProtoMessage() {}
-
-func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Publication.ProtoReflect.Descriptor instead.
-func (*Publication) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *Publication) GetRecords() []*Record {
-	if x != nil {
-		return x.Records
-	}
-	return nil
-}
-
-func (x *Publication) GetSignals() []*v1.Signal {
-	if x != nil {
-		return x.Signals
-	}
-	return nil
-}
-
-// Rights from this offset on. Gateways know users, not groups: what takes a right from a group names its users, or "*" (everybody is asked anew).
+// Access changes rights from this record's offset on. Gateways know users, not groups: what takes a right from a group
+// names its users, or "*".
 type Access struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Principal     string                 `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
-	Read          bool                   `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
-	Signal        bool                   `protobuf:"varint,3,opt,name=signal,proto3" json:"signal,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A user id, or "*": everybody is asked anew.
+	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
+	// May read what follows.
+	Read bool `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
+	// May send signals.
+	Signal        bool `protobuf:"varint,3,opt,name=signal,proto3" json:"signal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Access) Reset() {
 	*x = Access{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +799,7 @@ func (x *Access) String() string {
 func (*Access) ProtoMessage() {}
 
 func (x *Access) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +812,7 @@ func (x *Access) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Access.ProtoReflect.Descriptor instead.
 func (*Access) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{11}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Access) GetPrincipal() string {
@@ -829,14 +836,74 @@ func (x *Access) GetSignal() bool {
 	return false
 }
 
-// NATS subject plenum._.digest.<service>.<partition>, once a second, idle too. None for 3 s, a hole in sequence or a new incarnation: a miss.
+// Publication is one NATS message on a topic's subject, "plenum.<workspace>.<kind>.<id>".
+type Publication struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Records after their commit, ascending.
+	Records []*Record `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// Signals, with `from` set by the gateway.
+	Signals       []*v1.Signal `protobuf:"bytes,2,rep,name=signals,proto3" json:"signals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Publication) Reset() {
+	*x = Publication{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Publication) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Publication) ProtoMessage() {}
+
+func (x *Publication) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Publication.ProtoReflect.Descriptor instead.
+func (*Publication) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Publication) GetRecords() []*Record {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *Publication) GetSignals() []*v1.Signal {
+	if x != nil {
+		return x.Signals
+	}
+	return nil
+}
+
+// Digest is published on "plenum._.digest.<service>.<partition>" by each writer of the partition, once a second and when
+// idle, too. None for 3 s, a hole in the sequence or a new incarnation means that something was missed.
 type Digest struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Incarnation uint64                 `protobuf:"fixed64,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
-	Sequence    uint64                 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Position    uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
-	Heads       []*v1.Head             `protobuf:"bytes,4,rep,name=heads,proto3" json:"heads,omitempty"`
-	// of what this writer changed: topic, epoch, offset, count, calls, redacted
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Random, one for each start of the writer.
+	Incarnation uint64 `protobuf:"fixed64,1,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	// From 1, one more with each digest.
+	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// The partition's newest position that the writer knows.
+	Position uint64 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	// What this writer changed since its last digest: topic, epoch, offset, count, calls, redacted.
+	Heads []*v1.Head `protobuf:"bytes,4,rep,name=heads,proto3" json:"heads,omitempty"`
+	// Whose topic heads[i] is; as long as heads.
 	Workspaces    []string `protobuf:"bytes,5,rep,name=workspaces,proto3" json:"workspaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -964,14 +1031,14 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x06access\x18\x06 \x03(\v2\x17.plenum.topic.v1.AccessR\x06access\x12\x18\n" +
 	"\aredacts\x18\a \x03(\x04R\aredacts\x12!\n" +
 	"\fbody_omitted\x18\b \x01(\bR\vbodyOmitted\x12*\n" +
-	"\x05heads\x18\t \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\"r\n" +
-	"\vPublication\x121\n" +
-	"\arecords\x18\x01 \x03(\v2\x17.plenum.topic.v1.RecordR\arecords\x120\n" +
-	"\asignals\x18\x02 \x03(\v2\x16.plenum.edge.v1.SignalR\asignals\"R\n" +
+	"\x05heads\x18\t \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\"R\n" +
 	"\x06Access\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x12\n" +
 	"\x04read\x18\x02 \x01(\bR\x04read\x12\x16\n" +
-	"\x06signal\x18\x03 \x01(\bR\x06signal\"\xae\x01\n" +
+	"\x06signal\x18\x03 \x01(\bR\x06signal\"r\n" +
+	"\vPublication\x121\n" +
+	"\arecords\x18\x01 \x03(\v2\x17.plenum.topic.v1.RecordR\arecords\x120\n" +
+	"\asignals\x18\x02 \x03(\v2\x16.plenum.edge.v1.SignalR\asignals\"\xae\x01\n" +
 	"\x06Digest\x12 \n" +
 	"\vincarnation\x18\x01 \x01(\x06R\vincarnation\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x1a\n" +
@@ -1010,8 +1077,8 @@ var file_plenum_topic_v1_topic_proto_goTypes = []any{
 	(*FollowRequest)(nil),  // 7: plenum.topic.v1.FollowRequest
 	(*FollowResponse)(nil), // 8: plenum.topic.v1.FollowResponse
 	(*Record)(nil),         // 9: plenum.topic.v1.Record
-	(*Publication)(nil),    // 10: plenum.topic.v1.Publication
-	(*Access)(nil),         // 11: plenum.topic.v1.Access
+	(*Access)(nil),         // 10: plenum.topic.v1.Access
+	(*Publication)(nil),    // 11: plenum.topic.v1.Publication
 	(*Digest)(nil),         // 12: plenum.topic.v1.Digest
 	(*v1.Want)(nil),        // 13: plenum.edge.v1.Want
 	(*v1.Cursor)(nil),      // 14: plenum.edge.v1.Cursor
@@ -1035,7 +1102,7 @@ var file_plenum_topic_v1_topic_proto_depIdxs = []int32{
 	9,  // 11: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
 	16, // 12: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
 	17, // 13: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
-	11, // 14: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
+	10, // 14: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
 	15, // 15: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
 	9,  // 16: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
 	18, // 17: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal

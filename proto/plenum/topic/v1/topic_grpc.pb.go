@@ -4,6 +4,11 @@
 // - protoc             (unknown)
 // source: plenum/topic/v1/topic.proto
 
+// What a service that owns topics offers to gateways and followers.
+//
+// LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation. A VIEW is one
+// subscriber's: Tail with parameters.
+
 package topicv1
 
 import (
@@ -28,10 +33,17 @@ const (
 // TopicServiceClient is the client API for TopicService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// TopicService is served by every service that owns topics.
 type TopicServiceClient interface {
+	// Opens topics as the user: authorises, and tells where they stand. <= 500 topics a call. Needs the user's token and the
+	// identity of a gateway.
 	Open(ctx context.Context, in *OpenRequest, opts ...grpc.CallOption) (*OpenResponse, error)
+	// Tells what moved since a watermark, as the gateway: one indexed query for a sweep.
 	Heads(ctx context.Context, in *HeadsRequest, opts ...grpc.CallOption) (*HeadsResponse, error)
+	// Reads one topic from a cursor to its head and ends, as a hub. A VIEW: as its user, and goes on until cancelled.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
+	// Reads one partition in commit order, as a follower; with `wait` for ever.
 	Follow(ctx context.Context, in *FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowResponse], error)
 }
 
@@ -104,10 +116,17 @@ type TopicService_FollowClient = grpc.ServerStreamingClient[FollowResponse]
 // TopicServiceServer is the server API for TopicService service.
 // All implementations must embed UnimplementedTopicServiceServer
 // for forward compatibility.
+//
+// TopicService is served by every service that owns topics.
 type TopicServiceServer interface {
+	// Opens topics as the user: authorises, and tells where they stand. <= 500 topics a call. Needs the user's token and the
+	// identity of a gateway.
 	Open(context.Context, *OpenRequest) (*OpenResponse, error)
+	// Tells what moved since a watermark, as the gateway: one indexed query for a sweep.
 	Heads(context.Context, *HeadsRequest) (*HeadsResponse, error)
+	// Reads one topic from a cursor to its head and ends, as a hub. A VIEW: as its user, and goes on until cancelled.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
+	// Reads one partition in commit order, as a follower; with `wait` for ever.
 	Follow(*FollowRequest, grpc.ServerStreamingServer[FollowResponse]) error
 	mustEmbedUnimplementedTopicServiceServer()
 }
