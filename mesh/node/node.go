@@ -83,6 +83,7 @@ type Node struct {
 	Registry *registry.Registry
 	Conns    *registry.Conns
 
+	service string
 	server  *rpc.Server
 	etcd    *clientv3.Client
 	session *lease.Session
@@ -90,6 +91,9 @@ type Node struct {
 
 // Conn is a connection to another service, whichever of its nodes answers.
 func (n *Node) Conn(service string) grpc.ClientConnInterface { return n.Conns.Service(service, n.ID) }
+
+// Self is a connection to this process's own server.
+func (n *Node) Self() grpc.ClientConnInterface { return n.server.Pipe(n.service) }
 
 // Run builds the process and runs it until ctx ends or a part of it fails. Nothing is announced before all of it works.
 func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error {
@@ -127,7 +131,7 @@ func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error 
 }
 
 func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *Node, err error) {
-	n := &Node{ID: cfg.Name}
+	n := &Node{ID: cfg.Name, service: service.Name}
 	if n.ID == "" {
 		n.ID = service.Name + "-" + strings.ToLower(rand.Text())[:13]
 	}
@@ -194,7 +198,7 @@ func (n *Node) announce(cfg Config, service string) error {
 	if address == "" {
 		return nil
 	}
-	return registry.Register(n.session, registry.Node{ID: n.ID, Service: service, Address: address})
+	return registry.Register(n.session, registry.Node{ID: n.ID, Service: service, Address: address, Schema: schema(n.server.GetServiceInfo())})
 }
 
 // close ends what was opened, as far as it was.
