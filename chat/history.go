@@ -1,0 +1,336 @@
+package chat
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// messageColumns selects messages with what became of them; its caller appends joins and conditions.
+const messageColumns = `SELECT l."offset", l.time_ms, l.user_id, l.mutation, l.kind, l.body, m.content, coalesce(m.edits, 0),
+		coalesce(m.edited_ms, 0), coalesce(m.deleted, false), coalesce(m.pinned, 0), coalesce(m.reactions, 0),
+		coalesce(t.replies, 0), coalesce(t.last_reply, 0), coalesce(t.last_ms, 0)
+	FROM chat_log l
+	LEFT JOIN chat_message m ON m.workspace = l.workspace AND m.channel = substr(l.topic, 14) AND m.at = l."offset"
+	LEFT JOIN chat_thread t ON t.workspace = l.workspace AND t.channel = substr(l.topic, 14) AND t.root = l."offset"`
+
+// inChannel and inThread say which rows a page shows; the thread's root is $3.
+const (
+	inChannel = ` l.kind IN (1, 4) AND CAST($3 AS bigint) = 0`
+	inThread  = ` l.kind IN (1, 2) AND (l.parent = $3 OR l."offset" = $3)`
+)
+
+// page reads messages from a condition on, in an order.
+type page struct {
+	a     access
+	root  uint64
+	limit int
+}
+
+// read returns at most limit messages beyond an offset, in ascending order, and whether there are more.
+func (s *Server) read(ctx context.Context, p page, up bool, bound uint64, limit int) ([]*chatv1.Message, bool, error) {
+	if limit <= 0 {
+		return nil, false, nil
+	}
+	shown := inChannel
+	if p.root != 0 {
+		shown = inThread
+	}
+	q := messageColumns + ` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $5 AND` + shown
+	if up {
+		q += ` AND l."offset" >= $4 ORDER BY l."offset" LIMIT $6`
+	} else {
+		q += ` AND l."offset" < $4 ORDER BY l."offset" DESC LIMIT $6`
+	}
+	messages, err := s.messages(ctx, p.a, q, p.a.ch.workspace, p.a.ch.log(), int64(p.root), int64(min(bound, 1<<62)), //nolint:gosec // clamped
+		int64(p.a.from()), int64(limit)+1) //nolint:gosec // < 2^53
+	if err != nil {
+		return nil, false, err
+	}
+	more := len(messages) > limit
+	if more {
+		messages = messages[:limit]
+	}
+	if !up {
+		slices.Reverse(messages)
+	}
+	return messages, more, nil
+}
+
+// messages runs a statement that begins with messageColumns.
+func (s *Server) messages(ctx context.Context, a access, q string, args ...any) ([]*chatv1.Message, error) {
+	var found []*chatv1.Message
+	var reacted [][]any
+	byOffset := map[uint64]*chatv1.Message{}
+	err := each(ctx, s.db.Query, q, args, func(r *sql.Rows) error {
+		m, reactions, err := scanMessage(r)
+		if err != nil {
+			return err
+		}
+		found = append(found, m)
+		byOffset[m.GetOffset()] = m
+		if reactions > 0 {
+			reacted = append(reacted, []any{a.ch.workspace, a.ch.channel, int64(m.GetOffset())}) //nolint:gosec // < 2^53
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("chat: read messages: %w", err)
+	}
+	if len(reacted) == 0 {
+		return found, nil
+	}
+	err = each(ctx, s.db.Query, s.sql.reactions, s.sql.offsets.args(reacted), func(r *sql.Rows) error {
+		var at uint64
+		var emoji, user string
+		if err := r.Scan(&at, &emoji, &user); err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+		byOffset[at].Reactions = addReaction(byOffset[at].GetReactions(), emoji, user, user == a.caller.User)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("chat: read reactions: %w", err)
+	}
+	return found, nil
+}
+
+// shownUsers is how many of those who reacted are named.
+const shownUsers = 20
+
+func addReaction(all []*chatv1.Reaction, emoji, user string, mine bool) []*chatv1.Reaction {
+	i := slices.IndexFunc(all, func(r *chatv1.Reaction) bool { return r.GetEmoji() == emoji })
+	if i < 0 {
+		i, all = len(all), append(all, &chatv1.Reaction{Emoji: emoji})
+	}
+	r := all[i]
+	r.Count++
+	r.Mine = r.GetMine() || mine
+	if len(r.GetUsers()) < shownUsers {
+		r.Users = append(r.Users, user)
+	}
+	return all
+}
+
+// scanMessage makes a message of its row.
+func scanMessage(r *sql.Rows) (*chatv1.Message, int, error) {
+	var (
+		at, mutation, edits, pinned, replies, last int64
+		timeMs, editedMs, lastMs                   int64
+		author                                     string
+		k                                          kind
+		body, content                              []byte
+		deleted                                    bool
+		reactions                                  int
+	)
+	if err := r.Scan(&at, &timeMs, &author, &mutation, &k, &body, &content, &edits, &editedMs, &deleted, &pinned, &reactions,
+		&replies, &last, &lastMs); err != nil {
+		return nil, 0, fmt.Errorf("scan: %w", err)
+	}
+	var e chatv1.ChannelEvent
+	if err := proto.Unmarshal(body, &e); err != nil {
+		return nil, 0, fmt.Errorf("decode event at %d: %w", at, err)
+	}
+	m := &chatv1.Message{}
+	switch x := e.GetEvent().(type) {
+	case *chatv1.ChannelEvent_Posted:
+		m = x.Posted
+	case *chatv1.ChannelEvent_Members:
+		m.System = &chatv1.System{Change: &chatv1.System_Members{Members: x.Members}}
+	case *chatv1.ChannelEvent_Channel:
+		m.System = &chatv1.System{Change: &chatv1.System_Channel{Channel: x.Channel}}
+	case *chatv1.ChannelEvent_Pin:
+		m.System = &chatv1.System{Change: &chatv1.System_Pin{Pin: x.Pin}}
+	}
+	if content != nil && !deleted {
+		var edited chatv1.Message
+		if err := proto.Unmarshal(content, &edited); err != nil {
+			return nil, 0, fmt.Errorf("decode edit of %d: %w", at, err)
+		}
+		m.Text, m.Mentions, m.Context = edited.GetText(), edited.GetMentions(), edited.GetContext()
+	}
+	m.Offset, m.TimeMs, m.Author, m.Mutation = uint64(at), timeMs, author, uint64(mutation)                //nolint:gosec // offsets are positive; mutation: same bits
+	m.Edits, m.EditedMs, m.Deleted, m.Pinned, m.Thread = uint32(edits), editedMs, deleted, pinned > 0, nil //nolint:gosec // <= MaxEdits
+	if last > 0 {
+		m.Thread = &chatv1.Thread{Root: m.GetOffset(), Replies: uint32(replies), LastReply: uint64(last), LastReplyMs: lastMs} //nolint:gosec // small
+	}
+	return m, reactions, nil
+}
+
+// History reads a page of a channel, or of one of its threads.
+func (s *Server) History(ctx context.Context, req *chatv1.HistoryRequest) (*chatv1.HistoryResponse, error) {
+	caller, err := s.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := pageSize(req.GetLimit(), 50, 100)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.readable(ctx, caller, req.GetChannel())
+	if err != nil {
+		return nil, err
+	}
+	p := page{a: a, root: req.GetRoot(), limit: limit}
+	if p.root != 0 {
+		if err := s.checkRoot(ctx, a, p.root); err != nil {
+			return nil, err
+		}
+	}
+	res := &chatv1.HistoryResponse{}
+	if res.Cursor, err = s.cursor(ctx, a.ch); err != nil { // before the messages: what they show is at least as new
+		return nil, err
+	}
+	return res, s.fill(ctx, p, req, res)
+}
+
+// fill reads the page that a request asks for.
+func (s *Server) fill(ctx context.Context, p page, req *chatv1.HistoryRequest, res *chatv1.HistoryResponse) (err error) {
+	switch place := req.GetPlace().(type) {
+	case nil:
+		res.Messages, res.MoreBefore, err = s.read(ctx, p, false, 1<<62, p.limit)
+	case *chatv1.HistoryRequest_Before:
+		res.Messages, res.MoreBefore, err = s.read(ctx, p, false, place.Before, p.limit)
+		if err == nil {
+			var newer []*chatv1.Message
+			newer, _, err = s.read(ctx, p, true, place.Before, 1)
+			res.MoreAfter = len(newer) > 0
+		}
+	case *chatv1.HistoryRequest_After:
+		from := min(place.After, 1<<62) + 1
+		res.Messages, res.MoreAfter, err = s.read(ctx, p, true, from, p.limit)
+		if err == nil {
+			var older []*chatv1.Message
+			older, _, err = s.read(ctx, p, false, from, 1)
+			res.MoreBefore = len(older) > 0
+		}
+	case *chatv1.HistoryRequest_Around:
+		err = s.around(ctx, p, place.Around, res)
+	case *chatv1.HistoryRequest_AtMs:
+		var at uint64
+		if at, err = s.offsetAt(ctx, p.a, place.AtMs, res.GetCursor().GetOffset()); err == nil {
+			err = s.around(ctx, p, at, res)
+		}
+	}
+	return err
+}
+
+// around reads both sides of an offset; what one side lacks goes to the other.
+func (s *Server) around(ctx context.Context, p page, at uint64, res *chatv1.HistoryResponse) error {
+	below, moreBelow, err := s.read(ctx, p, false, at, p.limit)
+	if err != nil {
+		return err
+	}
+	above, moreAbove, err := s.read(ctx, p, true, at, p.limit)
+	if err != nil {
+		return err
+	}
+	keep := min(len(below), max(p.limit/2, p.limit-len(above)))
+	res.MoreBefore = moreBelow || keep < len(below)
+	below = below[len(below)-keep:]
+	room := p.limit - keep
+	res.MoreAfter = moreAbove || len(above) > room
+	res.Messages = append(below, above[:min(room, len(above))]...)
+	return nil
+}
+
+// offsetAt finds the first event at or after a time, by halving: times of a topic rise with its offsets.
+func (s *Server) offsetAt(ctx context.Context, a access, ms int64, head uint64) (uint64, error) {
+	low, high := max(a.from(), 1), head+1
+	for low < high {
+		mid := low + (high-low)/2
+		var at int64
+		err := s.db.QueryRow(ctx, `SELECT time_ms FROM chat_log WHERE workspace = $1 AND topic = $2 AND "offset" = $3`,
+			a.ch.workspace, a.ch.log(), int64(mid)).Scan(&at) //nolint:gosec // < 2^53
+		if err != nil && !errors.Is(err, sql.ErrNoRows) { // no row: compacted, thus older than all that is there
+			return 0, fmt.Errorf("chat: find date: %w", err)
+		}
+		if err == nil && at >= ms {
+			high = mid
+		} else {
+			low = mid + 1
+		}
+	}
+	return low, nil
+}
+
+// checkRoot is nil when the thread's first message may be read; a reply is no root.
+func (s *Server) checkRoot(ctx context.Context, a access, root uint64) error {
+	if err := checkOffset("root", root); err != nil {
+		return err
+	}
+	k := threadKey{a.ch.channelKey, root}
+	found, err := s.loadThreads(ctx, s.db.Query, []threadKey{k})
+	if err != nil {
+		return err
+	}
+	if t := found[k]; t == nil || t.root != root || root < a.from() {
+		return errMessage.On("root")
+	}
+	return nil
+}
+
+// cursor is where the channel's topic stands.
+func (s *Server) cursor(ctx context.Context, ch *channel) (*edgev1.Cursor, error) {
+	c := &edgev1.Cursor{}
+	err := s.db.QueryRow(ctx, `SELECT epoch, head FROM chat_topic WHERE workspace = $1 AND topic = $2`, ch.workspace, ch.log()).
+		Scan(&c.Epoch, &c.Offset)
+	if err != nil {
+		return nil, fmt.Errorf("chat: read cursor: %w", err)
+	}
+	return c, nil
+}
+
+// GetMessages reads messages by their offsets.
+func (s *Server) GetMessages(ctx context.Context, req *chatv1.GetMessagesRequest) (*chatv1.GetMessagesResponse, error) {
+	caller, err := s.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	offsets := slices.Clone(req.GetOffsets())
+	slices.Sort(offsets)
+	offsets = slices.Compact(offsets)
+	if n := len(offsets); n == 0 || n > 100 {
+		return nil, badField("offsets", "Name 1 to 100 offsets.")
+	}
+	a, err := s.readable(ctx, caller, req.GetChannel())
+	if err != nil {
+		return nil, err
+	}
+	res := &chatv1.GetMessagesResponse{}
+	if res.Cursor, err = s.cursor(ctx, a.ch); err != nil {
+		return nil, err
+	}
+	var rows [][]any
+	for _, at := range offsets {
+		if at >= a.from() && at < 1<<53 {
+			rows = append(rows, []any{a.ch.workspace, a.ch.channel, int64(at)}) //nolint:gosec // < 2^53
+		}
+	}
+	res.Messages, err = s.messages(ctx, a, s.sql.byOffset, s.sql.offsets.args(rows)...)
+	return res, err
+}
+
+// ListPins returns the pinned messages, newest pin first.
+func (s *Server) ListPins(ctx context.Context, req *chatv1.ListPinsRequest) (*chatv1.ListPinsResponse, error) {
+	caller, err := s.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.readable(ctx, caller, req.GetChannel())
+	if err != nil {
+		return nil, err
+	}
+	res := &chatv1.ListPinsResponse{}
+	res.Messages, err = s.messages(ctx, a, messageColumns+` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $3
+		AND m.pinned > 0 AND m.workspace = $1 AND m.channel = $4 ORDER BY m.pinned DESC LIMIT 100`,
+		a.ch.workspace, a.ch.log(), int64(a.from()), a.ch.channel) //nolint:gosec // < 2^53
+	return res, err
+}

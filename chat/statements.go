@@ -1,0 +1,104 @@
+package chat
+
+import "plenum.internal/mesh/sqldb"
+
+// statements are those whose text depends on the engine, made once.
+type statements struct {
+	keys, offsets, replies, spans, mine, mentions, follows, members             *relation
+	access, heads, among, handles, threads, replied                             string
+	readMine, saveMine, countMentions, addMentions, readFollows, saveFollows    string
+	unreadReplies, counts, readers, followers, groupReaders, people, addMembers string
+	reactions, byOffset                                                         string
+}
+
+func newStatements(d sqldb.Dialect) *statements {
+	s := &statements{
+		keys:    rel(d, "k", "ws text", "ch text", "usr text"),
+		offsets: rel(d, "k", "ws text", "ch text", "at bigint"),
+		replies: rel(d, "k", "ws text", "ch text", "root bigint", "n bigint", "last bigint", "ms bigint"),
+		spans:   rel(d, "k", "ws text", "usr text", "ch text", "at bigint", "root bigint"),
+		mine: rel(d, "k", "ws text", "usr text", "ch text", "source bigint", "listed boolean", "marker bigint", "version bigint",
+			"count bigint", "calls bigint", "muted boolean", "level bigint"),
+		mentions: rel(d, "k", "ws text", "usr text", "ch text", "at bigint", "root bigint", "counted boolean", "author text",
+			"grp text", "ms bigint"),
+		follows: rel(d, "k", "ws text", "usr text", "ch text", "root bigint", "following boolean", "seen bigint", "told bigint"),
+	}
+	s.members = rel(d, "k", "ws text", "ch text", "usr text", "role bigint", "guest boolean", "ms bigint", "at bigint", "vis bigint")
+	keys, offsets, spans := s.keys.sql(1), s.offsets.sql(1), s.spans.sql(1)
+
+	s.access = `SELECT k.ws, k.ch, k.usr, ` + channelColumns + `, m.role, m.guest, m.joined_ms, m.joined_offset, m.visible_from
+		FROM ` + keys + ` JOIN chat_channel c ON c.workspace = k.ws AND c.id = k.ch
+		LEFT JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`
+	s.heads = `SELECT k.ws, k.ch, t.head FROM ` + keys + `
+		JOIN chat_topic t ON t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch`
+	s.among = `SELECT m.user_id FROM ` + keys + `
+		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`
+	s.handles = `SELECT k.ws, k.ch, p.id, false, p.guest FROM ` + keys + `
+		JOIN chat_person p ON p.workspace = k.ws AND p.handle = k.ch AND p.active
+		UNION ALL SELECT k.ws, k.ch, g.id, true, false FROM ` + keys + `
+		JOIN chat_group g ON g.workspace = k.ws AND g.handle = k.ch`
+	s.threads = `SELECT k.ws, k.ch, k.at, r."offset", r.user_id, coalesce(m.deleted, false), coalesce(t.replies, 0),
+			coalesce(t.last_reply, 0), coalesce(t.last_ms, 0)
+		FROM ` + offsets + `
+		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at AND l.kind IN (1, 2)
+		JOIN chat_log r ON r.workspace = k.ws AND r.topic = l.topic
+			AND r."offset" = CASE WHEN l.parent > 0 THEN l.parent ELSE l."offset" END
+		LEFT JOIN chat_message m ON m.workspace = k.ws AND m.channel = k.ch AND m.at = r."offset"
+		LEFT JOIN chat_thread t ON t.workspace = k.ws AND t.channel = k.ch AND t.root = r."offset"`
+	s.replied = `INSERT INTO chat_thread (workspace, channel, root, replies, last_reply, last_ms)
+		SELECT k.ws, k.ch, k.root, k.n, k.last, k.ms FROM ` + s.replies.sql(1) + ` WHERE true
+		ON CONFLICT (workspace, channel, root) DO UPDATE SET replies = chat_thread.replies + excluded.replies,
+			last_reply = excluded.last_reply, last_ms = excluded.last_ms`
+
+	// A person's state in a channel, with the topic's counters; before the first marker it is where they joined.
+	s.readMine = `SELECT k.ws, k.ch, k.usr, c.kind, m.role, coalesce(m.joined_offset, 0), coalesce(m.visible_from, 0),
+			coalesce(j.count, 0), coalesce(j.calls, 0), n.source, n.listed, n.marker, n.version, n.count, n.calls, n.muted, n.level,
+			t.epoch, t.head, t.count, t.calls, t.redacted
+		FROM ` + keys + ` JOIN chat_channel c ON c.workspace = k.ws AND c.id = k.ch
+		LEFT JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr
+		LEFT JOIN chat_mine n ON n.workspace = k.ws AND n.user_id = k.usr AND n.channel = k.ch
+		LEFT JOIN chat_topic t ON t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch
+		LEFT JOIN chat_log j ON j.workspace = k.ws AND j.topic = 'chat.channel/' || k.ch AND j."offset" = m.joined_offset`
+	s.saveMine = `INSERT INTO chat_mine (workspace, user_id, channel, source, listed, marker, version, count, calls, muted, level)
+		SELECT k.ws, k.usr, k.ch, k.source, k.listed, k.marker, k.version, k.count, k.calls, k.muted, k.level
+		FROM ` + s.mine.sql(1) + ` WHERE true
+		ON CONFLICT (workspace, user_id, channel) DO UPDATE SET source = excluded.source, listed = excluded.listed,
+			marker = excluded.marker, version = excluded.version, count = excluded.count, calls = excluded.calls,
+			muted = excluded.muted, level = excluded.level`
+	s.countMentions = `SELECT k.ws, k.ch, k.usr, count(*) FROM ` + spans + `
+		JOIN chat_mention x ON x.workspace = k.ws AND x.user_id = k.usr AND x.channel = k.ch AND x.at > k.at AND x.counted
+		GROUP BY k.ws, k.ch, k.usr`
+	s.addMentions = `INSERT INTO chat_mention (workspace, user_id, channel, at, root, counted, author, group_id, time_ms)
+		SELECT k.ws, k.usr, k.ch, k.at, k.root, k.counted, k.author, k.grp, k.ms FROM ` + s.mentions.sql(1) + ` WHERE true
+		ON CONFLICT DO NOTHING RETURNING workspace, user_id, channel, at`
+	s.readFollows = `SELECT k.ws, k.ch, k.usr, k.root, f.following, f.seen, f.told FROM ` + spans + `
+		JOIN chat_follow f ON f.workspace = k.ws AND f.user_id = k.usr AND f.channel = k.ch AND f.root = k.root`
+	s.saveFollows = `INSERT INTO chat_follow (workspace, user_id, channel, root, following, seen, told)
+		SELECT k.ws, k.usr, k.ch, k.root, k.following, k.seen, k.told FROM ` + s.follows.sql(1) + ` WHERE true
+		ON CONFLICT (workspace, user_id, channel, root) DO UPDATE SET following = excluded.following, seen = excluded.seen,
+			told = excluded.told`
+	s.unreadReplies = `SELECT k.ws, k.ch, k.usr, k.root, count(*) FROM ` + spans + `
+		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l.parent = k.root AND l."offset" > k.at
+			AND l.kind IN (1, 2) AND l.user_id <> k.usr
+		GROUP BY k.ws, k.ch, k.usr, k.root`
+
+	// What the deriver asks of the channel's side.
+	s.counts = `SELECT k.ws, k.ch, k.at, l.count, l.calls FROM ` + offsets + `
+		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at`
+	s.readers = `SELECT k.ws, k.ch, k.usr, k.at FROM ` + spans + `
+		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr AND m.visible_from <= k.at`
+	s.groupReaders = `SELECT k.ws, k.ch, k.usr, k.at, g.user_id FROM ` + spans + `
+		JOIN chat_group_member g ON g.workspace = k.ws AND g.group_id = k.usr
+		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = g.user_id AND m.visible_from <= k.at`
+	s.followers = `SELECT k.ws, k.ch, k.at, f.user_id FROM ` + offsets + `
+		JOIN chat_follow f ON f.workspace = k.ws AND f.channel = k.ch AND f.root = k.at AND f.following`
+
+	s.people = `SELECT p.id, p.guest FROM ` + keys + ` JOIN chat_person p ON p.workspace = k.ws AND p.id = k.usr AND p.active`
+	s.addMembers = `INSERT INTO chat_member (workspace, channel, user_id, role, guest, joined_ms, joined_offset, visible_from)
+		SELECT k.ws, k.ch, k.usr, k.role, k.guest, k.ms, k.at, k.vis FROM ` + s.members.sql(1)
+	s.reactions = `SELECT k.at, r.emoji, r.user_id FROM ` + offsets + `
+		JOIN chat_reaction r ON r.workspace = k.ws AND r.channel = k.ch AND r.at = k.at ORDER BY k.at, r.seq`
+	s.byOffset = messageColumns + ` JOIN ` + offsets + ` ON k.at = l."offset" AND k.ws = l.workspace AND l.topic = 'chat.channel/' || k.ch
+		WHERE l.kind IN (1, 2) ORDER BY l."offset"`
+	return s
+}
