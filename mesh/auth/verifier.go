@@ -27,13 +27,21 @@ var (
 	ErrStale   = errors.New("auth: the token can't be told") // identity was not reached yet: try again
 )
 
-// VerifierConfig bounds a Verifier. The zero value of each field means its default.
+// VerifierConfig bounds a Verifier. Zero means the default.
 type VerifierConfig struct {
-	CacheSize   int           // verified tokens kept, about 1 KiB each; default 16,384
-	MaxLifetime time.Duration // longest lifetime accepted, and how long a revocation is remembered; default 1 h
-	Skew        time.Duration // tolerated difference of clocks; default 5 s
-	StaleAfter  time.Duration // without a word from the feed for so long it is stale; default 10 s
-	KeyInterval time.Duration // between two reads of the keys; default 1 min
+	CacheSize   int           `koanf:"cache_size" doc:"verified tokens kept, about 1 KiB each; 0: 16384"`
+	MaxLifetime time.Duration `koanf:"max_lifetime" doc:"longest lifetime of a token, and how long a revocation is remembered; 0: 1h"`
+	Skew        time.Duration `koanf:"skew" doc:"tolerated difference between two machines' clocks; 0: 5s"`
+	StaleAfter  time.Duration `koanf:"stale_after" doc:"without word of revocations for so long, no session is opened; 0: 10s"`
+	KeyInterval time.Duration `koanf:"key_interval" doc:"between two reads of identity's keys; 0: 1m"`
+}
+
+// Validate checks that nothing is negative.
+func (c VerifierConfig) Validate() error {
+	if c.CacheSize < 0 || c.MaxLifetime < 0 || c.Skew < 0 || c.StaleAfter < 0 || c.KeyInterval < 0 {
+		return errors.New("auth: a limit can't be negative")
+	}
+	return nil
 }
 
 func (c VerifierConfig) withDefaults() VerifierConfig {
@@ -104,8 +112,8 @@ func NewVerifier(cfg VerifierConfig, src Source, deps VerifierDeps) (*Verifier, 
 	if src == nil {
 		return nil, errors.New("auth: a verifier needs a source of keys")
 	}
-	if cfg.CacheSize < 0 || cfg.MaxLifetime < 0 || cfg.Skew < 0 || cfg.StaleAfter < 0 || cfg.KeyInterval < 0 {
-		return nil, fmt.Errorf("auth: negative limit in %+v", cfg)
+	if err := cfg.Validate(); err != nil {
+		return nil, err
 	}
 	cache, err := lru.New[[sha256.Size]byte, verified](cfg.CacheSize)
 	if err != nil {

@@ -65,7 +65,7 @@ func newClient(target string, cfg ClientConfig, more ...grpc.DialOption) (*grpc.
 		grpc.WithChainStreamInterceptor(c.stream),
 	}
 	if cfg.Tracer != nil {
-		options = append(options, grpc.WithStatsHandler(otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(cfg.Tracer))))
+		options = append(options, grpc.WithStatsHandler(otelgrpc.NewClientHandler(traceOptions(cfg.Tracer)...)))
 	}
 	conn, err := grpc.NewClient(target, append(options, more...)...)
 	if err != nil {

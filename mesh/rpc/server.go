@@ -153,7 +153,7 @@ func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 		grpc.ChainStreamInterceptor(s.recoverStream, s.measureStream, s.admitStream, s.drainStream, s.mapStream),
 	}
 	if deps.Tracer != nil {
-		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(deps.Tracer))))
+		options = append(options, grpc.StatsHandler(otelgrpc.NewServerHandler(traceOptions(deps.Tracer)...)))
 	}
 	s.grpc = grpc.NewServer(options...)
 	reflection.Register(s)
