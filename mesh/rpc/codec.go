@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 )
 
@@ -39,4 +40,21 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	*p = data.Materialize()
 	return nil
+}
+
+// serverCodec is gRPC's own for proto, but for requests that are to note their fault.
+type serverCodec struct{ encoding.CodecV2 }
+
+// request is where a unary request goes, and what was wrong with it.
+type request struct {
+	into  any
+	fault error
+}
+
+func (c serverCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	if r, ok := v.(*request); ok {
+		r.fault = c.CodecV2.Unmarshal(data, r.into)
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, v)
 }

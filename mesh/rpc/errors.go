@@ -67,7 +67,7 @@ func (e *Error) Unwrap() error { return e.cause }
 func (e *Error) proto() *edgev1.Error {
 	return &edgev1.Error{
 		Code: e.Code, Reason: e.Reason, Message: clip(e.Message, MaxErrorMessage), Field: e.Field,
-		RetryAfterMs: uint32(min(max(e.RetryAfter.Milliseconds(), 0), 1<<32-1)), //nolint:gosec // clamped
+		RetryAfterMs: uint32(min(max(e.RetryAfter.Milliseconds(), 0), 1<<32-1)),
 	}
 }
 
@@ -133,13 +133,14 @@ func fromStatus(s *status.Status) *edgev1.Error {
 }
 
 var (
-	internal = Errorf(edgev1.Code_CODE_INTERNAL, "rpc.INTERNAL", "Something went wrong on our side. Try again later; if it stays, tell your administrator.")
-	unknown  = Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "rpc.OUTCOME_UNKNOWN", "No answer came in time. Repeat the call with the same number.")
-	away     = Errorf(edgev1.Code_CODE_UNAVAILABLE, "rpc.UNAVAILABLE", "The service can't be reached just now. Try again shortly.")
-	noMethod = Errorf(edgev1.Code_CODE_NOT_FOUND, "rpc.NO_METHOD", "There is no such method.")
-	tooLarge = Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "rpc.TOO_LARGE", "The request is too large. Send less at once.")
-	refused  = Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "auth.REFUSED", "Sign in again.")
-	tooMany  = Errorf(edgev1.Code_CODE_RATE_LIMITED, "rpc.EXHAUSTED", "Too much at once. Try again shortly.")
+	internal  = Errorf(edgev1.Code_CODE_INTERNAL, "rpc.INTERNAL", "Something went wrong on our side. Try again later; if it stays, tell your administrator.")
+	unknown   = Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "rpc.OUTCOME_UNKNOWN", "No answer came in time. Repeat the call with the same number.")
+	away      = Errorf(edgev1.Code_CODE_UNAVAILABLE, "rpc.UNAVAILABLE", "The service can't be reached just now. Try again shortly.")
+	noMethod  = Errorf(edgev1.Code_CODE_NOT_FOUND, "rpc.NO_METHOD", "There is no such method.")
+	tooLarge  = Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "rpc.TOO_LARGE", "The request is too large. Send less at once.")
+	refused   = Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "auth.REFUSED", "Sign in again.")
+	malformed = Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "rpc.MALFORMED", "The request can't be read: it is not what the method takes, or its text is not UTF-8.")
+	tooMany   = Errorf(edgev1.Code_CODE_RATE_LIMITED, "rpc.EXHAUSTED", "Too much at once. Try again shortly.")
 )
 
 // known are the errors of the language and of auth that have a meaning for callers.

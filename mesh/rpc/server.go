@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/test/bufconn"
@@ -143,7 +146,7 @@ func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 		s.internal["/"+strings.TrimPrefix(name, "/")] = peers
 	}
 	options := []grpc.ServerOption{
-		grpc.Creds(handshake{creds}),
+		grpc.Creds(handshake{creds}), grpc.ForceServerCodecV2(serverCodec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(s.cfg.MaxMessageBytes), grpc.MaxSendMsgSize(s.cfg.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams), grpc.MaxHeaderListSize(32 << 10),
 		grpc.ConnectionTimeout(10 * time.Second), grpc.WaitForHandlers(true),
@@ -165,7 +168,29 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	for name, m := range describe(desc, s.internal) {
 		s.methods[name] = m
 	}
-	s.grpc.RegisterService(desc, impl)
+	s.grpc.RegisterService(decoding(desc), impl)
+}
+
+// decoding makes a request that can't be decoded (no protobuf, text that isn't UTF-8) the caller's fault. gRPC would answer INTERNAL
+// before any handler can speak, so the codec notes the fault in place of returning it.
+func decoding(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
+	d := *desc
+	d.Methods = slices.Clone(desc.Methods)
+	for i, m := range desc.Methods {
+		d.Methods[i].Handler = func(impl any, ctx context.Context, decode func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
+			return m.Handler(impl, ctx, func(v any) error {
+				r := &request{into: v}
+				if err := decode(r); err != nil {
+					return err
+				}
+				if r.fault != nil {
+					return malformed.Because(r.fault)
+				}
+				return nil
+			}, chain)
+		}
+	}
+	return &d
 }
 
 // GetServiceInfo lets reflection list the services.
