@@ -45,6 +45,9 @@ func classifyCommit(err error) error {
 		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
 			return err // the server's word: rolled back
 		}
+		if lite := (*sqlite.Error)(nil); errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_CONSTRAINT {
+			return err // a deferred constraint: still open, and about to be rolled back
+		}
 		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	default:
 		return Classify(err)

@@ -215,7 +215,7 @@ func (t *transaction) lock(ctx context.Context, numbers []uint32) error {
 	slices.Sort(numbers)
 	list := make([]int32, 0, len(numbers))
 	for _, n := range slices.Compact(numbers) {
-		list = append(list, int32(n)) //nolint:gosec // < 64
+		list = append(list, int32(n))
 	}
 	var arg any = list
 	if t.dialect != sqldb.Postgres {

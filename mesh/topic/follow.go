@@ -147,7 +147,7 @@ func (l *Log) poll(ctx context.Context) {
 		if err == nil {
 			for n, m := range marks {
 				if m != known[n] {
-					l.wakes.wake(uint32(n)) //nolint:gosec // < 64
+					l.wakes.wake(uint32(n))
 				}
 			}
 			known = marks

@@ -109,7 +109,7 @@ func NewLog(cfg Config, deps Deps) (*Log, error) {
 	l := &Log{
 		cfg: cfg, db: deps.DB, dialect: deps.DB.Dialect(), planner: deps.Planner, log: deps.Log, bus: deps.Bus,
 		metrics: newMetrics(deps.Metrics, cfg.Service),
-		digests: newDigests(cfg.Service, rand.Uint64(), deps.Assigned, deps.Bus), //nolint:gosec // names a run, keeps no secret
+		digests: newDigests(cfg.Service, rand.Uint64(), deps.Assigned, deps.Bus),
 		ready:   make(chan struct{}),
 	}
 	l.sql = newStatements(cfg.Schema, l.dialect)

@@ -126,7 +126,7 @@ func (d *digests) flush() {
 	now := time.Now()
 	for n := range d.parts {
 		p := &d.parts[n]
-		number := uint32(n) //nolint:gosec // < 64
+		number := uint32(n)
 		switch {
 		case len(p.heads) > 0 && now.Sub(p.told) >= digestGap:
 			p.told = now
@@ -172,7 +172,7 @@ func (d *digests) run(ctx context.Context) {
 	defer d.mu.Unlock()
 	for n := range d.parts {
 		if p := &d.parts[n]; d.bus != nil && len(p.heads) > 0 {
-			d.send(uint32(n), p, time.Now()) //nolint:gosec // < 64
+			d.send(uint32(n), p, time.Now())
 		}
 	}
 }

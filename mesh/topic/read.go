@@ -160,7 +160,7 @@ func (l *Log) Tail(ctx context.Context, workspace, topic string, after *edgev1.C
 		return reset(resetEpoch)
 	case after.GetOffset() < s.Floor:
 		return reset(resetFloor)
-	case s.Offset-after.GetOffset() > uint64(maxBytes/recordBytes): //nolint:gosec // positive
+	case s.Offset-after.GetOffset() > uint64(maxBytes/recordBytes):
 		return reset(resetTooLong)
 	}
 	var records []*topicv1.Record

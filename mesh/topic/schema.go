@@ -203,10 +203,10 @@ var prescribed = []Column{
 }
 
 // signed maps the unsigned numbers of the wire to what a column holds, to the bit.
-func signed(u uint64) int64 { return int64(u) } //nolint:gosec // same bits
+func signed(u uint64) int64 { return int64(u) }
 
 // unsigned is its inverse.
-func unsigned(i int64) uint64 { return uint64(i) } //nolint:gosec // same bits
+func unsigned(i int64) uint64 { return uint64(i) }
 
 // blob makes an empty one null.
 func blob(b []byte) any {

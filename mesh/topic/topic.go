@@ -42,7 +42,7 @@ const MaxName = 96
 
 // PartitionOf returns the partition of what an id routes to.
 func PartitionOf(workspace, id string) uint32 {
-	return uint32(xxhash.Sum64String(workspace+"/"+id) % Partitions) //nolint:gosec // < 64
+	return uint32(xxhash.Sum64String(workspace+"/"+id) % Partitions)
 }
 
 // ID returns the part of a topic's name behind the slash: what routes it. Empty where the name has none.

@@ -18,3 +18,9 @@ CREATE TABLE book_cursor (
     position  bigint  NOT NULL,
     PRIMARY KEY (follower, partition)
 );
+
+-- A row whose parent is missing makes COMMIT itself fail.
+CREATE TABLE book_fuse (
+    id     integer PRIMARY KEY,
+    parent integer NOT NULL REFERENCES book_fuse (id) DEFERRABLE INITIALLY DEFERRED
+);
