@@ -183,6 +183,9 @@ func (b *Bus) connected(*nats.Conn) {
 
 func (b *Bus) disconnected(_ *nats.Conn, err error) {
 	b.setUp(false)
+	if errors.Is(b.away(), ErrClosed) {
+		return
+	}
 	b.log.Warn("NATS is away; live delivery waits, nothing is lost", "err", err)
 }
 
