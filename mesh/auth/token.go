@@ -125,6 +125,6 @@ func (d *numericDate) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("not a NumericDate: %w", err)
 	}
-	*d = numericDate(s*1000 + ms) //nolint:gosec // < 2^50
+	*d = numericDate(s*1000 + ms)
 	return nil
 }

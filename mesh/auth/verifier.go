@@ -143,7 +143,10 @@ func NewVerifier(cfg VerifierConfig, src Source, deps VerifierDeps) (*Verifier, 
 func (v *Verifier) register(r prometheus.Registerer) error {
 	err := r.Register(v.results)
 	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		v.results, err = already.ExistingCollector.(*prometheus.CounterVec), nil
+		if first, same := already.ExistingCollector.(*prometheus.CounterVec); same {
+			v.results = first
+			return nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("auth: %w", err)

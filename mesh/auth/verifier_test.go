@@ -264,9 +264,9 @@ func TestRevocation(t *testing.T) {
 		v := start(t, VerifierConfig{}, src)
 		var seen []*authv1.Revocation
 		cancel := v.OnRevocation(func(r *authv1.Revocation) { seen = append(seen, r) })
-		make := func(f func(*Claims)) string { c := claimsNow(); f(&c); return sign(t, key1, c) }
-		ada, phone := make(func(*Claims) {}), make(func(c *Claims) { c.Device = "phone" })
-		bob, far := make(func(c *Claims) { c.User = "bob" }), make(func(c *Claims) { c.Workspace = "far" })
+		token := func(f func(*Claims)) string { c := claimsNow(); f(&c); return sign(t, key1, c) }
+		ada, phone := token(func(*Claims) {}), token(func(c *Claims) { c.Device = "phone" })
+		bob, far := token(func(c *Claims) { c.User = "bob" }), token(func(c *Claims) { c.Workspace = "far" })
 		all := []string{ada, phone, bob, far}
 		expect := func(wants ...error) {
 			t.Helper()
@@ -282,7 +282,7 @@ func TestRevocation(t *testing.T) {
 		expect(ErrRevoked, nil, nil, nil)
 		src.Revoke(&authv1.Revocation{Workspace: "w", User: "ada", IssuedBeforeMs: now, Wipe: true})
 		expect(ErrRevoked, ErrRevoked, nil, nil)
-		all[1] = make(func(*Claims) {}) // issued at the revocation's millisecond, not before it: a new sign-in
+		all[1] = token(func(*Claims) {}) // issued at the revocation's millisecond, not before it: a new sign-in
 		expect(ErrRevoked, nil, nil, nil)
 		cancel()
 		src.Revoke(&authv1.Revocation{Workspace: "w", IssuedBeforeMs: now})

@@ -2,6 +2,7 @@ package obs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -62,7 +63,9 @@ func (o *Obs) Run(ctx context.Context) error {
 	if server.Shutdown(end) != nil { // a profile is still being taken
 		_ = server.Close()
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("obs: %w", err)
+	}
 	return nil
 }
 

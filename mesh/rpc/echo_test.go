@@ -40,8 +40,8 @@ func TestMain(m *testing.M) {
 func echoFile() protoreflect.FileDescriptor {
 	method := func(name string, o *edgev1.MethodEdge, stream bool) *descriptorpb.MethodDescriptorProto {
 		d := &descriptorpb.MethodDescriptorProto{
-			Name: proto.String(name), InputType: proto.String(".plenum.edge.v1.Call"), OutputType: proto.String(".plenum.edge.v1.Call"),
-			ServerStreaming: proto.Bool(stream),
+			Name: new(name), InputType: new(".plenum.edge.v1.Call"), OutputType: new(".plenum.edge.v1.Call"),
+			ServerStreaming: new(stream),
 		}
 		if o != nil {
 			d.Options = &descriptorpb.MethodOptions{}
@@ -51,9 +51,9 @@ func echoFile() protoreflect.FileDescriptor {
 	}
 	user, public := edgev1.Exposure_EXPOSURE_USER, edgev1.Exposure_EXPOSURE_PUBLIC
 	f, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("plenum/echo/v1/echo.proto"), Package: proto.String("plenum.echo.v1"), Syntax: proto.String("proto3"),
+		Name: new("plenum/echo/v1/echo.proto"), Package: new("plenum.echo.v1"), Syntax: new("proto3"),
 		Dependency: []string{"plenum/edge/v1/edge.proto"},
-		Service: []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("EchoService"), Method: []*descriptorpb.MethodDescriptorProto{
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("EchoService"), Method: []*descriptorpb.MethodDescriptorProto{
 			method("User", &edgev1.MethodEdge{Exposure: user, MaxBodyBytes: 1000, TimeoutMs: 2000}, false),
 			method("Public", &edgev1.MethodEdge{Exposure: public}, false),
 			method("Internal", nil, false),

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -59,12 +60,8 @@ func tokenFrom(ctx context.Context) (string, bool) {
 
 // setOutgoing replaces keys of the outgoing metadata.
 func setOutgoing(ctx context.Context, kv ...string) context.Context {
-	md, ok := metadata.FromOutgoingContext(ctx) // a copy
-	if !ok {
-		md = metadata.MD{}
-	}
-	for i := 0; i < len(kv); i += 2 {
-		md[kv[i]] = []string{kv[i+1]}
-	}
+	md, _ := metadata.FromOutgoingContext(ctx)
+	md = md.Copy()
+	maps.Copy(md, metadata.Pairs(kv...))
 	return metadata.NewOutgoingContext(ctx, md)
 }

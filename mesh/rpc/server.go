@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -165,9 +166,7 @@ func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 
 // RegisterService implements grpc.ServiceRegistrar: the methods' edge options decide who may call them. Before Run only.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	for name, m := range describe(desc, s.internal) {
-		s.methods[name] = m
-	}
+	maps.Copy(s.methods, describe(desc, s.internal))
 	s.grpc.RegisterService(decoding(desc), impl)
 }
 

@@ -84,8 +84,10 @@ func (g *Group) Run(ctx context.Context) error {
 // start starts the components one after the other, and returns how many it has started.
 func (g *Group) start(ctx context.Context, failed chan *part) (int, error) {
 	for i, p := range g.parts {
-		if ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return i, nil
+		default:
 		}
 		var own context.Context
 		own, p.stop = context.WithCancel(context.WithoutCancel(ctx)) // ended in its turn, not all at once

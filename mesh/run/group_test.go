@@ -29,13 +29,12 @@ func (t *trace) add(s string) { t.mu.Lock(); defer t.mu.Unlock(); t.events = app
 
 // fake is a component that takes its time.
 type fake struct {
-	name         string
-	trace        *trace
-	start, stop  time.Duration
-	fails        time.Duration // after ready; 0: never
-	err          error
-	deafToCancel bool
-	ready        chan struct{}
+	name        string
+	trace       *trace
+	start, stop time.Duration
+	fails       time.Duration // after ready; 0: never
+	err         error
+	ready       chan struct{}
 }
 
 func (f *fake) Ready() <-chan struct{} { return f.ready }
