@@ -43,7 +43,6 @@ type Server struct {
 	log       *slog.Logger
 	store     *sqlstore.Store
 	topics    *topic.Log
-	serving   *topic.Server
 	ring      *keyring.Ring
 	passwords *password.Hasher
 	addresses *guess.Addresses
@@ -84,9 +83,6 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.topics, err = topic.NewLog(logConfig, topic.Deps{DB: deps.DB, Bus: deps.Bus, Planner: s, Log: deps.Log, Metrics: deps.Metrics}); err != nil {
 		return nil, err
 	}
-	if s.serving, err = topic.NewServer(s.topics, opener{s}); err != nil {
-		return nil, err
-	}
 	return s, nil
 }
 
@@ -109,7 +105,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	identityv1.RegisterOperatorServiceServer(r, &operator{s: s})
 	identityv1.RegisterAuditServiceServer(r, &auditor{s: s})
 	authv1.RegisterAuthServiceServer(r, &authService{s: s})
-	topicv1.RegisterTopicServiceServer(r, s.serving)
+	topicv1.RegisterTopicServiceServer(r, topic.NewServer(s.topics, opener{s}))
 }
 
 // Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.

@@ -81,7 +81,7 @@ func (t Tx) PruneRevocations(ctx context.Context, beforeMs int64) error {
 	return err
 }
 
-// Key is a row of identity_key: a signing key.
+// Key is a row of identity_signing_key: a signing key.
 type Key struct {
 	ID                           string
 	Public, Sealed               []byte
@@ -90,7 +90,7 @@ type Key struct {
 
 // Keys returns the keys that are to be served at a time, the one that signs first longest first.
 func (r Reads) Keys(ctx context.Context, nowMs int64) ([]Key, error) {
-	rows, err := r.q.QueryContext(ctx, "SELECT id, public, sealed, starts_ms, ends_ms, not_after_ms FROM identity_key WHERE not_after_ms > $1 ORDER BY starts_ms, id", nowMs)
+	rows, err := r.q.QueryContext(ctx, "SELECT id, public, sealed, starts_ms, ends_ms, not_after_ms FROM identity_signing_key WHERE not_after_ms > $1 ORDER BY starts_ms, id", nowMs)
 	return list(rows, err, func(s scanner, k *Key) error {
 		return s.Scan(&k.ID, &k.Public, &k.Sealed, &k.StartsMs, &k.EndsMs, &k.NotAfterMs)
 	}, "keys")
@@ -104,20 +104,20 @@ func (t Tx) LockKeys(ctx context.Context) error {
 
 // AddKey inserts a signing key.
 func (t Tx) AddKey(ctx context.Context, k Key) error {
-	_, err := t.exec(ctx, "add key", "INSERT INTO identity_key (id, public, sealed, starts_ms, ends_ms, not_after_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+	_, err := t.exec(ctx, "add key", "INSERT INTO identity_signing_key (id, public, sealed, starts_ms, ends_ms, not_after_ms) VALUES ($1, $2, $3, $4, $5, $6)",
 		k.ID, k.Public, k.Sealed, k.StartsMs, k.EndsMs, k.NotAfterMs)
 	return err
 }
 
 // EndKeys ends all keys at a time: none signs after it, and none is trusted after notAfterMs.
 func (t Tx) EndKeys(ctx context.Context, nowMs, notAfterMs int64) error {
-	_, err := t.exec(ctx, "end keys", `UPDATE identity_key SET ends_ms = CASE WHEN ends_ms > $1 THEN $1 ELSE ends_ms END,
+	_, err := t.exec(ctx, "end keys", `UPDATE identity_signing_key SET ends_ms = CASE WHEN ends_ms > $1 THEN $1 ELSE ends_ms END,
 		not_after_ms = CASE WHEN not_after_ms > $2 THEN $2 ELSE not_after_ms END`, nowMs, notAfterMs)
 	return err
 }
 
 // PruneKeys deletes keys, private halves with them, that aren't served any more.
 func (t Tx) PruneKeys(ctx context.Context, nowMs int64) error {
-	_, err := t.exec(ctx, "prune keys", "DELETE FROM identity_key WHERE not_after_ms <= $1", nowMs)
+	_, err := t.exec(ctx, "prune keys", "DELETE FROM identity_signing_key WHERE not_after_ms <= $1", nowMs)
 	return err
 }

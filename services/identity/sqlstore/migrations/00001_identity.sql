@@ -102,7 +102,7 @@ CREATE TABLE identity_revocation (
     wipe             INTEGER NOT NULL
 );
 CREATE INDEX identity_revocation_time ON identity_revocation (time_ms);
-CREATE TABLE identity_key (
+CREATE TABLE identity_signing_key (
     id           TEXT PRIMARY KEY,
     public       BYTEA NOT NULL,
     sealed       BYTEA NOT NULL, -- the private half, sealed by the installation's key
@@ -133,7 +133,7 @@ INSERT INTO identity_audit_head (workspace, seq, hash) VALUES ('', 0, '');
 -- +goose Down
 DROP TABLE identity_audit_head;
 DROP TABLE identity_audit;
-DROP TABLE identity_key;
+DROP TABLE identity_signing_key;
 DROP TABLE identity_revocation;
 DROP TABLE identity_counter;
 DROP TABLE identity_guess;
