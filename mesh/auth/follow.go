@@ -51,6 +51,14 @@ func (v *Verifier) Stale() bool {
 	return !v.isReady() || time.Since(time.UnixMilli(v.heard.Load())) >= v.cfg.StaleAfter
 }
 
+func (v *Verifier) feedAge() float64 {
+	heard := v.heard.Load()
+	if heard == 0 {
+		return -1
+	}
+	return time.Since(time.UnixMilli(heard)).Seconds()
+}
+
 // OnRevocation calls f for every revocation that arrives from now on, one at a time, in order, after Verify began to heed it.
 // f must not block. No call begins after cancel returned, but one may still be under way.
 func (v *Verifier) OnRevocation(f func(*authv1.Revocation)) (cancel func()) {

@@ -16,6 +16,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"plenum.internal/mesh/obs"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
 
@@ -131,27 +132,13 @@ func NewVerifier(cfg VerifierConfig, src Source, deps VerifierDeps) (*Verifier, 
 	if v.log == nil {
 		v.log = slog.New(slog.DiscardHandler)
 	}
-	if deps.Metrics != nil {
-		if err := v.register(deps.Metrics); err != nil {
-			return nil, err
-		}
+	var age prometheus.Collector = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "plenum_auth_feed_age_seconds", Help: "Since the last word from identity's revocations; from 10 on no session is opened. -1: never.",
+	}, v.feedAge)
+	if err := errors.Join(obs.Register(deps.Metrics, &v.results), obs.Register(deps.Metrics, &age)); err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
 	}
 	return v, nil
-}
-
-// register adds the verifier's metrics; a second verifier of the process counts into the first one's.
-func (v *Verifier) register(r prometheus.Registerer) error {
-	err := r.Register(v.results)
-	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		if first, same := already.ExistingCollector.(*prometheus.CounterVec); same {
-			v.results = first
-			return nil
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("auth: %w", err)
-	}
-	return nil
 }
 
 // Verify returns the bearer of the token, or ErrExpired, ErrRefused, ErrRevoked or ErrStale. Once the verifier is ready, a

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
@@ -453,6 +455,45 @@ func TestCacheIsBounded(t *testing.T) {
 		if n := v.cache.Len(); n != 4 {
 			t.Errorf("%d tokens cached, want 4", n)
 		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, registry := NewMemory(key1), prometheus.NewRegistry()
+		v, err := NewVerifier(VerifierConfig{}, src, VerifierDeps{Metrics: registry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewVerifier(VerifierConfig{}, src, VerifierDeps{Metrics: registry}); err != nil {
+			t.Errorf("a second verifier of the process: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- v.Run(ctx) }()
+		want(t, v, "early", ErrStale)
+		<-v.Ready()
+		token := sign(t, key1, claimsNow())
+		want(t, v, token, nil)
+		want(t, v, token, nil)
+		want(t, v, "x", ErrRefused)
+		src.Silence(true)
+		time.Sleep(3 * time.Second)
+		expected := `
+# HELP plenum_auth_feed_age_seconds Since the last word from identity's revocations; from 10 on no session is opened. -1: never.
+# TYPE plenum_auth_feed_age_seconds gauge
+plenum_auth_feed_age_seconds 3
+# HELP plenum_auth_verifications_total Tokens looked at, by result.
+# TYPE plenum_auth_verifications_total counter
+plenum_auth_verifications_total{result="ok"} 2
+plenum_auth_verifications_total{result="refused"} 1
+plenum_auth_verifications_total{result="stale"} 1
+`
+		if err := testutil.GatherAndCompare(registry, strings.NewReader(expected)); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		<-ended
 	})
 }
 

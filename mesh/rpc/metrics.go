@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"plenum.internal/mesh/obs"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -36,25 +37,7 @@ func newMetrics(r prometheus.Registerer, service, side string) (*metrics, error)
 			Name: name("panics_total"), Help: "Handlers that panicked.", ConstLabels: labels,
 		}),
 	}
-	if r == nil {
-		return m, nil
-	}
-	return m, errors.Join(register(r, &m.calls), register(r, &m.seconds), register(r, &m.active), register(r, &m.panics))
-}
-
-// register adds a collector, or takes over the one that another connection of the process has added.
-func register[C prometheus.Collector](r prometheus.Registerer, c *C) error {
-	err := r.Register(*c)
-	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		if old, ok := already.ExistingCollector.(C); ok {
-			*c = old
-			return nil
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("rpc: %w", err)
-	}
-	return nil
+	return m, errors.Join(obs.Register(r, &m.calls), obs.Register(r, &m.seconds), obs.Register(r, &m.active), obs.Register(r, &m.panics))
 }
 
 // begin counts a call in; what it returns counts it out.
