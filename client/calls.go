@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	"plenum.internal/mesh/rpc"
+)
+
+// outboxLane keeps the outbox's calls in order; no other call uses it.
+const outboxLane = 1
+
+// outboxWindow is how many of them are under way at the same time.
+const outboxWindow = 16
+
+// call is one Call frame and who waits for it.
+type call struct {
+	ctx        context.Context //nolint:containedctx // the caller's: the call is dropped when it ends
+	method     string
+	body       []byte
+	seq        uint64
+	repeatable bool   // may go out again after the connection was lost: a read, or a mutation with a number
+	entry      *entry // of the outbox, which then waits in the place of done
+	id         uint32
+	result     []byte
+	err        error
+	done       chan struct{}
+}
+
+func (c *call) finish(result []byte, err error) {
+	if c.done == nil {
+		return
+	}
+	c.result, c.err = result, err
+	close(c.done)
+}
+
+// Invoke calls a unary method, for the clients that protoc-gen-go-grpc makes. A mutation gets a number, so that it takes
+// place once, however often the connection is lost on the way; reads and mutations are repeated until ctx ends or they are
+// answered. Errors are *rpc.Error. After a mutation whose ctx ended the outcome is not known (CODE_OUTCOME_UNKNOWN): put
+// what must not be lost into the outbox, by Enqueue.
+func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
+	in, ok := args.(proto.Message)
+	out, ok2 := reply.(proto.Message)
+	if !ok || !ok2 {
+		return errors.New("client: requests and replies are proto messages")
+	}
+	level, err := idempotency(method)
+	if err != nil {
+		return err
+	}
+	body, err := proto.Marshal(in)
+	if err != nil {
+		return err
+	}
+	q := &call{ctx: ctx, method: trim(method), body: body, repeatable: level != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN}
+	if level == descriptorpb.MethodOptions_IDEMPOTENT {
+		if q.seq, err = c.cfg.Outbox.number(); err != nil {
+			return err
+		}
+	}
+	var backoff backoff
+	for {
+		result, err := c.roundTrip(ctx, q)
+		if err == nil {
+			return proto.Unmarshal(result, out)
+		}
+		e, ok := errors.AsType[*rpc.Error](err)
+		if !ok || !retryable(e.Code) || !q.repeatable || errors.Is(err, errStopped) {
+			return err
+		}
+		wait := time.NewTimer(backoff.next(e.RetryAfter))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return e
+		}
+	}
+}
+
+// NewStream is not part of the edge protocol: follow a topic instead.
+func (c *Client) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "client.NO_STREAMS", "The edge has no streaming calls: follow a topic.")
+}
+
+var _ grpc.ClientConnInterface = (*Client)(nil)
+
+func (c *Client) roundTrip(ctx context.Context, q *call) ([]byte, error) {
+	q.done = make(chan struct{})
+	if err := c.do(ctx, func(s *session) { s.sendCall(q) }); err != nil {
+		return nil, ended(ctx, q, err)
+	}
+	select {
+	case <-q.done:
+		return q.result, q.err
+	case <-c.stopped:
+		return nil, errStopped
+	case <-ctx.Done():
+		once := *q // the loop goes on with q
+		_ = c.do(context.WithoutCancel(ctx), func(s *session) { s.cancel(q) })
+		return nil, ended(ctx, &once, ctx.Err())
+	}
+}
+
+// ended says what a caller is to think of a call whose context has ended.
+func ended(ctx context.Context, q *call, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	if q.seq != 0 {
+		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "client.TIMEOUT", "No answer came in time; it may have taken place.").Because(err)
+	}
+	return rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "client.TIMEOUT", "No answer came in time. Is the server reachable?").Because(err)
+}
+
+func (s *session) sendCall(q *call) {
+	if len(s.calls)+len(s.queued) >= maxCalls {
+		q.finish(nil, rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "client.TOO_MANY_CALLS", "%d calls are under way. Wait for one to end.", maxCalls))
+		return
+	}
+	if q.ctx != nil && q.ctx.Err() != nil {
+		q.finish(nil, q.ctx.Err())
+		return
+	}
+	if s.link == nil {
+		s.queued = append(s.queued, q)
+		return
+	}
+	q.id = s.id()
+	s.calls[q.id] = q
+	f := &edgev1.Call{Id: q.id, Method: q.method, Body: q.body, ClientSeq: q.seq}
+	if q.entry != nil {
+		f.Lane = outboxLane
+	} else if deadline, ok := q.ctx.Deadline(); ok {
+		f.TimeoutMs = uint32(max(1, min(time.Until(deadline).Milliseconds(), 1<<31)))
+	}
+	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Call{Call: f}})
+}
+
+func (s *session) cancel(q *call) {
+	if s.calls[q.id] == q {
+		delete(s.calls, q.id)
+		s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Cancel{Cancel: &edgev1.Cancel{Id: q.id}}})
+		return
+	}
+	for i, waiting := range s.queued {
+		if waiting == q {
+			s.queued = append(s.queued[:i], s.queued[i+1:]...)
+			return
+		}
+	}
+}
+
+// id gives the next number of a call or a subscribe; never 0.
+func (s *session) id() uint32 {
+	if s.nextID++; s.nextID == 0 {
+		s.nextID = 1
+	}
+	return s.nextID
+}
+
+func (s *session) reply(r *edgev1.Reply) {
+	q := s.calls[r.GetId()]
+	if q == nil {
+		return // given up
+	}
+	delete(s.calls, r.GetId())
+	var err error
+	if e := r.GetError(); e != nil {
+		failure := fault(e)
+		if failure.Code == edgev1.Code_CODE_TOKEN_STALE && !s.refreshing {
+			s.refresh()
+		}
+		err = failure
+	}
+	if q.entry != nil {
+		s.outboxReply(q, r.GetBody(), err)
+		return
+	}
+	q.finish(r.GetBody(), err)
+}
+
+func trim(method string) string {
+	if method != "" && method[0] == '/' {
+		return method[1:]
+	}
+	return method
+}
+
+// idempotency finds the method's idempotency_level in the linked descriptors.
+func idempotency(method string) (descriptorpb.MethodOptions_IdempotencyLevel, error) {
+	name := []byte(trim(method))
+	for i := len(name) - 1; i >= 0; i-- {
+		if name[i] == '/' {
+			name[i] = '.'
+			break
+		}
+	}
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	if err != nil {
+		return 0, rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "client.NO_METHOD", "%s is no method that this program knows.", method)
+	}
+	opts, _ := d.Options().(*descriptorpb.MethodOptions)
+	return opts.GetIdempotencyLevel(), nil
+}

@@ -1,0 +1,100 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	"plenum.internal/mesh/rpc"
+)
+
+// State is how the client stands to the server.
+type State struct {
+	Connected bool
+	// Since is when this state began.
+	Since time.Time
+	// Retry is when the next attempt starts; zero while connected or connecting.
+	Retry time.Time
+	// Cause is why there is no connection; nil while connected or not yet tried.
+	Cause error
+	// Waiting is how many entries of the outbox are not settled.
+	Waiting int
+	// Violations counts events that were shown before what they depend on had come.
+	Violations uint64
+}
+
+// Client is one session with a Plenum server. Its methods may be called by any goroutine, before Run and while it runs.
+type Client struct {
+	cfg Config
+
+	mail    chan func(*session) // to the goroutine that owns the session
+	stopped chan struct{}       // closed when Run has ended
+	ready   chan struct{}       // closed after the first Welcome
+	once    sync.Once
+
+	mu    sync.Mutex
+	state State // guarded by mu
+	run   bool  // Run was called; guarded by mu
+}
+
+// New makes a client. It does nothing before Run.
+func New(cfg Config) (*Client, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg, mail: make(chan func(*session), 64), stopped: make(chan struct{}), ready: make(chan struct{})}, nil
+}
+
+// Ready is closed after the first connection was accepted.
+func (c *Client) Ready() <-chan struct{} { return c.ready }
+
+// State returns how the client stands now.
+func (c *Client) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.state
+	s.Waiting = c.cfg.Outbox.Len()
+	return s
+}
+
+func (c *Client) setState(change func(*State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.state)
+}
+
+// Run connects, and stays connected until ctx ends. It returns nil then, and otherwise why there is no use in going on:
+// an *rpc.Error whose code is CODE_SESSION_REVOKED (signed out: wipe what is stored), CODE_TOKEN_REFUSED (sign in
+// again), or of 4300-4399 (update the client).
+func (c *Client) Run(ctx context.Context) error {
+	c.mu.Lock()
+	again := c.run
+	c.run = true
+	c.mu.Unlock()
+	if again {
+		return errors.New("client: Run was called twice")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s := &session{Client: c, ctx: ctx, calls: make(map[uint32]*call), topics: make(map[string]*Subscription), delivered: make(map[string]*edgev1.Cursor)}
+	err := s.loop()
+	cancel()
+	s.end(err)
+	s.wg.Wait()
+	return err
+}
+
+var errStopped = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "client.STOPPED", "The client has stopped.")
+
+// do runs f on the session's goroutine.
+func (c *Client) do(ctx context.Context, f func(*session)) error {
+	select {
+	case c.mail <- f:
+		return nil
+	case <-c.stopped:
+		return errStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

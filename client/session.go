@@ -1,0 +1,398 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	"plenum.internal/mesh/rpc"
+)
+
+// session is what a client knows while it runs. One goroutine owns it, that of loop; others send it mail.
+type session struct {
+	*Client
+	ctx context.Context //nolint:containedctx // of Run: it bounds the session's goroutines
+	wg  sync.WaitGroup
+
+	link     *link // nil while there is none
+	dialling bool
+	dialled  chan dialled
+	retryAt  time.Time // when to dial; meaningful while neither link nor dialling
+	backoff  backoff
+
+	token       string
+	stale       string // a token that is of no use any more
+	refused     int    // refusals of tokens, one after the other
+	refreshAt   time.Time
+	refreshing  bool
+	refreshed   chan refreshed
+	nextID      uint32 // of calls and of subscribes
+	calls       map[uint32]*call
+	queued      []*call // calls that wait for a connection
+	topics      map[string]*Subscription
+	sending     int       // entries of the outbox that are under way
+	failing     bool      // one of them is to be repeated, see flushOutbox
+	outboxAt    time.Time // when to try the outbox again; zero: at once
+	causal      causal
+	delivered   map[string]*edgev1.Cursor // since the last own mutation, see Context
+	deliveredBy []string                  // its keys, oldest first
+}
+
+type dialled struct {
+	conn  Conn
+	token string
+	err   error
+}
+
+type refreshed struct {
+	token string
+	err   error
+}
+
+// loop is the session's goroutine: it selects over the connection, the mail and one timer until ctx or the session ends.
+func (s *session) loop() error {
+	s.dialled, s.refreshed = make(chan dialled, 1), make(chan refreshed, 1)
+	s.dial()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(time.Until(s.deadline()))
+		var in chan *edgev1.ServerMessage
+		var ended chan error
+		if s.link != nil {
+			in, ended = s.link.in, s.link.ended
+		}
+		var err error
+		select {
+		case <-s.ctx.Done():
+			return nil
+		case f := <-s.mail:
+			f(s)
+		case <-s.cfg.Outbox.changed:
+			s.flushOutbox()
+		case d := <-s.dialled:
+			err = s.connected(d)
+		case r := <-s.refreshed:
+			err = s.tokenCame(r)
+		case m := <-in:
+			err = s.receive(m)
+		case why := <-ended:
+			// What was read before the end still counts.
+			for err == nil && s.link != nil && len(in) > 0 {
+				err = s.receive(<-in)
+			}
+			if err == nil && s.link != nil {
+				err = s.lost(why)
+			}
+		case <-timer.C:
+			err = s.tick()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// deadline is when tick has something to do next.
+func (s *session) deadline() time.Time {
+	next := time.Now().Add(time.Hour)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	switch {
+	case s.link == nil && !s.dialling:
+		sooner(s.retryAt)
+	case s.link != nil && s.link.welcome == nil:
+		sooner(s.link.since.Add(welcomeBy))
+	case s.link != nil:
+		if s.link.pinged.IsZero() {
+			sooner(s.link.heard.Add(silence))
+		} else {
+			sooner(s.link.pinged.Add(pongBy))
+		}
+		if !s.refreshing {
+			sooner(s.refreshAt)
+		}
+		sooner(s.outboxAt)
+		for _, t := range s.topics {
+			sooner(t.retryAt)
+		}
+	}
+	sooner(s.causal.until)
+	return next
+}
+
+func (s *session) tick() error {
+	now := time.Now()
+	due := func(t time.Time) bool { return !t.IsZero() && !t.After(now) }
+	if due(s.causal.until) {
+		s.releaseHeld(now)
+	}
+	if s.link == nil {
+		if !s.dialling && due(s.retryAt) {
+			s.dial()
+		}
+		return nil
+	}
+	if s.link.welcome == nil {
+		if due(s.link.since.Add(welcomeBy)) {
+			return s.lost(errors.New("no Welcome came"))
+		}
+		return nil
+	}
+	switch {
+	case !s.link.pinged.IsZero():
+		if due(s.link.pinged.Add(pongBy)) {
+			return s.lost(errors.New("no answer to a Ping"))
+		}
+	case due(s.link.heard.Add(silence)):
+		s.ping()
+	}
+	if due(s.refreshAt) && !s.refreshing {
+		s.refresh()
+	}
+	if due(s.outboxAt) {
+		s.outboxAt = time.Time{}
+		s.flushOutbox()
+	}
+	s.resubscribe(func(t *Subscription) bool { return due(t.retryAt) })
+	return nil
+}
+
+// Probe asks the server for a sign of life: call it when the machine woke up or its network changed. A connection that does
+// not answer within 5 s is replaced; a wait before the next attempt is cut short.
+func (c *Client) Probe() {
+	_ = c.do(context.Background(), func(s *session) {
+		switch {
+		case s.link != nil && s.link.welcome != nil:
+			if s.link.pinged.IsZero() {
+				s.ping()
+			}
+		case s.link == nil && !s.dialling:
+			s.dial()
+		}
+	})
+}
+
+func (s *session) ping() {
+	s.link.pinged = time.Now()
+	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: rand.Uint32()}}})
+}
+
+func (s *session) dial() {
+	s.dialling, s.retryAt = true, time.Time{}
+	stale := s.stale
+	s.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
+		defer cancel()
+		var d dialled
+		if d.token, d.err = s.cfg.Tokens.Token(ctx, stale); d.err == nil {
+			d.conn, d.err = s.cfg.Dial(ctx, s.cfg.Server)
+		}
+		s.dialled <- d
+	})
+}
+
+// connected begins a session on a new connection: Hello, all subscriptions and all calls that wait go out at once.
+func (s *session) connected(d dialled) error {
+	s.dialling = false
+	if d.err != nil {
+		return s.failed(d.err)
+	}
+	s.token = d.token
+	s.link = newLink(s.ctx, d.conn, s.wg.Go)
+	s.link.since, s.link.heard = time.Now(), time.Now()
+	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
+		Token: d.token, ClientId: s.cfg.Outbox.ClientID(), SessionId: s.cfg.SessionID, Agent: s.cfg.Agent}}})
+	s.resubscribe(func(t *Subscription) bool { return !t.parked })
+	queued := s.queued
+	s.queued = nil
+	for _, c := range queued {
+		s.sendCall(c)
+	}
+	s.flushOutbox()
+	return nil
+}
+
+func (s *session) send(f *edgev1.ClientFrame) {
+	if s.link == nil {
+		return
+	}
+	if s.cfg.Watch != nil {
+		s.cfg.Watch(true, f)
+	}
+	if !s.link.send(f) { // the connection takes nothing: its end will be noticed by the loop
+		s.link.close()
+	}
+}
+
+// lost ends the connection and decides what follows.
+func (s *session) lost(why error) error {
+	age := time.Since(s.link.since)
+	if s.link.welcome != nil && age > steady {
+		s.backoff.reset()
+	}
+	s.link.close()
+	s.link = nil
+	s.sending, s.failing = 0, false
+	s.refreshAt = time.Time{}
+	for _, t := range s.topics {
+		t.attached, t.wanted = false, 0
+	}
+	for id, c := range s.calls {
+		delete(s.calls, id)
+		switch {
+		case c.entry != nil: // it stands in the outbox
+		case c.repeatable && c.ctx.Err() == nil:
+			s.queued = append(s.queued, c)
+		default:
+			c.finish(nil, rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "client.CONNECTION_LOST", "The connection was lost before the answer came."))
+		}
+	}
+	return s.failed(why)
+}
+
+// failed plans the next attempt, or returns why there is none.
+func (s *session) failed(why error) error {
+	var notBefore time.Duration
+	if e, ok := errors.AsType[*rpc.Error](why); ok {
+		notBefore = e.RetryAfter
+		switch courseOf(e.Code) {
+		case newToken:
+			if s.refused++; s.refused > 1 {
+				return e // a new token was refused, too: sign in again
+			}
+			s.stale = s.token
+			s.backoff.reset()
+		case stop, wipe:
+			return e
+		case again:
+			if e.Code < 200 && e.Code != edgev1.Code_CODE_UNSPECIFIED {
+				return e // the token's source has the last word
+			}
+		}
+	}
+	wait := s.backoff.next(notBefore)
+	s.retryAt = time.Now().Add(wait)
+	s.cfg.Log.Info("not connected", "cause", why, "retry_in", wait)
+	s.setState(func(st *State) {
+		if st.Connected || st.Since.IsZero() {
+			st.Since = time.Now()
+		}
+		st.Connected, st.Retry, st.Cause = false, s.retryAt, why
+	})
+	return nil
+}
+
+func (s *session) refresh() {
+	s.refreshing = true
+	stale := s.token
+	s.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
+		defer cancel()
+		token, err := s.cfg.Tokens.Token(ctx, stale)
+		s.refreshed <- refreshed{token, err}
+	})
+}
+
+func (s *session) tokenCame(r refreshed) error {
+	s.refreshing = false
+	if r.err != nil {
+		if e, ok := errors.AsType[*rpc.Error](r.err); ok && (e.Code < 200 || courseOf(e.Code) != again) {
+			return e
+		}
+		s.refreshAt = time.Now().Add(5 * time.Second) // there are 60 s until the token expires, and 60 s of grace
+		return nil
+	}
+	s.token, s.refreshAt = r.token, time.Time{}
+	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Refresh{Refresh: &edgev1.Refresh{Token: r.token}}})
+	return nil
+}
+
+// validFor notes the token's rest of life. The refresh is spread a little, so that a crowd that signed in together
+// does not refresh together.
+func (s *session) validFor(ms uint32) {
+	left := time.Duration(ms) * time.Millisecond
+	s.refreshAt = time.Now().Add(max(left-refreshBefore, left/2) - time.Duration(rand.Int64N(int64(left/20+1))))
+}
+
+func (s *session) receive(m *edgev1.ServerMessage) error {
+	s.link.heard, s.link.pinged = time.Now(), time.Time{}
+	for _, frame := range m.GetFrames() {
+		if s.cfg.Watch != nil {
+			s.cfg.Watch(false, frame)
+		}
+		switch f := frame.GetFrame().(type) {
+		case *edgev1.ServerFrame_Welcome:
+			s.welcome(f.Welcome)
+		case *edgev1.ServerFrame_Reply:
+			s.reply(f.Reply)
+		case *edgev1.ServerFrame_Subscribed:
+			s.subscribed(f.Subscribed)
+		case *edgev1.ServerFrame_Events:
+			s.events(f.Events)
+		case *edgev1.ServerFrame_Heads:
+			s.heads(f.Heads)
+		case *edgev1.ServerFrame_Stopped:
+			for _, topic := range f.Stopped.GetTopics() {
+				if t := s.topics[topic]; t != nil {
+					s.topicStopped(t, fault(f.Stopped.GetError()), nil)
+				}
+			}
+		case *edgev1.ServerFrame_Signal:
+			if t := s.topics[f.Signal.GetTopic()]; t != nil {
+				t.push(Update{Signal: f.Signal})
+			}
+		case *edgev1.ServerFrame_Refreshed:
+			s.validFor(f.Refreshed.GetTokenTtlMs())
+		case *edgev1.ServerFrame_Goodbye:
+			return s.lost(fault(f.Goodbye.GetError()))
+		case *edgev1.ServerFrame_Ping:
+			s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Pong{Pong: &edgev1.Pong{Nonce: f.Ping.GetNonce()}}})
+		case *edgev1.ServerFrame_Pong: // heard
+		}
+	}
+	return nil
+}
+
+func (s *session) welcome(w *edgev1.Welcome) {
+	s.link.welcome = w
+	s.refused, s.stale = 0, ""
+	s.validFor(w.GetTokenTtlMs())
+	s.setState(func(st *State) { st.Connected, st.Since, st.Retry, st.Cause = true, time.Now(), time.Time{}, nil })
+	s.once.Do(func() { close(s.ready) })
+	s.cfg.Log.Info("connected", "connection", w.GetConnectionId())
+}
+
+// end tells everybody who waits that nothing more comes.
+func (s *session) end(why error) {
+	if why == nil {
+		why = errStopped
+	}
+	if s.link != nil {
+		s.link.close()
+	}
+	close(s.stopped)
+	for _, c := range s.calls {
+		c.finish(nil, why)
+	}
+	for _, c := range s.queued {
+		c.finish(nil, why)
+	}
+	for _, t := range s.topics {
+		t.fail(why)
+	}
+	s.setState(func(st *State) { st.Connected, st.Since, st.Retry, st.Cause = false, time.Now(), time.Time{}, why })
+	select {
+	case d := <-s.dialled: // a connection that came too late
+		if d.conn != nil {
+			_ = d.conn.Close()
+		}
+	default:
+	}
+}
