@@ -8,6 +8,7 @@ import (
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
@@ -20,63 +21,74 @@ const maxBundle = 5000
 
 var errTopic = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "chat.TOPIC", "There is no such topic.")
 
+var errBelowFloor = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "chat.BEFORE_JOINING", "What lies before is not for you to read. Load the channel again.")
+
 // Open grants topics to a user: two statements for any number of channels, and three more for the bundle.
+//
+// Invariant: heads are read before access, so that what is revoked in between lies behind the head, where the hub sees it.
 func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Want) ([]*topicv1.Grant, error) {
 	grants := make([]*topicv1.Grant, len(wants))
 	var keys []memberKey
-	var topics []string // whose heads are needed
+	var names []string
 	for i, w := range wants {
-		grants[i] = &topicv1.Grant{Topic: w.GetTopic(), TtlMs: uint32(grantTTL.Milliseconds())}
-		name := w.GetTopic()
-		switch id := name[strings.Index(name, "/")+1:]; {
-		case strings.HasPrefix(name, topicChannel) && validID(id):
+		g := &topicv1.Grant{Topic: w.GetTopic(), TtlMs: uint32(grantTTL.Milliseconds())}
+		grants[i] = g
+		kind, id, _ := strings.Cut(w.GetTopic(), "/")
+		own := id == "me" || id == caller.User
+		switch {
+		case kind+"/" == topicChannel && validID(id):
 			keys = append(keys, memberKey{caller.Workspace, id, caller.User})
-			topics = append(topics, name)
-		case strings.HasPrefix(name, topicUser) && (id == "me" || id == caller.User):
-			grants[i].Canonical = topicUser + caller.User
-			topics = append(topics, topicUser+caller.User)
-		case strings.HasPrefix(name, topicMine) && (id == "me" || id == caller.User):
-			grants[i].Canonical = topicMine + caller.User
-			if err := s.openBundle(ctx, caller, grants[i]); err != nil {
+			names = append(names, w.GetTopic())
+		case kind+"/" == topicUser && own:
+			g.Canonical = topicUser + caller.User // the server adds the head
+		case kind+"/" == topicMine && own:
+			g.Canonical = topicMine + caller.User
+			if err := s.openBundle(ctx, caller, g); err != nil {
 				return nil, err
 			}
 		default:
-			grants[i].Error = rpc.FromError(errTopic)
+			g.Error = rpc.FromError(errTopic)
 		}
+	}
+	if len(keys) == 0 {
+		return grants, nil
+	}
+	states, err := s.log.States(ctx, caller.Workspace, names...)
+	if err != nil {
+		return nil, fmt.Errorf("chat: read heads: %w", err)
 	}
 	channels, members, err := s.loadAccess(ctx, s.db.Query, keys)
 	if err != nil {
 		return nil, err
 	}
-	// Heads come after access: who was let in before the head was read may read up to it.
-	states, err := s.log.States(ctx, caller.Workspace, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("chat: read heads: %w", err)
-	}
-	for i, next := 0, 0; i < len(grants); i++ {
-		g := grants[i]
-		if g.GetError() != nil || strings.HasPrefix(g.GetTopic(), topicMine) {
+	next := 0
+	for i, g := range grants {
+		if !strings.HasPrefix(g.GetTopic(), topicChannel) || g.GetError() != nil {
 			continue
 		}
-		st := states[next]
+		k, st := keys[next], states[next]
 		next++
-		if id, ok := strings.CutPrefix(g.GetTopic(), topicChannel); ok {
-			k := memberKey{caller.Workspace, id, caller.User}
-			a := access{caller: caller, ch: channels[channelKey{k.workspace, id}], me: members[k]}
-			if err := a.readable(); err != nil {
-				g.Error = rpc.FromError(err)
-				continue
-			}
-			g.Signal = a.posts()
-			st.Floor = max(st.Floor, less(a.from(), 1))
-		}
-		g.Head, g.Floor = st.Cursor(), st.Start()
+		grantChannel(g, access{caller: caller, ch: channels[channelKey{k.workspace, k.channel}], me: members[k]}, st, wants[i].GetCursor())
 	}
 	return grants, nil
 }
 
+// grantChannel decides on one channel. Who may read it from an offset on gets a floor, and no resumption from below it.
+func grantChannel(g *topicv1.Grant, a access, st topic.State, cursor *edgev1.Cursor) {
+	if err := a.readable(); err != nil {
+		g.Error = rpc.FromError(err)
+		return
+	}
+	g.Signal = a.posts()
+	st.Floor = max(st.Floor, less(a.from(), 1))
+	g.Head, g.Floor = st.Cursor(), st.Start()
+	if cursor != nil && cursor.GetEpoch() == st.Epoch && cursor.GetOffset() < less(a.from(), 1) {
+		g.Error = rpc.FromError(errBelowFloor)
+	}
+}
+
 // openBundle fills in a person's channels with heads and badges.
-func (s *Server) openBundle(ctx context.Context, caller auth.Caller, g *topicv1.Grant) error {
+func (s opener) openBundle(ctx context.Context, caller auth.Caller, g *topicv1.Grant) error {
 	keys, err := s.memberships(ctx, caller, "", maxBundle)
 	if err != nil {
 		return err
