@@ -294,7 +294,7 @@ func TestRevocation(t *testing.T) {
 		}
 
 		// An older revocation that comes later takes nothing back.
-		src.Revoke(&authv1.Revocation{Workspace: "w", User: "ada", Device: "laptop", IssuedBeforeMs: now - 1000})
+		src.Revoke(&authv1.Revocation{Workspace: "w", IssuedBeforeMs: now - 1000})
 		expect(ErrRevoked, nil, ErrRevoked, nil)
 
 		// A verifier that starts now knows all of it before it says ready.
@@ -354,6 +354,36 @@ func TestStaleAndBack(t *testing.T) {
 			if v.Stale() {
 				t.Errorf("%s: still stale", name)
 			}
+		}
+	})
+}
+
+// deaf is a source whose first stream never says a word again, although identity is well: a connection that broke unnoticed.
+type deaf struct {
+	*Memory
+	first atomic.Bool
+}
+
+func (d *deaf) Revocations(ctx context.Context, after uint64) (RevocationStream, error) {
+	if d.first.CompareAndSwap(false, true) {
+		return deafStream{ctx}, nil
+	}
+	return d.Memory.Revocations(ctx, after)
+}
+
+type deafStream struct{ ctx context.Context }
+
+func (d deafStream) Recv() (*authv1.RevocationsResponse, error) {
+	<-d.ctx.Done()
+	return nil, d.ctx.Err()
+}
+
+func TestASilentStreamIsGivenUpBeforeItMakesStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		start(t, VerifierConfig{}, &deaf{Memory: NewMemory(key1)}) // waits until it is ready
+		if took := time.Since(begin); took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("the second stream was opened after %v", took)
 		}
 	})
 }

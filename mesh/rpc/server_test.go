@@ -96,6 +96,8 @@ func TestWhoMayCall(t *testing.T) {
 		two := metadata.AppendToOutgoingContext(t.Context(), tokenKey, bearer+good, tokenKey, bearer+good)
 		_, err := call(two, s.Pipe("gateway"), "User", &edgev1.Call{})
 		expect(t, "two tokens", err, refusedCode)
+		_, err = call(two, s.Pipe("gateway"), "Internal", &edgev1.Call{})
+		expect(t, "two tokens, internal", err, refusedCode)
 		if _, err := Caller(t.Context()); CodeOf(err) != refusedCode {
 			t.Errorf("a context without a caller: %v", err)
 		}

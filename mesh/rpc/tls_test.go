@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -118,6 +119,27 @@ func TestMutualTLS(t *testing.T) {
 			t.Errorf("%s: seen as %q", name, out.GetMethod())
 		}
 		conn.Close()
+	}
+}
+
+func TestACertificateSpeaksForOneService(t *testing.T) {
+	for service, names := range map[string][][]string{
+		"chat": {{"chat.plenum.internal"}, {"localhost", "chat.plenum.internal", "chat.plenum.internal"}},
+		"": {
+			{}, {"chat"}, {".plenum.internal"}, {"*.plenum.internal"}, {"a.chat.plenum.internal"}, {"chat.plenum.internal.evil"},
+			{"chat.plenum.internal", "gateway.plenum.internal"}, {"gateway.plenum.internal", "chat.plenum.internal"},
+		},
+	} {
+		for _, n := range names {
+			leaf := &x509.Certificate{DNSNames: n}
+			verified := tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}}}
+			if got := certified(verified); got != service {
+				t.Errorf("%q speaks for %q, want %q", n, got, service)
+			}
+			if got := certified(tls.ConnectionState{PeerCertificates: verified.PeerCertificates}); got != "" {
+				t.Errorf("%q speaks for %q without being verified", n, got)
+			}
+		}
 	}
 }
 
