@@ -1,4 +1,4 @@
-package topic
+package topic_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"plenum.internal/mesh/meshtest"
+	. "plenum.internal/mesh/topic"
 )
 
 // BenchmarkMutate sends single rows with keys, durably, from 2,000 goroutines to 200 topics; an operation is one send.

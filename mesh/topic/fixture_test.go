@@ -1,4 +1,4 @@
-package topic
+package topic_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
+	. "plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 

@@ -1,4 +1,4 @@
-package topic
+package topic_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"plenum.internal/mesh/meshtest"
+	. "plenum.internal/mesh/topic"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
@@ -37,11 +38,11 @@ func TestHistories(t *testing.T) {
 			run++
 			workspace := fmt.Sprint("run", run)
 			plans := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawPlan), 1, 4), 2, 8).Draw(t, "writers")
-			marks, err := one.marks(context.Background())
+			marks, err := one.Marks(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
-			watch := map[uint32]mark{}
+			watch := map[uint32]Mark{}
 			for _, w := range plans {
 				for _, p := range w {
 					n := PartitionOf(workspace, p.page)
@@ -55,7 +56,7 @@ func TestHistories(t *testing.T) {
 			var mu sync.Mutex // guards seen
 			for n, m := range watch {
 				for _, l := range logs {
-					followers.Go(func() { _ = l.Follow(ctx, n, m.epoch, m.position, true, collect(&mu, seen, n, l == one)) })
+					followers.Go(func() { _ = l.Follow(ctx, n, m.Epoch, m.Position, true, collect(&mu, seen, n, l == one)) })
 				}
 			}
 			acked := map[string]uint64{} // text -> first offset
@@ -85,12 +86,12 @@ func TestHistories(t *testing.T) {
 			wg.Wait()
 			rows := uint64(0)
 			want := map[uint32]uint64{}
-			marks, err = one.marks(context.Background())
+			marks, err = one.Marks(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
 			for n := range watch {
-				want[n] = marks[n].position - watch[n].position
+				want[n] = marks[n].Position - watch[n].Position
 				rows += want[n]
 			}
 			caught := func() bool {
@@ -114,8 +115,8 @@ func TestHistories(t *testing.T) {
 					t.Fatalf("the follower of partition %d saw %d of %d rows", n, len(records), want[n])
 				}
 				for i, r := range records {
-					if r.GetPosition() != watch[n].position+uint64(i)+1 {
-						t.Fatalf("the follower of partition %d saw position %d as row %d after %d", n, r.GetPosition(), i+1, watch[n].position)
+					if r.GetPosition() != watch[n].Position+uint64(i)+1 {
+						t.Fatalf("the follower of partition %d saw position %d as row %d after %d", n, r.GetPosition(), i+1, watch[n].Position)
 					}
 					if offsets[r.GetTopic()]++; offsets[r.GetTopic()] != r.GetEvent().GetOffset() {
 						t.Fatalf("%s: offset %d stands where %d should", r.GetTopic(), r.GetEvent().GetOffset(), offsets[r.GetTopic()])

@@ -1,4 +1,4 @@
-package topic
+package topic_test
 
 import (
 	"context"
@@ -7,9 +7,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
+	. "plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
@@ -74,4 +78,125 @@ func TestRetries(t *testing.T) {
 		}
 		wg.Wait()
 	})
+}
+
+// digestsOf returns the digests among messages, by partition.
+func digestsOf(t *testing.T, messages []published) map[string][]*topicv1.Digest {
+	t.Helper()
+	all := map[string][]*topicv1.Digest{}
+	for _, m := range messages {
+		if !strings.HasPrefix(m.subject, "plenum._.digest.") {
+			continue
+		}
+		d := &topicv1.Digest{}
+		if err := proto.Unmarshal(m.data, d); err != nil {
+			t.Fatal(err)
+		}
+		all[m.subject] = append(all[m.subject], d)
+	}
+	return all
+}
+
+// holes reports whether a sequence of digests begins late or has a hole.
+func holes(t *testing.T, messages []published) bool {
+	t.Helper()
+	for _, ds := range digestsOf(t, messages) {
+		for i, d := range ds {
+			if d.GetSequence() != uint64(i+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestKeysWithoutRows: a mutation that had no effect is remembered; one that was refused is not.
+func TestKeysWithoutRows(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		l, _ := startLog(t, openDB(t, url))
+		first, err := mutate(l, mutation("p", key(1), "x", nothing))
+		if err != nil || len(first) != 1 {
+			t.Fatal(first, err)
+		}
+		if again, err := mutate(l, mutation("p", key(1), "x", say(note("p", "x")))); err != nil || !slices.Equal(again, first) {
+			t.Errorf("the retry got %v, %v", again, err)
+		}
+		_, err = mutate(l, mutation("p", key(1), "y", nothing))
+		wantCode(t, err, edgev1.Code_CODE_CONFLICT, "topic.KEY_REUSED")
+		_, err = mutate(l, mutation("p", key(2), "z", refuse))
+		wantCode(t, err, edgev1.Code_CODE_FAILED_PRECONDITION, "book.CLOSED")
+		if o, err := send(l, "p", key(2), "z"); err != nil || !slices.Equal(o, []uint64{1}) {
+			t.Errorf("after the refusal: %v, %v", o, err)
+		}
+		if err := l.Prune(t.Context(), time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		for seq := uint64(1); seq <= 2; seq++ {
+			_, err = mutate(l, mutation("p", key(seq), "x", nothing))
+			wantCode(t, err, edgev1.Code_CODE_FAILED_PRECONDITION, "topic.KEY_TOO_OLD")
+		}
+		if _, err := send(l, "p", key(3), "new"); err != nil {
+			t.Error(err)
+		}
+		if _, err := send(l, "p", Key{User: "u", ClientID: "other", Seq: 1}, "new"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestPruneKeepsYoungKeys: only what is old enough goes, and a second pruning goes on where the first stopped.
+func TestPruneKeepsYoungKeys(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		l, _ := startLog(t, openDB(t, url))
+		for seq := uint64(1); seq <= 3; seq++ {
+			if _, err := send(l, "p", key(seq), "text"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Millisecond)
+		cut := time.Now()
+		time.Sleep(2 * time.Millisecond)
+		if _, err := send(l, "p", key(4), "text"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := l.Prune(t.Context(), cut); err != nil {
+				t.Fatal(err)
+			}
+			_, err := send(l, "p", key(3), "text")
+			wantCode(t, err, edgev1.Code_CODE_FAILED_PRECONDITION, "topic.KEY_TOO_OLD")
+			if o, err := send(l, "p", key(4), "text"); err != nil || !slices.Equal(o, []uint64{4}) {
+				t.Errorf("got %v, %v", o, err)
+			}
+		}
+	})
+}
+
+func TestBadMutations(t *testing.T) {
+	l, _ := startLog(t, openDB(t, meshtest.SQLite(t)), func(c *Config, _ *Deps) { c.MaxBody = 10 })
+	for _, c := range []struct {
+		name   string
+		change func(*Mutation)
+		code   edgev1.Code
+	}{
+		{"no workspace", func(m *Mutation) { m.Workspace = "" }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"a dot in the workspace", func(m *Mutation) { m.Workspace = "a.b" }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"no route", func(m *Mutation) { m.Route = "" }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"a key without number", func(m *Mutation) { m.Key.Seq = 0 }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"a number beyond 2^53", func(m *Mutation) { m.Key.Seq = 1 << 53 }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"a key without user", func(m *Mutation) { m.Key.User = "" }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"a body too large", func(m *Mutation) { m.Op = say(note("p", "12345678901")) }, edgev1.Code_CODE_BODY_TOO_LARGE},
+		{"a topic of another route", func(m *Mutation) { m.Op = say(note("q", "x")) }, edgev1.Code_CODE_INTERNAL},
+		{"no topic", func(m *Mutation) { m.Op = say(Entry{Topic: "book.page"}) }, edgev1.Code_CODE_INTERNAL},
+		{"a redaction of the future", func(m *Mutation) { m.Op = say(Entry{Topic: pages + "p", Redacts: []uint64{1}}) }, edgev1.Code_CODE_INTERNAL},
+	} {
+		m := mutation("p", key(1), "x", nothing)
+		c.change(&m)
+		if err := l.Mutate(t.Context(), m, nil); rpc.CodeOf(err) != c.code {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	if o, err := send(l, "p", key(1), "good"); err != nil || !slices.Equal(o, []uint64{1}) {
+		t.Errorf("after all that: %v, %v", o, err)
+	}
 }
