@@ -214,7 +214,7 @@ func (s *Session) keep(ctx context.Context, lease *Lease) error {
 		case errors.Is(err, errGone):
 			return err
 		case lease.left() <= 0:
-			return fmt.Errorf("lease: no answer from etcd for %v: %w", s.ttl, err)
+			return errors.Join(fmt.Errorf("lease: no answer from etcd for %v", s.ttl), err)
 		case err != nil:
 			next = time.Now().Add(soon)
 		}
