@@ -3,6 +3,7 @@ package backbone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -115,8 +116,17 @@ func socket(dir, name string) url.URL {
 // Endpoint is for lease.Config.
 func (e *Etcd) Endpoint() string { return e.client }
 
-// Err tells of a failure after the start.
-func (e *Etcd) Err() <-chan error { return e.etcd.Err() }
+// Run reports a failure after the start; it returns nil when ctx ends, and leaves the member to Close.
+func (e *Etcd) Run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-e.etcd.Err():
+		return fmt.Errorf("etcd: %w", err)
+	case <-e.etcd.Server.StopNotify():
+		return errors.New("etcd: stopped by itself")
+	}
+}
 
 // Close stops the member.
 func (e *Etcd) Close() {

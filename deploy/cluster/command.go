@@ -13,7 +13,7 @@ import (
 
 const usage = `Plenum as separate processes on this machine.
 
-  cluster up               start it and return; data of a cluster that was stopped is found again
+  cluster [up]             start it and return; data of a cluster that was stopped is found again
   cluster status           which processes run
   cluster down             stop it; the folder stays
   cluster kill NAME        end a process by SIGKILL
@@ -31,7 +31,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := pflag.NewFlagSet("cluster", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&cfg.Dir, "dir", cfg.Dir, "folder with everything the cluster writes")
-	flags.StringVar(&cfg.Bin, "bin", cfg.Bin, "folder with nats-server, server (etcd), identity, chat and gateway")
+	flags.StringVar(&cfg.Bin, "bin", cfg.Bin, "folder with nats-server, server (etcd) and plenum")
 	flags.IntVar(&cfg.Net, "net", cfg.Net, "second octet of its loopback addresses")
 	flags.IntVar(&cfg.Replicas, "replicas", cfg.Replicas, "processes of each service")
 	flags.IntVar(&cfg.Gateways, "gateways", cfg.Gateways, "gateways")
@@ -42,11 +42,12 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(stderr, "cluster:", err)
 		return 1
-	case flags.NArg() == 0:
-		flags.Usage()
-		return 1
 	}
-	if err := command(ctx, cfg, flags.Arg(0), flags.Args()[1:], stdout); err != nil {
+	verb, names := "up", flags.Args()
+	if len(names) > 0 {
+		verb, names = names[0], names[1:]
+	}
+	if err := command(ctx, cfg, verb, names, stdout); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
@@ -94,6 +95,10 @@ func (c *Cluster) up(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "%d processes serve after %v; logs in %s\n", len(c.order), time.Since(began).Round(time.Millisecond), c.cfg.path("logs"))
+	for _, address := range c.Addresses() {
+		fmt.Fprintf(out, "  http://%s\n", address)
+	}
+	fmt.Fprintf(out, "The first workspace is made, once, by:\n\n  plenumctl setup '%s'\n\n`make cluster CMD=down` stops it.\n", c.SetupLink())
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -40,7 +42,10 @@ func (c *Cluster) credentials() error {
 	for _, service := range databases {
 		c.secrets["postgres."+service] = secret()
 	}
-	c.secrets["bootstrap"] = secret()
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	c.secrets["identity.key"] = base64.StdEncoding.EncodeToString(key)
+	c.secrets["setup"] = secret()
 	return nil
 }
 
