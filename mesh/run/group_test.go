@@ -47,8 +47,8 @@ func (f *fake) Run(ctx context.Context) error {
 		f.trace.add("cancel " + f.name)
 		return ctx.Err()
 	}
-	close(f.ready)
 	f.trace.add("ready " + f.name)
+	close(f.ready)
 	var fails <-chan time.Time
 	if f.fails != 0 {
 		fails = time.After(f.fails)
