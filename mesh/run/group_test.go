@@ -252,7 +252,9 @@ func TestSignals(t *testing.T) {
 		"polite": {[]os.Signal{syscall.SIGTERM}, true},
 		"deaf":   {[]os.Signal{os.Interrupt, syscall.SIGTERM}, false},
 	} {
-		cmd := exec.Command(os.Args[0])
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // kills a child that heeds no signal
+		defer cancel()
+		cmd := exec.CommandContext(ctx, os.Args[0])
 		cmd.Env = append(os.Environ(), child+"="+name)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
