@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"crypto/ed25519"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -27,6 +28,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", "8"); err != nil { // each is a history of some 30 calls; the command line may ask for more
+		panic(err)
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("plenum.internal/mesh/meshtest.startPostgres"))
 }
 

@@ -32,6 +32,8 @@
 //   chat.DELETED                                     FAILED_PRECONDITION  the message was deleted
 //   chat.WRONG_KIND                                  FAILED_PRECONDITION  e.g. leaving a direct channel, renaming a group direct
 //   chat.LIMIT                                       FAILED_PRECONDITION  members, pins, reactions, channels … are at their limit
+//   chat.TOPIC                                       NOT_FOUND            no such topic, or not the caller's
+//   chat.BEFORE_JOINING                              RESET_FLOOR          the cursor lies before what the caller may read
 //   chat.MARKER_AHEAD, chat.DRAFT_AHEAD              CONFLICT             the version is beyond what the server has: read it again
 
 package chatv1
@@ -1154,7 +1156,7 @@ type Mine struct {
 	Role          ChannelRole            `protobuf:"varint,1,opt,name=role,proto3,enum=plenum.chat.v1.ChannelRole" json:"role,omitempty"`
 	Marker        *Marker                `protobuf:"bytes,2,opt,name=marker,proto3" json:"marker,omitempty"`
 	Unread        uint64                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`     // countable messages after the marker; deleted ones count until they are read
-	Mentions      uint64                 `protobuf:"varint,4,opt,name=mentions,proto3" json:"mentions,omitempty"` // of these, those that mention the caller by name, group or everybody, each counted once
+	Mentions      uint64                 `protobuf:"varint,4,opt,name=mentions,proto3" json:"mentions,omitempty"` // of these, those that mention the caller by name, group or everybody, each counted once; naming oneself is none
 	Muted         bool                   `protobuf:"varint,5,opt,name=muted,proto3" json:"muted,omitempty"`
 	Level         NotifyLevel            `protobuf:"varint,6,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"`
 	ReadableFrom  uint64                 `protobuf:"varint,7,opt,name=readable_from,json=readableFrom,proto3" json:"readable_from,omitempty"` // first offset that the caller may read; > 1 only where history was JOINED
