@@ -146,18 +146,22 @@ func (s *Server) openKeys(ctx context.Context, rows []sqlstore.Key) []signingKey
 	return out
 }
 
-// rotateKeys ends the current keys now. Unless they are distrusted, tokens that they signed stay good to their end.
+// rotateKeys lets the next key sign from now; verifiers know it already, and tokens of the former one stay good to their end.
+// If the keys are distrusted, all of them end now, and so does every access token: within a minute, when verifiers look at the keys.
 func (s *Server) rotateKeys(ctx context.Context, distrust bool) error {
 	now := time.Now().UnixMilli()
-	notAfter := now + s.afterlife()
-	if distrust {
-		notAfter = now
-	}
 	if err := s.store.Write(ctx, func(tx sqlstore.Tx) error {
 		if err := tx.LockKeys(ctx); err != nil {
 			return err
 		}
-		if err := tx.EndKeys(ctx, now, notAfter); err != nil {
+		ends := now + s.cfg.KeyPeriod.Milliseconds()
+		var err error
+		if distrust {
+			err = tx.EndKeys(ctx, now, now)
+		} else {
+			err = tx.AdvanceKeys(ctx, now, now+s.afterlife(), ends, ends+s.afterlife())
+		}
+		if err != nil {
 			return err
 		}
 		if err := s.makeKeys(ctx, tx, now); err != nil {

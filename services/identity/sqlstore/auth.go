@@ -116,6 +116,15 @@ func (t Tx) EndKeys(ctx context.Context, nowMs, notAfterMs int64) error {
 	return err
 }
 
+// AdvanceKeys ends the key that signs at a time, and lets the next one begin there. Give the next one's new times.
+func (t Tx) AdvanceKeys(ctx context.Context, nowMs, trustMs, endsMs, notAfterMs int64) error {
+	if _, err := t.exec(ctx, "end key", "UPDATE identity_signing_key SET ends_ms = $1, not_after_ms = $2 WHERE starts_ms <= $1 AND ends_ms > $1", nowMs, trustMs); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, "begin key", "UPDATE identity_signing_key SET starts_ms = $1, ends_ms = $2, not_after_ms = $3 WHERE starts_ms > $1", nowMs, endsMs, notAfterMs)
+	return err
+}
+
 // PruneKeys deletes keys, private halves with them, that aren't served any more.
 func (t Tx) PruneKeys(ctx context.Context, nowMs int64) error {
 	_, err := t.exec(ctx, "prune keys", "DELETE FROM identity_signing_key WHERE not_after_ms <= $1", nowMs)
