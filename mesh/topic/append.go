@@ -14,8 +14,9 @@ type Append struct {
 }
 
 // Append writes events inside a follower's transaction, without a key: the follower's cursor makes them happen once. Call it at most
-// once in a transaction, with all there is to append, because the partitions' locks are taken in ascending order; ctx is the one that
-// Follower.Handle (or Transact) got. The rows are published after the COMMIT.
+// once in a transaction, with all there is to append, because the partitions' locks are taken in ascending order, and before anything
+// that the planner also writes, or PostgreSQL will have deadlocks to undo. ctx is the one that Follower.Handle (or Transact) got. The
+// rows are published after the COMMIT.
 func (l *Log) Append(ctx context.Context, tx *sql.Tx, appends []Append) error {
 	after, ok := ctx.Value(afterKey{}).(*afterCommit)
 	if !ok {

@@ -109,11 +109,11 @@ func (l *Log) attempt(ctx context.Context, works []*work) error {
 		t, err := l.try(ctx, works)
 		switch {
 		case err == nil:
-			if !lost.IsZero() {
-				l.digests.miss(works) // what the lost transaction wrote was never published: make gateways look
-			}
 			for _, w := range works {
-				w.unknown = false
+				if w.unknown { // what the lost transaction wrote was never published: make gateways look
+					l.digests.miss(w.partition)
+					w.unknown = false
+				}
 			}
 			l.committed(t)
 			return nil

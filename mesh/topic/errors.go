@@ -32,6 +32,7 @@ var (
 		"Nothing can be saved: the server's disk is full. Tell your administrator.").RetryIn(5 * time.Second)
 	errOverloaded = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "topic.OVERLOADED",
 		"Too much is being saved just now. Try again shortly.").RetryIn(250 * time.Millisecond)
+	errStarting = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "topic.STARTING", "This server is starting. Try again.").RetryIn(100 * time.Millisecond)
 	errStopping = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "topic.STOPPING", "This server is being restarted. Try again.").RetryIn(100 * time.Millisecond)
 
 	resetEpoch   = rpc.Errorf(edgev1.Code_CODE_RESET_EPOCH, "topic.RESET_EPOCH", "The history has begun anew. Load it again.")

@@ -1,6 +1,10 @@
 package topic
 
-import "context"
+import (
+	"context"
+
+	"plenum.internal/mesh/bus"
+)
 
 // Mark is a place in a partition.
 type Mark struct{ Epoch, Position uint64 }
@@ -13,4 +17,27 @@ func (l *Log) Marks(ctx context.Context) ([]Mark, error) {
 		all[i] = Mark{m.epoch, m.position}
 	}
 	return all, err
+}
+
+// NewFeed returns a feed over any bus.
+func NewFeed(cfg FeedConfig, deps FeedDeps, subscribe func(string, chan<- bus.Message) (func(), error), again func(func()) func()) *HeadsFeed {
+	return newFeed(cfg, deps, subscribe, again)
+}
+
+// Unpack and Pack are the watermark's coding, by turns of epoch and position.
+func Unpack(s string) ([]Mark, error) {
+	marks, err := unpack(s)
+	var all []Mark
+	for _, m := range marks {
+		all = append(all, Mark{m.epoch, m.position})
+	}
+	return all, err
+}
+
+func Pack(marks []Mark) string {
+	var all []mark
+	for _, m := range marks {
+		all = append(all, mark{m.Epoch, m.Position})
+	}
+	return pack(all)
 }

@@ -192,3 +192,5 @@ func startLog(t testing.TB, db *sqldb.DB, options ...option) (l *Log, stop func(
 	t.Cleanup(stop)
 	return l, stop
 }
+
+var testTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

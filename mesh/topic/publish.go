@@ -106,14 +106,12 @@ func (d *digests) note(number uint32, position uint64, s State) {
 	}
 }
 
-// miss leaves a hole in the sequences of works' partitions: gateways will ask what moved.
-func (d *digests) miss(works []*work) {
+// miss leaves a hole in a partition's sequence: gateways will ask what moved.
+func (d *digests) miss(number uint32) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, w := range works {
-		d.parts[w.partition].sequence++
-		d.parts[w.partition].committed = time.Now()
-	}
+	d.parts[number].sequence++
+	d.parts[number].committed = time.Now()
 }
 
 // flush sends what has waited, at once where the last heads were told more than a second ago.

@@ -111,9 +111,11 @@ func (l *Log) States(ctx context.Context, workspace string, topics ...string) ([
 	return states, nil
 }
 
-// marks reads epoch and position of every partition.
+// marks reads epoch and position of every partition. Invariant: a partition has an epoch before anybody hears of it; until the first
+// start has made the rows, nothing is answered.
 func (l *Log) marks(ctx context.Context) ([]mark, error) {
 	parts := make([]mark, Partitions)
+	found := 0
 	err := each(l.db.Query(ctx, l.sql.partitions))(func(r *sql.Rows) error {
 		var (
 			n, pruned uint64
@@ -123,10 +125,14 @@ func (l *Log) marks(ctx context.Context) ([]mark, error) {
 			return err
 		}
 		parts[n%Partitions] = m
+		found++
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("topic: read partitions: %w", err)
+	}
+	if found < Partitions {
+		return nil, errStarting
 	}
 	return parts, nil
 }
