@@ -24,6 +24,9 @@ func (c *Conflator) Note(topic uint32) {
 // Drop forgets a topic that is not followed any more.
 func (c *Conflator) Drop(topic uint32) { delete(c.dirty, topic) }
 
+// Last is when something was told.
+func (c *Conflator) Last() time.Time { return c.last }
+
 // Due is when the noted topics are to be told; ok is false if there are none.
 func (c *Conflator) Due() (at time.Time, ok bool) {
 	return c.last.Add(Quiet), len(c.dirty) > 0

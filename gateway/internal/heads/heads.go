@@ -137,6 +137,20 @@ func (x *Index) Head(topic uint32) (Name, *edgev1.Head) {
 	return e.name, &edgev1.Head{Ref: topic, Epoch: h.epoch, Offset: h.offset, Count: h.count, Calls: h.calls, Redacted: h.redacted}
 }
 
+// Raise takes over what a follower learned of a topic's head by another way; nobody is told.
+func (x *Index) Raise(topic uint32, head *edgev1.Head) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.topics[topic].head.raise(head)
+}
+
+// Number finds a followed topic; 0: nobody follows it.
+func (x *Index) Number(name Name) uint32 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.numbers[name]
+}
+
 // Size is the number of topics that are followed.
 func (x *Index) Size() int {
 	x.mu.RLock()

@@ -129,13 +129,13 @@ func TestIndexTellsExactlyTheFollowers(t *testing.T) {
 func TestHeadsOfALaterLifeWin(t *testing.T) {
 	var h position
 	for i, s := range []struct {
-		head edgev1.Head
+		head *edgev1.Head
 		news bool
 	}{
-		{edgev1.Head{Epoch: 1, Offset: 9, Count: 5}, true}, {edgev1.Head{Epoch: 1, Offset: 9, Count: 5}, false},
-		{edgev1.Head{Epoch: 2, Offset: 3, Count: 1}, true}, {edgev1.Head{Epoch: 1, Offset: 10}, false},
+		{&edgev1.Head{Epoch: 1, Offset: 9, Count: 5}, true}, {&edgev1.Head{Epoch: 1, Offset: 9, Count: 5}, false},
+		{&edgev1.Head{Epoch: 2, Offset: 3, Count: 1}, true}, {&edgev1.Head{Epoch: 1, Offset: 10}, false},
 	} {
-		if h.raise(&s.head) != s.news {
+		if h.raise(s.head) != s.news {
 			t.Errorf("step %d: news is not %v", i, s.news)
 		}
 	}

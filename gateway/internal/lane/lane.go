@@ -47,12 +47,12 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	Run      Verdict = iota // at once
-	Wait                    // Done will hand it out
-	TooMany                 // 202
-	Behind                  // 200: its lane is broken
-	BadLane                 // 100: too many lanes
-	SameID                  // 100: a call with this id is not done yet
+	Run     Verdict = iota // at once
+	Wait                   // Done will hand it out
+	TooMany                // 202
+	Behind                 // 200: its lane is broken
+	BadLane                // 100: too many lanes
+	SameID                 // 100: a call with this id is not done yet
 )
 
 // Admit takes a call in. Only with Run and Wait it is on the board.
@@ -205,4 +205,12 @@ func without[T comparable](s []T, x T) []T {
 		return append(s[:i:i], s[i+1:]...)
 	}
 	return s
+}
+
+// Fresh returns nil for a board that remembers nothing, so that an idle session has none.
+func (b *Board[X]) Fresh() *Board[X] {
+	if len(b.calls) == 0 && len(b.lanes) == 0 {
+		return nil
+	}
+	return b
 }

@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"plenum.internal/gateway/internal/lane"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// Limits of calls besides Limits.Calls.
+const (
+	maxLanes  = 16
+	waitRatio = 2 // all calls to executing ones
+)
+
+// call is one call of the client under way.
+type call struct {
+	request
+	cancel context.CancelFunc // nil until it runs
+}
+
+func (s *session) call(c *edgev1.Call, unread error) {
+	x := &lane.Call[*call]{ID: c.GetId(), Lane: c.GetLane(), Seq: c.GetClientSeq(), X: &call{request: request{
+		method: s.g.catalog().Method(c.GetMethod()), body: c.GetBody(), caller: s.caller, clientID: s.clientID, seq: c.GetClientSeq(),
+		timeout: time.Duration(c.GetTimeoutMs()) * time.Millisecond, address: s.address,
+	}}}
+	if s.board == nil {
+		n := int(s.g.cfg.Limits.Calls)
+		s.board = lane.NewBoard[*call](lane.Limits{Executing: n, Total: waitRatio * n, Lanes: maxLanes})
+	}
+	if err := s.admissible(x, unread); err != nil {
+		s.board.Refused(x, rpc.CodeOf(err))
+		s.reply(x, nil, err)
+		return
+	}
+	switch s.board.Admit(x) {
+	case lane.Run:
+		s.run(x)
+	case lane.Wait:
+	case lane.TooMany:
+		s.reply(x, nil, errTooMany)
+	case lane.Behind:
+		s.reply(x, nil, errLaneBroken)
+	case lane.BadLane:
+		s.reply(x, nil, errLanes)
+	case lane.SameID:
+		s.reply(x, nil, errSameID)
+	}
+}
+
+func (s *session) admissible(x *lane.Call[*call], unread error) error {
+	r := &x.X.request
+	switch {
+	case r.method == nil:
+		return errNoMethod
+	case unread != nil:
+		return errBody.Because(unread)
+	case !r.method.Public && !time.Now().Before(s.caller.Expires):
+		return errStale
+	}
+	if err := s.g.prepare(r); err != nil {
+		return err
+	}
+	if r.method.Public {
+		return s.g.admitAddress(s.address, r.method)
+	}
+	class := r.method.Rate
+	if wait, ok := s.buckets[int(class)%len(s.buckets)].Take(s.g.cfg.rate(class), r.method.Cost, time.Now()); !ok {
+		return errRate.RetryIn(wait)
+	}
+	return nil
+}
+
+// run calls the service on a goroutine of its own. The call outlives the session: what was asked for is done.
+func (s *session) run(x *lane.Call[*call]) {
+	ctx, cancel := context.WithCancel(s.g.base)
+	x.X.cancel = cancel
+	x.X.caller = s.caller // the token may have been refreshed while it waited
+	s.g.calls.Go(func() {
+		defer cancel()
+		body, err := s.g.invoke(ctx, x.X.request)
+		s.mail(len(body), func(s *session) { s.finish(x, body, err) })
+	})
+}
+
+// finish answers a call that ran, and starts those that waited for it.
+func (s *session) finish(x *lane.Call[*call], body []byte, err error) {
+	s.reply(x, body, err)
+	next, behind := s.board.Done(x.ID, rpc.CodeOf(err))
+	for _, b := range behind {
+		s.reply(b, nil, errLaneBroken)
+	}
+	for _, n := range next {
+		s.run(n)
+	}
+	if s.board.Idle() {
+		s.board = s.board.Fresh()
+	}
+	s.ease()
+}
+
+func (s *session) reply(x *lane.Call[*call], body []byte, err error) {
+	r := &edgev1.Reply{Id: x.ID, Result: &edgev1.Reply_Body{Body: body}}
+	method := ""
+	if m := x.X.method; m != nil {
+		method = m.Name
+	}
+	var number edgev1.Code
+	if err != nil {
+		e := answerable(err)
+		number = e.GetCode()
+		r.Result = &edgev1.Reply_Error{Error: e}
+	}
+	s.g.metrics.replies.WithLabelValues(code(number)).Inc()
+	s.sendReply(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Reply{Reply: r}}, method)
+}
+
+// cancelCall gives up a call. One that waits is not done; the outcome of one that runs stays unknown.
+func (s *session) cancelCall(id uint32) {
+	if s.board == nil {
+		return
+	}
+	x, running := s.board.Get(id)
+	switch {
+	case x == nil:
+	case running:
+		x.X.cancel()
+	default:
+		s.finish(x, nil, errCancelled)
+	}
+}

@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"plenum.internal/gateway/internal/limit"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// Config is what an operator may set. DefaultConfig is what a laptop and a cluster both start from.
+type Config struct {
+	Listen string `koanf:"listen" doc:"address for clients, host:port"`
+	// Origins are the pages that may talk to the gateway from a browser, "https://chat.example.com". The gateway's own host always may.
+	Origins []string `koanf:"origins" doc:"web origins admitted besides the gateway's own host, scheme://host[:port]"`
+	// Proxies are believed in X-Forwarded-For and -Proto.
+	Proxies []string `koanf:"proxies" doc:"reverse proxies that are believed in X-Forwarded-For, as CIDR prefixes"`
+
+	MaxSessions int `koanf:"max_sessions" doc:"connections at the same time; beyond: 4101"`
+	MaxCalls    int `koanf:"max_calls" doc:"calls to services at the same time, of all sessions; beyond: 200"`
+	MaxReads    int `koanf:"max_reads" doc:"reads of the log at the same time, for hubs; the others wait"`
+
+	Ring      int           `koanf:"ring" doc:"recent events that a topic with subscribers keeps"`
+	RingBytes int           `koanf:"ring_bytes" doc:"bytes of them, for each topic"`
+	RingTotal int           `koanf:"ring_total" doc:"bytes of them, for all topics; beyond, each keeps a few"`
+	Linger    time.Duration `koanf:"linger" doc:"how long a topic is kept after its last subscriber, for those who reconnect"`
+	// Recheck are the ages at which a new hub reads its topic again: its interest may have reached a distant NATS server late.
+	Recheck []time.Duration `koanf:"recheck" doc:"when a new topic is compared with the log again; empty where NATS runs in the process"`
+
+	Window time.Duration `koanf:"window" doc:"how long events are gathered before they are written to a connection"`
+	Drain  time.Duration `koanf:"drain" doc:"over how long clients are told to reconnect elsewhere when the gateway stops"`
+
+	Read   limit.Rate `koanf:"read" doc:"calls of class READ, for each session"`
+	Write  limit.Rate `koanf:"write" doc:"calls of class WRITE, for each session"`
+	Bulk   limit.Rate `koanf:"bulk" doc:"calls of class BULK, for each session"`
+	SignIn limit.Rate `koanf:"sign_in" doc:"calls of class SIGN_IN, for each address"`
+	Public limit.Rate `koanf:"public" doc:"other calls without a token, for each address"`
+	Accept limit.Rate `koanf:"accept" doc:"new connections, for each address"`
+
+	Limits Limits `koanf:"limits"`
+}
+
+// Limits are those of the protocol, told in Welcome.
+type Limits struct {
+	MessageBytes  uint32 `koanf:"message_bytes" doc:"a client's message [4301]"`
+	Calls         uint32 `koanf:"calls" doc:"calls executing at the same time; twice as many with those that wait [202]"`
+	Subscriptions uint32 `koanf:"subscriptions" doc:"topics in mode EVENTS [342]"`
+	Heads         uint32 `koanf:"heads" doc:"topics in mode HEADS, members of bundles included [342]"`
+	Signals       uint32 `koanf:"signals" doc:"signals a second"`
+	QueueBytes    uint32 `koanf:"queue_bytes" doc:"bytes that may wait for a slow client before its topics stop [300]; four times as much closes [4002]"`
+	ReplayBytes   uint32 `koanf:"replay_bytes" doc:"replay for each subscription [322]"`
+}
+
+// DefaultConfig has the protocol's limits.
+func DefaultConfig() Config {
+	return Config{
+		Listen:      "127.0.0.1:8080",
+		MaxSessions: 100_000, MaxCalls: 10_000, MaxReads: 64,
+		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
+		Recheck: []time.Duration{250 * time.Millisecond, time.Second},
+		Window:  10 * time.Millisecond, Drain: 10 * time.Second,
+		Read: limit.Rate{PerSecond: 50, Burst: 200}, Write: limit.Rate{PerSecond: 20, Burst: 100}, Bulk: limit.Rate{PerSecond: 2, Burst: 20},
+		SignIn: limit.Rate{PerSecond: 5, Burst: 60}, Public: limit.Rate{PerSecond: 10, Burst: 100}, Accept: limit.Rate{PerSecond: 50, Burst: 500},
+		Limits: Limits{
+			MessageBytes: 1<<20 + 64<<10, Calls: 32, Subscriptions: 200, Heads: 5000, Signals: 20, QueueBytes: 256 << 10, ReplayBytes: 1 << 20,
+		},
+	}
+}
+
+// Validate names the first field that cannot work.
+func (c Config) Validate() error {
+	for name, n := range map[string]int{
+		"max_sessions": c.MaxSessions, "max_calls": c.MaxCalls, "max_reads": c.MaxReads, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
+		"limits.message_bytes": int(c.Limits.MessageBytes), "limits.calls": int(c.Limits.Calls), "limits.subscriptions": int(c.Limits.Subscriptions),
+		"limits.heads": int(c.Limits.Heads), "limits.signals": int(c.Limits.Signals), "limits.queue_bytes": int(c.Limits.QueueBytes), "limits.replay_bytes": int(c.Limits.ReplayBytes),
+	} {
+		if n <= 0 {
+			return fmt.Errorf("gateway.%s: must be positive", name)
+		}
+	}
+	for name, r := range map[string]limit.Rate{"read": c.Read, "write": c.Write, "bulk": c.Bulk, "sign_in": c.SignIn, "public": c.Public, "accept": c.Accept} {
+		if r.PerSecond <= 0 || r.Burst < 1 {
+			return fmt.Errorf("gateway.%s: per_second must be positive and burst at least 1", name)
+		}
+	}
+	if c.Window <= 0 || c.Drain < 0 || c.Linger < 0 {
+		return errors.New("gateway: window must be positive, drain and linger not negative")
+	}
+	for _, o := range c.Origins {
+		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || strings.Contains(o, "*") {
+			return fmt.Errorf("gateway.origins: %q is not scheme://host[:port]", o)
+		}
+	}
+	for _, p := range c.Proxies {
+		if _, err := netip.ParsePrefix(p); err != nil {
+			return fmt.Errorf("gateway.proxies: %q is not a prefix like 10.0.0.0/8", p)
+		}
+	}
+	return nil
+}
+
+func (l Limits) proto() *edgev1.Limits {
+	return &edgev1.Limits{
+		MessageBytes: l.MessageBytes, Calls: l.Calls, Subscriptions: l.Subscriptions, Heads: l.Heads,
+		SignalsPerS: l.Signals, QueueBytes: l.QueueBytes, ReplayBytes: l.ReplayBytes,
+	}
+}

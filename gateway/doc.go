@@ -1,0 +1,20 @@
+// Package gateway is Plenum's edge: it keeps the sessions of clients and connects them with the services, whose domains it does
+// not know.
+//
+//	gateway.go    New, Run, drain                  session.go    one connection: its mail, its turns, its end
+//	services.go   where the services are           receive.go    a client's frames: Hello, Refresh, Ping …
+//	learn.go      what they offer, by reflection   calls.go      Call and Cancel
+//	invoke.go     one call of a service            subscribe.go  Subscribe, Open, and what hubs answer
+//	ws.go         WebSocket                        bundle.go     topics in mode HEADS
+//	http.go       the listener's HTTP              signal.go     signals
+//	connect.go    unary calls over HTTP            mailbox.go    what waits for a session, bounded
+//	hub.go        one topic with subscribers       shard.go      the goroutines that own the hubs; the bus
+//	read.go       reads of the log for hubs        people.go     sessions by user: revocations, drain
+//
+// The parts without I/O stand in internal/: wire, catalog, lane, limit, ring, heads.
+//
+// Invariant: a session belongs to its turn, a hub to its shard's goroutine; everybody else mails them. Who mails never waits.
+// Invariant: a subscriber is given exactly the log's events after its cursor, in order, until it is stopped; and none behind an
+// offset that took away its right to read. A hub gives out an event only after all before it, so the right is always known.
+// Invariant: every queue, ring, cache and request is bounded by Config or by the limits of the protocol.
+package gateway

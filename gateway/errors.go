@@ -1,0 +1,76 @@
+package gateway
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+var errTooLong = errors.New("gateway: message too long") // of a transport
+
+// What the gateway itself answers. Reasons are append-only.
+var (
+	errNoMethod   = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.METHOD", "There is no such method.")
+	errBody       = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.BODY", "The request can't be read. Check it against the method's definition.").On("body")
+	errBodyLarge  = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "edge.BODY_TOO_LARGE", "The request is too large. Send less at once.").On("body")
+	errSameID     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.CALL_ID", "A call with this id is not answered yet. Take another one.").On("id")
+	errLanes      = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.LANES", "Use fewer lanes.").On("lane")
+	errSeq        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.CLIENT_SEQ", "A change's number goes from 1 to 2^53 - 1 and needs a client_id.").On("client_seq")
+	errLaneBroken = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.LANE", "An earlier change of this lane must be repeated first.")
+	errCancelled  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.CANCELLED", "It was not done, as you asked.")
+	errTooMany    = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "edge.TOO_MANY_CALLS", "Too many calls at once. Wait for an answer.").RetryIn(100 * time.Millisecond)
+	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.BUSY", "Too much is being asked just now. Try again shortly.").RetryIn(500 * time.Millisecond)
+	errRate       = rpc.Errorf(edgev1.Code_CODE_RATE_LIMITED, "edge.RATE", "That was too fast. Try again shortly.")
+	errStale      = rpc.Errorf(edgev1.Code_CODE_TOKEN_STALE, "edge.TOKEN_STALE", "Refresh the access token first.")
+	errToken      = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN", "Sign in first.")
+
+	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.TOPIC", "There is no such topic.")
+	errMode       = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.MODE", "This topic can't be followed in this way.").On("mode")
+	errTooManySub = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_TOPICS, "edge.TOO_MANY_TOPICS", "Too many topics are followed. Leave some first.")
+	errLagged     = rpc.Errorf(edgev1.Code_CODE_LAGGED, "edge.LAGGED", "You read too slowly. Subscribe again from your cursor.")
+	errResetEpoch = rpc.Errorf(edgev1.Code_CODE_RESET_EPOCH, "edge.RESET_EPOCH", "The history has begun anew. Load it again.")
+	errResetFloor = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "edge.RESET_FLOOR", "What lies before can't be replayed. Load it again.")
+	errResetLong  = rpc.Errorf(edgev1.Code_CODE_RESET_TOO_LONG, "edge.RESET_TOO_LONG", "Too much has happened since. Load it again.")
+	errRevoked    = rpc.Errorf(edgev1.Code_CODE_REVOKED, "edge.REVOKED", "You can't read this any more.")
+
+	errSilent          = rpc.Errorf(edgev1.Code_CODE_SILENT, "edge.SILENT", "Nothing was heard of you. Connect again.")
+	errSlowReader      = rpc.Errorf(edgev1.Code_CODE_SLOW_READER, "edge.SLOW_READER", "You read too slowly. Connect again.")
+	errDraining        = rpc.Errorf(edgev1.Code_CODE_DRAINING, "edge.DRAINING", "This server is being restarted. Connect again.")
+	errOverloaded      = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.OVERLOADED", "Too many are connected just now. Try again shortly.").RetryIn(5 * time.Second)
+	errUnchecked       = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.UNCHECKED", "Sign-ins can't be checked just now. Try again shortly.").RetryIn(2 * time.Second)
+	errFlood           = rpc.Errorf(edgev1.Code_CODE_FLOOD, "edge.FLOOD", "You send too much. Wait before you connect again.").RetryIn(10 * time.Second)
+	errTokenExpired    = rpc.Errorf(edgev1.Code_CODE_TOKEN_EXPIRED, "edge.TOKEN_EXPIRED", "The access token has expired. Refresh it.")
+	errTokenRefused    = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN_REFUSED", "The access token was refused. Refresh it; if that fails, sign in.")
+	errSessionRevoked  = rpc.Errorf(edgev1.Code_CODE_SESSION_REVOKED, "edge.SESSION_REVOKED", "This device was signed out.")
+	errMalformed       = rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.MALFORMED", "What was sent can't be understood.")
+	errMessageTooLarge = rpc.Errorf(edgev1.Code_CODE_MESSAGE_TOO_LARGE, "edge.MESSAGE_TOO_LARGE", "A message was too large. Send larger things by HTTP.")
+	errVersion         = rpc.Errorf(edgev1.Code_CODE_VERSION, "edge.VERSION", "Ask for the subprotocol plenum.v1.proto or plenum.v1.json.")
+)
+
+// refusal says why a token doesn't do, to the one who showed it. A revoked one is answered like a forged one: whether the device
+// itself was signed out, its refresh will tell.
+func refusal(err error) *rpc.Error {
+	switch {
+	case errors.Is(err, auth.ErrExpired):
+		return errTokenExpired
+	case errors.Is(err, auth.ErrStale):
+		return errUnchecked
+	}
+	return errTokenRefused
+}
+
+// answerable is what a call's failure becomes on a connection. Close codes are for connections: of a call they mean that the
+// token must be refreshed.
+func answerable(err error) *edgev1.Error {
+	e := rpc.FromError(err)
+	if e.GetCode() >= 4000 {
+		e = rpc.FromError(errStale)
+	}
+	return e
+}
+
+func code(c edgev1.Code) string { return strconv.Itoa(int(c)) }

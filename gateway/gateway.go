@@ -1,0 +1,207 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"plenum.internal/gateway/internal/catalog"
+	"plenum.internal/gateway/internal/heads"
+	"plenum.internal/gateway/internal/limit"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/bus"
+)
+
+// Deps are what the gateway works with. Services, Verifier and Bus are required, and are run by whoever made them.
+type Deps struct {
+	Services Services       // Static or Registered; the gateway's own identity there is "gateway"
+	Verifier *auth.Verifier // follows identity's revocations
+	Bus      *bus.Bus
+	Static   http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
+	Log      *slog.Logger // nil: silent
+	Metrics  prometheus.Registerer
+}
+
+// Gateway serves clients.
+type Gateway struct {
+	cfg     Config
+	deps    Deps
+	log     *slog.Logger
+	metrics *metrics
+	proxies []netip.Prefix
+	ready   chan struct{}
+	learner *learner
+	shards  []*shard
+	index   *heads.Index
+	people  people
+
+	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
+	stop     context.CancelFunc
+	draining atomic.Bool
+	sessions atomic.Int64
+	calling  atomic.Int64
+	ringSize atomic.Int64  // bytes of all rings
+	emptied  chan struct{} // a session ended while draining; capacity 1
+	calls    sync.WaitGroup
+	tasks    sync.WaitGroup
+	reads    chan struct{} // a token for each read of the log under way
+
+	bucketsMu sync.Mutex // guards buckets
+	buckets   *limit.Table[bucket]
+
+	feedsMu sync.Mutex // guards fed
+	fed     map[string]bool
+	live    sync.Map // heads.Name of every hub, so that heads of other topics cost nothing
+
+	addrMu sync.Mutex // guards addr
+	addr   string
+}
+
+// maxBuckets are kept: those used longest ago go, and are full again.
+const maxBuckets = 100_000
+
+// New checks the configuration and starts nothing.
+func New(cfg Config, deps Deps) (*Gateway, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Services == nil || deps.Verifier == nil || deps.Bus == nil {
+		return nil, errors.New("gateway: needs services, a verifier and a bus")
+	}
+	m, err := newMetrics(deps.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	buckets, err := limit.NewTable[bucket](maxBuckets)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	g := &Gateway{
+		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
+		people: people{every: map[*session]struct{}{}, sessions: map[person]map[*session]who{}}, emptied: make(chan struct{}, 1),
+		reads: make(chan struct{}, cfg.MaxReads), buckets: buckets, fed: map[string]bool{},
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	for _, p := range cfg.Proxies {
+		g.proxies = append(g.proxies, netip.MustParsePrefix(p)) // Validate has parsed them
+	}
+	g.base, g.stop = context.WithCancel(context.Background())
+	g.learner = newLearner(g)
+	g.shards = newShards(g)
+	return g, nil
+}
+
+// Ready is closed when clients are accepted and every service was learned.
+func (g *Gateway) Ready() <-chan struct{} { return g.ready }
+
+// Addr is the address that the gateway listens at, with the port that was chosen; empty before it does.
+func (g *Gateway) Addr() string {
+	g.addrMu.Lock()
+	defer g.addrMu.Unlock()
+	return g.addr
+}
+
+// Run listens and serves until ctx ends; then it drains and returns nil. It fails if it can't listen.
+func (g *Gateway) Run(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", g.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("gateway: can't listen for clients: %w", err)
+	}
+	g.addrMu.Lock()
+	g.addr = l.Addr().String()
+	g.addrMu.Unlock()
+	return g.serve(ctx, l)
+}
+
+// serve is Run on a listener.
+func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
+	defer g.stop()
+	cancelRevocations := g.deps.Verifier.OnRevocation(g.revoked)
+	defer cancelRevocations()
+
+	for _, s := range g.shards {
+		g.tasks.Go(func() { s.run(g.base) })
+	}
+	g.tasks.Go(func() { g.learner.run(g.base) })
+	server := g.newServer()
+	failed := make(chan error, 1)
+	g.tasks.Go(func() { failed <- server.Serve(l) })
+	g.tasks.Go(func() {
+		select {
+		case <-g.learner.ready:
+			close(g.ready)
+		case <-g.base.Done():
+		}
+	})
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		err = fmt.Errorf("gateway: %w", err)
+	}
+	g.drain()
+	shutdown, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = server.Shutdown(shutdown) // calls over HTTP that take longer are cut
+	_ = server.Close()
+	g.stop()
+	g.tasks.Wait()
+	g.calls.Wait()
+	return err
+}
+
+// drain sends the clients elsewhere, spread over cfg.Drain, and leaves when they are gone or late.
+func (g *Gateway) drain() {
+	g.draining.Store(true)
+	for _, s := range g.people.all() {
+		g.metrics.drained.Inc()
+		s.mail(0, func(s *session) { s.goodbye(errDraining.RetryIn(rand.N(g.cfg.Drain + 1))) })
+	}
+	late := time.NewTimer(drainGrace)
+	defer late.Stop()
+	for g.sessions.Load() > 0 {
+		select {
+		case <-g.emptied:
+		case <-late.C:
+			for _, s := range g.people.all() {
+				s.kill()
+			}
+			return
+		}
+	}
+}
+
+// drainGrace is how long clients may take to read their Goodbye and close.
+const drainGrace = 5 * time.Second
+
+// done counts a session out.
+func (g *Gateway) done(*session) {
+	defer g.calls.Done()
+	g.sessions.Add(-1)
+	g.metrics.sessions.Dec()
+	if g.draining.Load() {
+		select {
+		case g.emptied <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (g *Gateway) catalog() *catalog.Catalog { return g.learner.current.Load() }
+
+// httpLog turns the HTTP server's complaints about clients into debug lines.
+func (g *Gateway) httpLog() *log.Logger { return slog.NewLogLogger(g.log.Handler(), slog.LevelDebug) }

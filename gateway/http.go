@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Paths of the edge; "/<package.Service>/<Method>" are calls, and all else is the web application's.
+const (
+	pathWebSocket = "/edge/v1/ws"
+	pathLive      = "/livez"
+	pathReady     = "/readyz"
+)
+
+const (
+	headerBytes    = 16 << 10
+	headerTime     = 5 * time.Second
+	requestTime    = 30 * time.Second
+	answerTime     = 75 * time.Second // longer than the longest call
+	idleTime       = 90 * time.Second
+	corsAge        = "600"
+	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Plenum-Client-Id, Plenum-Client-Seq"
+)
+
+func (g *Gateway) newServer() *http.Server {
+	return &http.Server{
+		Handler: g, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(),
+	}
+}
+
+// ServeHTTP implements http.Handler: everything that clients see.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header(), g.encrypted(r))
+	switch {
+	case r.URL.Path == pathWebSocket:
+		g.serveWebSocket(w, r)
+	case r.URL.Path == pathLive:
+		plain(w, http.StatusOK, "alive")
+	case r.URL.Path == pathReady:
+		select {
+		case <-g.ready:
+			if !g.draining.Load() {
+				plain(w, http.StatusOK, "ready")
+				return
+			}
+		default:
+		}
+		plain(w, http.StatusServiceUnavailable, "not ready")
+	case isCall(r.URL.Path):
+		if g.cors(w, r) {
+			g.serveCall(w, r)
+		}
+	case g.deps.Static != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		g.deps.Static.ServeHTTP(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n"))
+}
+
+// isCall recognises /<package.Service>/<Method>: the first part has a dot, and there are two.
+func isCall(path string) bool {
+	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return ok && strings.Contains(service, ".") && method != "" && !strings.Contains(method, "/") && !strings.Contains(method, ".")
+}
+
+// secure sets what every answer carries.
+func secure(h http.Header, encrypted bool) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), geolocation=()")
+	h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "+
+		"connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	if encrypted {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// cors answers preflights and admits pages of other origins; it reports whether the request goes on.
+func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	if origin != "" {
+		if !g.originAllowed(r) {
+			http.Error(w, "origin not allowed", http.StatusForbidden)
+			return false
+		}
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	if r.Method != http.MethodOptions {
+		return true
+	}
+	h.Set("Access-Control-Allow-Methods", http.MethodPost)
+	h.Set("Access-Control-Allow-Headers", allowedHeaders)
+	h.Set("Access-Control-Max-Age", corsAge)
+	w.WriteHeader(http.StatusNoContent)
+	return false
+}
+
+// originAllowed admits requests without an Origin (no browser), from the gateway's own host, and from configured pages.
+func (g *Gateway) originAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false // "null" too
+	}
+	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(g.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
+}
+
+// address is the client's: the last one of X-Forwarded-For that is no proxy of ours, if the request comes through one.
+func (g *Gateway) address(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // a pipe in a test
+	}
+	a := ap.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && g.isProxy(a); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		a = hop.Unmap()
+	}
+	return a
+}
+
+func (g *Gateway) isProxy(a netip.Addr) bool {
+	return slices.ContainsFunc(g.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// encrypted reports whether the client reached us, or our proxy, by TLS.
+func (g *Gateway) encrypted(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && g.isProxy(ap.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}

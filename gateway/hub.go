@@ -1,0 +1,474 @@
+package gateway
+
+import (
+	"time"
+
+	"plenum.internal/gateway/internal/heads"
+	"plenum.internal/gateway/internal/ring"
+	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/mesh/bus"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+const (
+	partBytes    = 64 << 10              // of events in one frame
+	reorderTime  = 50 * time.Millisecond // that a missing event may still come by itself
+	earlyRecords = 256
+)
+
+// hub is one topic with local subscribers. It belongs to its shard's goroutine.
+//
+// Its life: the first subscriber makes it subscribe to the bus; when that has reached the server, it reads what was committed
+// since the subscriber's grant; from then on the ring is contiguous, and publications, heads and reads only extend it.
+type hub struct {
+	shard   *shard
+	g       *Gateway
+	name    heads.Name
+	service string
+	subject string
+
+	interest *bus.Subscription // nil: not subscribed
+	ring     *ring.Ring        // nil until the interest has reached the server
+	// Invariant: a live subscriber was given everything up to ring.Head(), and nothing beyond.
+	live     []*subscription
+	waiting  []*subscription // for a read
+	catching int             // started, and behind ring.Head(): they ask for their next part
+	cursors  map[*subscription]struct{}
+	reading  bool
+	gap      bool // the timer of the reorder window runs
+	failures int  // of reads, in a row
+	linger   *time.Timer
+	ringSize int // what g.ringSize counts for this hub
+}
+
+// attach gives a subscription what follows its cursor, and then everything.
+func (h *hub) attach(x *subscription) {
+	if x.detached {
+		return
+	}
+	if h.linger != nil {
+		h.linger.Stop()
+		h.linger = nil
+	}
+	x.hub = h
+	if h.ring != nil && !h.reading {
+		h.place(x)
+		return
+	}
+	h.waiting = append(h.waiting, x)
+	if h.interest == nil {
+		h.open()
+	}
+}
+
+// open subscribes to the bus.
+func (h *hub) open() {
+	interest, err := h.g.deps.Bus.Subscribe(h.subject, h.shard.bus)
+	if err != nil { // closed: the gateway stops
+		h.refuse(func(*subscription) *rpc.Error { return away.Because(err) })
+		return
+	}
+	h.interest = interest
+	h.shard.flush(h)
+}
+
+// flushed begins the run. It begins at the smallest cursor that is near, so that one read answers those who reconnect.
+func (h *hub) flushed() {
+	if len(h.waiting) == 0 {
+		h.rest()
+		return
+	}
+	if h.ring != nil {
+		return
+	}
+	first := h.waiting[0]
+	epoch, start := first.granted.GetEpoch(), first.granted.GetOffset()
+	for _, x := range h.waiting {
+		if c := x.cursor; c.GetEpoch() == epoch && c.GetOffset() < start && first.granted.GetOffset()-c.GetOffset() <= uint64(h.g.cfg.Ring) && c.GetOffset() >= x.floor {
+			start = c.GetOffset()
+		}
+	}
+	h.ring = ring.New(epoch, start, ring.Limits{Count: h.g.cfg.Ring, Bytes: h.g.cfg.RingBytes, Early: earlyRecords}, h.keep)
+	h.cursors = map[*subscription]struct{}{}
+	h.read(start)
+	for _, after := range h.g.cfg.Recheck {
+		r := h.ring
+		time.AfterFunc(after, func() {
+			h.shard.do(func() {
+				if h.ring == r && !h.reading && len(h.live)+len(h.waiting)+h.catching > 0 {
+					h.read(h.ring.Head())
+				}
+			})
+		})
+	}
+}
+
+// place decides what a subscription needs first.
+func (h *hub) place(x *subscription) {
+	epoch, at := x.cursor.GetEpoch(), x.cursor.GetOffset()
+	switch {
+	case x.detached:
+	case x.granted.GetEpoch() > h.ring.Epoch() || epoch > h.ring.Epoch():
+		if x.granted.GetEpoch() > h.ring.Epoch() { // the log began anew and we have not heard yet
+			h.reset(errResetEpoch)
+			h.attach(x)
+			return
+		}
+		x.refuse(errResetEpoch)
+	case epoch < h.ring.Epoch():
+		x.refuse(errResetEpoch)
+	case at < x.floor:
+		x.refuse(errResetFloor)
+	case at > h.ring.Head() && x.tries == 0: // another gateway knew more than we, or the cursor is wrong: the log tells
+		x.tries++
+		h.waiting = append(h.waiting, x)
+		h.read(h.ring.Head())
+	case at > h.ring.Head():
+		x.refuse(errResetEpoch)
+	case at < h.ring.From():
+		h.waiting = append(h.waiting, x)
+		h.readBack()
+	default:
+		if x.tries == 0 && at < h.ring.Head() {
+			h.g.metrics.fromRing.Inc()
+		}
+		x.tries = 0
+		if at == h.ring.Head() {
+			x.begin(h.ring.Epoch(), at, h.ring.Head(), false)
+			h.live = append(h.live, x)
+			return
+		}
+		h.catch(x)
+		x.begin(h.ring.Epoch(), at, h.ring.Head(), true)
+	}
+}
+
+func (h *hub) catch(x *subscription) {
+	h.cursors[x] = struct{}{}
+	h.catching = len(h.cursors)
+}
+
+func (h *hub) caught(x *subscription) {
+	delete(h.cursors, x)
+	h.catching = len(h.cursors)
+}
+
+// keep is the smallest cursor of those who are catching up, as long as that isn't too much to keep.
+func (h *hub) keep() uint64 {
+	low := ^uint64(0)
+	if h.ring.Bytes() <= h.g.cfg.RingBytes+int(h.g.cfg.Limits.ReplayBytes) {
+		for x := range h.cursors {
+			low = min(low, x.cursor.GetOffset())
+		}
+	}
+	return low
+}
+
+// give sends the next part to one who is catching up, who becomes live with the last.
+func (h *hub) give(x *subscription) {
+	if _, ok := h.cursors[x]; !ok || x.detached {
+		x.pulled(false)
+		return
+	}
+	records, upto, ok := h.ring.Since(x.cursor.GetOffset(), partBytes)
+	if !ok { // the ring has gone on without it
+		h.caught(x)
+		x.pulled(false)
+		h.again(x)
+		return
+	}
+	records, loses, asks := x.until(records)
+	if len(records) > 0 {
+		data := x.encode(records, x.cursor.GetOffset())
+		if x.replayed += len(data); x.replayed > int(h.g.cfg.Limits.ReplayBytes)+partBytes {
+			h.drop(x)
+			x.stop(errResetLong)
+			x.pulled(false)
+			return
+		}
+		h.g.metrics.replayed.Add(float64(len(records)))
+		if !x.give(records, data) {
+			h.drop(x)
+			x.pulled(false)
+			return
+		}
+		if loses || asks {
+			upto = records[len(records)-1].GetEvent().GetOffset()
+		}
+	}
+	x.cursor = &edgev1.Cursor{Epoch: h.ring.Epoch(), Offset: upto}
+	switch {
+	case loses:
+		h.drop(x)
+		x.stop(errRevoked)
+	case asks:
+		h.drop(x)
+		x.ask(x.cursor)
+	case upto == h.ring.Head():
+		h.caught(x)
+		h.live = append(h.live, x)
+	default:
+		x.pulled(true)
+		return
+	}
+	x.pulled(false)
+}
+
+// again places one whose part is no longer in the ring.
+func (h *hub) again(x *subscription) {
+	if h.reading {
+		h.waiting = append(h.waiting, x)
+		return
+	}
+	h.place(x)
+}
+
+// publish takes records from the bus.
+func (h *hub) publish(records []*topicv1.Record) {
+	if h.ring == nil {
+		return // the first read will bring them
+	}
+	whole := true
+	mine := records[:0]
+	for _, r := range records {
+		switch {
+		case r.GetEpoch() > h.ring.Epoch():
+			h.reset(errResetEpoch)
+			return
+		case r.GetEpoch() == h.ring.Epoch():
+			whole = whole && !(r.GetBodyOmitted() && r.GetEvent().GetOffset() > h.ring.Head())
+			mine = append(mine, r)
+		}
+	}
+	before := h.ring.Head()
+	h.spread(before, h.ring.Publish(mine))
+	if !whole && !h.reading {
+		h.read(h.ring.Head())
+	}
+	h.watchGap()
+}
+
+// heard takes a head from the feed.
+func (h *hub) heard(epoch, offset uint64) {
+	switch {
+	case h.ring == nil || epoch < h.ring.Epoch():
+	case epoch > h.ring.Epoch():
+		h.reset(errResetEpoch)
+	default:
+		h.ring.Heard(offset)
+		h.watchGap()
+	}
+}
+
+// watchGap reads what is missing if it doesn't come by itself.
+func (h *hub) watchGap() {
+	if !h.ring.Behind() || h.gap || h.reading {
+		return
+	}
+	h.gap = true
+	r := h.ring
+	time.AfterFunc(reorderTime, func() {
+		h.shard.do(func() {
+			h.gap = false
+			if h.ring == r && h.ring.Behind() && !h.reading {
+				h.g.metrics.gaps.Inc()
+				h.read(h.ring.Head())
+			}
+		})
+	})
+}
+
+// spread gives new events to all who are live. Who loses the right to read gets nothing behind that event.
+// before is the cursor that they were at.
+func (h *hub) spread(before uint64, fresh []*topicv1.Record) {
+	first, bytes := 0, 0
+	for i, r := range fresh {
+		bytes += len(r.GetEvent().GetBody())
+		if len(r.GetAccess()) > 0 || bytes >= partBytes || i == len(fresh)-1 {
+			h.send(before, fresh[first:i+1])
+			first, bytes, before = i+1, 0, r.GetEvent().GetOffset()
+		}
+		if len(r.GetAccess()) > 0 {
+			h.enforce(r)
+		}
+	}
+	h.account()
+}
+
+// send gives one run of events to all who are live, encoded once for each way to write it.
+func (h *hub) send(before uint64, run []*topicv1.Record) {
+	type form struct {
+		enc  wire.Encoding
+		name string
+	}
+	var encoded map[form][]byte
+	var last form
+	var data []byte
+	kept := h.live[:0]
+	for _, x := range h.live {
+		if f := (form{x.s.enc, x.topic}); x.watches == nil && (f != last || data == nil) {
+			if data = encoded[f]; data == nil {
+				data = x.encode(run, before)
+				if encoded == nil {
+					encoded = map[form][]byte{}
+				}
+				encoded[f] = data
+			}
+			last = f
+		}
+		if x.give(run, data) {
+			kept = append(kept, x)
+		} else {
+			x.detached = true
+		}
+	}
+	clear(h.live[len(kept):])
+	h.live = kept
+	h.rest()
+}
+
+// enforce applies a record's changes of access to those who are live.
+func (h *hub) enforce(r *topicv1.Record) {
+	kept := h.live[:0]
+	for _, x := range h.live {
+		loses, asks := x.loses(r)
+		switch {
+		case loses:
+			x.detached = true
+			x.stop(errRevoked)
+		case asks:
+			x.detached = true
+			x.ask(&edgev1.Cursor{Epoch: h.ring.Epoch(), Offset: r.GetEvent().GetOffset()})
+		default:
+			kept = append(kept, x)
+		}
+	}
+	clear(h.live[len(kept):])
+	h.live = kept
+	h.rest()
+}
+
+// signal passes a signal on to all who are live but its sender.
+func (h *hub) signal(sig *edgev1.Signal) {
+	type form struct {
+		enc  wire.Encoding
+		name string
+	}
+	encoded := map[form][]byte{}
+	for _, x := range h.live {
+		if x.watches != nil || x.s.from == sig.GetFrom() {
+			continue
+		}
+		f := form{x.s.enc, x.topic}
+		if encoded[f] == nil {
+			encoded[f] = wire.Append(nil, f.enc, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Signal{Signal: &edgev1.Signal{
+				Topic: f.name, Key: sig.GetKey(), Body: sig.GetBody(), From: sig.GetFrom(),
+			}}}, "", h.g.catalog())
+		}
+		x.s.offerSignal(x, signalKey{x.topic, sig.GetFrom(), sig.GetKey()}, encoded[f])
+	}
+}
+
+// detach ends a subscription from the session's side.
+func (h *hub) detach(x *subscription) {
+	x.detached = true
+	h.drop(x)
+}
+
+// drop takes a subscription off all lists.
+func (h *hub) drop(x *subscription) {
+	x.detached = true
+	h.live = without(h.live, x)
+	h.waiting = without(h.waiting, x)
+	h.caught(x)
+	h.rest()
+}
+
+// refuse answers all who wait.
+func (h *hub) refuse(why func(*subscription) *rpc.Error) {
+	waiting := h.waiting
+	h.waiting = nil
+	for _, x := range waiting {
+		if e := why(x); e != nil {
+			x.refuse(e)
+			continue
+		}
+		h.waiting = append(h.waiting, x)
+	}
+	h.rest()
+}
+
+// reset stops everybody: the run can't be continued.
+func (h *hub) reset(why *rpc.Error) {
+	h.g.log.Info("a topic is read anew", "workspace", h.name.Workspace, "topic", h.name.Topic, "why", why.Reason)
+	all := h.live
+	for x := range h.cursors {
+		all = append(all, x)
+	}
+	h.live, h.cursors, h.catching = nil, nil, 0
+	for _, x := range all {
+		x.detached = true
+		x.stop(why)
+	}
+	h.ring, h.reading = nil, false
+	h.account()
+	if len(h.waiting) > 0 && h.interest != nil {
+		h.shard.flush(h)
+	}
+	h.rest()
+}
+
+// rest closes the hub if nobody comes for a while.
+func (h *hub) rest() {
+	if len(h.live)+len(h.waiting)+h.catching > 0 || h.linger != nil {
+		return
+	}
+	h.linger = time.AfterFunc(h.g.cfg.Linger, func() {
+		h.shard.do(func() {
+			if len(h.live)+len(h.waiting)+h.catching == 0 && h.shard.hubs[h.name] == h {
+				h.close()
+			}
+		})
+	})
+}
+
+func (h *hub) close() {
+	if h.linger != nil {
+		h.linger.Stop()
+	}
+	if h.interest != nil {
+		h.interest.Unsubscribe()
+		h.interest = nil
+	}
+	h.ring = nil
+	h.account()
+	delete(h.shard.hubs, h.name)
+	delete(h.shard.bySubject, h.subject)
+	h.g.live.Delete(h.name)
+	h.g.metrics.hubs.Dec()
+}
+
+// account counts the ring's bytes; when all rings have too many, this one keeps a few events.
+func (h *hub) account() {
+	size := 0
+	if h.ring != nil {
+		if h.g.ringSize.Load() > int64(h.g.cfg.RingTotal) {
+			h.ring.Shrink(h.g.cfg.Ring/16, h.g.cfg.RingBytes/16)
+		}
+		size = h.ring.Bytes()
+	}
+	h.g.ringSize.Add(int64(size - h.ringSize))
+	h.g.metrics.ringBytes.Add(float64(size - h.ringSize))
+	h.ringSize = size
+}
+
+func without(list []*subscription, x *subscription) []*subscription {
+	for i := range list {
+		if list[i] == x {
+			return append(list[:i], list[i+1:]...)
+		}
+	}
+	return list
+}

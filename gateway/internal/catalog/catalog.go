@@ -1,0 +1,248 @@
+// Package catalog is what the gateway knows of the services: their exposed methods and kinds of topics, read from descriptors.
+package catalog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// Defaults of edgev1.MethodEdge.
+const (
+	DefaultBodyBytes = 64 << 10
+	DefaultTimeout   = 10 * time.Second
+	MaxTimeout       = 60 * time.Second
+)
+
+// Method is one exposed method.
+type Method struct {
+	Name     string // "plenum.chat.v1.ChatService/Send"
+	Service  string // that serves it: "chat"
+	Public   bool   // called without a token
+	Rate     edgev1.RateClass
+	Cost     float64          // tokens of its rate class
+	Route    protowire.Number // the routing field; 0: routed by the caller
+	MaxBody  int              // bytes of an encoded request
+	Timeout  time.Duration    // default and maximum
+	ReadOnly bool             // NO_SIDE_EFFECTS: may be tried again
+	Request  protoreflect.MessageDescriptor
+	Response protoreflect.MessageDescriptor
+}
+
+// Kind is one kind of topics.
+type Kind struct {
+	Name                         string // "chat.channel"
+	Service                      string
+	Class                        edgev1.TopicClass
+	Event, Signal, Params, Badge protoreflect.MessageDescriptor // nil: none, or unknown
+}
+
+// Catalog is immutable.
+type Catalog struct {
+	methods map[string]*Method
+	kinds   map[string]*Kind
+}
+
+// Service is what was learned of one service: the files that its gRPC services stand in, with all they import.
+type Service struct {
+	Name  string
+	Files []*descriptorpb.FileDescriptorProto
+	Names []protoreflect.FullName // of its gRPC services
+}
+
+// Hash identifies what was learned.
+func (s Service) Hash() string {
+	files := slices.Clone(s.Files)
+	slices.SortFunc(files, func(a, b *descriptorpb.FileDescriptorProto) int { return strings.Compare(a.GetName(), b.GetName()) })
+	h := sha256.New()
+	for _, f := range files {
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(f)
+		if err != nil {
+			continue // was just read from bytes
+		}
+		h.Write(b)
+	}
+	for _, n := range slices.Sorted(slices.Values(s.Names)) {
+		h.Write([]byte("\n" + n))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Build makes a catalog. What a service may not expose, or what two claim, is left out and told.
+func Build(services ...Service) (*Catalog, []error) {
+	c := &Catalog{methods: map[string]*Method{}, kinds: map[string]*Kind{}}
+	var faults []error
+	for _, s := range services {
+		files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(&descriptorpb.FileDescriptorSet{File: s.Files})
+		if err != nil {
+			faults = append(faults, fmt.Errorf("the descriptors of %s: %w", s.Name, err))
+			continue
+		}
+		for _, name := range s.Names {
+			d, err := files.FindDescriptorByName(name)
+			sd, ok := d.(protoreflect.ServiceDescriptor)
+			if err != nil || !ok {
+				faults = append(faults, fmt.Errorf("%s has no descriptor of its %s", s.Name, name))
+				continue
+			}
+			faults = append(faults, c.add(s.Name, files, sd)...)
+		}
+	}
+	return c, faults
+}
+
+func (c *Catalog) add(service string, files *protoregistry.Files, sd protoreflect.ServiceDescriptor) (faults []error) {
+	own := strings.HasPrefix(string(sd.FullName()), "plenum."+service+".")
+	for i := range sd.Methods().Len() {
+		m := method(service, sd.Methods().Get(i))
+		switch {
+		case m == nil:
+		case !own:
+			faults = append(faults, fmt.Errorf("%s exposes %s, which is not in its package", service, m.Name))
+		case c.methods[m.Name] != nil:
+			faults = append(faults, fmt.Errorf("%s and %s both expose %s", c.methods[m.Name].Service, service, m.Name))
+		default:
+			c.methods[m.Name] = m
+		}
+	}
+	options, _ := proto.GetExtension(sd.Options(), edgev1.E_Service).(*edgev1.ServiceEdge)
+	for _, t := range options.GetTopics() {
+		switch {
+		case !own, t.GetKind() != service && !strings.HasPrefix(t.GetKind(), service+"."):
+			faults = append(faults, fmt.Errorf("%s claims the topics %q, which are not in its package", service, t.GetKind()))
+		case c.kinds[t.GetKind()] != nil:
+			faults = append(faults, fmt.Errorf("%s and %s both claim the topics %q", c.kinds[t.GetKind()].Service, service, t.GetKind()))
+		default:
+			c.kinds[t.GetKind()] = &Kind{
+				Name: t.GetKind(), Service: service, Class: t.GetClass(),
+				Event: message(files, t.GetEvent()), Signal: message(files, t.GetSignal()),
+				Params: message(files, t.GetParams()), Badge: message(files, t.GetBadge()),
+			}
+		}
+	}
+	return faults
+}
+
+// method returns nil for what is not exposed. Streams are not: there is no frame for them.
+func method(service string, d protoreflect.MethodDescriptor) *Method {
+	o, _ := proto.GetExtension(d.Options(), edgev1.E_Method).(*edgev1.MethodEdge)
+	if o.GetExposure() == edgev1.Exposure_EXPOSURE_UNSPECIFIED || d.IsStreamingClient() || d.IsStreamingServer() {
+		return nil
+	}
+	m := &Method{
+		Name:    string(d.Parent().FullName()) + "/" + string(d.Name()),
+		Service: service, Public: o.GetExposure() == edgev1.Exposure_EXPOSURE_PUBLIC,
+		Rate: o.GetRate(), Cost: float64(max(o.GetCost(), 1)),
+		MaxBody: DefaultBodyBytes, Timeout: DefaultTimeout,
+		Request: d.Input(), Response: d.Output(),
+	}
+	if f := d.Input().Fields().ByName(protoreflect.Name(o.GetRoutingField())); f != nil && f.Kind() == protoreflect.StringKind && !f.IsList() {
+		m.Route = f.Number()
+	}
+	if n := o.GetMaxBodyBytes(); n != 0 {
+		m.MaxBody = int(n)
+	}
+	if ms := o.GetTimeoutMs(); ms != 0 {
+		m.Timeout = min(time.Duration(ms)*time.Millisecond, MaxTimeout)
+	}
+	if mo, ok := d.Options().(*descriptorpb.MethodOptions); ok {
+		m.ReadOnly = mo.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
+	}
+	return m
+}
+
+func message(files *protoregistry.Files, name string) protoreflect.MessageDescriptor {
+	if name == "" {
+		return nil
+	}
+	d, err := files.FindDescriptorByName(protoreflect.FullName(name))
+	if err != nil {
+		return nil
+	}
+	m, _ := d.(protoreflect.MessageDescriptor)
+	return m
+}
+
+// Method finds an exposed method by its name, or returns nil.
+func (c *Catalog) Method(name string) *Method { return c.methods[name] }
+
+// Kind finds the kind of a topic by the topic's name, or returns nil.
+func (c *Catalog) Kind(topic string) *Kind {
+	kind, _, _ := strings.Cut(topic, "/")
+	return c.kinds[kind]
+}
+
+// Methods is the number of exposed methods.
+func (c *Catalog) Methods() int { return len(c.methods) }
+
+// Request implements wire.Types, like those that follow.
+func (c *Catalog) Request(method string) protoreflect.MessageDescriptor {
+	if m := c.methods[method]; m != nil {
+		return m.Request
+	}
+	return nil
+}
+
+// Response is what the method answers.
+func (c *Catalog) Response(method string) protoreflect.MessageDescriptor {
+	if m := c.methods[method]; m != nil {
+		return m.Response
+	}
+	return nil
+}
+
+// Event is the type of the topic's events.
+func (c *Catalog) Event(topic string) protoreflect.MessageDescriptor {
+	if k := c.Kind(topic); k != nil {
+		return k.Event
+	}
+	return nil
+}
+
+// Signal is the type of the topic's signals.
+func (c *Catalog) Signal(topic string) protoreflect.MessageDescriptor {
+	if k := c.Kind(topic); k != nil {
+		return k.Signal
+	}
+	return nil
+}
+
+// Params is the type of a view's parameters.
+func (c *Catalog) Params(topic string) protoreflect.MessageDescriptor {
+	if k := c.Kind(topic); k != nil {
+		return k.Params
+	}
+	return nil
+}
+
+// Badge is the type of a bundle's badges.
+func (c *Catalog) Badge(topic string) protoreflect.MessageDescriptor {
+	if k := c.Kind(topic); k != nil {
+		return k.Badge
+	}
+	return nil
+}
+
+// Logs are the services that have topics with a log, ascending.
+func (c *Catalog) Logs() []string {
+	var out []string
+	for _, k := range c.kinds {
+		if k.Class == edgev1.TopicClass_TOPIC_CLASS_LOG && !slices.Contains(out, k.Service) {
+			out = append(out, k.Service)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	"plenum.internal/gateway/internal/catalog"
+	"plenum.internal/gateway/internal/limit"
+	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+const (
+	// addressKey names the client's address to services; they believe it of gateways only.
+	addressKey = "plenum-client-address"
+	retryPause = 50 * time.Millisecond
+	maxSeq     = 1<<53 - 1
+)
+
+// request is one call of a service, over a connection or by HTTP.
+type request struct {
+	method   *catalog.Method
+	body     []byte
+	caller   auth.Caller // zero for a public method
+	clientID string
+	seq      uint64 // 0: none
+	timeout  time.Duration
+	address  netip.Addr
+}
+
+// prepare checks what the client asks for, without calling anybody.
+func (g *Gateway) prepare(r *request) error {
+	switch {
+	case len(r.body) > r.method.MaxBody:
+		return errBodyLarge
+	case r.seq > maxSeq, r.seq != 0 && r.clientID == "":
+		return errSeq
+	case r.method.Route != 0:
+		if _, err := wire.String(r.body, r.method.Route); err != nil {
+			return errBody
+		}
+	}
+	if r.timeout <= 0 || r.timeout > r.method.Timeout {
+		r.timeout = r.method.Timeout
+	}
+	return nil
+}
+
+// route is the key by which a node is chosen: the partition of what the call is about, or of the caller.
+func (r *request) route() string {
+	id := r.caller.User
+	if r.method.Route != 0 {
+		if v, err := wire.String(r.body, r.method.Route); err == nil && v != "" {
+			id = v
+		}
+	}
+	return routeKey(r.caller.Workspace, id)
+}
+
+// invoke calls the service. What has no side effects is tried once more where it was not answered.
+func (g *Gateway) invoke(ctx context.Context, r request) ([]byte, error) {
+	if n := g.calling.Add(1); n > int64(g.cfg.MaxCalls) {
+		g.calling.Add(-1)
+		return nil, errBusy
+	}
+	g.metrics.calling.Inc()
+	start := time.Now()
+	defer func() {
+		g.calling.Add(-1)
+		g.metrics.calling.Dec()
+		g.metrics.callSeconds.WithLabelValues(r.method.Service).Observe(time.Since(start).Seconds())
+	}()
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	if !r.method.Public {
+		ctx = rpc.WithToken(ctx, r.caller.Token)
+	}
+	if r.seq != 0 {
+		ctx = rpc.WithMutation(ctx, r.clientID, r.seq)
+	}
+	if r.address.IsValid() {
+		ctx = metadata.AppendToOutgoingContext(ctx, addressKey, r.address.String())
+	}
+	answer, err := g.once(ctx, r)
+	if err == nil || !r.method.ReadOnly {
+		return answer, err
+	}
+	if c := rpc.CodeOf(err); c != edgev1.Code_CODE_UNAVAILABLE && c != edgev1.Code_CODE_OUTCOME_UNKNOWN {
+		return answer, err
+	}
+	select {
+	case <-ctx.Done():
+		return nil, err
+	case <-time.After(retryPause):
+	}
+	return g.once(ctx, r)
+}
+
+func (g *Gateway) once(ctx context.Context, r request) ([]byte, error) {
+	cc, err := g.deps.Services.Conn(r.method.Service, r.route())
+	if err != nil {
+		return nil, away.Because(err)
+	}
+	return rpc.Invoke(ctx, cc, r.method.Name, r.body) //nolint:wrapcheck // numbered
+}
+
+// routeKey names the partition that an id belongs to: all calls about it meet at one node, which commits them together.
+func routeKey(workspace, id string) string {
+	return partitions[topic.PartitionOf(workspace, id)]
+}
+
+var partitions = func() (names [topic.Partitions]string) {
+	for i := range names {
+		names[i] = string([]byte{'0' + byte(i/10), '0' + byte(i%10)})
+	}
+	return names
+}()
+
+// rate is what a session may do of a class.
+func (c *Config) rate(class edgev1.RateClass) limit.Rate {
+	switch class {
+	case edgev1.RateClass_RATE_CLASS_WRITE:
+		return c.Write
+	case edgev1.RateClass_RATE_CLASS_BULK:
+		return c.Bulk
+	case edgev1.RateClass_RATE_CLASS_SIGN_IN:
+		return c.SignIn
+	case edgev1.RateClass_RATE_CLASS_READ, edgev1.RateClass_RATE_CLASS_UNSPECIFIED:
+	}
+	return c.Read
+}
+
+// admitAddress takes from the address's buckets what a call without a token costs; sign-ins are counted so with a token, too.
+func (g *Gateway) admitAddress(address netip.Addr, m *catalog.Method) error {
+	class, rate := "public", g.cfg.Public
+	switch {
+	case m.Rate == edgev1.RateClass_RATE_CLASS_SIGN_IN:
+		class, rate = "sign-in", g.cfg.SignIn
+	case !m.Public:
+		return nil
+	}
+	return g.takeAddress(address, class, rate, m.Cost)
+}
+
+func (g *Gateway) takeAddress(address netip.Addr, class string, rate limit.Rate, cost float64) error {
+	return g.take(bucket{prefix(address).String(), class}, rate, cost)
+}
+
+// takeCaller takes from the buckets of a device's calls over HTTP; those over a connection are counted there.
+func (g *Gateway) takeCaller(c auth.Caller, m *catalog.Method) error {
+	return g.take(bucket{c.Workspace + "/" + c.User + "/" + c.Device, m.Rate.String()}, g.cfg.rate(m.Rate), m.Cost)
+}
+
+func (g *Gateway) take(b bucket, rate limit.Rate, cost float64) error {
+	g.bucketsMu.Lock()
+	defer g.bucketsMu.Unlock()
+	if wait, ok := g.buckets.Take(b, rate, cost, time.Now()); !ok {
+		return errRate.RetryIn(wait)
+	}
+	return nil
+}
+
+// bucket names the bucket of an address, or of a device that calls over HTTP.
+type bucket struct{ who, class string }
+
+// prefix is what counts as one address: of IPv6 a /64, which one household or machine has for itself.
+func prefix(a netip.Addr) netip.Addr {
+	if a = a.Unmap(); a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a
+}

@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+)
+
+// item is one piece of a session's mail: a frame to pass on for a subscription, or something to do.
+type item struct {
+	sub  *subscription
+	data []byte // encoded, shared with other sessions
+	do   func(*session)
+	size int // bytes that it counts for the queue
+}
+
+// mailbox is what waits for a session. While something is in it, a turn runs or the timer of the flush window is set; else the
+// session has no goroutine but its reader.
+type mailbox struct {
+	mu     sync.Mutex // guards all below; nobody blocks while holding it
+	items  []item
+	queued int // bytes of items, and of those that the turn has taken and not yet written
+	busy   bool
+	armed  bool
+	closed bool
+	window *time.Timer // made when first needed
+}
+
+// mail gives the session something to do at once. size is what it holds in bytes; the session dies of what is too much.
+func (s *session) mail(size int, do func(*session)) {
+	b := &s.box
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return
+	}
+	if b.queued > 4*s.queueLimit() {
+		b.mu.Unlock()
+		s.slow()
+		return
+	}
+	b.items = append(b.items, item{do: do, size: size})
+	b.queued += size
+	start := !b.busy
+	b.busy = true
+	b.mu.Unlock()
+	if start {
+		go s.turns()
+	}
+}
+
+// deliver gives the session a frame for one of its subscriptions, to be written within the flush window. It returns false, and
+// stops the subscription behind what is queued, where the client reads too slowly.
+func (s *session) deliver(sub *subscription, data []byte) bool {
+	b := &s.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	it, ok := item{sub: sub, data: data, size: len(data)}, true
+	if b.queued+len(data) > s.queueLimit() && b.queued > 0 {
+		it, ok = item{sub: sub, do: func(s *session) { s.stop(sub, errLagged) }}, false
+	}
+	b.items = append(b.items, it)
+	b.queued += it.size
+	s.arm()
+	return ok
+}
+
+// later has something done within the flush window.
+func (s *session) later(do func(*session)) {
+	b := &s.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.items = append(b.items, item{do: do})
+		s.arm()
+	}
+}
+
+// arm needs the lock.
+func (s *session) arm() {
+	b := &s.box
+	switch {
+	case b.busy || b.armed:
+	case b.window == nil:
+		b.armed = true
+		b.window = time.AfterFunc(s.g.cfg.Window, s.windowEnds)
+	default:
+		b.armed = true
+		b.window.Reset(s.g.cfg.Window)
+	}
+}
+
+func (s *session) windowEnds() {
+	b := &s.box
+	b.mu.Lock()
+	b.armed = false
+	start := !b.busy && len(b.items) > 0
+	b.busy = b.busy || start
+	b.mu.Unlock()
+	if start {
+		s.turns()
+	}
+}
+
+// take returns the mail, or nil and ends the turns where there is none.
+func (b *mailbox) take(spare []item) []item {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.items) == 0 {
+		b.busy = false
+		b.items = nil
+		return nil
+	}
+	items := b.items
+	b.items = spare[:0]
+	return items
+}
+
+// written tells that so many bytes of taken mail are through.
+func (b *mailbox) written(bytes int) {
+	b.mu.Lock()
+	b.queued -= bytes
+	b.mu.Unlock()
+}
+
+// backlog is what is queued now.
+func (b *mailbox) backlog() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.queued
+}
+
+func (b *mailbox) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	if b.window != nil {
+		b.window.Stop()
+	}
+}
+
+func (s *session) queueLimit() int { return int(s.g.cfg.Limits.QueueBytes) }

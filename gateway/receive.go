@@ -1,0 +1,204 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/mesh/auth"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// receive takes a message of the client.
+func (s *session) receive(data []byte) {
+	if s.state >= closing {
+		return
+	}
+	frames, err := wire.Decode(s.enc, data, s.g.catalog())
+	if err != nil {
+		s.g.metrics.malformed.Inc()
+		s.goodbye(errMalformed)
+		return
+	}
+	s.heard, s.pinged = time.Now(), false
+	for _, f := range frames {
+		if s.state >= closing {
+			return
+		}
+		s.g.metrics.received.WithLabelValues(kind(f)).Inc()
+		s.frame(f)
+	}
+	s.readOn()
+}
+
+// readOn lets the reader take the next message, unless there is too much to do already.
+func (s *session) readOn() {
+	if s.gated = s.board != nil && s.board.Full() || len(s.opens) >= maxOpens; s.gated {
+		return
+	}
+	select {
+	case s.more <- struct{}{}:
+	default:
+	}
+}
+
+// ease is called when something was done that may have kept the reader waiting.
+func (s *session) ease() {
+	if s.gated {
+		s.readOn()
+	}
+}
+
+func (s *session) frame(f wire.Frame) {
+	hello, isHello := f.GetFrame().(*edgev1.ClientFrame_Hello)
+	if isHello != (s.state == greeting) {
+		s.goodbye(errMalformed)
+		return
+	}
+	switch x := f.GetFrame().(type) {
+	case *edgev1.ClientFrame_Hello:
+		s.hello(hello.Hello)
+	case *edgev1.ClientFrame_Call:
+		s.call(x.Call, f.Err)
+	case *edgev1.ClientFrame_Cancel:
+		s.cancelCall(x.Cancel.GetId())
+	case *edgev1.ClientFrame_Subscribe:
+		s.subscribe(x.Subscribe)
+	case *edgev1.ClientFrame_Unsubscribe:
+		for _, t := range x.Unsubscribe.GetTopics() {
+			s.unsubscribe(t)
+		}
+	case *edgev1.ClientFrame_Signal:
+		s.signal(x.Signal, f.Err)
+	case *edgev1.ClientFrame_Refresh:
+		s.refresh(x.Refresh.GetToken())
+	case *edgev1.ClientFrame_Ping:
+		s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Pong{Pong: &edgev1.Pong{Nonce: x.Ping.GetNonce()}}})
+	case *edgev1.ClientFrame_Pong: // that it came is all
+	}
+}
+
+// hello opens the session, or ends it.
+func (s *session) hello(h *edgev1.Hello) {
+	token := h.GetToken()
+	if token == "" {
+		token = s.header
+	}
+	s.header = ""
+	if !validHello(h) {
+		s.goodbye(errMalformed)
+		return
+	}
+	caller, err := s.g.verify(s.ctx, token)
+	if err != nil {
+		s.g.log.Info("a session was refused", "address", s.address, "error", err)
+		s.goodbye(refusal(err))
+		return
+	}
+	if s.g.deps.Verifier.Stale() {
+		s.goodbye(errUnchecked)
+		return
+	}
+	s.state, s.caller = open, caller
+	s.clientID = h.GetClientId()
+	s.from = caller.User + "/" + h.GetSessionId()
+	var id [12]byte
+	_, _ = rand.Read(id[:]) // never fails
+	s.id = base64.RawURLEncoding.EncodeToString(id[:])
+	s.g.admit(s)
+	// A revocation that came between the verification and admit was told to nobody: it is seen now.
+	if _, err := s.g.verify(s.ctx, token); err != nil {
+		s.goodbye(refusal(err))
+		return
+	}
+	s.g.metrics.opened.WithLabelValues(s.encoding()).Inc()
+	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Welcome{Welcome: &edgev1.Welcome{
+		HeartbeatMs: uint32(heartbeat.Milliseconds()), TokenTtlMs: s.ttl(), ServerTimeMs: time.Now().UnixMilli(),
+		Limits: s.g.cfg.Limits.proto(), ConnectionId: s.id,
+	}}})
+}
+
+func (s *session) encoding() string {
+	if s.enc == wire.JSON {
+		return "json"
+	}
+	return "proto"
+}
+
+func validHello(h *edgev1.Hello) bool {
+	ok := validID(h.GetClientId()) && validID(h.GetSessionId()) && len(h.GetAgent()) <= maxAgent && len(h.GetFeatures()) <= maxFeatures
+	return ok && !slices.ContainsFunc(h.GetFeatures(), func(f string) bool { return len(f) > 32 })
+}
+
+// validID admits base64url, and nothing: who has no client_id makes no changes that need one.
+func validID(id string) bool {
+	return len(id) <= maxID && strings.IndexFunc(id, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-'
+	}) < 0
+}
+
+// ttl is what is left of the token, in ms.
+func (s *session) ttl() uint32 {
+	return uint32(min(max(time.Until(s.caller.Expires).Milliseconds(), 0), 1<<31)) //nolint:gosec // clamped
+}
+
+// refresh takes a new token of the same user, device and workspace.
+func (s *session) refresh(token string) {
+	caller, err := s.g.verify(s.ctx, token)
+	if err == nil && (caller.User != s.caller.User || caller.Device != s.caller.Device || caller.Workspace != s.caller.Workspace) {
+		err = fmt.Errorf("%w: it is another device's", auth.ErrRefused)
+	}
+	if err != nil {
+		s.g.log.Info("a refresh was refused", "address", s.address, "user", s.caller.User, "error", err)
+		s.goodbye(refusal(err))
+		return
+	}
+	s.caller = caller
+	s.g.admit(s)
+	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Refreshed{Refreshed: &edgev1.Refreshed{TokenTtlMs: s.ttl()}}})
+}
+
+const verifyTime = 5 * time.Second
+
+// verify reads a token. It waits only where identity must be asked for a key.
+func (g *Gateway) verify(ctx context.Context, token string) (auth.Caller, error) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
+	return g.deps.Verifier.Verify(ctx, token) //nolint:wrapcheck // its errors are what callers look at
+}
+
+func kind(f wire.Frame) string {
+	switch f.GetFrame().(type) {
+	case *edgev1.ClientFrame_Hello:
+		return "hello"
+	case *edgev1.ClientFrame_Call:
+		return "call"
+	case *edgev1.ClientFrame_Cancel:
+		return "cancel"
+	case *edgev1.ClientFrame_Subscribe:
+		return "subscribe"
+	case *edgev1.ClientFrame_Unsubscribe:
+		return "unsubscribe"
+	case *edgev1.ClientFrame_Signal:
+		return "signal"
+	case *edgev1.ClientFrame_Refresh:
+		return "refresh"
+	case *edgev1.ClientFrame_Ping, *edgev1.ClientFrame_Pong:
+		return "ping"
+	}
+	return "unknown"
+}
+
+// clip shortens what a client wrote for a log.
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return strings.ToValidUTF8(s, string(utf8.RuneError))
+}

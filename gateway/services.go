@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"maps"
+	"slices"
+
+	"google.golang.org/grpc"
+
+	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// Services is where the gateway finds the services: pipes within one binary, the registry's connections in a cluster.
+type Services interface {
+	// Watch returns the nodes that are there, ordered by service and id, and a channel that is closed when they change.
+	// A node's Schema changes when its descriptors do; what stands in it is not looked into.
+	Watch() (nodes []registry.Node, changed <-chan struct{})
+	// Conn returns the connection for a routing key.
+	Conn(service, key string) (grpc.ClientConnInterface, error)
+	// All returns the connections to every node of a service.
+	All(service string) []grpc.ClientConnInterface
+}
+
+// Static are the services of one binary: "chat" -> the pipe that was opened as "gateway".
+func Static(conns map[string]grpc.ClientConnInterface) Services { return static(maps.Clone(conns)) }
+
+type static map[string]grpc.ClientConnInterface
+
+func (s static) Watch() ([]registry.Node, <-chan struct{}) {
+	var nodes []registry.Node
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		nodes = append(nodes, registry.Node{ID: name, Service: name})
+	}
+	return nodes, nil
+}
+
+func (s static) Conn(service, _ string) (grpc.ClientConnInterface, error) {
+	if cc := s[service]; cc != nil {
+		return cc, nil
+	}
+	return nil, away
+}
+
+func (s static) All(service string) []grpc.ClientConnInterface {
+	if cc := s[service]; cc != nil {
+		return []grpc.ClientConnInterface{cc}
+	}
+	return nil
+}
+
+// Registered are the services of a cluster.
+func Registered(r *registry.Registry, c *registry.Conns) Services { return registered{r, c} }
+
+type registered struct {
+	registry *registry.Registry
+	*registry.Conns
+}
+
+// Watch hides gateways: they serve no methods.
+func (s registered) Watch() ([]registry.Node, <-chan struct{}) {
+	nodes, changed := s.registry.Watch("")
+	return slices.DeleteFunc(slices.Clone(nodes), func(n registry.Node) bool { return n.Service == "gateway" }), changed
+}
+
+var away = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.AWAY", "The service can't be reached just now. Try again shortly.")

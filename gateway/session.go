@@ -1,0 +1,331 @@
+package gateway
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"plenum.internal/gateway/internal/lane"
+	"plenum.internal/gateway/internal/limit"
+	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// Times of the protocol.
+const (
+	helloTime   = 5 * time.Second  // for the first frame
+	heartbeat   = 25 * time.Second // of silence before a Ping
+	silence     = 60 * time.Second // before 4001
+	tokenGrace  = 60 * time.Second // behind a token's end, before 4200
+	writeTime   = 30 * time.Second // for one write, before 4002
+	killTime    = 1500 * time.Millisecond
+	flushBytes  = 64 << 10 // a message to the client is about as long at most, if no single frame is longer
+	maxAgent    = 64
+	maxID       = 64
+	maxFeatures = 16
+)
+
+// transport carries messages to and from one client.
+type transport interface {
+	read() ([]byte, error)   // the next message; errTooLong where it is longer than Limits.MessageBytes
+	write(data []byte) error // one message, within writeTime
+	close(code edgev1.Code, reason string)
+	kill() // without a word; a write under way ends
+}
+
+// session is one connection of a client.
+//
+// Its turn owns it: the goroutine that works off the mailbox, and exists only while there is mail. What else runs on its behalf
+// (the reader, calls, Open, timers, hubs) mails it.
+type session struct {
+	g       *Gateway
+	conn    transport
+	enc     wire.Encoding
+	address netip.Addr
+	header  string // the token of an Authorization header, until Hello
+	box     mailbox
+	ctx     context.Context //nolint:containedctx // ends with the session
+	cancel  context.CancelFunc
+	more    chan struct{} // tells the reader to read on; capacity 1
+	once    sync.Once     // kill
+
+	// All below belongs to the turn.
+	state   state
+	out     []byte // encoded frames to be written at the end of the turn
+	outSize int    // bytes of mail that out and the frames before hold
+	timer   *time.Timer
+	wake    time.Time // when timer fires; zero: not set
+
+	started time.Time
+	heard   time.Time // of the last message
+	pinged  bool      // since then
+	gated   bool      // the reader waits: there are too many calls, or too many subscriptions are being opened
+
+	closeCode   edgev1.Code
+	closeReason string
+	gone        bool // the client is: nobody to say goodbye to
+
+	caller   auth.Caller
+	clientID string
+	from     string // "user/session", as signals show it
+	id       string // connection_id
+
+	board   *lane.Board[*call] // nil: no calls
+	buckets [5]limit.Bucket    // by rate class
+	signals limit.Bucket
+	flood   limit.Bucket
+
+	subs     map[string]*subscription
+	events   int // of subs, in mode EVENTS
+	heads    int // of subs, topics in mode HEADS
+	opening  bool
+	opens    []*edgev1.Subscribe  // wait for the one that is being opened
+	answers  []answer             // of hubs, to be told at the end of the turn
+	catching []*subscription      // want their next part, round robin
+	pulling  int                  // parts that hubs were asked for
+	reopens  []*subscription      // to be authorised anew
+	noted    []*bundle            // have something to tell
+	signaled map[signalKey][]byte // encoded; of this turn
+}
+
+type state uint8
+
+const (
+	greeting state = iota // waits for Hello
+	open
+	closing // Goodbye was queued
+	closed
+)
+
+func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header string) *session {
+	s := &session{g: g, conn: conn, enc: enc, address: address, header: header, more: make(chan struct{}, 1), started: time.Now()}
+	s.heard = s.started
+	s.ctx, s.cancel = context.WithCancel(g.base)
+	return s
+}
+
+// read is the session's one goroutine while it is idle. It reads on when the turn has taken the message before.
+func (s *session) read() {
+	for {
+		data, err := s.conn.read()
+		if err != nil {
+			s.mail(0, func(s *session) { s.lost(err) })
+			return
+		}
+		s.mail(0, func(s *session) { s.receive(data) })
+		select {
+		case <-s.more:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// turns works off the mail until there is none.
+func (s *session) turns() {
+	var spare []item
+	for {
+		items := s.box.take(spare)
+		if items == nil {
+			return
+		}
+		for i := range items {
+			s.outSize += items[i].size
+			switch it := &items[i]; {
+			case s.state == closed:
+			case it.sub == nil:
+				it.do(s)
+			case it.sub.stopped: // stale
+			case it.data != nil:
+				if len(s.answers) > 0 {
+					s.tellAnswers() // that it began
+				}
+				s.out = append(s.buffer(), it.data...)
+			default:
+				it.do(s)
+			}
+			if len(s.out) >= flushBytes {
+				s.flush()
+			}
+		}
+		s.settle()
+		s.flush()
+		s.pull()
+		clear(items)
+		spare = items
+		if cap(spare) > 64 {
+			spare = nil
+		}
+		if s.state == closing {
+			s.end()
+		}
+	}
+}
+
+// settle does what is done once a turn.
+func (s *session) settle() {
+	if s.state != open && s.state != greeting {
+		return
+	}
+	s.tellAnswers()
+	s.tellHeads()
+	s.tellSignals()
+	s.reauthorise()
+	s.setTimer()
+}
+
+// send queues a frame.
+func (s *session) send(f *edgev1.ServerFrame) { s.sendReply(f, "") }
+
+func (s *session) sendReply(f *edgev1.ServerFrame, method string) {
+	if s.state != closed {
+		s.out = wire.Append(s.buffer(), s.enc, f, method, s.g.catalog())
+	}
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// buffer returns out; an idle session has none of its own.
+func (s *session) buffer() []byte {
+	if s.out == nil {
+		s.out = (*buffers.Get().(*[]byte))[:0] //nolint:forcetypeassert // holds nothing else
+	}
+	return s.out
+}
+
+// flush writes what the turn has queued, in one message.
+func (s *session) flush() {
+	if len(s.out) > 0 {
+		if err := s.conn.write(s.out); err != nil {
+			if s.state != closed {
+				s.lost(err)
+			}
+		} else {
+			s.g.metrics.writes.Inc()
+			s.g.metrics.sentBytes.Add(float64(len(s.out)))
+		}
+	}
+	if cap(s.out) > 0 && cap(s.out) <= 2*flushBytes {
+		b := s.out[:0]
+		buffers.Put(&b)
+	}
+	s.out = nil
+	s.box.written(s.outSize)
+	s.outSize = 0
+}
+
+// goodbye is the last frame; the connection closes with the same number.
+func (s *session) goodbye(e *rpc.Error) {
+	if s.state >= closing {
+		return
+	}
+	s.state = closing
+	p := rpc.FromError(e)
+	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}})
+	s.closeCode = p.GetCode()
+	s.closeReason = p.GetReason()
+}
+
+// expel ends the session from outside within killTime, even if its client doesn't read.
+func (s *session) expel(e *rpc.Error) {
+	s.mail(0, func(s *session) { s.goodbye(e) })
+	time.AfterFunc(killTime, s.kill)
+}
+
+// slow ends the session of a client that doesn't read: a Goodbye would not arrive.
+func (s *session) slow() {
+	s.once.Do(func() {
+		s.g.metrics.closed.WithLabelValues("4002").Inc()
+		go s.conn.kill()
+	})
+}
+
+func (s *session) kill() { s.once.Do(func() { s.conn.kill() }) }
+
+// lost tells that the connection broke or the client closed it.
+func (s *session) lost(err error) {
+	switch {
+	case s.state >= closing:
+		if s.state == closed {
+			return
+		}
+		s.state = closing
+	case err == errTooLong: //nolint:errorlint // made here
+		s.goodbye(errMessageTooLarge)
+	default:
+		s.state, s.closeCode = closing, 0
+		s.gone = true
+	}
+}
+
+// end releases everything and closes the connection.
+func (s *session) end() {
+	s.state = closed
+	s.box.close()
+	s.cancel()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.dropAll()
+	s.g.forget(s)
+	if s.gone {
+		s.kill()
+	} else {
+		s.conn.close(s.closeCode, s.closeReason)
+	}
+	s.g.metrics.closed.WithLabelValues(code(s.closeCode)).Inc()
+	s.g.done(s)
+}
+
+// setTimer makes the session wake for what comes next.
+func (s *session) setTimer() {
+	if s.state >= closing {
+		return
+	}
+	next := s.started.Add(helloTime)
+	if s.state == open {
+		next = s.heard.Add(heartbeat)
+		if s.pinged {
+			next = s.heard.Add(silence)
+		}
+		if end := s.caller.Expires.Add(tokenGrace); end.Before(next) {
+			next = end
+		}
+		if at, ok := s.headsDue(); ok && at.Before(next) {
+			next = at
+		}
+	}
+	switch {
+	case s.timer == nil:
+		s.timer = time.AfterFunc(time.Until(next), s.tick)
+	case !s.wake.IsZero() && !next.Before(s.wake): // it fires earlier and is set again then
+		return
+	default:
+		s.timer.Reset(time.Until(next))
+	}
+	s.wake = next
+}
+
+func (s *session) tick() {
+	s.mail(0, func(s *session) {
+		s.wake = time.Time{}
+		now := time.Now()
+		switch {
+		case s.state == greeting && !now.Before(s.started.Add(helloTime)):
+			s.goodbye(errSilent)
+		case s.state != open:
+		case !now.Before(s.caller.Expires.Add(tokenGrace)):
+			s.goodbye(errTokenExpired)
+		case s.gated || s.opening: // the reader doesn't read: silence proves nothing
+			s.heard, s.pinged = now, false
+		case !now.Before(s.heard.Add(silence)):
+			s.goodbye(errSilent)
+		case !s.pinged && !now.Before(s.heard.Add(heartbeat)):
+			s.pinged = true
+			s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Ping{Ping: &edgev1.Ping{}}})
+		}
+	})
+}

@@ -1,0 +1,186 @@
+package gateway
+
+import (
+	"context"
+	"hash/maphash"
+	"runtime"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/gateway/internal/catalog"
+	"plenum.internal/gateway/internal/heads"
+	"plenum.internal/mesh/bus"
+	"plenum.internal/mesh/topic"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// shard is a goroutine that owns hubs. Everybody else gives it jobs.
+type shard struct {
+	g    *Gateway
+	wake chan struct{}    // capacity 1: there are jobs
+	bus  chan bus.Message // shared by all subjects of its hubs
+
+	mu   sync.Mutex // guards jobs
+	jobs []func()
+
+	// All below belongs to the goroutine.
+	hubs      map[heads.Name]*hub
+	bySubject map[string]*hub
+	unflushed []*hub // subscribed, and not known to have reached the server
+	flushing  bool
+}
+
+const (
+	busBuffer = 8192
+	flushTime = time.Second
+)
+
+var seed = maphash.MakeSeed()
+
+func newShards(g *Gateway) []*shard {
+	shards := make([]*shard, runtime.GOMAXPROCS(0))
+	for i := range shards {
+		shards[i] = &shard{
+			g: g, wake: make(chan struct{}, 1), bus: make(chan bus.Message, busBuffer),
+			hubs: map[heads.Name]*hub{}, bySubject: map[string]*hub{},
+		}
+	}
+	return shards
+}
+
+// shard is the one that a topic belongs to.
+func (g *Gateway) shard(name heads.Name) *shard {
+	return g.shards[maphash.Comparable(seed, name)%uint64(len(g.shards))]
+}
+
+// do has a job done by the shard's goroutine. It never waits: what may come is bounded by sessions and hubs.
+func (sh *shard) do(job func()) {
+	sh.mu.Lock()
+	sh.jobs = append(sh.jobs, job)
+	sh.mu.Unlock()
+	select {
+	case sh.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (sh *shard) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			for _, h := range sh.hubs {
+				h.close()
+			}
+			return
+		case <-sh.wake:
+			sh.mu.Lock()
+			jobs := sh.jobs
+			sh.jobs = nil
+			sh.mu.Unlock()
+			for _, job := range jobs {
+				job()
+			}
+		case m := <-sh.bus:
+			sh.receive(m)
+		}
+	}
+}
+
+func (sh *shard) receive(m bus.Message) {
+	h := sh.bySubject[m.Subject]
+	if h == nil {
+		return
+	}
+	var p topicv1.Publication
+	if err := proto.Unmarshal(m.Data, &p); err != nil {
+		sh.g.log.Error("a publication can't be read", "subject", m.Subject, "error", err)
+		return
+	}
+	if len(p.GetRecords()) > 0 {
+		h.publish(p.GetRecords())
+	}
+	for _, s := range p.GetSignals() {
+		h.signal(s)
+	}
+}
+
+// hub finds or makes the hub of a topic.
+func (sh *shard) hub(name heads.Name, service string) *hub {
+	h := sh.hubs[name]
+	if h == nil {
+		h = &hub{shard: sh, g: sh.g, name: name, service: service, subject: bus.Subject(name.Workspace, name.Topic)}
+		sh.hubs[name] = h
+		sh.bySubject[h.subject] = h
+		sh.g.live.Store(name, sh)
+		sh.g.metrics.hubs.Inc()
+	}
+	return h
+}
+
+// flush makes sure that the interest of new hubs has reached the NATS server, for all of them at once; then they read.
+func (sh *shard) flush(h *hub) {
+	sh.unflushed = append(sh.unflushed, h)
+	if sh.flushing {
+		return
+	}
+	sh.flushing = true
+	hubs := sh.unflushed
+	sh.unflushed = nil
+	sh.g.calls.Go(func() {
+		ctx, cancel := context.WithTimeout(sh.g.base, flushTime)
+		defer cancel()
+		_ = sh.g.deps.Bus.Flush(ctx) // while NATS is away the feed of heads brings what happens
+		sh.do(func() {
+			sh.flushing = false
+			for _, h := range hubs {
+				h.flushed()
+			}
+			if n := len(sh.unflushed); n > 0 {
+				last := sh.unflushed[n-1]
+				sh.unflushed = sh.unflushed[:n-1]
+				sh.flush(last)
+			}
+		})
+	})
+}
+
+// feeds follows the heads of every service that has logs, from when it is first seen.
+func (g *Gateway) feeds(ctx context.Context, c *catalog.Catalog) {
+	g.feedsMu.Lock()
+	defer g.feedsMu.Unlock()
+	for _, service := range c.Logs() {
+		if g.fed[service] {
+			continue
+		}
+		feed, err := topic.NewHeadsFeed(topic.FeedConfig{Service: service}, topic.FeedDeps{
+			Source: g.topics(service, ""), Bus: g.deps.Bus, Handle: g.moved, Log: g.log,
+		})
+		if err != nil {
+			g.log.ErrorContext(ctx, "can't follow a service's heads", "service", service, "error", err)
+			continue
+		}
+		g.fed[service] = true
+		g.tasks.Go(func() {
+			if err := feed.Run(g.base); err != nil && g.base.Err() == nil {
+				g.log.Error("following a service's heads ended", "service", service, "error", err)
+			}
+		})
+	}
+}
+
+// moved takes a head of the feed.
+func (g *Gateway) moved(workspace string, h *edgev1.Head) {
+	name := heads.Name{Workspace: workspace, Topic: h.GetTopic()}
+	g.index.Move(name, h)
+	if sh, ok := g.live.Load(name); ok {
+		sh := sh.(*shard) //nolint:forcetypeassert // holds nothing else
+		sh.do(func() {
+			if hub := sh.hubs[name]; hub != nil {
+				hub.heard(h.GetEpoch(), h.GetOffset())
+			}
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package gateway
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/gateway/internal/limit"
+	"plenum.internal/mesh/bus"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// Limits of signals.
+const (
+	signalKeys  = 4 // a topic
+	keyBytes    = 32
+	signalBytes = 1 << 10
+	floodFactor = 10
+)
+
+// signalKey is what the latest signal wins by.
+type signalKey struct{ topic, from, key string }
+
+// signal publishes a client's signal. What is too much, or not allowed, is dropped without an answer.
+func (s *session) signal(f *edgev1.Signal, unread error) {
+	now := time.Now()
+	rate := float64(s.g.cfg.Limits.Signals)
+	if _, ok := s.flood.Take(limit.Rate{PerSecond: floodFactor * rate, Burst: floodFactor * rate}, 1, now); !ok {
+		s.goodbye(errFlood)
+		return
+	}
+	x := s.subs[f.GetTopic()]
+	ok := unread == nil && x != nil && x.mode == edgev1.Mode_MODE_EVENTS && x.signals &&
+		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires)
+	if ok {
+		_, ok = s.signals.Take(limit.Rate{PerSecond: rate, Burst: rate}, 1, now)
+	}
+	if ok && x.keys == nil {
+		x.keys = map[string]struct{}{}
+	}
+	if ok {
+		x.keys[f.GetKey()] = struct{}{}
+		if len(x.keys) > signalKeys {
+			delete(x.keys, f.GetKey())
+			ok = false
+		}
+	}
+	if !ok {
+		s.g.metrics.signalsDropped.Inc()
+		return
+	}
+	data, err := proto.Marshal(&topicv1.Publication{Signals: []*edgev1.Signal{{Topic: x.log, Key: f.GetKey(), Body: f.GetBody(), From: s.from}}})
+	if err != nil {
+		return // not UTF-8: can't have come in
+	}
+	s.g.metrics.signals.Inc()
+	_ = s.g.deps.Bus.Publish(bus.Subject(s.caller.Workspace, x.log), data) // away: lost, as a signal may be
+}
+
+// offer gives the session something for a subscription to be done within the flush window; false: too much is queued.
+func (s *session) offer(x *subscription, size int, do func(*session)) bool {
+	b := &s.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	if b.queued+size > s.queueLimit() && b.queued > 0 {
+		b.items = append(b.items, item{sub: x, do: func(s *session) { s.stop(x, errLagged) }})
+		s.arm()
+		return false
+	}
+	b.items = append(b.items, item{sub: x, do: do, size: size})
+	b.queued += size
+	s.arm()
+	return true
+}
+
+// offerSignal gives the session a signal; it is dropped where half of the queue is full. Of a turn's signals with one key the
+// last is sent.
+func (s *session) offerSignal(x *subscription, key signalKey, data []byte) {
+	b := &s.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.queued+len(data) > s.queueLimit()/2 {
+		s.g.metrics.signalsDropped.Inc()
+		return
+	}
+	b.items = append(b.items, item{sub: x, size: len(data), do: func(s *session) {
+		if s.signaled == nil {
+			s.signaled = map[signalKey][]byte{}
+		} else if s.signaled[key] != nil {
+			s.g.metrics.signalsDropped.Inc()
+		}
+		s.signaled[key] = data
+	}})
+	b.queued += len(data)
+	s.arm()
+}
+
+func (s *session) tellSignals() {
+	for key, data := range s.signaled {
+		if x := s.subs[key.topic]; x != nil {
+			s.out = append(s.buffer(), data...)
+		}
+	}
+	s.signaled = nil
+}
+
+// isTransient reports that nobody could tell: it is to be asked again.
+func isTransient(err error) bool {
+	c := rpc.CodeOf(err)
+	return c >= 200 && c < 300
+}

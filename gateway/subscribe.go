@@ -1,0 +1,358 @@
+package gateway
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"plenum.internal/gateway/internal/heads"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+const (
+	maxWants   = 500
+	maxOpens   = 4 // Subscribes that wait; beyond, the reader does
+	maxPulls   = 2 // parts of replays asked for at the same time
+	openTime   = 10 * time.Second
+	wantsToken = 50 // wants that cost one token of READ
+	reopenWait = 500 * time.Millisecond
+)
+
+// answer is what a Subscribed frame will say.
+type answer struct {
+	id uint32
+	*edgev1.Subscription
+}
+
+// opened is one want and what became of it.
+type opened struct {
+	want  *edgev1.Want
+	grant *topicv1.Grant
+	err   error
+}
+
+// subscribe opens topics: one Subscribe at a time, so that of two wants for a topic the later one stays.
+func (s *session) subscribe(f *edgev1.Subscribe) {
+	if s.opening {
+		s.opens = append(s.opens, f)
+		return
+	}
+	wants, refuse := f.GetWants(), s.mayOpen(len(f.GetWants()))
+	todo := make([]opened, 0, len(wants))
+	for i, w := range wants {
+		o := opened{want: w, err: refuse}
+		switch k := s.g.catalog().Kind(w.GetTopic()); {
+		case refuse != nil:
+		case i >= maxWants:
+			o.err = errTooManySub
+		case k == nil || !topic.ValidName(w.GetTopic()):
+			o.err = errTopic
+		case !followable(k.Class, w.GetMode()):
+			o.err = errMode
+		}
+		todo = append(todo, o)
+	}
+	s.opening = true
+	caller := s.caller
+	s.g.calls.Go(func() {
+		s.g.open(s.ctx, caller, todo)
+		s.mail(0, func(s *session) {
+			s.opening = false
+			for i := range todo {
+				s.attach(f.GetId(), &todo[i])
+			}
+			if len(s.opens) > 0 && s.state == open {
+				next := s.opens[0]
+				s.opens = s.opens[1:]
+				s.subscribe(next)
+			}
+			s.ease()
+		})
+	})
+}
+
+func followable(c edgev1.TopicClass, m edgev1.Mode) bool {
+	switch c {
+	case edgev1.TopicClass_TOPIC_CLASS_LOG:
+		return m == edgev1.Mode_MODE_EVENTS || m == edgev1.Mode_MODE_HEADS
+	case edgev1.TopicClass_TOPIC_CLASS_BUNDLE:
+		return m == edgev1.Mode_MODE_HEADS
+	case edgev1.TopicClass_TOPIC_CLASS_RING, edgev1.TopicClass_TOPIC_CLASS_VIEW, edgev1.TopicClass_TOPIC_CLASS_UNSPECIFIED:
+	}
+	return false // RING and VIEW come with the edge's second half
+}
+
+func (s *session) mayOpen(wants int) error {
+	if !time.Now().Before(s.caller.Expires) {
+		return errStale
+	}
+	class := edgev1.RateClass_RATE_CLASS_READ
+	if wait, ok := s.buckets[class].Take(s.g.cfg.rate(class), float64(1+wants/wantsToken), time.Now()); !ok {
+		return errRate.RetryIn(wait)
+	}
+	return nil
+}
+
+// open asks the services, each once for all its topics, as the user.
+func (g *Gateway) open(ctx context.Context, caller auth.Caller, todo []opened) {
+	byService := map[string][]*opened{}
+	for i := range todo {
+		if o := &todo[i]; o.err == nil {
+			k := g.catalog().Kind(o.want.GetTopic())
+			if k == nil { // its service was redeployed without it
+				o.err = errTopic
+				continue
+			}
+			byService[k.Service] = append(byService[k.Service], o)
+		}
+	}
+	var wg sync.WaitGroup
+	for service, list := range byService {
+		wg.Go(func() { g.openAt(ctx, service, caller, list) })
+	}
+	wg.Wait()
+}
+
+func (g *Gateway) openAt(ctx context.Context, service string, caller auth.Caller, list []*opened) {
+	ctx, cancel := context.WithTimeout(rpc.WithToken(ctx, caller.Token), openTime)
+	defer cancel()
+	req := &topicv1.OpenRequest{}
+	for _, o := range list {
+		req.Wants = append(req.Wants, o.want)
+	}
+	res, err := g.topics(service, routeKey(caller.Workspace, caller.User)).Open(ctx, req)
+	for i, o := range list {
+		switch {
+		case err != nil:
+			o.err = err
+		case i >= len(res.GetGrants()) || res.GetGrants()[i].GetTopic() != o.want.GetTopic():
+			o.err = away
+		case res.GetGrants()[i].GetError() != nil:
+			o.err = numbered(res.GetGrants()[i].GetError())
+		default:
+			o.grant = res.GetGrants()[i]
+		}
+	}
+}
+
+// attach makes a subscription of a grant.
+func (s *session) attach(id uint32, o *opened) {
+	if s.state != open {
+		return
+	}
+	name := o.want.GetTopic()
+	s.unsubscribe(name)
+	x := &subscription{s: s, topic: name, id: id, mode: o.want.GetMode()}
+	if o.err != nil {
+		s.answer(x, &edgev1.Subscription{Topic: name, Error: answerable(o.err)})
+		return
+	}
+	x.service = s.g.catalog().Kind(name).Service
+	x.use(o.grant, s.caller)
+	tooMany := s.events >= int(s.g.cfg.Limits.Subscriptions)
+	if x.mode == edgev1.Mode_MODE_HEADS {
+		tooMany = s.heads+max(1, len(o.grant.GetMembers())) > int(s.g.cfg.Limits.Heads)
+	}
+	if tooMany {
+		s.answer(x, &edgev1.Subscription{Topic: name, Error: rpc.FromError(errTooManySub)})
+		return
+	}
+	if s.subs == nil {
+		s.subs = map[string]*subscription{}
+	}
+	s.subs[name] = x
+	if x.mode == edgev1.Mode_MODE_HEADS {
+		s.follow(x, o.grant)
+		return
+	}
+	s.events++
+	s.g.metrics.subscribers.Inc()
+	if x.cursor = o.want.GetCursor(); x.cursor == nil {
+		x.cursor = x.granted
+	}
+	x.attach()
+}
+
+// use takes over what a grant says.
+func (x *subscription) use(g *topicv1.Grant, caller auth.Caller) {
+	if x.log = g.GetCanonical(); x.log == "" {
+		x.log = x.topic
+	}
+	x.user, x.granted, x.signals = caller.User, g.GetHead(), g.GetSignal()
+	if x.granted == nil {
+		x.granted = &edgev1.Cursor{}
+	}
+	if f := g.GetFloor(); f.GetEpoch() == x.granted.GetEpoch() {
+		x.floor = f.GetOffset()
+	}
+}
+
+func (x *subscription) place() (heads.Name, *shard) {
+	name := heads.Name{Workspace: x.s.caller.Workspace, Topic: x.log}
+	return name, x.s.g.shard(name)
+}
+
+// attach hands it to its hub.
+func (x *subscription) attach() {
+	name, sh := x.place()
+	sh.do(func() { sh.hub(name, x.service).attach(x) })
+}
+
+// detach takes it off its hub's lists.
+func (x *subscription) detach() {
+	_, sh := x.place()
+	sh.do(func() {
+		x.detached = true
+		if x.hub != nil {
+			x.hub.drop(x)
+		}
+	})
+}
+
+// unsubscribe ends a subscription as the client wishes.
+func (s *session) unsubscribe(name string) {
+	if x := s.subs[name]; x != nil {
+		s.release(x)
+		if x.mode == edgev1.Mode_MODE_EVENTS {
+			x.detach()
+		}
+	}
+}
+
+// release takes a subscription off the session's list.
+func (s *session) release(x *subscription) {
+	x.stopped = true
+	if s.subs[x.topic] != x {
+		return
+	}
+	delete(s.subs, x.topic)
+	s.catching = without(s.catching, x)
+	s.reopens = slices.DeleteFunc(s.reopens, func(r *subscription) bool { return r.topic == x.topic && r.watches == x.watches })
+	if x.mode == edgev1.Mode_MODE_HEADS {
+		s.unfollow(x)
+		return
+	}
+	s.events--
+	s.g.metrics.subscribers.Dec()
+}
+
+// refused tells that a hub could not begin a subscription.
+func (s *session) refused(x *subscription, e *rpc.Error) {
+	switch {
+	case x.stopped:
+	case x.watches != nil:
+		s.renew(x.watches)
+	default:
+		s.release(x)
+		s.answer(x, &edgev1.Subscription{Topic: x.topic, Error: rpc.FromError(e)})
+	}
+}
+
+// stop ends a subscription from our side, behind all that was sent of it.
+func (s *session) stop(x *subscription, e *rpc.Error) {
+	switch {
+	case x.stopped || s.state != open:
+	case x.watches != nil:
+		x.stopped = true
+		s.renew(x.watches)
+	default:
+		s.tellAnswers() // that it began
+		s.release(x)
+		s.g.metrics.stopped.WithLabelValues(code(e.Code)).Inc()
+		s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{x.topic}, Error: rpc.FromError(e)}}})
+	}
+}
+
+// dropAll ends all subscriptions of a session that ends.
+func (s *session) dropAll() {
+	for _, x := range s.subs {
+		s.unsubscribe(x.topic)
+	}
+	s.subs, s.catching, s.reopens, s.opens, s.answers = nil, nil, nil, nil, nil
+}
+
+// answer tells what became of a want; the answers of one turn are told together, before any event.
+func (s *session) answer(x *subscription, a *edgev1.Subscription) {
+	s.answers = append(s.answers, answer{x.id, a})
+}
+
+func (s *session) tellAnswers() {
+	answers := s.answers
+	s.answers = nil
+	for len(answers) > 0 {
+		f := &edgev1.Subscribed{Id: answers[0].id}
+		rest := answers[:0:0]
+		for _, a := range answers {
+			if a.id == f.GetId() {
+				f.Subscriptions = append(f.Subscriptions, a.Subscription)
+			} else {
+				rest = append(rest, a)
+			}
+		}
+		answers = rest
+		s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: f}})
+	}
+}
+
+// pull asks for the next parts of replays, round robin, as far as the client has read what went before.
+func (s *session) pull() {
+	for s.state == open && len(s.catching) > 0 && s.pulling < maxPulls && s.box.backlog() < s.queueLimit()/2 {
+		x := s.catching[0]
+		s.catching = s.catching[1:]
+		s.pulling++
+		_, sh := x.place()
+		sh.do(func() {
+			if x.hub == nil || x.detached {
+				x.pulled(false)
+				return
+			}
+			x.hub.give(x)
+		})
+	}
+}
+
+// reauthorise opens again what lost an access that others may have given back; who is granted goes on without a word.
+func (s *session) reauthorise() {
+	if len(s.reopens) == 0 || s.opening {
+		return
+	}
+	list := s.reopens
+	s.reopens = nil
+	todo := make([]opened, len(list))
+	for i, x := range list {
+		todo[i].want = &edgev1.Want{Topic: x.topic, Mode: x.mode, Cursor: x.cursor}
+	}
+	caller := s.caller
+	s.g.calls.Go(func() {
+		s.g.open(s.ctx, caller, todo)
+		s.mail(0, func(s *session) {
+			for i, x := range list {
+				s.reattach(x, &todo[i])
+			}
+		})
+	})
+}
+
+func (s *session) reattach(x *subscription, o *opened) {
+	old := s.subs[x.topic]
+	switch {
+	case s.state != open || old == nil || old.id != x.id: // left, or subscribed anew meanwhile
+	case o.err != nil && isTransient(o.err):
+		time.AfterFunc(reopenWait+rand.N(reopenWait), func() {
+			s.mail(0, func(s *session) { s.reopens = append(s.reopens, x) })
+		})
+	case o.err != nil:
+		old.stopped = false // for stop
+		s.stop(old, errRevoked)
+	default:
+		x.use(o.grant, s.caller)
+		s.subs[x.topic] = x
+		x.attach()
+	}
+}

@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// subscription is one topic on one connection: it stands on the session's list and on its hub's.
+type subscription struct {
+	// Fixed from the start.
+	s       *session
+	topic   string // as the client names it; frames say the same
+	service string
+	log     string // the topic's own name
+	id      uint32 // of the Subscribe that made it
+	mode    edgev1.Mode
+	user    string
+	watches *bundle        // not nil: it brings a bundle's changes, and the client doesn't know of it
+	granted *edgev1.Cursor // the head when access was granted. Changes of access up to it are in the grant
+	floor   uint64         // what lies at or below can't be replayed
+
+	// These belong to the session's turn.
+	stopped bool // nothing more is told of it
+	signals bool // the grant allows signals
+	keys    map[string]struct{}
+	list    *bundle // in mode HEADS
+
+	// These belong to the hub's shard.
+	hub      *hub
+	cursor   *edgev1.Cursor // until it is live: what was given
+	begun    bool           // the session was told that it started
+	detached bool           // it is on no list of the hub's any more
+	tries    int            // reads that its place took
+	replayed int            // bytes
+}
+
+// begin tells the session that the hub has taken it, and whether parts are to be asked for.
+func (x *subscription) begin(epoch, start, head uint64, parts bool) {
+	first := !x.begun
+	x.begun = true
+	x.s.mail(0, func(s *session) {
+		if x.stopped {
+			return
+		}
+		if first {
+			s.answer(x, &edgev1.Subscription{Topic: x.topic, Start: &edgev1.Cursor{Epoch: epoch, Offset: start}, Head: &edgev1.Cursor{Epoch: epoch, Offset: head}})
+		}
+		if parts {
+			s.catching = append(s.catching, x)
+		}
+	})
+}
+
+// refuse tells that it can't be begun, or not be continued.
+func (x *subscription) refuse(e *rpc.Error) {
+	x.detached = true
+	if x.begun {
+		x.stop(e)
+		return
+	}
+	x.s.mail(0, func(s *session) { s.refused(x, e) })
+}
+
+// stop ends it behind what was given.
+func (x *subscription) stop(e *rpc.Error) {
+	x.detached = true
+	x.s.mail(0, func(s *session) { s.stop(x, e) })
+}
+
+// ask has its access asked for anew; it goes on from the cursor if that is granted.
+func (x *subscription) ask(at *edgev1.Cursor) {
+	x.detached = true
+	x.s.mail(0, func(s *session) {
+		if !x.stopped {
+			x.stopped = true
+			s.reopens = append(s.reopens, x.again(at))
+		}
+	})
+}
+
+// pulled answers an asked part: it was given, and there may be more.
+func (x *subscription) pulled(more bool) {
+	x.s.mail(0, func(s *session) {
+		s.pulling--
+		if more && !x.stopped {
+			s.catching = append(s.catching, x)
+		}
+	})
+}
+
+// give passes events on: encoded to a client, their heads to a bundle. It returns false where that ended the subscription.
+func (x *subscription) give(run []*topicv1.Record, data []byte) bool {
+	if x.watches != nil {
+		return x.s.watched(x, run)
+	}
+	x.s.g.metrics.events.Inc()
+	return x.s.deliver(x, data)
+}
+
+// encode writes one frame of events as this client reads it; before is the cursor that they follow.
+func (x *subscription) encode(run []*topicv1.Record, before uint64) []byte {
+	if x.watches != nil {
+		return nil
+	}
+	e := &edgev1.Events{Topic: x.topic, Events: make([]*edgev1.Event, len(run))}
+	size := len(x.topic) + 16
+	for i, r := range run {
+		e.Events[i] = r.GetEvent()
+		size += len(r.GetEvent().GetBody()) + 32
+	}
+	if run[0].GetEvent().GetOffset() != before+1 {
+		e.After = &before
+	}
+	return wire.Append(make([]byte, 0, size), x.s.enc, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: e}}, "", x.s.g.catalog())
+}
+
+// loses reports what a record's changes of access mean: it ends here, or somebody must ask whether it does.
+func (x *subscription) loses(r *topicv1.Record) (loses, asks bool) {
+	if r.GetEvent().GetOffset() <= x.granted.GetOffset() {
+		return false, false
+	}
+	for _, a := range r.GetAccess() {
+		switch {
+		case a.GetPrincipal() == x.user:
+			loses, asks = !a.GetRead(), false
+			if a.GetRead() {
+				x.s.mail(0, func(*session) { x.signals = a.GetSignal() })
+			}
+		case a.GetPrincipal() == "*" && !loses:
+			asks = !a.GetRead()
+		}
+	}
+	return loses, asks
+}
+
+// until cuts the records behind the one that takes the right to read.
+func (x *subscription) until(records []*topicv1.Record) (kept []*topicv1.Record, loses, asks bool) {
+	for i, r := range records {
+		if len(r.GetAccess()) > 0 {
+			if loses, asks = x.loses(r); loses || asks {
+				return records[:i+1], loses, asks
+			}
+		}
+	}
+	return records, false, false
+}
+
+// again is the same subscription from a cursor, before access was granted.
+func (x *subscription) again(at *edgev1.Cursor) *subscription {
+	return &subscription{
+		s: x.s, topic: x.topic, service: x.service, log: x.log, id: x.id, mode: x.mode, user: x.user, watches: x.watches,
+		cursor: at, begun: true, keys: x.keys,
+	}
+}
