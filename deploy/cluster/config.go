@@ -62,7 +62,7 @@ func postgresBin() (string, error) {
 }
 
 // Kinds of servers: the third octet of their addresses.
-const (
+const ( // the numbers are used by tests, too
 	kindNATS = 1 + iota
 	kindEtcd
 	kindPostgres
@@ -71,7 +71,8 @@ const (
 	kindGateway
 )
 
-func (c Config) ip(kind, number int) string { return fmt.Sprintf("127.%d.%d.%d", c.Net, kind, number) }
+// IP is the address of a server.
+func (c Config) IP(kind, number int) string { return fmt.Sprintf("127.%d.%d.%d", c.Net, kind, number) }
 
 func (c Config) path(elem ...string) string {
 	return filepath.Join(append([]string{c.Dir}, elem...)...)

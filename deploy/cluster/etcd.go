@@ -18,17 +18,17 @@ const etcdServers = 3
 func (c Config) etcdEndpoints() []string {
 	urls := make([]string, etcdServers)
 	for i := range urls {
-		urls[i] = "https://" + c.ip(kindEtcd, i+1) + ":2379"
+		urls[i] = "https://" + c.IP(kindEtcd, i+1) + ":2379"
 	}
 	return urls
 }
 
 func (c Config) etcd(number int, f files) (spec, error) {
-	ip := c.ip(kindEtcd, number)
+	ip := c.IP(kindEtcd, number)
 	name := fmt.Sprintf("etcd-%d", number)
 	members := make([]string, etcdServers)
 	for i := range members {
-		members[i] = fmt.Sprintf("etcd-%d=https://%s:2380", i+1, c.ip(kindEtcd, i+1))
+		members[i] = fmt.Sprintf("etcd-%d=https://%s:2380", i+1, c.IP(kindEtcd, i+1))
 	}
 	security := map[string]any{"cert-file": f.Cert, "key-file": f.Key, "trusted-ca-file": f.CA, "client-cert-auth": true}
 	// etcd reads YAML, and so JSON.
@@ -61,7 +61,9 @@ func (c Config) etcd(number int, f files) (spec, error) {
 		return spec{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return spec{
-		name: name, path: filepath.Join(c.Bin, "server"), args: []string{"--config-file", file}, dir: c.Dir, quit: syscall.SIGTERM,
+		name: name, path: filepath.Join(c.Bin, "server"), args: []string{"--config-file", file}, dir: c.Dir,
+		// It is made to be killed. In order, it hands its leadership over, for 7 s if the others are stopping too.
+		quit:  syscall.SIGKILL,
 		probe: func(ctx context.Context) error { return httpOK(ctx, client, "https://"+ip+":2379/health") },
 	}, nil
 }

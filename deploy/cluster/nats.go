@@ -63,13 +63,13 @@ func natsKeys(dir string) (map[string]string, error) {
 func (c Config) natsURLs() []string {
 	urls := make([]string, natsServers)
 	for i := range urls {
-		urls[i] = "tls://" + c.ip(kindNATS, i+1) + ":4222"
+		urls[i] = "tls://" + c.IP(kindNATS, i+1) + ":4222"
 	}
 	return urls
 }
 
 func (c Config) nats(number int, f files, keys map[string]string) (spec, error) {
-	ip := c.ip(kindNATS, number)
+	ip := c.IP(kindNATS, number)
 	name := fmt.Sprintf("nats-%d", number)
 	tls := fmt.Sprintf("cert_file: %q\n    key_file: %q\n    ca_file: %q\n    verify: true", f.Cert, f.Key, f.CA)
 	var b strings.Builder
@@ -78,7 +78,7 @@ func (c Config) nats(number int, f files, keys map[string]string) (spec, error) 
 	fmt.Fprintf(&b, "cluster {\n  name: plenum\n  listen: \"%s:6222\"\n  tls {\n    %s\n  }\n  routes: [\n", ip, tls)
 	for i := range natsServers {
 		if i+1 != number {
-			fmt.Fprintf(&b, "    \"tls://%s:6222\"\n", c.ip(kindNATS, i+1))
+			fmt.Fprintf(&b, "    \"tls://%s:6222\"\n", c.IP(kindNATS, i+1))
 		}
 	}
 	fmt.Fprintf(&b, "  ]\n}\nauthorization {\n  users: [\n")

@@ -55,7 +55,7 @@ func (o owner) run(ctx context.Context, stdin, name string, args ...string) erro
 // databaseURL is for sqldb: one database and one role for each service.
 func (c Config) databaseURL(service, password, ca string) string {
 	u := url.URL{
-		Scheme: "postgres", User: url.UserPassword(service, password), Host: c.ip(kindPostgres, 1) + ":5432", Path: "/" + service,
+		Scheme: "postgres", User: url.UserPassword(service, password), Host: c.IP(kindPostgres, 1) + ":5432", Path: "/" + service,
 		RawQuery: url.Values{"sslmode": {"verify-full"}, "sslrootcert": {ca}}.Encode(),
 	}
 	return u.String()
@@ -66,7 +66,7 @@ func (c Config) postgres(f files, o owner) (spec, error) {
 	if err != nil {
 		return spec{}, err
 	}
-	ip, data := c.ip(kindPostgres, 1), c.path("data", "postgres")
+	ip, data := c.IP(kindPostgres, 1), c.path("data", "postgres")
 	return spec{
 		name: "postgres", path: filepath.Join(bin, "postgres"), dir: "/", user: o.credential,
 		quit: syscall.SIGINT, // fast shutdown: sessions end, everything is written

@@ -35,7 +35,7 @@ func (c *Cluster) composeServices() error {
 }
 
 func (c *Cluster) service(set members, number int) (spec, error) {
-	name, ip := set.name(number), c.cfg.ip(set.kind, number)
+	name, ip := set.name(number), c.cfg.IP(set.kind, number)
 	f := c.files(name)
 	config := map[string]any{
 		"node": map[string]any{
@@ -81,7 +81,7 @@ func (c *Cluster) service(set members, number int) (spec, error) {
 func (c *Cluster) Addresses() []string {
 	out := make([]string, c.cfg.Gateways)
 	for i := range out {
-		out[i] = c.cfg.ip(kindGateway, i+1) + ":" + portClients
+		out[i] = c.cfg.IP(kindGateway, i+1) + ":" + portClients
 	}
 	return out
 }

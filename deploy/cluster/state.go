@@ -77,8 +77,8 @@ func Open(dir string) (*Cluster, error) {
 	return c, nil
 }
 
-// adopt learns of the processes that another Cluster value started in the same folder.
-func (c *Cluster) adopt() error {
+// Adopt learns of the processes that another Cluster value started in the same folder.
+func (c *Cluster) Adopt() error {
 	text, err := os.ReadFile(statePath(c.cfg.Dir))
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)

@@ -1,0 +1,168 @@
+package deploy
+
+import (
+	"context"
+	"io"
+	"net"
+
+	"google.golang.org/grpc"
+
+	"plenum.internal/chat"
+	"plenum.internal/deploy/backbone"
+	"plenum.internal/deploy/datadir"
+	"plenum.internal/deploy/page"
+	"plenum.internal/gateway"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/bus"
+	"plenum.internal/mesh/obs"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/run"
+	"plenum.internal/services/identity"
+)
+
+// one is everything in one process. What a cluster has between its processes stands here in memory: a NATS server without a
+// port, an etcd on a unix socket, and for each service one gRPC server that its peers reach through a pipe.
+type one struct {
+	cfg      Config
+	obs      *obs.Obs
+	data     *datadir.Dir
+	nats     *backbone.NATS
+	etcd     *backbone.Etcd
+	bus      *bus.Bus
+	tokens   *auth.Verifier
+	servers  map[string]*rpc.Server // by service
+	identity *identity.Server
+	gateway  *gateway.Gateway
+	group    *run.Group
+	closers  []func() // of what has no Run; called in reverse
+}
+
+// compose builds the process. What can fail because of its surroundings fails here, before anything runs, and leaves
+// nothing behind.
+func compose(ctx context.Context, cfg Config, log io.Writer) (_ *one, err error) {
+	p := &one{cfg: cfg, servers: map[string]*rpc.Server{}}
+	defer func() {
+		if err != nil {
+			p.close()
+		}
+	}()
+	if err := p.observe(log); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context) error{p.tryAddress, p.openData, p.startBackbone, p.addIdentity, p.addChat, p.addGateway} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *one) observe(log io.Writer) (err error) {
+	if p.obs, err = obs.New(p.cfg.Node.Obs, obs.Deps{Service: "plenum", Out: log}); err != nil {
+		return err
+	}
+	p.group = run.NewGroup(p.obs.Log, 0)
+	p.obs.ReadyWhen("started", p.group.Ready())
+	p.group.Add("obs", p.obs)
+	return nil
+}
+
+// tryAddress fails early where the gateway would fail last.
+func (p *one) tryAddress(ctx context.Context) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", p.cfg.Addr)
+	if err != nil {
+		return cannotListen(p.cfg.Addr, err)
+	}
+	return l.Close()
+}
+
+func (p *one) openData(context.Context) (err error) {
+	if p.data, err = datadir.Open(p.cfg.Data); err != nil {
+		return err
+	}
+	p.onClose(func() { _ = p.data.Close() })
+	return nil
+}
+
+func (p *one) startBackbone(ctx context.Context) (err error) {
+	if p.nats, err = backbone.StartNATS(); err != nil {
+		return err
+	}
+	p.onClose(p.nats.Close)
+	if p.etcd, err = backbone.StartEtcd(ctx, p.data.Path("etcd")); err != nil {
+		return err
+	}
+	p.onClose(p.etcd.Close)
+	p.group.Add("etcd", run.Func(p.etcd.Run))
+	if p.bus, err = bus.Connect(ctx, bus.DefaultConfig(), bus.Deps{Log: p.obs.Log, Metrics: p.obs.Metrics, InProcess: p.nats}); err != nil {
+		return err
+	}
+	p.onClose(p.bus.Close)
+	return nil
+}
+
+func (p *one) addIdentity(ctx context.Context) error {
+	db, err := p.database(ctx, "identity", identity.Migrations)
+	if err != nil {
+		return err
+	}
+	cfg := p.cfg.Identity
+	cfg.KeyFile = within(p.data.Path(), cfg.KeyFile)
+	if p.identity, err = identity.New(cfg, identity.Deps{DB: db, Bus: p.bus, Log: p.obs.Log, Metrics: p.obs.Metrics}); err != nil {
+		return err
+	}
+	// Every server asks the verifier, and the verifier asks identity's server.
+	keys := &later{}
+	if p.tokens, err = auth.NewVerifier(auth.VerifierConfig{}, auth.RemoteSource(keys), auth.VerifierDeps{Log: p.obs.Log, Metrics: p.obs.Metrics}); err != nil {
+		return err
+	}
+	server, err := p.server("identity", p.identity, identity.Callers())
+	if err != nil {
+		return err
+	}
+	keys.ClientConnInterface = server.Pipe("identity")
+	p.group.Add("identity", p.identity)
+	p.group.Add("identity's server", server)
+	p.group.Add("tokens", p.tokens)
+	return nil
+}
+
+func (p *one) addChat(ctx context.Context) error {
+	db, err := p.database(ctx, "chat", chat.Migrations)
+	if err != nil {
+		return err
+	}
+	self := &later{}
+	service, err := chat.New(p.cfg.Chat, chat.Deps{
+		DB: db, Bus: p.bus, Self: self, Identity: p.servers["identity"].Pipe("chat"), Log: p.obs.Log, Metrics: p.obs.Metrics,
+	})
+	if err != nil {
+		return err
+	}
+	server, err := p.server("chat", service, chat.Callers())
+	if err != nil {
+		return err
+	}
+	self.ClientConnInterface = server.Pipe("chat")
+	p.group.Add("chat", service)
+	p.group.Add("chat's server", server)
+	return nil
+}
+
+func (p *one) addGateway(context.Context) (err error) {
+	cfg := p.cfg.Gateway
+	cfg.Listen = p.cfg.Addr
+	cfg.Recheck = nil // interest reaches a server in the same process at once
+	p.gateway, err = gateway.New(cfg, gateway.Deps{
+		Services: gateway.Static(map[string]grpc.ClientConnInterface{
+			"identity": p.servers["identity"].Pipe("gateway"),
+			"chat":     p.servers["chat"].Pipe("gateway"),
+		}),
+		Verifier: p.tokens, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
+	})
+	if err != nil {
+		return err
+	}
+	p.group.Add("gateway", p.gateway)
+	return nil
+}

@@ -1,0 +1,66 @@
+package deploy
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"plenum.internal/chat"
+	"plenum.internal/gateway"
+	"plenum.internal/mesh/node"
+	"plenum.internal/services/identity"
+)
+
+// Config of the program. Where everything runs in one process, node is not used but for its obs.
+type Config struct {
+	Target   string          `koanf:"target" doc:"what runs in this process: all, gateway, chat or identity"`
+	Addr     string          `koanf:"addr" doc:"address for clients, host:port"`
+	Data     string          `koanf:"data" doc:"folder with everything that is kept; of one process alone"`
+	Gateway  gateway.Config  `koanf:"gateway"`
+	Chat     chat.Config     `koanf:"chat"`
+	Identity identity.Config `koanf:"identity"`
+	Node     node.Config     `koanf:"node"`
+}
+
+// DefaultConfig is everything on this machine alone.
+func DefaultConfig() Config {
+	c := Config{
+		Target: "all", Addr: "127.0.0.1:8080", Data: "./data",
+		Gateway: gateway.DefaultConfig(), Chat: chat.DefaultConfig(), Identity: identity.DefaultConfig(), Node: node.DefaultConfig(),
+	}
+	c.Identity.KeyFile = "identity.key" // in the data folder
+	c.Identity.Generate = true
+	return c
+}
+
+// Validate checks what no part checks itself.
+func (c Config) Validate() error {
+	if c.Target != "all" && targets[c.Target] == nil {
+		return fmt.Errorf("target is %q: set all, gateway, chat or identity", c.Target)
+	}
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		return fmt.Errorf("addr is %q: set host:port, such as 127.0.0.1:8080", c.Addr)
+	}
+	if c.Data == "" {
+		return fmt.Errorf("data is empty: name a folder")
+	}
+	return nil
+}
+
+// within makes a relative path one of the data folder.
+func within(data, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(data, path)
+}
+
+// origin is the address as a person opens it.
+func origin(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		addr = net.JoinHostPort("localhost", port)
+	}
+	return "http://" + strings.TrimSuffix(addr, ":80")
+}

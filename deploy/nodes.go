@@ -1,0 +1,60 @@
+package deploy
+
+import (
+	"google.golang.org/grpc"
+
+	"plenum.internal/chat"
+	"plenum.internal/deploy/page"
+	"plenum.internal/gateway"
+	"plenum.internal/mesh/node"
+	"plenum.internal/services/identity"
+)
+
+// targets are the services that can be a process of a cluster.
+var targets = map[string]func(Config) (node.Service, error){
+	"identity": identityNode,
+	"chat":     chatNode,
+	"gateway":  gatewayNode,
+}
+
+func identityNode(cfg Config) (node.Service, error) {
+	migrations, err := identity.Migrations()
+	return node.Service{
+		Name: "identity", Migrations: migrations, Internal: identity.Callers(),
+		New: func(n *node.Node) (node.Part, error) {
+			return identity.New(cfg.Identity, identity.Deps{DB: n.DB, Bus: n.Bus, Log: n.Obs.Log, Metrics: n.Obs.Metrics})
+		},
+	}, err
+}
+
+func chatNode(cfg Config) (node.Service, error) {
+	migrations, err := chat.Migrations()
+	return node.Service{
+		Name: "chat", Migrations: migrations, Internal: chat.Callers(),
+		New: func(n *node.Node) (node.Part, error) {
+			return chat.New(cfg.Chat, chat.Deps{
+				DB: n.DB, Bus: n.Bus, Self: n.Self(), Identity: n.Conn("identity"), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
+			})
+		},
+	}, err
+}
+
+func gatewayNode(cfg Config) (node.Service, error) {
+	settings := cfg.Gateway
+	settings.Listen = cfg.Addr
+	return node.Service{
+		Name: "gateway",
+		New: func(n *node.Node) (node.Part, error) {
+			g, err := gateway.New(settings, gateway.Deps{
+				Services: gateway.Registered(n.Registry, n.Conns), Verifier: n.Verifier, Bus: n.Bus,
+				Static: page.Handler(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
+			})
+			return edge{g}, err
+		},
+	}, nil
+}
+
+// edge is the gateway as a part of a process: it offers nothing to the other processes.
+type edge struct{ *gateway.Gateway }
+
+func (edge) Register(grpc.ServiceRegistrar) {}
