@@ -9,11 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
+	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
-	"plenum.internal/mesh/rpc"
 )
 
 // Account is a signed-in person in a file: the usual TokenSource. It refreshes its tokens when they are asked for and keeps
@@ -120,6 +121,15 @@ func (a *Account) Token(ctx context.Context, stale string) (string, error) {
 	if a.kept.Access != stale && time.Until(a.kept.AccessUntil) > early {
 		return a.kept.Access, nil
 	}
+	// Another program may share the file, and have spent the refresh token: a second use would look like theft.
+	unlock, err := a.lock()
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if a.reload(); a.kept.Access != stale && time.Until(a.kept.AccessUntil) > early {
+		return a.kept.Access, nil
+	}
 	if a.kept.Refresh == "" || time.Now().After(a.kept.RefreshUntil) {
 		return "", rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "client.SIGNED_OUT", "The session has ended. Sign in again.")
 	}
@@ -129,6 +139,29 @@ func (a *Account) Token(ctx context.Context, stale string) (string, error) {
 	}
 	a.take(res.GetSession())
 	return a.kept.Access, a.save()
+}
+
+// lock takes turns with other programs that use the same file.
+func (a *Account) lock() (unlock func(), err error) {
+	file, err := os.OpenFile(a.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("refresh the session: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("refresh the session: %w", err)
+	}
+	return func() { _ = file.Close() }, nil
+}
+
+// reload takes over what another program wrote; the caller holds mu.
+func (a *Account) reload() {
+	if data, err := os.ReadFile(a.path); err == nil {
+		var k kept
+		if json.Unmarshal(data, &k) == nil && k.User == a.kept.User {
+			a.kept = k
+		}
+	}
 }
 
 // SignOut ends the session at the server and removes the file.

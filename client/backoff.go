@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // backoff is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015): each wait is uniform between

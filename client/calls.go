@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // outboxLane keeps the outbox's calls in order; no other call uses it.
@@ -63,7 +63,7 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ .
 	}
 	q := &call{ctx: ctx, method: trim(method), body: body, repeatable: level != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN}
 	if level == descriptorpb.MethodOptions_IDEMPOTENT {
-		if q.seq, err = c.cfg.Outbox.number(); err != nil {
+		if q.seq, err = c.cfg.Outbox.Number(); err != nil {
 			return err
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // State is how the client stands to the server.

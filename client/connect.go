@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // HTTP calls unary methods by POST, as the Connect protocol defines it (connectrpc.com/docs/protocol): what is needed before

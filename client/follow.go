@@ -9,8 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // Update is what a subscription yields next. One of its fields is set.

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // The outbox's limits.
@@ -25,6 +25,9 @@ const (
 	seqBlock      = 64                  // numbers that are reserved by one write
 	compactAfter  = 4 << 20             // bytes of journal, beyond what waits
 )
+
+// ErrInUse says that another program has the outbox open.
+var ErrInUse = errors.New("another program has it open")
 
 // Outbox is what an installation has to say and nobody has heard yet, in order, in a file that survives the process.
 //
@@ -75,7 +78,7 @@ func OpenOutbox(path string) (*Outbox, error) {
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("open the outbox %s: another program has it open: %w", path, err)
+		return nil, fmt.Errorf("open the outbox %s: %w", path, ErrInUse)
 	}
 	o := &Outbox{file: file, path: path, next: 1, reserved: 1, changed: make(chan struct{}, 1)}
 	if err := o.load(); err != nil {
@@ -191,8 +194,8 @@ func (o *Outbox) Close() error {
 	return err
 }
 
-// number returns a sequence number that was never given before, nor will be after a crash.
-func (o *Outbox) number() (uint64, error) {
+// Number returns a client_seq that was never given before, nor will be after a crash.
+func (o *Outbox) Number() (uint64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.numberLocked()

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // Mutation is what Event.mutation says of the mutation (clientID, seq): by it an author knows its own.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // session is what a client knows while it runs. One goroutine owns it, that of loop; others send it mail.

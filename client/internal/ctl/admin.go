@@ -1,0 +1,242 @@
+package ctl
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"plenum.internal/client"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
+)
+
+func isUnavailable(err error) bool {
+	code := rpc.CodeOf(err)
+	return code >= 200 && code < 300 || code == edgev1.Code_CODE_CONNECTION_FAULT
+}
+
+type adminCmd struct {
+	Invite      inviteCmd      `cmd:"" help:"Make an invitation's link."`
+	Invitations invitationsCmd `cmd:"" help:"List invitations."`
+	Uninvite    uninviteCmd    `cmd:"" help:"Revoke an invitation."`
+	Role        roleCmd        `cmd:"" help:"Change somebody's role: owner, admin, member or guest."`
+	Deactivate  deactivateCmd  `cmd:"" help:"Lock somebody out."`
+	Reactivate  reactivateCmd  `cmd:"" help:"Let somebody in again."`
+	Revoke      revokeCmd      `cmd:"" help:"Sign all devices of somebody out."`
+	Audit       auditCmd       `cmd:"" help:"Read and verify the audit log."`
+}
+
+func parseRole(text string) (identityv1.Role, error) {
+	n, ok := identityv1.Role_value["ROLE_"+strings.ToUpper(text)]
+	if !ok || n == 0 {
+		return 0, fmt.Errorf("%q is no role: owner, admin, member or guest", text)
+	}
+	return identityv1.Role(n), nil
+}
+
+type inviteCmd struct {
+	Role string        `help:"member, guest or admin." default:"member"`
+	For  string        `help:"A note whom it is for."`
+	TTL  time.Duration `name:"ttl" help:"How long it is valid." default:"168h"`
+}
+
+func (c *inviteCmd) Run(e *env) error {
+	as, err := parseRole(c.Role)
+	if err != nil {
+		return err
+	}
+	return e.calls(func(ctx context.Context, h *client.HTTP) error {
+		res, err := identityv1.NewAdminServiceClient(h).Invite(ctx, &identityv1.InviteRequest{Role: as, TtlMs: uint64(c.TTL.Milliseconds()), Note: c.For})
+		if err != nil {
+			return err
+		}
+		return e.print(res, "%s/#join=%s", strings.TrimSuffix(h.Server, "/"), res.GetSecret())
+	})
+}
+
+type invitationsCmd struct{}
+
+func (invitationsCmd) Run(e *env) error {
+	return e.calls(func(ctx context.Context, h *client.HTTP) error {
+		for page := ""; ; {
+			res, err := identityv1.NewAdminServiceClient(h).ListInvitations(ctx, &identityv1.ListInvitationsRequest{Page: page})
+			if err != nil {
+				return err
+			}
+			for _, i := range res.GetInvitations() {
+				state := "open until " + time.UnixMilli(i.GetExpiresMs()).Format("2006-01-02 15:04")
+				switch {
+				case i.GetUsedBy() != "":
+					state = "used"
+				case i.GetRevokedMs() != 0:
+					state = "revoked"
+				}
+				if err := e.print(i, "%s  %-8s %-28s %s", i.GetId(), role(i.GetRole()), state, clean(i.GetNote())); err != nil {
+					return err
+				}
+			}
+			if page = res.GetNext(); page == "" {
+				return nil
+			}
+		}
+	})
+}
+
+type uninviteCmd struct {
+	ID string `arg:"" help:"Id of the invitation."`
+}
+
+func (c *uninviteCmd) Run(e *env) error {
+	return e.calls(func(ctx context.Context, h *client.HTTP) error {
+		res, err := identityv1.NewAdminServiceClient(h).RevokeInvitation(ctx, &identityv1.RevokeInvitationRequest{InvitationId: c.ID})
+		if err != nil {
+			return err
+		}
+		return e.print(res, "Revoked.")
+	})
+}
+
+type whoArg struct {
+	Who string `arg:"" help:"Handle."`
+}
+
+// onPerson runs f with the person's id.
+func (c *whoArg) onPerson(e *env, f func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error) error {
+	return e.calls(func(ctx context.Context, h *client.HTTP) error {
+		p, err := loadPeople(ctx, h)
+		if err != nil {
+			return err
+		}
+		id, err := p.id(c.Who)
+		if err != nil {
+			return err
+		}
+		return f(ctx, identityv1.NewAdminServiceClient(h), id)
+	})
+}
+
+type roleCmd struct {
+	whoArg
+	Role string `arg:"" help:"owner, admin, member or guest."`
+}
+
+func (c *roleCmd) Run(e *env) error {
+	as, err := parseRole(c.Role)
+	if err != nil {
+		return err
+	}
+	return c.onPerson(e, func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error {
+		res, err := admin.ChangeRole(ctx, &identityv1.ChangeRoleRequest{UserId: id, Role: as})
+		if err != nil {
+			return err
+		}
+		return e.print(res, "@%s is %s.", res.GetPerson().GetHandle(), role(res.GetPerson().GetRole()))
+	})
+}
+
+type deactivateCmd struct{ whoArg }
+
+func (c *deactivateCmd) Run(e *env) error { return c.setActive(e, false) }
+
+type reactivateCmd struct{ whoArg }
+
+func (c *reactivateCmd) Run(e *env) error { return c.setActive(e, true) }
+
+func (c *whoArg) setActive(e *env, active bool) error {
+	return c.onPerson(e, func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error {
+		res, err := admin.SetActive(ctx, &identityv1.SetActiveRequest{UserId: id, Active: active})
+		if err != nil {
+			return err
+		}
+		if active {
+			return e.print(res, "@%s may sign in again.", res.GetPerson().GetHandle())
+		}
+		return e.print(res, "@%s is locked out.", res.GetPerson().GetHandle())
+	})
+}
+
+type revokeCmd struct {
+	whoArg
+	Wipe bool `help:"Their clients erase what they keep offline."`
+}
+
+func (c *revokeCmd) Run(e *env) error {
+	return c.onPerson(e, func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error {
+		res, err := admin.RevokeDevices(ctx, &identityv1.RevokeDevicesRequest{UserId: id, Wipe: c.Wipe})
+		if err != nil {
+			return err
+		}
+		return e.print(res, "All devices of @%s are signed out.", strings.TrimPrefix(c.Who, "@"))
+	})
+}
+
+type auditCmd struct {
+	List   auditListCmd   `cmd:"" default:"1" help:"Show the newest entries."`
+	Verify auditVerifyCmd `cmd:"" help:"Check that no entry was changed or taken out."`
+}
+
+type auditListCmd struct {
+	Limit  uint32 `short:"n" help:"How many, at most 200." default:"20"`
+	Before uint64 `help:"Older than this entry." placeholder:"NUMBER"`
+}
+
+func (c *auditListCmd) Run(e *env) error {
+	return e.calls(func(ctx context.Context, h *client.HTTP) error {
+		res, err := identityv1.NewAdminServiceClient(h).ListAudit(ctx, &identityv1.ListAuditRequest{Before: c.Before, Limit: c.Limit})
+		if err != nil {
+			return err
+		}
+		p, err := loadPeople(ctx, h)
+		if err != nil {
+			return err
+		}
+		for _, a := range res.GetEntries() {
+			target := ""
+			if a.GetTargetId() != "" && a.GetTargetId() != a.GetActorId() {
+				target = " -> " + p.handle(a.GetTargetId())
+			}
+			if err := e.print(a, "%6d  %s  %-24s %s%s  %s", a.GetSeq(), time.UnixMilli(a.GetTimeMs()).Format("2006-01-02 15:04:05"), a.GetAction(),
+				p.handle(a.GetActorId()), target, clean(a.GetDetail())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+type auditVerifyCmd struct {
+	Anchor string `help:"What an earlier verify printed: number:hash. Proves that nothing before it was changed since." placeholder:"ANCHOR"`
+}
+
+func (c *auditVerifyCmd) Run(e *env) error {
+	req := &identityv1.VerifyAuditRequest{}
+	if c.Anchor != "" {
+		var hash string
+		if _, err := fmt.Sscanf(strings.Replace(c.Anchor, ":", " ", 1), "%d %s", &req.KnownSeq, &hash); err != nil {
+			return errors.New("the anchor is number:hash, as an earlier verify printed it")
+		}
+		var err error
+		if req.KnownHash, err = hex.DecodeString(hash); err != nil {
+			return errors.New("the anchor is number:hash, as an earlier verify printed it")
+		}
+	}
+	return e.calls(func(ctx context.Context, h *client.HTTP) error {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		defer cancel()
+		res, err := identityv1.NewAdminServiceClient(h).VerifyAudit(ctx, req)
+		if err != nil {
+			return err
+		}
+		if !res.GetIntact() {
+			if err := e.print(res, "BROKEN at entry %d: %s", res.GetBrokenSeq(), clean(res.GetProblem())); err != nil {
+				return err
+			}
+			return errors.New("the audit log was tampered with")
+		}
+		return e.print(res, "intact: %d entries\nanchor, to be kept outside of this installation: %d:%s", res.GetEntries(), res.GetHeadSeq(), hex.EncodeToString(res.GetHeadHash()))
+	})
+}

@@ -1,0 +1,107 @@
+// Package ctl holds the commands of plenumctl.
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"plenum.internal/mesh/rpc"
+)
+
+// Version is told to servers as the agent.
+const Version = "plenumctl/0.1"
+
+// Exit codes: 0 done, 1 refused or failed, 2 the command line is wrong.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+type commands struct {
+	Server  string `help:"Address of the server, http://host:port. Known from the sign-in afterwards." env:"PLENUM_SERVER" placeholder:"URL"`
+	Profile string `help:"Which account to use; each has a folder of its own." default:"default" env:"PLENUM_PROFILE"`
+	JSON    bool   `name:"json" help:"Print JSON, one object a line, for scripts."`
+
+	Setup     setupCmd     `cmd:"" help:"Create a workspace by the link that the server printed at its first start."`
+	Join      joinCmd      `cmd:"" help:"Create an account by an invitation's link."`
+	Login     loginCmd     `cmd:"" help:"Sign in."`
+	Logout    logoutCmd    `cmd:"" help:"Sign out and forget this profile's session."`
+	Whoami    whoamiCmd    `cmd:"" help:"Show who is signed in, and what they may do."`
+	Workspace workspaceCmd `cmd:"" help:"Show the workspace and its people."`
+	Channel   channelCmd   `cmd:"" help:"List, create, join and change channels."`
+	Send      sendCmd      `cmd:"" help:"Send a message. What can't be sent now waits, in order, and goes out with the next command."`
+	History   historyCmd   `cmd:"" help:"Read a channel's messages."`
+	Tail      tailCmd      `cmd:"" help:"Show a channel's newest messages, and with -f what comes."`
+	Watch     watchCmd     `cmd:"" help:"Show the frames of the protocol while following topics."`
+	Admin     adminCmd     `cmd:"" help:"Invitations, roles, devices, the audit log."`
+}
+
+// env is what every command works with.
+type env struct {
+	*commands
+	ctx      context.Context //nolint:containedctx // a command line's, ends with Ctrl-C
+	in       *os.File
+	out, err io.Writer
+}
+
+// timeout bounds commands that do one thing.
+const timeout = 30 * time.Second
+
+// Main runs one command and returns the exit code.
+func Main(args []string, in *os.File, out, errOut io.Writer) int {
+	var c commands
+	exit := -1
+	parser, err := kong.New(&c, kong.Name("plenumctl"), kong.Description("Plenum on the command line."), kong.Writers(out, errOut),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(code int) { exit = code }))
+	if err != nil {
+		fmt.Fprintln(errOut, "plenumctl:", err)
+		return exitFailed
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit // --help
+	}
+	if err != nil {
+		fmt.Fprintln(errOut, "plenumctl:", err)
+		fmt.Fprintln(errOut, "Try: plenumctl --help")
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err = parsed.Run(&env{commands: &c, ctx: ctx, in: in, out: out, err: errOut})
+	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return 0
+	}
+	fmt.Fprintln(errOut, "plenumctl:", explain(err))
+	return exitFailed
+}
+
+// explain shows a person what an error says to them.
+func explain(err error) string {
+	e, ok := errors.AsType[*rpc.Error](err)
+	if !ok {
+		return err.Error()
+	}
+	text := e.Message
+	if text == "" {
+		text = e.Code.String()
+	}
+	if e.Field != "" {
+		text += " (field " + e.Field + ")"
+	}
+	if e.RetryAfter > 0 {
+		text += fmt.Sprintf(" Try again in %s.", e.RetryAfter.Round(time.Second))
+	}
+	if e.Reason != "" {
+		text += " [" + e.Reason + "]"
+	}
+	return text
+}

@@ -1,0 +1,134 @@
+package ctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"plenum.internal/client"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+var profileName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// dir is the folder of the profile.
+func (e *env) dir() (string, error) {
+	if !profileName.MatchString(e.Profile) {
+		return "", fmt.Errorf("profile %q: use letters, digits, '-', '_' and '.'", e.Profile)
+	}
+	base, err := os.UserConfigDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(base, "plenum", e.Profile), nil
+}
+
+func (e *env) file(name string) (string, error) {
+	dir, err := e.dir()
+	return filepath.Join(dir, name), err
+}
+
+// outbox opens the profile's outbox; another command that has it open is waited for.
+func (e *env) outbox() (*client.Outbox, error) {
+	path, err := e.file("outbox")
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		o, err := client.OpenOutbox(path)
+		if !errors.Is(err, client.ErrInUse) || time.Now().After(deadline) {
+			return o, err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-e.ctx.Done():
+			return nil, e.ctx.Err()
+		}
+	}
+}
+
+// account is the signed-in person.
+func (e *env) account() (*client.Account, error) {
+	path, err := e.file("session.json")
+	if err != nil {
+		return nil, err
+	}
+	a, err := client.OpenAccount(path, &client.HTTP{})
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("nobody is signed in as profile %q. Run: plenumctl login", e.Profile)
+	}
+	return a, err
+}
+
+// calls gives f a way to call methods once, over HTTP.
+func (e *env) calls(f func(ctx context.Context, h *client.HTTP) error) error {
+	ctx, cancel := context.WithTimeout(e.ctx, timeout)
+	defer cancel()
+	account, err := e.account()
+	if err != nil {
+		return err
+	}
+	outbox, err := e.outbox()
+	if err != nil {
+		return err
+	}
+	defer outbox.Close()
+	token, err := account.Token(ctx, "")
+	if err != nil {
+		return err
+	}
+	h := &client.HTTP{Server: account.Server(), Token: token, ClientID: outbox.ClientID(), Seq: outbox.Number}
+	err = f(ctx, h)
+	switch rpc.CodeOf(err) {
+	case edgev1.Code_CODE_TOKEN_STALE, edgev1.Code_CODE_TOKEN_REFUSED, edgev1.Code_CODE_TOKEN_EXPIRED:
+		// Signed elsewhere with, or the rights have changed: once more with a new token.
+		if h.Token, err = account.Token(ctx, token); err != nil {
+			return err
+		}
+		return f(ctx, h)
+	}
+	return err
+}
+
+// session gives f a connected client. With keep its outbox is the profile's.
+func (e *env) session(ctx context.Context, keep bool, change func(*client.Config), f func(ctx context.Context, c *client.Client) error) error {
+	account, err := e.account()
+	if err != nil {
+		return err
+	}
+	cfg := client.Config{Server: account.Server(), Tokens: account, Agent: Version}
+	if keep {
+		outbox, err := e.outbox()
+		if err != nil {
+			return err
+		}
+		defer outbox.Close()
+		cfg.Outbox = outbox
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ran := make(chan error, 1)
+	go func() {
+		err := c.Run(ctx)
+		cancel()
+		ran <- err
+	}()
+	err = f(ctx, c)
+	cancel()
+	if runErr := <-ran; runErr != nil {
+		return runErr
+	}
+	return err
+}
