@@ -210,7 +210,7 @@ func TestRotateKeys(t *testing.T) {
 		}
 		_ = ok(e.operator.RotateKeys(ctx, &identityv1.RotateKeysRequest{Distrust: true}))(t)
 		// A process that starts now trusts none of the old ones.
-		fresh, err := auth.NewVerifier(auth.VerifierConfig{}, e.service.Source(), auth.VerifierDeps{})
+		fresh, err := auth.NewVerifier(auth.VerifierConfig{}, auth.RemoteSource(e.server.Pipe("identity")), auth.VerifierDeps{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/metadata"
 
 	"plenum.internal/mesh/rpc"
@@ -13,7 +13,6 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	"plenum.internal/services/identity/sqlstore"
-	"time"
 )
 
 func workspaceProto(w sqlstore.Workspace) *identityv1.Workspace {
@@ -77,25 +76,3 @@ func fault(err error) error {
 	}
 	return err
 }
-
-// metrics count what operators watch for attacks.
-type metrics struct{ signIns, refreshes, refusals *prometheus.CounterVec }
-
-func newMetrics(r prometheus.Registerer) metrics {
-	counter := func(name, help, label string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "plenum_identity_" + name, Help: help}, []string{label})
-		if r != nil {
-			r.MustRegister(c)
-		}
-		return c
-	}
-	return metrics{
-		signIns:   counter("sign_ins_total", "Sign-ins by password, by result: ok, refused.", "result"),
-		refreshes: counter("refreshes_total", "Refreshes, by result: rotated, repeated (within the grace), ended, reused (theft), forged.", "result"),
-		refusals:  counter("too_many_attempts_total", "Attempts refused unseen, by whose limit: account, address.", "limit"),
-	}
-}
-
-func (m metrics) signIn(result string)  { m.signIns.WithLabelValues(result).Inc() }
-func (m metrics) refresh(result string) { m.refreshes.WithLabelValues(result).Inc() }
-func (m metrics) refused(limit string)  { m.refusals.WithLabelValues(limit).Inc() }

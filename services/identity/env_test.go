@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -34,6 +36,7 @@ type env struct {
 	service  *identity.Server
 	verifier *auth.Verifier
 	server   *rpc.Server
+	metrics  *prometheus.Registry
 	stop     func()
 	sessions identityv1.SessionServiceClient
 	people   identityv1.PeopleServiceClient
@@ -67,20 +70,23 @@ func start(t *testing.T, url string, cfg identity.Config) *env {
 	if err := e.db.Migrate(t.Context(), migrations); err != nil {
 		t.Fatal(err)
 	}
-	if e.service, err = identity.New(cfg, identity.Deps{DB: e.db}); err != nil {
+	e.metrics = prometheus.NewRegistry()
+	if e.service, err = identity.New(cfg, identity.Deps{DB: e.db, Metrics: e.metrics}); err != nil {
 		t.Fatal(err)
 	}
-	if e.verifier, err = auth.NewVerifier(auth.VerifierConfig{}, e.service.Source(), auth.VerifierDeps{}); err != nil {
+	keys := &later{}
+	if e.verifier, err = auth.NewVerifier(auth.VerifierConfig{}, auth.RemoteSource(keys), auth.VerifierDeps{}); err != nil {
 		t.Fatal(err)
 	}
 	if e.server, err = rpc.NewServer(rpc.ServerConfig{StopGrace: 100 * time.Millisecond}, rpc.ServerDeps{Service: "identity", Verifier: e.verifier, Internal: identity.Callers()}); err != nil {
 		t.Fatal(err)
 	}
+	keys.ClientConnInterface = e.server.Pipe("identity")
 	e.service.Register(e.server)
 	group := run.NewGroup(nil, 0)
 	group.Add("identity", e.service)
-	group.Add("verifier", e.verifier)
 	group.Add("rpc", e.server)
+	group.Add("verifier", e.verifier)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- group.Run(ctx) }()
@@ -109,6 +115,9 @@ func start(t *testing.T, url string, cfg identity.Config) *env {
 	e.operator = identityv1.NewOperatorServiceClient(e.server.Pipe("operator"))
 	return e
 }
+
+// later stands for a connection that is made after those who use it.
+type later struct{ grpc.ClientConnInterface }
 
 // user is somebody signed in on a client.
 type user struct {
@@ -243,6 +252,19 @@ func (e *env) events(t *testing.T, workspace string) (out []*identityv1.Workspac
 			out, records = append(out, event), append(records, rec)
 		}
 	}
+}
+
+// counted reads one of the service's counters without labels.
+func (e *env) counted(t *testing.T, name string) float64 {
+	t.Helper()
+	families := ok(e.metrics.Gather())(t)
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
 }
 
 // eventually tries for as long as a revocation may take.

@@ -2,11 +2,9 @@ package identity
 
 import (
 	"context"
-	"io"
 	"sync"
 	"time"
 
-	"plenum.internal/mesh/auth"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
 
@@ -127,60 +125,15 @@ type authService struct {
 }
 
 // Keys answers the verification keys.
-func (a *authService) Keys(ctx context.Context, _ *authv1.KeysRequest) (*authv1.KeysResponse, error) {
-	return a.s.Source().Keys(ctx)
-}
-
-// Revocations streams the log of revocations.
-func (a *authService) Revocations(r *authv1.RevocationsRequest, stream authv1.AuthService_RevocationsServer) error {
-	return a.s.follow(stream.Context(), r.GetAfter(), stream.Send)
-}
-
-// Source is where the verifier of identity's own process reads, without a connection to itself.
-func (s *Server) Source() auth.Source { return source{s} }
-
-type source struct{ s *Server }
-
-func (l source) Keys(context.Context) (*authv1.KeysResponse, error) {
-	k := l.s.keys.response()
+func (a *authService) Keys(context.Context, *authv1.KeysRequest) (*authv1.KeysResponse, error) {
+	k := a.s.keys.response()
 	if len(k.GetKeys()) == 0 {
 		return nil, errStarting
 	}
 	return k, nil
 }
 
-// Revocations follows in a goroutine of its own, which ends with ctx.
-func (l source) Revocations(ctx context.Context, after uint64) (auth.RevocationStream, error) {
-	stream := localStream{ctx: ctx, news: make(chan *authv1.RevocationsResponse), failed: make(chan error, 1)}
-	go func() {
-		stream.failed <- l.s.follow(ctx, after, func(r *authv1.RevocationsResponse) error {
-			select {
-			case stream.news <- r:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	}()
-	return stream, nil
-}
-
-type localStream struct {
-	ctx    context.Context //nolint:containedctx // of the call, as in a gRPC stream
-	news   chan *authv1.RevocationsResponse
-	failed chan error
-}
-
-func (l localStream) Recv() (*authv1.RevocationsResponse, error) {
-	select {
-	case r := <-l.news:
-		return r, nil
-	case err := <-l.failed:
-		if err == nil {
-			err = io.EOF
-		}
-		return nil, err
-	case <-l.ctx.Done():
-		return nil, l.ctx.Err()
-	}
+// Revocations streams the log of revocations.
+func (a *authService) Revocations(r *authv1.RevocationsRequest, stream authv1.AuthService_RevocationsServer) error {
+	return a.s.follow(stream.Context(), r.GetAfter(), stream.Send)
 }

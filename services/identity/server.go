@@ -66,13 +66,16 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, deps: deps, log: deps.Log, store: sqlstore.New(deps.DB), metrics: newMetrics(deps.Metrics), ready: make(chan struct{})}
+	s := &Server{cfg: cfg, deps: deps, log: deps.Log, store: sqlstore.New(deps.DB), ready: make(chan struct{})}
 	s.feed.init()
 	var err error
 	if s.ring, err = cfg.ring(); err != nil {
 		return nil, err
 	}
 	if s.passwords, err = password.New(cfg.password()); err != nil {
+		return nil, err
+	}
+	if s.metrics, err = newMetrics(deps.Metrics, s.passwords); err != nil {
 		return nil, err
 	}
 	if s.addresses, err = guess.NewAddresses(cfg.addressLimit(), cfg.Addresses); err != nil {

@@ -70,6 +70,7 @@ type Hasher struct {
 	cfg     Config
 	running chan struct{} // one token for each hash under way
 	waiting atomic.Int64
+	hashes  atomic.Uint64
 	costNs  atomic.Int64 // moving average of one hash
 	never   hash         // what an absent account is compared with: same cost, never equal
 }
@@ -151,11 +152,18 @@ func (h *Hasher) derive(ctx context.Context, password string, x hash) ([]byte, e
 		}
 	}
 	defer func() { <-h.running }()
+	h.hashes.Add(1)
 	start := time.Now()
 	key := argon2.IDKey([]byte(password), x.salt, x.passes, x.memory, x.threads, keyBytes)
 	h.costNs.Store((7*h.costNs.Load() + int64(time.Since(start))) / 8) // a lost update only blurs the average
 	return key, nil
 }
+
+// Hashes returns how many hashes were computed so far.
+func (h *Hasher) Hashes() uint64 { return h.hashes.Load() }
+
+// Waiting returns how many callers wait for their turn.
+func (h *Hasher) Waiting() int64 { return h.waiting.Load() }
 
 // delay is how long n callers keep the hasher busy, at least a second.
 func (h *Hasher) delay(n int64) time.Duration {
