@@ -67,16 +67,16 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	for _, f := range []struct {
 		name, service string
-		source        grpc.ClientConnInterface
+		source        topicv1.TopicServiceClient
 		handle        func(context.Context, *sql.Tx, []*topicv1.Record) error
 		reset         func(context.Context, *sql.Tx, uint32) error
 	}{
-		{"people", "identity", deps.Identity, s.meet, s.forget},
+		{"people", "identity", topicv1.NewTopicServiceClient(deps.Identity), s.meet, s.forget},
 		// What is derived from one's own log bears being derived again.
-		{"mine", "chat", deps.Self, s.derive, func(context.Context, *sql.Tx, uint32) error { return nil }},
+		{"mine", "chat", gather{topicv1.NewTopicServiceClient(deps.Self)}, s.derive, func(context.Context, *sql.Tx, uint32) error { return nil }},
 	} {
 		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat"}, topic.FollowerDeps{
-			Source: topicv1.NewTopicServiceClient(f.source), DB: deps.DB, Handle: f.handle, Reset: f.reset, Log: deps.Log,
+			Source: f.source, DB: deps.DB, Handle: f.handle, Reset: f.reset, Log: deps.Log,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("chat: follow %s: %w", f.service, err)

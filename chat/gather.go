@@ -1,0 +1,126 @@
+package chat
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// gather is the source of chat's own log for the follower that derives people's state. Each transaction of the follower costs a
+// flush to disk, so it hands over runs in place of single records, and leaves out what nothing is derived from: people's own events,
+// of which each derivation makes more.
+type gather struct{ topicv1.TopicServiceClient }
+
+const (
+	gatherFor  = 25 * time.Millisecond // how long a run is added to; a badge may come so much later
+	gatherMost = 1000                  // records in a run
+	skipMost   = 1000                  // positions passed over before the cursor is moved for their sake
+)
+
+// Follow follows a partition; the stream ends with ctx.
+func (g gather) Follow(ctx context.Context, req *topicv1.FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[topicv1.FollowResponse], error) {
+	s, err := g.TopicServiceClient.Follow(ctx, req, opts...)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the follower's to tell
+	}
+	run := &gathered{ServerStreamingClient: s, from: req.GetAfter(), in: make(chan received, 16)}
+	go run.pump()
+	return run, nil
+}
+
+type received struct {
+	r   *topicv1.FollowResponse
+	err error
+}
+
+// gathered is one stream. Recv has one caller.
+type gathered struct {
+	grpc.ServerStreamingClient[topicv1.FollowResponse]
+	in   chan received
+	next *received // came while a run was gathered, and doesn't belong to it
+	from uint64    // position of the last response handed over
+}
+
+// pump reads ahead, until the stream ends.
+func (s *gathered) pump() {
+	for {
+		r, err := s.ServerStreamingClient.Recv()
+		select {
+		case s.in <- received{r, err}:
+		case <-s.Context().Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Recv returns the next run.
+func (s *gathered) Recv() (*topicv1.FollowResponse, error) {
+	for {
+		first, err := s.take()
+		if err != nil || first.GetReset_() != nil {
+			return first, err
+		}
+		if len(first.GetRecords()) == 0 && first.GetUpto() == s.from {
+			return first, nil // a sign of life
+		}
+		run := &topicv1.FollowResponse{Epoch: first.GetEpoch()}
+		run.Upto, run.Records = first.GetUpto(), channelRecords(nil, first)
+		if len(run.GetRecords()) > 0 {
+			s.extend(run)
+		}
+		if len(run.GetRecords()) > 0 || run.GetUpto() >= s.from+skipMost {
+			s.from = run.GetUpto()
+			return run, nil
+		}
+	}
+}
+
+func (s *gathered) take() (*topicv1.FollowResponse, error) {
+	if n := s.next; n != nil {
+		s.next = nil
+		return n.r, n.err
+	}
+	select {
+	case n := <-s.in:
+		return n.r, n.err
+	case <-s.Context().Done():
+		return nil, s.Context().Err()
+	}
+}
+
+// extend adds what comes while the run may grow.
+func (s *gathered) extend(run *topicv1.FollowResponse) {
+	end := time.NewTimer(gatherFor)
+	defer end.Stop()
+	for len(run.GetRecords()) < gatherMost {
+		select {
+		case n := <-s.in:
+			if n.err != nil || n.r.GetReset_() != nil || n.r.GetEpoch() != run.GetEpoch() {
+				s.next = &n
+				return
+			}
+			run.Upto, run.Records = n.r.GetUpto(), channelRecords(run.GetRecords(), n.r)
+		case <-end.C:
+			return
+		case <-s.Context().Done():
+			return
+		}
+	}
+}
+
+// channelRecords appends the records of channels.
+func channelRecords(to []*topicv1.Record, r *topicv1.FollowResponse) []*topicv1.Record {
+	for _, rec := range r.GetRecords() {
+		if strings.HasPrefix(rec.GetTopic(), topicChannel) {
+			to = append(to, rec)
+		}
+	}
+	return to
+}
