@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -158,14 +159,11 @@ func TestKill(t *testing.T) {
 			from[i] = 1
 		}
 		for round := range 5 {
-			got := runChild(t, url, from, time.Duration(100+60*round)*time.Millisecond)
+			got := runChild(t, url, from, 30+40*round)
 			for _, a := range got {
 				from[a.Sender] = a.Seq + 1
 			}
 			acks = append(acks, got...)
-		}
-		if len(acks) < 100 {
-			t.Fatalf("only %d acknowledgements", len(acks))
 		}
 		s, err := startService(db, db)
 		if err != nil {
@@ -226,8 +224,8 @@ func settled(t *testing.T, db *sqldb.DB, l *Log) []*topicv1.Record {
 	return topictest.Check(t, l)
 }
 
-// runChild starts the child, kills it some time after its first acknowledgement, and returns all acknowledgements.
-func runChild(t *testing.T, url string, from [senders]int, life time.Duration) []ack {
+// runChild starts the child, kills it in the middle of what follows its n-th acknowledgement, and returns all acknowledgements.
+func runChild(t *testing.T, url string, from [senders]int, n int) []ack {
 	t.Helper()
 	start, err := json.Marshal(from)
 	if err != nil {
@@ -243,24 +241,23 @@ func runChild(t *testing.T, url string, from [senders]int, life time.Duration) [
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	var (
-		acks []ack
-		kill *time.Timer
-	)
+	hang := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer hang.Stop()
+	var acks []ack
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		var a ack
 		if json.Unmarshal(lines.Bytes(), &a) != nil {
 			break // cut off in mid-line: not acknowledged
 		}
-		if kill == nil {
-			kill = time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+		if acks = append(acks, a); len(acks) == n {
+			time.Sleep(rand.N(10 * time.Millisecond))
+			_ = cmd.Process.Kill()
 		}
-		acks = append(acks, a)
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	if kill != nil {
-		kill.Stop()
+	if len(acks) < n {
+		t.Fatalf("the child ended after %d of %d acknowledgements", len(acks), n)
 	}
 	return acks
 }

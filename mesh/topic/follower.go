@@ -41,6 +41,7 @@ type FollowerDeps struct {
 type Follower struct {
 	cfg     FollowerConfig
 	deps    FollowerDeps
+	sql     struct{ read, create, lock, move string } // of the cursor
 	busy    chan struct{}
 	pending atomic.Int32 // partitions whose end was not reached yet
 	ready   chan struct{}
@@ -69,6 +70,13 @@ func NewFollower(cfg FollowerConfig, deps FollowerDeps) (*Follower, error) {
 		cfg.Busy = 1
 	}
 	f := &Follower{cfg: cfg, deps: deps, busy: make(chan struct{}, cfg.Busy), ready: make(chan struct{})}
+	table := cfg.Prefix + "_cursor"
+	f.sql.read = "SELECT epoch, position FROM " + table + " WHERE follower = $1 AND partition = $2"
+	f.sql.create = "INSERT INTO " + table + " (follower, partition, epoch, position) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING"
+	f.sql.move = "UPDATE " + table + " SET epoch = $3, position = $4 WHERE follower = $1 AND partition = $2"
+	if f.sql.lock = f.sql.read; deps.DB.Dialect() == sqldb.Postgres {
+		f.sql.lock += " FOR UPDATE"
+	}
 	f.pending.Store(Partitions)
 	return f, nil
 }
@@ -99,15 +107,13 @@ func (f *Follower) follow(ctx context.Context, number uint32) error {
 	p := &place{number: number}
 	for wait := minRetry; ; wait = min(2*wait, maxRetry) {
 		progress, err := f.stream(ctx, p)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, errReset):
+		if errors.Is(err, errReset) {
 			return err
-		case progress:
+		}
+		if progress {
 			wait = minRetry
 		}
-		if !errors.Is(err, errMoved) {
+		if !errors.Is(err, errMoved) && ctx.Err() == nil {
 			f.deps.Log.WarnContext(ctx, "following broke off", "follower", f.cfg.Name, "service", f.cfg.Service, "partition", number, "error", err)
 		}
 		if !sleep(ctx, wait) {
@@ -178,8 +184,7 @@ func (f *Follower) stream(ctx context.Context, p *place) (progress bool, err err
 // load reads the cursor.
 func (f *Follower) load(ctx context.Context, p *place) error {
 	p.mark = mark{}
-	q := "SELECT epoch, position FROM " + f.cfg.Prefix + "_cursor WHERE follower = $1 AND partition = $2"
-	err := f.deps.DB.QueryRow(ctx, q, f.cfg.Name, int64(p.number)).Scan(&p.epoch, &p.position)
+	err := f.deps.DB.QueryRow(ctx, f.sql.read, f.cfg.Name, int64(p.number)).Scan(&p.epoch, &p.position)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read cursor: %w", err)
 	}
@@ -202,22 +207,15 @@ func (f *Follower) move(ctx context.Context, p *place, to mark, derive func(ctx 
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	table := f.cfg.Prefix + "_cursor"
-	lock := "SELECT epoch, position FROM " + table + " WHERE follower = $1 AND partition = $2"
-	if f.deps.DB.Dialect() == sqldb.Postgres {
-		lock += " FOR UPDATE"
-	}
 	var after *afterCommit
 	err := f.deps.DB.Write(ctx, func(tx *sql.Tx) error {
 		var inner context.Context
 		inner, after = withAfterCommit(ctx)
-		_, err := tx.ExecContext(ctx, "INSERT INTO "+table+" (follower, partition, epoch, position) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING",
-			f.cfg.Name, int64(p.number))
-		if err != nil {
+		if _, err := tx.ExecContext(ctx, f.sql.create, f.cfg.Name, int64(p.number)); err != nil {
 			return fmt.Errorf("make cursor: %w", err)
 		}
 		var at mark
-		if err := tx.QueryRowContext(ctx, lock, f.cfg.Name, int64(p.number)).Scan(&at.epoch, &at.position); err != nil {
+		if err := tx.QueryRowContext(ctx, f.sql.lock, f.cfg.Name, int64(p.number)).Scan(&at.epoch, &at.position); err != nil {
 			return fmt.Errorf("lock cursor: %w", err)
 		}
 		if at != p.mark {
@@ -226,9 +224,7 @@ func (f *Follower) move(ctx context.Context, p *place, to mark, derive func(ctx 
 		if err := derive(inner, tx); err != nil {
 			return fmt.Errorf("derive: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE "+table+" SET epoch = $3, position = $4 WHERE follower = $1 AND partition = $2",
-			f.cfg.Name, int64(p.number), signed(to.epoch), signed(to.position))
-		if err != nil {
+		if _, err := tx.ExecContext(ctx, f.sql.move, f.cfg.Name, int64(p.number), signed(to.epoch), signed(to.position)); err != nil {
 			return fmt.Errorf("move cursor: %w", err)
 		}
 		return nil

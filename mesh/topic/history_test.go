@@ -29,9 +29,9 @@ type plan struct {
 func TestHistories(t *testing.T) {
 	meshtest.Databases(t, func(t *testing.T, url string) {
 		db, other := openDB(t, url), openDB(t, url)
-		settle := func(c *Config, _ *Deps) { c.Settle, c.Poll = 100*time.Millisecond, 10*time.Millisecond }
-		one, _ := startLog(t, db, settle)
-		two, _ := startLog(t, other, settle)
+		poll := func(c *Config, _ *Deps) { c.Poll = 10 * time.Millisecond }
+		one, _ := startLog(t, db, poll)
+		two, _ := startLog(t, other, poll)
 		logs := []*Log{one, two}
 		run := 0
 		rapid.Check(t, func(t *rapid.T) {

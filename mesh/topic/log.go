@@ -2,6 +2,7 @@ package topic
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +26,7 @@ type Config struct {
 	Batch    int           // mutations in one transaction, at most
 	Queue    int           // mutations that wait for a writer, for each writer; beyond: CODE_UNAVAILABLE
 	MaxBody  int           // bytes of an event
+	Timeout  time.Duration // of one transaction; beyond: CODE_UNAVAILABLE
 	Settle   time.Duration // how long a lost COMMIT is looked for before CODE_OUTCOME_UNKNOWN
 	KeyLife  time.Duration // how long keys are kept; offline queues must be younger
 	PruneGap time.Duration // between two prunings of keys
@@ -36,7 +38,7 @@ func DefaultConfig(service string) Config {
 	return Config{
 		Service: service, Schema: Schema{Prefix: service},
 		Batch: 512, Queue: 8192, MaxBody: 512 << 10,
-		Settle: 10 * time.Second, KeyLife: 35 * 24 * time.Hour, PruneGap: time.Hour, Poll: 200 * time.Millisecond,
+		Timeout: 10 * time.Second, Settle: 10 * time.Second, KeyLife: 35 * 24 * time.Hour, PruneGap: time.Hour, Poll: 200 * time.Millisecond,
 	}
 }
 
@@ -46,7 +48,7 @@ func (c Config) validate() error {
 		return fmt.Errorf("topic: service %q is no identifier", c.Service)
 	case c.Batch < 1 || c.Queue < c.Batch || c.MaxBody < 1 || c.Writers < 0:
 		return errors.New("topic: sizes must be positive, and the queue must hold a batch")
-	case c.Settle <= 0 || c.KeyLife <= 0 || c.PruneGap <= 0 || c.Poll <= 0:
+	case c.Timeout <= 0 || c.Settle <= 0 || c.KeyLife <= 0 || c.PruneGap <= 0 || c.Poll <= 0:
 		return errors.New("topic: durations must be positive")
 	}
 	return c.Schema.validate()
@@ -160,7 +162,7 @@ func (l *Log) Run(ctx context.Context) error {
 // prepare makes the partitions' rows and checks the log's table.
 func (l *Log) prepare(ctx context.Context) error {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
-		err := l.db.Write(ctx, l.createPartitions)
+		err := l.db.Write(ctx, func(tx *sql.Tx) error { return l.createPartitions(ctx, tx) })
 		if err == nil || !outage(err) || ctx.Err() != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -15,6 +16,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		return
+	}
+	if err := flag.Set("rapid.nofailfile", "true"); err != nil { // schedules don't repeat by their seed
+		panic(err)
 	}
 	goleak.VerifyTestMain(m)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"plenum.internal/mesh/sqldb"
@@ -27,7 +28,8 @@ func (s Schema) BumpEpoch(ctx context.Context, db *sqldb.DB, now time.Time) (epo
 		next := max(last+1, now.Unix())
 		epoch = unsigned(next)
 		for _, table := range []string{"partition", "topic"} {
-			if _, err := tx.ExecContext(ctx, "UPDATE "+s.table(table)+" SET epoch = $1", next); err != nil {
+			q := strings.Replace("UPDATE ? SET epoch = $1", "?", s.table(table), 1)
+			if _, err := tx.ExecContext(ctx, q, next); err != nil {
 				return err
 			}
 		}

@@ -98,9 +98,9 @@ func (s *Server) canonical(ctx context.Context, workspace string, grants []*topi
 	if len(names) == 0 {
 		return nil
 	}
-	real, err := s.log.States(ctx, workspace, names...)
-	for i := range real {
-		states[place[i]] = real[i]
+	own, err := s.log.States(ctx, workspace, names...)
+	for i := range own {
+		states[place[i]] = own[i]
 	}
 	return err
 }

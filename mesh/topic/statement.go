@@ -151,7 +151,7 @@ func (r relation) args(d sqldb.Dialect, tuples [][]any) ([]any, error) {
 
 // statements are the texts that name the log's tables.
 type statements struct {
-	lock, keys, topics          string
+	check, lock, keys, topics   string
 	partitions                  string
 	erase                       string
 	tail, follow, heads, lookup string
@@ -193,8 +193,13 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 	if pg {
 		lock = "SELECT partition, epoch, position FROM " + s.table("partition") + " WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE"
 	}
+	columns := make([]string, 0, len(prescribed)+len(s.Extra))
+	for _, c := range append(prescribed[:len(prescribed):len(prescribed)], s.Extra...) {
+		columns = append(columns, c.Name)
+	}
 	named := "workspace = $1 AND topic = $2"
 	return statements{
+		check:      "SELECT " + strings.Join(columns, ", ") + " FROM " + s.table("log") + " WHERE partition < 0",
 		lock:       lock,
 		partitions: "SELECT partition, epoch, position, pruned FROM " + s.table("partition") + " ORDER BY partition",
 		keys: "SELECT k.i, l.partition IS NOT NULL OR n.partition IS NOT NULL, coalesce(l.digest, n.digest), coalesce(l.salt, n.salt)," +
@@ -213,5 +218,21 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 		follow: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3",
 		heads: "SELECT " + topicColumns + " FROM " + sinceRelation.sql(d, 1) + " JOIN " + s.table("topic") +
 			" t ON t.partition = k.partition AND t.position > k.position WHERE true%s ORDER BY t.partition, t.position LIMIT %d",
+	}
+}
+
+// each runs f for every row of a query.
+func each(rows *sql.Rows, err error) func(f func(*sql.Rows) error) error {
+	return func(f func(*sql.Rows) error) error {
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			if err := f(rows); err != nil {
+				return err
+			}
+		}
+		return rows.Err()
 	}
 }
