@@ -15,7 +15,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Plenum on ADDR with its data under DATA; Ctrl-C stops it
-	@$(GO) build -o $(BIN)/plenum plenum.internal/deploy/cmd/plenum
+	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/plenum plenum.internal/client/cmd/plenumctl
 	@exec $(BIN)/plenum --addr $(ADDR) --data $(DATA)
 
 test: tools ## every test, on both SQL engines and in both shapes, with the race detector
