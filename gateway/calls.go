@@ -40,6 +40,7 @@ func (s *session) call(c *edgev1.Call, unread error) {
 		s.run(x)
 	case lane.Wait:
 	case lane.TooMany:
+		s.full = true
 		s.reply(x, nil, errTooMany)
 	case lane.Behind:
 		s.reply(x, nil, errLaneBroken)
@@ -89,6 +90,7 @@ func (s *session) run(x *lane.Call[*call]) {
 func (s *session) finish(x *lane.Call[*call], body []byte, err error) {
 	s.reply(x, body, err)
 	next, behind := s.board.Done(x.ID, rpc.CodeOf(err))
+	s.full = false
 	for _, b := range behind {
 		s.reply(b, nil, errLaneBroken)
 	}

@@ -39,7 +39,7 @@ func (s *session) receive(data []byte) {
 
 // readOn lets the reader take the next message, unless there is too much to do already.
 func (s *session) readOn() {
-	if s.gated = s.board != nil && s.board.Full() || len(s.opens) >= maxOpens; s.gated {
+	if s.gated = s.full || len(s.opens) >= maxOpens; s.gated {
 		return
 	}
 	select {

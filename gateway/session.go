@@ -62,7 +62,8 @@ type session struct {
 	started time.Time
 	heard   time.Time // of the last message
 	pinged  bool      // since then
-	gated   bool      // the reader waits: there are too many calls, or too many subscriptions are being opened
+	full    bool      // a call was refused for there are too many
+	gated   bool      // the reader waits: for a call to end, or for a Subscribe
 
 	closeCode   edgev1.Code
 	closeReason string

@@ -153,18 +153,6 @@ func (b *Board[X]) Get(id uint32) (c *Call[X], running bool) {
 	return c, c.running
 }
 
-// All returns the calls on the board, in no order.
-func (b *Board[X]) All() []*Call[X] {
-	out := make([]*Call[X], 0, len(b.calls))
-	for _, c := range b.calls {
-		out = append(out, c)
-	}
-	return out
-}
-
-// Full reports that no call more can be admitted.
-func (b *Board[X]) Full() bool { return len(b.calls) >= b.limits.Total }
-
 // Idle reports that no call runs or waits.
 func (b *Board[X]) Idle() bool { return len(b.calls) == 0 }
 
