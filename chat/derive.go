@@ -107,7 +107,7 @@ func (o *derived) planLists(b *batch, st *topic.Step) {
 func (o *derived) planReplies(b *batch, st *topic.Step) {
 	for k, r := range o.replies {
 		m, f := b.user.mines[k.memberKey], b.user.follows[k]
-		if m == nil || m.role == 0 {
+		if m == nil || m.role == 0 || m.joined > r.at {
 			continue
 		}
 		if f == nil {

@@ -82,14 +82,14 @@ func newStatements(d sqldb.Dialect) *statements {
 			AND l.kind IN (1, 2) AND l.user_id <> k.usr
 		GROUP BY k.ws, k.ch, k.usr, k.root`
 
-	// What the deriver asks of the channel's side.
+	// What the deriver asks of the channel's side. Who joined after a message isn't told of it, whenever this is asked.
 	s.counts = `SELECT k.ws, k.ch, k.at, l.count, l.calls FROM ` + offsets + `
 		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at`
 	s.readers = `SELECT k.ws, k.ch, k.usr, k.at FROM ` + spans + `
-		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr AND m.visible_from <= k.at`
+		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr AND m.joined_offset <= k.at`
 	s.groupReaders = `SELECT k.ws, k.ch, k.usr, k.at, g.user_id FROM ` + spans + `
 		JOIN chat_group_member g ON g.workspace = k.ws AND g.group_id = k.usr
-		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = g.user_id AND m.visible_from <= k.at`
+		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = g.user_id AND m.joined_offset <= k.at`
 	s.followers = `SELECT k.ws, k.ch, k.at, f.user_id FROM ` + offsets + `
 		JOIN chat_follow f ON f.workspace = k.ws AND f.channel = k.ch AND f.root = k.at AND f.following`
 
