@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/sqldb"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -98,6 +99,12 @@ func FromError(err error) *edgev1.Error {
 	if s, ok := status.FromError(err); ok {
 		return fromStatus(s)
 	}
+	err = sqldb.Classify(err) // a read that failed half-way comes as its driver says it
+	for _, k := range stored {
+		if errors.Is(err, k.err) {
+			return k.as.proto()
+		}
+	}
 	return internal.proto()
 }
 
@@ -155,6 +162,21 @@ var known = []struct {
 	{auth.ErrRevoked, Errorf(edgev1.Code_CODE_SESSION_REVOKED, "auth.REVOKED", "This device was signed out. Sign in again.")},
 	{auth.ErrStale, Errorf(edgev1.Code_CODE_UNAVAILABLE, "auth.STALE", "Sign-ins can't be checked just now. Try again shortly.").RetryIn(time.Second)},
 }
+
+// stored are the failures of a service's database.
+var stored = []struct {
+	err error
+	as  *Error
+}{
+	{sqldb.ErrUnknownOutcome, unknown},
+	{sqldb.ErrDiskFull, Errorf(edgev1.Code_CODE_UNAVAILABLE, "rpc.DISK_FULL", "Nothing can be saved: the server's disk is full. Tell your administrator.").RetryIn(5 * time.Second)},
+	{sqldb.ErrUnavailable, database},
+	{sqldb.ErrConflict, database},
+	{sqldb.ErrOverloaded, database},
+	{sqldb.ErrStopped, database},
+}
+
+var database = Errorf(edgev1.Code_CODE_UNAVAILABLE, "rpc.DATABASE", "The data can't be reached just now. Try again shortly.").RetryIn(time.Second)
 
 // plain is what a gRPC status means that carries no detail.
 var plain = map[codes.Code]*Error{

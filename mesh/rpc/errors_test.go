@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -15,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/sqldb"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -108,6 +111,22 @@ func TestMessagesAreCutAtACharacter(t *testing.T) {
 	for in, want := range map[string]string{"": "", "abcd": "abcd", "abcde": "abcd", "abcé": "abc", "€€": "€"} {
 		if got := clip(in, 4); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestDatabaseFailures(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want edgev1.Code
+	}{
+		{fmt.Errorf("read channel: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), edgev1.Code_CODE_UNAVAILABLE},
+		{fmt.Errorf("send: %w", sqldb.ErrDiskFull), edgev1.Code_CODE_UNAVAILABLE},
+		{fmt.Errorf("send: %w", sqldb.ErrUnknownOutcome), edgev1.Code_CODE_OUTCOME_UNKNOWN},
+		{errors.New("a fault of ours"), edgev1.Code_CODE_INTERNAL},
+	} {
+		if got := CodeOf(c.err); got != c.want {
+			t.Errorf("%v: %v, want %v", c.err, got, c.want)
 		}
 	}
 }
