@@ -154,8 +154,8 @@ func (s *Server) loadAccess(ctx context.Context, q query, keys []memberKey) (map
 		}
 		if role.Valid {
 			members[k] = &member{
-				role: chatv1.ChannelRole(role.Int64), guest: guest.Bool, joined: joined.Int64, //nolint:gosec // an enum's number
-				at: uint64(at.Int64), from: uint64(from.Int64), //nolint:gosec // offsets are below 2^53
+				role: chatv1.ChannelRole(role.Int64), guest: guest.Bool, joined: joined.Int64,
+				at: uint64(at.Int64), from: uint64(from.Int64),
 			}
 		}
 		return nil

@@ -67,8 +67,8 @@ func (o *create) plan(b *batch, st *topic.Step) error {
 			return err
 		}
 	}
-	ch := *o.ch                                                          // the planner may run again with the same op
-	ch.createdMs, ch.members = st.Now.UnixMilli(), uint32(len(o.people)) //nolint:gosec // <= MaxPeople
+	ch := *o.ch // the planner may run again with the same op
+	ch.createdMs, ch.members = st.Now.UnixMilli(), uint32(len(o.people))
 	if direct(ch.kind) {
 		ch.people = o.people
 	}
@@ -162,7 +162,7 @@ func (b *batch) join(ch *channel, ids []string, guests map[string]bool, role cha
 		j.members = append(j.members, &chatv1.Member{User: id, Role: role, JoinedMs: now, Guest: guests[id]})
 	}
 	j.write = func(ctx context.Context, tx *sql.Tx, row *topic.Row) error {
-		at, from := int64(row.Offset), int64(0) //nolint:gosec // < 2^53
+		at, from := int64(row.Offset), int64(0)
 		if fromNow {
 			from = at
 			if err := exec(ctx, tx, `UPDATE chat_channel SET sealed = $3 WHERE workspace = $1 AND id = $2`, ch.workspace, ch.channel, at); err != nil {

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,7 +57,7 @@ func (o *derived) need(n *needs) {
 	}
 }
 
-func (o *derived) plan(b *batch, st *topic.Step) error {
+func (o *derived) plan(b *batch, st *topic.Step) error { //nolint:unparam // an op's method
 	o.planLists(b, st)
 	for ch, to := range o.markers {
 		m := b.user.mines[memberKey{o.workspace, ch, o.user}]
@@ -138,7 +137,7 @@ func threadMoved(t *chatv1.MyThread) *chatv1.UserEvent {
 // deriving gathers what one run of records means for whom.
 type deriving struct {
 	*Server
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // lives for one call
 	tx       *sql.Tx
 	people   map[string]*derived // by workspace "/" user
 	authors  [][]any             // (workspace, channel, offset) of messages by which authors read their channels
@@ -191,11 +190,8 @@ func (d *deriving) append() error {
 		parts[int64(topic.PartitionOf(p.workspace, p.user))] = true
 	}
 	if d.db.Dialect() == sqldb.Postgres {
-		rows, err := d.tx.QueryContext(d.ctx, `SELECT 1 FROM chat_partition WHERE partition = ANY($1) ORDER BY partition FOR UPDATE`, keysOf(parts))
-		if err != nil {
-			return fmt.Errorf("chat: lock partitions: %w", err)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		q := `SELECT 1 FROM chat_partition WHERE partition = ANY($1) ORDER BY partition FOR UPDATE`
+		if err := exec(d.ctx, d.tx, q, keysOf(parts)); err != nil {
 			return fmt.Errorf("chat: lock partitions: %w", err)
 		}
 	}
@@ -278,7 +274,7 @@ func (d *deriving) posted(r *topicv1.Record, id, author string, m *chatv1.Messag
 	k := channelKey{ws, id}
 	shown := m.GetRoot() == 0 || m.GetAlsoInChannel()
 	if shown {
-		d.authors = append(d.authors, []any{ws, id, int64(at)}) //nolint:gosec // < 2^53
+		d.authors = append(d.authors, []any{ws, id, int64(at)})
 		d.wrote[threadKey{k, at}] = author
 	}
 	d.name(r, id, at, m.GetMentions(), &said{
@@ -302,10 +298,10 @@ func (d *deriving) name(r *topicv1.Record, id string, at uint64, m *chatv1.Menti
 	ws := r.GetWorkspace()
 	d.said[threadKey{channelKey{ws, id}, at}] = s
 	for _, u := range m.GetUsers() {
-		d.named = append(d.named, []any{ws, u, id, int64(at), int64(s.root)}) //nolint:gosec // < 2^53
+		d.named = append(d.named, []any{ws, u, id, int64(at), int64(s.root)})
 	}
 	for _, g := range m.GetGroups() {
-		d.groups = append(d.groups, []any{ws, g, id, int64(at), int64(s.root)}) //nolint:gosec // < 2^53
+		d.groups = append(d.groups, []any{ws, g, id, int64(at), int64(s.root)})
 	}
 }
 
@@ -372,10 +368,10 @@ func (d *deriving) mentions() error {
 }
 
 // thread merges what two events of a thread mean for the person.
-func (p *derived) thread(k followKey, r *reply) {
-	old := p.replies[k]
+func (o *derived) thread(k followKey, r *reply) {
+	old := o.replies[k]
 	if old == nil {
-		p.replies[k] = r
+		o.replies[k] = r
 		return
 	}
 	if !old.auto {
@@ -395,7 +391,7 @@ func (d *deriving) replies() error {
 	var rows [][]any
 	for k := range d.threads {
 		keys = append(keys, k)
-		rows = append(rows, []any{k.workspace, k.channel, int64(k.root)}) //nolint:gosec // < 2^53
+		rows = append(rows, []any{k.workspace, k.channel, int64(k.root)})
 	}
 	followers := map[threadKey][]string{}
 	err := each(d.ctx, d.tx.QueryContext, d.sql.followers, d.sql.offsets.args(rows), func(r *sql.Rows) error {

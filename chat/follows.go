@@ -149,7 +149,7 @@ func (o *draft) plan(b *batch, st *topic.Step) error {
 	if _, err := b.mineOf(o.caller, o.req.GetChannel()); err != nil {
 		return err
 	}
-	ws, user, ch, root := o.caller.Workspace, o.caller.User, o.req.GetChannel(), int64(o.req.GetRoot()) //nolint:gosec // < 2^53
+	ws, user, ch, root := o.caller.Workspace, o.caller.User, o.req.GetChannel(), int64(o.req.GetRoot())
 	d := &chatv1.Draft{Channel: ch, Root: o.req.GetRoot()}
 	err := b.tx.QueryRowContext(b.ctx, `SELECT text, version, time_ms FROM chat_draft
 		WHERE workspace = $1 AND user_id = $2 AND channel = $3 AND root = $4`, ws, user, ch, root).Scan(&d.Text, &d.Version, &d.TimeMs)
@@ -167,7 +167,7 @@ func (o *draft) plan(b *batch, st *topic.Step) error {
 		if err := exec(b.ctx, b.tx, `INSERT INTO chat_draft (workspace, user_id, channel, root, text, version, time_ms)
 			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (workspace, user_id, channel, root)
 			DO UPDATE SET text = excluded.text, version = excluded.version, time_ms = excluded.time_ms`,
-			ws, user, ch, root, d.GetText(), int64(version), d.GetTimeMs()); err != nil { //nolint:gosec // < 2^53
+			ws, user, ch, root, d.GetText(), int64(version), d.GetTimeMs()); err != nil {
 			return err
 		}
 		b.tell(st, user, nil, func() *chatv1.UserEvent {

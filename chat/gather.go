@@ -25,7 +25,7 @@ const (
 func (g gather) Follow(ctx context.Context, req *topicv1.FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[topicv1.FollowResponse], error) {
 	s, err := g.TopicServiceClient.Follow(ctx, req, opts...)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the follower's to tell
+		return nil, err
 	}
 	run := &gathered{ServerStreamingClient: s, from: req.GetAfter(), in: make(chan received, 16)}
 	go run.pump()

@@ -49,8 +49,8 @@ func (s *Server) read(ctx context.Context, p page, up bool, bound uint64, limit 
 	} else {
 		q += ` AND l."offset" < $4 ORDER BY l."offset" DESC LIMIT $6`
 	}
-	messages, err := s.messages(ctx, p.a, q, p.a.ch.workspace, p.a.ch.log(), int64(p.root), int64(min(bound, 1<<62)), //nolint:gosec // clamped
-		int64(p.a.from()), int64(limit)+1) //nolint:gosec // < 2^53
+	messages, err := s.messages(ctx, p.a, q, p.a.ch.workspace, p.a.ch.log(), int64(p.root), int64(min(bound, 1<<62)),
+		int64(p.a.from()), int64(limit)+1)
 	if err != nil {
 		return nil, false, err
 	}
@@ -77,7 +77,7 @@ func (s *Server) messages(ctx context.Context, a access, q string, args ...any) 
 		found = append(found, m)
 		byOffset[m.GetOffset()] = m
 		if reactions > 0 {
-			reacted = append(reacted, []any{a.ch.workspace, a.ch.channel, int64(m.GetOffset())}) //nolint:gosec // < 2^53
+			reacted = append(reacted, []any{a.ch.workspace, a.ch.channel, int64(m.GetOffset())})
 		}
 		return nil
 	})
@@ -156,10 +156,10 @@ func scanMessage(r *sql.Rows) (*chatv1.Message, int, error) {
 		}
 		m.Text, m.Mentions, m.Context = edited.GetText(), edited.GetMentions(), edited.GetContext()
 	}
-	m.Offset, m.TimeMs, m.Author, m.Mutation = uint64(at), timeMs, author, uint64(mutation)                //nolint:gosec // offsets are positive; mutation: same bits
-	m.Edits, m.EditedMs, m.Deleted, m.Pinned, m.Thread = uint32(edits), editedMs, deleted, pinned > 0, nil //nolint:gosec // <= MaxEdits
+	m.Offset, m.TimeMs, m.Author, m.Mutation = uint64(at), timeMs, author, uint64(mutation)
+	m.Edits, m.EditedMs, m.Deleted, m.Pinned, m.Thread = uint32(edits), editedMs, deleted, pinned > 0, nil
 	if last > 0 {
-		m.Thread = &chatv1.Thread{Root: m.GetOffset(), Replies: uint32(replies), LastReply: uint64(last), LastReplyMs: lastMs} //nolint:gosec // small
+		m.Thread = &chatv1.Thread{Root: m.GetOffset(), Replies: uint32(replies), LastReply: uint64(last), LastReplyMs: lastMs}
 	}
 	return m, reactions, nil
 }
@@ -248,7 +248,7 @@ func (s *Server) offsetAt(ctx context.Context, a access, ms int64, head uint64) 
 		mid := low + (high-low)/2
 		var at int64
 		err := s.db.QueryRow(ctx, `SELECT time_ms FROM chat_log WHERE workspace = $1 AND topic = $2 AND "offset" = $3`,
-			a.ch.workspace, a.ch.log(), int64(mid)).Scan(&at) //nolint:gosec // < 2^53
+			a.ch.workspace, a.ch.log(), int64(mid)).Scan(&at)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) { // no row: compacted, thus older than all that is there
 			return 0, fmt.Errorf("chat: find date: %w", err)
 		}
@@ -311,7 +311,7 @@ func (s *Server) GetMessages(ctx context.Context, req *chatv1.GetMessagesRequest
 	var rows [][]any
 	for _, at := range offsets {
 		if at >= a.from() && at < 1<<53 {
-			rows = append(rows, []any{a.ch.workspace, a.ch.channel, int64(at)}) //nolint:gosec // < 2^53
+			rows = append(rows, []any{a.ch.workspace, a.ch.channel, int64(at)})
 		}
 	}
 	res.Messages, err = s.messages(ctx, a, s.sql.byOffset, s.sql.offsets.args(rows)...)
@@ -331,6 +331,6 @@ func (s *Server) ListPins(ctx context.Context, req *chatv1.ListPinsRequest) (*ch
 	res := &chatv1.ListPinsResponse{}
 	res.Messages, err = s.messages(ctx, a, messageColumns+` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $3
 		AND m.pinned > 0 AND m.workspace = $1 AND m.channel = $4 ORDER BY m.pinned DESC LIMIT 100`,
-		a.ch.workspace, a.ch.log(), int64(a.from()), a.ch.channel) //nolint:gosec // < 2^53
+		a.ch.workspace, a.ch.log(), int64(a.from()), a.ch.channel)
 	return res, err
 }

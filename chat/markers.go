@@ -174,7 +174,7 @@ func (s *Server) markerAt(ctx context.Context, caller auth.Caller, channel strin
 	}
 	m := &chatv1.Marker{Offset: at}
 	q := `SELECT count, calls FROM chat_log WHERE workspace = $1 AND topic = $2 AND "offset" = $3`
-	err = s.db.QueryRow(ctx, q, caller.Workspace, a.ch.log(), int64(at)).Scan(&m.Count, &m.Calls) //nolint:gosec // < 2^53
+	err = s.db.QueryRow(ctx, q, caller.Workspace, a.ch.log(), int64(at)).Scan(&m.Count, &m.Calls)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, badField("offset", "The channel has not come so far.")
 	}

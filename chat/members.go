@@ -88,7 +88,7 @@ func (o *add) plan(b *batch, st *topic.Step) error {
 func (b *batch) membership(a access, caller auth.Caller, event *chatv1.MembersChanged, delta int,
 	write func(ctx context.Context, tx *sql.Tx, row *topic.Row) error,
 ) (topic.Entry, error) {
-	a.ch.members = uint32(int(a.ch.members) + delta) //nolint:gosec // 0 to MaxMembers
+	a.ch.members = uint32(int(a.ch.members) + delta)
 	event.Members = a.ch.members
 	k, total := a.ch.channelKey, int64(a.ch.members)
 	return entry(k.channel, caller.User, &chatv1.ChannelEvent{Event: &chatv1.ChannelEvent_Members{Members: event}}, &later{

@@ -46,7 +46,7 @@ func (b *batch) message(a access, at uint64) (*message, error) {
 	err := b.tx.QueryRowContext(b.ctx, `SELECT l.user_id, l.kind, l.parent, l.body, m.content, m.edits, m.deleted, m.pinned
 		FROM chat_log l LEFT JOIN chat_message m ON m.workspace = l.workspace AND m.channel = $3 AND m.at = l."offset"
 		WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" = $4 AND l.kind IN (1, 2)`,
-		k.workspace, a.ch.log(), k.channel, int64(at)). //nolint:gosec // checked: below 2^53
+		k.workspace, a.ch.log(), k.channel, int64(at)).
 		Scan(&m.author, &m.kind, &m.parent, &m.body, &content, &edits, &deleted, &pinned)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, errMessage
@@ -54,7 +54,7 @@ func (b *batch) message(a access, at uint64) (*message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read message: %w", err)
 	}
-	m.content, m.edits, m.deleted, m.pinned = content, uint32(edits.Int64), deleted.Bool, uint64(pinned.Int64) //nolint:gosec // small
+	m.content, m.edits, m.deleted, m.pinned = content, uint32(edits.Int64), deleted.Bool, uint64(pinned.Int64)
 	b.messages[k] = m
 	return m, nil
 }
@@ -87,11 +87,11 @@ func (m *message) current() (*chatv1.Message, error) {
 // state upserts one column set of chat_message.
 func state(ctx context.Context, tx *sql.Tx, k channelKey, at uint64, set string, args ...any) error {
 	if err := exec(ctx, tx, `INSERT INTO chat_message (workspace, channel, at, edits, edited_ms, deleted, pinned, reactions)
-		VALUES ($1, $2, $3, 0, 0, false, 0, 0) ON CONFLICT DO NOTHING`, k.workspace, k.channel, int64(at)); err != nil { //nolint:gosec // < 2^53
+		VALUES ($1, $2, $3, 0, 0, false, 0, 0) ON CONFLICT DO NOTHING`, k.workspace, k.channel, int64(at)); err != nil {
 		return err
 	}
 	return exec(ctx, tx, `UPDATE chat_message SET `+set+` WHERE workspace = $1 AND channel = $2 AND at = $3`,
-		append([]any{k.workspace, k.channel, int64(at)}, args...)...) //nolint:gosec // < 2^53
+		append([]any{k.workspace, k.channel, int64(at)}, args...)...)
 }
 
 // edit replaces a message's text.
@@ -191,7 +191,7 @@ func (o *remove) plan(b *batch, st *topic.Step) error {
 	}
 	gone := []uint64{at}
 	err = each(b.ctx, b.tx.QueryContext, `SELECT "offset" FROM chat_log WHERE workspace = $1 AND topic = $2 AND parent = $3 AND kind = 3`,
-		[]any{a.ch.workspace, a.ch.log(), int64(at)}, func(r *sql.Rows) error { //nolint:gosec // < 2^53
+		[]any{a.ch.workspace, a.ch.log(), int64(at)}, func(r *sql.Rows) error {
 			var n uint64
 			if err := r.Scan(&n); err != nil {
 				return fmt.Errorf("scan: %w", err)
@@ -217,12 +217,12 @@ func (o *remove) plan(b *batch, st *topic.Step) error {
 			k := a.ch.channelKey
 			if m.parent != 0 {
 				if err := exec(ctx, tx, `UPDATE chat_thread SET replies = replies - 1 WHERE workspace = $1 AND channel = $2 AND root = $3`,
-					k.workspace, k.channel, int64(m.parent)); err != nil { //nolint:gosec // < 2^53
+					k.workspace, k.channel, int64(m.parent)); err != nil {
 					return err
 				}
 			}
 			if err := exec(ctx, tx, `DELETE FROM chat_reaction WHERE workspace = $1 AND channel = $2 AND at = $3`,
-				k.workspace, k.channel, int64(at)); err != nil { //nolint:gosec // < 2^53
+				k.workspace, k.channel, int64(at)); err != nil {
 				return err
 			}
 			return state(ctx, tx, k, at, `deleted = true, content = NULL, pinned = 0, reactions = 0`)
@@ -285,11 +285,11 @@ func (o *react) plan(b *batch, st *topic.Step) error {
 	event := &chatv1.ReactionChanged{Offset: o.at, Emoji: o.emoji, Removed: o.removed}
 	e, err := entry(o.channel, user, &chatv1.ChannelEvent{Event: &chatv1.ChannelEvent_Reaction{Reaction: event}}, &later{
 		write: func(ctx context.Context, tx *sql.Tx, row *topic.Row) error {
-			args := []any{k.workspace, k.channel, int64(o.at), o.emoji, user} //nolint:gosec // < 2^53
+			args := []any{k.workspace, k.channel, int64(o.at), o.emoji, user}
 			q := `DELETE FROM chat_reaction WHERE workspace = $1 AND channel = $2 AND at = $3 AND emoji = $4 AND user_id = $5`
 			if !o.removed {
 				q = `INSERT INTO chat_reaction (workspace, channel, at, emoji, user_id, seq) VALUES ($1, $2, $3, $4, $5, $6)`
-				args = append(args, int64(row.Offset)) //nolint:gosec // < 2^53
+				args = append(args, int64(row.Offset))
 			}
 			if err := exec(ctx, tx, q, args...); err != nil {
 				return err
@@ -334,7 +334,7 @@ func (b *batch) loadReactions(k channelKey, at uint64, m *message) error {
 	}
 	m.reactions = map[string]map[string]bool{}
 	return each(b.ctx, b.tx.QueryContext, `SELECT emoji, user_id FROM chat_reaction WHERE workspace = $1 AND channel = $2 AND at = $3`,
-		[]any{k.workspace, k.channel, int64(at)}, func(r *sql.Rows) error { //nolint:gosec // < 2^53
+		[]any{k.workspace, k.channel, int64(at)}, func(r *sql.Rows) error {
 			var emoji, user string
 			if err := r.Scan(&emoji, &user); err != nil {
 				return fmt.Errorf("scan: %w", err)
@@ -399,7 +399,7 @@ func (o *pin) plan(b *batch, st *topic.Step) error {
 			if !o.req.GetPinned() {
 				n = 0
 			}
-			return state(ctx, tx, k, at, `pinned = $4`, int64(n)) //nolint:gosec // < 2^53
+			return state(ctx, tx, k, at, `pinned = $4`, int64(n))
 		},
 	})
 	st.Entries = []topic.Entry{e}

@@ -70,9 +70,9 @@ func (s *Server) loadMine(ctx context.Context, q query, keys []memberKey) (map[m
 	return found, nil
 }
 
-func n64(n sql.NullInt64) uint64 { return uint64(n.Int64) } //nolint:gosec // counts and offsets are below 2^53
+func n64(n sql.NullInt64) uint64 { return uint64(n.Int64) }
 
-func n32(n sql.NullInt64) int32 { return int32(n.Int64) } //nolint:gosec // an enum's number
+func n32(n sql.NullInt64) int32 { return int32(n.Int64) }
 
 // countMentions fills in the mentions by name and group after each marker.
 func (s *Server) countMentions(ctx context.Context, q query, all map[memberKey]*mine) error {
@@ -82,7 +82,7 @@ func (s *Server) countMentions(ctx context.Context, q query, all map[memberKey]*
 	var rows [][]any
 	for k, m := range all {
 		m.mentions = 0
-		rows = append(rows, []any{k.workspace, k.user, k.channel, int64(m.marker.GetOffset()), int64(0)}) //nolint:gosec // < 2^53
+		rows = append(rows, []any{k.workspace, k.user, k.channel, int64(m.marker.GetOffset()), int64(0)})
 	}
 	err := each(ctx, q, s.sql.countMentions, s.sql.spans.args(rows), func(r *sql.Rows) error {
 		var k memberKey
@@ -149,7 +149,7 @@ func (s *Server) loadFollows(ctx context.Context, q query, keys []followKey) (ma
 	}
 	rows := make([][]any, len(keys))
 	for i, k := range keys {
-		rows[i] = []any{k.workspace, k.user, k.channel, int64(0), int64(k.root)} //nolint:gosec // < 2^53
+		rows[i] = []any{k.workspace, k.user, k.channel, int64(0), int64(k.root)}
 	}
 	err := each(ctx, q, s.sql.readFollows, s.sql.spans.args(rows), func(r *sql.Rows) error {
 		var k followKey
@@ -176,7 +176,7 @@ func (s *Server) myThreads(ctx context.Context, q query, follows map[followKey]*
 	var rows [][]any
 	for k, f := range follows {
 		keys = append(keys, threadKey{channelKey{k.workspace, k.channel}, k.root})
-		rows = append(rows, []any{k.workspace, k.user, k.channel, int64(f.seen), int64(k.root)}) //nolint:gosec // < 2^53
+		rows = append(rows, []any{k.workspace, k.user, k.channel, int64(f.seen), int64(k.root)})
 	}
 	threads, err := s.loadThreads(ctx, q, keys)
 	if err != nil {

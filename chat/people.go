@@ -96,13 +96,13 @@ func putPerson(ctx context.Context, tx *sql.Tx, ws string, p *identityv1.Person)
 	return exec(ctx, tx, `INSERT INTO chat_person (workspace, id, handle, guest, active, version) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (workspace, id) DO UPDATE SET handle = excluded.handle, guest = excluded.guest, active = excluded.active,
 			version = excluded.version WHERE chat_person.version < excluded.version`,
-		ws, p.GetId(), p.GetHandle(), p.GetRole() == identityv1.Role_ROLE_GUEST, !p.GetDeactivated(), int64(p.GetVersion())) //nolint:gosec // counts
+		ws, p.GetId(), p.GetHandle(), p.GetRole() == identityv1.Role_ROLE_GUEST, !p.GetDeactivated(), int64(p.GetVersion()))
 }
 
 func putGroup(ctx context.Context, tx *sql.Tx, ws, id, handle string, version uint64) error {
 	return exec(ctx, tx, `INSERT INTO chat_group (workspace, id, handle, version) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (workspace, id) DO UPDATE SET handle = excluded.handle, version = excluded.version
-			WHERE chat_group.version < excluded.version`, ws, id, handle, int64(version)) //nolint:gosec // counts
+			WHERE chat_group.version < excluded.version`, ws, id, handle, int64(version))
 }
 
 func groupMembers(ctx context.Context, tx *sql.Tx, ws, id string, added, removed []string) error {

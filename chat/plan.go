@@ -42,7 +42,7 @@ type threadKey struct {
 // batch is what the ops of one transaction share. Never used by two goroutines.
 type batch struct {
 	*Server
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // a batch lives for one call
 	tx       *sql.Tx
 	channels map[channelKey]*channel
 	members  map[memberKey]*member
@@ -161,12 +161,12 @@ func entry(ch string, actor string, e *chatv1.ChannelEvent, l *later) (topic.Ent
 }
 
 // answer returns the answer made of the first row's offset; nothing happened: 0.
-func answer(make func(offset uint64) proto.Message) func([]topic.Row) proto.Message {
+func answer(of func(offset uint64) proto.Message) func([]topic.Row) proto.Message {
 	return func(rows []topic.Row) proto.Message {
 		if len(rows) == 0 {
-			return make(0)
+			return of(0)
 		}
-		return make(rows[0].Offset)
+		return of(rows[0].Offset)
 	}
 }
 

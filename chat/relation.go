@@ -12,7 +12,6 @@ import (
 // batch and statements stay prepared. PostgreSQL unnests arrays, SQLite reads JSON.
 type relation struct {
 	dialect sqldb.Dialect
-	name    string // of the relation in the statement
 	columns []column
 }
 
@@ -21,9 +20,9 @@ type column struct {
 	kind string // text, bigint or boolean
 }
 
-// rel declares a relation by its columns: rel(d, "k", "ws text", "at bigint").
-func rel(d sqldb.Dialect, name string, columns ...string) *relation {
-	r := &relation{dialect: d, name: name}
+// rel declares a relation by its columns: rel(d, "ws text", "at bigint").
+func rel(d sqldb.Dialect, columns ...string) *relation {
+	r := &relation{dialect: d}
 	for _, c := range columns {
 		n, kind, _ := strings.Cut(c, " ")
 		r.columns = append(r.columns, column{n, kind})
@@ -31,21 +30,21 @@ func rel(d sqldb.Dialect, name string, columns ...string) *relation {
 	return r
 }
 
-// sql is the FROM item, with its parameters from $first on.
-func (r *relation) sql(first int) string {
-	var parts []string
-	if r.dialect == sqldb.Postgres {
-		var names []string
-		for i, c := range r.columns {
-			parts = append(parts, fmt.Sprintf("$%d::%s[]", first+i, c.kind))
-			names = append(names, c.name)
-		}
-		return fmt.Sprintf("unnest(%s) AS %s(%s)", strings.Join(parts, ", "), r.name, strings.Join(names, ", "))
-	}
+// sql is the FROM item, named k; its parameters are the statement's first.
+func (r *relation) sql() string {
+	var parts, names []string
 	for i, c := range r.columns {
-		parts = append(parts, fmt.Sprintf("value ->> %d AS %s", i, c.name))
+		names = append(names, c.name)
+		if r.dialect == sqldb.Postgres {
+			parts = append(parts, fmt.Sprintf("$%d::%s[]", i+1, c.kind))
+		} else {
+			parts = append(parts, fmt.Sprintf("value ->> %d AS %s", i, c.name))
+		}
 	}
-	return fmt.Sprintf("(SELECT %s FROM json_each($%d)) AS %s", strings.Join(parts, ", "), first, r.name)
+	if r.dialect == sqldb.Postgres {
+		return fmt.Sprintf("unnest(%s) AS k(%s)", strings.Join(parts, ", "), strings.Join(names, ", "))
+	}
+	return fmt.Sprintf("(SELECT %s FROM json_each($1)) AS k", strings.Join(parts, ", "))
 }
 
 // args are the parameters for rows, whose values are string, int64 or bool, in the order of the columns.

@@ -187,7 +187,7 @@ func (b *batch) mentions(a access, handles [][]string, shown bool) (*chatv1.Ment
 		}
 	}
 	if !m.GetEverybody() && len(m.GetUsers())+len(m.GetGroups()) == 0 {
-		return nil, nil //nolint:nilnil // nobody is mentioned
+		return nil, nil
 	}
 	return m, nil
 }

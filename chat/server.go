@@ -92,7 +92,7 @@ var migrations embed.FS
 func logSchema() topic.Schema {
 	return topic.Schema{Prefix: "chat", Extra: []topic.Column{
 		{Name: "kind", Type: "integer", Default: "0", Value: func(r *topic.Row) any { return int64(extra(r).kind) }},
-		{Name: "parent", Type: "bigint", Default: "0", Value: func(r *topic.Row) any { return int64(extra(r).parent) }}, //nolint:gosec // < 2^53
+		{Name: "parent", Type: "bigint", Default: "0", Value: func(r *topic.Row) any { return int64(extra(r).parent) }},
 	}}
 }
 
@@ -138,7 +138,7 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, f := range s.followers {
 		g.Go(func() error { return f.Run(ctx) })
 	}
-	return g.Wait() //nolint:wrapcheck // each says what it is
+	return g.Wait()
 }
 
 // caller is who calls: the server's interceptor has verified the token.

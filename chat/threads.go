@@ -31,7 +31,7 @@ func (s *Server) loadThreads(ctx context.Context, q query, keys []threadKey) (ma
 	}
 	rows := make([][]any, len(keys))
 	for i, k := range keys {
-		rows[i] = []any{k.workspace, k.channel, int64(k.root)} //nolint:gosec // < 2^53
+		rows[i] = []any{k.workspace, k.channel, int64(k.root)}
 	}
 	err := each(ctx, q, s.sql.threads, s.sql.offsets.args(rows), func(r *sql.Rows) error {
 		var k threadKey
@@ -106,7 +106,7 @@ func (s *Server) countReplies(ctx context.Context, tx *sql.Tx, rows []topic.Row)
 	}
 	tuples := make([][]any, 0, len(counts))
 	for k, c := range counts {
-		tuples = append(tuples, []any{k.workspace, k.channel, int64(k.root), c.n, int64(c.last), c.lastMs}) //nolint:gosec // < 2^53
+		tuples = append(tuples, []any{k.workspace, k.channel, int64(k.root), c.n, int64(c.last), c.lastMs})
 	}
 	return exec(ctx, tx, s.sql.replied, s.sql.replies.args(tuples)...)
 }

@@ -79,7 +79,7 @@ func (b *batch) saveMentions() error {
 	var rows [][]any
 	for k, m := range u.mentions {
 		rows = append(rows, []any{
-			k.workspace, k.user, k.channel, int64(k.at), int64(m.GetRoot()), u.counted[k], m.GetAuthor(), m.GetGroup(), m.GetTimeMs(), //nolint:gosec // < 2^53
+			k.workspace, k.user, k.channel, int64(k.at), int64(m.GetRoot()), u.counted[k], m.GetAuthor(), m.GetGroup(), m.GetTimeMs(),
 		})
 	}
 	return each(b.ctx, b.tx.QueryContext, b.sql.addMentions, b.sql.mentions.args(rows), func(r *sql.Rows) error {
@@ -99,8 +99,8 @@ func (b *batch) saveMines() error {
 	var rows [][]any
 	for k, m := range b.user.dirty {
 		rows = append(rows, []any{
-			k.workspace, k.user, k.channel, int64(m.source), m.listed, int64(m.marker.GetOffset()), int64(m.marker.GetVersion()), //nolint:gosec // < 2^53
-			int64(m.marker.GetCount()), int64(m.marker.GetCalls()), m.muted, int64(m.level), //nolint:gosec // < 2^53
+			k.workspace, k.user, k.channel, int64(m.source), m.listed, int64(m.marker.GetOffset()), int64(m.marker.GetVersion()),
+			int64(m.marker.GetCount()), int64(m.marker.GetCalls()), m.muted, int64(m.level),
 		})
 	}
 	return exec(b.ctx, b.tx, b.sql.saveMine, b.sql.mine.args(rows)...)
@@ -113,7 +113,7 @@ func (b *batch) saveFollows() error {
 	var rows [][]any
 	for k, f := range b.user.moved {
 		rows = append(rows, []any{
-			k.workspace, k.user, k.channel, int64(k.root), f.following, int64(f.seen), int64(f.told), //nolint:gosec // < 2^53
+			k.workspace, k.user, k.channel, int64(k.root), f.following, int64(f.seen), int64(f.told),
 		})
 	}
 	return exec(b.ctx, b.tx, b.sql.saveFollows, b.sql.follows.args(rows)...)
