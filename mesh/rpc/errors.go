@@ -159,7 +159,8 @@ var known = []struct {
 	{context.Canceled, unknown},
 	{auth.ErrExpired, Errorf(edgev1.Code_CODE_TOKEN_STALE, "auth.EXPIRED", "The access token has expired. Refresh it.")},
 	{auth.ErrRefused, refused},
-	{auth.ErrRevoked, Errorf(edgev1.Code_CODE_SESSION_REVOKED, "auth.REVOKED", "This device was signed out. Sign in again.")},
+	// Perhaps only the role has changed: the refresh tells whether the session has ended, and whether its data is to be wiped.
+	{auth.ErrRevoked, Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "auth.REVOKED", "This access token has ended. Refresh the session, or sign in again.")},
 	{auth.ErrStale, Errorf(edgev1.Code_CODE_UNAVAILABLE, "auth.STALE", "Sign-ins can't be checked just now. Try again shortly.").RetryIn(time.Second)},
 }
 

@@ -72,7 +72,7 @@ func TestFromError(t *testing.T) {
 		{context.Canceled, unknownOutcome},
 		{auth.ErrExpired, edgev1.Code_CODE_TOKEN_STALE},
 		{auth.ErrRefused, edgev1.Code_CODE_TOKEN_REFUSED},
-		{fmt.Errorf("hello: %w", auth.ErrRevoked), edgev1.Code_CODE_SESSION_REVOKED},
+		{fmt.Errorf("hello: %w", auth.ErrRevoked), edgev1.Code_CODE_TOKEN_REFUSED},
 		{auth.ErrStale, edgev1.Code_CODE_UNAVAILABLE},
 		{status.Error(codes.Unavailable, "transport closed"), unknownOutcome},
 		{status.Error(codes.DeadlineExceeded, ""), unknownOutcome},
@@ -96,7 +96,7 @@ func TestFromError(t *testing.T) {
 func TestSessionError(t *testing.T) {
 	for err, code := range map[error]edgev1.Code{
 		auth.ErrExpired: edgev1.Code_CODE_TOKEN_EXPIRED, auth.ErrRefused: edgev1.Code_CODE_TOKEN_REFUSED,
-		auth.ErrRevoked: edgev1.Code_CODE_SESSION_REVOKED, auth.ErrStale: edgev1.Code_CODE_OVERLOADED,
+		auth.ErrRevoked: edgev1.Code_CODE_TOKEN_REFUSED, auth.ErrStale: edgev1.Code_CODE_OVERLOADED,
 	} {
 		if got := SessionError(err).GetCode(); got != code {
 			t.Errorf("%v: %v, want %v", err, got, code)
