@@ -1,0 +1,204 @@
+package sqldb_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"go.uber.org/goleak"
+
+	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/sqldb"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// through returns the url of a database behind a proxy.
+func through(t *testing.T) (string, *meshtest.Proxy) {
+	t.Helper()
+	u, err := url.Parse(meshtest.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := meshtest.StartProxy(t, u.Host)
+	u.Host = proxy.Addr
+	return u.String(), proxy
+}
+
+// TestLostCommit: whether the COMMIT reached the server or not, the answer says that nobody knows.
+func TestLostCommit(t *testing.T) {
+	for name, forward := range map[string]bool{"before it reached the server": false, "after": true} {
+		t.Run(name, func(t *testing.T) {
+			url, proxy := through(t)
+			db := open(t, url)
+			trap := &meshtest.Trap{Match: []byte("commit"), Forward: forward, Times: 1}
+			proxy.Set(trap)
+			err := db.Write(t.Context(), insert(t.Context(), 1))
+			if !errors.Is(err, sqldb.ErrUnknownOutcome) {
+				t.Fatalf("%v, want an unknown outcome", err)
+			}
+			if trap.Sprung() != 1 {
+				t.Fatalf("the trap cut %d connections", trap.Sprung())
+			}
+			// The row tells, once the old transaction is over: a second insert either meets it or not.
+			err = db.Write(t.Context(), insert(t.Context(), 1))
+			if forward && !errors.Is(err, sqldb.ErrUniqueViolation) || !forward && err != nil {
+				t.Fatalf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+func insert(ctx context.Context, id int) func(tx *sql.Tx) error {
+	return func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO thing (id, name) VALUES ($1, 'x')", id)
+		return err
+	}
+}
+
+// TestAway: a server that went away is unavailable, and comes back without anything being restarted.
+func TestAway(t *testing.T) {
+	url, proxy := through(t)
+	db := open(t, url)
+	proxy.Refuse(true)
+	if err := db.Write(t.Context(), insert(t.Context(), 1)); !errors.Is(err, sqldb.ErrUnavailable) {
+		t.Fatalf("while it was away: %v", err)
+	}
+	if _, err := db.Query(t.Context(), "SELECT 1"); !errors.Is(err, sqldb.ErrUnavailable) { //nolint:rowserrcheck,sqlclosecheck // there are no rows
+		t.Fatalf("a read while it was away: %v", err)
+	}
+	proxy.Refuse(false)
+	if err := db.Write(t.Context(), insert(t.Context(), 1)); err != nil {
+		t.Fatalf("when it was back: %v", err)
+	}
+}
+
+// TestConflictsRunAgain: transactions that meet each other run until all have taken place.
+func TestConflictsRunAgain(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		db := open(t, url)
+		if err := db.Write(t.Context(), insert(t.Context(), 0)); err != nil {
+			t.Fatal(err)
+		}
+		const writers, each = 4, 10
+		var wg sync.WaitGroup
+		for range writers {
+			wg.Go(func() {
+				for range each {
+					err := db.Write(t.Context(), func(tx *sql.Tx) error {
+						if db.Dialect() == sqldb.Postgres {
+							if _, err := tx.ExecContext(t.Context(), "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
+								return err
+							}
+						}
+						_, err := tx.ExecContext(t.Context(), "UPDATE thing SET name = name || 'x' WHERE id = 0")
+						return err
+					})
+					for errors.Is(err, sqldb.ErrConflict) { // eight tries were not enough: say so, and go on as a caller would
+						err = db.Write(t.Context(), func(tx *sql.Tx) error {
+							_, err := tx.ExecContext(t.Context(), "UPDATE thing SET name = name || 'x' WHERE id = 0")
+							return err
+						})
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		var n int
+		if err := db.QueryRow(t.Context(), "SELECT length(name) FROM thing WHERE id = 0").Scan(&n); err != nil || n != 1+writers*each {
+			t.Fatalf("%d updates took place, want %d (%v)", n-1, writers*each, err)
+		}
+	})
+}
+
+// TestMigrateAtOnce: replicas that start together migrate once.
+func TestMigrateAtOnce(t *testing.T) {
+	url := meshtest.Postgres(t)
+	more := fstest.MapFS{"00001_init.sql": tables["00001_init.sql"], "00002_more.sql": {Data: []byte("-- +goose Up\nALTER TABLE thing ADD COLUMN more TEXT;\n")}}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			db, err := sqldb.Open(t.Context(), sqldb.Config{URL: url})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			if err := db.Migrate(t.Context(), more); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	for _, url := range []string{"", "mysql://x", "sqlite:", "sqlite::memory:", "sqlite:/proc/no/such/folder/x.db", "postgres://u:hunter2@127.0.0.1:1/x?sslmode=disable"} {
+		db, err := sqldb.Open(t.Context(), sqldb.Config{URL: url})
+		if err == nil {
+			_ = db.Close()
+			t.Errorf("%q was opened", url)
+			continue
+		}
+		if msg := err.Error(); strings.Contains(msg, "hunter2") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+func BenchmarkGroupCommit(b *testing.B) {
+	for name, url := range map[string]string{"sqlite": meshtest.SQLite(b), "postgres": meshtest.Postgres(b)} {
+		b.Run(name, func(b *testing.B) {
+			db, err := sqldb.Open(b.Context(), sqldb.Config{URL: url})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			if err := db.Migrate(b.Context(), tables); err != nil {
+				b.Fatal(err)
+			}
+			next := 0
+			batcher := sqldb.NewBatcher(sqldb.BatcherConfig{}, func(ctx context.Context, batch []int) error {
+				return db.Write(ctx, func(tx *sql.Tx) error {
+					stmt, err := tx.PrepareContext(ctx, "INSERT INTO thing (id, name) VALUES ($1, 'a row of a usual length, about a line of text')")
+					if err != nil {
+						return err
+					}
+					defer stmt.Close()
+					for range batch {
+						next++
+						if _, err := stmt.ExecContext(ctx, next); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			})
+			ctx, cancel := context.WithCancel(b.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() { _ = batcher.Run(ctx) })
+			b.SetParallelism(256)
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if err := batcher.Submit(ctx, 0); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			cancel()
+			wg.Wait()
+		})
+	}
+}
