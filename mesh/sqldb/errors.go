@@ -38,7 +38,7 @@ func Classify(err error) error {
 // classifyCommit is Classify for the answer to COMMIT, where a lost connection says nothing of what took place.
 func classifyCommit(err error) error {
 	switch kind := kindOf(err); {
-	case kind == ErrUnavailable, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+	case errors.Is(kind, ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, sql.ErrTxDone):
 		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	case kind == nil:
