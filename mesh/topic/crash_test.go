@@ -42,6 +42,7 @@ type ack struct {
 
 // service is a log with its follower, which keeps every event in book_seen and echoes those of pages into another topic.
 type service struct {
+	bus      *recorder
 	log      *Log
 	follower *Follower
 	stop     func()
@@ -50,7 +51,8 @@ type service struct {
 func startService(db, derived *sqldb.DB) (*service, error) {
 	cfg := DefaultConfig("book")
 	cfg.Schema, cfg.Poll = bookSchema, 20*time.Millisecond
-	l, err := NewLog(cfg, Deps{DB: db, Planner: &book{dialect: db.Dialect()}})
+	bus := &recorder{}
+	l, err := NewLog(cfg, Deps{DB: db, Bus: bus, Planner: &book{dialect: db.Dialect()}})
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,7 @@ func startService(db, derived *sqldb.DB) (*service, error) {
 		})
 	}
 	<-l.Ready()
-	return &service{l, f, func() { cancel(); wg.Wait() }}, nil
+	return &service{bus, l, f, func() { cancel(); wg.Wait() }}, nil
 }
 
 func seen(ctx context.Context, tx *sql.Tx, l *Log, records []*topicv1.Record) error {

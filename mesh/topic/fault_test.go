@@ -106,6 +106,30 @@ func TestUnknownOutcome(t *testing.T) {
 	}
 }
 
+// TestLostCommitThenAway: the database goes away after the lost COMMIT, and comes back in time. The caller hears nothing of it.
+func TestLostCommitThenAway(t *testing.T) {
+	proxy, direct, through := proxied(t)
+	openDB(t, direct)
+	l, _ := startLog(t, openDB(t, through))
+	for seq, forward := range []bool{false, true} {
+		trap := &meshtest.Trap{Match: []byte("commit"), Forward: forward, Times: 1}
+		proxy.Set(trap)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if offsets, err := send(l, "p", key(uint64(seq+1)), "x"); err != nil || !slices.Equal(offsets, []uint64{uint64(seq + 1)}) {
+				t.Errorf("got %v, %v", offsets, err)
+			}
+		})
+		for trap.Sprung() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		proxy.Refuse(true)
+		time.Sleep(200 * time.Millisecond)
+		proxy.Refuse(false)
+		wg.Wait()
+	}
+}
+
 // TestDatabaseAway: sends are refused with a code of the 200s and go on by themselves when it is back.
 func TestDatabaseAway(t *testing.T) {
 	proxy, _, through := proxied(t)

@@ -84,6 +84,17 @@ func TestFollowerLosesCommits(t *testing.T) {
 			if own, echoed := events(settled(t, db, s.log)); own != 8*19 || echoed != own {
 				t.Errorf("%d events, %d echoes", own, echoed)
 			}
+			sent := s.bus.take()
+			for page := range 4 {
+				echo := fmt.Sprint("of-p", page)
+				states, err := s.log.States(t.Context(), "w", echoes+echo)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := len(publications(t, sent, echoes+echo)); n != int(states[0].Offset) {
+					t.Errorf("%d of %d events of %s were published", n, states[0].Offset, echo)
+				}
+			}
 			if trap.Sprung() < 6 {
 				t.Errorf("only %d connections were cut", trap.Sprung())
 			}

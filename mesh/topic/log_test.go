@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -199,4 +200,21 @@ func TestBadMutations(t *testing.T) {
 	if o, err := send(l, "p", key(1), "good"); err != nil || !slices.Equal(o, []uint64{1}) {
 		t.Errorf("after all that: %v, %v", o, err)
 	}
+}
+
+// TestPrunesByItself: after its life a key is refused, and a younger one is not.
+func TestPrunesByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := startLog(t, openDB(t, meshtest.SQLite(t)), func(c *Config, _ *Deps) { c.KeyLife, c.PruneGap = 35*time.Minute, time.Minute })
+		if _, err := send(l, "p", key(1), "x"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(34 * time.Minute)
+		if o, err := send(l, "p", key(1), "x"); err != nil || !slices.Equal(o, []uint64{1}) {
+			t.Errorf("after 34 minutes: %v, %v", o, err)
+		}
+		time.Sleep(3 * time.Minute)
+		_, err := send(l, "p", key(1), "x")
+		wantCode(t, err, edgev1.Code_CODE_FAILED_PRECONDITION, "topic.KEY_TOO_OLD")
+	})
 }

@@ -4,19 +4,18 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
 // pruneRows is how much of a partition one transaction looks through.
 const pruneRows = 1000
 
+// pruneForEver begins within a minute, so that restarted processes don't prune at the same time, or never.
 func (l *Log) pruneForEver(ctx context.Context) {
-	for {
+	for wait := rand.N(min(l.cfg.PruneGap, time.Minute)); sleep(ctx, wait); wait = l.cfg.PruneGap {
 		if err := l.Prune(ctx, time.Now().Add(-l.cfg.KeyLife)); err != nil && ctx.Err() == nil {
 			l.log.WarnContext(ctx, "pruning keys failed; it will be tried again", "service", l.cfg.Service, "error", err)
-		}
-		if !sleep(ctx, l.cfg.PruneGap) {
-			return
 		}
 	}
 }

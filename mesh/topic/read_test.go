@@ -36,12 +36,12 @@ func follow(t *testing.T, l *Log, page string) []*topicv1.Record {
 	return all
 }
 
-// publications returns the records published on a page's subject.
-func publications(t *testing.T, messages []published, page string) []*topicv1.Record {
+// publications returns the records published on a topic's subject.
+func publications(t *testing.T, messages []published, topic string) []*topicv1.Record {
 	t.Helper()
 	var all []*topicv1.Record
 	for _, m := range messages {
-		if m.subject != bus.Subject("w", pages+page) {
+		if m.subject != bus.Subject("w", topic) {
 			continue
 		}
 		if len(m.data) > 70<<10 {
@@ -81,7 +81,7 @@ func TestRedaction(t *testing.T) {
 		if got := bodies(follow(t, l, "p")); got != want {
 			t.Errorf("Follow: %s", got)
 		}
-		out := publications(t, b.take(), "p")
+		out := publications(t, b.take(), pages+"p")
 		if bodies(out) != "4: 5:redacts" {
 			t.Errorf("published: %s", bodies(out))
 		}
@@ -166,7 +166,7 @@ func TestPublishing(t *testing.T) {
 	if _, err := mutate(l, mutation("p", key(1), "x", say(entries...))); err != nil {
 		t.Fatal(err)
 	}
-	out := publications(t, b.take(), "p")
+	out := publications(t, b.take(), pages+"p")
 	records, _ := tail(t, l, "p", nil)
 	if len(out) != 5 || len(records) != 5 {
 		t.Fatalf("%d records published, %d read", len(out), len(records))
