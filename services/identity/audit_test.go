@@ -287,7 +287,7 @@ func TestTheFeedIsSilentWithoutItsDatabase(t *testing.T) {
 		t.Errorf("%d heartbeats without a database", n)
 	}
 	_, err = e.refresh(t.Context(), owner.GetRefreshToken(), owner.client.GetClientId())
-	refused(t, err, "identity.DATABASE")
+	refused(t, err, "rpc.DATABASE")
 	proxy.Refuse(false)
 	eventually(t, "the feed goes on", func() bool { return count(600*time.Millisecond) > 0 })
 	e.renew(t, owner)

@@ -4,30 +4,27 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
-	"time"
 
 	"google.golang.org/grpc/metadata"
 
 	"plenum.internal/mesh/rpc"
-	"plenum.internal/mesh/sqldb"
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	"plenum.internal/services/identity/sqlstore"
 )
 
 func workspaceProto(w sqlstore.Workspace) *identityv1.Workspace {
-	return &identityv1.Workspace{Id: w.ID, Slug: w.Slug, Name: w.Name, CreatedMs: w.CreatedMs, Version: uint64(w.Version)} //nolint:gosec // counts from 1
+	return &identityv1.Workspace{Id: w.ID, Slug: w.Slug, Name: w.Name, CreatedMs: w.CreatedMs, Version: uint64(w.Version)}
 }
 
 func personProto(p sqlstore.Person) *identityv1.Person {
 	return &identityv1.Person{
 		Id: p.ID, Handle: p.Handle, DisplayName: p.DisplayName, Role: p.Role, Deactivated: p.DeactivatedMs != 0,
-		Version: uint64(p.Version), CreatedMs: p.CreatedMs, Title: p.Title, //nolint:gosec // counts from 1
+		Version: uint64(p.Version), CreatedMs: p.CreatedMs, Title: p.Title,
 	}
 }
 
 func groupProto(g sqlstore.Group, members []string) *identityv1.Group {
-	return &identityv1.Group{Id: g.ID, Handle: g.Handle, Name: g.Name, Members: members, Version: uint64(g.Version)} //nolint:gosec // counts from 1
+	return &identityv1.Group{Id: g.ID, Handle: g.Handle, Name: g.Name, Members: members, Version: uint64(g.Version)}
 }
 
 func deviceProto(d sqlstore.Device, current string) *identityv1.Device {
@@ -60,19 +57,4 @@ func clientAddress(ctx context.Context) string {
 		return v[0][:min(len(v[0]), 64)]
 	}
 	return ""
-}
-
-// fault turns a failure of the database into what the caller may be told; numbered errors stay as they are.
-func fault(err error) error {
-	if _, numbered := errors.AsType[*rpc.Error](err); numbered || err == nil {
-		return err
-	}
-	unavailable := rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "identity.DATABASE", "Accounts can't be reached just now. Try again shortly.").RetryIn(time.Second)
-	switch {
-	case errors.Is(err, sqldb.ErrUnknownOutcome):
-		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "identity.OUTCOME_UNKNOWN", "It is not known whether this was saved. Try again.").RetryIn(time.Second).Because(err)
-	case errors.Is(err, sqldb.ErrUnavailable), errors.Is(err, sqldb.ErrDiskFull), errors.Is(err, sqldb.ErrOverloaded):
-		return unavailable.Because(err)
-	}
-	return err
 }

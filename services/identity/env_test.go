@@ -158,7 +158,7 @@ func from(ctx context.Context, address string) context.Context {
 // owner makes a workspace.
 func (e *env) owner(t *testing.T, slug string) *user {
 	t.Helper()
-	secret := ""
+	var secret string
 	if link := e.service.SetupLink("http://host"); link != "" {
 		secret = strings.TrimPrefix(link, "http://host/#setup=")
 	} else {

@@ -72,18 +72,18 @@ func (f *feed) run(ctx context.Context, s *Server) {
 func (s *Server) follow(ctx context.Context, after uint64, send func(*authv1.RevocationsResponse) error) error {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	due := true                    // a heartbeat
-	at := int64(min(after, 1<<62)) //nolint:gosec // clamped
+	due := true // a heartbeat
+	at := int64(min(after, 1<<62))
 	for {
 		last, read, changed := s.feed.state()
 		fresh := time.Since(read) < feedFresh
 		switch {
 		case fresh && last < at: // another life of the log: a backup was restored. The follower begins anew.
-			return send(&authv1.RevocationsResponse{Upto: uint64(max(last, 1))}) //nolint:gosec // positive
+			return send(&authv1.RevocationsResponse{Upto: uint64(max(last, 1))})
 		case fresh && last > at:
 			rows, err := s.store.Reads().Revocations(ctx, at, feedPage)
 			if err != nil {
-				return fault(err)
+				return err
 			}
 			out := &authv1.RevocationsResponse{}
 			for _, r := range rows {
@@ -95,7 +95,7 @@ func (s *Server) follow(ctx context.Context, after uint64, send func(*authv1.Rev
 			if len(rows) < feedPage {
 				at = max(at, last) // the rest was pruned
 			}
-			out.Upto = uint64(at) //nolint:gosec // positive
+			out.Upto = uint64(at)
 			if len(rows) > 0 {
 				if err := send(out); err != nil {
 					return err

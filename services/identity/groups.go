@@ -149,7 +149,7 @@ func (m *changeGroupMembers) apply(ctx context.Context, c *change) error {
 	if err != nil {
 		return err
 	}
-	c.answer = &identityv1.ChangeGroupMembersResponse{Version: uint64(version)} //nolint:gosec // counts from 1
+	c.answer = &identityv1.ChangeGroupMembersResponse{Version: uint64(version)}
 	return nil
 }
 
@@ -196,7 +196,7 @@ func (c *change) changeMembers(ctx context.Context, g sqlstore.Group, add, remov
 	}
 	c.audit("group.members", g.ID, details{"added": len(added), "removed": len(removed)})
 	return g.Version, c.emit(&identityv1.WorkspaceEvent{Event: &identityv1.WorkspaceEvent_GroupMembersChanged{
-		GroupMembersChanged: &identityv1.GroupMembersChanged{GroupId: g.ID, Added: added, Removed: removed, Version: uint64(g.Version)}, //nolint:gosec // counts from 1
+		GroupMembersChanged: &identityv1.GroupMembersChanged{GroupId: g.ID, Added: added, Removed: removed, Version: uint64(g.Version)},
 	}})
 }
 

@@ -26,6 +26,13 @@ func (j *join) apply(ctx context.Context, c *change) error {
 	if !usable(link, c.nowMs) {
 		return errLink
 	}
+	if link.ID == sqlstore.FirstRun { // another link may have been quicker: the first run is over then
+		if first, err := c.Workspaces(ctx, "", 1); err != nil {
+			return err
+		} else if len(first) > 0 {
+			return errLink
+		}
+	}
 	if taken, err := c.HandleTaken(ctx, c.workspace, j.handle); err != nil {
 		return err
 	} else if taken {

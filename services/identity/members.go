@@ -130,7 +130,7 @@ func (r *revokeDevices) apply(ctx context.Context, c *change) error {
 
 // signOut ends all tokens of a person, and the sessions of its devices too unless it is merely to refresh. It writes the person.
 func (c *change) signOut(ctx context.Context, p *sqlstore.Person, wipe, devices bool) error {
-	p.TokensAfterMs = c.nowMs + 1
+	p.TokensAfterMs = c.nowMs + clockSkewMs
 	if err := c.UpdatePerson(ctx, *p); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 var reserved = []string{"all", "channel", "everyone", "here", "me"}
 
 // handle checks a handle as model.proto's Person.handle says; upper case is forgiven.
-func handle(field, s string) (string, error) {
+func handle(s string) (string, error) {
 	s = strings.ToLower(s)
 	edge := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 	ok := len(s) >= 2 && len(s) <= 32 && edge(s[0]) && edge(s[len(s)-1])
@@ -21,10 +21,10 @@ func handle(field, s string) (string, error) {
 		ok = edge(s[i]) || s[i] == '.' || s[i] == '_' || s[i] == '-'
 	}
 	if !ok {
-		return "", invalid(field, "A handle has 2 to 32 letters a-z, digits, dots, hyphens or underscores, and begins and ends with a letter or digit.")
+		return "", invalid("handle", "A handle has 2 to 32 letters a-z, digits, dots, hyphens or underscores, and begins and ends with a letter or digit.")
 	}
 	if slices.Contains(reserved, s) {
-		return "", invalid(field, "@%s means everybody. Choose another handle.", s)
+		return "", invalid("handle", "@%s means everybody. Choose another handle.", s)
 	}
 	return s, nil
 }

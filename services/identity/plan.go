@@ -170,7 +170,7 @@ func (m *marks) audit(workspace string, nowMs int64, action, actor, target strin
 
 func (m *marks) revoke(p sqlstore.Person, device string, nowMs int64, wipe bool) {
 	m.revocations = append(m.revocations, sqlstore.Revocation{
-		TimeMs: nowMs, Workspace: p.Workspace, Person: p.ID, Device: device, IssuedBeforeMs: nowMs + 1, Wipe: wipe,
+		TimeMs: nowMs, Workspace: p.Workspace, Person: p.ID, Device: device, IssuedBeforeMs: nowMs + clockSkewMs, Wipe: wipe,
 	})
 }
 

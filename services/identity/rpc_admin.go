@@ -35,10 +35,10 @@ func linkTTL(want uint64, standard time.Duration) (int64, error) {
 	if want == 0 {
 		return standard.Milliseconds(), nil
 	}
-	if want < uint64(minLinkTTL.Milliseconds()) || want > uint64(maxLinkTTL.Milliseconds()) { //nolint:gosec // positive constants
+	if want < uint64(minLinkTTL.Milliseconds()) || want > uint64(maxLinkTTL.Milliseconds()) {
 		return 0, invalid("ttl_ms", "A link lives from a minute to 30 days.")
 	}
-	return int64(want), nil //nolint:gosec // bounded
+	return int64(want), nil
 }
 
 // keyParts name a mutation for the derivation of what it answers once: the same for every retry.
@@ -71,11 +71,11 @@ func (r *admin) Invite(ctx context.Context, q *identityv1.InviteRequest) (*ident
 	answer := &identityv1.InviteResponse{}
 	c, key, err := r.s.mutate(ctx, q, &invite{q.GetRole(), note, ttl, hash}, answer)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	l, err := r.s.store.Reads().Link(ctx, c.Workspace, answer.GetInvitation().GetId())
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	secret, ok := r.s.ring.Matches(func(b []byte) bool { return sameSecret(l.SecretHash, linkSecret(b)) }, "invitation", keyParts(c, key)...)
 	if !ok {
@@ -106,7 +106,7 @@ func (r *admin) ListInvitations(ctx context.Context, q *identityv1.ListInvitatio
 	}
 	rows, err := r.s.store.Reads().Links(ctx, c.Workspace, before, beforeID, n+1)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	out := &identityv1.ListInvitationsResponse{}
 	if len(rows) > n {
@@ -119,7 +119,7 @@ func (r *admin) ListInvitations(ctx context.Context, q *identityv1.ListInvitatio
 
 func (r *admin) RevokeInvitation(ctx context.Context, q *identityv1.RevokeInvitationRequest) (*identityv1.RevokeInvitationResponse, error) {
 	if _, _, err := r.s.mutate(ctx, q, &revokeInvitation{q.GetInvitationId()}, nil); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.RevokeInvitationResponse{}, nil
 }
@@ -128,11 +128,11 @@ func (r *admin) RevokeInvitation(ctx context.Context, q *identityv1.RevokeInvita
 func (r *admin) person(ctx context.Context, q proto.Message, what operation, id string) (*identityv1.Person, error) {
 	c, _, err := r.s.mutate(ctx, q, what, nil)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	p, err := r.s.store.Reads().Person(ctx, c.Workspace, id)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return personProto(p), nil
 }
@@ -162,13 +162,13 @@ func (r *admin) SetActive(ctx context.Context, q *identityv1.SetActiveRequest) (
 
 func (r *admin) RevokeDevices(ctx context.Context, q *identityv1.RevokeDevicesRequest) (*identityv1.RevokeDevicesResponse, error) {
 	if _, _, err := r.s.mutate(ctx, q, &revokeDevices{q.GetUserId(), q.GetWipe()}, nil); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.RevokeDevicesResponse{}, nil
 }
 
 func (r *admin) CreateGroup(ctx context.Context, q *identityv1.CreateGroupRequest) (*identityv1.CreateGroupResponse, error) {
-	h, err := handle("handle", q.GetHandle())
+	h, err := handle(q.GetHandle())
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (r *admin) CreateGroup(ctx context.Context, q *identityv1.CreateGroupReques
 	answer := &identityv1.CreateGroupResponse{}
 	c, _, err := r.s.mutate(ctx, q, &createGroup{h, name, q.GetMembers()}, answer)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	g, err := r.s.group(ctx, c.Workspace, answer.GetGroup().GetId())
 	return &identityv1.CreateGroupResponse{Group: g}, err
@@ -194,21 +194,21 @@ func (s *Server) group(ctx context.Context, workspace, id string) (*identityv1.G
 	if isNotFound(err) {
 		return &identityv1.Group{Id: id}, nil
 	} else if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return groupProto(g, nil), nil
 }
 
 func (r *admin) UpdateGroup(ctx context.Context, q *identityv1.UpdateGroupRequest) (*identityv1.UpdateGroupResponse, error) {
 	u := &updateGroup{id: q.GetGroupId()}
-	if q.Handle != nil { //nolint:protogetter // presence matters
-		h, err := handle("handle", q.GetHandle())
+	if q.Handle != nil {
+		h, err := handle(q.GetHandle())
 		if err != nil {
 			return nil, err
 		}
 		u.handle = &h
 	}
-	if q.Name != nil { //nolint:protogetter // likewise
+	if q.Name != nil {
 		name, err := text("name", q.GetName(), "")
 		if err == nil && name == "" {
 			err = invalid("name", "Give a name.")
@@ -220,7 +220,7 @@ func (r *admin) UpdateGroup(ctx context.Context, q *identityv1.UpdateGroupReques
 	}
 	c, _, err := r.s.mutate(ctx, q, u, nil)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	g, err := r.s.group(ctx, c.Workspace, q.GetGroupId())
 	return &identityv1.UpdateGroupResponse{Group: g}, err
@@ -235,20 +235,20 @@ func (r *admin) ChangeGroupMembers(ctx context.Context, q *identityv1.ChangeGrou
 	}
 	answer := &identityv1.ChangeGroupMembersResponse{}
 	if _, _, err := r.s.mutate(ctx, q, &changeGroupMembers{q.GetGroupId(), q.GetAdd(), q.GetRemove()}, answer); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return answer, nil
 }
 
 func (r *admin) DeleteGroup(ctx context.Context, q *identityv1.DeleteGroupRequest) (*identityv1.DeleteGroupResponse, error) {
 	if _, _, err := r.s.mutate(ctx, q, &deleteGroup{q.GetGroupId()}, nil); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.DeleteGroupResponse{}, nil
 }
 
 func (r *admin) CreateServiceAccount(ctx context.Context, q *identityv1.CreateServiceAccountRequest) (*identityv1.CreateServiceAccountResponse, error) {
-	h, err := handle("handle", q.GetHandle())
+	h, err := handle(q.GetHandle())
 	if err != nil {
 		return nil, err
 	}
@@ -261,11 +261,11 @@ func (r *admin) CreateServiceAccount(ctx context.Context, q *identityv1.CreateSe
 	answer := &identityv1.CreateServiceAccountResponse{}
 	c, key, err := r.s.mutate(ctx, q, &createService{id, h, name, hash}, answer)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	p, secret, err := r.s.serviceSecret(ctx, c, key, answer.GetPerson().GetId())
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.CreateServiceAccountResponse{Person: personProto(p), Secret: secret}, nil
 }
@@ -287,11 +287,11 @@ func (r *admin) RotateServiceSecret(ctx context.Context, q *identityv1.RotateSer
 	hash := sqlstore.Hash(serviceSecret(q.GetUserId(), r.s.ring.Derive("service", upcoming(ctx)...)))
 	c, key, err := r.s.mutate(ctx, q, &rotateService{q.GetUserId(), hash}, nil)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	_, secret, err := r.s.serviceSecret(ctx, c, key, q.GetUserId())
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.RotateServiceSecretResponse{Secret: secret}, nil
 }
@@ -306,11 +306,11 @@ func (r *admin) UpdateWorkspace(ctx context.Context, q *identityv1.UpdateWorkspa
 	}
 	c, _, err := r.s.mutate(ctx, q, &updateWorkspace{name}, nil)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	w, err := r.s.store.Reads().Workspace(ctx, c.Workspace)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.UpdateWorkspaceResponse{Workspace: workspaceProto(w)}, nil
 }
@@ -330,7 +330,7 @@ func (r *admin) ListAudit(ctx context.Context, q *identityv1.ListAuditRequest) (
 	}
 	rows, err := r.s.store.Reads().AuditBefore(ctx, c.Workspace, before, n)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	var pseudonyms []string
 	for _, e := range rows {
@@ -338,7 +338,7 @@ func (r *admin) ListAudit(ctx context.Context, q *identityv1.ListAuditRequest) (
 	}
 	known, err := r.s.store.Reads().Pseudonyms(ctx, c.Workspace, pseudonyms)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.ListAuditResponse{Entries: each(rows, func(e audit.Entry) *identityv1.AuditEntry {
 		return &identityv1.AuditEntry{
@@ -355,7 +355,7 @@ func (r *admin) VerifyAudit(ctx context.Context, q *identityv1.VerifyAuditReques
 	}
 	report, err := r.s.verifyChain(ctx, c.Workspace, audit.Head{Seq: q.GetKnownSeq(), Hash: q.GetKnownHash()})
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.VerifyAuditResponse{
 		Intact: report.Problem == "", Entries: report.Entries, HeadSeq: report.Head.Seq, HeadHash: report.Head.Hash, BrokenSeq: report.Broken, Problem: report.Problem,

@@ -35,7 +35,7 @@ func (r *operator) IssueSetup(ctx context.Context, q *identityv1.IssueSetupReque
 		}
 		return m.write(ctx, tx)
 	}); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.IssueSetupResponse{Secret: secret, ExpiresMs: l.ExpiresMs}, nil
 }
@@ -48,7 +48,7 @@ func (r *operator) ListWorkspaces(ctx context.Context, q *identityv1.ListWorkspa
 	}
 	rows, err := r.s.store.Reads().Workspaces(ctx, after[0], page+1)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	out := &identityv1.ListWorkspacesResponse{}
 	if len(rows) > page {
@@ -64,7 +64,7 @@ func (r *operator) VerifyChain(ctx context.Context, q *identityv1.VerifyChainReq
 	if isNotFound(err) {
 		return nil, errWorkspace
 	} else if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.VerifyChainResponse{
 		Intact: report.Problem == "", Entries: report.Entries, HeadSeq: report.Head.Seq, HeadHash: report.Head.Hash, BrokenSeq: report.Broken, Problem: report.Problem,
@@ -73,7 +73,7 @@ func (r *operator) VerifyChain(ctx context.Context, q *identityv1.VerifyChainReq
 
 func (r *operator) RotateKeys(ctx context.Context, q *identityv1.RotateKeysRequest) (*identityv1.RotateKeysResponse, error) {
 	if err := r.s.rotateKeys(ctx, q.GetDistrust()); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.RotateKeysResponse{}, nil
 }
@@ -103,16 +103,16 @@ func (r *auditor) Report(ctx context.Context, q *identityv1.ReportRequest) (*ide
 		if p, err := r.s.store.Reads().Person(ctx, workspace, f.GetUser()); err == nil {
 			target = p.Pseudonym
 		} else if !isNotFound(err) {
-			return nil, fault(err)
+			return nil, err
 		} else if _, err := r.s.store.Reads().Workspace(ctx, workspace); isNotFound(err) {
 			workspace = ""
 		} else if err != nil {
-			return nil, fault(err)
+			return nil, err
 		}
 		m.audit(workspace, now, "refused."+f.GetReason(), "", target, details{"count": f.GetCount()}.from(f.GetAddress()[:min(len(f.GetAddress()), 64)]))
 	}
 	if err := r.s.store.Write(ctx, func(tx sqlstore.Tx) error { return m.write(ctx, tx) }); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.ReportResponse{}, nil
 }

@@ -71,11 +71,11 @@ func (r *people) WhoAmI(ctx context.Context, _ *identityv1.WhoAmIRequest) (*iden
 	if isNotFound(err) {
 		return nil, errEnded
 	} else if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	w, err := r.s.store.Reads().Workspace(ctx, c.Workspace)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.WhoAmIResponse{Person: personProto(p), Workspace: workspaceProto(w), Permissions: policy.Of(p.Role), DeviceId: c.Device}, nil
 }
@@ -90,7 +90,7 @@ func (r *people) GetPeople(ctx context.Context, q *identityv1.GetPeopleRequest) 
 	}
 	rows, err := r.s.store.Reads().PeopleByID(ctx, c.Workspace, q.GetIds())
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.GetPeopleResponse{People: each(rows, personProto)}, nil
 }
@@ -110,11 +110,11 @@ func (r *people) ListPeople(ctx context.Context, q *identityv1.ListPeopleRequest
 	}
 	out := &identityv1.ListPeopleResponse{}
 	if out.Cursor, err = r.s.cursor(ctx, c.Workspace); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	rows, err := r.s.store.Reads().People(ctx, c.Workspace, after[0], n+1, q.GetDeactivated())
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	if len(rows) > n {
 		rows = rows[:n]
@@ -148,11 +148,11 @@ func (r *people) ListGroups(ctx context.Context, q *identityv1.ListGroupsRequest
 	}
 	out := &identityv1.ListGroupsResponse{}
 	if out.Cursor, err = r.s.cursor(ctx, c.Workspace); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	rows, err := r.s.store.Reads().Groups(ctx, c.Workspace, after[0], n+1)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	if len(rows) > n {
 		rows = rows[:n]
@@ -161,7 +161,7 @@ func (r *people) ListGroups(ctx context.Context, q *identityv1.ListGroupsRequest
 	for _, g := range rows {
 		members, err := r.s.store.Reads().Members(ctx, c.Workspace, g.ID)
 		if err != nil {
-			return nil, fault(err)
+			return nil, err
 		}
 		out.Groups = append(out.Groups, groupProto(g, members))
 	}
@@ -169,15 +169,15 @@ func (r *people) ListGroups(ctx context.Context, q *identityv1.ListGroupsRequest
 }
 
 func (r *people) UpdateProfile(ctx context.Context, q *identityv1.UpdateProfileRequest) (*identityv1.UpdateProfileResponse, error) {
-	u := &updateProfile{displayName: q.DisplayName, title: q.Title} //nolint:protogetter // presence matters
-	if q.Handle != nil {                                            //nolint:protogetter // likewise
-		h, err := handle("handle", q.GetHandle())
+	u := &updateProfile{displayName: q.DisplayName, title: q.Title}
+	if q.Handle != nil {
+		h, err := handle(q.GetHandle())
 		if err != nil {
 			return nil, err
 		}
 		u.handle = &h
 	}
-	if q.DisplayName != nil { //nolint:protogetter // likewise
+	if q.DisplayName != nil {
 		name, err := text("display_name", q.GetDisplayName(), "")
 		if err == nil && name == "" {
 			err = invalid("display_name", "Give a name.")
@@ -187,7 +187,7 @@ func (r *people) UpdateProfile(ctx context.Context, q *identityv1.UpdateProfileR
 		}
 		u.displayName = &name
 	}
-	if q.Title != nil { //nolint:protogetter // likewise
+	if q.Title != nil {
 		title, err := text("title", q.GetTitle(), "")
 		if err != nil {
 			return nil, err
@@ -196,18 +196,18 @@ func (r *people) UpdateProfile(ctx context.Context, q *identityv1.UpdateProfileR
 	}
 	c, _, err := r.s.mutate(ctx, q, u, nil)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	p, err := r.s.store.Reads().Person(ctx, c.Workspace, c.User)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.UpdateProfileResponse{Person: personProto(p)}, nil
 }
 
 func (r *people) ChangePassword(ctx context.Context, q *identityv1.ChangePasswordRequest) (*identityv1.ChangePasswordResponse, error) {
 	if err := r.s.changePassword(ctx, q); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.ChangePasswordResponse{}, nil
 }
@@ -255,14 +255,14 @@ func (r *people) ListDevices(ctx context.Context, _ *identityv1.ListDevicesReque
 	}
 	rows, err := r.s.store.Reads().Devices(ctx, c.Workspace, c.User, maxDevices)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.ListDevicesResponse{Devices: each(rows, func(d sqlstore.Device) *identityv1.Device { return deviceProto(d, c.Device) })}, nil
 }
 
 func (r *people) RevokeDevice(ctx context.Context, q *identityv1.RevokeDeviceRequest) (*identityv1.RevokeDeviceResponse, error) {
 	if _, _, err := r.s.mutate(ctx, q, &revokeDevice{q.GetDeviceId(), q.GetWipe()}, nil); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.RevokeDeviceResponse{}, nil
 }
@@ -299,11 +299,11 @@ func (o opener) Open(ctx context.Context, c auth.Caller, wants []*edgev1.Want) (
 	name := workspaceTopic(c.Workspace)
 	states, err := o.s.topics.States(ctx, c.Workspace, name)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	p, err := o.s.store.Reads().Person(ctx, c.Workspace, c.User)
 	if err != nil && !isNotFound(err) {
-		return nil, fault(err)
+		return nil, err
 	}
 	grants := make([]*topicv1.Grant, len(wants))
 	for i, w := range wants {

@@ -19,8 +19,7 @@ type sessions struct {
 }
 
 func (r *sessions) DescribeLink(ctx context.Context, q *identityv1.DescribeLinkRequest) (*identityv1.DescribeLinkResponse, error) {
-	out, err := r.s.describeLink(ctx, q.GetSecret())
-	return out, fault(err)
+	return r.s.describeLink(ctx, q.GetSecret())
 }
 
 func (s *Server) describeLink(ctx context.Context, secret string) (*identityv1.DescribeLinkResponse, error) {
@@ -82,7 +81,7 @@ func (r *sessions) SetUp(ctx context.Context, q *identityv1.SetUpRequest) (*iden
 		return id, nil
 	})
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	r.s.disarm()
 	return &identityv1.SetUpResponse{Session: session}, nil
@@ -98,7 +97,7 @@ func (r *sessions) Join(ctx context.Context, q *identityv1.JoinRequest) (*identi
 		return l.Workspace, nil
 	})
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.JoinResponse{Session: session}, nil
 }
@@ -121,7 +120,7 @@ func (s *Server) follows(ctx context.Context, q joiner, seen proto.Message, wher
 		return nil, err
 	}
 	j := &join{}
-	if j.handle, err = handle("handle", q.GetHandle()); err != nil {
+	if j.handle, err = handle(q.GetHandle()); err != nil {
 		return nil, err
 	}
 	if j.displayName, err = text("display_name", q.GetDisplayName(), j.handle); err != nil {
@@ -163,7 +162,7 @@ func (r *sessions) SignIn(ctx context.Context, q *identityv1.SignInRequest) (*id
 	}
 	session, err := r.s.signInBy(ctx, q, c)
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.SignInResponse{Session: session}, nil
 }
@@ -186,14 +185,14 @@ func (s *Server) signInBy(ctx context.Context, q *identityv1.SignInRequest, c *i
 func (r *sessions) Refresh(ctx context.Context, q *identityv1.RefreshRequest) (*identityv1.RefreshResponse, error) {
 	session, err := r.s.refresh(ctx, q.GetRefreshToken(), q.GetClientId())
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.RefreshResponse{Session: session}, nil
 }
 
 func (r *sessions) SignOut(ctx context.Context, q *identityv1.SignOutRequest) (*identityv1.SignOutResponse, error) {
 	if err := r.s.signOut(ctx, q.GetRefreshToken()); err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.SignOutResponse{}, nil
 }
@@ -201,7 +200,7 @@ func (r *sessions) SignOut(ctx context.Context, q *identityv1.SignOutRequest) (*
 func (r *sessions) ExchangeSecret(ctx context.Context, q *identityv1.ExchangeSecretRequest) (*identityv1.ExchangeSecretResponse, error) {
 	session, err := r.s.exchange(ctx, q.GetSecret())
 	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	return &identityv1.ExchangeSecretResponse{Session: session}, nil
 }

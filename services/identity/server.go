@@ -154,20 +154,22 @@ func (s *Server) start(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	}
-	for {
-		err := errors.Join(s.loadKeys(ctx), s.armFirstRun(ctx))
-		if err == nil {
-			close(s.ready)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
+	for err := s.prepare(ctx); err != nil; err = s.prepare(ctx) {
 		s.log.WarnContext(ctx, "identity can't start yet", "error", err)
 		if !sleep(ctx, time.Second) {
 			return nil
 		}
 	}
+	close(s.ready)
+	return nil
+}
+
+// prepare does what must be done before the first answer.
+func (s *Server) prepare(ctx context.Context) error {
+	if err := s.loadKeys(ctx); err != nil {
+		return err
+	}
+	return s.armFirstRun(ctx)
 }
 
 // every calls f once for each interval until ctx ends; a failure is logged and tried again.
@@ -240,6 +242,7 @@ func (s *Server) prune(ctx context.Context) error {
 }
 
 const (
+	clockSkewMs    = 1000               // replicas' clocks agree within it: a token from a fast one ends with what a slow one revokes
 	revocationLife = 3 * time.Hour      // longer than any access token, whoever configured it
 	deviceMemory   = 7 * 24 * time.Hour // how long after its last token a device is still known
 	maxDevices     = 100                // of a person

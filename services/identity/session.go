@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -61,7 +62,7 @@ func (s *Server) session(ctx context.Context, p sqlstore.Person, d sqlstore.Devi
 	return out, nil
 }
 
-func ms(d time.Duration) uint32 { return uint32(min(max(d.Milliseconds(), 0), 1<<32-1)) } //nolint:gosec // clamped
+func ms(d time.Duration) uint32 { return uint32(min(max(d.Milliseconds(), 0), 1<<32-1)) }
 
 // attempt is one guess at a secret, counted as failed until it is known to be right.
 type attempt struct {
@@ -109,7 +110,7 @@ func (a *attempt) forgive(ctx context.Context) error {
 
 // account names what is guessed at: a handle in a workspace, whether they exist or not, by a known device or by any other.
 // A known device has a count of its own, so that strangers can't lock its owner out.
-func account(name, device string) string { return sqlstore.Hash(name + " " + device) }
+func account(name, device string) string { return sqlstore.Hash(fmt.Sprintf("%q %q", name, device)) }
 
 // verify checks a password, and makes a new hash if the stored one was made at another cost.
 func (s *Server) verify(ctx context.Context, stored, typed string) (ok bool, rehash string, err error) {
@@ -194,6 +195,8 @@ func (s *Server) enter(ctx context.Context, workspace, id string, c *identityv1.
 func (s *Server) failed(ctx context.Context, workspace, action, target string, refusal error) error {
 	m := marks{}
 	m.audit(workspace, time.Now().UnixMilli(), action, "", target, details(nil).from(clientAddress(ctx)))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // who hangs up is put on record, too
+	defer cancel()
 	if err := s.store.Write(ctx, func(tx sqlstore.Tx) error { return m.write(ctx, tx) }); err != nil {
 		s.log.WarnContext(ctx, "a refusal could not be put on record", "action", action, "error", err)
 	}

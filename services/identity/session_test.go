@@ -106,9 +106,9 @@ func TestForgedTokensEndNothing(t *testing.T) {
 	u := e.owner(t, "acme")
 	token := []byte(u.GetRefreshToken())
 	for range 40 {
-		i := rand.IntN(len(token)) //nolint:gosec // a test
+		i := rand.IntN(len(token))
 		forged := append([]byte{}, token...)
-		forged[i] ^= byte(1 + rand.IntN(7)) //nolint:gosec // a test
+		forged[i] ^= byte(1 + rand.IntN(7))
 		_, err := e.refresh(t.Context(), string(forged), u.client.GetClientId())
 		refused(t, err, "identity.SESSION_ENDED")
 	}

@@ -94,7 +94,7 @@ func decodePage(s string, n int) ([]string, error) {
 		return make([]string, n), nil
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) > 128 || bytes.Count(b, []byte{0}) != n-1 {
+	if err != nil || len(b) > 128 || bytes.Count(b, []byte{0}) != n-1 || base64.RawURLEncoding.EncodeToString(b) != s { // it skips line breaks
 		return nil, invalid("page", "This is not a page of ours. Begin with the first.")
 	}
 	return strings.Split(string(b), "\x00"), nil

@@ -56,12 +56,12 @@ func digest(salt []byte, detail string) []byte {
 func hash(previous []byte, e *Entry) []byte {
 	h := sha256.New()
 	field := func(b []byte) {
-		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b)))) //nolint:gosec // columns are far below 4 GiB
+		h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(b))))
 		h.Write(b)
 	}
 	field(previous)
 	field(binary.BigEndian.AppendUint64(nil, e.Seq))
-	field(binary.BigEndian.AppendUint64(nil, uint64(e.TimeMs))) //nolint:gosec // the bits count
+	field(binary.BigEndian.AppendUint64(nil, uint64(e.TimeMs)))
 	field([]byte(e.Action))
 	field([]byte(e.Actor))
 	field([]byte(e.Target))
@@ -81,9 +81,9 @@ type Report struct {
 // (zero: none). Without an anchor it can't notice a chain that was rewritten as a whole, head included.
 func Verify(entries iter.Seq2[Entry, error], recorded, anchor Head) (Report, error) {
 	var r Report
-	broken := func(seq uint64, format string, args ...any) (Report, error) {
+	broken := func(seq uint64, format string, args ...any) Report {
 		r.Broken, r.Problem = seq, fmt.Sprintf(format, args...)
-		return r, nil
+		return r
 	}
 	for e, err := range entries {
 		if err != nil {
@@ -92,23 +92,23 @@ func Verify(entries iter.Seq2[Entry, error], recorded, anchor Head) (Report, err
 		r.Entries++
 		switch {
 		case e.Seq != r.Head.Seq+1:
-			return broken(r.Head.Seq+1, "entry %d: missing, the next one is %d", r.Head.Seq+1, e.Seq)
+			return broken(r.Head.Seq+1, "entry %d: missing, the next one is %d", r.Head.Seq+1, e.Seq), nil
 		case !bytes.Equal(e.Hash, hash(r.Head.Hash, &e)):
-			return broken(e.Seq, "entry %d: its hash does not fit its content", e.Seq)
+			return broken(e.Seq, "entry %d: its hash does not fit its content", e.Seq), nil
 		case (len(e.Salt) > 0 || e.Detail != "") && !bytes.Equal(e.Digest, digest(e.Salt, e.Detail)):
-			return broken(e.Seq, "entry %d: its detail was changed", e.Seq)
+			return broken(e.Seq, "entry %d: its detail was changed", e.Seq), nil
 		case e.Seq == anchor.Seq && !bytes.Equal(e.Hash, anchor.Hash):
-			return broken(e.Seq, "entry %d: not the entry that was known", e.Seq)
+			return broken(e.Seq, "entry %d: not the entry that was known", e.Seq), nil
 		}
 		r.Head = Head{e.Seq, e.Hash}
 	}
 	switch {
 	case r.Head.Seq < recorded.Seq:
-		return broken(r.Head.Seq+1, "entry %d: missing, the log was cut off; it had %d entries", r.Head.Seq+1, recorded.Seq)
+		return broken(r.Head.Seq+1, "entry %d: missing, the log was cut off; it had %d entries", r.Head.Seq+1, recorded.Seq), nil
 	case r.Head.Seq > recorded.Seq || !bytes.Equal(r.Head.Hash, recorded.Hash):
-		return broken(r.Head.Seq, "entry %d: not the recorded end of the log", r.Head.Seq)
+		return broken(r.Head.Seq, "entry %d: not the recorded end of the log", r.Head.Seq), nil
 	case r.Head.Seq < anchor.Seq:
-		return broken(r.Head.Seq+1, "entry %d: missing, entry %d was known", r.Head.Seq+1, anchor.Seq)
+		return broken(r.Head.Seq+1, "entry %d: missing, entry %d was known", r.Head.Seq+1, anchor.Seq), nil
 	}
 	return r, nil
 }

@@ -59,7 +59,7 @@ func (r Reads) AuditUpTo(ctx context.Context, workspace string, last uint64) ite
 				return
 			}
 			for _, e := range entries {
-				after = int64(e.Seq) //nolint:gosec // it was read from a signed column
+				after = int64(e.Seq)
 				if !yield(e, nil) {
 					return
 				}
