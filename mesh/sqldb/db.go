@@ -92,6 +92,7 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 			"journal_mode(WAL)",
 			"synchronous(FULL)", // NORMAL can lose commits on power loss
 			"foreign_keys(1)",
+			"secure_delete(1)", // what is redacted leaves the file, too
 			"temp_store(memory)",
 			"cache_size(-16384)",
 		}, extra...)}
@@ -120,6 +121,8 @@ func openPostgres(cfg Config) (*DB, error) {
 	for name, value := range map[string]string{
 		"connect_timeout": fmt.Sprint(int(max(1, cfg.Timeout.Seconds()))),
 		"lock_timeout":    fmt.Sprint(cfg.Timeout.Milliseconds()),
+		// A client that vanished without closing its connection must not hold its locks for hours.
+		"idle_in_transaction_session_timeout": fmt.Sprint(2 * cfg.Timeout.Milliseconds()),
 	} {
 		if !q.Has(name) {
 			q.Set(name, value)

@@ -1,9 +1,12 @@
 package topic_test
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -99,10 +102,36 @@ func TestRedaction(t *testing.T) {
 		if err != nil || s[0].Redacted != 5 || s[0].Count != 4 || s[0].Offset != 5 {
 			t.Errorf("the head is %+v, %v", s, err)
 		}
+		if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+			if left := onDisk(t, path, "secret 2"); left {
+				t.Error("the file still holds a redacted body")
+			}
+			if left := onDisk(t, path, "secret 3"); !left {
+				t.Error("the file holds nothing at all")
+			}
+		}
 		if o, err := send(l, "p", key(2), "secret 2"); err != nil || !slices.Equal(o, []uint64{2}) {
 			t.Errorf("a retry of what was redacted: %v, %v", o, err)
 		}
 	})
+}
+
+// onDisk looks for a text in a database's file after a checkpoint.
+func onDisk(t *testing.T, path, text string) bool {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Contains(data, []byte(text))
 }
 
 func TestTail(t *testing.T) {
