@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/chat/markdown"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
@@ -98,7 +99,7 @@ func state(ctx context.Context, tx *sql.Tx, k channelKey, at uint64, set string,
 type edit struct {
 	caller  auth.Caller
 	req     *chatv1.EditMessageRequest
-	handles [][]string
+	handles []string
 }
 
 func (o *edit) need(n *needs) {
@@ -419,7 +420,7 @@ func (s *Server) EditMessage(ctx context.Context, req *chatv1.EditMessageRequest
 		return nil, err
 	}
 	res := &chatv1.EditMessageResponse{}
-	return res, s.mutate(ctx, caller, req.GetChannel(), req, &edit{caller, req, handlesOf(req.GetText())}, res)
+	return res, s.mutate(ctx, caller, req.GetChannel(), req, &edit{caller, req, markdown.Handles(req.GetText())}, res)
 }
 
 // DeleteMessage hides a message and empties it.

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/chat/markdown"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
@@ -18,7 +19,7 @@ import (
 type send struct {
 	caller  auth.Caller
 	req     *chatv1.SendRequest
-	handles [][]string // of the text, parsed before the transaction
+	handles []string // of the text, parsed before the transaction
 }
 
 func (o *send) need(n *needs) {
@@ -139,38 +140,30 @@ type named struct {
 // everybody are the handles that mean all members.
 var everybody = []string{"all", "channel"}
 
-func (n *needs) named(workspace string, handles [][]string) {
-	for _, readings := range handles {
-		for _, h := range readings {
-			if !slices.Contains(everybody, h) {
-				n.handles[handleKey{workspace, h}] = true
-			}
+func (n *needs) named(workspace string, handles []string) {
+	for _, h := range handles {
+		if !slices.Contains(everybody, h) {
+			n.handles[handleKey{workspace, h}] = true
 		}
 	}
 }
 
 // mentions resolves what the author may name: everybody with the permission, people and groups of the workspace; a guest only names
 // members of the channel. What can't be resolved stays plain text.
-func (b *batch) mentions(a access, handles [][]string, shown bool) (*chatv1.Mentions, error) {
+func (b *batch) mentions(a access, handles []string, shown bool) (*chatv1.Mentions, error) {
 	m := &chatv1.Mentions{}
 	var people []string
-	for _, readings := range handles {
-		for _, h := range readings {
-			if slices.Contains(everybody, h) {
-				m.Everybody = m.GetEverybody() || shown && (a.caller.May(mayCall) || a.moderates())
-				break
-			}
-			found := b.named[handleKey{a.ch.workspace, h}]
-			for _, x := range found {
-				switch {
-				case !x.group:
-					people = append(people, x.id)
-				case a.caller.Kind != auth.KindGuest && len(m.GetGroups()) < MaxGroups && !slices.Contains(m.GetGroups(), x.id):
-					m.Groups = append(m.Groups, x.id)
-				}
-			}
-			if len(found) > 0 {
-				break
+	for _, h := range handles {
+		if slices.Contains(everybody, h) {
+			m.Everybody = m.GetEverybody() || shown && (a.caller.May(mayCall) || a.moderates())
+			continue
+		}
+		for _, x := range b.named[handleKey{a.ch.workspace, h}] {
+			switch {
+			case !x.group:
+				people = append(people, x.id)
+			case a.caller.Kind != auth.KindGuest && len(m.GetGroups()) < MaxGroups && !slices.Contains(m.GetGroups(), x.id):
+				m.Groups = append(m.Groups, x.id)
 			}
 		}
 	}
@@ -251,7 +244,7 @@ func (s *Server) Send(ctx context.Context, req *chatv1.SendRequest) (*chatv1.Sen
 		return nil, err
 	}
 	res := &chatv1.SendResponse{}
-	o := &send{caller: caller, req: req, handles: handlesOf(req.GetText())}
+	o := &send{caller: caller, req: req, handles: markdown.Handles(req.GetText())}
 	return res, s.mutate(ctx, caller, req.GetChannel(), req, o, res)
 }
 

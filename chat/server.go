@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"plenum.internal/chat/markdown"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
@@ -182,7 +181,3 @@ func (s *Server) mutateOwn(ctx context.Context, caller auth.Caller, req proto.Me
 func (s *Server) insertRows(ctx context.Context, tx *sql.Tx, rows []topic.Row) error {
 	return logSchema().InsertRows(ctx, tx, s.db.Dialect(), rows)
 }
-
-func handlesOf(text string) [][]string { return markdown.Handles(text) }
-
-func channelOf(name string) string { return topic.ID(name) }

@@ -94,7 +94,7 @@ func (s *Server) countReplies(ctx context.Context, tx *sql.Tx, rows []topic.Row)
 		if !ok || !l.reply {
 			continue
 		}
-		k := threadKey{channelKey{rows[i].Workspace, channelOf(rows[i].Topic)}, l.parent}
+		k := threadKey{channelKey{rows[i].Workspace, topic.ID(rows[i].Topic)}, l.parent}
 		if counts[k] == nil {
 			counts[k] = &count{}
 		}

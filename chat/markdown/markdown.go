@@ -2,13 +2,15 @@
 package markdown
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 // MaxHandles bounds the distinct handles that one message may name; the rest is read as plain text.
@@ -17,37 +19,61 @@ const MaxHandles = 60
 // maxHandle is the longest handle in bytes.
 const maxHandle = 64
 
+// MaxNesting bounds quotes and lists inside each other on one line: parsing takes time with its square. What is nested deeper names
+// nobody.
+const MaxNesting = 50
+
 // Handles returns the distinct handles that stand behind an "@" in the visible text of source, folded to lower case, in order. Code
-// spans, code blocks, raw HTML, addresses and the targets of links name nobody, and neither does an "@" inside a word or behind a
-// backslash. A handle that ends in punctuation ("@anna.") is returned as written and then without it, since only a directory knows.
-func Handles(source string) [][]string {
-	if !strings.Contains(source, "@") {
+// spans, code blocks, raw HTML and addresses name nobody, and neither does an "@" inside a word or behind a backslash. A handle ends
+// with a letter or digit: the full stop of "@anna." is no part of it.
+func Handles(source string) []string {
+	if !strings.Contains(source, "@") || nesting(source) > MaxNesting {
 		return nil
 	}
-	var found [][]string
-	seen := map[string]bool{}
+	var found []string
 	for _, run := range visible([]byte(source)) {
 		for _, h := range scan(run) {
 			h = strings.ToLower(h)
-			if seen[h] {
-				continue
+			if !slices.Contains(found, h) {
+				found = append(found, h)
 			}
 			if len(found) == MaxHandles {
 				return found
 			}
-			seen[h] = true
-			readings := []string{h}
-			if short := strings.TrimRight(h, "._-"); short != h && short != "" {
-				readings = append(readings, short)
-			}
-			found = append(found, readings)
 		}
 	}
 	return found
 }
 
+// nesting returns the greatest number of container markers that a line begins with, or more.
+func nesting(source string) int {
+	deepest := 0
+	for line := range strings.Lines(source) {
+		n := 0
+		for _, c := range line {
+			if c == '>' || c == '-' || c == '*' || c == '+' || c == '.' || c == ')' {
+				n++
+			} else if c != ' ' && c != '\t' && (c < '0' || c > '9') {
+				break
+			}
+		}
+		deepest = max(deepest, n)
+	}
+	return deepest
+}
+
+// newParser knows all blocks, and of what stands in lines only that which hides text. Emphasis and links, which hide none, take time
+// with the square of their length.
+func newParser() parser.Parser {
+	return parser.NewParser(parser.WithBlockParsers(parser.DefaultBlockParsers()...), parser.WithInlineParsers(
+		util.Prioritized(parser.NewCodeSpanParser(), 100),
+		util.Prioritized(parser.NewAutoLinkParser(), 300),
+		util.Prioritized(parser.NewRawHTMLParser(), 400),
+	))
+}
+
 // visible returns the runs of plain text in source: neighbouring segments are joined, because the parser splits text at each possible
-// delimiter ("@anna_b" is three segments).
+// delimiter.
 func visible(source []byte) []string {
 	var runs []string
 	start, stop := 0, -1
@@ -56,7 +82,7 @@ func visible(source []byte) []string {
 			runs = append(runs, before(source[:start])+string(source[start:stop]))
 		}
 	}
-	doc := goldmark.DefaultParser().Parse(text.NewReader(source))
+	doc := newParser().Parse(text.NewReader(source))
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
@@ -77,10 +103,10 @@ func visible(source []byte) []string {
 	return runs
 }
 
-// before returns the character that stands before a run; a delimiter of emphasis and the start of the source count as space.
+// before returns the character that stands before a run; the start of the source counts as space.
 func before(source []byte) string {
 	r, _ := utf8.DecodeLastRune(source)
-	if len(source) == 0 || r == '_' || r == utf8.RuneError {
+	if len(source) == 0 || r == utf8.RuneError {
 		return " "
 	}
 	return string(r)
@@ -104,8 +130,8 @@ func scan(run string) []string {
 			}
 			end += w
 		}
-		if n := end - i - 1; n > 0 && n <= maxHandle {
-			found = append(found, run[i+1:end])
+		if h := strings.TrimRight(run[i+1:end], "._-"); h != "" && len(h) <= maxHandle {
+			found = append(found, h)
 		}
 		before, i = '@', max(end, i+1)
 	}
@@ -114,5 +140,5 @@ func scan(run string) []string {
 
 // opens tells whether an "@" behind r starts a mention.
 func opens(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("@/\\.-_+=&?:", r)
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("@/\\.-+=&?:", r)
 }
