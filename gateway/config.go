@@ -20,6 +20,9 @@ type Config struct {
 	// Proxies are believed in X-Forwarded-For and -Proto.
 	Proxies []string `koanf:"proxies" doc:"reverse proxies that are believed in X-Forwarded-For, as CIDR prefixes"`
 
+	// Services: a client that came earlier would be told that what they offer does not exist.
+	Services []string `koanf:"services" doc:"services that must have been seen before clients are let in"`
+
 	MaxSessions int `koanf:"max_sessions" doc:"connections at the same time; beyond: 4101"`
 	MaxCalls    int `koanf:"max_calls" doc:"calls to services at the same time, of all sessions; beyond: 200"`
 	MaxReads    int `koanf:"max_reads" doc:"reads of the log at the same time, for hubs; the others wait"`

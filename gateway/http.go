@@ -36,19 +36,20 @@ func (g *Gateway) newServer() *http.Server {
 // ServeHTTP implements http.Handler: everything that clients see.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header(), g.encrypted(r))
+	edge := r.URL.Path == pathWebSocket || isCall(r.URL.Path)
 	switch {
+	case edge && !g.isReady():
+		// Before the services are learned, what they offer would be refused for good: "no such method".
+		w.Header().Set("Retry-After", "1")
+		plain(w, http.StatusServiceUnavailable, "starting")
 	case r.URL.Path == pathWebSocket:
 		g.serveWebSocket(w, r)
 	case r.URL.Path == pathLive:
 		plain(w, http.StatusOK, "alive")
 	case r.URL.Path == pathReady:
-		select {
-		case <-g.ready:
-			if !g.draining.Load() {
-				plain(w, http.StatusOK, "ready")
-				return
-			}
-		default:
+		if g.isReady() && !g.draining.Load() {
+			plain(w, http.StatusOK, "ready")
+			return
 		}
 		plain(w, http.StatusServiceUnavailable, "not ready")
 	case isCall(r.URL.Path):
@@ -59,6 +60,15 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.deps.Static.ServeHTTP(w, r)
 	default:
 		http.NotFound(w, r)
+	}
+}
+
+func (g *Gateway) isReady() bool {
+	select {
+	case <-g.ready:
+		return true
+	default:
+		return false
 	}
 }
 

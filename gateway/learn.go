@@ -50,7 +50,7 @@ func (l *learner) run(ctx context.Context) {
 	for first := true; ; {
 		nodes, changed := l.g.deps.Services.Watch()
 		complete := l.learn(ctx, nodes)
-		if complete && first && len(nodes) > 0 {
+		if complete && first && len(nodes) > 0 && l.knows(l.g.cfg.Services) {
 			close(l.ready)
 			first = false
 		}
@@ -65,6 +65,10 @@ func (l *learner) run(ctx context.Context) {
 		case <-retry:
 		}
 	}
+}
+
+func (l *learner) knows(services []string) bool {
+	return !slices.ContainsFunc(services, func(name string) bool { _, ok := l.known[name]; return !ok })
 }
 
 // learn asks the services whose nodes' schemas changed, and reports whether it knows all.
