@@ -53,17 +53,17 @@ const minSetupSecret = 22
 func (c Config) Validate() error {
 	switch {
 	case c.Key == "" && c.KeyFile == "":
-		return errors.New("identity: set key (openssl rand -base64 32) or key_file")
+		return errors.New("set key (openssl rand -base64 32) or key_file")
 	case c.SetupSecret != "" && len(c.SetupSecret.Reveal()) < minSetupSecret:
-		return fmt.Errorf("identity: setup_secret has %d characters: give %d random ones or more", len(c.SetupSecret.Reveal()), minSetupSecret)
+		return fmt.Errorf("setup_secret has %d characters: give %d random ones or more", len(c.SetupSecret.Reveal()), minSetupSecret)
 	case c.AccessTTL < time.Minute || c.AccessTTL > time.Hour:
-		return fmt.Errorf("identity: access_ttl %v: choose 1m to 1h", c.AccessTTL)
+		return fmt.Errorf("access_ttl %v: choose 1m to 1h", c.AccessTTL)
 	case c.RefreshTTL < c.AccessTTL || c.Grace < 0 || c.Grace > c.AccessTTL:
-		return fmt.Errorf("identity: refresh_ttl %v and refresh_grace %v: the first must exceed access_ttl, the second must not", c.RefreshTTL, c.Grace)
+		return fmt.Errorf("refresh_ttl %v and refresh_grace %v: the first must exceed access_ttl, the second must not", c.RefreshTTL, c.Grace)
 	case c.KeyPeriod < 2*c.AccessTTL:
-		return fmt.Errorf("identity: key_period %v: choose at least twice access_ttl", c.KeyPeriod)
+		return fmt.Errorf("key_period %v: choose at least twice access_ttl", c.KeyPeriod)
 	case c.AccountFailures < 1 || c.AccountInterval <= 0 || c.AddressFailures < 1 || c.AddressInterval <= 0 || c.Addresses < 1:
-		return errors.New("identity: limits of failures must be positive")
+		return errors.New("limits of failures must be positive")
 	}
 	return c.password().Validate()
 }

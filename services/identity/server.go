@@ -58,7 +58,7 @@ type Server struct {
 // New validates cfg and returns the service; nothing runs, and the database isn't touched, before Run.
 func New(cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("identity: %w", err)
 	}
 	if deps.DB == nil {
 		return nil, errors.New("identity: a database is needed")
@@ -203,6 +203,9 @@ func (s *Server) armFirstRun(ctx context.Context) error {
 	})
 	if err != nil || !due {
 		return err
+	}
+	if s.cfg.SetupSecret != "" {
+		s.log.InfoContext(ctx, "there is no workspace yet: open <address>/#setup=<setup_secret of the configuration> to make the first")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -46,11 +46,11 @@ func Default() Config {
 func (c Config) Validate() error {
 	switch {
 	case c.MemoryKiB < 8*uint32(c.Threads) || c.MemoryKiB > 4<<20:
-		return fmt.Errorf("password: memory of %d KiB: choose between 8 KiB a thread and 4 GiB", c.MemoryKiB)
+		return fmt.Errorf("password_memory_kib: %d KiB; choose between 8 KiB a thread and 4 GiB", c.MemoryKiB)
 	case c.Passes < 1 || c.Passes > 64 || c.Threads < 1:
-		return fmt.Errorf("password: %d passes on %d threads: choose 1-64 passes and at least one thread", c.Passes, c.Threads)
+		return fmt.Errorf("password_passes: %d passes on %d threads: choose 1-64 passes and at least one thread", c.Passes, c.Threads)
 	case c.Concurrency < 1 || c.Queue < 0:
-		return fmt.Errorf("password: concurrency %d and queue %d: choose at least 1 and 0", c.Concurrency, c.Queue)
+		return fmt.Errorf("password_concurrency %d and password_queue %d: choose at least 1 and 0", c.Concurrency, c.Queue)
 	}
 	return nil
 }
