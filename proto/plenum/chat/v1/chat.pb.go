@@ -115,7 +115,7 @@ type ChannelHistory int32
 
 const (
 	ChannelHistory_CHANNEL_HISTORY_UNSPECIFIED ChannelHistory = 0 // in requests: unchanged, at creation ALL
-	ChannelHistory_CHANNEL_HISTORY_ALL         ChannelHistory = 1
+	ChannelHistory_CHANNEL_HISTORY_ALL         ChannelHistory = 1 // new members may read everything
 	ChannelHistory_CHANNEL_HISTORY_JOINED      ChannelHistory = 2 // nothing from before they joined, over any path; private channels only
 )
 
@@ -165,7 +165,7 @@ type ChannelPosting int32
 
 const (
 	ChannelPosting_CHANNEL_POSTING_UNSPECIFIED ChannelPosting = 0 // in requests: unchanged, at creation MEMBERS
-	ChannelPosting_CHANNEL_POSTING_MEMBERS     ChannelPosting = 1
+	ChannelPosting_CHANNEL_POSTING_MEMBERS     ChannelPosting = 1 // every member
 	ChannelPosting_CHANNEL_POSTING_MODERATORS  ChannelPosting = 2 // moderators and owners; others may react and reply in threads
 )
 
@@ -268,9 +268,9 @@ type NotifyLevel int32
 
 const (
 	NotifyLevel_NOTIFY_LEVEL_UNSPECIFIED NotifyLevel = 0 // the person's default
-	NotifyLevel_NOTIFY_LEVEL_ALL         NotifyLevel = 1
-	NotifyLevel_NOTIFY_LEVEL_MENTIONS    NotifyLevel = 2
-	NotifyLevel_NOTIFY_LEVEL_NONE        NotifyLevel = 3
+	NotifyLevel_NOTIFY_LEVEL_ALL         NotifyLevel = 1 // every message
+	NotifyLevel_NOTIFY_LEVEL_MENTIONS    NotifyLevel = 2 // mentions by name, group or everybody
+	NotifyLevel_NOTIFY_LEVEL_NONE        NotifyLevel = 3 // nothing
 )
 
 // Enum value maps for NotifyLevel.
@@ -319,18 +319,18 @@ func (NotifyLevel) EnumDescriptor() ([]byte, []int) {
 // Channel is what everybody who may read it sees. All fields are set by the server.
 type Channel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Kind          ChannelKind            `protobuf:"varint,2,opt,name=kind,proto3,enum=plenum.chat.v1.ChannelKind" json:"kind,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`       // 1 to 64 bytes, unique in the workspace without regard to case; empty for DIRECT and GROUP
-	Topic         string                 `protobuf:"bytes,4,opt,name=topic,proto3" json:"topic,omitempty"`     // <= 250 bytes
-	Purpose       string                 `protobuf:"bytes,5,opt,name=purpose,proto3" json:"purpose,omitempty"` // <= 1,000 bytes
-	History       ChannelHistory         `protobuf:"varint,6,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"`
-	Posting       ChannelPosting         `protobuf:"varint,7,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"`
-	Archived      bool                   `protobuf:"varint,8,opt,name=archived,proto3" json:"archived,omitempty"`
-	Creator       string                 `protobuf:"bytes,9,opt,name=creator,proto3" json:"creator,omitempty"` // user id
-	CreatedMs     int64                  `protobuf:"varint,10,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
-	Members       uint32                 `protobuf:"varint,11,opt,name=members,proto3" json:"members,omitempty"`
-	People        []string               `protobuf:"bytes,12,rep,name=people,proto3" json:"people,omitempty"` // DIRECT and GROUP: all their members, ascending; else empty
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                               // set by the server, <= 26 bytes
+	Kind          ChannelKind            `protobuf:"varint,2,opt,name=kind,proto3,enum=plenum.chat.v1.ChannelKind" json:"kind,omitempty"`          // set by the server, never changes
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                                           // 1 to 64 bytes, unique in the workspace without regard to case; empty for DIRECT and GROUP
+	Topic         string                 `protobuf:"bytes,4,opt,name=topic,proto3" json:"topic,omitempty"`                                         // <= 250 bytes
+	Purpose       string                 `protobuf:"bytes,5,opt,name=purpose,proto3" json:"purpose,omitempty"`                                     // <= 1,000 bytes
+	History       ChannelHistory         `protobuf:"varint,6,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"` // what those may read who join
+	Posting       ChannelPosting         `protobuf:"varint,7,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"` // who may post
+	Archived      bool                   `protobuf:"varint,8,opt,name=archived,proto3" json:"archived,omitempty"`                                  // can be read, not written
+	Creator       string                 `protobuf:"bytes,9,opt,name=creator,proto3" json:"creator,omitempty"`                                     // user id
+	CreatedMs     int64                  `protobuf:"varint,10,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`              // Unix milliseconds; set by the server
+	Members       uint32                 `protobuf:"varint,11,opt,name=members,proto3" json:"members,omitempty"`                                   // how many
+	People        []string               `protobuf:"bytes,12,rep,name=people,proto3" json:"people,omitempty"`                                      // DIRECT and GROUP: all their members, ascending; else empty
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,7 +456,7 @@ type CreateChannelRequest struct {
 	Topic         string                 `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`                                         // <= 250 bytes
 	Purpose       string                 `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`                                     // <= 1,000 bytes
 	History       ChannelHistory         `protobuf:"varint,5,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"` // JOINED: PRIVATE only
-	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"`
+	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"` // who may post
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -675,12 +675,12 @@ func (x *OpenDirectResponse) GetChannel() string {
 
 type UpdateChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                                     // id of the channel, <= 26 bytes
 	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`                                     // absent: unchanged; limits as in CreateChannelRequest
 	Topic         *string                `protobuf:"bytes,3,opt,name=topic,proto3,oneof" json:"topic,omitempty"`                                   // <= 250 bytes
 	Purpose       *string                `protobuf:"bytes,4,opt,name=purpose,proto3,oneof" json:"purpose,omitempty"`                               // <= 1,000 bytes
 	History       ChannelHistory         `protobuf:"varint,5,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"` // for those who join from now on
-	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"`
+	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"` // who may post
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,7 +803,7 @@ func (x *UpdateChannelResponse) GetOffset() uint64 {
 
 type ArchiveChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`    // id of the channel, <= 26 bytes
 	Archived      bool                   `protobuf:"varint,2,opt,name=archived,proto3" json:"archived,omitempty"` // false: bring back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -899,7 +899,7 @@ func (x *ArchiveChannelResponse) GetOffset() uint64 {
 
 type GetChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -943,8 +943,8 @@ func (x *GetChannelRequest) GetChannel() string {
 
 type GetChannelResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       *Channel               `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Mine          *Mine                  `protobuf:"bytes,2,opt,name=mine,proto3" json:"mine,omitempty"` // absent: not a member
+	Channel       *Channel               `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // as it is now
+	Mine          *Mine                  `protobuf:"bytes,2,opt,name=mine,proto3" json:"mine,omitempty"`       // absent: not a member
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -995,7 +995,7 @@ func (x *GetChannelResponse) GetMine() *Mine {
 
 type ListMyChannelsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Page          string                 `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`
+	Page          string                 `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`    // `next` of the answer before; empty: the first page
 	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 1 to 500; 0 = 200
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1047,8 +1047,8 @@ func (x *ListMyChannelsRequest) GetLimit() uint32 {
 
 type ListMyChannelsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channels      []*MyChannel           `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"`
-	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Channels      []*MyChannel           `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"` // ascending by id
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`         // empty: that was all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1100,8 +1100,8 @@ func (x *ListMyChannelsResponse) GetNext() string {
 // MyChannel is one entry of the caller's list.
 type MyChannel struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       *Channel               `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Mine          *Mine                  `protobuf:"bytes,2,opt,name=mine,proto3" json:"mine,omitempty"`
+	Channel       *Channel               `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // as it is now
+	Mine          *Mine                  `protobuf:"bytes,2,opt,name=mine,proto3" json:"mine,omitempty"`       // the caller's part
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1153,12 +1153,12 @@ func (x *MyChannel) GetMine() *Mine {
 // Mine is the caller's own state in a channel. Exact: unread = count of the topic - count at the marker; every device computes the same.
 type Mine struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Role          ChannelRole            `protobuf:"varint,1,opt,name=role,proto3,enum=plenum.chat.v1.ChannelRole" json:"role,omitempty"`
-	Marker        *Marker                `protobuf:"bytes,2,opt,name=marker,proto3" json:"marker,omitempty"`
-	Unread        uint64                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`     // countable messages after the marker; deleted ones count until they are read
-	Mentions      uint64                 `protobuf:"varint,4,opt,name=mentions,proto3" json:"mentions,omitempty"` // of these, those that mention the caller by name, group or everybody, each counted once; naming oneself is none
-	Muted         bool                   `protobuf:"varint,5,opt,name=muted,proto3" json:"muted,omitempty"`
-	Level         NotifyLevel            `protobuf:"varint,6,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"`
+	Role          ChannelRole            `protobuf:"varint,1,opt,name=role,proto3,enum=plenum.chat.v1.ChannelRole" json:"role,omitempty"`     // in this channel
+	Marker        *Marker                `protobuf:"bytes,2,opt,name=marker,proto3" json:"marker,omitempty"`                                  // up to where the caller has read
+	Unread        uint64                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`                                 // countable messages after the marker; deleted ones count until they are read
+	Mentions      uint64                 `protobuf:"varint,4,opt,name=mentions,proto3" json:"mentions,omitempty"`                             // of these, those that mention the caller by name, group or everybody, each counted once; naming oneself is none
+	Muted         bool                   `protobuf:"varint,5,opt,name=muted,proto3" json:"muted,omitempty"`                                   // no notifications from this channel
+	Level         NotifyLevel            `protobuf:"varint,6,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"`   // which messages notify
 	ReadableFrom  uint64                 `protobuf:"varint,7,opt,name=readable_from,json=readableFrom,proto3" json:"readable_from,omitempty"` // first offset that the caller may read; > 1 only where history was JOINED
 	Head          *v1.Cursor             `protobuf:"bytes,8,opt,name=head,proto3" json:"head,omitempty"`                                      // of the channel's topic when this was read
 	unknownFields protoimpl.UnknownFields
@@ -1255,8 +1255,8 @@ type BrowseChannelsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`      // of the name; <= 64 bytes; empty = all
 	Archived      bool                   `protobuf:"varint,2,opt,name=archived,proto3" json:"archived,omitempty"` // true: archived ones too
-	Page          string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`
-	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // 1 to 200; 0 = 100
+	Page          string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`          // `next` of the answer before; empty: the first page
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`       // 1 to 200; 0 = 100
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1321,8 +1321,8 @@ func (x *BrowseChannelsRequest) GetLimit() uint32 {
 
 type BrowseChannelsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channels      []*Channel             `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"`
-	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Channels      []*Channel             `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty"` // ascending by name
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`         // empty: that was all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1371,12 +1371,13 @@ func (x *BrowseChannelsResponse) GetNext() string {
 	return ""
 }
 
+// Member is somebody in a channel.
 type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Role          ChannelRole            `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.chat.v1.ChannelRole" json:"role,omitempty"`
-	JoinedMs      int64                  `protobuf:"varint,3,opt,name=joined_ms,json=joinedMs,proto3" json:"joined_ms,omitempty"`
-	Guest         bool                   `protobuf:"varint,4,opt,name=guest,proto3" json:"guest,omitempty"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                                  // user id
+	Role          ChannelRole            `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.chat.v1.ChannelRole" json:"role,omitempty"` // in this channel
+	JoinedMs      int64                  `protobuf:"varint,3,opt,name=joined_ms,json=joinedMs,proto3" json:"joined_ms,omitempty"`         // Unix milliseconds
+	Guest         bool                   `protobuf:"varint,4,opt,name=guest,proto3" json:"guest,omitempty"`                               // sees only what is shared with them
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1441,7 +1442,7 @@ func (x *Member) GetGuest() bool {
 
 type JoinChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1529,7 +1530,7 @@ func (x *JoinChannelResponse) GetOffset() uint64 {
 
 type LeaveChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1617,8 +1618,8 @@ func (x *LeaveChannelResponse) GetOffset() uint64 {
 
 type AddMembersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"` // 1 to 100 ids; a channel has <= 50,000 members
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`     // 1 to 100 ids; a channel has <= 50,000 members
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1713,8 +1714,8 @@ func (x *AddMembersResponse) GetOffset() uint64 {
 
 type RemoveMemberRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`       // user id
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1809,8 +1810,8 @@ func (x *RemoveMemberResponse) GetOffset() uint64 {
 
 type SetMemberRoleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                            // id of the channel, <= 26 bytes
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                                  // user id
 	Role          ChannelRole            `protobuf:"varint,3,opt,name=role,proto3,enum=plenum.chat.v1.ChannelRole" json:"role,omitempty"` // MEMBER, MODERATOR or OWNER; a guest can be MEMBER only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1913,9 +1914,9 @@ func (x *SetMemberRoleResponse) GetOffset() uint64 {
 
 type ListMembersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Page          string                 `protobuf:"bytes,2,opt,name=page,proto3" json:"page,omitempty"`
-	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"` // 1 to 500; 0 = 200
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Page          string                 `protobuf:"bytes,2,opt,name=page,proto3" json:"page,omitempty"`       // `next` of the answer before; empty: the first page
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`    // 1 to 500; 0 = 200
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1973,8 +1974,8 @@ func (x *ListMembersRequest) GetLimit() uint32 {
 
 type ListMembersResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Members       []*Member              `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"`
-	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Members       []*Member              `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"` // ascending by user id
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`       // empty: that was all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2026,11 +2027,11 @@ func (x *ListMembersResponse) GetNext() string {
 // Message as it is now. All fields are set by the server.
 type Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`               // the message's name in its channel. 0 inside an event's body: there it is the event's own offset
-	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // of the commit. 0 inside an event's body: there it is the event's own
-	Author        string                 `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`                // user id
-	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                    // Markdown source (CommonMark), <= 16 KiB; empty when deleted or system
-	Mentions      *Mentions              `protobuf:"bytes,5,opt,name=mentions,proto3" json:"mentions,omitempty"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`                                      // the message's name in its channel. 0 inside an event's body: there it is the event's own offset
+	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`                        // of the commit. 0 inside an event's body: there it is the event's own
+	Author        string                 `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`                                       // user id
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`                                           // Markdown source (CommonMark), <= 16 KiB; empty when deleted or system
+	Mentions      *Mentions              `protobuf:"bytes,5,opt,name=mentions,proto3" json:"mentions,omitempty"`                                   // resolved by the server
 	Root          uint64                 `protobuf:"varint,6,opt,name=root,proto3" json:"root,omitempty"`                                          // a reply: offset of the thread's first message; 0: not a reply
 	AlsoInChannel bool                   `protobuf:"varint,7,opt,name=also_in_channel,json=alsoInChannel,proto3" json:"also_in_channel,omitempty"` // a reply that is shown in the channel, too, and counts there
 	Context       []*Dependency          `protobuf:"bytes,8,rep,name=context,proto3" json:"context,omitempty"`                                     // <= 8
@@ -2038,10 +2039,10 @@ type Message struct {
 	EditedMs      int64                  `protobuf:"varint,10,opt,name=edited_ms,json=editedMs,proto3" json:"edited_ms,omitempty"`                 // last edit; 0: never
 	Deleted       bool                   `protobuf:"varint,11,opt,name=deleted,proto3" json:"deleted,omitempty"`                                   // text, mentions, context and reactions are gone for ever
 	Reactions     []*Reaction            `protobuf:"bytes,12,rep,name=reactions,proto3" json:"reactions,omitempty"`                                // by first use; absent inside events
-	Pinned        bool                   `protobuf:"varint,13,opt,name=pinned,proto3" json:"pinned,omitempty"`
-	Thread        *Thread                `protobuf:"bytes,14,opt,name=thread,proto3" json:"thread,omitempty"`       // on a message that has replies; on a reply inside an event: of its thread, this reply included (last_reply 0: the event's own offset)
-	System        *System                `protobuf:"bytes,15,opt,name=system,proto3" json:"system,omitempty"`       // what happened, in place of a text; `author` did it
-	Mutation      uint64                 `protobuf:"fixed64,16,opt,name=mutation,proto3" json:"mutation,omitempty"` // in reads: as in edge Event.mutation, by which the author settles its queue
+	Pinned        bool                   `protobuf:"varint,13,opt,name=pinned,proto3" json:"pinned,omitempty"`                                     // by PinMessage
+	Thread        *Thread                `protobuf:"bytes,14,opt,name=thread,proto3" json:"thread,omitempty"`                                      // on a message that has replies; on a reply inside an event: of its thread, this reply included (last_reply 0: the event's own offset)
+	System        *System                `protobuf:"bytes,15,opt,name=system,proto3" json:"system,omitempty"`                                      // what happened, in place of a text; `author` did it
+	Mutation      uint64                 `protobuf:"fixed64,16,opt,name=mutation,proto3" json:"mutation,omitempty"`                                // in reads: as in edge Event.mutation, by which the author settles its queue
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2252,8 +2253,8 @@ func (x *Mentions) GetEverybody() bool {
 // Dependency: what the author had seen. A reader who follows the topic in mode EVENTS shows the message after that offset, waiting <= 2 s.
 type Dependency struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"` // "chat.channel/<channel>", <= 96 bytes
-	Cursor        *v1.Cursor             `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	Topic         string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`   // "chat.channel/<channel>", <= 96 bytes
+	Cursor        *v1.Cursor             `protobuf:"bytes,2,opt,name=cursor,proto3" json:"cursor,omitempty"` // of the topic, as its author had seen it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2305,10 +2306,10 @@ func (x *Dependency) GetCursor() *v1.Cursor {
 // Reaction: one emoji on a message.
 type Reaction struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Emoji         string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"` // the characters or ":name:"; 1 to 64 bytes, no space
-	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"` // the first 20 who reacted
-	Mine          bool                   `protobuf:"varint,4,opt,name=mine,proto3" json:"mine,omitempty"`  // the caller did
+	Emoji         string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"`  // the characters or ":name:"; 1 to 64 bytes, no space
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // of the people who reacted with it
+	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`  // the first 20 who reacted
+	Mine          bool                   `protobuf:"varint,4,opt,name=mine,proto3" json:"mine,omitempty"`   // the caller did
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2374,10 +2375,10 @@ func (x *Reaction) GetMine() bool {
 // Thread: summary of the replies to a message.
 type Thread struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Root          uint64                 `protobuf:"varint,1,opt,name=root,proto3" json:"root,omitempty"`
-	Replies       uint32                 `protobuf:"varint,2,opt,name=replies,proto3" json:"replies,omitempty"`                      // without deleted ones
-	LastReply     uint64                 `protobuf:"varint,3,opt,name=last_reply,json=lastReply,proto3" json:"last_reply,omitempty"` // offset
-	LastReplyMs   int64                  `protobuf:"varint,4,opt,name=last_reply_ms,json=lastReplyMs,proto3" json:"last_reply_ms,omitempty"`
+	Root          uint64                 `protobuf:"varint,1,opt,name=root,proto3" json:"root,omitempty"`                                    // offset of the thread's first message; 0: none
+	Replies       uint32                 `protobuf:"varint,2,opt,name=replies,proto3" json:"replies,omitempty"`                              // without deleted ones
+	LastReply     uint64                 `protobuf:"varint,3,opt,name=last_reply,json=lastReply,proto3" json:"last_reply,omitempty"`         // offset
+	LastReplyMs   int64                  `protobuf:"varint,4,opt,name=last_reply_ms,json=lastReplyMs,proto3" json:"last_reply_ms,omitempty"` // of its commit, Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2522,15 +2523,15 @@ type isSystem_Change interface {
 }
 
 type System_Members struct {
-	Members *MembersChanged `protobuf:"bytes,1,opt,name=members,proto3,oneof"`
+	Members *MembersChanged `protobuf:"bytes,1,opt,name=members,proto3,oneof"` // people came, left, or have new roles
 }
 
 type System_Channel struct {
-	Channel *ChannelChanged `protobuf:"bytes,2,opt,name=channel,proto3,oneof"`
+	Channel *ChannelChanged `protobuf:"bytes,2,opt,name=channel,proto3,oneof"` // the channel was created or changed
 }
 
 type System_Pin struct {
-	Pin *PinChanged `protobuf:"bytes,3,opt,name=pin,proto3,oneof"`
+	Pin *PinChanged `protobuf:"bytes,3,opt,name=pin,proto3,oneof"` // a message was pinned or unpinned
 }
 
 func (*System_Members) isSystem_Change() {}
@@ -2541,7 +2542,7 @@ func (*System_Pin) isSystem_Change() {}
 
 type SendRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                                     // id of the channel, <= 26 bytes
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`                                           // Markdown source, 1 byte to 16 KiB, not only white space
 	Root          uint64                 `protobuf:"varint,3,opt,name=root,proto3" json:"root,omitempty"`                                          // 0, or the offset of the message to reply to; a reply of a reply is put into the same thread
 	AlsoInChannel bool                   `protobuf:"varint,4,opt,name=also_in_channel,json=alsoInChannel,proto3" json:"also_in_channel,omitempty"` // with root only
@@ -2617,9 +2618,9 @@ func (x *SendRequest) GetContext() []*Dependency {
 
 type SendResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // the message's name
-	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`   // of the channel's topic
-	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`               // the message's name
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`                 // of the channel's topic
+	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // of the commit, Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2677,9 +2678,9 @@ func (x *SendResponse) GetTimeMs() int64 {
 
 type EditMessageRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
-	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"` // as in SendRequest
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`  // of the message, its name in the channel
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`       // as in SendRequest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2781,8 +2782,8 @@ func (x *EditMessageResponse) GetOffset() uint64 {
 
 type DeleteMessageRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`  // of the message, its name in the channel
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2877,9 +2878,9 @@ func (x *DeleteMessageResponse) GetOffset() uint64 {
 
 type AddReactionRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
-	Emoji         string                 `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"` // see Reaction
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`  // of the message, its name in the channel
+	Emoji         string                 `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`     // see Reaction
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2981,9 +2982,9 @@ func (x *AddReactionResponse) GetOffset() uint64 {
 
 type RemoveReactionRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
-	Emoji         string                 `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`  // of the message, its name in the channel
+	Emoji         string                 `protobuf:"bytes,3,opt,name=emoji,proto3" json:"emoji,omitempty"`     // as Reaction.emoji
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3085,9 +3086,9 @@ func (x *RemoveReactionResponse) GetOffset() uint64 {
 
 type PinMessageRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
-	Pinned        bool                   `protobuf:"varint,3,opt,name=pinned,proto3" json:"pinned,omitempty"` // false: unpin
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`  // of the message, its name in the channel
+	Pinned        bool                   `protobuf:"varint,3,opt,name=pinned,proto3" json:"pinned,omitempty"`  // false: unpin
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3189,7 +3190,7 @@ func (x *PinMessageResponse) GetOffset() uint64 {
 
 type ListPinsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3277,8 +3278,8 @@ func (x *ListPinsResponse) GetMessages() []*Message {
 
 type HistoryRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
-	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Root    uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"` // != 0: the replies of this thread instead of the channel; the root comes first when the page reaches the beginning
+	Channel string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Root    uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`      // != 0: the replies of this thread instead of the channel; the root comes first when the page reaches the beginning
 	// Types that are valid to be assigned to Place:
 	//
 	//	*HistoryRequest_Before
@@ -3415,10 +3416,10 @@ func (*HistoryRequest_AtMs) isHistoryRequest_Place() {}
 
 type HistoryResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Messages      []*Message             `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"` // ascending; deleted ones too (Message.deleted), with system messages
-	MoreBefore    bool                   `protobuf:"varint,2,opt,name=more_before,json=moreBefore,proto3" json:"more_before,omitempty"`
-	MoreAfter     bool                   `protobuf:"varint,3,opt,name=more_after,json=moreAfter,proto3" json:"more_after,omitempty"`
-	Cursor        *v1.Cursor             `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"` // of the channel's topic: each event up to it is reflected here, later ones may be, too; subscribe from here
+	Messages      []*Message             `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"`                        // ascending; deleted ones too (Message.deleted), with system messages
+	MoreBefore    bool                   `protobuf:"varint,2,opt,name=more_before,json=moreBefore,proto3" json:"more_before,omitempty"` // there are older ones
+	MoreAfter     bool                   `protobuf:"varint,3,opt,name=more_after,json=moreAfter,proto3" json:"more_after,omitempty"`    // there are newer ones
+	Cursor        *v1.Cursor             `protobuf:"bytes,4,opt,name=cursor,proto3" json:"cursor,omitempty"`                            // of the channel's topic: each event up to it is reflected here, later ones may be, too; subscribe from here
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3483,7 +3484,7 @@ func (x *HistoryResponse) GetCursor() *v1.Cursor {
 
 type GetMessagesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`         // id of the channel, <= 26 bytes
 	Offsets       []uint64               `protobuf:"varint,2,rep,packed,name=offsets,proto3" json:"offsets,omitempty"` // 1 to 100
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3589,10 +3590,10 @@ func (x *GetMessagesResponse) GetCursor() *v1.Cursor {
 // reading keeps the version and raises the offset; marking unread raises the version by one.
 type Marker struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
-	Count         uint64                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"` // Head.count at offset; set by the server
-	Calls         uint64                 `protobuf:"varint,4,opt,name=calls,proto3" json:"calls,omitempty"` // Head.calls at offset; set by the server
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`   // of the message, its name in the channel
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // grows by one with each change that goes back
+	Count         uint64                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`     // Head.count at offset; set by the server
+	Calls         uint64                 `protobuf:"varint,4,opt,name=calls,proto3" json:"calls,omitempty"`     // Head.calls at offset; set by the server
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3881,9 +3882,9 @@ func (x *MarkUnreadResponse) GetApplied() bool {
 
 type SetNotificationsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // the caller is a member
-	Muted         bool                   `protobuf:"varint,2,opt,name=muted,proto3" json:"muted,omitempty"`
-	Level         NotifyLevel            `protobuf:"varint,3,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                              // the caller is a member
+	Muted         bool                   `protobuf:"varint,2,opt,name=muted,proto3" json:"muted,omitempty"`                                 // no notifications from this channel
+	Level         NotifyLevel            `protobuf:"varint,3,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"` // which messages notify
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3986,12 +3987,12 @@ func (x *SetNotificationsResponse) GetOffset() uint64 {
 // Mention: somebody named the caller, or a group the caller is in. Mentions of everybody are not listed, only counted (Head.calls).
 type Mention struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"` // of the message
-	Root          uint64                 `protobuf:"varint,3,opt,name=root,proto3" json:"root,omitempty"`     // of its thread; 0: none
-	Author        string                 `protobuf:"bytes,4,opt,name=author,proto3" json:"author,omitempty"`  // user id
-	Group         string                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`    // the group's id; empty: by name
-	TimeMs        int64                  `protobuf:"varint,6,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`              // id of the channel
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`               // of the message
+	Root          uint64                 `protobuf:"varint,3,opt,name=root,proto3" json:"root,omitempty"`                   // of its thread; 0: none
+	Author        string                 `protobuf:"bytes,4,opt,name=author,proto3" json:"author,omitempty"`                // user id
+	Group         string                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`                  // the group's id; empty: by name
+	TimeMs        int64                  `protobuf:"varint,6,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // of the message's commit, Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4070,7 +4071,7 @@ func (x *Mention) GetTimeMs() int64 {
 
 type ListMentionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Page          string                 `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`
+	Page          string                 `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`    // `next` of the answer before; empty: the first page
 	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 1 to 100; 0 = 50
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4122,8 +4123,8 @@ func (x *ListMentionsRequest) GetLimit() uint32 {
 
 type ListMentionsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Mentions      []*Mention             `protobuf:"bytes,1,rep,name=mentions,proto3" json:"mentions,omitempty"`
-	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Mentions      []*Mention             `protobuf:"bytes,1,rep,name=mentions,proto3" json:"mentions,omitempty"` // newest first
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`         // empty: that was all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4174,9 +4175,9 @@ func (x *ListMentionsResponse) GetNext() string {
 
 type FollowThreadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`
-	Follow        bool                   `protobuf:"varint,3,opt,name=follow,proto3" json:"follow,omitempty"` // false: unfollow; then only this method follows again
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`      // offset of the thread's first message; 0: none
+	Follow        bool                   `protobuf:"varint,3,opt,name=follow,proto3" json:"follow,omitempty"`  // false: unfollow; then only this method follows again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4278,9 +4279,9 @@ func (x *FollowThreadResponse) GetOffset() uint64 {
 
 type MarkThreadReadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`
-	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"` // of the last reply that was read; never moves back
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel, <= 26 bytes
+	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`      // offset of the thread's first message; 0: none
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`  // of the last reply that was read; never moves back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4383,11 +4384,11 @@ func (x *MarkThreadReadResponse) GetThread() *MyThread {
 // MyThread: a followed thread.
 type MyThread struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Thread        *Thread                `protobuf:"bytes,2,opt,name=thread,proto3" json:"thread,omitempty"`
-	Read          uint64                 `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`     // the marker: offset of the last reply that was read
-	Unread        uint64                 `protobuf:"varint,4,opt,name=unread,proto3" json:"unread,omitempty"` // replies by others after it; deleted ones count until they are read
-	Following     bool                   `protobuf:"varint,5,opt,name=following,proto3" json:"following,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`      // id of the channel, <= 26 bytes
+	Thread        *Thread                `protobuf:"bytes,2,opt,name=thread,proto3" json:"thread,omitempty"`        // as it is now
+	Read          uint64                 `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`           // the marker: offset of the last reply that was read
+	Unread        uint64                 `protobuf:"varint,4,opt,name=unread,proto3" json:"unread,omitempty"`       // replies by others after it; deleted ones count until they are read
+	Following     bool                   `protobuf:"varint,5,opt,name=following,proto3" json:"following,omitempty"` // new replies count as unread
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4459,7 +4460,7 @@ func (x *MyThread) GetFollowing() bool {
 
 type ListThreadsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Page          string                 `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`
+	Page          string                 `protobuf:"bytes,1,opt,name=page,proto3" json:"page,omitempty"`      // `next` of the answer before; empty: the first page
 	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`   // 1 to 100; 0 = 50
 	Unread        bool                   `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"` // only those with unread replies
 	unknownFields protoimpl.UnknownFields
@@ -4519,8 +4520,8 @@ func (x *ListThreadsRequest) GetUnread() bool {
 
 type ListThreadsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Threads       []*MyThread            `protobuf:"bytes,1,rep,name=threads,proto3" json:"threads,omitempty"`
-	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`
+	Threads       []*MyThread            `protobuf:"bytes,1,rep,name=threads,proto3" json:"threads,omitempty"` // newest reply first
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`       // empty: that was all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4572,7 +4573,7 @@ func (x *ListThreadsResponse) GetNext() string {
 // Draft: what the caller has not sent yet.
 type Draft struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`              // id of the channel
 	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`                   // of a thread; 0: the channel's own
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`                    // <= 16 KiB; empty: none
 	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`             // >= 1; 0: there never was one
@@ -4648,8 +4649,8 @@ func (x *Draft) GetTimeMs() int64 {
 
 type SetDraftRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // the caller is a member
-	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`  // the caller is a member
+	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`       // offset of the thread's first message; 0: none
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`        // <= 16 KiB; empty clears
 	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // the known version + 1
 	unknownFields protoimpl.UnknownFields
@@ -4988,27 +4989,27 @@ type ChannelEvent_Posted struct {
 }
 
 type ChannelEvent_Edited struct {
-	Edited *MessageEdited `protobuf:"bytes,3,opt,name=edited,proto3,oneof"`
+	Edited *MessageEdited `protobuf:"bytes,3,opt,name=edited,proto3,oneof"` // a message has a new text
 }
 
 type ChannelEvent_Deleted struct {
-	Deleted *MessageDeleted `protobuf:"bytes,4,opt,name=deleted,proto3,oneof"`
+	Deleted *MessageDeleted `protobuf:"bytes,4,opt,name=deleted,proto3,oneof"` // a message is gone
 }
 
 type ChannelEvent_Reaction struct {
-	Reaction *ReactionChanged `protobuf:"bytes,5,opt,name=reaction,proto3,oneof"`
+	Reaction *ReactionChanged `protobuf:"bytes,5,opt,name=reaction,proto3,oneof"` // a reaction came or went
 }
 
 type ChannelEvent_Pin struct {
-	Pin *PinChanged `protobuf:"bytes,6,opt,name=pin,proto3,oneof"`
+	Pin *PinChanged `protobuf:"bytes,6,opt,name=pin,proto3,oneof"` // a message was pinned or unpinned
 }
 
 type ChannelEvent_Members struct {
-	Members *MembersChanged `protobuf:"bytes,7,opt,name=members,proto3,oneof"`
+	Members *MembersChanged `protobuf:"bytes,7,opt,name=members,proto3,oneof"` // people came, left, or have new roles
 }
 
 type ChannelEvent_Channel struct {
-	Channel *ChannelChanged `protobuf:"bytes,8,opt,name=channel,proto3,oneof"`
+	Channel *ChannelChanged `protobuf:"bytes,8,opt,name=channel,proto3,oneof"` // the channel was created or changed
 }
 
 func (*ChannelEvent_Posted) isChannelEvent_Event() {}
@@ -5025,11 +5026,12 @@ func (*ChannelEvent_Members) isChannelEvent_Event() {}
 
 func (*ChannelEvent_Channel) isChannelEvent_Event() {}
 
+// MessageEdited replaces a message's text.
 type MessageEdited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the message
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`      // the new one
-	Mentions      *Mentions              `protobuf:"bytes,3,opt,name=mentions,proto3" json:"mentions,omitempty"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`                              // of the message
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`                                   // the new one
+	Mentions      *Mentions              `protobuf:"bytes,3,opt,name=mentions,proto3" json:"mentions,omitempty"`                           // of the new text
 	Edits         uint32                 `protobuf:"varint,4,opt,name=edits,proto3" json:"edits,omitempty"`                                // how often so far
 	TextOmitted   bool                   `protobuf:"varint,5,opt,name=text_omitted,json=textOmitted,proto3" json:"text_omitted,omitempty"` // some readers of the channel may not read this message: those who may, read it by GetMessages
 	Root          uint64                 `protobuf:"varint,6,opt,name=root,proto3" json:"root,omitempty"`                                  // of its thread; 0: none
@@ -5109,6 +5111,7 @@ func (x *MessageEdited) GetRoot() uint64 {
 	return 0
 }
 
+// MessageDeleted takes a message away.
 type MessageDeleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the message; its body and those of its edits are gone
@@ -5161,11 +5164,12 @@ func (x *MessageDeleted) GetThread() *Thread {
 	return nil
 }
 
+// ReactionChanged adds or takes back one reaction of the actor.
 type ReactionChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the message
-	Emoji         string                 `protobuf:"bytes,2,opt,name=emoji,proto3" json:"emoji,omitempty"`
-	Removed       bool                   `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`   // of the message
+	Emoji         string                 `protobuf:"bytes,2,opt,name=emoji,proto3" json:"emoji,omitempty"`      // as Reaction.emoji
+	Removed       bool                   `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"` // it was taken back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5221,10 +5225,11 @@ func (x *ReactionChanged) GetRemoved() bool {
 	return false
 }
 
+// PinChanged pins or unpins a message.
 type PinChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the message
-	Removed       bool                   `protobuf:"varint,2,opt,name=removed,proto3" json:"removed,omitempty"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`   // of the message
+	Removed       bool                   `protobuf:"varint,2,opt,name=removed,proto3" json:"removed,omitempty"` // it was unpinned
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5273,6 +5278,7 @@ func (x *PinChanged) GetRemoved() bool {
 	return false
 }
 
+// MembersChanged tells who came, left, or has a new role.
 type MembersChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Joined        []*Member              `protobuf:"bytes,1,rep,name=joined,proto3" json:"joined,omitempty"`    // came by themselves or were added by the actor; <= 100
@@ -5341,6 +5347,7 @@ func (x *MembersChanged) GetMembers() uint32 {
 	return 0
 }
 
+// ChannelChanged tells what the channel is from here on.
 type ChannelChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Channel       *Channel               `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                // as it is now
@@ -5521,27 +5528,27 @@ type isUserEvent_Event interface {
 }
 
 type UserEvent_Channel struct {
-	Channel *ChannelListed `protobuf:"bytes,1,opt,name=channel,proto3,oneof"`
+	Channel *ChannelListed `protobuf:"bytes,1,opt,name=channel,proto3,oneof"` // a channel came into or left the person's list
 }
 
 type UserEvent_Marker struct {
-	Marker *MarkerMoved `protobuf:"bytes,2,opt,name=marker,proto3,oneof"`
+	Marker *MarkerMoved `protobuf:"bytes,2,opt,name=marker,proto3,oneof"` // the person has read, or marked unread
 }
 
 type UserEvent_Mention struct {
-	Mention *Mention `protobuf:"bytes,3,opt,name=mention,proto3,oneof"`
+	Mention *Mention `protobuf:"bytes,3,opt,name=mention,proto3,oneof"` // the person was mentioned, by name or group
 }
 
 type UserEvent_Notifications struct {
-	Notifications *NotificationsSet `protobuf:"bytes,4,opt,name=notifications,proto3,oneof"`
+	Notifications *NotificationsSet `protobuf:"bytes,4,opt,name=notifications,proto3,oneof"` // the person changed what notifies
 }
 
 type UserEvent_Draft struct {
-	Draft *DraftChanged `protobuf:"bytes,5,opt,name=draft,proto3,oneof"`
+	Draft *DraftChanged `protobuf:"bytes,5,opt,name=draft,proto3,oneof"` // a draft was written or cleared
 }
 
 type UserEvent_Thread struct {
-	Thread *ThreadMoved `protobuf:"bytes,6,opt,name=thread,proto3,oneof"`
+	Thread *ThreadMoved `protobuf:"bytes,6,opt,name=thread,proto3,oneof"` // a followed thread moved
 }
 
 func (*UserEvent_Channel) isUserEvent_Event() {}
@@ -5559,8 +5566,8 @@ func (*UserEvent_Thread) isUserEvent_Event() {}
 // ChannelListed: a channel joined or left the user's list.
 type ChannelListed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Removed       bool                   `protobuf:"varint,2,opt,name=removed,proto3" json:"removed,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                            // id of the channel
+	Removed       bool                   `protobuf:"varint,2,opt,name=removed,proto3" json:"removed,omitempty"`                           // the person left, or was removed
 	Kind          ChannelKind            `protobuf:"varint,3,opt,name=kind,proto3,enum=plenum.chat.v1.ChannelKind" json:"kind,omitempty"` // when it joined; the rest by GetChannel
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5617,10 +5624,11 @@ func (x *ChannelListed) GetKind() ChannelKind {
 	return ChannelKind_CHANNEL_KIND_UNSPECIFIED
 }
 
+// MarkerMoved tells the person's other devices what is read.
 type MarkerMoved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Badge         *Badge                 `protobuf:"bytes,2,opt,name=badge,proto3" json:"badge,omitempty"` // as it is now
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel
+	Badge         *Badge                 `protobuf:"bytes,2,opt,name=badge,proto3" json:"badge,omitempty"`     // as it is now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5669,11 +5677,12 @@ func (x *MarkerMoved) GetBadge() *Badge {
 	return nil
 }
 
+// NotificationsSet tells the person's other devices what notifies.
 type NotificationsSet struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Muted         bool                   `protobuf:"varint,2,opt,name=muted,proto3" json:"muted,omitempty"`
-	Level         NotifyLevel            `protobuf:"varint,3,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                              // id of the channel, <= 26 bytes
+	Muted         bool                   `protobuf:"varint,2,opt,name=muted,proto3" json:"muted,omitempty"`                                 // no notifications from this channel
+	Level         NotifyLevel            `protobuf:"varint,3,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"` // which messages notify
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5732,10 +5741,10 @@ func (x *NotificationsSet) GetLevel() NotifyLevel {
 // DraftChanged: the text is read by ListDrafts.
 type DraftChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
-	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`
-	Version       uint64                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
-	Cleared       bool                   `protobuf:"varint,4,opt,name=cleared,proto3" json:"cleared,omitempty"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`  // id of the channel, <= 26 bytes
+	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`       // offset of the thread's first message; 0: none
+	Version       uint64                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // of the draft, see Draft.version
+	Cleared       bool                   `protobuf:"varint,4,opt,name=cleared,proto3" json:"cleared,omitempty"` // the draft is gone
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5801,7 +5810,7 @@ func (x *DraftChanged) GetCleared() bool {
 // ThreadMoved: a followed thread got replies, was read, followed or unfollowed.
 type ThreadMoved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Thread        *MyThread              `protobuf:"bytes,1,opt,name=thread,proto3" json:"thread,omitempty"`
+	Thread        *MyThread              `protobuf:"bytes,1,opt,name=thread,proto3" json:"thread,omitempty"` // as it is now, for this person
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5849,11 +5858,11 @@ func (x *ThreadMoved) GetThread() *MyThread {
 //	mentions = Badge.mentions + Head.calls - marker.calls
 type Badge struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Marker        *Marker                `protobuf:"bytes,1,opt,name=marker,proto3" json:"marker,omitempty"`
-	Mentions      uint64                 `protobuf:"varint,2,opt,name=mentions,proto3" json:"mentions,omitempty"` // by name or group after the marker, in messages shown in the channel that do not mention everybody
-	Muted         bool                   `protobuf:"varint,3,opt,name=muted,proto3" json:"muted,omitempty"`
-	Level         NotifyLevel            `protobuf:"varint,4,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"`
-	Kind          ChannelKind            `protobuf:"varint,5,opt,name=kind,proto3,enum=plenum.chat.v1.ChannelKind" json:"kind,omitempty"`
+	Marker        *Marker                `protobuf:"bytes,1,opt,name=marker,proto3" json:"marker,omitempty"`                                // up to where the person has read
+	Mentions      uint64                 `protobuf:"varint,2,opt,name=mentions,proto3" json:"mentions,omitempty"`                           // by name or group after the marker, in messages shown in the channel that do not mention everybody
+	Muted         bool                   `protobuf:"varint,3,opt,name=muted,proto3" json:"muted,omitempty"`                                 // no notifications from this channel
+	Level         NotifyLevel            `protobuf:"varint,4,opt,name=level,proto3,enum=plenum.chat.v1.NotifyLevel" json:"level,omitempty"` // which messages notify
+	Kind          ChannelKind            `protobuf:"varint,5,opt,name=kind,proto3,enum=plenum.chat.v1.ChannelKind" json:"kind,omitempty"`   // of the channel
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -190,39 +190,39 @@ type WorkspaceEvent_WorkspaceChanged struct {
 }
 
 type WorkspaceEvent_PersonAdded struct {
-	PersonAdded *PersonAdded `protobuf:"bytes,2,opt,name=person_added,json=personAdded,proto3,oneof"`
+	PersonAdded *PersonAdded `protobuf:"bytes,2,opt,name=person_added,json=personAdded,proto3,oneof"` // an account was created
 }
 
 type WorkspaceEvent_PersonChanged struct {
-	PersonChanged *PersonChanged `protobuf:"bytes,3,opt,name=person_changed,json=personChanged,proto3,oneof"`
+	PersonChanged *PersonChanged `protobuf:"bytes,3,opt,name=person_changed,json=personChanged,proto3,oneof"` // a profile changed
 }
 
 type WorkspaceEvent_RoleChanged struct {
-	RoleChanged *RoleChanged `protobuf:"bytes,4,opt,name=role_changed,json=roleChanged,proto3,oneof"`
+	RoleChanged *RoleChanged `protobuf:"bytes,4,opt,name=role_changed,json=roleChanged,proto3,oneof"` // somebody has another role
 }
 
 type WorkspaceEvent_PersonDeactivated struct {
-	PersonDeactivated *PersonDeactivated `protobuf:"bytes,5,opt,name=person_deactivated,json=personDeactivated,proto3,oneof"`
+	PersonDeactivated *PersonDeactivated `protobuf:"bytes,5,opt,name=person_deactivated,json=personDeactivated,proto3,oneof"` // somebody may no longer sign in
 }
 
 type WorkspaceEvent_PersonReactivated struct {
-	PersonReactivated *PersonReactivated `protobuf:"bytes,6,opt,name=person_reactivated,json=personReactivated,proto3,oneof"`
+	PersonReactivated *PersonReactivated `protobuf:"bytes,6,opt,name=person_reactivated,json=personReactivated,proto3,oneof"` // somebody may sign in again
 }
 
 type WorkspaceEvent_GroupCreated struct {
-	GroupCreated *GroupCreated `protobuf:"bytes,7,opt,name=group_created,json=groupCreated,proto3,oneof"`
+	GroupCreated *GroupCreated `protobuf:"bytes,7,opt,name=group_created,json=groupCreated,proto3,oneof"` // with its members
 }
 
 type WorkspaceEvent_GroupChanged struct {
-	GroupChanged *GroupChanged `protobuf:"bytes,8,opt,name=group_changed,json=groupChanged,proto3,oneof"`
+	GroupChanged *GroupChanged `protobuf:"bytes,8,opt,name=group_changed,json=groupChanged,proto3,oneof"` // its handle or name
 }
 
 type WorkspaceEvent_GroupMembersChanged struct {
-	GroupMembersChanged *GroupMembersChanged `protobuf:"bytes,9,opt,name=group_members_changed,json=groupMembersChanged,proto3,oneof"`
+	GroupMembersChanged *GroupMembersChanged `protobuf:"bytes,9,opt,name=group_members_changed,json=groupMembersChanged,proto3,oneof"` // who came and who left
 }
 
 type WorkspaceEvent_GroupDeleted struct {
-	GroupDeleted *GroupDeleted `protobuf:"bytes,10,opt,name=group_deleted,json=groupDeleted,proto3,oneof"`
+	GroupDeleted *GroupDeleted `protobuf:"bytes,10,opt,name=group_deleted,json=groupDeleted,proto3,oneof"` // its handle is free again
 }
 
 func (*WorkspaceEvent_WorkspaceChanged) isWorkspaceEvent_Event() {}
@@ -248,7 +248,7 @@ func (*WorkspaceEvent_GroupDeleted) isWorkspaceEvent_Event() {}
 // The workspace was created or renamed.
 type WorkspaceChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Workspace     *Workspace             `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	Workspace     *Workspace             `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"` // as it is now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -293,7 +293,7 @@ func (x *WorkspaceChanged) GetWorkspace() *Workspace {
 // A person, guest or service account came; person.role tells which.
 type PersonAdded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"` // as it is now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -338,7 +338,7 @@ func (x *PersonAdded) GetPerson() *Person {
 // Handle, display name or title changed.
 type PersonChanged struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	Person         *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	Person         *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`                                       // as it is now
 	PreviousHandle string                 `protobuf:"bytes,2,opt,name=previous_handle,json=previousHandle,proto3" json:"previous_handle,omitempty"` // set when the handle changed
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -391,8 +391,8 @@ func (x *PersonChanged) GetPreviousHandle() string {
 // The role changed: a guest became a member, a member an admin. Tokens issued before are refused from here on.
 type RoleChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"` // with its new role
-	Previous      Role                   `protobuf:"varint,2,opt,name=previous,proto3,enum=plenum.identity.v1.Role" json:"previous,omitempty"`
+	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`                                   // with its new role
+	Previous      Role                   `protobuf:"varint,2,opt,name=previous,proto3,enum=plenum.identity.v1.Role" json:"previous,omitempty"` // the role before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -444,7 +444,7 @@ func (x *RoleChanged) GetPrevious() Role {
 // May not sign in any more; all devices are revoked. Groups lose the person by events of their own before this one.
 type PersonDeactivated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"` // as it is now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -489,7 +489,7 @@ func (x *PersonDeactivated) GetPerson() *Person {
 // May sign in again, with the role that is set.
 type PersonReactivated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"` // as it is now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -534,7 +534,7 @@ func (x *PersonReactivated) GetPerson() *Person {
 // A group came, with its first members.
 type GroupCreated struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Group         *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"` // as it is now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -579,7 +579,7 @@ func (x *GroupCreated) GetGroup() *Group {
 // Handle or name changed; group.members is empty, membership is as before.
 type GroupChanged struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
-	Group          *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Group          *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`                                         // as it is now
 	PreviousHandle string                 `protobuf:"bytes,2,opt,name=previous_handle,json=previousHandle,proto3" json:"previous_handle,omitempty"` // set when the handle changed
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -632,10 +632,10 @@ func (x *GroupChanged) GetPreviousHandle() string {
 // People came to or left a group.
 type GroupMembersChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
-	Added         []string               `protobuf:"bytes,2,rep,name=added,proto3" json:"added,omitempty"`      // user ids that were not members before, <= 500
-	Removed       []string               `protobuf:"bytes,3,rep,name=removed,proto3" json:"removed,omitempty"`  // user ids that were members before, <= 1,000
-	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // of the group
+	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"` // id of the group
+	Added         []string               `protobuf:"bytes,2,rep,name=added,proto3" json:"added,omitempty"`                    // user ids that were not members before, <= 500
+	Removed       []string               `protobuf:"bytes,3,rep,name=removed,proto3" json:"removed,omitempty"`                // user ids that were members before, <= 1,000
+	Version       uint64                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"`               // of the group
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -701,7 +701,7 @@ func (x *GroupMembersChanged) GetVersion() uint64 {
 // The group is gone; its handle is free.
 type GroupDeleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	GroupId       string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"` // id of the group
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

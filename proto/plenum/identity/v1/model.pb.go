@@ -45,8 +45,8 @@ type Role int32
 const (
 	Role_ROLE_UNSPECIFIED Role = 0
 	Role_ROLE_OWNER       Role = 1 // at least one active owner remains in every workspace
-	Role_ROLE_ADMIN       Role = 2
-	Role_ROLE_MEMBER      Role = 3
+	Role_ROLE_ADMIN       Role = 2 // manages people and channels; not owners
+	Role_ROLE_MEMBER      Role = 3 // reads and writes, and creates channels
 	Role_ROLE_GUEST       Role = 4 // sees only the channels and people shared with them; becomes a member (and back) by a change of role
 	Role_ROLE_SERVICE     Role = 5 // a service account; for ever: never changes from or to another role
 )
@@ -101,11 +101,11 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 // A workspace: the boundary that nothing crosses. An account belongs to one.
 type Workspace struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`     // set by identity
-	Slug          string                 `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"` // names the workspace at sign-in: [a-z0-9-], 2-40 bytes, unique in the installation, never changes
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"` // for people: 1-80 characters
-	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
-	Version       uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"` // grows by one with each change
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // set by identity
+	Slug          string                 `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`                             // names the workspace at sign-in: [a-z0-9-], 2-40 bytes, unique in the installation, never changes
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                             // for people: 1-80 characters
+	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds; set by the server
+	Version       uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`                      // grows by one with each change
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,11 +181,11 @@ type Person struct {
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                      // set by identity; also after deactivation: ids are never reused
 	Handle        string                 `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`                              // for @mentions and sign-in: [a-z0-9._-], 2-32 bytes, begins and ends with a letter or digit, unique in the workspace
 	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"` // 1-80 characters, no control characters
-	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=plenum.identity.v1.Role" json:"role,omitempty"`
-	Deactivated   bool                   `protobuf:"varint,5,opt,name=deactivated,proto3" json:"deactivated,omitempty"` // may not sign in; still named as author of what was written
-	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`         // grows by one with each change: keep the higher one
-	CreatedMs     int64                  `protobuf:"varint,7,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
-	Title         string                 `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"` // "Head of Research", <= 80 characters, empty: none
+	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=plenum.identity.v1.Role" json:"role,omitempty"`    // in the workspace
+	Deactivated   bool                   `protobuf:"varint,5,opt,name=deactivated,proto3" json:"deactivated,omitempty"`                   // may not sign in; still named as author of what was written
+	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                           // grows by one with each change: keep the higher one
+	CreatedMs     int64                  `protobuf:"varint,7,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`      // Unix milliseconds; set by the server
+	Title         string                 `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"`                                // "Head of Research", <= 80 characters, empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -356,12 +356,12 @@ func (x *Group) GetVersion() uint64 {
 // An installation of a client on which an account is signed in. Seen by its owner only (and by administrators as a count).
 type Device struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // set by identity; the `device` of tokens and revocations
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`   // as its client named it, <= 80 characters
-	Agent         string                 `protobuf:"bytes,3,opt,name=agent,proto3" json:"agent,omitempty"` // "plenum-web/1.4.2", <= 64 bytes
-	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
-	SeenMs        int64                  `protobuf:"varint,5,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"` // last sign-in or refresh
-	Current       bool                   `protobuf:"varint,6,opt,name=current,proto3" json:"current,omitempty"`             // the caller's own
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // set by identity; the `device` of tokens and revocations
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                             // as its client named it, <= 80 characters
+	Agent         string                 `protobuf:"bytes,3,opt,name=agent,proto3" json:"agent,omitempty"`                           // "plenum-web/1.4.2", <= 64 bytes
+	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds; set by the server
+	SeenMs        int64                  `protobuf:"varint,5,opt,name=seen_ms,json=seenMs,proto3" json:"seen_ms,omitempty"`          // last sign-in or refresh
+	Current       bool                   `protobuf:"varint,6,opt,name=current,proto3" json:"current,omitempty"`                      // the caller's own
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -441,14 +441,14 @@ func (x *Device) GetCurrent() bool {
 // An invitation without its secret.
 type Invitation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                   // set by identity
 	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.identity.v1.Role" json:"role,omitempty"` // MEMBER, GUEST or ADMIN
 	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`                               // whom it is for, as its author wrote, <= 80 characters; the invited don't see it
 	CreatedBy     string                 `protobuf:"bytes,4,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`    // user id
-	CreatedMs     int64                  `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
-	ExpiresMs     int64                  `protobuf:"varint,6,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
-	UsedBy        string                 `protobuf:"bytes,7,opt,name=used_by,json=usedBy,proto3" json:"used_by,omitempty"`           // user id of the account that it became, empty: open
-	RevokedMs     int64                  `protobuf:"varint,8,opt,name=revoked_ms,json=revokedMs,proto3" json:"revoked_ms,omitempty"` // 0: not revoked
+	CreatedMs     int64                  `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`   // Unix milliseconds; set by the server
+	ExpiresMs     int64                  `protobuf:"varint,6,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`   // Unix milliseconds
+	UsedBy        string                 `protobuf:"bytes,7,opt,name=used_by,json=usedBy,proto3" json:"used_by,omitempty"`             // user id of the account that it became, empty: open
+	RevokedMs     int64                  `protobuf:"varint,8,opt,name=revoked_ms,json=revokedMs,proto3" json:"revoked_ms,omitempty"`   // 0: not revoked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -607,10 +607,10 @@ type Session struct {
 	AccessTtlMs   uint32                 `protobuf:"varint,2,opt,name=access_ttl_ms,json=accessTtlMs,proto3" json:"access_ttl_ms,omitempty"`    // 600,000; refresh 60 s earlier
 	RefreshToken  string                 `protobuf:"bytes,3,opt,name=refresh_token,json=refreshToken,proto3" json:"refresh_token,omitempty"`    // for Refresh, once; never send it elsewhere; <= 256 bytes. Empty for service accounts: they exchange anew
 	RefreshTtlMs  uint32                 `protobuf:"varint,4,opt,name=refresh_ttl_ms,json=refreshTtlMs,proto3" json:"refresh_ttl_ms,omitempty"` // 30 days; counts from each refresh
-	DeviceId      string                 `protobuf:"bytes,5,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	Person        *Person                `protobuf:"bytes,6,opt,name=person,proto3" json:"person,omitempty"`
-	Workspace     *Workspace             `protobuf:"bytes,7,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	Permissions   []string               `protobuf:"bytes,8,rep,name=permissions,proto3" json:"permissions,omitempty"` // as in the access token: what the interface offers; the services decide
+	DeviceId      string                 `protobuf:"bytes,5,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`                // id of the device
+	Person        *Person                `protobuf:"bytes,6,opt,name=person,proto3" json:"person,omitempty"`                                    // as it is now
+	Workspace     *Workspace             `protobuf:"bytes,7,opt,name=workspace,proto3" json:"workspace,omitempty"`                              // as it is now
+	Permissions   []string               `protobuf:"bytes,8,rep,name=permissions,proto3" json:"permissions,omitempty"`                          // as in the access token: what the interface offers; the services decide
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -707,8 +707,8 @@ func (x *Session) GetPermissions() []string {
 //	digest = HMAC-SHA-256(salt, detail). Erasing empties detail and salt, and the pseudonyms lose their persons: the chain holds.
 type AuditEntry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"` // from 1 without holes, for each workspace
-	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`                          // from 1 without holes, for each workspace
+	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`      // Unix milliseconds
 	Action        string                 `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`                     // "sign_in.failed", "role.changed": append-only names
 	Actor         string                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`                       // pseudonym of who acted; empty: nobody signed in
 	Target        string                 `protobuf:"bytes,5,opt,name=target,proto3" json:"target,omitempty"`                     // pseudonym of whom or what it was done to

@@ -69,8 +69,8 @@ func (x *IssueSetupRequest) GetTtlMs() uint64 {
 
 type IssueSetupResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
-	ExpiresMs     int64                  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`                         // opaque, <= 128 bytes
+	ExpiresMs     int64                  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,7 +219,7 @@ type VerifyChainRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	WorkspaceId   string                 `protobuf:"bytes,1,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"` // empty: the chain of the installation (set-up secrets, refusals without a known workspace)
 	KnownSeq      uint64                 `protobuf:"varint,2,opt,name=known_seq,json=knownSeq,proto3" json:"known_seq,omitempty"`         // as VerifyAuditRequest
-	KnownHash     []byte                 `protobuf:"bytes,3,opt,name=known_hash,json=knownHash,proto3" json:"known_hash,omitempty"`
+	KnownHash     []byte                 `protobuf:"bytes,3,opt,name=known_hash,json=knownHash,proto3" json:"known_hash,omitempty"`       // 32 bytes, with known_seq
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -277,12 +277,12 @@ func (x *VerifyChainRequest) GetKnownHash() []byte {
 
 type VerifyChainResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Intact        bool                   `protobuf:"varint,1,opt,name=intact,proto3" json:"intact,omitempty"` // this and the rest as VerifyAuditResponse
-	Entries       uint64                 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`
-	HeadSeq       uint64                 `protobuf:"varint,3,opt,name=head_seq,json=headSeq,proto3" json:"head_seq,omitempty"`
-	HeadHash      []byte                 `protobuf:"bytes,4,opt,name=head_hash,json=headHash,proto3" json:"head_hash,omitempty"`
-	BrokenSeq     uint64                 `protobuf:"varint,5,opt,name=broken_seq,json=brokenSeq,proto3" json:"broken_seq,omitempty"`
-	Problem       string                 `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`
+	Intact        bool                   `protobuf:"varint,1,opt,name=intact,proto3" json:"intact,omitempty"`                        // this and the rest as VerifyAuditResponse
+	Entries       uint64                 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`                      // newest first
+	HeadSeq       uint64                 `protobuf:"varint,3,opt,name=head_seq,json=headSeq,proto3" json:"head_seq,omitempty"`       // of the newest entry
+	HeadHash      []byte                 `protobuf:"bytes,4,opt,name=head_hash,json=headHash,proto3" json:"head_hash,omitempty"`     // 32 bytes
+	BrokenSeq     uint64                 `protobuf:"varint,5,opt,name=broken_seq,json=brokenSeq,proto3" json:"broken_seq,omitempty"` // number of the first entry that does not fit; 0: none
+	Problem       string                 `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`                       // for people; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -62,10 +62,10 @@ func (*WhoAmIRequest) Descriptor() ([]byte, []int) {
 
 type WhoAmIResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
-	Workspace     *Workspace             `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	Permissions   []string               `protobuf:"bytes,3,rep,name=permissions,proto3" json:"permissions,omitempty"` // by the role as it is now; the token follows at its next refresh
-	DeviceId      string                 `protobuf:"bytes,4,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
+	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`                     // as it is now
+	Workspace     *Workspace             `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`               // as it is now
+	Permissions   []string               `protobuf:"bytes,3,rep,name=permissions,proto3" json:"permissions,omitempty"`           // by the role as it is now; the token follows at its next refresh
+	DeviceId      string                 `protobuf:"bytes,4,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"` // id of the device
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -278,8 +278,8 @@ func (x *ListPeopleRequest) GetDeactivated() bool {
 
 type ListPeopleResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
-	People []*Person              `protobuf:"bytes,1,rep,name=people,proto3" json:"people,omitempty"`
-	Next   string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"` // empty: that was all
+	People []*Person              `protobuf:"bytes,1,rep,name=people,proto3" json:"people,omitempty"` // ascending by id
+	Next   string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`     // empty: that was all
 	// Head of `identity.workspace` before this page was read. Subscribe from the first page's cursor: nothing is missed, and what
 	// comes twice has a version that is known already.
 	Cursor        *v1.Cursor `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
@@ -392,7 +392,7 @@ func (x *ListGroupsRequest) GetLimit() uint32 {
 
 type ListGroupsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Groups        []*Group               `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	Groups        []*Group               `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"` // ascending by id
 	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`     // empty: that was all
 	Cursor        *v1.Cursor             `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"` // as ListPeopleResponse.cursor
 	unknownFields protoimpl.UnknownFields
@@ -452,9 +452,9 @@ func (x *ListGroupsResponse) GetCursor() *v1.Cursor {
 
 type UpdateProfileRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Handle        *string                `protobuf:"bytes,1,opt,name=handle,proto3,oneof" json:"handle,omitempty"` // absent: as it is
-	DisplayName   *string                `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
-	Title         *string                `protobuf:"bytes,3,opt,name=title,proto3,oneof" json:"title,omitempty"`
+	Handle        *string                `protobuf:"bytes,1,opt,name=handle,proto3,oneof" json:"handle,omitempty"`                              // absent: as it is
+	DisplayName   *string                `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"` // as Person.display_name
+	Title         *string                `protobuf:"bytes,3,opt,name=title,proto3,oneof" json:"title,omitempty"`                                // <= 80 characters
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -512,7 +512,7 @@ func (x *UpdateProfileRequest) GetTitle() string {
 
 type UpdateProfileResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`
+	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"` // as it is now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -556,7 +556,7 @@ func (x *UpdateProfileResponse) GetPerson() *Person {
 
 type ChangePasswordRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Current       string                 `protobuf:"bytes,1,opt,name=current,proto3" json:"current,omitempty"`
+	Current       string                 `protobuf:"bytes,1,opt,name=current,proto3" json:"current,omitempty"`   // the password in use until now
 	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"` // 10-256 bytes of UTF-8
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -680,7 +680,7 @@ func (*ListDevicesRequest) Descriptor() ([]byte, []int) {
 
 type ListDevicesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Devices       []*Device              `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	Devices       []*Device              `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"` // newest use first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -724,8 +724,8 @@ func (x *ListDevicesResponse) GetDevices() []*Device {
 
 type RevokeDeviceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	DeviceId      string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	Wipe          bool                   `protobuf:"varint,2,opt,name=wipe,proto3" json:"wipe,omitempty"` // its client shall erase what it keeps offline, when it next hears from us
+	DeviceId      string                 `protobuf:"bytes,1,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"` // id of the device
+	Wipe          bool                   `protobuf:"varint,2,opt,name=wipe,proto3" json:"wipe,omitempty"`                        // its client shall erase what it keeps offline, when it next hears from us
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

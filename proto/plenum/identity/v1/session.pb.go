@@ -139,11 +139,11 @@ type isDescribeLinkResponse_Link interface {
 }
 
 type DescribeLinkResponse_Setup struct {
-	Setup *SetupLink `protobuf:"bytes,1,opt,name=setup,proto3,oneof"`
+	Setup *SetupLink `protobuf:"bytes,1,opt,name=setup,proto3,oneof"` // it creates a workspace
 }
 
 type DescribeLinkResponse_Invitation struct {
-	Invitation *InvitationLink `protobuf:"bytes,2,opt,name=invitation,proto3,oneof"`
+	Invitation *InvitationLink `protobuf:"bytes,2,opt,name=invitation,proto3,oneof"` // it joins a workspace
 }
 
 func (*DescribeLinkResponse_Setup) isDescribeLinkResponse_Link() {}
@@ -190,11 +190,11 @@ func (*SetupLink) Descriptor() ([]byte, []int) {
 // The link joins a workspace.
 type InvitationLink struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"`
-	WorkspaceName string                 `protobuf:"bytes,2,opt,name=workspace_name,json=workspaceName,proto3" json:"workspace_name,omitempty"`
-	InvitedBy     string                 `protobuf:"bytes,3,opt,name=invited_by,json=invitedBy,proto3" json:"invited_by,omitempty"` // display name
-	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=plenum.identity.v1.Role" json:"role,omitempty"`
-	ExpiresMs     int64                  `protobuf:"varint,5,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`
+	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"` // as Workspace.slug
+	WorkspaceName string                 `protobuf:"bytes,2,opt,name=workspace_name,json=workspaceName,proto3" json:"workspace_name,omitempty"` // as Workspace.name
+	InvitedBy     string                 `protobuf:"bytes,3,opt,name=invited_by,json=invitedBy,proto3" json:"invited_by,omitempty"`             // display name
+	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=plenum.identity.v1.Role" json:"role,omitempty"`          // that the new account gets
+	ExpiresMs     int64                  `protobuf:"varint,5,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`            // Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -266,13 +266,13 @@ func (x *InvitationLink) GetExpiresMs() int64 {
 
 type SetUpRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`                                    // what stands behind `#setup=` in the link
 	WorkspaceSlug string                 `protobuf:"bytes,2,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"` // as Workspace.slug
 	WorkspaceName string                 `protobuf:"bytes,3,opt,name=workspace_name,json=workspaceName,proto3" json:"workspace_name,omitempty"` // as Workspace.name; empty: the slug
 	Handle        string                 `protobuf:"bytes,4,opt,name=handle,proto3" json:"handle,omitempty"`                                    // the owner's, as Person.handle
 	DisplayName   string                 `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`       // empty: the handle
 	Password      string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`                                // 10-256 bytes of UTF-8
-	Client        *Client                `protobuf:"bytes,7,opt,name=client,proto3" json:"client,omitempty"`
+	Client        *Client                `protobuf:"bytes,7,opt,name=client,proto3" json:"client,omitempty"`                                    // the installation that signs in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,7 +358,7 @@ func (x *SetUpRequest) GetClient() *Client {
 
 type SetUpResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"` // to be kept by the client, tokens and all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,11 +402,11 @@ func (x *SetUpResponse) GetSession() *Session {
 
 type JoinRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`                              // what stands behind `#join=` in the link
 	Handle        string                 `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`                              // as Person.handle
 	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"` // empty: the handle
 	Password      string                 `protobuf:"bytes,4,opt,name=password,proto3" json:"password,omitempty"`                          // 10-256 bytes of UTF-8
-	Client        *Client                `protobuf:"bytes,5,opt,name=client,proto3" json:"client,omitempty"`
+	Client        *Client                `protobuf:"bytes,5,opt,name=client,proto3" json:"client,omitempty"`                              // the installation that signs in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -478,7 +478,7 @@ func (x *JoinRequest) GetClient() *Client {
 
 type JoinResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"` // to be kept by the client, tokens and all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -522,10 +522,10 @@ func (x *JoinResponse) GetSession() *Session {
 
 type SignInRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"`
-	Handle        string                 `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`
-	Password      string                 `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
-	Client        *Client                `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`
+	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"` // as Workspace.slug
+	Handle        string                 `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`                                    // as Person.handle
+	Password      string                 `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`                                // as it was chosen
+	Client        *Client                `protobuf:"bytes,4,opt,name=client,proto3" json:"client,omitempty"`                                    // the installation that signs in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -590,7 +590,7 @@ func (x *SignInRequest) GetClient() *Client {
 
 type SignInResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"` // to be kept by the client, tokens and all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -634,8 +634,8 @@ func (x *SignInResponse) GetSession() *Session {
 
 type RefreshRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	RefreshToken  string                 `protobuf:"bytes,1,opt,name=refresh_token,json=refreshToken,proto3" json:"refresh_token,omitempty"`
-	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // of the client that signed in; another one counts as theft
+	RefreshToken  string                 `protobuf:"bytes,1,opt,name=refresh_token,json=refreshToken,proto3" json:"refresh_token,omitempty"` // Session.refresh_token
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`             // of the client that signed in; another one counts as theft
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,7 +686,7 @@ func (x *RefreshRequest) GetClientId() string {
 
 type RefreshResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"` // to be kept by the client, tokens and all
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -730,7 +730,7 @@ func (x *RefreshResponse) GetSession() *Session {
 
 type SignOutRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	RefreshToken  string                 `protobuf:"bytes,1,opt,name=refresh_token,json=refreshToken,proto3" json:"refresh_token,omitempty"`
+	RefreshToken  string                 `protobuf:"bytes,1,opt,name=refresh_token,json=refreshToken,proto3" json:"refresh_token,omitempty"` // Session.refresh_token
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
