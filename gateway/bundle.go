@@ -16,8 +16,10 @@ import (
 
 const (
 	headsBytes = 4 << 10 // of one frame of heads
-	headsPause = 200 * time.Millisecond
-	recheck    = time.Minute // between two looks whether a single topic may still be followed
+	// headOverhead is what the frame takes besides its heads.
+	headOverhead = 128
+	headsPause   = 200 * time.Millisecond
+	recheck      = time.Minute // between two looks whether a single topic may still be followed
 )
 
 // bundle is what one subscription in mode HEADS follows: the members of a BUNDLE, or one log.
@@ -249,8 +251,8 @@ func (b *bundle) remove(ref uint32) {
 func (b *bundle) tell(news []*edgev1.Head, snapshot bool) {
 	for first := true; len(news) > 0 || first && snapshot; first = false {
 		n, size := 0, 0
-		for n < len(news) && (n == 0 || size+proto.Size(news[n]) <= headsBytes) {
-			size += proto.Size(news[n])
+		for n < len(news) && (n == 0 || size+proto.Size(news[n]) <= headsBytes-headOverhead) {
+			size += proto.Size(news[n]) + 3 // tag and length
 			n++
 		}
 		b.s.g.metrics.headFrames.Inc()

@@ -32,6 +32,7 @@ const (
 type transport interface {
 	read() ([]byte, error)   // the next message; errTooLong where it is longer than Limits.MessageBytes
 	write(data []byte) error // one message, within writeTime
+	discard()                // what still comes, to the end: a client that only writes would never see its Goodbye
 	close(code edgev1.Code, reason string)
 	kill() // without a word; a write under way ends
 }
@@ -114,12 +115,14 @@ func (s *session) read() {
 		data, err := s.conn.read()
 		if err != nil {
 			s.mail(0, func(s *session) { s.lost(err) })
+			s.conn.discard()
 			return
 		}
 		s.mail(0, func(s *session) { s.receive(data) })
 		select {
 		case <-s.more:
 		case <-s.ctx.Done():
+			s.conn.discard()
 			return
 		}
 	}
@@ -228,6 +231,7 @@ func (s *session) goodbye(e *rpc.Error) {
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}})
 	s.closeCode = p.GetCode()
 	s.closeReason = p.GetReason()
+	s.cancel()
 }
 
 // expel ends the session from outside within killTime, even if its client doesn't read.

@@ -53,8 +53,10 @@ func TestEndsOfSessions(t *testing.T) {
 		after time.Duration
 	}{
 		"nothing said": {nil, nil, edgev1.Code_CODE_SILENT, helloTime},
-		"no hello":     {func(*system) []*edgev1.ClientFrame { return []*edgev1.ClientFrame{ask(1, "Echo", &testv1.EchoRequest{})} }, nil, edgev1.Code_CODE_MALFORMED, 0},
-		"forged":       {func(*system) []*edgev1.ClientFrame { return []*edgev1.ClientFrame{hello("x.y.z")} }, nil, edgev1.Code_CODE_TOKEN_REFUSED, 0},
+		"no hello": {func(*system) []*edgev1.ClientFrame {
+			return []*edgev1.ClientFrame{ask(1, "Echo", &testv1.EchoRequest{})}
+		}, nil, edgev1.Code_CODE_MALFORMED, 0},
+		"forged": {func(*system) []*edgev1.ClientFrame { return []*edgev1.ClientFrame{hello("x.y.z")} }, nil, edgev1.Code_CODE_TOKEN_REFUSED, 0},
 		"expired": {func(s *system) []*edgev1.ClientFrame { return []*edgev1.ClientFrame{hello(s.token("u", -time.Minute))} }, nil,
 			edgev1.Code_CODE_TOKEN_EXPIRED, 0},
 	}

@@ -44,7 +44,7 @@ func (x *subscription) begin(epoch, start, head uint64, parts bool) {
 		if x.stopped {
 			return
 		}
-		if first {
+		if first && x.watches == nil {
 			s.answer(x, &edgev1.Subscription{Topic: x.topic, Start: &edgev1.Cursor{Epoch: epoch, Offset: start}, Head: &edgev1.Cursor{Epoch: epoch, Offset: head}})
 		}
 		if parts {

@@ -130,7 +130,10 @@ func TestUnpublishedCommitsArrive(t *testing.T) {
 		c := s.open("u", events(room))
 		defer c.close()
 		time.Sleep(5 * time.Second)
-		s.svc.Set(func(svc *testsvc.Service) { svc.Publish = func(*topicv1.Record) bool { return false }; svc.Digest = true })
+		s.svc.Set(func(svc *testsvc.Service) {
+			svc.Publish = func(*topicv1.Record) bool { return false }
+			svc.Digest = true
+		})
 		begin := time.Now()
 		s.svc.Append("w", room, "1", nil)
 		if got := c.texts(room, 1); got[0] != "1" || time.Since(begin) > time.Second {

@@ -86,6 +86,7 @@ type socket struct {
 	net   *corked
 	kind  websocket.MessageType
 	limit int64
+	rest  io.Reader // of the message that was too long
 }
 
 func (t *socket) read() ([]byte, error) {
@@ -99,6 +100,7 @@ func (t *socket) read() ([]byte, error) {
 	case err != nil:
 		return nil, err //nolint:wrapcheck // likewise
 	case n > t.limit:
+		t.rest = r
 		return nil, errTooLong
 	case kind != t.kind:
 		return []byte{0xff}, nil // is malformed in both encodings
@@ -115,6 +117,14 @@ func (t *socket) write(data []byte) error {
 	}
 	_ = t.net.SetWriteDeadline(time.Time{})
 	return err //nolint:wrapcheck // ends the session
+}
+
+func (t *socket) discard() {
+	for r, err := t.rest, error(nil); err == nil; _, r, err = t.ws.Reader(context.Background()) {
+		if r != nil {
+			_, _ = io.Copy(io.Discard, r)
+		}
+	}
 }
 
 func (t *socket) close(c edgev1.Code, reason string) {
