@@ -144,8 +144,10 @@ func (p *one) addChat(ctx context.Context) error {
 		return err
 	}
 	self.ClientConnInterface = server.Pipe("chat")
-	p.group.Add("chat", service)
+	// The other way round than in a cluster: here nobody calls before the gateway starts, and chat, which follows its own
+	// log through its server, stops first.
 	p.group.Add("chat's server", server)
+	p.group.Add("chat", service)
 	return nil
 }
 

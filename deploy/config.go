@@ -29,6 +29,7 @@ func DefaultConfig() Config {
 		Target: "all", Addr: "127.0.0.1:8080", Data: "./data",
 		Gateway: gateway.DefaultConfig(), Chat: chat.DefaultConfig(), Identity: identity.DefaultConfig(), Node: node.DefaultConfig(),
 	}
+	c.Gateway.Services = []string{"identity", "chat"}
 	c.Identity.KeyFile = "identity.key" // in the data folder
 	c.Identity.Generate = true
 	return c

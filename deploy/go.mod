@@ -11,9 +11,12 @@ require (
 	go.uber.org/goleak v1.3.0
 	golang.org/x/sync v0.24.0
 	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
 	plenum.internal/chat v0.0.0-00010101000000-000000000000
+	plenum.internal/client v0.0.0-00010101000000-000000000000
 	plenum.internal/gateway v0.0.0-00010101000000-000000000000
 	plenum.internal/mesh v0.0.0
+	plenum.internal/proto v0.0.0
 	plenum.internal/services/identity v0.0.0-00010101000000-000000000000
 )
 
@@ -99,14 +102,12 @@ require (
 	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 	k8s.io/utils v0.0.0-20260108192941-914a6e750570 // indirect
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 	modernc.org/sqlite v1.61.1 // indirect
-	plenum.internal/proto v0.0.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 

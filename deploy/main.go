@@ -48,7 +48,7 @@ func Run(ctx context.Context, cfg Config, out, log io.Writer) error {
 // greet tells where Plenum is, and how the first person gets in, in one piece.
 func (p *one) greet(out io.Writer) {
 	at := origin(p.gateway.Addr())
-	text := fmt.Sprintf("Plenum is ready at %s (data in %s). Ctrl-C stops it.\n", at, p.data.Path())
+	text := fmt.Sprintf("Plenum is ready at %s (data in %s). Ctrl-C stops it.\n", at, p.cfg.Data)
 	if link := p.identity.SetupLink(at); link != "" {
 		text += fmt.Sprintf("\nNobody is here yet. This link works once and makes you the owner of a new workspace:\n\n  plenumctl setup '%s'\n\n", link)
 	}

@@ -12,7 +12,7 @@ import (
 // Config says what a cluster is made of and where it lives.
 type Config struct {
 	Dir string // everything the cluster writes; the parents must be open to the user that runs PostgreSQL
-	Bin string // nats-server, server (etcd) and plenum
+	Bin string // nats-server, server (etcd), identity, chat and gateway
 	// Net is the second octet of the loopback addresses, 127.<Net>.<kind>.<number>. Two clusters at the same time need
 	// different ones.
 	Net      int
@@ -37,7 +37,9 @@ func (c Config) Validate() error {
 	case c.Replicas < 1 || c.Replicas > 9 || c.Gateways < 1 || c.Gateways > 9:
 		return errors.New("cluster: one to nine of each service and of gateways")
 	}
-	for name, target := range map[string]string{"nats-server": "tools", "server": "tools", "plenum": "cluster"} {
+	for name, target := range map[string]string{
+		"nats-server": "tools", "server": "tools", "identity": "cluster", "chat": "cluster", "gateway": "cluster",
+	} {
 		if _, err := exec.LookPath(filepath.Join(c.Bin, name)); err != nil {
 			return fmt.Errorf("cluster: %s is not in %s: run `make %s` first", name, c.Bin, target)
 		}

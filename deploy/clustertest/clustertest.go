@@ -107,7 +107,7 @@ func ownNet(t testing.TB) int {
 	return 0
 }
 
-// Programs is a folder with plenum and cluster, built from the tree without the race detector, and with the tools. They
+// Programs is a folder with every program, built from the tree without the race detector, and with the tools. They
 // are built once in a process; Go's cache makes the next time quick.
 var Programs = sync.OnceValues(func() (string, error) {
 	root, err := root()
@@ -126,7 +126,8 @@ var Programs = sync.OnceValues(func() (string, error) {
 		return "", fmt.Errorf("clustertest: %w", err)
 	}
 	defer os.RemoveAll(aside)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", aside+"/", "plenum.internal/deploy/cmd/plenum", "plenum.internal/deploy/cmd/cluster")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", aside+"/", "plenum.internal/deploy/cmd/...",
+		"plenum.internal/chat/cmd/...", "plenum.internal/services/identity/cmd/...")
 	cmd.Dir = root
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -137,8 +138,12 @@ var Programs = sync.OnceValues(func() (string, error) {
 			return "", fmt.Errorf("clustertest: %w", err)
 		}
 	}
-	for _, name := range []string{"plenum", "cluster", "nats-server", "server"} {
-		if err := os.Rename(filepath.Join(aside, name), filepath.Join(bin, name)); err != nil {
+	built, err := os.ReadDir(aside)
+	if err != nil {
+		return "", fmt.Errorf("clustertest: %w", err)
+	}
+	for _, file := range built {
+		if err := os.Rename(filepath.Join(aside, file.Name()), filepath.Join(bin, file.Name())); err != nil {
 			return "", fmt.Errorf("clustertest: %w", err)
 		}
 	}

@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
+)
+
+// conversation: three people write at the same time; all see the same messages in the same order, at once and later.
+func conversation(t *testing.T, s *shape) {
+	people := []*person{s.member(t), s.member(t), s.member(t)}
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	var readers []*reader
+	for _, p := range people {
+		readers = append(readers, p.read(t, channel))
+	}
+	var l ledger
+	for round := range 10 {
+		for _, p := range people {
+			text := fmt.Sprintf("%s says %d", p.handle, round)
+			l.note(text, p.send(t, channel, text))
+		}
+	}
+	l.check(t, channel, s.owner, readers...)
+	late := s.device(t, people[0])
+	l.check(t, channel, late, late.read(t, channel))
+}
+
+// unreadOnTwoDevices: both devices of a person count alike, before and after one of them has read.
+func unreadOnTwoDevices(t *testing.T, s *shape) {
+	p := s.member(t)
+	phone := s.device(t, p)
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, p)
+	counts := func(d *person) (unread, mentions uint64, marker *chatv1.Marker, err error) {
+		answer, err := d.chat.GetChannel(within(t, patience), &chatv1.GetChannelRequest{Channel: channel})
+		mine := answer.GetMine()
+		return mine.GetUnread(), mine.GetMentions(), mine.GetMarker(), err
+	}
+	expect := func(unread, mentions uint64) {
+		t.Helper()
+		for _, d := range []*person{p, phone} {
+			eventually(t, fmt.Sprintf("%d unread, %d mentions", unread, mentions), func(context.Context) error {
+				u, m, _, err := counts(d)
+				if err == nil && (u != unread || m != mentions) {
+					err = fmt.Errorf("%d unread, %d mentions", u, m)
+				}
+				return err
+			})
+		}
+	}
+	s.owner.send(t, channel, "one")
+	s.owner.send(t, channel, "two, @"+p.handle)
+	last := s.owner.send(t, channel, "three, @all")
+	expect(3, 2)
+	_, _, marker, err := counts(phone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := phone.chat.MarkRead(within(t, patience), &chatv1.MarkReadRequest{Channel: channel, Offset: last - 1, Version: marker.GetVersion()}); err != nil {
+		t.Fatal(err)
+	}
+	expect(1, 1)
+	p.send(t, channel, "four: one's own is read")
+	expect(0, 0)
+}
+
+// privateCannotBeSeen: who is no member learns nothing, not even that there is something.
+func privateCannotBeSeen(t *testing.T, s *shape) {
+	inside, outside, guest := s.member(t), s.member(t), s.join(t, identityv1.Role_ROLE_GUEST)
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, inside)
+	at := inside.send(t, channel, "secret")
+	for _, p := range []*person{outside, guest} {
+		ctx := within(t, patience)
+		_, err := p.chat.GetChannel(ctx, &chatv1.GetChannelRequest{Channel: channel})
+		expectNotFound(t, "GetChannel", err)
+		_, err = p.chat.History(ctx, &chatv1.HistoryRequest{Channel: channel})
+		expectNotFound(t, "History", err)
+		_, err = p.chat.GetMessages(ctx, &chatv1.GetMessagesRequest{Channel: channel, Offsets: []uint64{at}})
+		expectNotFound(t, "GetMessages", err)
+		_, err = p.chat.Send(ctx, &chatv1.SendRequest{Channel: channel, Text: "let me in"})
+		expectNotFound(t, "Send", err)
+		_, err = p.chat.JoinChannel(ctx, &chatv1.JoinChannelRequest{Channel: channel})
+		expectNotFound(t, "JoinChannel", err)
+		sub, err := p.client.Follow(ctx, "chat.channel/"+channel)
+		if err == nil {
+			_, err = sub.Next(ctx)
+			sub.Close()
+		}
+		expectNotFound(t, "Follow", err)
+		all, err := p.chat.BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Limit: 200})
+		if err == nil && slices.ContainsFunc(all.GetChannels(), func(c *chatv1.Channel) bool { return c.GetId() == channel }) {
+			t.Error("BrowseChannels lists a private channel")
+		}
+	}
+}
+
+func expectNotFound(t *testing.T, what string, err error) {
+	t.Helper()
+	if c := code(err); c != edgev1.Code_CODE_NOT_FOUND {
+		t.Errorf("%s of a channel that may not be known: %v, %v", what, c, err)
+	}
+}

@@ -1,0 +1,241 @@
+package e2e
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"plenum.internal/deploy/cluster"
+	"plenum.internal/deploy/clustertest"
+)
+
+// shape is a running Plenum, whatever it consists of.
+type shape struct {
+	server   string   // the address that people know: http://host:port
+	gateways []string // the addresses behind it
+	link     string   // of the set-up
+	// crash ends by SIGKILL, one after the other, everything that can die without losing a disk, and brings it back.
+	crash   []fault
+	cluster *cluster.Cluster // nil: the one binary
+	owner   *person
+}
+
+// fault is something that happens, and its end.
+type fault struct {
+	name string
+	do   func(t *testing.T)
+	undo func(t *testing.T)
+}
+
+func TestOneBinary(t *testing.T) { scenarios(t, oneBinary(t)) }
+
+func TestCluster(t *testing.T) { scenarios(t, manyProcesses(t)) }
+
+// scenarios share the system, and each has channels and people of its own.
+func scenarios(t *testing.T, s *shape) {
+	s.owner = s.setUp(t)
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, *shape)
+	}{
+		{"conversation", conversation},
+		{"unread counts on two devices", unreadOnTwoDevices},
+		{"what is private cannot be seen", privateCannotBeSeen},
+		{"one key, one message", oneKeyOneMessage},
+		{"removed in mid-stream", removedInMidStream},
+		{"revoked device", revokedDevice},
+		{"refusals at the door", refusalsAtTheDoor},
+		{"offline and back", offlineAndBack},
+		{"everything dies in turn under load", everythingDies},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+	}
+}
+
+// oneBinary runs the program as make run does.
+func oneBinary(t *testing.T) *shape {
+	bin, err := clustertest.Programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &binary{path: filepath.Join(bin, "plenum"), address: freeAddress(t), data: filepath.Join(t.TempDir(), "data"), log: filepath.Join(t.TempDir(), "log")}
+	link := b.start(t)
+	t.Cleanup(func() {
+		b.stop(t)
+		if text, err := os.ReadFile(b.log); err == nil && t.Failed() {
+			t.Logf("--- plenum\n%s", text[max(0, len(text)-6000):])
+		}
+	})
+	if link == "" {
+		t.Fatal("the first start prints no link")
+	}
+	return &shape{
+		server: "http://" + b.address, gateways: []string{"http://" + b.address}, link: link,
+		crash: []fault{{"plenum", func(*testing.T) { b.kill() }, func(t *testing.T) { b.start(t) }}},
+	}
+}
+
+type binary struct {
+	path, address, data, log string
+	cmd                      *exec.Cmd
+}
+
+// start returns when the program is ready, with the link of the first run if it prints one.
+func (b *binary) start(t *testing.T) (link string) {
+	t.Helper()
+	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.Command(b.path, "--addr", b.address, "--data", b.data)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	printed := filepath.Join(t.TempDir(), "printed")
+	if cmd.Stdout, err = os.Create(printed); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	b.cmd = cmd
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(printed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "Plenum is ready at http://"+b.address) {
+			_, link, _ := strings.Cut(string(text), "plenumctl setup '")
+			link, _, _ = strings.Cut(link, "'")
+			return link
+		}
+		if time.Since(begun) > patience {
+			t.Fatalf("plenum is not ready after %v", patience)
+		}
+	}
+}
+
+func (b *binary) kill() {
+	_ = b.cmd.Process.Kill()
+	_ = b.cmd.Wait()
+}
+
+// stop asks for an orderly end, as Ctrl-C does.
+func (b *binary) stop(t *testing.T) {
+	begun := time.Now()
+	_ = b.cmd.Process.Signal(os.Interrupt)
+	if err := b.cmd.Wait(); err != nil {
+		t.Errorf("plenum, when asked to stop: %v", err)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+}
+
+func get(url string) int {
+	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Get(url)
+	if err != nil {
+		return 0
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// manyProcesses runs a cluster, behind a balancer.
+func manyProcesses(t *testing.T) *shape {
+	c := clustertest.Start(t, nil)
+	s := &shape{cluster: c, server: "http://" + balance(t, c.Addresses())}
+	for _, address := range c.Addresses() {
+		s.gateways = append(s.gateways, "http://"+address)
+	}
+	s.link = strings.Replace(c.SetupLink(), s.gateways[0], s.server, 1)
+	die := func(names ...string) fault {
+		return fault{
+			strings.Join(names, " "),
+			func(t *testing.T) {
+				for _, name := range names {
+					if err := c.Kill(name); err != nil {
+						t.Fatal(err)
+					}
+				}
+			},
+			func(t *testing.T) {
+				if err := c.StartAgain(t.Context(), names...); err != nil {
+					t.Fatal(err)
+				}
+			},
+		}
+	}
+	for _, name := range []string{"gateway-1", "chat-1", "identity-1", "nats-1", "etcd-1", "postgres", "chat-2", "gateway-2"} {
+		s.crash = append(s.crash, die(name))
+	}
+	s.crash = append(s.crash, die("nats-1", "nats-2", "nats-3"), die("etcd-1", "etcd-2", "etcd-3"))
+	return s
+}
+
+// balance forwards connections to any target that takes them, as a load balancer does.
+func balance(t *testing.T, targets []string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var tasks sync.WaitGroup
+	tasks.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			tasks.Go(func() { forward(ctx, conn, targets) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); cancel(); tasks.Wait() })
+	return l.Addr().String()
+}
+
+func forward(ctx context.Context, from net.Conn, targets []string) {
+	defer from.Close()
+	for _, i := range rand.Perm(len(targets)) {
+		to, err := net.DialTimeout("tcp", targets[i], time.Second)
+		if err != nil {
+			continue
+		}
+		defer to.Close()
+		stop := context.AfterFunc(ctx, func() { _ = from.Close(); _ = to.Close() })
+		defer stop()
+		var both sync.WaitGroup
+		for _, pair := range [][2]net.Conn{{from, to}, {to, from}} {
+			both.Go(func() {
+				_, _ = io.Copy(pair[0], pair[1])
+				_ = pair[0].Close()
+				_ = pair[1].Close()
+			})
+		}
+		both.Wait()
+		return
+	}
+}
