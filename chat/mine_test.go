@@ -36,7 +36,7 @@ func (u *user) bundle() map[string]*edgev1.Head {
 	u.tb.Helper()
 	heads := map[string]*edgev1.Head{}
 	g := u.open(&edgev1.Want{Topic: "chat.mine/me", Mode: edgev1.Mode_MODE_HEADS})[0]
-	if g.GetError() != nil || g.GetCanonical() != topicMine+u.id {
+	if g.GetError() != nil || g.GetCanonical() != topicUser+u.id || g.GetHead() == nil {
 		u.tb.Fatalf("bundle: %v", g)
 	}
 	for _, h := range g.GetMembers() {

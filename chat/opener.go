@@ -34,15 +34,21 @@ func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Wa
 		g := &topicv1.Grant{Topic: w.GetTopic(), TtlMs: uint32(grantTTL.Milliseconds())}
 		grants[i] = g
 		kind, id, _ := strings.Cut(w.GetTopic(), "/")
-		own := id == "me" || id == caller.User
+		mine := id == "me" || id == caller.User
 		switch {
 		case kind+"/" == topicChannel && validID(id):
 			keys = append(keys, memberKey{caller.Workspace, id, caller.User})
 			names = append(names, w.GetTopic())
-		case kind+"/" == topicUser && own:
+		case kind+"/" == topicUser && mine:
 			g.Canonical = topicUser + caller.User // the server adds the head
-		case kind+"/" == topicMine && own:
-			g.Canonical = topicMine + caller.User
+		case kind+"/" == topicMine && mine:
+			// The log whose records' heads change the bundle; its head is read before the members, so that no change is missed.
+			g.Canonical = topicUser + caller.User
+			own, err := s.log.States(ctx, caller.Workspace, g.GetCanonical())
+			if err != nil {
+				return nil, fmt.Errorf("chat: read heads: %w", err)
+			}
+			g.Head = own[0].Cursor()
 			if err := s.openBundle(ctx, caller, g); err != nil {
 				return nil, err
 			}
