@@ -1,0 +1,258 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/gateway/internal/limit"
+	"plenum.internal/gateway/internal/testsvc/testv1"
+	"plenum.internal/gateway/internal/wire"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+func (s *system) request(method, path, body string, header ...string) (*http.Response, []byte) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://plenum.test"+path, strings.NewReader(body))
+	s.must(err)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := s.http().Do(r)
+	s.must(err)
+	data, err := io.ReadAll(res.Body)
+	s.must(err)
+	s.must(res.Body.Close())
+	return res, data
+}
+
+const asJSON = "application/json"
+
+func TestUnaryCallsOverHTTP(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		token := "Bearer " + s.token("u", 10*time.Minute)
+		body, _ := proto.Marshal(&testv1.EchoRequest{Text: "hi"})
+		res, data := s.request("POST", "/plenum.test.v1.TestService/Echo", string(body), "Content-Type", "application/proto", "Authorization", token)
+		var echo testv1.EchoResponse
+		if err := proto.Unmarshal(data, &echo); res.StatusCode != 200 || err != nil || echo.GetText() != "hi" || echo.GetUser() != "u" || echo.GetAddress() != "192.0.2.7" {
+			t.Errorf("proto: %v %v %v", res.Status, err, &echo)
+		}
+		for range 2 {
+			res, data = s.request("POST", "/plenum.test.v1.TestService/Post", `{"room":"a","text":"x"}`, "Content-Type", asJSON, "Authorization", token,
+				"Plenum-Client-Id", "c1", "Plenum-Client-Seq", "7", "Connect-Protocol-Version", "1")
+			if got := strings.ReplaceAll(string(data), " ", ""); res.StatusCode != 200 || got != `{"offset":"1"}` || res.Header.Get("Content-Type") != asJSON {
+				t.Errorf("json: %v %s", res.Status, data)
+			}
+		}
+		res, data = s.request("POST", "/plenum.test.v1.TestService/Hello", ``, "Content-Type", asJSON)
+		if res.StatusCode != 200 {
+			t.Errorf("public: %v %s", res.Status, data)
+		}
+	})
+}
+
+func TestRefusedHTTPCalls(t *testing.T) {
+	cases := map[string]struct {
+		method, path, body string
+		header             []string
+		status             int
+		name               string
+		code               edgev1.Code
+	}{
+		"no token":       {"POST", "Echo", `{}`, nil, 401, "unauthenticated", edgev1.Code_CODE_TOKEN_REFUSED},
+		"forged token":   {"POST", "Echo", `{}`, []string{"Authorization", "Bearer a.b.c"}, 401, "unauthenticated", edgev1.Code_CODE_TOKEN_REFUSED},
+		"unknown":        {"POST", "Nothing", `{}`, nil, 404, "not_found", edgev1.Code_CODE_NOT_FOUND},
+		"not exposed":    {"POST", "Hidden", `{}`, nil, 404, "not_found", edgev1.Code_CODE_NOT_FOUND},
+		"not JSON":       {"POST", "Hello", `{`, nil, 400, "invalid_argument", edgev1.Code_CODE_INVALID_ARGUMENT},
+		"unknown field":  {"POST", "Hello", `{"nothing":1}`, nil, 400, "invalid_argument", edgev1.Code_CODE_INVALID_ARGUMENT},
+		"too large":      {"POST", "Hello", `{"text":"` + strings.Repeat("x", 300<<10) + `"}`, nil, 429, "resource_exhausted", edgev1.Code_CODE_BODY_TOO_LARGE},
+		"a bad number":   {"POST", "Hello", `{}`, []string{"Plenum-Client-Seq", "-1"}, 400, "invalid_argument", edgev1.Code_CODE_INVALID_ARGUMENT},
+		"too slow":       {"POST", "Hello", `{"waitMs":4000}`, []string{"Connect-Timeout-Ms", "100"}, 504, "deadline_exceeded", edgev1.Code_CODE_OUTCOME_UNKNOWN},
+		"compressed":     {"POST", "Hello", `{}`, []string{"Content-Encoding", "gzip"}, 501, "unimplemented", edgev1.Code_CODE_UNSUPPORTED},
+		"the service's":  {"POST", "Hello", `{"code":106}`, nil, 409, "aborted", edgev1.Code_CODE_CONFLICT},
+		"signed out":     {"POST", "Hello", `{"code":4400}`, nil, 401, "unauthenticated", edgev1.Code_CODE_SESSION_REVOKED},
+		"GET":            {"GET", "Hello", ``, nil, 405, "", 0},
+		"another format": {"POST", "Hello", ``, []string{"Content-Type", "text/plain"}, 415, "", 0},
+	}
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for name, c := range cases {
+			res, data := s.request(c.method, "/plenum.test.v1.TestService/"+c.path, c.body, append([]string{"Content-Type", asJSON}, c.header...)...)
+			if res.StatusCode != c.status {
+				t.Errorf("%s: %s %s", name, res.Status, data)
+			}
+			if c.name == "" {
+				continue
+			}
+			var e connectBody
+			if err := json.Unmarshal(data, &e); err != nil || e.Code != c.name || len(e.Details) != 1 || e.Details[0].Type != "plenum.edge.v1.Error" {
+				t.Errorf("%s: %v %s", name, err, data)
+				continue
+			}
+			raw, err := base64.RawStdEncoding.DecodeString(e.Details[0].Value)
+			var detail edgev1.Error
+			if err != nil || proto.Unmarshal(raw, &detail) != nil || detail.GetCode() != c.code {
+				t.Errorf("%s: %v, want %v", name, &detail, c.code)
+			}
+		}
+	})
+}
+
+func TestAddressesAreLimited(t *testing.T) {
+	inBubble(t, func(c *Config) { c.SignIn = limit.Rate{PerSecond: 1, Burst: 3} }, func(t *testing.T, s *system) {
+		for i := range 4 {
+			res, data := s.request("POST", "/plenum.test.v1.TestService/Hello", `{}`, "Content-Type", asJSON)
+			if want := map[bool]int{true: 200, false: 429}[i < 3]; res.StatusCode != want {
+				t.Errorf("%d: %v %s", i, res.Status, data)
+			}
+			if i == 3 && res.Header.Get("Retry-After") != "1" {
+				t.Errorf("Retry-After %q", res.Header.Get("Retry-After"))
+			}
+		}
+	})
+}
+
+func TestOrigins(t *testing.T) {
+	const page = "https://chat.example.com"
+	inBubble(t, func(c *Config) { c.Origins = []string{page} }, func(t *testing.T, s *system) {
+		for origin, allowed := range map[string]bool{"": true, "http://plenum.test": true, page: true, "https://evil.example": false, "null": false, page + ".evil": false} {
+			res, _ := s.request("POST", "/plenum.test.v1.TestService/Hello", `{}`, "Content-Type", asJSON, "Origin", origin)
+			if got := res.StatusCode == 200; got != allowed || got && origin != "" && res.Header.Get("Access-Control-Allow-Origin") != origin {
+				t.Errorf("call from %q: %v", origin, res.Status)
+			}
+			res, _ = s.request("OPTIONS", "/plenum.test.v1.TestService/Hello", ``, "Origin", origin, "Access-Control-Request-Method", "POST")
+			if got := res.StatusCode == 204; got != allowed {
+				t.Errorf("preflight from %q: %v", origin, res.Status)
+			}
+			ws, wsRes, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{
+				HTTPClient: s.http(), Subprotocols: []string{wire.ProtoName}, HTTPHeader: http.Header{"Origin": {origin}},
+			})
+			if (err == nil) != allowed || err != nil && wsRes.StatusCode != 403 {
+				t.Errorf("WebSocket from %q: %v", origin, err)
+			}
+			if err == nil {
+				_ = ws.CloseNow()
+			}
+		}
+	})
+}
+
+func TestTheListenersOtherPages(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for path, want := range map[string]string{"/livez": "alive\n", "/readyz": "ready\n", "/": "the application", "/channel/x": "the application"} {
+			res, data := s.request("GET", path, "")
+			if res.StatusCode != 200 || string(data) != want {
+				t.Errorf("%s: %s %q", path, res.Status, data)
+			}
+			for _, h := range []string{"X-Content-Type-Options", "Content-Security-Policy", "Referrer-Policy", "X-Frame-Options"} {
+				if res.Header.Get(h) == "" {
+					t.Errorf("%s without %s", path, h)
+				}
+			}
+		}
+		if res, _ := s.request("POST", "/", "x"); res.StatusCode != 404 {
+			t.Errorf("POST /: %s", res.Status)
+		}
+		if res, _ := s.request("GET", "/livez", "", "X-Large", strings.Repeat("x", 40<<10)); res.StatusCode != 431 {
+			t.Errorf("large headers: %s", res.Status)
+		}
+	})
+}
+
+func TestForwardedAddresses(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Proxies = []string{"192.0.2.0/24", "10.0.0.0/8"} }, func(t *testing.T, s *system) {
+		for header, want := range map[string]string{
+			"": "192.0.2.7", "203.0.113.9": "203.0.113.9", "6.6.6.6, 203.0.113.9": "203.0.113.9", "203.0.113.9, 10.1.1.1": "203.0.113.9", "nonsense": "192.0.2.7",
+		} {
+			_, data := s.request("POST", "/plenum.test.v1.TestService/Hello", `{}`, "Content-Type", asJSON, "X-Forwarded-For", header)
+			var echo struct{ Address string }
+			if err := json.Unmarshal(data, &echo); err != nil || echo.Address != want {
+				t.Errorf("%q: %s", header, data)
+			}
+		}
+	})
+}
+
+// The other encoding: one frame a line, bodies as JSON of their types.
+func TestJSONEncoding(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		ws, _, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{HTTPClient: s.http(), Subprotocols: []string{wire.JSONName}})
+		s.must(err)
+		var lines [][]byte
+		next := func() (m map[string]map[string]any) {
+			for len(lines) == 0 {
+				kind, data, err := ws.Read(t.Context())
+				if err != nil || kind != websocket.MessageText {
+					t.Fatal(kind, err)
+				}
+				lines = bytes.Split(bytes.TrimSpace(data), []byte("\n"))
+			}
+			s.must(json.Unmarshal(lines[0], &m))
+			lines = lines[1:]
+			return m
+		}
+		send := func(text string) { s.must(ws.Write(t.Context(), websocket.MessageText, []byte(text))) }
+		send(`{"hello":{"token":"` + s.token("u", time.Minute) + `","clientId":"c","sessionId":"s"}}
+{"subscribe":{"id":1,"wants":[{"topic":"test.room/a","mode":"MODE_EVENTS"}]}}`)
+		if m := next()["welcome"]; m["heartbeatMs"] != 25000.0 || m["limits"].(map[string]any)["calls"] != 32.0 {
+			t.Errorf("%v", m)
+		}
+		if m := next()["subscribed"]; m["id"] != 1.0 {
+			t.Errorf("%v", m)
+		}
+		send(`{"call":{"id":5,"method":"plenum.test.v1.TestService/Post","clientSeq":"1","body":{"room":"a","text":"Grüße"}}}`)
+		got := map[string]map[string]any{}
+		for len(got) < 2 {
+			for kind, m := range next() {
+				got[kind] = m
+			}
+		}
+		if r := got["reply"]; r["id"] != 5.0 || r["body"].(map[string]any)["offset"] != "1" {
+			t.Errorf("%v", r)
+		}
+		e := got["events"]["events"].([]any)[0].(map[string]any)
+		if e["offset"] != "1" || e["body"].(map[string]any)["text"] != "Grüße" || e["mutation"] != "42" || got["events"]["topic"] != "test.room/a" {
+			t.Errorf("%v", got["events"])
+		}
+		send(`{"call":{"id":6,"method":"plenum.test.v1.TestService/Post","body":{"nothing":1}}}`)
+		if r := next()["reply"]; r["error"].(map[string]any)["code"] != "CODE_INVALID_ARGUMENT" {
+			t.Errorf("%v", r)
+		}
+		send(`{"call":{"id":7,"method":"plenum.test.v1.TestService/None","body":{"nothing":1}}}`)
+		if r := next()["reply"]; r["error"].(map[string]any)["code"] != "CODE_NOT_FOUND" {
+			t.Errorf("%v", r)
+		}
+		send(`{"newer":{}}` + "\n" + `{"ping":{"nonce":3}}`)
+		if m := next()["pong"]; m["nonce"] != 3.0 {
+			t.Errorf("%v", m)
+		}
+		send(`{"hello`)
+		if m := next()["goodbye"]; m["error"].(map[string]any)["code"] != "CODE_MALFORMED" {
+			t.Errorf("%v", m)
+		}
+		_, _, err = ws.Read(t.Context())
+		if websocket.CloseStatus(err) != 4300 {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestNoSubprotocol(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		ws, _, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{HTTPClient: s.http()})
+		s.must(err)
+		for err == nil {
+			_, _, err = ws.Read(t.Context())
+		}
+		if websocket.CloseStatus(err) != 4302 {
+			t.Errorf("%v", err)
+		}
+	})
+}
