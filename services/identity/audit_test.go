@@ -278,7 +278,7 @@ func TestTheFeedIsSilentWithoutItsDatabase(t *testing.T) {
 			}
 		}
 	}
-	if n := count(2 * time.Second); n < 3 || n > 6 {
+	if n := count(2 * time.Second); n < 2 || n > 6 {
 		t.Errorf("%d heartbeats in 2 s", n)
 	}
 	proxy.Refuse(true)

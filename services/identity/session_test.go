@@ -101,6 +101,23 @@ func TestASecondHolderEndsTheSession(t *testing.T) {
 	}
 }
 
+// Nobody's list of devices grows for ever: the one that was not used for longest makes room.
+func TestDevicesAreBounded(t *testing.T) {
+	e := start(t, meshtest.SQLite(t), cheap())
+	ctx := t.Context()
+	u := e.owner(t, "acme")
+	for range 100 {
+		_ = ok(e.signIn(ctx, "acme", "owner", goodWord, newClient()))(t)
+	}
+	last := ok(e.signIn(ctx, "acme", "owner", goodWord, newClient()))(t)
+	devices := ok(e.people.ListDevices(last.read(ctx), &identityv1.ListDevicesRequest{}))(t).GetDevices()
+	if len(devices) != 100 {
+		t.Errorf("%d devices", len(devices))
+	}
+	_, err := e.refresh(ctx, u.GetRefreshToken(), u.client.GetClientId())
+	refused(t, err, "identity.SESSION_ENDED")
+}
+
 func TestForgedTokensEndNothing(t *testing.T) {
 	e := start(t, meshtest.SQLite(t), cheap())
 	u := e.owner(t, "acme")
