@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
@@ -36,48 +35,67 @@ func SQLite(t testing.TB) string {
 }
 
 // Postgres returns the URL of a new, empty database on a PostgreSQL server that the whole test process shares. The
-// server is started by the first call, writes with fsync, and ends with the process, however that ends.
+// server is started by the first call, writes with fsync, and ends with the process, however that ends. A test that
+// kills its server, or wants other settings, has one of its own: StartPostgres.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	base, err := sharedPostgres()
-	if err != nil {
-		t.Fatalf("start PostgreSQL: %v", err)
-	}
-	name := fmt.Sprintf("test_%d", databases.Add(1))
-	admin, err := sql.Open("pgx", base.String())
+	s, err := sharedPostgres()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close()
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+	return Database(t, s)
+}
+
+// Database returns the URL of a new, empty database on a PostgreSQL server, which goes with the test.
+func Database(t testing.TB, s *Server) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", databases.Add(1))
+	admin := func(ctx context.Context, statement string) error {
+		db, err := sql.Open("pgx", s.URL)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		_, err = db.ExecContext(ctx, statement)
+		return err
+	}
+	if err := admin(t.Context(), "CREATE DATABASE "+name); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
-	t.Cleanup(func() {
-		admin, err := sql.Open("pgx", base.String())
-		if err != nil {
-			return
-		}
-		defer admin.Close()
-		_, _ = admin.ExecContext(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)")
-	})
-	u := *base
+	t.Cleanup(func() { _ = admin(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)") }) // the server may be dead
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
 	u.Path = "/" + name
 	return u.String()
 }
 
 var (
 	databases      atomic.Int64
-	sharedPostgres = sync.OnceValues(func() (*url.URL, error) {
-		dir, err := os.MkdirTemp("", "plenum-pg-")
-		if err != nil {
-			return nil, err
-		}
-		return startPostgres(dir)
-	})
+	sharedPostgres = sync.OnceValues(func() (*Server, error) { return startPostgres(nil) })
 )
 
-func startPostgres(dir string) (*url.URL, error) {
+// StartPostgres starts a PostgreSQL server of the test's own, which ends with the test; settings are as "fsync=off".
+func StartPostgres(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	s, err := startPostgres(settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Kill()
+		_ = os.RemoveAll(s.rm)
+	})
+	return s
+}
+
+func startPostgres(settings []string) (*Server, error) {
 	cred, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "plenum-pg-") // not in a test's own folder, which other users can't enter
 	if err != nil {
 		return nil, err
 	}
@@ -93,54 +111,27 @@ func startPostgres(dir string) (*url.URL, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb (is Debian's package postgresql-15 installed?): %w\n%s", err, out)
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	// The shell outlives this process by a moment: when its input ends, it stops the server and removes the folder.
-	script := `"$@" & pid=$!; while read _; do :; done; kill -QUIT $pid; wait $pid; rm -rf "` + dir + `"`
-	cmd := exec.Command("sh", "-c", script, "sh", filepath.Join(postgresBin, "postgres"), "-D", data, "-p", strconv.Itoa(port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=300", "-c", "shared_buffers=256MB",
-		"-c", "max_wal_size=4GB", "-c", "log_min_messages=warning")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setpgid: true}
-	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
-	if _, err := cmd.StdinPipe(); err != nil { // held open until this process ends
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	base := &url.URL{Scheme: "postgres", User: url.User("plenum"), Host: fmt.Sprintf("127.0.0.1:%d", port), Path: "/postgres", RawQuery: "sslmode=disable"}
-	keepStdin = append(keepStdin, cmd)
-	return base, awaitPostgres(base.String(), log.Name())
-}
-
-// keepStdin holds the commands whose input pipe must stay open: a finalizer would close it.
-var keepStdin []*exec.Cmd
-
-func awaitPostgres(dsn, log string) error {
-	db, err := sql.Open("pgx", dsn)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		err := db.Ping()
-		if err == nil {
-			return nil
+	s := &Server{cred: cred, log: filepath.Join(dir, "log"), rm: dir, quit: syscall.SIGINT}
+	s.ready = func() error {
+		db, err := sql.Open("pgx", s.URL)
+		if err != nil {
+			return err
 		}
-		if time.Now().After(deadline) {
-			said, _ := os.ReadFile(log)
-			return fmt.Errorf("not ready after 30 s: %w\n%s", err, said)
-		}
-		time.Sleep(20 * time.Millisecond)
+		defer db.Close()
+		return db.Ping()
 	}
+	settings = append([]string{"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=300",
+		"shared_buffers=256MB", "max_wal_size=4GB", "log_min_messages=warning"}, settings...)
+	err = s.begin(func(port int) {
+		s.Addr = fmt.Sprintf("127.0.0.1:%d", port)
+		u := url.URL{Scheme: "postgres", User: url.User("plenum"), Host: s.Addr, Path: "/postgres", RawQuery: "sslmode=disable"}
+		s.URL = u.String()
+		s.args = []string{filepath.Join(postgresBin, "postgres"), "-D", data, "-p", strconv.Itoa(port)}
+		for _, setting := range settings {
+			s.args = append(s.args, "-c", setting)
+		}
+	})
+	return s, err
 }
 
 // unprivileged returns the user that PostgreSQL is to run as: nobody else where this process is not root.

@@ -3,7 +3,9 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // What a Batcher answers when it takes no more.
@@ -33,10 +35,13 @@ type Batcher[Q any] struct {
 type request[Q any] struct {
 	value Q
 	done  chan error
+	// settled is set by whoever comes first: the batch that takes the request, or the caller that goes.
+	settled *atomic.Bool
 }
 
-// NewBatcher returns a batcher whose batches commit is called with, one after the other. What commit returns is the
-// answer to each request of the batch; a result of its own a request carries in Q.
+// NewBatcher returns a batcher whose batches commit is called with, one after the other, in the order of Submit. What
+// commit returns is the answer to each request of the batch; a result of its own a request carries in Q. commit must not
+// keep the slice.
 func NewBatcher[Q any](cfg BatcherConfig, commit func(ctx context.Context, batch []Q) error) *Batcher[Q] {
 	if cfg.MaxBatch <= 0 {
 		cfg.MaxBatch = 512
@@ -47,10 +52,13 @@ func NewBatcher[Q any](cfg BatcherConfig, commit func(ctx context.Context, batch
 	return &Batcher[Q]{cfg: cfg, commit: commit, queue: make(chan request[Q], cfg.Queue)}
 }
 
-// Submit queues q and waits for its batch. When ctx ends first, it returns the context's error and the batch goes on:
-// the outcome is not known, and q belongs to the batch.
+// Submit queues q and waits for its batch. When ctx ends first, it returns the context's error: alone where q still
+// waited, and will never be committed; with ErrUnknownOutcome where its batch goes on, which q then belongs to.
 func (b *Batcher[Q]) Submit(ctx context.Context, q Q) error {
-	r := request[Q]{q, make(chan error, 1)}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r := request[Q]{q, make(chan error, 1), new(atomic.Bool)}
 	if err := b.enqueue(r); err != nil {
 		return err
 	}
@@ -58,7 +66,15 @@ func (b *Batcher[Q]) Submit(ctx context.Context, q Q) error {
 	case err := <-r.done:
 		return err
 	case <-ctx.Done():
+	}
+	if r.settled.CompareAndSwap(false, true) {
 		return ctx.Err()
+	}
+	select {
+	case err := <-r.done: // both came at once: the answer counts
+		return err
+	default:
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ctx.Err())
 	}
 }
 
@@ -83,31 +99,43 @@ func (b *Batcher[Q]) Run(ctx context.Context) error {
 	values := make([]Q, 0, b.cfg.MaxBatch)
 	for {
 		batch, values = batch[:0], values[:0]
+		take := func(r request[Q]) {
+			if r.settled.CompareAndSwap(false, true) {
+				batch, values = append(batch, r), append(values, r.value)
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case r := <-b.queue:
-			batch = append(batch, r)
+			take(r)
 		}
 	fill:
 		for len(batch) < b.cfg.MaxBatch {
 			select {
 			case r := <-b.queue:
-				batch = append(batch, r)
+				take(r)
 			default:
 				break fill
 			}
 		}
-		for _, r := range batch {
-			values = append(values, r.value)
-		}
-		err := b.commit(context.WithoutCancel(ctx), values)
-		for _, r := range batch {
-			r.done <- err
+		if len(batch) > 0 {
+			b.run(context.WithoutCancel(ctx), batch, values)
 		}
 		clear(batch)
 		clear(values)
 	}
+}
+
+// run commits one batch and answers its requests, also where commit panics.
+func (b *Batcher[Q]) run(ctx context.Context, batch []request[Q], values []Q) {
+	err := fmt.Errorf("%w: the writer broke down", ErrUnknownOutcome)
+	defer func() {
+		for _, r := range batch {
+			r.done <- err
+		}
+	}()
+	err = b.commit(ctx, values)
 }
 
 func (b *Batcher[Q]) stop() {

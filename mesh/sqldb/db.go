@@ -1,13 +1,22 @@
 // Package sqldb opens the SQL database of a service, SQLite or PostgreSQL, and runs its transactions.
 //
-// Statements use `$1` parameters, which work on both engines. Where a hot statement differs, write one for each and
-// pick it by Dialect: PostgreSQL takes whole columns as arrays (`unnest($1::text[], $2::bigint[])`), SQLite takes them
-// as JSON (`json_each($1)`) or as many VALUES rows.
+// Statements use `$1` parameters, which work on both engines. Where a hot statement of many rows differs, write one for
+// each and pick it by Dialect (the package's example runs both):
+//
+//   - PostgreSQL: whole columns as arrays, []int64, []string or [][]byte for BYTEA. One text of the statement serves any
+//     number of rows, so it is prepared once: `INSERT INTO t (a, b) SELECT * FROM unnest($1::bigint[], $2::text[])`, and
+//     `WHERE a = ANY($1)`. A nil slice is NULL, an empty one is no rows.
+//   - SQLite writes: `INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), …` in steps of the same size, for each text is
+//     compiled anew, and at most 32,766 parameters; or one prepared statement for each row, which is nearly as fast,
+//     for there is no way to the server.
+//   - SQLite reads: `WHERE a IN (SELECT value FROM json_each($1))` with the keys as one JSON array; a BLOB in JSON is
+//     hexadecimal, `unhex(value)`.
 package sqldb
 
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -38,7 +47,8 @@ func (d Dialect) String() string {
 type Config struct {
 	// URL is "sqlite:<path of the file>" or "postgres://user:password@host/database?…".
 	URL string `koanf:"url" doc:"sqlite:<path> or postgres://user@host/database"`
-	// MaxConns bounds the connections that read, and on PostgreSQL those that write. 0: 16.
+	// MaxConns bounds the connections. On PostgreSQL half of them write and half of them read, so that slow reads don't
+	// keep writes waiting; on SQLite all of them read, and one more writes. 0: 16.
 	MaxConns int `koanf:"max_conns" doc:"connections at the most"`
 	// Timeout bounds a connection attempt and the wait for a lock. 0: 5 s.
 	Timeout time.Duration `koanf:"timeout" doc:"bound on connecting and on waiting for a lock"`
@@ -95,6 +105,7 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 			"secure_delete(1)", // what is redacted leaves the file, too
 			"temp_store(memory)",
 			"cache_size(-16384)",
+			"journal_size_limit(67108864)", // a WAL that a long read made grow shrinks again
 		}, extra...)}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
@@ -128,27 +139,41 @@ func openPostgres(cfg Config) (*DB, error) {
 			q.Set(name, value)
 		}
 	}
-	u.RawQuery = q.Encode()
-	pool, err := sql.Open("pgx", u.String())
+	pool := func() (*sql.DB, error) {
+		u.RawQuery = q.Encode()
+		pool, err := sql.Open("pgx", u.String())
+		if err != nil {
+			return nil, err
+		}
+		half := max(1, cfg.MaxConns/2)
+		pool.SetMaxOpenConns(half)
+		pool.SetMaxIdleConns(half)
+		pool.SetConnMaxIdleTime(5 * time.Minute)
+		return pool, nil
+	}
+	write, err := pool()
 	if err != nil {
 		return nil, err
 	}
-	pool.SetMaxOpenConns(cfg.MaxConns)
-	pool.SetMaxIdleConns(cfg.MaxConns)
-	pool.SetConnMaxIdleTime(5 * time.Minute)
-	return &DB{Postgres, pool, pool}, nil
+	q.Set("default_transaction_read_only", "on") // as SQLite's query_only
+	read, err := pool()
+	if err != nil {
+		return nil, err
+	}
+	return &DB{Postgres, write, read}, nil
 }
 
 // Dialect returns the engine's dialect.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
-// Query reads rows outside of a transaction. Errors of the engine are classified, see Classify.
+// Query reads rows outside of a transaction, from the pool that cannot write. Its error is classified; what Scan and
+// rows.Err return later is the driver's, for Classify.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	rows, err := db.read.QueryContext(ctx, query, args...)
 	return rows, Classify(err)
 }
 
-// QueryRow reads one row outside of a transaction.
+// QueryRow reads one row outside of a transaction, as Query does. What Scan returns is the driver's, for Classify.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
 	return db.read.QueryRowContext(ctx, query, args...)
 }
@@ -163,13 +188,7 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close closes all connections; transactions under way fail.
 func (db *DB) Close() error {
-	err := db.write.Close()
-	if db.read != db.write {
-		if readErr := db.read.Close(); err == nil {
-			err = readErr
-		}
-	}
-	return err
+	return errors.Join(db.write.Close(), db.read.Close())
 }
 
 // redact leaves out of a URL what must not be logged.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -42,7 +43,7 @@ func classifyCommit(err error) error {
 		errors.Is(err, sql.ErrTxDone):
 		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 	case kind == nil:
-		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+		if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) || errors.Is(err, pgx.ErrTxCommitRollback) {
 			return err // the server's word: rolled back
 		}
 		if lite := (*sqlite.Error)(nil); errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_CONSTRAINT {
@@ -52,6 +53,22 @@ func classifyCommit(err error) error {
 	default:
 		return Classify(err)
 	}
+}
+
+// lost says that err is a connection that broke before COMMIT, so that nothing took place and another connection may do.
+func lost(err error) bool {
+	if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnknownOutcome) {
+		return false
+	}
+	var (
+		connect *pgconn.ConnectError
+		lite    *sqlite.Error
+		pg      *pgconn.PgError
+	)
+	if errors.As(err, &connect) || errors.As(err, &lite) {
+		return false // the server is away, or the file is
+	}
+	return !errors.As(err, &pg) || strings.HasPrefix(pg.Code, "57P") || pg.Code == "25P03"
 }
 
 func kindOf(err error) error {
@@ -78,7 +95,7 @@ func kindOf(err error) error {
 	)
 	if errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) ||
-		strings.Contains(err.Error(), "conn closed") {
+		errors.Is(err, pgconn.ErrConnClosed) {
 		return ErrUnavailable
 	}
 	return nil
@@ -91,9 +108,12 @@ func kindOfPostgres(code string) error {
 		return ErrUniqueViolation
 	case code == "53100":
 		return ErrDiskFull
+	case code == "40003": // completion unknown
+		return ErrUnavailable
 	case strings.HasPrefix(code, "40"), code == "55P03": // serialisation, deadlock; lock_timeout
 		return ErrConflict
-	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "57P"), strings.HasPrefix(code, "53"), code == "25006":
+	case strings.HasPrefix(code, "08"), strings.HasPrefix(code, "57P"), strings.HasPrefix(code, "53"),
+		code == "25006", code == "25P03", code == "58030": // a standby; idle for too long; an I/O error
 		return ErrUnavailable
 	}
 	return nil
@@ -103,6 +123,8 @@ func kindOfSQLite(code int) error {
 	switch code {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return ErrUniqueViolation
+	case sqlite3.SQLITE_IOERR_SHMSIZE: // the index of the WAL finds no room
+		return ErrDiskFull
 	}
 	switch code & 0xff {
 	case sqlite3.SQLITE_FULL:

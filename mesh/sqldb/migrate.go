@@ -40,7 +40,7 @@ func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 const migrationLock = 0x706c656e756d
 
 func (db *DB) lockMigrations(ctx context.Context) (unlock func(), err error) {
-	conn, err := db.write.Conn(ctx)
+	conn, err := db.read.Conn(ctx) // the migrations may need every connection that writes
 	if err != nil {
 		return nil, Classify(err)
 	}
