@@ -23,13 +23,11 @@ type work struct {
 	err    error
 }
 
-const maxClientSeq = 1<<53 - 1
-
 func newWork(m Mutation) (*work, error) {
 	if !ValidID(m.Workspace) || !ValidID(m.Route) {
 		return nil, errBadWorkspace.Because(fmt.Errorf("workspace %q, route %q", m.Workspace, m.Route))
 	}
-	if m.Key.named() && (m.Key.User == "" || len(m.Key.ClientID) > 64 || m.Key.Seq == 0 || m.Key.Seq > maxClientSeq) {
+	if !m.Key.valid() {
 		return nil, errBadKey
 	}
 	w := &work{step: Step{Mutation: m}, partition: PartitionOf(m.Workspace, m.Route)}

@@ -185,6 +185,8 @@ func TestBadMutations(t *testing.T) {
 		{"no route", func(m *Mutation) { m.Route = "" }, edgev1.Code_CODE_INVALID_ARGUMENT},
 		{"a key without number", func(m *Mutation) { m.Key.Seq = 0 }, edgev1.Code_CODE_INVALID_ARGUMENT},
 		{"a number beyond 2^53", func(m *Mutation) { m.Key.Seq = 1 << 53 }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"a client that isn't printable", func(m *Mutation) { m.Key.ClientID = "c\xff" }, edgev1.Code_CODE_INVALID_ARGUMENT},
+		{"a user that is no id", func(m *Mutation) { m.Key.User = "a b" }, edgev1.Code_CODE_INVALID_ARGUMENT},
 		{"a key without user", func(m *Mutation) { m.Key.User = "" }, edgev1.Code_CODE_INVALID_ARGUMENT},
 		{"a body too large", func(m *Mutation) { m.Op = say(note("p", "12345678901")) }, edgev1.Code_CODE_BODY_TOO_LARGE},
 		{"a topic of another route", func(m *Mutation) { m.Op = say(note("q", "x")) }, edgev1.Code_CODE_INTERNAL},

@@ -123,7 +123,7 @@ func (r relation) sql(d sqldb.Dialect, first int) string {
 	if d == sqldb.Postgres {
 		return "unnest(" + strings.Join(from, ", ") + ") AS k(" + strings.Join(names, ", ") + ")"
 	}
-	return fmt.Sprintf("(SELECT %s FROM json_each($%d)) AS k", strings.Join(from, ", "), first)
+	return fmt.Sprintf("(SELECT %s FROM json_each($%d) LIMIT -1) AS k", strings.Join(from, ", "), first) // LIMIT: decode each tuple once
 }
 
 // args are the parameters for a set of tuples.

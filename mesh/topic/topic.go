@@ -15,6 +15,9 @@
 //   - Entry.Redacts alone empties the rows it names, in the same transaction, and raises the topic's redacted mark. Columns of the
 //     service's own are the planner's to empty.
 //   - An answer is kept with the key for 35 days and outlives a redaction: ids, offsets and times only.
+//   - The wire contract has grown: TailRequest names its workspace, TailResponse the head; Follow's positions belong to an epoch; heads
+//     come with their epoch, and order by (epoch, offset).
+//   - Follower and HeadsFeed know no workspace: they see all of them.
 //   - Epochs are Unix seconds, so that a backup restored twice can't give the same epoch to two lives.
 package topic
 
@@ -79,11 +82,24 @@ func ValidID(s string) bool {
 // harmless when it is repeated (a marker with a version).
 type Key struct {
 	User     string // the row's author, with a key or without
-	ClientID string // <= 64 bytes
+	ClientID string // <= 64 bytes of printable ASCII
 	Seq      uint64 // from 1, < 2^53
 }
 
 func (k Key) named() bool { return k.ClientID != "" }
+
+// valid reports whether a key is complete, and of bytes that every engine and encoding keeps as they are.
+func (k Key) valid() bool {
+	if k.User != "" && !ValidID(k.User) {
+		return false
+	}
+	for _, c := range []byte(k.ClientID) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return !k.named() || k.User != "" && len(k.ClientID) <= 64 && k.Seq > 0 && k.Seq < 1<<53
+}
 
 // Mutation is the number by which the author finds an event of its own: the first 8 bytes, big endian, of
 // SHA-256(client_id "/" client_seq); 0 without a key.
