@@ -71,6 +71,7 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	} else if g.GetHead() != nil { // the log that x.log names brings what changes
 		b.watch = &subscription{s: s, topic: x.log, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
 	}
+	b.topics = make([]uint32, 0, len(members))
 	snapshot := make([]*edgev1.Head, 0, len(members))
 	for _, m := range members {
 		if h := b.add(m); h != nil {

@@ -90,8 +90,7 @@ func (h *hub) flushed() {
 			start = c.GetOffset()
 		}
 	}
-	h.ring = ring.New(epoch, start, ring.Limits{Count: h.g.cfg.Ring, Bytes: h.g.cfg.RingBytes, Early: earlyRecords}, h.keep)
-	h.cursors = map[*subscription]struct{}{}
+	h.begin(epoch, start)
 	h.read(start)
 	for _, after := range h.g.cfg.Recheck {
 		r := h.ring
@@ -103,6 +102,12 @@ func (h *hub) flushed() {
 			})
 		})
 	}
+}
+
+// begin starts an empty run behind a cursor.
+func (h *hub) begin(epoch, start uint64) {
+	h.ring = ring.New(epoch, start, ring.Limits{Count: h.g.cfg.Ring, Bytes: h.g.cfg.RingBytes, Early: earlyRecords}, h.keep)
+	h.cursors = map[*subscription]struct{}{}
 }
 
 // place decides what a subscription needs first.
