@@ -16,133 +16,14 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-// derived is what a run of channel events means for one person. It changes nothing when it is applied again: lists and threads
-// remember the offset they came to, markers only rise, a mention is one row.
-type derived struct {
-	workspace, user string
-	lists           []listing
-	markers         map[string]*chatv1.Marker // by channel: own messages, read by writing them
-	mentions        map[mentionKey]*chatv1.Mention
-	counted         map[mentionKey]bool
-	replies         map[followKey]*reply
-}
-
-// listing is a channel that the person came to or left.
-type listing struct {
-	channel string
-	at      uint64
-	removed bool
-}
-
-// reply is the newest reply of a thread, as far as it concerns the person.
-type reply struct {
-	at    uint64
-	own   uint64 // newest own reply; 0: none
-	auto  bool   // follows from now on, if nothing was said before
-	since uint64 // where the marker starts then
-}
-
-func (o *derived) need(n *needs) {
-	for _, l := range o.lists {
-		n.mine[memberKey{o.workspace, l.channel, o.user}] = true
-	}
-	for ch := range o.markers {
-		n.mine[memberKey{o.workspace, ch, o.user}] = true
-	}
-	for k := range o.mentions {
-		n.mine[k.memberKey] = true
-	}
-	for k := range o.replies {
-		n.mine[k.memberKey], n.follows[k] = true, true
-	}
-}
-
-func (o *derived) plan(b *batch, st *topic.Step) error { //nolint:unparam // an op's method
-	o.planLists(b, st)
-	for ch, to := range o.markers {
-		m := b.user.mines[memberKey{o.workspace, ch, o.user}]
-		if m == nil || m.role == 0 || to.GetOffset() <= m.marker.GetOffset() {
-			continue
-		}
-		m.marker = &chatv1.Marker{Offset: to.GetOffset(), Version: m.marker.GetVersion(), Count: to.GetCount(), Calls: to.GetCalls()}
-		b.changed(m)
-		b.tell(st, o.user, m, func() *chatv1.UserEvent {
-			return &chatv1.UserEvent{Event: &chatv1.UserEvent_Marker{Marker: &chatv1.MarkerMoved{Channel: ch, Badge: m.badge()}}}
-		})
-	}
-	for k, mention := range o.mentions {
-		m := b.user.mines[k.memberKey]
-		if m == nil || m.role == 0 {
-			continue
-		}
-		b.user.mentions[k], b.user.counted[k], b.user.shown[m.key] = mention, o.counted[k], m
-		b.tell(st, o.user, m, func() *chatv1.UserEvent {
-			if !b.user.fresh[k] {
-				return nil
-			}
-			return &chatv1.UserEvent{Event: &chatv1.UserEvent_Mention{Mention: mention}}
-		})
-	}
-	o.planReplies(b, st)
-	return nil
-}
-
-func (o *derived) planLists(b *batch, st *topic.Step) {
-	for _, l := range o.lists {
-		m := b.user.mines[memberKey{o.workspace, l.channel, o.user}]
-		if m == nil || l.at <= m.source {
-			continue
-		}
-		m.source, m.listed = l.at, !l.removed
-		b.changed(m)
-		b.tell(st, o.user, m, func() *chatv1.UserEvent {
-			return &chatv1.UserEvent{Event: &chatv1.UserEvent_Channel{Channel: &chatv1.ChannelListed{
-				Channel: l.channel, Removed: l.removed, Kind: m.kind,
-			}}}
-		})
-	}
-}
-
-func (o *derived) planReplies(b *batch, st *topic.Step) {
-	for k, r := range o.replies {
-		m, f := b.user.mines[k.memberKey], b.user.follows[k]
-		if m == nil || m.role == 0 || m.joined > r.at {
-			continue
-		}
-		if f == nil {
-			if !r.auto {
-				continue
-			}
-			f = &follow{following: true, seen: r.since}
-			b.user.follows[k] = f
-		}
-		if r.at <= f.told {
-			continue
-		}
-		f.told, f.seen = r.at, max(f.seen, r.own)
-		b.user.moved[k] = f
-		if f.following {
-			b.tell(st, o.user, nil, func() *chatv1.UserEvent { return threadMoved(b.user.threads[k]) })
-		}
-	}
-}
-
-func threadMoved(t *chatv1.MyThread) *chatv1.UserEvent {
-	if t == nil {
-		return nil
-	}
-	return &chatv1.UserEvent{Event: &chatv1.UserEvent_Thread{Thread: &chatv1.ThreadMoved{Thread: t}}}
-}
-
 // deriving gathers what one run of records means for whom.
 type deriving struct {
 	*Server
 	ctx      context.Context //nolint:containedctx // lives for one call
 	tx       *sql.Tx
 	people   map[string]*derived // by workspace "/" user
-	authors  [][]any             // (workspace, channel, offset) of messages by which authors read their channels
-	wrote    map[threadKey]string
-	named    [][]any // spans: (workspace, user or group, channel, offset, root)
+	authors  [][]any             // (workspace, channel, offset) of messages, by which their authors read the channel
+	named    [][]any             // spans: (workspace, user or group, channel, offset, root)
 	groups   [][]any
 	said     map[threadKey]*said
 	threads  map[threadKey]*topicv1.Record // newest reply
@@ -160,7 +41,7 @@ type said struct {
 // derive turns channel events into events and tables of the people they concern, in the follower's transaction.
 func (s *Server) derive(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error {
 	d := &deriving{
-		Server: s, ctx: ctx, tx: tx, people: map[string]*derived{}, wrote: map[threadKey]string{}, said: map[threadKey]*said{},
+		Server: s, ctx: ctx, tx: tx, people: map[string]*derived{}, said: map[threadKey]*said{},
 		threads: map[threadKey]*topicv1.Record{}, repliers: map[threadKey]map[string]uint64{},
 	}
 	for _, r := range records {
@@ -228,20 +109,23 @@ func (d *deriving) person(workspace, user string) *derived {
 
 func (d *deriving) record(r *topicv1.Record) error {
 	id, ok := strings.CutPrefix(r.GetTopic(), topicChannel)
-	if !ok || len(r.GetEvent().GetBody()) == 0 { // a person's own event, or redacted before it was derived
+	if !ok {
+		return nil
+	}
+	ws, at := r.GetWorkspace(), r.GetEvent().GetOffset()
+	if len(r.GetEvent().GetBody()) == 0 { // redacted before anything was derived: it names nobody any more, but its author wrote it
+		d.authors = append(d.authors, []any{ws, id, int64(at)})
 		return nil
 	}
 	var e chatv1.ChannelEvent
 	if err := proto.Unmarshal(r.GetEvent().GetBody(), &e); err != nil {
 		return fmt.Errorf("chat: decode event: %w", err)
 	}
-	ws, at := r.GetWorkspace(), r.GetEvent().GetOffset()
 	switch x := e.GetEvent().(type) {
 	case *chatv1.ChannelEvent_Posted:
 		d.posted(r, id, e.GetActor(), x.Posted)
 	case *chatv1.ChannelEvent_Edited:
-		m := x.Edited
-		d.name(r, id, m.GetOffset(), m.GetMentions(), &said{author: e.GetActor(), root: m.GetRoot(), counted: !m.GetMentions().GetEverybody(), timeMs: r.GetEvent().GetTimeMs()})
+		return d.edited(r, id, e.GetActor(), x.Edited)
 	case *chatv1.ChannelEvent_Members:
 		for _, m := range x.Members.GetJoined() {
 			d.list(ws, m.GetUser(), listing{channel: id, at: at})
@@ -275,7 +159,6 @@ func (d *deriving) posted(r *topicv1.Record, id, author string, m *chatv1.Messag
 	shown := m.GetRoot() == 0 || m.GetAlsoInChannel()
 	if shown {
 		d.authors = append(d.authors, []any{ws, id, int64(at)})
-		d.wrote[threadKey{k, at}] = author
 	}
 	d.name(r, id, at, m.GetMentions(), &said{
 		author: author, root: m.GetRoot(), counted: shown && !m.GetMentions().GetEverybody(), timeMs: r.GetEvent().GetTimeMs(),
@@ -288,6 +171,29 @@ func (d *deriving) posted(r *topicv1.Record, id, author string, m *chatv1.Messag
 		}
 		d.repliers[t][author] = at
 	}
+}
+
+// edited notes whom a message names now. Where the event goes without, the message tells.
+func (d *deriving) edited(r *topicv1.Record, id, author string, m *chatv1.MessageEdited) error {
+	mentions := m.GetMentions()
+	if m.GetTextOmitted() {
+		var content []byte
+		err := d.tx.QueryRowContext(d.ctx, `SELECT content FROM chat_message WHERE workspace = $1 AND channel = $2 AND at = $3`,
+			r.GetWorkspace(), id, int64(m.GetOffset())).Scan(&content)
+		if err != nil {
+			return fmt.Errorf("chat: read edit: %w", err)
+		}
+		var now chatv1.Message
+		if err := proto.Unmarshal(content, &now); err != nil {
+			return fmt.Errorf("chat: decode edit: %w", err)
+		}
+		mentions = now.GetMentions()
+	}
+	shown := m.GetRoot() == 0 || m.GetAlsoInChannel()
+	d.name(r, id, m.GetOffset(), mentions, &said{
+		author: author, root: m.GetRoot(), counted: shown && !mentions.GetEverybody(), timeMs: r.GetEvent().GetTimeMs(),
+	})
+	return nil
 }
 
 // name notes whom a message names; nobody is told of naming themselves.
@@ -311,12 +217,12 @@ func (d *deriving) markers() error {
 		return nil
 	}
 	return each(d.ctx, d.tx.QueryContext, d.sql.counts, d.sql.offsets.args(d.authors), func(r *sql.Rows) error {
-		var ws, ch string
+		var ws, ch, author string
 		m := &chatv1.Marker{}
-		if err := r.Scan(&ws, &ch, &m.Offset, &m.Count, &m.Calls); err != nil {
+		if err := r.Scan(&ws, &ch, &m.Offset, &author, &m.Count, &m.Calls); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
-		p := d.person(ws, d.wrote[threadKey{channelKey{ws, ch}, m.GetOffset()}])
+		p := d.person(ws, author)
 		if p.markers[ch].GetOffset() < m.GetOffset() {
 			p.markers[ch] = m
 		}

@@ -224,6 +224,9 @@ func (s *Server) ListDrafts(ctx context.Context, req *chatv1.ListDraftsRequest) 
 	if err != nil {
 		return nil, err
 	}
+	if req.GetChannel() != "" && !validID(req.GetChannel()) {
+		return nil, errChannel
+	}
 	res := &chatv1.ListDraftsResponse{}
 	err = each(ctx, s.db.Query, `SELECT d.channel, d.root, d.text, d.version, d.time_ms FROM chat_draft d
 		JOIN chat_member m ON m.workspace = d.workspace AND m.channel = d.channel AND m.user_id = d.user_id

@@ -304,12 +304,16 @@ func TestHistoryFromJoining(t *testing.T) {
 			t.Fatalf("bob's grant: %v", g)
 		}
 		// An edit of what some readers may not read doesn't tell them by its event.
-		must(w.api.EditMessage(anna.write(), &chatv1.EditMessageRequest{Channel: ch, Offset: old, Text: "before anybody, edited"}))(t)
+		must(w.api.EditMessage(anna.write(), &chatv1.EditMessageRequest{Channel: ch, Offset: old, Text: "before anybody, edited, @bob"}))(t)
+		w.settle()
+		if n := len(must(w.api.ListMentions(bob.read(), &chatv1.ListMentionsRequest{}))(t).GetMentions()); n != 0 {
+			t.Fatalf("bob, who joined after the message, is told %d times", n)
+		}
 		events := w.channelEvents("w1", ch)
-		if e := events[len(events)-1].GetEdited(); e.GetText() != "" || !e.GetTextOmitted() {
+		if e := events[len(events)-1].GetEdited(); e.GetText() != "" || e.GetMentions() != nil || !e.GetTextOmitted() {
 			t.Fatalf("edit: %v", e)
 		}
-		if m := bob.message(ch, old); m.GetText() != "before anybody, edited" {
+		if m := bob.message(ch, old); m.GetText() != "before anybody, edited, @bob" {
 			t.Fatalf("bob reads %v", m)
 		}
 		must(w.api.EditMessage(anna.write(), &chatv1.EditMessageRequest{Channel: ch, Offset: after, Text: "after, edited"}))(t)

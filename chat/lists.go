@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/base64"
@@ -31,7 +32,7 @@ func readPage(token string, keys ...any) error {
 	if err == nil {
 		err = json.Unmarshal(b, &raw)
 	}
-	if err != nil || len(raw) != len(keys) {
+	if err != nil || len(raw) != len(keys) || bytes.Contains(b, []byte(`\u0000`)) { // PostgreSQL takes no zero bytes
 		return badField("page", "Take the page from the answer before.")
 	}
 	for i, k := range keys {
@@ -198,8 +199,9 @@ func (s *Server) ListMembers(ctx context.Context, req *chatv1.ListMembersRequest
 		return nil, err
 	}
 	res := &chatv1.ListMembersResponse{}
-	err = each(ctx, s.db.Query, `SELECT user_id, role, joined_ms, guest FROM chat_member WHERE workspace = $1 AND channel = $2 AND user_id > $3
-		ORDER BY user_id LIMIT $4`, []any{a.ch.workspace, a.ch.channel, beyond, limit + 1}, func(r *sql.Rows) error {
+	err = each(ctx, s.db.Query, `SELECT m.user_id, m.role, m.joined_ms, coalesce(p.guest, m.guest) FROM chat_member m
+		LEFT JOIN chat_person p ON p.workspace = m.workspace AND p.id = m.user_id
+		WHERE m.workspace = $1 AND m.channel = $2 AND m.user_id > $3 ORDER BY m.user_id LIMIT $4`, []any{a.ch.workspace, a.ch.channel, beyond, limit + 1}, func(r *sql.Rows) error {
 		m := &chatv1.Member{}
 		if err := r.Scan(&m.User, &m.Role, &m.JoinedMs, &m.Guest); err != nil {
 			return fmt.Errorf("scan: %w", err)

@@ -94,7 +94,8 @@ func (b *batch) context(a access, deps []*chatv1.Dependency) ([]*chatv1.Dependen
 				continue
 			}
 			if guests < 0 {
-				q := `SELECT count(*) FROM chat_member WHERE workspace = $1 AND channel = $2 AND guest`
+				q := `SELECT count(*) FROM chat_member m LEFT JOIN chat_person p ON p.workspace = m.workspace AND p.id = m.user_id
+					WHERE m.workspace = $1 AND m.channel = $2 AND coalesce(p.guest, m.guest)`
 				if err := b.tx.QueryRowContext(b.ctx, q, a.ch.workspace, a.ch.channel).Scan(&guests); err != nil {
 					return nil, fmt.Errorf("count guests: %w", err)
 				}

@@ -74,7 +74,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		// What is derived from one's own log bears being derived again.
 		{"mine", "chat", gather{topicv1.NewTopicServiceClient(deps.Self)}, s.derive, func(context.Context, *sql.Tx, uint32) error { return nil }},
 	} {
-		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat"}, topic.FollowerDeps{
+		// Busy: one transaction at a time, because each locks the partitions of the people it concerns, which senders need, too.
+		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat", Busy: 1}, topic.FollowerDeps{
 			Source: f.source, DB: deps.DB, Handle: f.handle, Reset: f.reset, Log: deps.Log,
 		})
 		if err != nil {

@@ -26,9 +26,11 @@ func newStatements(d sqldb.Dialect) *statements {
 	s.members = rel(d, "ws text", "ch text", "usr text", "role bigint", "guest boolean", "ms bigint", "at bigint", "vis bigint")
 	keys, offsets, spans := s.keys.sql(), s.offsets.sql(), s.spans.sql()
 
-	s.access = `SELECT k.ws, k.ch, k.usr, ` + channelColumns + `, m.role, m.guest, m.joined_ms, m.joined_offset, m.visible_from
+	s.access = `SELECT k.ws, k.ch, k.usr, ` + channelColumns + `, m.role, coalesce(p.guest, m.guest), m.joined_ms,
+			m.joined_offset, m.visible_from
 		FROM ` + keys + ` JOIN chat_channel c ON c.workspace = k.ws AND c.id = k.ch
-		LEFT JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`
+		LEFT JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr
+		LEFT JOIN chat_person p ON p.workspace = k.ws AND p.id = k.usr`
 	s.heads = `SELECT k.ws, k.ch, t.head FROM ` + keys + `
 		JOIN chat_topic t ON t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch`
 	s.among = `SELECT m.user_id FROM ` + keys + `
@@ -83,8 +85,8 @@ func newStatements(d sqldb.Dialect) *statements {
 		GROUP BY k.ws, k.ch, k.usr, k.root`
 
 	// What the deriver asks of the channel's side. Who joined after a message isn't told of it, whenever this is asked.
-	s.counts = `SELECT k.ws, k.ch, k.at, l.count, l.calls FROM ` + offsets + `
-		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at`
+	s.counts = `SELECT k.ws, k.ch, k.at, l.user_id, l.count, l.calls FROM ` + offsets + `
+		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at AND l.kind = 1`
 	s.readers = `SELECT k.ws, k.ch, k.usr, k.at FROM ` + spans + `
 		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr AND m.joined_offset <= k.at`
 	s.groupReaders = `SELECT k.ws, k.ch, k.usr, k.at, g.user_id FROM ` + spans + `

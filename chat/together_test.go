@@ -122,6 +122,26 @@ func TestStepsOfOneBatch(t *testing.T) {
 	})
 }
 
+// Pages and filters that a client makes up are refused, not passed on.
+func TestMadeUpPages(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		anna := w.person("w1", "anna", plain)
+		w.settle()
+		for _, page := range []string{"x", "e30", pageToken("a\x00b"), pageToken(1, 2, 3, 4), pageToken(map[string]int{})} {
+			_, err := w.api.ListMyChannels(anna.read(), &chatv1.ListMyChannelsRequest{Page: page})
+			refused(t, err, "chat.BAD_FIELD")
+			_, err = w.api.ListMentions(anna.read(), &chatv1.ListMentionsRequest{Page: page})
+			refused(t, err, "chat.BAD_FIELD")
+			_, err = w.api.ListThreads(anna.read(), &chatv1.ListThreadsRequest{Page: page})
+			refused(t, err, "chat.BAD_FIELD")
+		}
+		_, err := w.api.ListDrafts(anna.read(), &chatv1.ListDraftsRequest{Channel: "a\x00"})
+		refused(t, err, "chat.CHANNEL")
+		_, err = w.api.BrowseChannels(anna.read(), &chatv1.BrowseChannelsRequest{Prefix: "a\x00"})
+		refused(t, err, "chat.BAD_FIELD")
+	})
+}
+
 // Names are taken once, by whoever of many is first, in whatever partitions.
 func TestNamesAreTakenOnce(t *testing.T) {
 	everyEngine(t, func(t *testing.T, w *world) {
@@ -180,6 +200,25 @@ func TestDerivingAgainChangesNothing(t *testing.T) {
 	})
 }
 
+// A message that was deleted before anything was derived of it was still read by its author.
+func TestDeletedBeforeDerived(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		anna, bob := w.person("w1", "anna", plain), w.person("w1", "bob", plain)
+		w.settle()
+		ch := anna.public("general")
+		bob.join(ch)
+		at := anna.send(ch, "@bob")
+		anna.delete(ch, at)
+		w.settle()
+		if got := anna.shown(ch); got != (unread{}) {
+			t.Fatalf("the author: %v", got)
+		}
+		if got := bob.shown(ch); got.unread != 1 {
+			t.Fatalf("bob: %v", got)
+		}
+	})
+}
+
 // What identity says of people is followed: handles move, people go, guests become members.
 func TestPeopleAreFollowed(t *testing.T) {
 	everyEngine(t, func(t *testing.T, w *world) {
@@ -200,6 +239,16 @@ func TestPeopleAreFollowed(t *testing.T) {
 		w.settle()
 		_, err := w.api.OpenDirect(anna.write(), &chatv1.OpenDirectRequest{Users: []string{bob.id}})
 		refused(t, err, "chat.PERSON")
+		// Who became a guest is one where guests matter: put out of a public channel, they may no longer read it.
+		carl := w.person("w1", "carl", plain)
+		w.settle()
+		carl.join(ch)
+		carl.change(guest, false)
+		w.settle()
+		at := must(w.api.RemoveMember(anna.write(), &chatv1.RemoveMemberRequest{Channel: ch, User: carl.id}))(t).GetOffset()
+		if a := w.tail("w1", topicChannel+ch, nil)[at-1].GetAccess(); len(a) != 1 || a[0].GetRead() {
+			t.Fatalf("access: %v", a)
+		}
 		bob.version = 0 // an old event that comes late
 		bob.change(plain, false)
 		w.settle()

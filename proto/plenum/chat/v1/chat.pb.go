@@ -5029,12 +5029,13 @@ func (*ChannelEvent_Channel) isChannelEvent_Event() {}
 // MessageEdited replaces a message's text.
 type MessageEdited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`                              // of the message
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`                                   // the new one
-	Mentions      *Mentions              `protobuf:"bytes,3,opt,name=mentions,proto3" json:"mentions,omitempty"`                           // of the new text
-	Edits         uint32                 `protobuf:"varint,4,opt,name=edits,proto3" json:"edits,omitempty"`                                // how often so far
-	TextOmitted   bool                   `protobuf:"varint,5,opt,name=text_omitted,json=textOmitted,proto3" json:"text_omitted,omitempty"` // some readers of the channel may not read this message: those who may, read it by GetMessages
-	Root          uint64                 `protobuf:"varint,6,opt,name=root,proto3" json:"root,omitempty"`                                  // of its thread; 0: none
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`                                      // of the message
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`                                           // the new one
+	Mentions      *Mentions              `protobuf:"bytes,3,opt,name=mentions,proto3" json:"mentions,omitempty"`                                   // of the new text
+	Edits         uint32                 `protobuf:"varint,4,opt,name=edits,proto3" json:"edits,omitempty"`                                        // how often so far
+	TextOmitted   bool                   `protobuf:"varint,5,opt,name=text_omitted,json=textOmitted,proto3" json:"text_omitted,omitempty"`         // some readers of the channel may not read this message: no text, no mentions; those who may, read it by GetMessages
+	Root          uint64                 `protobuf:"varint,6,opt,name=root,proto3" json:"root,omitempty"`                                          // of its thread; 0: none
+	AlsoInChannel bool                   `protobuf:"varint,7,opt,name=also_in_channel,json=alsoInChannel,proto3" json:"also_in_channel,omitempty"` // as in the message
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5109,6 +5110,13 @@ func (x *MessageEdited) GetRoot() uint64 {
 		return x.Root
 	}
 	return 0
+}
+
+func (x *MessageEdited) GetAlsoInChannel() bool {
+	if x != nil {
+		return x.AlsoInChannel
+	}
+	return false
 }
 
 // MessageDeleted takes a message away.
@@ -6293,14 +6301,15 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\x03pin\x18\x06 \x01(\v2\x1a.plenum.chat.v1.PinChangedH\x00R\x03pin\x12:\n" +
 	"\amembers\x18\a \x01(\v2\x1e.plenum.chat.v1.MembersChangedH\x00R\amembers\x12:\n" +
 	"\achannel\x18\b \x01(\v2\x1e.plenum.chat.v1.ChannelChangedH\x00R\achannelB\a\n" +
-	"\x05event\"\xbe\x01\n" +
+	"\x05event\"\xe6\x01\n" +
 	"\rMessageEdited\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x124\n" +
 	"\bmentions\x18\x03 \x01(\v2\x18.plenum.chat.v1.MentionsR\bmentions\x12\x14\n" +
 	"\x05edits\x18\x04 \x01(\rR\x05edits\x12!\n" +
 	"\ftext_omitted\x18\x05 \x01(\bR\vtextOmitted\x12\x12\n" +
-	"\x04root\x18\x06 \x01(\x04R\x04root\"X\n" +
+	"\x04root\x18\x06 \x01(\x04R\x04root\x12&\n" +
+	"\x0falso_in_channel\x18\a \x01(\bR\ralsoInChannel\"X\n" +
 	"\x0eMessageDeleted\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12.\n" +
 	"\x06thread\x18\x02 \x01(\v2\x16.plenum.chat.v1.ThreadR\x06thread\"Y\n" +
