@@ -196,10 +196,10 @@ func (b *Bus) fault(_ *nats.Conn, sub *nats.Subscription, err error) {
 	b.log.Warn("NATS reports a fault", "err", err)
 }
 
-// backoff grows from 50 ms to max and is spread by full jitter over its upper half.
-func backoff(max time.Duration) nats.ReconnectDelayHandler {
+// backoff grows from 50 ms to longest and is spread by full jitter over its upper half.
+func backoff(longest time.Duration) nats.ReconnectDelayHandler {
 	return func(round int) time.Duration {
-		d := min(50*time.Millisecond<<min(round, 10), max)
+		d := min(50*time.Millisecond<<min(round, 10), longest)
 		return d/2 + rand.N(d/2+1)
 	}
 }

@@ -168,7 +168,7 @@ func (s *Session) Run(ctx context.Context) error {
 			err = s.keep(ctx, lease)
 			s.lose(lease)
 			if ctx.Err() != nil {
-				s.giveBack(lease)
+				s.giveBack(context.WithoutCancel(ctx), lease)
 				break
 			}
 		}
@@ -303,8 +303,8 @@ func (s *Session) lose(lease *Lease) {
 	close(lease.done)
 }
 
-func (s *Session) giveBack(lease *Lease) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func (s *Session) giveBack(ctx context.Context, lease *Lease) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	if err := s.etcd.revoke(ctx, lease.ID); err != nil {
 		s.log.Warn("could not give its lease back; it expires by itself", "err", err)

@@ -116,11 +116,11 @@ func TestNoNodeIsUnavailable(t *testing.T) {
 	if _, err := call(t, c, "k"); status.Code(err) != codes.Unavailable {
 		t.Errorf("err = %v", err)
 	}
-	any := grpc_health_v1.NewHealthClient(c.Service("chat", ""))
-	if _, err := any.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); status.Code(err) != codes.Unavailable {
+	whoever := grpc_health_v1.NewHealthClient(c.Service("chat", ""))
+	if _, err := whoever.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); status.Code(err) != codes.Unavailable {
 		t.Errorf("a call: %v", err)
 	}
-	if _, err := any.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{}); status.Code(err) != codes.Unavailable {
+	if _, err := whoever.Watch(t.Context(), &grpc_health_v1.HealthCheckRequest{}); status.Code(err) != codes.Unavailable {
 		t.Errorf("a stream: %v", err)
 	}
 }
@@ -166,8 +166,8 @@ func TestCallsFollowTheNodes(t *testing.T) {
 		}
 	}
 
-	any := grpc_health_v1.NewHealthClient(c.Service("chat", "somebody"))
-	if _, err := any.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
+	whoever := grpc_health_v1.NewHealthClient(c.Service("chat", "somebody"))
+	if _, err := whoever.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
 		t.Fatalf("a call to the service with one node dead: %v", err)
 	}
 

@@ -59,23 +59,31 @@ func (r *Registry) Watch(service string) (nodes []Node, changed <-chan struct{})
 
 // Run follows etcd until ctx ends; while etcd is away it tries again, for ever.
 func (r *Registry) Run(ctx context.Context) error {
-	for attempt := 0; ctx.Err() == nil; attempt++ {
-		revision, err := r.load(ctx)
-		if err == nil {
-			attempt = 0
-			err = r.follow(ctx, revision)
-		}
+	for attempt := 0; ; attempt++ {
+		began := time.Now()
+		err := r.once(ctx)
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // that it broke off is how it ends
 		}
 		r.log.Warn("etcd is away; the last known nodes stay in use", "err", err)
+		if time.Since(began) > reread {
+			attempt = 0
+		}
 		d := min(50*time.Millisecond<<min(attempt, 10), time.Second)
 		select {
 		case <-ctx.Done():
 		case <-time.After(d/2 + rand.N(d/2+1)):
 		}
 	}
-	return nil
+}
+
+// once reads all nodes and follows them until that breaks off.
+func (r *Registry) once(ctx context.Context) error {
+	revision, err := r.load(ctx)
+	if err != nil {
+		return err
+	}
+	return r.follow(ctx, revision)
 }
 
 // load reads all nodes and returns the revision at which they stood.
