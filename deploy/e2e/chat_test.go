@@ -2,9 +2,12 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -29,6 +32,35 @@ func conversation(t *testing.T, s *shape) {
 	l.check(t, channel, s.owner, readers...)
 	late := s.device(t, people[0])
 	l.check(t, channel, late, late.read(t, channel))
+}
+
+// signals: what is not kept reaches those who look at the same channel, whichever gateway they are at.
+func signals(t *testing.T, s *shape) {
+	from := s.member(t)
+	people := []*person{from}
+	for range 4 {
+		people = append(people, s.member(t))
+	}
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	typing := from.read(t, channel)
+	for _, p := range people[1:] {
+		r := p.read(t, channel)
+		eventually(t, p.handle+" hears a signal", func(ctx context.Context) error {
+			if err := typing.sub.Signal(ctx, "typing", []byte("…")); err != nil {
+				return err
+			}
+			time.Sleep(100 * time.Millisecond)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if len(r.heard) == 0 {
+				return errors.New("silence")
+			}
+			if user, _, _ := strings.Cut(r.heard[0].GetFrom(), "/"); user != from.id || r.heard[0].GetKey() != "typing" {
+				t.Errorf("heard %v", r.heard[0])
+			}
+			return nil
+		})
+	}
 }
 
 // unreadOnTwoDevices: both devices of a person count alike, before and after one of them has read.

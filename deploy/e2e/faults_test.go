@@ -139,3 +139,71 @@ func (s *shape) works(t *testing.T, channel string) {
 		return err
 	})
 }
+
+// without has people write while some processes are away, and then compares.
+func without(t *testing.T, s *shape, away time.Duration, names ...string) {
+	people := []*person{s.member(t), s.member(t)}
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	readers := []*reader{people[0].read(t, channel), people[1].read(t, channel)}
+	var l ledger
+	say := func(text string) {
+		offset := people[0].send(t, channel, text)
+		l.note(text, offset)
+		begun := time.Now()
+		for _, r := range readers {
+			r.upTo(t, offset)
+		}
+		t.Logf("%q was seen %v after it was acknowledged", text, time.Since(begun).Round(time.Millisecond))
+	}
+	say("before")
+	for _, name := range names {
+		if err := s.cluster.Kill(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := time.Now().Add(away)
+	say("just away")
+	late := s.device(t, people[1]) // somebody connects only now
+	readers = append(readers, late.read(t, channel))
+	time.Sleep(time.Until(until))
+	say("long away")
+	if err := s.cluster.StartAgain(t.Context(), names...); err != nil {
+		t.Fatal(err)
+	}
+	say("just back")
+	time.Sleep(2 * time.Second)
+	say("long back")
+	l.check(t, channel, s.owner, readers...)
+}
+
+// withoutNATS: sends and reads go on, and live delivery is late.
+func withoutNATS(t *testing.T, s *shape) {
+	without(t, s, 10*time.Second, "nats-1", "nats-2", "nats-3")
+}
+
+// withoutEtcd: for longer than any lease lives, nothing changes.
+func withoutEtcd(t *testing.T, s *shape) {
+	without(t, s, 20*time.Second, "etcd-1", "etcd-2", "etcd-3")
+}
+
+// frozen: a process that hangs, with its connections open, holds up nobody for longer than it takes to notice, and takes
+// part again afterwards.
+func frozen(t *testing.T, s *shape) {
+	people := []*person{s.member(t), s.member(t)}
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	readers := []*reader{people[0].read(t, channel), people[1].read(t, channel)}
+	var l ledger
+	for _, name := range []string{"chat-1", "chat-2", "nats-1"} {
+		if err := s.cluster.Freeze(name); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		text := "while " + name + " is frozen"
+		l.note(text, people[0].send(t, channel, text))
+		t.Logf("%s: acknowledged after %v", text, time.Since(begun).Round(time.Millisecond))
+		if err := s.cluster.Thaw(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.check(t, channel, s.owner, readers...)
+}

@@ -179,12 +179,16 @@ func code(err error) edgev1.Code {
 // reader follows a channel from its beginning and keeps what it was shown.
 type reader struct {
 	person *person
-	mu     sync.Mutex
+	sub    *client.Subscription
+
+	mu     sync.Mutex // guards what follows
 	events []*edgev1.Event
 	holes  []string
 	resets int
+	heard  []*edgev1.Signal
 	last   error // why nothing more comes
-	done   chan struct{}
+
+	done chan struct{}
 }
 
 func (p *person) read(t *testing.T, channel string) *reader {
@@ -197,7 +201,7 @@ func (p *person) read(t *testing.T, channel string) *reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reader{person: p, done: make(chan struct{})}
+	r := &reader{person: p, sub: sub, done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		for {
@@ -210,6 +214,9 @@ func (p *person) read(t *testing.T, channel string) *reader {
 			}
 			if u.Reset != nil {
 				r.resets++
+			}
+			if u.Signal != nil {
+				r.heard = append(r.heard, u.Signal)
 			}
 			for _, e := range u.Events {
 				if n := len(r.events); n > 0 && e.GetOffset() != r.events[n-1].GetOffset()+1 {

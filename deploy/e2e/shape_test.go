@@ -44,11 +44,13 @@ func TestCluster(t *testing.T) { scenarios(t, manyProcesses(t)) }
 // scenarios share the system, and each has channels and people of its own.
 func scenarios(t *testing.T, s *shape) {
 	s.owner = s.setUp(t)
-	for _, c := range []struct {
+	type scenario struct {
 		name string
 		run  func(*testing.T, *shape)
-	}{
+	}
+	all := []scenario{
 		{"conversation", conversation},
+		{"signals", signals},
 		{"unread counts on two devices", unreadOnTwoDevices},
 		{"what is private cannot be seen", privateCannotBeSeen},
 		{"one key, one message", oneKeyOneMessage},
@@ -57,18 +59,28 @@ func scenarios(t *testing.T, s *shape) {
 		{"refusals at the door", refusalsAtTheDoor},
 		{"offline and back", offlineAndBack},
 		{"everything dies in turn under load", everythingDies},
-	} {
+	}
+	if s.cluster != nil {
+		all = append(all, scenario{"without NATS", withoutNATS}, scenario{"without etcd", withoutEtcd}, scenario{"frozen processes", frozen})
+	}
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }
 
 // oneBinary runs the program as make run does.
 func oneBinary(t *testing.T) *shape {
+	t.Helper()
+	return oneBinaryAt(t, filepath.Join(t.TempDir(), "data"))
+}
+
+func oneBinaryAt(t *testing.T, data string) *shape {
+	t.Helper()
 	bin, err := clustertest.Programs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &binary{path: filepath.Join(bin, "plenum"), address: freeAddress(t), data: filepath.Join(t.TempDir(), "data"), log: filepath.Join(t.TempDir(), "log")}
+	b := &binary{path: filepath.Join(bin, "plenum"), address: freeAddress(t), data: data, log: filepath.Join(t.TempDir(), "log")}
 	link := b.start(t)
 	t.Cleanup(func() {
 		b.stop(t)
