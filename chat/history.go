@@ -13,18 +13,21 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
-// messageColumns selects messages with what became of them; its caller appends joins and conditions.
-const messageColumns = `SELECT l."offset", l.time_ms, l.user_id, l.mutation, l.kind, l.body, m.content, coalesce(m.edits, 0),
+// messageColumns selects messages with what became of them, of all rows of the log; its caller appends joins and conditions.
+const messageColumns = messageFields + ` FROM chat_log l` + messageJoins
+
+// threadColumns selects the messages of thread $3 of topic $2 in workspace $1: its first one and the replies, each by an index.
+const threadColumns = messageFields + ` FROM (
+		SELECT * FROM chat_log WHERE workspace = $1 AND topic = $2 AND parent = $3 AND parent > 0 AND kind IN (1, 2)
+		UNION ALL SELECT * FROM chat_log WHERE workspace = $1 AND topic = $2 AND "offset" = $3) l` + messageJoins
+
+const (
+	messageFields = `SELECT l."offset", l.time_ms, l.user_id, l.mutation, l.kind, l.body, m.content, coalesce(m.edits, 0),
 		coalesce(m.edited_ms, 0), coalesce(m.deleted, false), coalesce(m.pinned, 0), coalesce(m.reactions, 0),
-		coalesce(t.replies, 0), coalesce(t.last_reply, 0), coalesce(t.last_ms, 0)
-	FROM chat_log l
+		coalesce(t.replies, 0), coalesce(t.last_reply, 0), coalesce(t.last_ms, 0)`
+	messageJoins = `
 	LEFT JOIN chat_message m ON m.workspace = l.workspace AND m.channel = substr(l.topic, 14) AND m.at = l."offset"
 	LEFT JOIN chat_thread t ON t.workspace = l.workspace AND t.channel = substr(l.topic, 14) AND t.root = l."offset"`
-
-// inChannel and inThread say which rows a page shows; the thread's root is $3.
-const (
-	inChannel = ` l.kind IN (1, 4) AND CAST($3 AS bigint) = 0`
-	inThread  = ` l.kind IN (1, 2) AND (l.parent = $3 OR l."offset" = $3)`
 )
 
 // page reads messages from a condition on, in an order.
@@ -39,11 +42,10 @@ func (s *Server) read(ctx context.Context, p page, up bool, bound uint64, limit 
 	if limit <= 0 {
 		return nil, false, nil
 	}
-	shown := inChannel
+	q := messageColumns + ` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $5 AND l.kind IN (1, 4) AND CAST($3 AS bigint) = 0`
 	if p.root != 0 {
-		shown = inThread
+		q = threadColumns + ` WHERE l."offset" >= $5`
 	}
-	q := messageColumns + ` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $5 AND` + shown
 	if up {
 		q += ` AND l."offset" >= $4 ORDER BY l."offset" LIMIT $6`
 	} else {

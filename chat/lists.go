@@ -282,7 +282,7 @@ func (s *Server) ListThreads(ctx context.Context, req *chatv1.ListThreadsRequest
 		JOIN chat_thread t ON t.workspace = f.workspace AND t.channel = f.channel AND t.root = f.root
 		WHERE f.workspace = $1 AND f.user_id = $2 AND f.following AND (t.last_ms, f.channel, f.root) < ($3, $4, $5)
 			AND (NOT $6 OR EXISTS (SELECT 1 FROM chat_log l WHERE l.workspace = f.workspace AND l.topic = 'chat.channel/' || f.channel
-				AND l.parent = f.root AND l."offset" > f.seen AND l.kind IN (1, 2) AND l.user_id <> f.user_id))
+				AND l.parent = f.root AND l.parent > 0 AND l."offset" > f.seen AND l.kind IN (1, 2) AND l.user_id <> f.user_id))
 		ORDER BY t.last_ms DESC, f.channel DESC, f.root DESC LIMIT $7`,
 		[]any{caller.Workspace, caller.User, ms, ch, root, req.GetUnread(), limit + 1}, func(r *sql.Rows) error {
 			k := followKey{memberKey: memberKey{workspace: caller.Workspace, user: caller.User}}

@@ -193,7 +193,7 @@ func (o *remove) plan(b *batch, st *topic.Step) error {
 		return errTogether
 	}
 	gone := []uint64{at}
-	err = each(b.ctx, b.tx.QueryContext, `SELECT "offset" FROM chat_log WHERE workspace = $1 AND topic = $2 AND parent = $3 AND kind = 3`,
+	err = each(b.ctx, b.tx.QueryContext, `SELECT "offset" FROM chat_log WHERE workspace = $1 AND topic = $2 AND parent = $3 AND parent > 0 AND kind = 3`,
 		[]any{a.ch.workspace, a.ch.log(), int64(at)}, func(r *sql.Rows) error {
 			var n uint64
 			if err := r.Scan(&n); err != nil {

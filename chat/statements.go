@@ -80,7 +80,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		ON CONFLICT (workspace, user_id, channel, root) DO UPDATE SET following = excluded.following, seen = excluded.seen,
 			told = excluded.told`
 	s.unreadReplies = `SELECT k.ws, k.ch, k.usr, k.root, count(*) FROM ` + spans + `
-		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l.parent = k.root AND l."offset" > k.at
+		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l.parent = k.root AND l.parent > 0 AND l."offset" > k.at
 			AND l.kind IN (1, 2) AND l.user_id <> k.usr
 		GROUP BY k.ws, k.ch, k.usr, k.root`
 
