@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -83,6 +84,7 @@ type Log struct {
 	digests *digests
 	wakes   wakes
 	writers []*sqldb.Batcher[*work]
+	warned  atomic.Int64 // second of the last warning
 	ready   chan struct{}
 }
 
