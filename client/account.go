@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
@@ -63,16 +62,22 @@ func OpenAccount(path string, h *HTTP) (*Account, error) {
 }
 
 // Server is the address that the account belongs to.
-func (a *Account) Server() string { return a.kept.Server }
+func (a *Account) Server() string { return a.now().Server }
 
-// Workspace, Handle and User name the account.
-func (a *Account) Workspace() string { return a.kept.Workspace }
+// Workspace is the short name of the account's workspace.
+func (a *Account) Workspace() string { return a.now().Workspace }
 
 // Handle is the account's name for mentions.
-func (a *Account) Handle() string { return a.kept.Handle }
+func (a *Account) Handle() string { return a.now().Handle }
 
 // User is the account's id.
-func (a *Account) User() string { return a.kept.User }
+func (a *Account) User() string { return a.now().User }
+
+func (a *Account) now() kept {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.kept
+}
 
 func (a *Account) take(s *identityv1.Session) {
 	now := time.Now()
@@ -105,6 +110,9 @@ func (a *Account) save() error {
 	if err == nil {
 		err = os.Rename(file.Name(), a.path)
 	}
+	if err == nil {
+		err = syncDir(a.path)
+	}
 	if err != nil {
 		return fmt.Errorf("keep the session: %w", err)
 	}
@@ -131,7 +139,7 @@ func (a *Account) Token(ctx context.Context, stale string) (string, error) {
 		return a.kept.Access, nil
 	}
 	if a.kept.Refresh == "" || time.Now().After(a.kept.RefreshUntil) {
-		return "", rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "client.SIGNED_OUT", "The session has ended. Sign in again.")
+		return "", errorf(edgev1.Code_CODE_PERMISSION_DENIED, "client.SIGNED_OUT", "The session has ended. Sign in again.")
 	}
 	res, err := identityv1.NewSessionServiceClient(a.http).Refresh(ctx, &identityv1.RefreshRequest{RefreshToken: a.kept.Refresh, ClientId: a.kept.ClientID})
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -21,6 +20,9 @@ const outboxLane = 1
 // outboxWindow is how many of them are under way at the same time.
 const outboxWindow = 16
 
+// defaultCalls is the protocol's limit of calls that execute at once, until Welcome tells the server's own.
+const defaultCalls = 32
+
 // call is one Call frame and who waits for it.
 type call struct {
 	ctx        context.Context //nolint:containedctx // the caller's: the call is dropped when it ends
@@ -28,7 +30,7 @@ type call struct {
 	body       []byte
 	seq        uint64
 	repeatable bool   // may go out again after the connection was lost: a read, or a mutation with a number
-	entry      *entry // of the outbox, which then waits in the place of done
+	entry      *entry // of the outbox; nobody waits for the call then
 	id         uint32
 	result     []byte
 	err        error
@@ -45,7 +47,7 @@ func (c *call) finish(result []byte, err error) {
 
 // Invoke calls a unary method, for the clients that protoc-gen-go-grpc makes. A mutation gets a number, so that it takes
 // place once, however often the connection is lost on the way; reads and mutations are repeated until ctx ends or they are
-// answered. Errors are *rpc.Error. After a mutation whose ctx ended the outcome is not known (CODE_OUTCOME_UNKNOWN): put
+// answered. Errors are *Error. After a mutation whose ctx ended the outcome is not known (CODE_OUTCOME_UNKNOWN): put
 // what must not be lost into the outbox, by Enqueue.
 func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
 	in, ok := args.(proto.Message)
@@ -57,7 +59,7 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ .
 	if err != nil {
 		return err
 	}
-	body, err := proto.Marshal(in)
+	body, err := encode(in)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ .
 		if err == nil {
 			return proto.Unmarshal(result, out)
 		}
-		e, ok := errors.AsType[*rpc.Error](err)
+		e, ok := errors.AsType[*Error](err)
 		if !ok || !retryable(e.Code) || !q.repeatable || errors.Is(err, errStopped) {
 			return err
 		}
@@ -89,7 +91,7 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ .
 
 // NewStream is not part of the edge protocol: follow a topic instead.
 func (c *Client) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-	return nil, rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "client.NO_STREAMS", "The edge has no streaming calls: follow a topic.")
+	return nil, errorf(edgev1.Code_CODE_UNSUPPORTED, "client.NO_STREAMS", "The edge has no streaming calls: follow a topic.")
 }
 
 var _ grpc.ClientConnInterface = (*Client)(nil)
@@ -97,7 +99,7 @@ var _ grpc.ClientConnInterface = (*Client)(nil)
 func (c *Client) roundTrip(ctx context.Context, q *call) ([]byte, error) {
 	q.done = make(chan struct{})
 	if err := c.do(ctx, func(s *session) { s.sendCall(q) }); err != nil {
-		return nil, ended(ctx, q, err)
+		return nil, ended(ctx, q.seq, err)
 	}
 	select {
 	case <-q.done:
@@ -105,42 +107,57 @@ func (c *Client) roundTrip(ctx context.Context, q *call) ([]byte, error) {
 	case <-c.stopped:
 		return nil, errStopped
 	case <-ctx.Done():
-		once := *q // the loop goes on with q
 		_ = c.do(context.WithoutCancel(ctx), func(s *session) { s.cancel(q) })
-		return nil, ended(ctx, &once, ctx.Err())
+		return nil, ended(ctx, q.seq, ctx.Err())
 	}
 }
 
 // ended says what a caller is to think of a call whose context has ended.
-func ended(ctx context.Context, q *call, err error) error {
+func ended(ctx context.Context, seq uint64, err error) error {
 	if ctx.Err() == nil {
 		return err
 	}
-	if q.seq != 0 {
-		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "client.TIMEOUT", "No answer came in time; it may have taken place.").Because(err)
+	if seq != 0 {
+		return errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "client.TIMEOUT", "No answer came in time; it may have taken place.").because(err)
 	}
-	return rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "client.TIMEOUT", "No answer came in time. Is the server reachable?").Because(err)
+	return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.TIMEOUT", "No answer came in time. Is the server reachable?").because(err)
 }
 
+// sendCall sends a call, or lets it wait for a connection or for its turn.
 func (s *session) sendCall(q *call) {
-	if len(s.calls)+len(s.queued) >= maxCalls {
-		q.finish(nil, rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "client.TOO_MANY_CALLS", "%d calls are under way. Wait for one to end.", maxCalls))
-		return
-	}
-	if q.ctx != nil && q.ctx.Err() != nil {
-		q.finish(nil, q.ctx.Err())
-		return
-	}
-	if s.link == nil {
+	switch direct := len(s.calls) - len(s.sending); {
+	case q.ctx.Err() != nil:
+		q.finish(nil, ended(q.ctx, q.seq, q.ctx.Err()))
+	case s.link != nil && direct < s.window():
+		s.transmit(q, &edgev1.Call{})
+	case direct+len(s.queued) < maxCalls:
 		s.queued = append(s.queued, q)
-		return
+	default:
+		q.finish(nil, errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "client.TOO_MANY_CALLS", "%d calls are under way. Wait for one to end.", maxCalls))
 	}
+}
+
+// window is how many calls may be under way, besides the outbox's, of which one executes at a time.
+func (s *session) window() int {
+	if n := int(s.link.welcome.GetLimits().GetCalls()); n > 1 {
+		return n - 1
+	}
+	return defaultCalls - 1
+}
+
+func (s *session) sendQueued() {
+	for n := len(s.queued); n > 0 && s.link != nil && len(s.calls)-len(s.sending) < s.window(); n-- {
+		q := s.queued[0]
+		s.queued = s.queued[1:]
+		s.sendCall(q)
+	}
+}
+
+func (s *session) transmit(q *call, f *edgev1.Call) {
 	q.id = s.id()
 	s.calls[q.id] = q
-	f := &edgev1.Call{Id: q.id, Method: q.method, Body: q.body, ClientSeq: q.seq}
-	if q.entry != nil {
-		f.Lane = outboxLane
-	} else if deadline, ok := q.ctx.Deadline(); ok {
+	f.Id, f.Method, f.Body, f.ClientSeq = q.id, q.method, q.body, q.seq
+	if deadline, ok := q.ctx.Deadline(); ok {
 		f.TimeoutMs = uint32(max(1, min(time.Until(deadline).Milliseconds(), 1<<31)))
 	}
 	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Call{Call: f}})
@@ -150,6 +167,7 @@ func (s *session) cancel(q *call) {
 	if s.calls[q.id] == q {
 		delete(s.calls, q.id)
 		s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Cancel{Cancel: &edgev1.Cancel{Id: q.id}}})
+		s.sendQueued()
 		return
 	}
 	for i, waiting := range s.queued {
@@ -177,7 +195,7 @@ func (s *session) reply(r *edgev1.Reply) {
 	var err error
 	if e := r.GetError(); e != nil {
 		failure := fault(e)
-		if failure.Code == edgev1.Code_CODE_TOKEN_STALE && !s.refreshing {
+		if failure.Code == edgev1.Code_CODE_TOKEN_STALE {
 			s.refresh()
 		}
 		err = failure
@@ -187,6 +205,16 @@ func (s *session) reply(r *edgev1.Reply) {
 		return
 	}
 	q.finish(r.GetBody(), err)
+	s.sendQueued()
+}
+
+// encode marshals a request; one that no connection would take is refused here, before it can end one.
+func encode(request proto.Message) ([]byte, error) {
+	body, err := proto.Marshal(request)
+	if err == nil && len(body) > maxBody {
+		err = errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "client.BODY_TOO_LARGE", "This is %d bytes long; at most %d can be sent.", len(body), maxBody)
+	}
+	return body, err
 }
 
 func trim(method string) string {
@@ -207,7 +235,7 @@ func idempotency(method string) (descriptorpb.MethodOptions_IdempotencyLevel, er
 	}
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
-		return 0, rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "client.NO_METHOD", "%s is no method that this program knows.", method)
+		return 0, errorf(edgev1.Code_CODE_NOT_FOUND, "client.NO_METHOD", "%s is no method that this program knows.", method)
 	}
 	opts, _ := d.Options().(*descriptorpb.MethodOptions)
 	return opts.GetIdempotencyLevel(), nil

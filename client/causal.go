@@ -33,92 +33,90 @@ func ChatDependencies(_ string, e *edgev1.Event) []Dependency {
 	return deps
 }
 
-// causal is the hold-back: an event waits, at most 2 s, until what it depends on was shown, in topics that are followed.
-// (Birman, Schiper, Stephenson: Lightweight Causal and Atomic Group Multicast, 1991; here with direct dependencies only,
-// since each of them was held back itself.)
-type causal struct {
-	until time.Time // when the oldest held event is shown at any rate; zero: none is held
+// held is an event that waits for what it depends on.
+type held struct {
+	event *edgev1.Event
+	deps  []Dependency
+	since time.Time
 }
 
-// show delivers events in order, up to the first that has to wait; from there on all of them wait.
+// show delivers events, or holds them back: an event waits, at most 2 s, until what it depends on was shown in topics that
+// are followed, and so do those behind it. (Birman, Schiper, Stephenson: Lightweight Causal and Atomic Group Multicast,
+// 1991; here with direct dependencies only, since each of them was held back itself.) upto is where the topic stands
+// after the events.
 func (s *session) show(t *Subscription, events []*edgev1.Event, upto uint64) {
 	if s.cfg.Dependencies == nil || t.mode != edgev1.Mode_MODE_EVENTS {
 		s.deliver(t, events, upto)
 		return
 	}
-	if len(t.held) > 0 {
-		t.held = append(t.held, events...)
-		return
+	now := time.Now()
+	for _, e := range events {
+		deps := s.cfg.Dependencies(t.topic, e)
+		t.held = append(t.held, held{e, deps[:min(len(deps), maxContext)], now})
 	}
-	for i, e := range events {
-		if s.waitsFor(t, e) {
-			s.deliver(t, events[:i], 0)
-			t.held = slices.Clone(events[i:])
-			if s.causal.until.IsZero() {
-				s.causal.until = time.Now().Add(holdBack)
-			}
-			s.retryHeld(t)
-			return
-		}
+	if t.heldTo = upto; len(t.held) == 0 {
+		s.deliver(t, nil, upto)
+	} else {
+		s.holding[t] = struct{}{}
 	}
-	s.deliver(t, events, upto)
-	s.retryHeld(t)
+	s.release(now)
 }
 
-// waitsFor reports whether e depends on something that is still to come.
-func (s *session) waitsFor(t *Subscription, e *edgev1.Event) bool {
-	deps := s.cfg.Dependencies(t.topic, e)
-	return slices.ContainsFunc(deps[:min(len(deps), maxContext)], func(d Dependency) bool {
+// release delivers what need not wait any longer: what has nothing to wait for, and when that is exhausted, what has waited
+// for 2 s, the oldest first. The latter is a violation of the causal order, and is counted.
+func (s *session) release(now time.Time) {
+	for {
+		progress := false
+		var oldest *Subscription
+		for t := range s.holding {
+			n := 0
+			for n < len(t.held) && !s.waits(t, t.held[n].deps) {
+				n++
+			}
+			if n > 0 {
+				s.deliverHeld(t, n)
+				progress = true
+			} else if len(t.held) == 0 {
+				delete(s.holding, t)
+			} else if oldest == nil || t.held[0].since.Before(oldest.held[0].since) {
+				oldest = t
+			}
+		}
+		if progress {
+			continue
+		}
+		s.releaseAt = time.Time{}
+		if oldest == nil {
+			return
+		}
+		if s.releaseAt = oldest.held[0].since.Add(holdBack); s.releaseAt.After(now) {
+			return
+		}
+		s.setState(func(st *State) { st.Violations++ })
+		s.deliverHeld(oldest, 1)
+	}
+}
+
+// deliverHeld delivers the first n events that t holds.
+func (s *session) deliverHeld(t *Subscription, n int) {
+	events := make([]*edgev1.Event, n)
+	for i, h := range t.held[:n] {
+		events[i] = h.event
+	}
+	upto := events[n-1].GetOffset()
+	if t.held = t.held[n:]; len(t.held) == 0 {
+		upto = t.heldTo
+	}
+	s.deliver(t, events, upto)
+}
+
+// waits reports whether one of deps is still to come, in a topic whose events are followed now.
+func (s *session) waits(t *Subscription, deps []Dependency) bool {
+	return slices.ContainsFunc(deps, func(d Dependency) bool {
 		o := s.topics[d.Topic]
 		return o != nil && o != t && o.attached && o.mode == edgev1.Mode_MODE_EVENTS &&
 			o.cursor.GetEpoch() == d.Cursor.GetEpoch() && o.cursor.GetOffset() < d.Cursor.GetOffset()
 	})
-}
-
-// retryHeld looks at what other topics hold, now that this one went on.
-func (s *session) retryHeld(moved *Subscription) {
-	for progress := true; progress; {
-		progress = false
-		for _, t := range s.topics {
-			if t == moved || len(t.held) == 0 || s.waitsFor(t, t.held[0]) {
-				continue
-			}
-			held := t.held
-			t.held = nil
-			n := 0
-			for n < len(held) && !s.waitsFor(t, held[n]) {
-				n++
-			}
-			s.deliver(t, held[:n], 0)
-			t.held = held[n:]
-			progress, moved = true, nil
-		}
-	}
-	if !slices.ContainsFunc(s.followed(), func(t *Subscription) bool { return len(t.held) > 0 }) {
-		s.causal.until = time.Time{}
-	}
-}
-
-func (s *session) followed() []*Subscription {
-	all := make([]*Subscription, 0, len(s.topics))
-	for _, t := range s.topics {
-		all = append(all, t)
-	}
-	return all
-}
-
-// releaseHeld shows what waited too long, and counts it.
-func (s *session) releaseHeld(time.Time) {
-	s.causal.until = time.Time{}
-	for _, t := range s.topics {
-		if len(t.held) == 0 {
-			continue
-		}
-		held := t.held
-		t.held = nil
-		s.setState(func(st *State) { st.Violations++ })
-		s.deliver(t, held, 0)
-	}
 }
 
 // noteDelivered remembers what the application was shown, for the context of its next message.

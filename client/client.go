@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -61,12 +60,15 @@ func (c *Client) State() State {
 
 func (c *Client) setState(change func(*State)) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	change(&c.state)
+	c.mu.Unlock()
+	if c.cfg.OnState != nil {
+		c.cfg.OnState(c.State())
+	}
 }
 
 // Run connects, and stays connected until ctx ends. It returns nil then, and otherwise why there is no use in going on:
-// an *rpc.Error whose code is CODE_SESSION_REVOKED (signed out: wipe what is stored), CODE_TOKEN_REFUSED (sign in
+// an *Error whose code is CODE_SESSION_REVOKED (signed out: wipe what is stored), CODE_TOKEN_REFUSED (sign in
 // again), or of 4300-4399 (update the client).
 func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
@@ -77,15 +79,15 @@ func (c *Client) Run(ctx context.Context) error {
 		return errors.New("client: Run was called twice")
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	s := &session{Client: c, ctx: ctx, calls: make(map[uint32]*call), topics: make(map[string]*Subscription), delivered: make(map[string]*edgev1.Cursor)}
+	s := &session{Client: c, ctx: ctx, calls: make(map[uint32]*call), sending: make(map[uint64]struct{}), topics: make(map[string]*Subscription),
+		holding: make(map[*Subscription]struct{}), delivered: make(map[string]*edgev1.Cursor)}
 	err := s.loop()
 	cancel()
 	s.end(err)
-	s.wg.Wait()
 	return err
 }
 
-var errStopped = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "client.STOPPED", "The client has stopped.")
+var errStopped = errorf(edgev1.Code_CODE_UNAVAILABLE, "client.STOPPED", "The client has stopped.")
 
 // do runs f on the session's goroutine.
 func (c *Client) do(ctx context.Context, f func(*session)) error {

@@ -35,6 +35,8 @@ type Config struct {
 	HTTP *http.Client
 	// Log hears about reconnects. Nil: silence.
 	Log *slog.Logger
+	// OnState, if set, hears about each change of State, on the client's own goroutine: it must not block.
+	OnState func(State)
 	// Watch, if set, sees every frame in both directions, on the client's own goroutine: it must not block.
 	Watch func(sent bool, frame any)
 }
@@ -42,7 +44,7 @@ type Config struct {
 // TokenSource gives access tokens.
 type TokenSource interface {
 	// Token returns a token that is valid now. A token that equals stale is of no use any more: it expires, or the server
-	// refused it. An *rpc.Error whose code is not to be repeated ends the client's Run.
+	// refused it. An *Error whose code is not to be repeated ends the client's Run.
 	Token(ctx context.Context, stale string) (string, error)
 }
 
@@ -58,6 +60,8 @@ const (
 	steady        = 30 * time.Second // a connection that lived so long starts the backoff anew
 	holdBack      = 2 * time.Second
 	maxCalls      = 256     // under way or waiting; one more gets CODE_TOO_MANY_CALLS
+	maxBody       = 1 << 20 // bytes of a call's body: what the protocol leaves of a message
+	maxWants      = 500     // topics in one Subscribe
 	maxFollowed   = 5000    // topics
 	pendingBytes  = 4 << 20 // of one topic, waiting for Next; beyond, it is followed again when they are taken
 	readLimit     = 8 << 20 // bytes of one message from the server

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -14,18 +15,18 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // HTTP calls unary methods by POST, as the Connect protocol defines it (connectrpc.com/docs/protocol): what is needed before
-// there is a token, and by programs that want no connection. It is a grpc.ClientConnInterface. Errors are *rpc.Error.
+// there is a token, and by programs that want no connection. It is a grpc.ClientConnInterface. Errors are *Error.
 type HTTP struct {
 	Server string // "https://plenum.example.com"
 	Client *http.Client
 	Token  string // empty: none
-	// ClientID and Seq number mutations; nil Seq: mutations can't be called.
+	// ClientID and Seq number mutations, an Outbox's; nil Seq: the server refuses them.
 	ClientID string
 	Seq      func() (uint64, error)
 }
@@ -58,15 +59,17 @@ func (h *HTTP) Invoke(ctx context.Context, method string, args, reply any, _ ...
 	if h.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+h.Token)
 	}
-	if h.Seq != nil {
-		if level, err := idempotency(method); err == nil && level.String() == "IDEMPOTENT" {
-			seq, err := h.Seq()
-			if err != nil {
-				return err
-			}
-			req.Header.Set("Plenum-Client-Id", h.ClientID)
-			req.Header.Set("Plenum-Client-Seq", strconv.FormatUint(seq, 10))
+	level, err := idempotency(method)
+	if err != nil {
+		return err
+	}
+	if level == descriptorpb.MethodOptions_IDEMPOTENT && h.Seq != nil {
+		seq, err := h.Seq()
+		if err != nil {
+			return err
 		}
+		req.Header.Set("Plenum-Client-Id", h.ClientID)
+		req.Header.Set("Plenum-Client-Seq", strconv.FormatUint(seq, 10))
 	}
 	client := h.Client
 	if client == nil {
@@ -74,12 +77,15 @@ func (h *HTTP) Invoke(ctx context.Context, method string, args, reply any, _ ...
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "client.UNREACHABLE", "%s can't be reached. Check the address, and that Plenum runs there.", h.Server).Because(err)
+		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" || level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS {
+			return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.UNREACHABLE", "%s can't be reached. Check the address, and that Plenum runs there.", h.Server).because(err)
+		}
+		return connectionLost(err)
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
 	if err != nil {
-		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "client.CONNECTION_LOST", "The connection was lost before the answer came.").Because(err)
+		return connectionLost(err)
 	}
 	if res.StatusCode != http.StatusOK {
 		return connectError(res, data)
@@ -87,9 +93,13 @@ func (h *HTTP) Invoke(ctx context.Context, method string, args, reply any, _ ...
 	return proto.Unmarshal(data, out)
 }
 
+func connectionLost(err error) *Error {
+	return errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "client.CONNECTION_LOST", "The connection was lost before the answer came; it may have taken place.").because(err)
+}
+
 // NewStream is not part of the edge protocol.
 func (h *HTTP) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-	return nil, rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "client.NO_STREAMS", "The edge has no streaming calls: follow a topic.")
+	return nil, errorf(edgev1.Code_CODE_UNSUPPORTED, "client.NO_STREAMS", "The edge has no streaming calls: follow a topic.")
 }
 
 // connectError reads the error of the Connect protocol; its detail is Plenum's own.
@@ -113,14 +123,6 @@ func connectError(res *http.Response, data []byte) error {
 			}
 		}
 	}
-	code := edgev1.Code_CODE_INTERNAL
-	switch {
-	case res.StatusCode == http.StatusNotFound:
-		code = edgev1.Code_CODE_NOT_FOUND
-	case res.StatusCode == http.StatusTooManyRequests:
-		code = edgev1.Code_CODE_RATE_LIMITED
-	case res.StatusCode >= 502:
-		code = edgev1.Code_CODE_UNAVAILABLE
-	}
-	return rpc.Errorf(code, "client.HTTP_STATUS", "The server answered %s. Is it a Plenum server?", res.Status)
+	// Not a gateway's word but that of something on the way, which may be gone soon.
+	return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.HTTP_STATUS", "The server answered %s. Is it a Plenum server?", res.Status)
 }

@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -22,13 +21,15 @@ type Update struct {
 	Reset *Reset
 	// Heads say where topics of a bundle stand. All have their topic's name.
 	Heads []*edgev1.Head
+	// Anew goes with Heads: they begin a new list, and what was known of the bundle's topics before is to be forgotten.
+	Anew bool
 	// Signal came from another client.
 	Signal *edgev1.Signal
 }
 
 // Reset is a break in a topic's history.
 type Reset struct {
-	Cause *rpc.Error     // CODE_RESET_…
+	Cause *Error         // CODE_RESET_…
 	Head  *edgev1.Cursor // where the topic stands; nil if unknown
 }
 
@@ -40,12 +41,14 @@ type Subscription struct {
 	params []byte
 
 	// Owned by the session's goroutine.
-	cursor   *edgev1.Cursor // the last one given to updates or held; nil: from now on
+	cursor   *edgev1.Cursor // after what was given to updates; nil: from now on
 	wanted   uint32         // id of the Subscribe that counts; 0: none was sent on this connection
 	attached bool           // its Subscribed came
-	parked   bool           // not to be subscribed until Resume, or until updates have been taken
-	retryAt  time.Time
-	held     []*edgev1.Event // wait for what they depend on, in order
+	// Invariant: while it is parked, it is not attached and holds nothing; it waits for Resume, or for Next to take updates.
+	parked  bool
+	retryAt time.Time
+	held    []held // wait for what they depend on, in order
+	heldTo  uint64 // where the topic stands after them
 
 	mu       sync.Mutex
 	pending  []Update      // guarded by mu
@@ -82,7 +85,7 @@ func (c *Client) Follow(ctx context.Context, topic string, opts ...FollowOption)
 		case s.topics[topic] != nil:
 			result <- errors.New("client: " + topic + " is followed already")
 		case len(s.topics) >= maxFollowed:
-			result <- rpc.Errorf(edgev1.Code_CODE_TOO_MANY_TOPICS, "client.TOO_MANY_TOPICS", "%d topics are followed. Close one.", maxFollowed)
+			result <- errorf(edgev1.Code_CODE_TOO_MANY_TOPICS, "client.TOO_MANY_TOPICS", "%d topics are followed. Close one.", maxFollowed)
 		default:
 			s.topics[topic] = t
 			s.resubscribe(func(o *Subscription) bool { return o == t })
@@ -106,7 +109,7 @@ func (c *Client) Follow(ctx context.Context, topic string, opts ...FollowOption)
 // Topic is the name that was followed.
 func (t *Subscription) Topic() string { return t.topic }
 
-// Next waits for what comes next. Its error is that of ctx, or the last word on the topic: an *rpc.Error whose code says
+// Next waits for what comes next. Its error is that of ctx, or the last word on the topic: an *Error whose code says
 // why it may no longer be followed, or CODE_UNAVAILABLE "client.STOPPED" after Close and after the client has ended.
 func (t *Subscription) Next(ctx context.Context) (Update, error) {
 	for {
@@ -148,10 +151,10 @@ func (t *Subscription) Resume(ctx context.Context, cursor *edgev1.Cursor) error 
 }
 
 // Signal tells the others who follow the topic something that is not kept; of the signals with one key the latest wins.
-// It is dropped without an error while there is no connection.
+// It is dropped without an error while there is no connection, or one that takes nothing.
 func (t *Subscription) Signal(ctx context.Context, key string, body []byte) error {
 	return t.client.do(ctx, func(s *session) {
-		if t.attached {
+		if t.attached && s.link != nil && len(s.link.out) < outQueue/2 {
 			s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Signal{Signal: &edgev1.Signal{Topic: t.topic, Key: key, Body: body}}})
 		}
 	})
@@ -180,28 +183,28 @@ func size(u Update) int {
 	return n + len(u.Signal.GetBody())
 }
 
-// push queues an update. It reports false when the queue is full: then the topic is to be parked.
+// push queues an update. It reports false when the queue is full now: then the topic is to be parked.
 func (t *Subscription) push(u Update) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
+	if t.err != nil || u.Signal != nil && t.bytes > pendingBytes/2 { // nobody takes them
 		return true
 	}
-	if t.full && u.Reset == nil {
-		return false
-	}
-	if last := len(t.pending) - 1; last >= 0 && u.Heads != nil && t.pending[last].Heads != nil {
-		merged := conflate(t.pending[last].Heads, u.Heads)
-		t.bytes += size(Update{Heads: merged}) - size(t.pending[last])
-		t.pending[last].Heads = merged
-		return true
-	}
-	if u.Signal != nil && t.bytes > pendingBytes/2 {
-		return true // nobody takes them
+	if u.Heads != nil || u.Anew {
+		t.pending = slices.DeleteFunc(t.pending, func(old Update) bool {
+			if old.Heads == nil && !old.Anew {
+				return false
+			}
+			t.bytes -= size(old)
+			if !u.Anew {
+				u.Heads, u.Anew = conflate(old.Heads, u.Heads), old.Anew
+			}
+			return true
+		})
 	}
 	t.pending = append(t.pending, u)
 	t.bytes += size(u)
-	t.full = t.bytes > pendingBytes
+	t.full = t.full || u.Events != nil && t.bytes > pendingBytes
 	select {
 	case t.activity <- struct{}{}:
 	default:
@@ -211,16 +214,23 @@ func (t *Subscription) push(u Update) bool {
 
 // conflate keeps the newest of each topic; a badge stays until another one comes.
 func conflate(old, more []*edgev1.Head) []*edgev1.Head {
+	at := make(map[string]int, len(old)+len(more))
 	out := slices.Clone(old)
+	for i, h := range out {
+		at[h.GetTopic()] = i
+	}
 	for _, h := range more {
-		i := slices.IndexFunc(out, func(o *edgev1.Head) bool { return o.GetTopic() == h.GetTopic() })
-		if i < 0 {
+		i, ok := at[h.GetTopic()]
+		if !ok {
+			at[h.GetTopic()] = len(out)
 			out = append(out, h)
 			continue
 		}
 		if h.GetBadge() == nil && !h.GetRemoved() {
-			h = proto.CloneOf(h)
 			h.Badge = out[i].GetBadge()
+		}
+		if h.GetEpoch() == 0 {
+			h.Epoch = out[i].GetEpoch()
 		}
 		out[i] = h
 	}
@@ -239,40 +249,43 @@ func (t *Subscription) fail(err error) {
 	}
 }
 
-// resubscribe sends Subscribe for the topics that which chooses.
+// resubscribe sends Subscribe for the topics that which chooses, in as many frames as it takes.
 func (s *session) resubscribe(which func(*Subscription) bool) {
 	if s.link == nil {
 		return
 	}
-	var wants []*edgev1.Want
-	var chosen []*Subscription
+	next, bytes := &edgev1.Subscribe{}, 0
 	flush := func() {
-		if len(wants) == 0 {
-			return
+		if len(next.Wants) > 0 {
+			s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: next}})
 		}
-		id := s.id()
-		for _, t := range chosen {
-			t.wanted, t.attached, t.retryAt = id, false, time.Time{}
-		}
-		s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: &edgev1.Subscribe{Id: id, Wants: wants}}})
-		wants, chosen = nil, nil
+		next, bytes = &edgev1.Subscribe{}, 0
 	}
 	for _, t := range s.topics {
 		if t.parked || !which(t) {
 			continue
 		}
-		t.held = nil // they come again, behind the cursor
-		wants = append(wants, &edgev1.Want{Topic: t.topic, Mode: t.mode, Cursor: proto.CloneOf(t.cursor), Params: t.params})
-		chosen = append(chosen, t)
-		if len(wants) == 500 {
+		if len(next.Wants) == 0 {
+			next.Id = s.id()
+		}
+		t.detach() // what was held comes again, behind the cursor
+		t.wanted = next.Id
+		want := &edgev1.Want{Topic: t.topic, Mode: t.mode, Cursor: proto.CloneOf(t.cursor), Params: t.params}
+		next.Wants = append(next.Wants, want)
+		if bytes += proto.Size(want); len(next.Wants) == maxWants || bytes > maxBody/2 {
 			flush()
 		}
 	}
 	flush()
 }
 
+// detach forgets what belongs to the present subscribing.
+func (t *Subscription) detach() {
+	t.attached, t.wanted, t.retryAt, t.held, t.heldTo = false, 0, time.Time{}, nil, 0
+}
+
 func (s *session) unsubscribe(t *Subscription) {
-	t.attached, t.wanted, t.retryAt, t.held = false, 0, time.Time{}, nil
+	t.detach()
 	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Unsubscribe{Unsubscribe: &edgev1.Unsubscribe{Topics: []string{t.topic}}}})
 }
 
@@ -302,8 +315,8 @@ func (s *session) subscribed(m *edgev1.Subscribed) {
 }
 
 // topicStopped does what the code's range asks for.
-func (s *session) topicStopped(t *Subscription, e *rpc.Error, head *edgev1.Cursor) {
-	t.attached, t.wanted, t.held = false, 0, nil
+func (s *session) topicStopped(t *Subscription, e *Error, head *edgev1.Cursor) {
+	t.detach()
 	switch {
 	case e.Code >= 300 && e.Code < 320:
 		s.resubscribe(func(o *Subscription) bool { return o == t })
@@ -311,11 +324,26 @@ func (s *session) topicStopped(t *Subscription, e *rpc.Error, head *edgev1.Curso
 		t.parked = true
 		t.push(Update{Reset: &Reset{Cause: e, Head: head}})
 	case retryable(e.Code):
-		t.retryAt = time.Now().Add(max(e.RetryAfter, backoffBase))
+		t.retryAt = time.Now().Add(s.topicBackoff.next(e.RetryAfter))
+		s.retryTopics = sooner(s.retryTopics, t.retryAt)
+		if e.Code == edgev1.Code_CODE_TOKEN_STALE {
+			s.refresh()
+		}
 	default:
 		delete(s.topics, t.topic)
 		t.fail(e)
 	}
+}
+
+// retryRefused subscribes again what the server could not open before.
+func (s *session) retryRefused(now time.Time) {
+	s.retryTopics = time.Time{}
+	s.resubscribe(func(t *Subscription) bool {
+		if t.retryAt.After(now) {
+			s.retryTopics = sooner(s.retryTopics, t.retryAt)
+		}
+		return !t.retryAt.IsZero() && !t.retryAt.After(now)
+	})
 }
 
 func (s *session) events(m *edgev1.Events) {
@@ -323,39 +351,35 @@ func (s *session) events(m *edgev1.Events) {
 	if t == nil || !t.attached || len(m.GetEvents()) == 0 && m.GetUpto() == 0 {
 		return
 	}
-	if t.cursor == nil {
-		t.cursor = &edgev1.Cursor{}
-	}
-	known := t.cursor.GetOffset()
-	if n := len(t.held); n > 0 {
-		known = max(known, t.held[n-1].GetOffset())
-	}
-	after := m.GetUpto()
-	if len(m.GetEvents()) > 0 {
-		after = m.GetEvents()[0].GetOffset() - 1
+	known := max(t.cursor.GetOffset(), t.heldTo)
+	after, upto := m.GetUpto(), m.GetUpto()
+	if n := len(m.GetEvents()); n > 0 {
+		after, upto = m.GetEvents()[0].GetOffset()-1, max(upto, m.GetEvents()[n-1].GetOffset())
 	}
 	if m.After != nil {
 		after = m.GetAfter()
 	}
-	if after > known { // a hole: it must not be shown
+	if after > known { // a hole: what lies behind it must not be shown
 		s.resubscribe(func(o *Subscription) bool { return o == t })
 		return
 	}
 	fresh := slices.DeleteFunc(m.GetEvents(), func(e *edgev1.Event) bool { return e.GetOffset() <= known })
-	s.show(t, fresh, max(known, m.GetUpto()))
+	for _, e := range fresh {
+		if e.GetMutation() != 0 {
+			s.note(s.cfg.Outbox.accept(e.GetMutation()))
+		}
+	}
+	s.show(t, fresh, max(known, upto))
 }
 
 // deliver hands events to the application; upto is the cursor afterwards.
 func (s *session) deliver(t *Subscription, events []*edgev1.Event, upto uint64) {
-	if len(events) > 0 {
-		upto = max(upto, events[len(events)-1].GetOffset())
-	}
-	t.cursor = &edgev1.Cursor{Epoch: t.cursor.GetEpoch(), Offset: max(upto, t.cursor.GetOffset())}
+	t.cursor = &edgev1.Cursor{Epoch: t.cursor.GetEpoch(), Offset: upto}
 	if len(events) == 0 {
 		return
 	}
 	s.noteDelivered(t.topic, t.cursor)
-	if !t.push(Update{Events: events}) && !t.parked {
+	if !t.push(Update{Events: events}) {
 		t.parked = true
 		s.unsubscribe(t)
 	}
@@ -369,8 +393,7 @@ func (s *session) heads(m *edgev1.Heads) {
 		}
 		h.Topic = s.link.refs[h.GetRef()]
 	}
-	if t == nil || !t.attached {
-		return
+	if t != nil && t.attached {
+		t.push(Update{Heads: m.GetHeads(), Anew: m.GetSnapshot()})
 	}
-	t.push(Update{Heads: m.GetHeads()})
 }

@@ -11,13 +11,12 @@ import (
 	"github.com/coder/websocket"
 	"google.golang.org/protobuf/proto"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // Conn is one connection to a gateway. Read and Write may be called at the same time, each by one goroutine.
 type Conn interface {
-	// Read returns the next message. After the connection has ended it returns an error; an *rpc.Error where the other side
+	// Read returns the next message. After the connection has ended it returns an error; an *Error where the other side
 	// said why.
 	Read(ctx context.Context) (*edgev1.ServerMessage, error)
 	// Write sends a message.
@@ -50,7 +49,7 @@ func DialWebSocket(h *http.Client) Dialer {
 		}
 		if ws.Subprotocol() != subprotocol {
 			_ = ws.CloseNow()
-			return nil, rpc.Errorf(edgev1.Code_CODE_VERSION, "client.VERSION", "%s does not speak %s. Is it a Plenum server, and a recent one?", server, subprotocol)
+			return nil, errorf(edgev1.Code_CODE_VERSION, "client.VERSION", "%s does not speak %s. Is it a Plenum server, and a recent one?", server, subprotocol)
 		}
 		ws.SetReadLimit(readLimit)
 		return &socket{ws}, nil
@@ -63,7 +62,7 @@ func (s *socket) Read(ctx context.Context) (*edgev1.ServerMessage, error) {
 	_, data, err := s.ws.Read(ctx)
 	if err != nil {
 		if closed := (websocket.CloseError{}); errors.As(err, &closed) && closed.Code >= 4000 {
-			return nil, rpc.Errorf(edgev1.Code(closed.Code), "", "%s", closed.Reason)
+			return nil, errorf(edgev1.Code(closed.Code), "", "%s", closed.Reason)
 		}
 		return nil, err
 	}

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -26,14 +25,27 @@ func Mutation(clientID string, seq uint64) uint64 {
 type Pending struct{ entry *entry }
 
 // Seq is its client_seq: its Event.mutation is Mutation(clientID, Seq).
-func (p *Pending) Seq() uint64 { return p.entry.seq }
+func (p Pending) Seq() uint64 { return p.entry.seq }
 
-// Done is closed when it is settled.
-func (p *Pending) Done() <-chan struct{} { return p.entry.done }
+// Method is the full name of the method that is called.
+func (p Pending) Method() string { return p.entry.method }
 
-// Wait waits until it is settled and fills reply. It returns why it was
-// refused (an *rpc.Error; it will not be tried again), or the error of ctx, after which it goes on waiting in the outbox.
-func (p *Pending) Wait(ctx context.Context, reply proto.Message) error {
+// Request is the encoded request.
+func (p Pending) Request() []byte { return p.entry.body }
+
+// Since is when it was put into the outbox.
+func (p Pending) Since() time.Time { return p.entry.since }
+
+// Accepted is closed when it is known to have taken place: its event was seen on a topic, or the answer came. From then on
+// no later run of the program sends it again.
+func (p Pending) Accepted() <-chan struct{} { return p.entry.accepted }
+
+// Done is closed when its answer came.
+func (p Pending) Done() <-chan struct{} { return p.entry.done }
+
+// Wait waits for the answer and fills reply, which may be nil. It returns why the mutation was refused (an *Error; it will
+// not be tried again), or the error of ctx, after which it goes on waiting in the outbox.
+func (p Pending) Wait(ctx context.Context, reply proto.Message) error {
 	select {
 	case <-p.entry.done:
 	case <-ctx.Done():
@@ -50,66 +62,61 @@ func (p *Pending) Wait(ctx context.Context, reply proto.Message) error {
 
 // Enqueue puts a mutation into the outbox: it is sent when there is a connection, once, after everything that was put there
 // before, also by a later run of the program. It fails only where it could not be kept.
-func (c *Client) Enqueue(method string, request proto.Message) (*Pending, error) {
+func (c *Client) Enqueue(method string, request proto.Message) (Pending, error) {
 	level, err := idempotency(method)
 	if err != nil {
-		return nil, err
+		return Pending{}, err
 	}
 	if level != descriptorpb.MethodOptions_IDEMPOTENT {
-		return nil, fmt.Errorf("client: %s is no mutation that may be repeated, so it can't wait in the outbox", method)
+		return Pending{}, fmt.Errorf("client: %s is no mutation that may be repeated, so it can't wait in the outbox", method)
 	}
-	body, err := proto.Marshal(request)
+	body, err := encode(request)
 	if err != nil {
-		return nil, err
+		return Pending{}, err
 	}
 	e, err := c.cfg.Outbox.put(trim(method), body, time.Now())
 	if err != nil {
-		return nil, err
+		return Pending{}, err
 	}
-	return &Pending{e}, nil
+	return Pending{e}, nil
 }
 
 // flushOutbox sends what waits, in order, up to a window.
 //
-// Invariant: the first s.sending entries of the outbox are under way, unless s.failing: then it is some of them, since the
-// lane refuses all that follow one that failed, and nothing is sent before each of them was answered.
+// Invariant: entries go out in ascending order on one lane. Once one of them is to be repeated, nothing goes out before each
+// that is under way was answered, since the lane refuses all that follow a failed one; then all of them go out again.
 func (s *session) flushOutbox() {
-	if s.link == nil || !s.outboxAt.IsZero() || s.failing && s.sending > 0 {
+	if s.link == nil || !s.outboxAt.IsZero() || s.failing && len(s.sending) > 0 {
 		return
 	}
 	s.failing = false
-	waiting := s.cfg.Outbox.head(outboxWindow)
-	for ; s.sending < len(waiting); s.sending++ {
-		e := waiting[s.sending]
-		if time.Since(e.since) > OutboxAge {
-			if s.sending > 0 {
-				return // when those before it have ended
+	for expired := true; expired; {
+		expired = false
+		for _, e := range s.cfg.Outbox.head(outboxWindow) {
+			if _, sent := s.sending[e.seq]; sent {
+				continue
 			}
-			s.settle(e.seq, nil, rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "client.TOO_OLD", "This waited for more than 30 days to be sent. Send it anew if it still matters."))
-			s.sending = -1
-			waiting = s.cfg.Outbox.head(outboxWindow)
-			continue
+			if time.Since(e.since) > OutboxAge {
+				s.note(s.cfg.Outbox.settle(e.seq, nil, errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "client.TOO_OLD", "This waited for more than 30 days to be sent. Send it anew if it still matters.")))
+				expired = true
+				continue
+			}
+			s.sending[e.seq] = struct{}{}
+			s.transmit(&call{ctx: s.ctx, method: e.method, body: e.body, seq: e.seq, entry: e}, &edgev1.Call{Lane: outboxLane})
 		}
-		s.sendCall(&call{method: e.method, body: e.body, seq: e.seq, repeatable: true, entry: e})
 	}
 }
 
 // outboxReply settles the entry, or plans to send it and all later ones again.
 func (s *session) outboxReply(q *call, result []byte, err error) {
-	if e, ok := errors.AsType[*rpc.Error](err); ok && retryable(e.Code) {
-		if s.outboxAt.IsZero() {
-			s.outboxAt = time.Now().Add(max(e.RetryAfter, backoffBase))
+	delete(s.sending, q.seq)
+	if e, ok := errors.AsType[*Error](err); ok && retryable(e.Code) {
+		if s.failing = true; s.outboxAt.IsZero() {
+			s.outboxAt = time.Now().Add(s.outboxBackoff.next(e.RetryAfter))
 		}
-		s.sending, s.failing = s.sending-1, true
 		return
 	}
-	s.sending--
-	s.settle(q.seq, result, err)
+	s.outboxBackoff.reset()
+	s.note(s.cfg.Outbox.settle(q.seq, result, err))
 	s.flushOutbox()
-}
-
-func (s *session) settle(seq uint64, result []byte, failure error) {
-	if err := s.cfg.Outbox.settle(seq, result, failure); err != nil {
-		s.cfg.Log.Error("the outbox can't be written", "error", err)
-	}
 }

@@ -3,11 +3,12 @@ package client
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -23,22 +24,30 @@ type session struct {
 	retryAt  time.Time // when to dial; meaningful while neither link nor dialling
 	backoff  backoff
 
-	token       string
-	stale       string // a token that is of no use any more
-	refused     int    // refusals of tokens, one after the other
-	refreshAt   time.Time
-	refreshing  bool
-	refreshed   chan refreshed
-	nextID      uint32 // of calls and of subscribes
-	calls       map[uint32]*call
-	queued      []*call // calls that wait for a connection
-	topics      map[string]*Subscription
-	sending     int       // entries of the outbox that are under way
-	failing     bool      // one of them is to be repeated, see flushOutbox
-	outboxAt    time.Time // when to try the outbox again; zero: at once
-	causal      causal
-	delivered   map[string]*edgev1.Cursor // since the last own mutation, see Context
-	deliveredBy []string                  // its keys, oldest first
+	token      string
+	stale      string // a token that is of no use any more
+	refused    int    // refusals of tokens, one after the other
+	refreshAt  time.Time
+	refreshing bool
+	refreshed  chan refreshed
+
+	nextID uint32           // of calls and of subscribes
+	calls  map[uint32]*call // under way
+	queued []*call          // wait for a connection, or for their turn
+
+	sending       map[uint64]struct{} // entries of the outbox that are under way, by client_seq
+	failing       bool                // one of them is to be repeated, see flushOutbox
+	outboxAt      time.Time           // when to try the outbox again; zero: at once
+	outboxBackoff backoff
+
+	topics       map[string]*Subscription
+	retryTopics  time.Time // when to subscribe again what was refused for a while; zero: nothing was
+	topicBackoff backoff
+
+	holding     map[*Subscription]struct{} // topics with held events, and perhaps some that had
+	releaseAt   time.Time                  // when the oldest held event is shown at any rate; zero: none is held
+	delivered   map[string]*edgev1.Cursor  // since the last own mutation, see Context
+	deliveredBy []string                   // its keys, oldest first
 }
 
 type dialled struct {
@@ -98,40 +107,39 @@ func (s *session) loop() error {
 
 // deadline is when tick has something to do next.
 func (s *session) deadline() time.Time {
-	next := time.Now().Add(time.Hour)
-	sooner := func(t time.Time) {
-		if !t.IsZero() && t.Before(next) {
-			next = t
-		}
-	}
+	next := sooner(time.Now().Add(time.Hour), s.releaseAt)
 	switch {
 	case s.link == nil && !s.dialling:
-		sooner(s.retryAt)
+		next = sooner(next, s.retryAt)
 	case s.link != nil && s.link.welcome == nil:
-		sooner(s.link.since.Add(welcomeBy))
+		next = sooner(next, s.link.since.Add(welcomeBy))
 	case s.link != nil:
 		if s.link.pinged.IsZero() {
-			sooner(s.link.heard.Add(silence))
+			next = sooner(next, s.link.heard.Add(silence))
 		} else {
-			sooner(s.link.pinged.Add(pongBy))
+			next = sooner(next, s.link.pinged.Add(pongBy))
 		}
 		if !s.refreshing {
-			sooner(s.refreshAt)
+			next = sooner(next, s.refreshAt)
 		}
-		sooner(s.outboxAt)
-		for _, t := range s.topics {
-			sooner(t.retryAt)
-		}
+		next = sooner(sooner(next, s.outboxAt), s.retryTopics)
 	}
-	sooner(s.causal.until)
 	return next
+}
+
+// sooner returns the earlier of two times; a zero time is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (s *session) tick() error {
 	now := time.Now()
 	due := func(t time.Time) bool { return !t.IsZero() && !t.After(now) }
-	if due(s.causal.until) {
-		s.releaseHeld(now)
+	if due(s.releaseAt) {
+		s.release(now)
 	}
 	if s.link == nil {
 		if !s.dialling && due(s.retryAt) {
@@ -153,14 +161,16 @@ func (s *session) tick() error {
 	case due(s.link.heard.Add(silence)):
 		s.ping()
 	}
-	if due(s.refreshAt) && !s.refreshing {
+	if due(s.refreshAt) {
 		s.refresh()
 	}
 	if due(s.outboxAt) {
 		s.outboxAt = time.Time{}
 		s.flushOutbox()
 	}
-	s.resubscribe(func(t *Subscription) bool { return due(t.retryAt) })
+	if due(s.retryTopics) {
+		s.retryRefused(now)
+	}
 	return nil
 }
 
@@ -210,11 +220,7 @@ func (s *session) connected(d dialled) error {
 	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
 		Token: d.token, ClientId: s.cfg.Outbox.ClientID(), SessionId: s.cfg.SessionID, Agent: s.cfg.Agent}}})
 	s.resubscribe(func(t *Subscription) bool { return !t.parked })
-	queued := s.queued
-	s.queued = nil
-	for _, c := range queued {
-		s.sendCall(c)
-	}
+	s.sendQueued()
 	s.flushOutbox()
 	return nil
 }
@@ -239,28 +245,34 @@ func (s *session) lost(why error) error {
 	}
 	s.link.close()
 	s.link = nil
-	s.sending, s.failing = 0, false
-	s.refreshAt = time.Time{}
+	s.failing, s.refreshAt, s.retryTopics = false, time.Time{}, time.Time{}
+	clear(s.sending)
 	for _, t := range s.topics {
-		t.attached, t.wanted = false, 0
+		t.detach()
 	}
-	for id, c := range s.calls {
+	for _, id := range slices.Sorted(maps.Keys(s.calls)) {
+		c := s.calls[id]
 		delete(s.calls, id)
 		switch {
 		case c.entry != nil: // it stands in the outbox
 		case c.repeatable && c.ctx.Err() == nil:
 			s.queued = append(s.queued, c)
 		default:
-			c.finish(nil, rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "client.CONNECTION_LOST", "The connection was lost before the answer came."))
+			c.finish(nil, connectionLost(why))
 		}
 	}
 	return s.failed(why)
 }
 
+// final reports whether an answer of the token's source leaves no hope for another try.
+func final(code edgev1.Code) bool {
+	return code > 0 && code < 200 && code != edgev1.Code_CODE_INTERNAL || courseOf(code) != again
+}
+
 // failed plans the next attempt, or returns why there is none.
 func (s *session) failed(why error) error {
 	var notBefore time.Duration
-	if e, ok := errors.AsType[*rpc.Error](why); ok {
+	if e, ok := errors.AsType[*Error](why); ok {
 		notBefore = e.RetryAfter
 		switch courseOf(e.Code) {
 		case newToken:
@@ -272,7 +284,7 @@ func (s *session) failed(why error) error {
 		case stop, wipe:
 			return e
 		case again:
-			if e.Code < 200 && e.Code != edgev1.Code_CODE_UNSPECIFIED {
+			if final(e.Code) {
 				return e // the token's source has the last word
 			}
 		}
@@ -290,6 +302,9 @@ func (s *session) failed(why error) error {
 }
 
 func (s *session) refresh() {
+	if s.refreshing {
+		return
+	}
 	s.refreshing = true
 	stale := s.token
 	s.wg.Go(func() {
@@ -303,7 +318,7 @@ func (s *session) refresh() {
 func (s *session) tokenCame(r refreshed) error {
 	s.refreshing = false
 	if r.err != nil {
-		if e, ok := errors.AsType[*rpc.Error](r.err); ok && (e.Code < 200 || courseOf(e.Code) != again) {
+		if e, ok := errors.AsType[*Error](r.err); ok && final(e.Code) {
 			return e
 		}
 		s.refreshAt = time.Now().Add(5 * time.Second) // there are 60 s until the token expires, and 60 s of grace
@@ -388,11 +403,19 @@ func (s *session) end(why error) {
 		t.fail(why)
 	}
 	s.setState(func(st *State) { st.Connected, st.Since, st.Retry, st.Cause = false, time.Now(), time.Time{}, why })
+	s.wg.Wait()
 	select {
 	case d := <-s.dialled: // a connection that came too late
 		if d.conn != nil {
 			_ = d.conn.Close()
 		}
 	default:
+	}
+}
+
+// note logs what the outbox's file could not take; what waits is still in memory.
+func (s *session) note(err error) {
+	if err != nil {
+		s.cfg.Log.Error("the outbox can't be written", "error", err)
 	}
 }

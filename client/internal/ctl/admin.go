@@ -9,15 +9,8 @@ import (
 	"time"
 
 	"plenum.internal/client"
-	"plenum.internal/mesh/rpc"
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
-
-func isUnavailable(err error) bool {
-	code := rpc.CodeOf(err)
-	return code >= 200 && code < 300 || code == edgev1.Code_CODE_CONNECTION_FAULT
-}
 
 type adminCmd struct {
 	Invite      inviteCmd      `cmd:"" help:"Make an invitation's link."`

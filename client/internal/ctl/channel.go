@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"strings"
 
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/client"
-	"plenum.internal/mesh/rpc"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -18,7 +20,7 @@ type channelCmd struct {
 	Create    channelCreateCmd  `cmd:"" help:"Create a channel."`
 	Join      channelJoinCmd    `cmd:"" help:"Join a public channel."`
 	Leave     channelLeaveCmd   `cmd:"" help:"Leave a channel."`
-	Add       channelAddCmd     `cmd:"" help:"Add people to a channel."`
+	Add       channelAddCmd     `cmd:"" aliases:"invite" help:"Add people to a channel."`
 	Remove    channelRemoveCmd  `cmd:"" help:"Remove somebody from a channel."`
 	Members   channelMembersCmd `cmd:"" help:"List a channel's members."`
 	Archive   channelArchiveCmd `cmd:"" help:"Archive a channel: it can be read, not written."`
@@ -37,12 +39,23 @@ type people struct {
 	byID     map[string]string
 }
 
-func loadPeople(ctx context.Context, h *client.HTTP) (*people, error) {
+func loadPeople(ctx context.Context, h grpc.ClientConnInterface) (*people, error) {
 	p := &people{map[string]string{}, map[string]string{}}
 	return p, eachPerson(ctx, identityv1.NewPeopleServiceClient(h), true, func(person *identityv1.Person) error {
 		p.byHandle[person.GetHandle()], p.byID[person.GetId()] = person.GetId(), person.GetHandle()
 		return nil
 	})
+}
+
+// knowing is p, or loaded anew where an event comes from somebody who joined since.
+func (p *people) knowing(ctx context.Context, h grpc.ClientConnInterface, events []*edgev1.Event) (*people, error) {
+	for _, event := range events {
+		var c chatv1.ChannelEvent
+		if proto.Unmarshal(event.GetBody(), &c) == nil && c.GetActor() != "" && p.byID[c.GetActor()] == "" {
+			return loadPeople(ctx, h)
+		}
+	}
+	return p, nil
 }
 
 func (p *people) id(handle string) (string, error) {
@@ -94,7 +107,7 @@ func channelID(ctx context.Context, h *client.HTTP, text string) (string, error)
 		}
 	}
 	res, err := chat.BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Prefix: name, Archived: true})
-	if err != nil && rpc.CodeOf(err) != edgev1.Code_CODE_PERMISSION_DENIED {
+	if err != nil && client.CodeOf(err) != edgev1.Code_CODE_PERMISSION_DENIED {
 		return "", err
 	}
 	for _, c := range res.GetChannels() {

@@ -13,7 +13,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"plenum.internal/mesh/rpc"
+	"plenum.internal/client"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // Version is told to servers as the agent.
@@ -76,17 +77,25 @@ func Main(args []string, in *os.File, out, errOut io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err = parsed.Run(&env{commands: &c, ctx: ctx, in: in, out: out, err: errOut})
+	e := &env{commands: &c, ctx: ctx, in: in, out: out, err: errOut}
+	err = parsed.Run(e)
 	if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return 0
 	}
 	fmt.Fprintln(errOut, "plenumctl:", explain(err))
+	if client.CodeOf(err) == edgev1.Code_CODE_SESSION_REVOKED {
+		if err := e.erase(); err != nil {
+			fmt.Fprintln(errOut, "plenumctl: what this profile keeps is to be erased, but:", err)
+		} else {
+			fmt.Fprintf(errOut, "What profile %q kept was erased.\n", c.Profile)
+		}
+	}
 	return exitFailed
 }
 
 // explain shows a person what an error says to them.
 func explain(err error) string {
-	e, ok := errors.AsType[*rpc.Error](err)
+	e, ok := errors.AsType[*client.Error](err)
 	if !ok {
 		return err.Error()
 	}

@@ -30,18 +30,39 @@ type sendCmd struct {
 const maxText = 16 << 10
 
 func (c *sendCmd) Run(e *env) error {
-	var id string
-	if err := e.calls(func(ctx context.Context, h *client.HTTP) (err error) {
+	id, err := c.channel(e)
+	if err != nil {
+		return err
+	}
+	return e.session(true, nil, func(ctx context.Context, cl *client.Client, outbox *client.Outbox) error {
+		before := outbox.Pending()
+		err := c.texts(e, func(text string) error { return c.send(ctx, e, cl, id, text) })
+		for _, p := range before { // of earlier commands: nobody else hears of their end
+			select {
+			case <-p.Done():
+				if refused := p.Wait(ctx, nil); refused != nil {
+					fmt.Fprintf(e.err, "Refused: the message that waited since %s. %s\n", p.Since().Format(time.DateTime), explain(refused))
+				}
+			default:
+			}
+		}
+		return err
+	})
+}
+
+// channel finds the channel's id: at the server, or, offline, among those that were found before.
+func (c *sendCmd) channel(e *env) (id string, err error) {
+	err = e.calls(func(ctx context.Context, h *client.HTTP) (err error) {
 		id, err = channelID(ctx, h, c.Channel)
 		return err
-	}); err != nil {
-		if id = c.Channel; !offline(err) || strings.HasPrefix(id, "@") || strings.HasPrefix(id, "#") {
-			return err // a name can't be looked up now; an id could
-		}
-	}
-	return e.session(e.ctx, true, nil, func(ctx context.Context, cl *client.Client) error {
-		return c.texts(e, func(text string) error { return c.send(ctx, e, cl, id, text) })
 	})
+	if err == nil {
+		return id, e.remember(c.Channel, id)
+	}
+	if known := e.remembered(c.Channel); offline(err) && known != "" {
+		return known, nil
+	}
+	return "", err
 }
 
 // texts calls send with every message that is to be sent.
@@ -80,8 +101,7 @@ func (c *sendCmd) send(ctx context.Context, e *env, cl *client.Client, id, text 
 	var res chatv1.SendResponse
 	err = pending.Wait(ctx, &res)
 	if errors.Is(err, context.DeadlineExceeded) {
-		fmt.Fprintln(e.err, "Not sent yet: the server did not answer. It is queued and goes out with the next command that sends.")
-		return err
+		return errors.New("the server did not answer: the message waits here, and goes out with the next send")
 	}
 	if err != nil {
 		return err
@@ -89,7 +109,11 @@ func (c *sendCmd) send(ctx context.Context, e *env, cl *client.Client, id, text 
 	return e.print(&res, "%d", res.GetOffset())
 }
 
-func offline(err error) bool { return isUnavailable(err) }
+// offline reports whether a call failed because the server is away.
+func offline(err error) bool {
+	code := client.CodeOf(err)
+	return code == edgev1.Code_CODE_UNAVAILABLE || code == edgev1.Code_CODE_OUTCOME_UNKNOWN
+}
 
 type historyCmd struct {
 	Channel string `arg:"" help:"Name or id of the channel, or @handle."`
@@ -244,7 +268,7 @@ func (c *tailCmd) Run(e *env) error {
 	if err != nil || !c.Follow {
 		return err
 	}
-	return e.session(e.ctx, false, func(cfg *client.Config) { cfg.Dependencies = client.ChatDependencies }, func(ctx context.Context, cl *client.Client) error {
+	return e.session(false, func(cfg *client.Config) { cfg.Dependencies = client.ChatDependencies }, func(ctx context.Context, cl *client.Client, _ *client.Outbox) error {
 		return e.follow(ctx, cl, at)
 	})
 }
@@ -302,6 +326,9 @@ func (e *env) follow(ctx context.Context, cl *client.Client, at *place) error {
 			if err := sub.Resume(ctx, res.GetCursor()); err != nil {
 				return err
 			}
+		}
+		if at.people, err = at.people.knowing(ctx, cl, u.Events); err != nil {
+			return err
 		}
 		for _, event := range u.Events {
 			if err := e.event(at.people, event); err != nil {
@@ -379,7 +406,7 @@ func (c *watchCmd) Run(e *env) error {
 		}
 		fmt.Fprintln(e.out, mark, string(data))
 	}
-	return e.session(e.ctx, false, func(cfg *client.Config) { cfg.Watch = show }, func(ctx context.Context, cl *client.Client) error {
+	return e.session(false, func(cfg *client.Config) { cfg.Watch = show }, func(ctx context.Context, cl *client.Client, _ *client.Outbox) error {
 		ends := make(chan error, len(c.Topics))
 		for _, topic := range slices.Compact(slices.Sorted(slices.Values(c.Topics))) {
 			var opts []client.FollowOption

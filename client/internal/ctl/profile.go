@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"plenum.internal/client"
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -73,18 +73,28 @@ func (e *env) calls(f func(ctx context.Context, h *client.HTTP) error) error {
 	if err != nil {
 		return err
 	}
-	outbox, err := e.outbox()
-	if err != nil {
-		return err
-	}
-	defer outbox.Close()
 	token, err := account.Token(ctx, "")
 	if err != nil {
 		return err
 	}
-	h := &client.HTTP{Server: account.Server(), Token: token, ClientID: outbox.ClientID(), Seq: outbox.Number}
+	h := &client.HTTP{Server: account.Server(), Token: token}
+	var outbox *client.Outbox
+	defer func() {
+		if outbox != nil {
+			_ = outbox.Close()
+		}
+	}()
+	h.Seq = func() (uint64, error) { // reads need no number, and so don't wait for other commands
+		if outbox == nil {
+			if outbox, err = e.outbox(); err != nil {
+				return 0, err
+			}
+			h.ClientID = outbox.ClientID()
+		}
+		return outbox.Number()
+	}
 	err = f(ctx, h)
-	switch rpc.CodeOf(err) {
+	switch client.CodeOf(err) {
 	case edgev1.Code_CODE_TOKEN_STALE, edgev1.Code_CODE_TOKEN_REFUSED, edgev1.Code_CODE_TOKEN_EXPIRED:
 		// Signed elsewhere with, or the rights have changed: once more with a new token.
 		if h.Token, err = account.Token(ctx, token); err != nil {
@@ -96,19 +106,17 @@ func (e *env) calls(f func(ctx context.Context, h *client.HTTP) error) error {
 }
 
 // session gives f a connected client. With keep its outbox is the profile's.
-func (e *env) session(ctx context.Context, keep bool, change func(*client.Config), f func(ctx context.Context, c *client.Client) error) error {
+func (e *env) session(keep bool, change func(*client.Config), f func(ctx context.Context, c *client.Client, outbox *client.Outbox) error) error {
 	account, err := e.account()
 	if err != nil {
 		return err
 	}
-	cfg := client.Config{Server: account.Server(), Tokens: account, Agent: Version}
+	cfg := client.Config{Server: account.Server(), Tokens: account, Agent: Version, OnState: e.connection()}
 	if keep {
-		outbox, err := e.outbox()
-		if err != nil {
+		if cfg.Outbox, err = e.outbox(); err != nil {
 			return err
 		}
-		defer outbox.Close()
-		cfg.Outbox = outbox
+		defer cfg.Outbox.Close()
 	}
 	if change != nil {
 		change(&cfg)
@@ -117,7 +125,7 @@ func (e *env) session(ctx context.Context, keep bool, change func(*client.Config
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(e.ctx)
 	defer cancel()
 	ran := make(chan error, 1)
 	go func() {
@@ -125,10 +133,68 @@ func (e *env) session(ctx context.Context, keep bool, change func(*client.Config
 		cancel()
 		ran <- err
 	}()
-	err = f(ctx, c)
+	err = f(ctx, c, cfg.Outbox)
 	cancel()
 	if runErr := <-ran; runErr != nil {
 		return runErr
 	}
 	return err
+}
+
+// connection tells a person when the connection is away and when it is back.
+func (e *env) connection() func(client.State) {
+	away := false
+	return func(s client.State) {
+		switch {
+		case s.Connected && away:
+			fmt.Fprintln(e.err, "Connected again.")
+		case !s.Connected && !away && !s.Retry.IsZero():
+			fmt.Fprintln(e.err, "Not connected; trying again:", explain(s.Cause))
+		}
+		away = !s.Connected && !s.Retry.IsZero()
+	}
+}
+
+// Names of channels that were found, for sending while offline: one JSON object in the profile's folder.
+const channelsFile = "channels.json"
+
+func (e *env) remembered(name string) string {
+	path, err := e.file(channelsFile)
+	if err != nil {
+		return ""
+	}
+	known := map[string]string{}
+	if data, err := os.ReadFile(path); err != nil || json.Unmarshal(data, &known) != nil {
+		return ""
+	}
+	return known[name]
+}
+
+func (e *env) remember(name, id string) error {
+	if e.remembered(name) == id {
+		return nil
+	}
+	path, err := e.file(channelsFile)
+	if err != nil {
+		return err
+	}
+	known := map[string]string{}
+	if data, err := os.ReadFile(path); err == nil {
+		_ = json.Unmarshal(data, &known) // what can't be read is written anew
+	}
+	known[name] = id
+	data, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o600)
+}
+
+// erase removes what the profile keeps: the server said that the device is signed out for good.
+func (e *env) erase() error {
+	dir, err := e.dir()
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(dir)
 }

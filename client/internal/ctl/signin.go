@@ -29,7 +29,7 @@ func (c *setupCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.signIn(server, c.PasswordStdin, true, func(ctx context.Context, s identityv1.SessionServiceClient, password string, me *identityv1.Client) (*identityv1.Session, error) {
+	return e.signIn(server, "", "", c.PasswordStdin, true, func(ctx context.Context, s identityv1.SessionServiceClient, password string, me *identityv1.Client) (*identityv1.Session, error) {
 		res, err := s.SetUp(ctx, &identityv1.SetUpRequest{Secret: secret, WorkspaceSlug: c.Workspace, WorkspaceName: c.Title, Handle: c.Handle,
 			DisplayName: c.Name, Password: password, Client: me})
 		return res.GetSession(), err
@@ -48,7 +48,7 @@ func (c *joinCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.signIn(server, c.PasswordStdin, true, func(ctx context.Context, s identityv1.SessionServiceClient, password string, me *identityv1.Client) (*identityv1.Session, error) {
+	return e.signIn(server, "", "", c.PasswordStdin, true, func(ctx context.Context, s identityv1.SessionServiceClient, password string, me *identityv1.Client) (*identityv1.Session, error) {
 		res, err := s.Join(ctx, &identityv1.JoinRequest{Secret: secret, Handle: c.Handle, DisplayName: c.Name, Password: password, Client: me})
 		return res.GetSession(), err
 	})
@@ -69,14 +69,26 @@ func (c *loginCmd) Run(e *env) error {
 		}
 		server = account.Server()
 	}
-	return e.signIn(server, c.PasswordStdin, false, func(ctx context.Context, s identityv1.SessionServiceClient, password string, me *identityv1.Client) (*identityv1.Session, error) {
+	return e.signIn(server, c.Workspace, c.Handle, c.PasswordStdin, false, func(ctx context.Context, s identityv1.SessionServiceClient, password string, me *identityv1.Client) (*identityv1.Session, error) {
 		res, err := s.SignIn(ctx, &identityv1.SignInRequest{WorkspaceSlug: c.Workspace, Handle: c.Handle, Password: password, Client: me})
 		return res.GetSession(), err
 	})
 }
 
+// free refuses a sign-in while messages of somebody else wait: they would go out in the new one's name.
+func (e *env) free(outbox *client.Outbox, workspace, handle string) error {
+	if outbox.Len() == 0 {
+		return nil
+	}
+	account, err := e.account()
+	if err == nil && account.Workspace() == workspace && strings.EqualFold(account.Handle(), strings.TrimPrefix(handle, "@")) {
+		return nil
+	}
+	return fmt.Errorf("%d messages of profile %q still wait to be sent. Send them first, or use another --profile", outbox.Len(), e.Profile)
+}
+
 // signIn gets a session by one of the ways, and keeps it.
-func (e *env) signIn(server string, fromStdin, fresh bool, way func(context.Context, identityv1.SessionServiceClient, string, *identityv1.Client) (*identityv1.Session, error)) error {
+func (e *env) signIn(server, workspace, handle string, fromStdin, fresh bool, way func(context.Context, identityv1.SessionServiceClient, string, *identityv1.Client) (*identityv1.Session, error)) error {
 	path, err := e.file("session.json")
 	if err != nil {
 		return err
@@ -86,8 +98,8 @@ func (e *env) signIn(server string, fromStdin, fresh bool, way func(context.Cont
 		return err
 	}
 	defer outbox.Close()
-	if outbox.Len() > 0 {
-		fmt.Fprintf(e.err, "%d messages of this profile still wait to be sent.\n", outbox.Len())
+	if err := e.free(outbox, workspace, handle); err != nil {
+		return err
 	}
 	password, err := e.password(fromStdin, fresh)
 	if err != nil {

@@ -1,0 +1,194 @@
+package client
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// journal is a file of records that is only appended to, and now and then written anew. Each record is its length, the
+// CRC-32C of its bytes, the CRC-32C of these two, and its bytes. A record is synced before the next is written, so that a
+// crash can spoil the last one only: that one is dropped, and damage anywhere else is an error.
+type journal struct {
+	path string
+	file *os.File
+	// Invariant: the file's first size bytes are whole records, and the file's offset is there.
+	size   int
+	broken error // a sync failed: what the disk holds is not known, so nothing more is written
+}
+
+const (
+	recordHead = 12
+	maxRecord  = maxBody + 1<<10
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// openJournal locks and reads the file, and makes it where there is none.
+func openJournal(path string, apply func(record []byte) error) (*journal, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	file, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{path: path, file: file}
+	if err := j.read(apply); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// lockFile opens the file as its only user. Where another user has meanwhile put a new file in its place, the lock is worth
+// nothing, and it tries again.
+func lockFile(path string) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			_ = file.Close()
+			return nil, ErrInUse
+		}
+		mine, err := file.Stat()
+		if err != nil {
+			_ = file.Close()
+			return nil, err
+		}
+		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
+			return file, nil
+		}
+		_ = file.Close()
+	}
+}
+
+func (j *journal) read(apply func([]byte) error) error {
+	data, err := io.ReadAll(j.file)
+	if err != nil {
+		return err
+	}
+	for rest := data; ; rest = data[j.size:] {
+		record, err := nextRecord(rest)
+		if errors.Is(err, errCutOff) {
+			break
+		}
+		if err == nil {
+			err = apply(record)
+		}
+		if err != nil {
+			return fmt.Errorf("damaged at byte %d (%w): move it away to start anew; what waited in it is lost", j.size, err)
+		}
+		j.size += recordHead + len(record)
+	}
+	if err := j.file.Truncate(int64(j.size)); err != nil {
+		return err
+	}
+	if _, err := j.file.Seek(int64(j.size), io.SeekStart); err != nil {
+		return err
+	}
+	return syncDir(j.path)
+}
+
+// errCutOff says that the rest of a journal is empty, or a record that a crash has cut off.
+var errCutOff = errors.New("cut off")
+
+func nextRecord(data []byte) ([]byte, error) {
+	if len(data) < recordHead || len(bytes.TrimLeft(data, "\x00")) == 0 { // a file may grow before its data comes
+		return nil, errCutOff
+	}
+	n := binary.LittleEndian.Uint32(data)
+	if crc32.Checksum(data[:8], castagnoli) != binary.LittleEndian.Uint32(data[8:]) || n > maxRecord {
+		return nil, errors.New("no head of a record")
+	}
+	rest := data[recordHead:]
+	if len(rest) < int(n) {
+		return nil, errCutOff
+	}
+	if crc32.Checksum(rest[:n], castagnoli) != binary.LittleEndian.Uint32(data[4:]) {
+		if len(rest) == int(n) {
+			return nil, errCutOff
+		}
+		return nil, errors.New("wrong checksum")
+	}
+	return rest[:n:n], nil
+}
+
+func frame(record []byte) []byte {
+	out := binary.LittleEndian.AppendUint32(make([]byte, 0, recordHead+len(record)), uint32(len(record)))
+	out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(record, castagnoli))
+	out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(out, castagnoli))
+	return append(out, record...)
+}
+
+// append writes a record and syncs it.
+func (j *journal) append(record []byte) error {
+	if j.broken != nil {
+		return j.broken
+	}
+	framed := frame(record)
+	if _, err := j.file.Write(framed); err != nil {
+		// A part of it may stand there; what follows must not stand behind it.
+		if j.broken = j.file.Truncate(int64(j.size)); j.broken == nil {
+			_, j.broken = j.file.Seek(int64(j.size), io.SeekStart)
+		}
+		return err
+	}
+	if j.broken = j.file.Sync(); j.broken != nil {
+		return j.broken
+	}
+	j.size += len(framed)
+	return nil
+}
+
+// rewrite puts a new file with these records in the place of the old one, in one step. After an error the old one goes on.
+func (j *journal) rewrite(records [][]byte) error {
+	next, err := os.OpenFile(j.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("compact: %w", err)
+	}
+	fresh := &journal{path: j.path, file: next}
+	if err = syscall.Flock(int(next.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+		var all []byte
+		for _, record := range records {
+			all = append(all, frame(record)...)
+		}
+		fresh.size = len(all)
+		_, err = next.Write(all)
+	}
+	if err == nil {
+		err = next.Sync()
+	}
+	if err == nil {
+		err = os.Rename(next.Name(), j.path)
+	}
+	if err != nil {
+		_ = next.Close()
+		return fmt.Errorf("compact: %w", err)
+	}
+	old := j.file
+	*j = *fresh
+	j.broken = syncDir(j.path) // else a crash could bring the old file back, without what is written from now on
+	_ = old.Close()            // all of it was synced
+	return j.broken
+}
+
+// syncDir makes a file's name durable.
+func syncDir(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+func (j *journal) close() error { return j.file.Close() }
