@@ -140,7 +140,8 @@ func ended(pid int) bool {
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
 
-// Kill ends the server by SIGKILL, at once.
+// Kill ends the server by SIGKILL, at once. PostgreSQL's processes for its connections notice within moments; Start waits
+// for them.
 func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,7 +169,7 @@ func (s *Server) end(sig syscall.Signal) {
 	s.cmd = nil
 }
 
-// Freeze stops the server by SIGSTOP: connections stand, nothing answers. PostgreSQL's connections have processes of their
+// Freeze stops the server by SIGSTOP: within moments nothing answers, and connections stand. PostgreSQL's connections have processes of their
 // own, which go on; stall a Proxy instead.
 func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
 

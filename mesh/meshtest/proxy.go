@@ -2,39 +2,55 @@ package meshtest
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// Proxy passes TCP connections on to a server, and cuts them when told to.
+// Proxy passes TCP connections on to a server, and delays, holds back or cuts them when told to.
 type Proxy struct {
 	Addr string // where it listens
 
 	target   string
 	listener net.Listener
 	refuse   atomic.Bool
+	delay    atomic.Int64 // a time.Duration
 	trap     atomic.Pointer[Trap]
+	ctx      context.Context // ends with the test
 	wg       sync.WaitGroup
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // both sides of every connection; guarded by mu
+	// flow is closed while data passes; a stall puts an open one in its place. Guarded by mu.
+	flow chan struct{}
 }
 
 // Trap cuts the connection on which certain bytes pass.
 type Trap struct {
-	// Match is sought in what the client sends, in one segment: []byte("commit") for the driver's COMMIT.
+	// Match is sought in what the client sends, in one segment, in lower case: []byte("commit"). AtCommit's trap has none.
 	Match []byte
 	// Forward lets the bytes reach the server and loses its answer; else they are lost on their way.
 	Forward bool
 	// Times is how many connections are cut; then the trap is gone.
 	Times  int64
+	commit bool // springs at PostgreSQL's COMMIT; Match is not used
 	sprung atomic.Int64
 }
 
+// AtCommit returns a trap that springs when COMMIT passes in PostgreSQL's protocol, and at nothing else that contains the
+// word: before the server gets it, or (forward) when the server has answered it. It needs a connection without TLS.
+func AtCommit(forward bool, times int64) *Trap {
+	return &Trap{Forward: forward, Times: times, commit: true}
+}
+
 // Sprung returns how many connections the trap has cut.
-func (tr *Trap) Sprung() int { return int(tr.sprung.Load()) }
+func (tr *Trap) Sprung() int { return int(min(tr.sprung.Load(), tr.Times)) }
+
+// springs says that the trap cuts now.
+func (tr *Trap) springs(seen bool) bool { return seen && tr.sprung.Add(1) <= tr.Times }
 
 // StartProxy listens on a loopback port and passes connections on to target ("host:port") until the test ends.
 func StartProxy(t testing.TB, target string) *Proxy {
@@ -43,9 +59,12 @@ func StartProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, conns: make(map[net.Conn]struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, ctx: ctx, conns: make(map[net.Conn]struct{}), flow: make(chan struct{})}
+	close(p.flow)
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
+		cancel()
 		_ = l.Close()
 		p.Cut()
 		p.wg.Wait()
@@ -55,6 +74,9 @@ func StartProxy(t testing.TB, target string) *Proxy {
 
 // Set arms a trap, or disarms with nil.
 func (p *Proxy) Set(tr *Trap) { p.trap.Store(tr) }
+
+// Delay holds each segment back for d, in both directions. It is latency, and bounds the throughput too.
+func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
 
 // Cut ends every connection at once; new ones pass.
 func (p *Proxy) Cut() {
@@ -70,6 +92,43 @@ func (p *Proxy) Refuse(away bool) {
 	p.refuse.Store(away)
 	if away {
 		p.Cut()
+	}
+}
+
+// Stall holds everything back in both directions, on present and new connections, as a network that swallows packets does.
+// What was held back passes when the stall ends.
+func (p *Proxy) Stall(stalled bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.flow:
+		if stalled {
+			p.flow = make(chan struct{})
+		}
+	default:
+		if !stalled {
+			close(p.flow)
+		}
+	}
+}
+
+// hold waits for as long as the segment in hand is delayed and the proxy stalled. false: the test is over.
+func (p *Proxy) hold() bool {
+	if d := time.Duration(p.delay.Load()); d > 0 {
+		select {
+		case <-time.After(d):
+		case <-p.ctx.Done():
+			return false
+		}
+	}
+	p.mu.Lock()
+	flow := p.flow
+	p.mu.Unlock()
+	select {
+	case <-flow:
+		return true
+	case <-p.ctx.Done():
+		return false
 	}
 }
 
@@ -91,13 +150,38 @@ func (p *Proxy) accept() {
 		p.mu.Lock()
 		p.conns[client], p.conns[server] = struct{}{}, struct{}{}
 		p.mu.Unlock()
+		if p.refuse.Load() || p.ctx.Err() != nil { // it came between
+			p.Cut()
+		}
 		var muted atomic.Bool
-		p.wg.Go(func() { p.pass(server, client, &muted, true) })
-		p.wg.Go(func() { p.pass(client, server, &muted, false) })
+		p.wg.Go(func() { p.pass(server, client, p.watch(&muted)) })
+		p.wg.Go(func() { p.pass(client, server, func([]byte) bool { return !muted.Load() }) })
 	}
 }
 
-func (p *Proxy) pass(to, from net.Conn, muted *atomic.Bool, watched bool) {
+// watch returns what sees each segment that the client sends, and says whether it may pass; muted is set where the answer
+// is to be swallowed.
+func (p *Proxy) watch(muted *atomic.Bool) func(segment []byte) bool {
+	var stream postgresStream
+	return func(segment []byte) bool {
+		commit := stream.commits(segment) > 0
+		tr := p.trap.Load()
+		if tr == nil {
+			return true
+		}
+		seen := commit
+		if !tr.commit {
+			seen = bytes.Contains(bytes.ToLower(segment), tr.Match)
+		}
+		if !tr.springs(seen) {
+			return true
+		}
+		muted.Store(tr.Forward)
+		return tr.Forward
+	}
+}
+
+func (p *Proxy) pass(to, from net.Conn, may func(segment []byte) bool) {
 	defer func() {
 		p.mu.Lock()
 		delete(p.conns, from)
@@ -108,18 +192,10 @@ func (p *Proxy) pass(to, from net.Conn, muted *atomic.Bool, watched bool) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 && !watched && muted.Load() {
-			return // the answer that the trap swallows
-		}
-		if n > 0 && watched {
-			if tr := p.trap.Load(); tr != nil && bytes.Contains(bytes.ToLower(buf[:n]), tr.Match) && tr.sprung.Add(1) <= tr.Times {
-				if !tr.Forward {
-					return
-				}
-				muted.Store(true)
-			}
-		}
 		if n > 0 {
+			if !p.hold() || !may(buf[:n]) {
+				return
+			}
 			if _, err := to.Write(buf[:n]); err != nil {
 				return
 			}
