@@ -1727,7 +1727,7 @@ type Heads struct {
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
 	// What changed since the last frame.
 	Heads []*Head `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`
-	// Part of the first, complete list.
+	// The beginning of a complete list: forget what was known of the bundle. What doesn't fit follows in frames without it.
 	Snapshot      bool `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
