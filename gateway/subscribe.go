@@ -46,6 +46,9 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 	wants, refuse := f.GetWants(), s.mayOpen(len(f.GetWants()))
 	todo := make([]opened, 0, len(wants))
 	for i, w := range wants {
+		if w.GetMode() == edgev1.Mode_MODE_UNSPECIFIED {
+			w.Mode = edgev1.Mode_MODE_EVENTS
+		}
 		o := opened{want: w, err: refuse}
 		switch k := s.g.catalog().Kind(w.GetTopic()); {
 		case refuse != nil:
