@@ -3,6 +3,7 @@ package sqldb_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -123,5 +124,71 @@ func TestEachIsAnsweredOnce(t *testing.T) {
 				}
 			}
 		})
+	})
+}
+
+// TestCallersThatGo: who leaves the queue is never committed, who leaves a commit under way is told that nobody knows.
+func TestCallersThatGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var committed []string
+		b := sqldb.NewBatcher(sqldb.BatcherConfig{MaxBatch: 8}, func(_ context.Context, batch []string) error {
+			time.Sleep(time.Minute)
+			committed = append(committed, batch...)
+			return nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = b.Run(ctx) })
+		submit := func(q string, patience time.Duration) *error {
+			err := new(error)
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(ctx, patience)
+				defer cancel()
+				*err = b.Submit(ctx, q)
+			})
+			synctest.Wait()
+			return err
+		}
+		underWay := submit("under way", time.Second)
+		queued := submit("queued", time.Second)
+		patient := submit("patient", time.Hour)
+		over := submit("over before", 0)
+		time.Sleep(3 * time.Minute)
+		cancel()
+		wg.Wait()
+		if !errors.Is(*underWay, sqldb.ErrUnknownOutcome) || !errors.Is(*underWay, context.DeadlineExceeded) {
+			t.Errorf("under way: %v", *underWay)
+		}
+		for _, err := range []error{*queued, *over} {
+			if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sqldb.ErrUnknownOutcome) {
+				t.Errorf("queued: %v", err)
+			}
+		}
+		if *patient != nil || !slices.Equal(committed, []string{"under way", "patient"}) {
+			t.Errorf("%v; committed: %q", *patient, committed)
+		}
+	})
+}
+
+// TestPanickingCommit: the panic goes on to whoever runs the batcher; those that wait are told that nobody knows.
+func TestPanickingCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := sqldb.NewBatcher(sqldb.BatcherConfig{}, func(context.Context, []int) error { panic("a defect") })
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was swallowed")
+				}
+			}()
+			_ = b.Run(t.Context())
+		})
+		if err := b.Submit(t.Context(), 1); !errors.Is(err, sqldb.ErrUnknownOutcome) {
+			t.Errorf("in its batch: %v", err)
+		}
+		wg.Wait()
+		if err := b.Submit(t.Context(), 1); !errors.Is(err, sqldb.ErrStopped) {
+			t.Errorf("afterwards: %v", err)
+		}
 	})
 }

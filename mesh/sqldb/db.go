@@ -166,16 +166,25 @@ func openPostgres(cfg Config) (*DB, error) {
 // Dialect returns the engine's dialect.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
-// Query reads rows outside of a transaction, from the pool that cannot write. Its error is classified; what Scan and
-// rows.Err return later is the driver's, for Classify.
+// Query reads rows outside of a transaction, from the pool that cannot write; where its connection turns out to be broken,
+// another is tried. Its error is classified; what Scan and rows.Err return later is the driver's, for Classify.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	rows, err := db.read.QueryContext(ctx, query, args...)
-	return rows, Classify(err)
+	for attempt := 1; ; attempt++ {
+		rows, err := db.read.QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // the caller's
+		if err = Classify(err); attempt == attempts || !lost(err) {
+			return rows, err
+		}
+	}
 }
 
 // QueryRow reads one row outside of a transaction, as Query does. What Scan returns is the driver's, for Classify.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return db.read.QueryRowContext(ctx, query, args...)
+	for attempt := 1; ; attempt++ {
+		row := db.read.QueryRowContext(ctx, query, args...)
+		if attempt == attempts || !lost(Classify(row.Err())) {
+			return row
+		}
+	}
 }
 
 // Ping checks that the database answers.

@@ -36,7 +36,7 @@ func TestLostCommit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url, proxy := through(t)
 			db := open(t, url)
-			trap := &meshtest.Trap{Match: []byte("commit"), Forward: forward, Times: 1}
+			trap := meshtest.AtCommit(forward, 1)
 			proxy.Set(trap)
 			err := db.Write(t.Context(), insert(t.Context(), 1))
 			if !errors.Is(err, sqldb.ErrUnknownOutcome) {
@@ -151,54 +151,5 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		if msg := err.Error(); strings.Contains(msg, "hunter2") {
 			t.Errorf("%q: %v", url, err)
 		}
-	}
-}
-
-func BenchmarkGroupCommit(b *testing.B) {
-	for name, url := range map[string]string{"sqlite": meshtest.SQLite(b), "postgres": meshtest.Postgres(b)} {
-		next := 0 // over all runs: they share the table
-		b.Run(name, func(b *testing.B) {
-			db, err := sqldb.Open(b.Context(), sqldb.Config{URL: url})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer db.Close()
-			if err := db.Migrate(b.Context(), tables); err != nil {
-				b.Fatal(err)
-			}
-			batcher := sqldb.NewBatcher(sqldb.BatcherConfig{}, func(ctx context.Context, batch []int) error {
-				return db.Write(ctx, func(tx *sql.Tx) error {
-					stmt, err := tx.PrepareContext(ctx, "INSERT INTO thing (id, name) VALUES ($1, 'a row of a usual length, about a line of text')")
-					if err != nil {
-						return err
-					}
-					defer stmt.Close()
-					for range batch {
-						next++
-						if _, err := stmt.ExecContext(ctx, next); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
-			})
-			ctx, cancel := context.WithCancel(b.Context())
-			var wg sync.WaitGroup
-			wg.Go(func() { _ = batcher.Run(ctx) })
-			b.SetParallelism(256)
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if err := batcher.Submit(ctx, 0); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-			b.StopTimer()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-			cancel()
-			wg.Wait()
-		})
 	}
 }

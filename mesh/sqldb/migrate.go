@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -31,6 +32,9 @@ func (db *DB) Migrate(ctx context.Context, migrations fs.FS) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	if _, err := provider.Up(ctx); err != nil {
+		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+			return fmt.Errorf("migrate: %s: %w", partial.Failed.Source.Path, Classify(partial.Err))
+		}
 		return fmt.Errorf("migrate: %w", Classify(err))
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// attempts bounds how often a transaction is tried that the engine asked to run again.
+// attempts bounds how often a transaction or a read is tried that may run again.
 const attempts = 8
 
 // Write runs fn in one transaction and commits it. When the engine asks for it (a serialisation failure, a deadlock,
