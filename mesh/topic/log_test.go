@@ -2,6 +2,8 @@ package topic_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -219,4 +221,81 @@ func TestPrunesByItself(t *testing.T) {
 		_, err := send(l, "p", key(1), "x")
 		wantCode(t, err, edgev1.Code_CODE_FAILED_PRECONDITION, "topic.KEY_TOO_OLD")
 	})
+}
+
+// TestTransact: a job's events are published after its COMMIT; a failed job leaves nothing.
+func TestTransact(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		b := &recorder{}
+		l, _ := startLog(t, openDB(t, url), func(_ *Config, d *Deps) { d.Bus = b })
+		job := func(fail error) error {
+			return l.Transact(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+				appends := []Append{
+					{Workspace: "w", Route: "q", Entries: []Entry{note("q", "two")}},
+					{Workspace: "w", Route: "p", Entries: []Entry{note("p", "one")}},
+				}
+				if err := l.Append(ctx, tx, appends); err != nil {
+					return err
+				}
+				if len(publications(t, b.take(), pages+"p")) > 0 {
+					t.Error("published before COMMIT")
+				}
+				return fail
+			})
+		}
+		failed := errors.New("the job fails")
+		if err := job(failed); !errors.Is(err, failed) {
+			t.Errorf("got %v", err)
+		}
+		if out := publications(t, b.take(), pages+"p"); len(out) > 0 {
+			t.Errorf("a failed job published %s", bodies(out))
+		}
+		if err := job(nil); err != nil {
+			t.Fatal(err)
+		}
+		sent := b.take()
+		if p, q := publications(t, sent, pages+"p"), publications(t, sent, pages+"q"); bodies(p) != "1:one" || bodies(q) != "1:two" {
+			t.Errorf("published %s and %s", bodies(p), bodies(q))
+		}
+		err := l.Append(t.Context(), nil, nil)
+		if err == nil {
+			t.Error("Append went without a transaction's context")
+		}
+	})
+}
+
+// TestWrongTables: a log doesn't start on tables that are not as its schema says, and says so.
+func TestWrongTables(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		db := openDB(t, url)
+		cfg := DefaultConfig("book")
+		cfg.Schema = Schema{Prefix: "book", Extra: []Column{{Name: "colour", Type: "text", Value: func(*Row) any { return nil }}}}
+		l, err := NewLog(cfg, Deps{DB: db, Planner: &book{dialect: db.Dialect()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "book_log") || !strings.Contains(err.Error(), "colour") {
+			t.Errorf("it ended with %v", err)
+		}
+	})
+}
+
+func TestConfig(t *testing.T) {
+	db := openDB(t, meshtest.SQLite(t))
+	for name, change := range map[string]func(*Config, *Deps){
+		"no service":         func(c *Config, _ *Deps) { c.Service = "" },
+		"a prefix with SQL":  func(c *Config, _ *Deps) { c.Schema.Prefix = "x; DROP" },
+		"a column of a type": func(c *Config, _ *Deps) { c.Schema.Extra = []Column{{Name: "x", Type: "json"}} },
+		"an empty batch":     func(c *Config, _ *Deps) { c.Batch = 0 },
+		"a small queue":      func(c *Config, _ *Deps) { c.Queue = 1 },
+		"no time":            func(c *Config, _ *Deps) { c.Timeout = 0 },
+		"no database":        func(_ *Config, d *Deps) { d.DB = nil },
+		"no planner":         func(_ *Config, d *Deps) { d.Planner = nil },
+	} {
+		cfg, deps := DefaultConfig("book"), Deps{DB: db, Planner: &book{}}
+		change(&cfg, &deps)
+		if _, err := NewLog(cfg, deps); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
 }

@@ -10,15 +10,6 @@ CREATE TABLE book_seen (
     body      bytea
 );
 
--- How far followers have come: in the transaction of what they derive.
-CREATE TABLE book_cursor (
-    follower  text    NOT NULL,
-    partition integer NOT NULL,
-    epoch     bigint  NOT NULL,
-    position  bigint  NOT NULL,
-    PRIMARY KEY (follower, partition)
-);
-
 -- A row whose parent is missing makes COMMIT itself fail.
 CREATE TABLE book_fuse (
     id     integer PRIMARY KEY,
