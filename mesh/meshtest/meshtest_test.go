@@ -146,12 +146,12 @@ func TestNothingOutlivesACrash(t *testing.T) {
 // tempDirForAll is a folder that any user may enter, which takes what the killed child leaves.
 func tempDirForAll(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "plenum-crash-")
+	dir, err := os.MkdirTemp("", "plenum-crash-") //nolint:usetesting // other users can't enter that
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777); err != nil { //nolint:gosec // the server's user removes its folder from it
+	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -48,15 +48,15 @@ kill $watch 2>/dev/null
 exit 0
 `
 
-// begin starts a new server on a port of its choice: make fills in what depends on the port.
-func (s *Server) begin(make func(port int)) error {
+// begin starts a new server on a port of its choice: configure fills in what depends on the port.
+func (s *Server) begin(configure func(port int)) error {
 	deadline := time.Now().Add(startLimit)
 	for {
 		port, err := freePort()
 		if err != nil {
 			return err
 		}
-		make(port)
+		configure(port)
 		err = s.start(deadline)
 		if !errors.Is(err, errEnded) || time.Now().After(deadline) {
 			return err

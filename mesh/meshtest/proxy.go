@@ -2,7 +2,6 @@ package meshtest
 
 import (
 	"bytes"
-	"context"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,7 @@ type Proxy struct {
 	refuse   atomic.Bool
 	delay    atomic.Int64 // a time.Duration
 	trap     atomic.Pointer[Trap]
-	ctx      context.Context // ends with the test
+	over     <-chan struct{} // closed with the test
 	wg       sync.WaitGroup
 
 	mu    sync.Mutex
@@ -59,12 +58,12 @@ func StartProxy(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, ctx: ctx, conns: make(map[net.Conn]struct{}), flow: make(chan struct{})}
+	over := make(chan struct{})
+	p := &Proxy{Addr: l.Addr().String(), target: target, listener: l, over: over, conns: make(map[net.Conn]struct{}), flow: make(chan struct{})}
 	close(p.flow)
 	p.wg.Go(p.accept)
 	t.Cleanup(func() {
-		cancel()
+		close(over)
 		_ = l.Close()
 		p.Cut()
 		p.wg.Wait()
@@ -117,7 +116,7 @@ func (p *Proxy) hold() bool {
 	if d := time.Duration(p.delay.Load()); d > 0 {
 		select {
 		case <-time.After(d):
-		case <-p.ctx.Done():
+		case <-p.over:
 			return false
 		}
 	}
@@ -127,7 +126,7 @@ func (p *Proxy) hold() bool {
 	select {
 	case <-flow:
 		return true
-	case <-p.ctx.Done():
+	case <-p.over:
 		return false
 	}
 }
@@ -150,8 +149,13 @@ func (p *Proxy) accept() {
 		p.mu.Lock()
 		p.conns[client], p.conns[server] = struct{}{}, struct{}{}
 		p.mu.Unlock()
-		if p.refuse.Load() || p.ctx.Err() != nil { // it came between
+		select {
+		case <-p.over: // it came between
 			p.Cut()
+		default:
+			if p.refuse.Load() {
+				p.Cut()
+			}
 		}
 		var muted atomic.Bool
 		p.wg.Go(func() { p.pass(server, client, p.watch(&muted)) })

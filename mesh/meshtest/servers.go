@@ -49,7 +49,7 @@ func StartEtcd(t testing.TB, args ...string) *Server {
 	})
 }
 
-func startTool(t testing.TB, name string, make func(s *Server, path string, port int)) *Server {
+func startTool(t testing.TB, name string, configure func(s *Server, path string, port int)) *Server {
 	t.Helper()
 	path, err := tool(name)
 	if err != nil {
@@ -58,7 +58,7 @@ func startTool(t testing.TB, name string, make func(s *Server, path string, port
 	s := &Server{log: filepath.Join(t.TempDir(), name+".log"), quit: syscall.SIGTERM}
 	err = s.begin(func(port int) {
 		s.Addr = fmt.Sprintf("127.0.0.1:%d", port)
-		make(s, path, port)
+		configure(s, path, port)
 	})
 	if err != nil {
 		t.Fatal(err)

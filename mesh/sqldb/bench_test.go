@@ -50,6 +50,10 @@ func BenchmarkGroupCommit(b *testing.B) {
 			b.ReportMetric(float64(b.N)/float64(batches.Load()), "rows/commit")
 			cancel()
 			wg.Wait()
+			var n int
+			if err := db.QueryRow(context.Background(), "SELECT count(*) FROM thing").Scan(&n); err != nil || n != b.N {
+				b.Errorf("%d rows of %d, %v", n, b.N, err)
+			}
 		})
 	}
 }

@@ -170,7 +170,7 @@ func (db *DB) Dialect() Dialect { return db.dialect }
 // another is tried. Its error is classified; what Scan and rows.Err return later is the driver's, for Classify.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	for attempt := 1; ; attempt++ {
-		rows, err := db.read.QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // the caller's
+		rows, err := db.read.QueryContext(ctx, query, args...)
 		if err = Classify(err); attempt == attempts || !lost(err) {
 			return rows, err
 		}
