@@ -15,7 +15,7 @@ func DefaultConfig() Config { return Config{Batch: 512, Queue: 8192} }
 // Validate says what is wrong with the configuration.
 func (c Config) Validate() error {
 	if c.Batch < 1 || c.Queue < c.Batch || c.Writers < 0 {
-		return errors.New("chat: batch must be at least 1, queue at least batch, writers not negative")
+		return errors.New("batch must be at least 1, queue at least batch, writers not negative")
 	}
 	return nil
 }

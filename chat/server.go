@@ -50,7 +50,7 @@ type (
 // New validates cfg and returns the service; nothing runs, and the database isn't touched, before Run.
 func New(cfg Config, deps Deps) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("chat: %w", err)
 	}
 	if deps.DB == nil || deps.Self == nil || deps.Identity == nil {
 		return nil, errors.New("chat: a database and the connections to itself and to identity are needed")
