@@ -54,7 +54,7 @@ func BenchmarkFanOut(b *testing.B) {
 		s := g.newSession(t, wire.Proto, netip.Addr{}, "")
 		s.state, s.caller.Expires = open, time.Now().Add(time.Hour)
 		x := &subscription{s: s, topic: name.Topic, log: name.Topic, user: "u", granted: &edgev1.Cursor{}, hub: h}
-		h.live = append(h.live, x)
+		h.join(x)
 		sinks = append(sinks, t)
 	}
 	body := bytes.Repeat([]byte("x"), 100)

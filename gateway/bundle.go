@@ -183,6 +183,7 @@ func (b *bundle) tellDue(now time.Time) bool {
 		return false
 	}
 	moved := b.moves.Take(now)
+	b.moves.Told(now)
 	b.posted = false
 	b.mu.Unlock()
 

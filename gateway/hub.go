@@ -30,6 +30,7 @@ type hub struct {
 	subject string
 
 	interest *bus.Subscription // nil: not subscribed
+	opening  bool              // the bus is being flushed
 	ring     *ring.Ring        // nil until the interest has reached the server
 	// Invariant: a live subscriber was given everything up to ring.Head(), and nothing beyond.
 	live     []*subscription
@@ -58,29 +59,31 @@ func (h *hub) attach(x *subscription) {
 		return
 	}
 	h.waiting = append(h.waiting, x)
-	if h.interest == nil {
-		h.open()
-	}
+	h.open()
 }
 
-// open subscribes to the bus.
+// open subscribes to the bus if that is not done, and begins the run when the server knows.
 func (h *hub) open() {
-	interest, err := h.g.deps.Bus.Subscribe(h.subject, h.shard.bus)
-	if err != nil { // closed: the gateway stops
-		h.refuse(func(*subscription) *rpc.Error { return away.Because(err) })
+	if h.ring != nil || h.opening {
 		return
 	}
-	h.interest = interest
+	if h.interest == nil {
+		interest, err := h.g.deps.Bus.Subscribe(h.subject, h.shard.bus)
+		if err != nil { // closed: the gateway stops
+			h.refuse(func(*subscription) *rpc.Error { return away.Because(err) })
+			return
+		}
+		h.interest = interest
+	}
+	h.opening = true
 	h.shard.flush(h)
 }
 
 // flushed begins the run. It begins at the smallest cursor that is near, so that one read answers those who reconnect.
 func (h *hub) flushed() {
-	if len(h.waiting) == 0 {
+	h.opening = false
+	if len(h.waiting) == 0 || h.interest == nil { // all have left, or the hub was closed
 		h.rest()
-		return
-	}
-	if h.ring != nil {
 		return
 	}
 	first := h.waiting[0]
@@ -142,12 +145,44 @@ func (h *hub) place(x *subscription) {
 		x.tries = 0
 		if at == h.ring.Head() {
 			x.begin(h.ring.Epoch(), at, h.ring.Head(), false)
-			h.live = append(h.live, x)
+			h.join(x)
 			return
 		}
 		h.catch(x)
 		x.begin(h.ring.Epoch(), at, h.ring.Head(), true)
 	}
+}
+
+// join makes a subscription live.
+func (h *hub) join(x *subscription) {
+	h.live = append(h.live, x)
+	x.at = len(h.live)
+}
+
+// leave is the opposite of join.
+func (h *hub) leave(x *subscription) {
+	if i := x.at - 1; i >= 0 && i < len(h.live) && h.live[i] == x {
+		last := len(h.live) - 1
+		h.live[i] = h.live[last]
+		h.live[i].at = i + 1
+		h.live[last] = nil
+		h.live = h.live[:last]
+	}
+	x.at = 0
+}
+
+// keepLive leaves those for whom f is true live.
+func (h *hub) keepLive(f func(*subscription) bool) {
+	kept := h.live[:0]
+	for _, x := range h.live {
+		if x.at = 0; f(x) {
+			kept = append(kept, x)
+			x.at = len(kept)
+		}
+	}
+	clear(h.live[len(kept):])
+	h.live = kept
+	h.rest()
 }
 
 func (h *hub) catch(x *subscription) {
@@ -213,7 +248,7 @@ func (h *hub) give(x *subscription) {
 		x.ask(x.cursor)
 	case upto == h.ring.Head():
 		h.caught(x)
-		h.live = append(h.live, x)
+		h.join(x)
 	default:
 		x.pulled(true)
 		return
@@ -311,8 +346,7 @@ func (h *hub) send(before uint64, run []*topicv1.Record) {
 	var encoded map[form][]byte
 	var last form
 	var data []byte
-	kept := h.live[:0]
-	for _, x := range h.live {
+	h.keepLive(func(x *subscription) bool {
 		if f := (form{x.s.enc, x.topic}); x.watches == nil && (f != last || data == nil) {
 			if data = encoded[f]; data == nil {
 				data = x.encode(run, before)
@@ -323,36 +357,23 @@ func (h *hub) send(before uint64, run []*topicv1.Record) {
 			}
 			last = f
 		}
-		if x.give(run, data) {
-			kept = append(kept, x)
-		} else {
-			x.detached = true
-		}
-	}
-	clear(h.live[len(kept):])
-	h.live = kept
-	h.rest()
+		x.detached = !x.give(run, data)
+		return !x.detached
+	})
 }
 
 // enforce applies a record's changes of access to those who are live.
 func (h *hub) enforce(r *topicv1.Record) {
-	kept := h.live[:0]
-	for _, x := range h.live {
+	h.keepLive(func(x *subscription) bool {
 		loses, asks := x.loses(r)
 		switch {
 		case loses:
-			x.detached = true
 			x.stop(errRevoked)
 		case asks:
-			x.detached = true
 			x.ask(&edgev1.Cursor{Epoch: h.ring.Epoch(), Offset: r.GetEvent().GetOffset()})
-		default:
-			kept = append(kept, x)
 		}
-	}
-	clear(h.live[len(kept):])
-	h.live = kept
-	h.rest()
+		return !loses && !asks
+	})
 }
 
 // signal passes a signal on to all who are live but its sender.
@@ -376,16 +397,10 @@ func (h *hub) signal(sig *edgev1.Signal) {
 	}
 }
 
-// detach ends a subscription from the session's side.
-func (h *hub) detach(x *subscription) {
-	x.detached = true
-	h.drop(x)
-}
-
 // drop takes a subscription off all lists.
 func (h *hub) drop(x *subscription) {
 	x.detached = true
-	h.live = without(h.live, x)
+	h.leave(x)
 	h.waiting = without(h.waiting, x)
 	h.caught(x)
 	h.rest()
@@ -419,8 +434,8 @@ func (h *hub) reset(why *rpc.Error) {
 	}
 	h.ring, h.reading = nil, false
 	h.account()
-	if len(h.waiting) > 0 && h.interest != nil {
-		h.shard.flush(h)
+	if len(h.waiting) > 0 {
+		h.open()
 	}
 	h.rest()
 }

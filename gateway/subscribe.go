@@ -61,14 +61,16 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 		}
 		todo = append(todo, o)
 	}
-	s.opening = true
+	s.opening, s.left = true, nil
 	caller := s.caller
 	s.g.calls.Go(func() {
 		s.g.open(s.ctx, caller, todo)
 		s.mail(0, func(s *session) {
 			s.opening = false
 			for i := range todo {
-				s.attach(f.GetId(), &todo[i])
+				if !slices.Contains(s.left, todo[i].want.GetTopic()) {
+					s.attach(f.GetId(), &todo[i])
+				}
 			}
 			if len(s.opens) > 0 && s.state == open {
 				next := s.opens[0]
@@ -150,7 +152,7 @@ func (s *session) attach(id uint32, o *opened) {
 		return
 	}
 	name := o.want.GetTopic()
-	s.unsubscribe(name)
+	s.drop(name)
 	x := &subscription{s: s, topic: name, id: id, mode: o.want.GetMode()}
 	if o.err != nil {
 		s.answer(x, &edgev1.Subscription{Topic: name, Error: answerable(o.err)})
@@ -218,8 +220,18 @@ func (x *subscription) detach() {
 	})
 }
 
-// unsubscribe ends a subscription as the client wishes.
+// unsubscribe ends a subscription as the client wishes, also one that is only being opened.
 func (s *session) unsubscribe(name string) {
+	if s.opening {
+		s.left = append(s.left, name)
+		for _, f := range s.opens {
+			f.Wants = slices.DeleteFunc(f.Wants, func(w *edgev1.Want) bool { return w.GetTopic() == name })
+		}
+	}
+	s.drop(name)
+}
+
+func (s *session) drop(name string) {
 	if x := s.subs[name]; x != nil {
 		s.release(x)
 		if x.mode == edgev1.Mode_MODE_EVENTS {
@@ -275,7 +287,7 @@ func (s *session) stop(x *subscription, e *rpc.Error) {
 // dropAll ends all subscriptions of a session that ends.
 func (s *session) dropAll() {
 	for _, x := range s.subs {
-		s.unsubscribe(x.topic)
+		s.drop(x.topic)
 	}
 	s.subs, s.catching, s.reopens, s.opens, s.answers = nil, nil, nil, nil, nil
 }

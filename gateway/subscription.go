@@ -29,6 +29,7 @@ type subscription struct {
 
 	// These belong to the hub's shard.
 	hub      *hub
+	at       int            // its place among the hub's live ones, from 1
 	cursor   *edgev1.Cursor // until it is live: what was given
 	begun    bool           // the session was told that it started
 	detached bool           // it is on no list of the hub's any more
@@ -73,7 +74,11 @@ func (x *subscription) stop(e *rpc.Error) {
 func (x *subscription) ask(at *edgev1.Cursor) {
 	x.detached = true
 	x.s.mail(0, func(s *session) {
-		if !x.stopped {
+		switch {
+		case x.stopped:
+		case x.watches != nil:
+			s.renew(x.watches)
+		default:
 			x.stopped = true
 			s.reopens = append(s.reopens, x.again(at))
 		}

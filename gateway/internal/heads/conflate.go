@@ -27,6 +27,9 @@ func (c *Conflator) Drop(topic uint32) { delete(c.dirty, topic) }
 // Last is when something was told.
 func (c *Conflator) Last() time.Time { return c.last }
 
+// Told tells that a frame is sent now, also one of other news than moves.
+func (c *Conflator) Told(now time.Time) { c.last = now }
+
 // Due is when the noted topics are to be told; ok is false if there are none.
 func (c *Conflator) Due() (at time.Time, ok bool) {
 	return c.last.Add(Quiet), len(c.dirty) > 0

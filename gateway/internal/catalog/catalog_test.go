@@ -1,0 +1,103 @@
+package catalog
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"plenum.internal/gateway/internal/testsvc/testv1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// test is the test service as reflection would bring it, under any name.
+func test(as string) Service {
+	s := Service{Name: as, Names: []protoreflect.FullName{"plenum.test.v1.TestService"}}
+	seen := map[string]bool{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(f protoreflect.FileDescriptor) {
+		if seen[f.Path()] {
+			return
+		}
+		seen[f.Path()] = true
+		for i := range f.Imports().Len() {
+			add(f.Imports().Get(i).FileDescriptor)
+		}
+		s.Files = append(s.Files, protodesc.ToFileDescriptorProto(f))
+	}
+	add(testv1.File_plenum_test_v1_test_proto)
+	return s
+}
+
+func TestWhatIsExposed(t *testing.T) {
+	c, faults := Build(test("test"))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	post := c.Method("plenum.test.v1.TestService/Post")
+	if post == nil || post.Service != "test" || post.Route != 1 || post.MaxBody != 4096 || post.Timeout.Seconds() != 2 || post.ReadOnly || post.Public ||
+		post.Rate != edgev1.RateClass_RATE_CLASS_WRITE || post.Cost != 1 || post.Request.Name() != "PostRequest" {
+		t.Errorf("Post: %+v", post)
+	}
+	if echo := c.Method("plenum.test.v1.TestService/Echo"); !echo.ReadOnly || echo.MaxBody != DefaultBodyBytes || echo.Route != 0 {
+		t.Errorf("Echo: %+v", echo)
+	}
+	if !c.Method("plenum.test.v1.TestService/Hello").Public || c.Method("plenum.test.v1.TestService/Hidden") != nil {
+		t.Error("Hello is public, Hidden isn't exposed")
+	}
+	if k := c.Kind("test.room/x"); k == nil || k.Event.Name() != "Posted" || k.Signal.Name() != "Typing" || k.Class != edgev1.TopicClass_TOPIC_CLASS_LOG {
+		t.Errorf("%+v", k)
+	}
+	if logs := c.Logs(); len(logs) != 1 || logs[0] != "test" {
+		t.Errorf("%v", logs)
+	}
+}
+
+// A service exposes its own package only, and what two claim stays with the first.
+func TestRefusals(t *testing.T) {
+	c, faults := Build(test("other"))
+	if c.Methods() != 0 || c.Kind("test.room/x") != nil || len(faults) != 3+4 {
+		t.Errorf("another's package: %d methods, %v", c.Methods(), faults)
+	}
+	c, faults = Build(test("test"), test("test"))
+	if c.Methods() != 3 || len(faults) != 3+4 {
+		t.Errorf("claimed twice: %d methods, %v", c.Methods(), faults)
+	}
+	foreign := test("test")
+	for i, f := range foreign.Files {
+		if f.GetPackage() == "plenum.test.v1" {
+			f = proto.CloneOf(f)
+			edge, _ := proto.GetExtension(f.GetService()[0].GetOptions(), edgev1.E_Service).(*edgev1.ServiceEdge)
+			edge = proto.CloneOf(edge)
+			edge.Topics[0].Kind = "chat.channel"
+			edge.Topics[1].Kind = "testing.room"
+			options := proto.CloneOf(f.GetService()[0].GetOptions())
+			proto.SetExtension(options, edgev1.E_Service, edge)
+			f.Service[0].Options = options
+			foreign.Files[i] = f
+		}
+	}
+	if c, faults = Build(foreign); len(faults) != 2 || c.Kind("chat.channel/x") != nil || c.Kind("testing.room/x") != nil || c.Kind("test.mine/x") == nil {
+		t.Errorf("another's topics: %v", faults)
+	}
+	broken := test("test")
+	broken.Files = []*descriptorpb.FileDescriptorProto{{Name: proto.String("x"), Syntax: proto.String("?")}}
+	if _, faults = Build(broken); len(faults) == 0 || !strings.Contains(faults[0].Error(), "test") {
+		t.Errorf("no descriptors: %v", faults)
+	}
+}
+
+func TestHashFollowsTheDescriptors(t *testing.T) {
+	a, b := test("test"), test("test")
+	b.Files[0], b.Files[1] = b.Files[1], b.Files[0]
+	if a.Hash() != b.Hash() {
+		t.Error("the order of files counts")
+	}
+	b.Names = nil
+	if a.Hash() == b.Hash() {
+		t.Error("what is served does not count")
+	}
+}
