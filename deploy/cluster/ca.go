@@ -63,10 +63,10 @@ func (a *authority) ca() string { return filepath.Join(a.dir, "ca.pem") }
 
 // issue writes <name>.pem and <name>.key for a server and client that is reached at ip and, when service is set, speaks
 // for that service. uid and gid own the key.
-func (a *authority) issue(name, service, ip string, uid, gid int) (files, error) {
+func (a *authority) issue(name, service, ip string, uid, gid int) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return files{}, fmt.Errorf("certificate of %s: %w", name, err)
+		return fmt.Errorf("certificate of %s: %w", name, err)
 	}
 	template := &x509.Certificate{
 		Subject:     pkix.Name{CommonName: name},
@@ -79,18 +79,18 @@ func (a *authority) issue(name, service, ip string, uid, gid int) (files, error)
 	if service != "" {
 		template.DNSNames = []string{service + domain}
 	}
-	f := files{Cert: filepath.Join(a.dir, name+".pem"), Key: filepath.Join(a.dir, name+".key"), CA: a.ca()}
-	if _, err := a.sign(template, a.cert, &key.PublicKey, f.Cert); err != nil {
-		return files{}, err
+	if _, err := a.sign(template, a.cert, &key.PublicKey, filepath.Join(a.dir, name+".pem")); err != nil {
+		return err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return files{}, fmt.Errorf("certificate of %s: %w", name, err)
+		return fmt.Errorf("certificate of %s: %w", name, err)
 	}
-	if err := os.WriteFile(f.Key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
-		return files{}, fmt.Errorf("certificate of %s: %w", name, err)
+	keyFile := filepath.Join(a.dir, name+".key")
+	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return fmt.Errorf("certificate of %s: %w", name, err)
 	}
-	return f, chown(f.Key, uid, gid)
+	return chown(keyFile, uid, gid)
 }
 
 func (a *authority) sign(template, parent *x509.Certificate, public *ecdsa.PublicKey, path string) (*x509.Certificate, error) {

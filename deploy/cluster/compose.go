@@ -22,12 +22,12 @@ func (c *Cluster) credentials() error {
 		return err
 	}
 	uid, gid := os.Getuid(), os.Getgid()
-	if _, err := ca.issue("postgres", "", c.cfg.IP(kindPostgres, 1), who.uid, who.gid); err != nil {
+	if err := ca.issue("postgres", "", c.cfg.IP(kindPostgres, 1), who.uid, who.gid); err != nil {
 		return err
 	}
 	for _, set := range c.members() {
 		for i := range set.count {
-			if _, err := ca.issue(set.name(i+1), set.service, c.cfg.IP(set.kind, i+1), uid, gid); err != nil {
+			if err := ca.issue(set.name(i+1), set.service, c.cfg.IP(set.kind, i+1), uid, gid); err != nil {
 				return err
 			}
 		}

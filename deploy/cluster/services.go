@@ -37,27 +37,25 @@ func (c *Cluster) composeServices() error {
 func (c *Cluster) service(set members, number int) (spec, error) {
 	name, ip := set.name(number), c.cfg.IP(set.kind, number)
 	f := c.files(name)
-	config := map[string]any{
-		"node": map[string]any{
-			"name": name,
-			"rpc": map[string]any{
-				"listen": ip + ":" + portRPC,
-				"tls":    map[string]any{"cert": f.Cert, "key": f.Key, "ca": f.CA},
-			},
-			"bus": map[string]any{
-				"urls": c.cfg.natsURLs(), "nkey_file": c.cfg.path("keys", set.service+".nk"),
-				"ca_file": f.CA, "cert_file": f.Cert, "key_file": f.Key,
-			},
-			"etcd": map[string]any{
-				"endpoints": c.cfg.etcdEndpoints(), "ca_file": f.CA, "cert_file": f.Cert, "key_file": f.Key,
-			},
-			"obs": map[string]any{"listen": ip + ":" + portOperator},
+	node := map[string]any{
+		"name": name,
+		"rpc": map[string]any{
+			"listen": ip + ":" + portRPC,
+			"tls":    map[string]any{"cert": f.Cert, "key": f.Key, "ca": f.CA},
 		},
+		"bus": map[string]any{
+			"urls": c.cfg.natsURLs(), "nkey_file": c.cfg.path("keys", set.service+".nk"),
+			"ca_file": f.CA, "cert_file": f.Cert, "key_file": f.Key,
+		},
+		"etcd": map[string]any{
+			"endpoints": c.cfg.etcdEndpoints(), "ca_file": f.CA, "cert_file": f.Cert, "key_file": f.Key,
+		},
+		"obs": map[string]any{"listen": ip + ":" + portOperator},
 	}
-	node := config["node"].(map[string]any)
 	if password, ok := c.secrets["postgres."+set.service]; ok {
 		node["database"] = map[string]any{"url": c.cfg.databaseURL(set.service, password, f.CA)}
 	}
+	config := map[string]any{"node": node}
 	switch set.service {
 	case "identity":
 		config["identity"] = map[string]any{"key": c.secrets["identity.key"], "setup_secret": c.secrets["setup"]}

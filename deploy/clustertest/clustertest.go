@@ -76,7 +76,7 @@ func tail(t testing.TB, c *cluster.Cluster) {
 // process died.
 func tie(t testing.TB, bin, dir string) (cut func()) {
 	t.Helper()
-	//nolint:noctx // it must outlive the test
+	// It must outlive the test.
 	cmd := exec.Command("sh", "-c", `while read _; do :; done; exec "$@"`, "sh", filepath.Join(bin, "cluster"), "--dir", dir, "wipe")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	in, err := cmd.StdinPipe()

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/client"
-	"plenum.internal/mesh/rpc"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -170,10 +169,10 @@ func (p *person) send(t *testing.T, channel, text string) uint64 {
 
 // code is the kind of an error.
 func code(err error) edgev1.Code {
-	if e, ok := errors.AsType[*rpc.Error](err); ok {
+	if e, ok := errors.AsType[*client.Error](err); ok {
 		return e.Code
 	}
-	return rpc.CodeOf(err)
+	return edgev1.Code_CODE_UNSPECIFIED
 }
 
 // reader follows a channel from its beginning and keeps what it was shown.

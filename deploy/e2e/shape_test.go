@@ -5,7 +5,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -153,16 +152,6 @@ func (b *binary) stop(t *testing.T) {
 	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
-}
-
-func get(url string) int {
-	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get(url)
-	if err != nil {
-		return 0
-	}
-	_ = answer.Body.Close()
-	return answer.StatusCode
 }
 
 func freeAddress(t *testing.T) string {
