@@ -179,7 +179,7 @@ func rawClient(b *testing.B, at string, first []byte) net.Conn {
 	fmt.Fprintf(c, "GET /edge/v1/ws HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
 		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: plenum.v1.proto\r\n\r\n", at)
 	r := bufio.NewReader(c)
-	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols { //nolint:bodyclose // has none
 		b.Error(err, res)
 		return c
 	}

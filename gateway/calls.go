@@ -82,7 +82,7 @@ func (s *session) run(x *lane.Call[*call]) {
 	s.g.calls.Go(func() {
 		defer cancel()
 		body, err := s.g.invoke(ctx, x.X.request)
-		s.mail(len(body), func(s *session) { s.finish(x, body, err) })
+		s.mail(len(body), func(s *session) { s.finish(x, body, err) }) //nolint:contextcheck // another call's own
 	})
 }
 

@@ -123,7 +123,7 @@ func (g *Gateway) headers(r *http.Request, q *request) error {
 		if err != nil || len(v) > 10 {
 			return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TIMEOUT", "Connect-Timeout-Ms is not a number.")
 		}
-		q.timeout = max(time.Duration(ms)*time.Millisecond, time.Millisecond) //nolint:gosec // 31 bits
+		q.timeout = max(time.Duration(ms)*time.Millisecond, time.Millisecond)
 	}
 	return nil
 }

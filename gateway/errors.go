@@ -38,7 +38,6 @@ var (
 	errRevoked    = rpc.Errorf(edgev1.Code_CODE_REVOKED, "edge.REVOKED", "You can't read this any more.")
 
 	errSilent          = rpc.Errorf(edgev1.Code_CODE_SILENT, "edge.SILENT", "Nothing was heard of you. Connect again.")
-	errSlowReader      = rpc.Errorf(edgev1.Code_CODE_SLOW_READER, "edge.SLOW_READER", "You read too slowly. Connect again.")
 	errDraining        = rpc.Errorf(edgev1.Code_CODE_DRAINING, "edge.DRAINING", "This server is being restarted. Connect again.")
 	errOverloaded      = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.OVERLOADED", "Too many are connected just now. Try again shortly.").RetryIn(5 * time.Second)
 	errUnchecked       = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.UNCHECKED", "Sign-ins can't be checked just now. Try again shortly.").RetryIn(2 * time.Second)

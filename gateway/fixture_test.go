@@ -201,7 +201,7 @@ type client struct {
 
 func (s *system) connect(header http.Header) *client {
 	s.t.Helper()
-	ws, res, err := websocket.Dial(s.t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{
+	ws, res, err := websocket.Dial(s.t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
 		HTTPClient: s.http(), Subprotocols: []string{wire.ProtoName}, HTTPHeader: header,
 	})
 	if err != nil {

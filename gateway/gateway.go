@@ -156,7 +156,7 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 	g.drain()
 	shutdown, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = server.Shutdown(shutdown) // calls over HTTP that take longer are cut
+	_ = server.Shutdown(shutdown) //nolint:contextcheck // ctx has ended. Calls over HTTP that take longer are cut
 	_ = server.Close()
 	g.stop()
 	g.tasks.Wait()

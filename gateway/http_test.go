@@ -19,7 +19,14 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
-func (s *system) request(method, path, body string, header ...string) (*http.Response, []byte) {
+// response is what is looked at of an answer.
+type response struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
+}
+
+func (s *system) request(method, path, body string, header ...string) (response, []byte) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://plenum.test"+path, strings.NewReader(body))
 	s.must(err)
@@ -31,7 +38,7 @@ func (s *system) request(method, path, body string, header ...string) (*http.Res
 	data, err := io.ReadAll(res.Body)
 	s.must(err)
 	s.must(res.Body.Close())
-	return res, data
+	return response{res.StatusCode, res.Status, res.Header}, data
 }
 
 const asJSON = "application/json"

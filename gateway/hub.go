@@ -278,7 +278,7 @@ func (h *hub) publish(records []*topicv1.Record) {
 			h.reset(errResetEpoch)
 			return
 		case r.GetEpoch() == h.ring.Epoch():
-			whole = whole && !(r.GetBodyOmitted() && r.GetEvent().GetOffset() > h.ring.Head())
+			whole = whole && (!r.GetBodyOmitted() || r.GetEvent().GetOffset() <= h.ring.Head())
 			mine = append(mine, r)
 		}
 	}

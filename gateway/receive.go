@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
@@ -145,7 +144,7 @@ func validID(id string) bool {
 
 // ttl is what is left of the token, in ms.
 func (s *session) ttl() uint32 {
-	return uint32(min(max(time.Until(s.caller.Expires).Milliseconds(), 0), 1<<31)) //nolint:gosec // clamped
+	return uint32(min(max(time.Until(s.caller.Expires).Milliseconds(), 0), 1<<31))
 }
 
 // refresh takes a new token of the same user, device and workspace.
@@ -193,12 +192,4 @@ func kind(f wire.Frame) string {
 		return "ping"
 	}
 	return "unknown"
-}
-
-// clip shortens what a client wrote for a log.
-func clip(s string, n int) string {
-	if len(s) > n {
-		s = s[:n]
-	}
-	return strings.ToValidUTF8(s, string(utf8.RuneError))
 }

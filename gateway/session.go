@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"plenum.internal/gateway/internal/lane"
@@ -52,6 +55,7 @@ type session struct {
 	cancel  context.CancelFunc
 	more    chan struct{} // tells the reader to read on; capacity 1
 	once    sync.Once     // kill
+	tooSlow atomic.Bool   // why it was killed
 
 	// All below belongs to the turn.
 	state   state
@@ -244,7 +248,7 @@ func (s *session) expel(e *rpc.Error) {
 // slow ends the session of a client that doesn't read: a Goodbye would not arrive.
 func (s *session) slow() {
 	s.once.Do(func() {
-		s.g.metrics.closed.WithLabelValues("4002").Inc()
+		s.tooSlow.Store(true)
 		go s.conn.kill()
 	})
 }
@@ -262,8 +266,10 @@ func (s *session) lost(err error) {
 	case err == errTooLong: //nolint:errorlint // made here
 		s.goodbye(errMessageTooLarge)
 	default:
-		s.state, s.closeCode = closing, 0
-		s.gone = true
+		s.state, s.gone = closing, true
+		if s.tooSlow.Load() || errors.Is(err, os.ErrDeadlineExceeded) {
+			s.closeCode = edgev1.Code_CODE_SLOW_READER
+		}
 	}
 }
 

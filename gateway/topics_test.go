@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
@@ -408,6 +409,9 @@ func TestStuckReader(t *testing.T) {
 		synctest.Wait()
 		if n := s.metric("sessions"); n != 0 {
 			t.Errorf("%v sessions", n)
+		}
+		if n := testutil.ToFloat64(s.g.metrics.closed.WithLabelValues("4002")); n != 1 {
+			t.Errorf("%v were too slow", n)
 		}
 		_ = c.ws.CloseNow()
 	})

@@ -54,7 +54,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		refuse = errVersion
 	}
 	if refuse != nil {
-		go t.refuse(enc, refuse, g)
+		go t.refuse(enc, refuse, g) //nolint:contextcheck // outlives the request
 		return
 	}
 	g.metrics.sessions.Inc()
@@ -62,7 +62,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	s := g.newSession(t, enc, address, bearer(r))
 	g.people.enter(s)
 	s.mail(0, (*session).setTimer)
-	go s.read() // the HTTP server's goroutine, its stack and its buffers are given back
+	go s.read() //nolint:contextcheck // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
 }
 
 // refusesNew counts a new session in, or says why there can't be one.
@@ -128,7 +128,7 @@ func (t *socket) discard() {
 }
 
 func (t *socket) close(c edgev1.Code, reason string) {
-	_ = t.ws.Close(websocket.StatusCode(c), reason) //nolint:errcheck // the client may be gone
+	_ = t.ws.Close(websocket.StatusCode(c), reason) // the client may be gone
 }
 
 func (t *socket) kill() { _ = t.net.Close() }
@@ -159,7 +159,7 @@ func (w *slimWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err //nolint:wrapcheck // goes to the library
 	}
 	_ = conn.SetDeadline(time.Time{}) // the HTTP server's are for requests
-	early, err := old.Reader.Peek(old.Reader.Buffered())
+	early, err := old.Peek(old.Reader.Buffered())
 	if err != nil {
 		return nil, nil, errors.Join(err, conn.Close())
 	}

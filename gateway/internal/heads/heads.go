@@ -50,7 +50,7 @@ func (x *Index) Join(f Follower) (slot uint32) {
 		return slot
 	}
 	x.followers = append(x.followers, f)
-	return uint32(len(x.followers) - 1) //nolint:gosec // bounded by sessions
+	return uint32(len(x.followers) - 1)
 }
 
 // Leave takes the slot back; the topics are those that it follows.
@@ -75,7 +75,7 @@ func (x *Index) Follow(slot uint32, name Name, head *edgev1.Head) (topic uint32)
 			topic, x.free = x.free[n-1], x.free[:n-1]
 		} else {
 			x.topics = append(x.topics, entry{})
-			topic = uint32(len(x.topics) - 1) //nolint:gosec // bounded by sessions
+			topic = uint32(len(x.topics) - 1)
 		}
 		x.numbers[name] = topic
 		x.topics[topic].name = name

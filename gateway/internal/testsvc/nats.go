@@ -65,7 +65,7 @@ func (p *peer) write() {
 	for b := range p.out {
 		if _, err := p.conn.Write(b); err != nil {
 			_ = p.conn.Close()
-			for range p.out { //nolint:revive // until read closes it
+			for range p.out { // until read closes it
 			}
 			return
 		}

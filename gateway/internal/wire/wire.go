@@ -78,7 +78,7 @@ func Append(dst []byte, e Encoding, f *edgev1.ServerFrame, method string, types 
 	}
 	o := proto.MarshalOptions{UseCachedSize: true}
 	dst = protowire.AppendTag(dst, 1, protowire.BytesType)
-	dst = protowire.AppendVarint(dst, uint64(proto.Size(f))) //nolint:gosec // a size
+	dst = protowire.AppendVarint(dst, uint64(proto.Size(f)))
 	dst, err := o.MarshalAppend(dst, f)
 	if err != nil { // a string that isn't UTF-8, which none of ours can be
 		panic(fmt.Sprintf("wire: a frame can't be encoded: %v", err))
