@@ -138,7 +138,7 @@ func TestOrigins(t *testing.T) {
 			if got := res.StatusCode == 204; got != allowed {
 				t.Errorf("preflight from %q: %v", origin, res.Status)
 			}
-			ws, wsRes, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{
+			ws, wsRes, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
 				HTTPClient: s.http(), Subprotocols: []string{wire.ProtoName}, HTTPHeader: http.Header{"Origin": {origin}},
 			})
 			if (err == nil) != allowed || err != nil && wsRes.StatusCode != 403 {
@@ -190,7 +190,7 @@ func TestForwardedAddresses(t *testing.T) {
 // The other encoding: one frame a line, bodies as JSON of their types.
 func TestJSONEncoding(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
-		ws, _, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{HTTPClient: s.http(), Subprotocols: []string{wire.JSONName}})
+		ws, _, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{HTTPClient: s.http(), Subprotocols: []string{wire.JSONName}}) //nolint:bodyclose // the library has
 		s.must(err)
 		var lines [][]byte
 		next := func() (m map[string]map[string]any) {
@@ -253,7 +253,7 @@ func TestJSONEncoding(t *testing.T) {
 
 func TestNoSubprotocol(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
-		ws, _, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{HTTPClient: s.http()})
+		ws, _, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{HTTPClient: s.http()}) //nolint:bodyclose // the library has
 		s.must(err)
 		for err == nil {
 			_, _, err = ws.Read(t.Context())
