@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,19 +93,48 @@ func TestReportsOfTheMesh(t *testing.T) {
 	e := start(t, meshtest.SQLite(t), cheap())
 	ctx := t.Context()
 	owner := e.owner(t, "acme")
-	_ = ok(e.audit.Report(ctx, &identityv1.ReportRequest{Refusals: []*identityv1.Refusal{
-		{Reason: "token.forged", Address: "192.0.2.9", Count: 12},
-		{Workspace: owner.GetWorkspace().GetId(), User: owner.id(), Reason: "token.revoked", Count: 1},
+	newest := func(n uint32) []*identityv1.AuditEntry {
+		return ok(e.admin.ListAudit(owner.read(ctx), &identityv1.ListAuditRequest{Limit: n}))(t).GetEntries()
+	}
+	forged := &authv1.Refusal{Reason: "token.forged", Address: "192.0.2.9", Count: 12, SinceMs: 7}
+
+	// The administrators of the only workspace learn what could be anybody's.
+	_ = ok(e.auth.Report(ctx, &authv1.ReportRequest{Refusals: []*authv1.Refusal{forged}}))(t)
+	if en := newest(1)[0]; en.GetAction() != "refused.token.forged" || en.GetTarget() != "" ||
+		en.GetDetail() != `{"address":"192.0.2.9","by":"gateway","count":12,"since_ms":7}` {
+		t.Errorf("on record: %v", en)
+	}
+
+	// Where there are several, none learns of the others.
+	other := e.owner(t, "other")
+	_ = ok(e.auth.Report(ctx, &authv1.ReportRequest{Refusals: []*authv1.Refusal{
+		forged,
+		{Workspace: owner.GetWorkspace().GetId(), User: owner.id(), Reason: "token.revoked"},
+		{Workspace: owner.GetWorkspace().GetId(), User: other.id(), Reason: "token.foreign"},
 		{Workspace: "made-up", User: "made-up", Reason: "token.foreign", Count: 1},
 	}}))(t)
-	if _, err := e.audit.Report(ctx, &identityv1.ReportRequest{Refusals: []*identityv1.Refusal{{Reason: "Bad reason!"}}}); err == nil {
-		t.Error("any text may be an action")
-	}
-	if v := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{}))(t); !v.GetIntact() || v.GetEntries() != 2 {
+	if v := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{}))(t); !v.GetIntact() || v.GetEntries() != 3 { // the second's set-up link, too
 		t.Errorf("the installation's chain: %v", v)
 	}
-	if en := ok(e.admin.ListAudit(owner.read(ctx), &identityv1.ListAuditRequest{Limit: 1}))(t).GetEntries()[0]; en.GetAction() != "refused.token.revoked" || en.GetTargetId() != owner.id() {
+	if en := newest(2); en[1].GetAction() != "refused.token.revoked" || en[1].GetTargetId() != owner.id() ||
+		en[0].GetAction() != "refused.token.foreign" || en[0].GetTarget() != "" {
 		t.Errorf("the workspace's: %v", en)
+	}
+
+	for name, bad := range map[string]*authv1.ReportRequest{
+		"empty":       {},
+		"any text":    {Refusals: []*authv1.Refusal{forged, {Reason: "Bad reason!"}}},
+		"no reason":   {Refusals: []*authv1.Refusal{{}}},
+		"too many":    {Refusals: slices.Repeat([]*authv1.Refusal{forged}, 101)},
+		"any address": {Refusals: []*authv1.Refusal{{Reason: "token.forged", Address: strings.Repeat("x", 65)}}},
+	} {
+		_, err := e.auth.Report(ctx, bad)
+		if refused(t, err, "identity.INVALID"); err == nil {
+			t.Errorf("%s was recorded", name)
+		}
+	}
+	if _, err := authv1.NewAuthServiceClient(e.server.Pipe("")).Report(ctx, &authv1.ReportRequest{Refusals: []*authv1.Refusal{forged}}); err == nil {
+		t.Error("anybody may write the audit log")
 	}
 }
 

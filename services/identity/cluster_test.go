@@ -94,7 +94,7 @@ func TestEveryMethodHasItsCallers(t *testing.T) {
 	callers := identity.Callers()
 	for _, name := range []protoreflect.FullName{
 		"plenum.identity.v1.SessionService", "plenum.identity.v1.PeopleService", "plenum.identity.v1.AdminService", "plenum.identity.v1.OperatorService",
-		"plenum.identity.v1.AuditService", "plenum.auth.v1.AuthService", "plenum.topic.v1.TopicService",
+		"plenum.auth.v1.AuthService", "plenum.topic.v1.TopicService",
 	} {
 		d, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
 		if err != nil {

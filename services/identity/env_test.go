@@ -42,7 +42,6 @@ type env struct {
 	people   identityv1.PeopleServiceClient
 	admin    identityv1.AdminServiceClient
 	operator identityv1.OperatorServiceClient
-	audit    identityv1.AuditServiceClient
 	topics   topicv1.TopicServiceClient
 	auth     authv1.AuthServiceClient
 }
@@ -111,7 +110,7 @@ func start(t *testing.T, url string, cfg identity.Config) *env {
 	}
 	gateway := e.server.Pipe("gateway")
 	e.sessions, e.people, e.admin = identityv1.NewSessionServiceClient(gateway), identityv1.NewPeopleServiceClient(gateway), identityv1.NewAdminServiceClient(gateway)
-	e.audit, e.topics, e.auth = identityv1.NewAuditServiceClient(gateway), topicv1.NewTopicServiceClient(gateway), authv1.NewAuthServiceClient(gateway)
+	e.topics, e.auth = topicv1.NewTopicServiceClient(gateway), authv1.NewAuthServiceClient(gateway)
 	e.operator = identityv1.NewOperatorServiceClient(e.server.Pipe("operator"))
 	return e
 }

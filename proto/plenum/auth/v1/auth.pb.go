@@ -354,6 +354,184 @@ func (x *Revocation) GetWipe() bool {
 	return false
 }
 
+// ReportRequest carries what was refused since the last one.
+type ReportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each becomes one entry of the audit log; 1 to 100.
+	Refusals      []*Refusal `protobuf:"bytes,1,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportRequest) Reset() {
+	*x = ReportRequest{}
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportRequest) ProtoMessage() {}
+
+func (x *ReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
+func (*ReportRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_auth_v1_auth_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ReportRequest) GetRefusals() []*Refusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// ReportResponse says that all of it is on record.
+type ReportResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportResponse) Reset() {
+	*x = ReportResponse{}
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportResponse) ProtoMessage() {}
+
+func (x *ReportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
+func (*ReportResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_auth_v1_auth_proto_rawDescGZIP(), []int{7}
+}
+
+// Refusal stands for one or many refusals of the same kind, of the same person and address. The reporter conflates them: however
+// many there are, one kind from one address becomes an entry at once and then ever fewer, down to one an hour.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Workspace id, if a token that identity did sign named it. Empty, or not one of identity's: the entry goes to the log of the
+	// installation, or of its workspace while there is but one.
+	Workspace string `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// User id, likewise: the entry's target.
+	User string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// Why: "token.forged" (not signed by a key of identity, or malformed), "token.expired", "token.revoked", "token.foreign" (good,
+	// but not of the device whose session it was shown to), "origin.wrong"; [a-z._], 1 to 40 bytes. The entry's action is
+	// "refused." and the reason.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The client's address, of IPv6 the /64; empty: not known, or many. <= 64 bytes.
+	Address string `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	// How many it stands for; 0 counts as 1.
+	Count uint32 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	// When the first of them was refused, by the reporter's clock; Unix milliseconds.
+	SinceMs       int64 `protobuf:"varint,6,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_plenum_auth_v1_auth_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Refusal) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+func (x *Refusal) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Refusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Refusal) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Refusal) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Refusal) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
 var File_plenum_auth_v1_auth_proto protoreflect.FileDescriptor
 
 const file_plenum_auth_v1_auth_proto_rawDesc = "" +
@@ -378,10 +556,21 @@ const file_plenum_auth_v1_auth_proto_rawDesc = "" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12(\n" +
 	"\x10issued_before_ms\x18\x04 \x01(\x03R\x0eissuedBeforeMs\x12\x12\n" +
-	"\x04wipe\x18\x05 \x01(\bR\x04wipe2\xaa\x01\n" +
+	"\x04wipe\x18\x05 \x01(\bR\x04wipe\"D\n" +
+	"\rReportRequest\x123\n" +
+	"\brefusals\x18\x01 \x03(\v2\x17.plenum.auth.v1.RefusalR\brefusals\"\x10\n" +
+	"\x0eReportResponse\"\x9e\x01\n" +
+	"\aRefusal\x12\x1c\n" +
+	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\x12\x19\n" +
+	"\bsince_ms\x18\x06 \x01(\x03R\asinceMs2\xf3\x01\n" +
 	"\vAuthService\x12A\n" +
 	"\x04Keys\x12\x1b.plenum.auth.v1.KeysRequest\x1a\x1c.plenum.auth.v1.KeysResponse\x12X\n" +
-	"\vRevocations\x12\".plenum.auth.v1.RevocationsRequest\x1a#.plenum.auth.v1.RevocationsResponse0\x01B-Z+plenum.internal/proto/plenum/auth/v1;authv1b\x06proto3"
+	"\vRevocations\x12\".plenum.auth.v1.RevocationsRequest\x1a#.plenum.auth.v1.RevocationsResponse0\x01\x12G\n" +
+	"\x06Report\x12\x1d.plenum.auth.v1.ReportRequest\x1a\x1e.plenum.auth.v1.ReportResponseB-Z+plenum.internal/proto/plenum/auth/v1;authv1b\x06proto3"
 
 var (
 	file_plenum_auth_v1_auth_proto_rawDescOnce sync.Once
@@ -395,7 +584,7 @@ func file_plenum_auth_v1_auth_proto_rawDescGZIP() []byte {
 	return file_plenum_auth_v1_auth_proto_rawDescData
 }
 
-var file_plenum_auth_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_plenum_auth_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_plenum_auth_v1_auth_proto_goTypes = []any{
 	(*KeysRequest)(nil),         // 0: plenum.auth.v1.KeysRequest
 	(*KeysResponse)(nil),        // 1: plenum.auth.v1.KeysResponse
@@ -403,19 +592,25 @@ var file_plenum_auth_v1_auth_proto_goTypes = []any{
 	(*RevocationsRequest)(nil),  // 3: plenum.auth.v1.RevocationsRequest
 	(*RevocationsResponse)(nil), // 4: plenum.auth.v1.RevocationsResponse
 	(*Revocation)(nil),          // 5: plenum.auth.v1.Revocation
+	(*ReportRequest)(nil),       // 6: plenum.auth.v1.ReportRequest
+	(*ReportResponse)(nil),      // 7: plenum.auth.v1.ReportResponse
+	(*Refusal)(nil),             // 8: plenum.auth.v1.Refusal
 }
 var file_plenum_auth_v1_auth_proto_depIdxs = []int32{
 	2, // 0: plenum.auth.v1.KeysResponse.keys:type_name -> plenum.auth.v1.Key
 	5, // 1: plenum.auth.v1.RevocationsResponse.revocations:type_name -> plenum.auth.v1.Revocation
-	0, // 2: plenum.auth.v1.AuthService.Keys:input_type -> plenum.auth.v1.KeysRequest
-	3, // 3: plenum.auth.v1.AuthService.Revocations:input_type -> plenum.auth.v1.RevocationsRequest
-	1, // 4: plenum.auth.v1.AuthService.Keys:output_type -> plenum.auth.v1.KeysResponse
-	4, // 5: plenum.auth.v1.AuthService.Revocations:output_type -> plenum.auth.v1.RevocationsResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	8, // 2: plenum.auth.v1.ReportRequest.refusals:type_name -> plenum.auth.v1.Refusal
+	0, // 3: plenum.auth.v1.AuthService.Keys:input_type -> plenum.auth.v1.KeysRequest
+	3, // 4: plenum.auth.v1.AuthService.Revocations:input_type -> plenum.auth.v1.RevocationsRequest
+	6, // 5: plenum.auth.v1.AuthService.Report:input_type -> plenum.auth.v1.ReportRequest
+	1, // 6: plenum.auth.v1.AuthService.Keys:output_type -> plenum.auth.v1.KeysResponse
+	4, // 7: plenum.auth.v1.AuthService.Revocations:output_type -> plenum.auth.v1.RevocationsResponse
+	7, // 8: plenum.auth.v1.AuthService.Report:output_type -> plenum.auth.v1.ReportResponse
+	6, // [6:9] is the sub-list for method output_type
+	3, // [3:6] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_plenum_auth_v1_auth_proto_init() }
@@ -429,7 +624,7 @@ func file_plenum_auth_v1_auth_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_auth_v1_auth_proto_rawDesc), len(file_plenum_auth_v1_auth_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

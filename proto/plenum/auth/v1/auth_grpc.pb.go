@@ -23,6 +23,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	AuthService_Keys_FullMethodName        = "/plenum.auth.v1.AuthService/Keys"
 	AuthService_Revocations_FullMethodName = "/plenum.auth.v1.AuthService/Revocations"
+	AuthService_Report_FullMethodName      = "/plenum.auth.v1.AuthService/Report"
 )
 
 // AuthServiceClient is the client API for AuthService service.
@@ -35,6 +36,9 @@ type AuthServiceClient interface {
 	Keys(ctx context.Context, in *KeysRequest, opts ...grpc.CallOption) (*KeysResponse, error)
 	// Streams the revocation log, in the mesh only; an empty response every 500 ms is the heartbeat.
 	Revocations(ctx context.Context, in *RevocationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RevocationsResponse], error)
+	// Puts on the audit log which tokens and origins were refused. Anybody in the mesh may call it, about once a second at most;
+	// who refuses also reports, so that nothing is counted twice. INVALID_ARGUMENT: nothing of the request was recorded.
+	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error)
 }
 
 type authServiceClient struct {
@@ -74,6 +78,16 @@ func (c *authServiceClient) Revocations(ctx context.Context, in *RevocationsRequ
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AuthService_RevocationsClient = grpc.ServerStreamingClient[RevocationsResponse]
 
+func (c *authServiceClient) Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportResponse)
+	err := c.cc.Invoke(ctx, AuthService_Report_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AuthServiceServer is the server API for AuthService service.
 // All implementations must embed UnimplementedAuthServiceServer
 // for forward compatibility.
@@ -84,6 +98,9 @@ type AuthServiceServer interface {
 	Keys(context.Context, *KeysRequest) (*KeysResponse, error)
 	// Streams the revocation log, in the mesh only; an empty response every 500 ms is the heartbeat.
 	Revocations(*RevocationsRequest, grpc.ServerStreamingServer[RevocationsResponse]) error
+	// Puts on the audit log which tokens and origins were refused. Anybody in the mesh may call it, about once a second at most;
+	// who refuses also reports, so that nothing is counted twice. INVALID_ARGUMENT: nothing of the request was recorded.
+	Report(context.Context, *ReportRequest) (*ReportResponse, error)
 	mustEmbedUnimplementedAuthServiceServer()
 }
 
@@ -99,6 +116,9 @@ func (UnimplementedAuthServiceServer) Keys(context.Context, *KeysRequest) (*Keys
 }
 func (UnimplementedAuthServiceServer) Revocations(*RevocationsRequest, grpc.ServerStreamingServer[RevocationsResponse]) error {
 	return status.Error(codes.Unimplemented, "method Revocations not implemented")
+}
+func (UnimplementedAuthServiceServer) Report(context.Context, *ReportRequest) (*ReportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
 }
 func (UnimplementedAuthServiceServer) mustEmbedUnimplementedAuthServiceServer() {}
 func (UnimplementedAuthServiceServer) testEmbeddedByValue()                     {}
@@ -150,6 +170,24 @@ func _AuthService_Revocations_Handler(srv interface{}, stream grpc.ServerStream)
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type AuthService_RevocationsServer = grpc.ServerStreamingServer[RevocationsResponse]
 
+func _AuthService_Report_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuthServiceServer).Report(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuthService_Report_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuthServiceServer).Report(ctx, req.(*ReportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AuthService_ServiceDesc is the grpc.ServiceDesc for AuthService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -160,6 +198,10 @@ var AuthService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Keys",
 			Handler:    _AuthService_Keys_Handler,
+		},
+		{
+			MethodName: "Report",
+			Handler:    _AuthService_Report_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -600,6 +600,102 @@ func (*RevokeDevicesResponse) Descriptor() ([]byte, []int) {
 	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{11}
 }
 
+type ResetPasswordRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"` // id of the person
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetPasswordRequest) Reset() {
+	*x = ResetPasswordRequest{}
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetPasswordRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetPasswordRequest) ProtoMessage() {}
+
+func (x *ResetPasswordRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetPasswordRequest.ProtoReflect.Descriptor instead.
+func (*ResetPasswordRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ResetPasswordRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+type ResetPasswordResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`                         // for the link's fragment; not kept by the server, but a retry of this call is told it again
+	ExpiresMs     int64                  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetPasswordResponse) Reset() {
+	*x = ResetPasswordResponse{}
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetPasswordResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetPasswordResponse) ProtoMessage() {}
+
+func (x *ResetPasswordResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetPasswordResponse.ProtoReflect.Descriptor instead.
+func (*ResetPasswordResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ResetPasswordResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *ResetPasswordResponse) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
 type CreateGroupRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Handle        string                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`   // as Group.handle
@@ -611,7 +707,7 @@ type CreateGroupRequest struct {
 
 func (x *CreateGroupRequest) Reset() {
 	*x = CreateGroupRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[12]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +719,7 @@ func (x *CreateGroupRequest) String() string {
 func (*CreateGroupRequest) ProtoMessage() {}
 
 func (x *CreateGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[12]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +732,7 @@ func (x *CreateGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateGroupRequest.ProtoReflect.Descriptor instead.
 func (*CreateGroupRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{12}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CreateGroupRequest) GetHandle() string {
@@ -669,7 +765,7 @@ type CreateGroupResponse struct {
 
 func (x *CreateGroupResponse) Reset() {
 	*x = CreateGroupResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[13]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +777,7 @@ func (x *CreateGroupResponse) String() string {
 func (*CreateGroupResponse) ProtoMessage() {}
 
 func (x *CreateGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[13]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +790,7 @@ func (x *CreateGroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateGroupResponse.ProtoReflect.Descriptor instead.
 func (*CreateGroupResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{13}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CreateGroupResponse) GetGroup() *Group {
@@ -715,7 +811,7 @@ type UpdateGroupRequest struct {
 
 func (x *UpdateGroupRequest) Reset() {
 	*x = UpdateGroupRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[14]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +823,7 @@ func (x *UpdateGroupRequest) String() string {
 func (*UpdateGroupRequest) ProtoMessage() {}
 
 func (x *UpdateGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[14]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +836,7 @@ func (x *UpdateGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateGroupRequest.ProtoReflect.Descriptor instead.
 func (*UpdateGroupRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{14}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UpdateGroupRequest) GetGroupId() string {
@@ -773,7 +869,7 @@ type UpdateGroupResponse struct {
 
 func (x *UpdateGroupResponse) Reset() {
 	*x = UpdateGroupResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[15]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +881,7 @@ func (x *UpdateGroupResponse) String() string {
 func (*UpdateGroupResponse) ProtoMessage() {}
 
 func (x *UpdateGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[15]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +894,7 @@ func (x *UpdateGroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateGroupResponse.ProtoReflect.Descriptor instead.
 func (*UpdateGroupResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{15}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *UpdateGroupResponse) GetGroup() *Group {
@@ -819,7 +915,7 @@ type ChangeGroupMembersRequest struct {
 
 func (x *ChangeGroupMembersRequest) Reset() {
 	*x = ChangeGroupMembersRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[16]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +927,7 @@ func (x *ChangeGroupMembersRequest) String() string {
 func (*ChangeGroupMembersRequest) ProtoMessage() {}
 
 func (x *ChangeGroupMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[16]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +940,7 @@ func (x *ChangeGroupMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeGroupMembersRequest.ProtoReflect.Descriptor instead.
 func (*ChangeGroupMembersRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{16}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ChangeGroupMembersRequest) GetGroupId() string {
@@ -877,7 +973,7 @@ type ChangeGroupMembersResponse struct {
 
 func (x *ChangeGroupMembersResponse) Reset() {
 	*x = ChangeGroupMembersResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[17]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +985,7 @@ func (x *ChangeGroupMembersResponse) String() string {
 func (*ChangeGroupMembersResponse) ProtoMessage() {}
 
 func (x *ChangeGroupMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[17]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +998,7 @@ func (x *ChangeGroupMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeGroupMembersResponse.ProtoReflect.Descriptor instead.
 func (*ChangeGroupMembersResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{17}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ChangeGroupMembersResponse) GetVersion() uint64 {
@@ -921,7 +1017,7 @@ type DeleteGroupRequest struct {
 
 func (x *DeleteGroupRequest) Reset() {
 	*x = DeleteGroupRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[18]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -933,7 +1029,7 @@ func (x *DeleteGroupRequest) String() string {
 func (*DeleteGroupRequest) ProtoMessage() {}
 
 func (x *DeleteGroupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[18]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -946,7 +1042,7 @@ func (x *DeleteGroupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteGroupRequest.ProtoReflect.Descriptor instead.
 func (*DeleteGroupRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{18}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *DeleteGroupRequest) GetGroupId() string {
@@ -964,7 +1060,7 @@ type DeleteGroupResponse struct {
 
 func (x *DeleteGroupResponse) Reset() {
 	*x = DeleteGroupResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[19]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +1072,7 @@ func (x *DeleteGroupResponse) String() string {
 func (*DeleteGroupResponse) ProtoMessage() {}
 
 func (x *DeleteGroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[19]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +1085,7 @@ func (x *DeleteGroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteGroupResponse.ProtoReflect.Descriptor instead.
 func (*DeleteGroupResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{19}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
 type CreateServiceAccountRequest struct {
@@ -1002,7 +1098,7 @@ type CreateServiceAccountRequest struct {
 
 func (x *CreateServiceAccountRequest) Reset() {
 	*x = CreateServiceAccountRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[20]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +1110,7 @@ func (x *CreateServiceAccountRequest) String() string {
 func (*CreateServiceAccountRequest) ProtoMessage() {}
 
 func (x *CreateServiceAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[20]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +1123,7 @@ func (x *CreateServiceAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServiceAccountRequest.ProtoReflect.Descriptor instead.
 func (*CreateServiceAccountRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{20}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateServiceAccountRequest) GetHandle() string {
@@ -1054,7 +1150,7 @@ type CreateServiceAccountResponse struct {
 
 func (x *CreateServiceAccountResponse) Reset() {
 	*x = CreateServiceAccountResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[21]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1066,7 +1162,7 @@ func (x *CreateServiceAccountResponse) String() string {
 func (*CreateServiceAccountResponse) ProtoMessage() {}
 
 func (x *CreateServiceAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[21]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1079,7 +1175,7 @@ func (x *CreateServiceAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServiceAccountResponse.ProtoReflect.Descriptor instead.
 func (*CreateServiceAccountResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{21}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CreateServiceAccountResponse) GetPerson() *Person {
@@ -1105,7 +1201,7 @@ type RotateServiceSecretRequest struct {
 
 func (x *RotateServiceSecretRequest) Reset() {
 	*x = RotateServiceSecretRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1213,7 @@ func (x *RotateServiceSecretRequest) String() string {
 func (*RotateServiceSecretRequest) ProtoMessage() {}
 
 func (x *RotateServiceSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1226,7 @@ func (x *RotateServiceSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateServiceSecretRequest.ProtoReflect.Descriptor instead.
 func (*RotateServiceSecretRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RotateServiceSecretRequest) GetUserId() string {
@@ -1149,7 +1245,7 @@ type RotateServiceSecretResponse struct {
 
 func (x *RotateServiceSecretResponse) Reset() {
 	*x = RotateServiceSecretResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1257,7 @@ func (x *RotateServiceSecretResponse) String() string {
 func (*RotateServiceSecretResponse) ProtoMessage() {}
 
 func (x *RotateServiceSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1174,7 +1270,7 @@ func (x *RotateServiceSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateServiceSecretResponse.ProtoReflect.Descriptor instead.
 func (*RotateServiceSecretResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RotateServiceSecretResponse) GetSecret() string {
@@ -1193,7 +1289,7 @@ type UpdateWorkspaceRequest struct {
 
 func (x *UpdateWorkspaceRequest) Reset() {
 	*x = UpdateWorkspaceRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1205,7 +1301,7 @@ func (x *UpdateWorkspaceRequest) String() string {
 func (*UpdateWorkspaceRequest) ProtoMessage() {}
 
 func (x *UpdateWorkspaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1218,7 +1314,7 @@ func (x *UpdateWorkspaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWorkspaceRequest.ProtoReflect.Descriptor instead.
 func (*UpdateWorkspaceRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *UpdateWorkspaceRequest) GetName() string {
@@ -1237,7 +1333,7 @@ type UpdateWorkspaceResponse struct {
 
 func (x *UpdateWorkspaceResponse) Reset() {
 	*x = UpdateWorkspaceResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1345,7 @@ func (x *UpdateWorkspaceResponse) String() string {
 func (*UpdateWorkspaceResponse) ProtoMessage() {}
 
 func (x *UpdateWorkspaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1358,7 @@ func (x *UpdateWorkspaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWorkspaceResponse.ProtoReflect.Descriptor instead.
 func (*UpdateWorkspaceResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UpdateWorkspaceResponse) GetWorkspace() *Workspace {
@@ -1282,7 +1378,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1390,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1403,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListAuditRequest) GetBefore() uint64 {
@@ -1333,7 +1429,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1441,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1454,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -1378,7 +1474,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1486,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1499,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *VerifyAuditRequest) GetKnownSeq() uint64 {
@@ -1434,7 +1530,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1542,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1555,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *VerifyAuditResponse) GetIntact() bool {
@@ -1540,7 +1636,13 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\x14RevokeDevicesRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x12\n" +
 	"\x04wipe\x18\x02 \x01(\bR\x04wipe\"\x17\n" +
-	"\x15RevokeDevicesResponse\"Z\n" +
+	"\x15RevokeDevicesResponse\"/\n" +
+	"\x14ResetPasswordRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"N\n" +
+	"\x15ResetPasswordResponse\x12\x16\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\"Z\n" +
 	"\x12CreateGroupRequest\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -1594,7 +1696,7 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\thead_hash\x18\x04 \x01(\fR\bheadHash\x12\x1d\n" +
 	"\n" +
 	"broken_seq\x18\x05 \x01(\x04R\tbrokenSeq\x12\x18\n" +
-	"\aproblem\x18\x06 \x01(\tR\aproblem2\xef\r\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem2\xe5\x0e\n" +
 	"\fAdminService\x12_\n" +
 	"\x06Invite\x12!.plenum.identity.v1.InviteRequest\x1a\".plenum.identity.v1.InviteResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12w\n" +
 	"\x0fListInvitations\x12*.plenum.identity.v1.ListInvitationsRequest\x1a+.plenum.identity.v1.ListInvitationsResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x01\x90\x02\x01\x12}\n" +
@@ -1602,7 +1704,8 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\n" +
 	"ChangeRole\x12%.plenum.identity.v1.ChangeRoleRequest\x1a&.plenum.identity.v1.ChangeRoleResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12h\n" +
 	"\tSetActive\x12$.plenum.identity.v1.SetActiveRequest\x1a%.plenum.identity.v1.SetActiveResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12t\n" +
-	"\rRevokeDevices\x12(.plenum.identity.v1.RevokeDevicesRequest\x1a).plenum.identity.v1.RevokeDevicesResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12k\n" +
+	"\rRevokeDevices\x12(.plenum.identity.v1.RevokeDevicesRequest\x1a).plenum.identity.v1.RevokeDevicesResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12t\n" +
+	"\rResetPassword\x12(.plenum.identity.v1.ResetPasswordRequest\x1a).plenum.identity.v1.ResetPasswordResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12k\n" +
 	"\vCreateGroup\x12&.plenum.identity.v1.CreateGroupRequest\x1a'.plenum.identity.v1.CreateGroupResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x02\x90\x02\x02\x12n\n" +
 	"\vUpdateGroup\x12&.plenum.identity.v1.UpdateGroupRequest\x1a'.plenum.identity.v1.UpdateGroupResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12\x80\x01\n" +
 	"\x12ChangeGroupMembers\x12-.plenum.identity.v1.ChangeGroupMembersRequest\x1a..plenum.identity.v1.ChangeGroupMembersResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x02\x90\x02\x02\x12n\n" +
@@ -1627,7 +1730,7 @@ func file_plenum_identity_v1_admin_proto_rawDescGZIP() []byte {
 	return file_plenum_identity_v1_admin_proto_rawDescData
 }
 
-var file_plenum_identity_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_plenum_identity_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_plenum_identity_v1_admin_proto_goTypes = []any{
 	(*InviteRequest)(nil),                // 0: plenum.identity.v1.InviteRequest
 	(*InviteResponse)(nil),               // 1: plenum.identity.v1.InviteResponse
@@ -1641,75 +1744,79 @@ var file_plenum_identity_v1_admin_proto_goTypes = []any{
 	(*SetActiveResponse)(nil),            // 9: plenum.identity.v1.SetActiveResponse
 	(*RevokeDevicesRequest)(nil),         // 10: plenum.identity.v1.RevokeDevicesRequest
 	(*RevokeDevicesResponse)(nil),        // 11: plenum.identity.v1.RevokeDevicesResponse
-	(*CreateGroupRequest)(nil),           // 12: plenum.identity.v1.CreateGroupRequest
-	(*CreateGroupResponse)(nil),          // 13: plenum.identity.v1.CreateGroupResponse
-	(*UpdateGroupRequest)(nil),           // 14: plenum.identity.v1.UpdateGroupRequest
-	(*UpdateGroupResponse)(nil),          // 15: plenum.identity.v1.UpdateGroupResponse
-	(*ChangeGroupMembersRequest)(nil),    // 16: plenum.identity.v1.ChangeGroupMembersRequest
-	(*ChangeGroupMembersResponse)(nil),   // 17: plenum.identity.v1.ChangeGroupMembersResponse
-	(*DeleteGroupRequest)(nil),           // 18: plenum.identity.v1.DeleteGroupRequest
-	(*DeleteGroupResponse)(nil),          // 19: plenum.identity.v1.DeleteGroupResponse
-	(*CreateServiceAccountRequest)(nil),  // 20: plenum.identity.v1.CreateServiceAccountRequest
-	(*CreateServiceAccountResponse)(nil), // 21: plenum.identity.v1.CreateServiceAccountResponse
-	(*RotateServiceSecretRequest)(nil),   // 22: plenum.identity.v1.RotateServiceSecretRequest
-	(*RotateServiceSecretResponse)(nil),  // 23: plenum.identity.v1.RotateServiceSecretResponse
-	(*UpdateWorkspaceRequest)(nil),       // 24: plenum.identity.v1.UpdateWorkspaceRequest
-	(*UpdateWorkspaceResponse)(nil),      // 25: plenum.identity.v1.UpdateWorkspaceResponse
-	(*ListAuditRequest)(nil),             // 26: plenum.identity.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),            // 27: plenum.identity.v1.ListAuditResponse
-	(*VerifyAuditRequest)(nil),           // 28: plenum.identity.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),          // 29: plenum.identity.v1.VerifyAuditResponse
-	(Role)(0),                            // 30: plenum.identity.v1.Role
-	(*Invitation)(nil),                   // 31: plenum.identity.v1.Invitation
-	(*Person)(nil),                       // 32: plenum.identity.v1.Person
-	(*Group)(nil),                        // 33: plenum.identity.v1.Group
-	(*Workspace)(nil),                    // 34: plenum.identity.v1.Workspace
-	(*AuditEntry)(nil),                   // 35: plenum.identity.v1.AuditEntry
+	(*ResetPasswordRequest)(nil),         // 12: plenum.identity.v1.ResetPasswordRequest
+	(*ResetPasswordResponse)(nil),        // 13: plenum.identity.v1.ResetPasswordResponse
+	(*CreateGroupRequest)(nil),           // 14: plenum.identity.v1.CreateGroupRequest
+	(*CreateGroupResponse)(nil),          // 15: plenum.identity.v1.CreateGroupResponse
+	(*UpdateGroupRequest)(nil),           // 16: plenum.identity.v1.UpdateGroupRequest
+	(*UpdateGroupResponse)(nil),          // 17: plenum.identity.v1.UpdateGroupResponse
+	(*ChangeGroupMembersRequest)(nil),    // 18: plenum.identity.v1.ChangeGroupMembersRequest
+	(*ChangeGroupMembersResponse)(nil),   // 19: plenum.identity.v1.ChangeGroupMembersResponse
+	(*DeleteGroupRequest)(nil),           // 20: plenum.identity.v1.DeleteGroupRequest
+	(*DeleteGroupResponse)(nil),          // 21: plenum.identity.v1.DeleteGroupResponse
+	(*CreateServiceAccountRequest)(nil),  // 22: plenum.identity.v1.CreateServiceAccountRequest
+	(*CreateServiceAccountResponse)(nil), // 23: plenum.identity.v1.CreateServiceAccountResponse
+	(*RotateServiceSecretRequest)(nil),   // 24: plenum.identity.v1.RotateServiceSecretRequest
+	(*RotateServiceSecretResponse)(nil),  // 25: plenum.identity.v1.RotateServiceSecretResponse
+	(*UpdateWorkspaceRequest)(nil),       // 26: plenum.identity.v1.UpdateWorkspaceRequest
+	(*UpdateWorkspaceResponse)(nil),      // 27: plenum.identity.v1.UpdateWorkspaceResponse
+	(*ListAuditRequest)(nil),             // 28: plenum.identity.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),            // 29: plenum.identity.v1.ListAuditResponse
+	(*VerifyAuditRequest)(nil),           // 30: plenum.identity.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),          // 31: plenum.identity.v1.VerifyAuditResponse
+	(Role)(0),                            // 32: plenum.identity.v1.Role
+	(*Invitation)(nil),                   // 33: plenum.identity.v1.Invitation
+	(*Person)(nil),                       // 34: plenum.identity.v1.Person
+	(*Group)(nil),                        // 35: plenum.identity.v1.Group
+	(*Workspace)(nil),                    // 36: plenum.identity.v1.Workspace
+	(*AuditEntry)(nil),                   // 37: plenum.identity.v1.AuditEntry
 }
 var file_plenum_identity_v1_admin_proto_depIdxs = []int32{
-	30, // 0: plenum.identity.v1.InviteRequest.role:type_name -> plenum.identity.v1.Role
-	31, // 1: plenum.identity.v1.InviteResponse.invitation:type_name -> plenum.identity.v1.Invitation
-	31, // 2: plenum.identity.v1.ListInvitationsResponse.invitations:type_name -> plenum.identity.v1.Invitation
-	30, // 3: plenum.identity.v1.ChangeRoleRequest.role:type_name -> plenum.identity.v1.Role
-	32, // 4: plenum.identity.v1.ChangeRoleResponse.person:type_name -> plenum.identity.v1.Person
-	32, // 5: plenum.identity.v1.SetActiveResponse.person:type_name -> plenum.identity.v1.Person
-	33, // 6: plenum.identity.v1.CreateGroupResponse.group:type_name -> plenum.identity.v1.Group
-	33, // 7: plenum.identity.v1.UpdateGroupResponse.group:type_name -> plenum.identity.v1.Group
-	32, // 8: plenum.identity.v1.CreateServiceAccountResponse.person:type_name -> plenum.identity.v1.Person
-	34, // 9: plenum.identity.v1.UpdateWorkspaceResponse.workspace:type_name -> plenum.identity.v1.Workspace
-	35, // 10: plenum.identity.v1.ListAuditResponse.entries:type_name -> plenum.identity.v1.AuditEntry
+	32, // 0: plenum.identity.v1.InviteRequest.role:type_name -> plenum.identity.v1.Role
+	33, // 1: plenum.identity.v1.InviteResponse.invitation:type_name -> plenum.identity.v1.Invitation
+	33, // 2: plenum.identity.v1.ListInvitationsResponse.invitations:type_name -> plenum.identity.v1.Invitation
+	32, // 3: plenum.identity.v1.ChangeRoleRequest.role:type_name -> plenum.identity.v1.Role
+	34, // 4: plenum.identity.v1.ChangeRoleResponse.person:type_name -> plenum.identity.v1.Person
+	34, // 5: plenum.identity.v1.SetActiveResponse.person:type_name -> plenum.identity.v1.Person
+	35, // 6: plenum.identity.v1.CreateGroupResponse.group:type_name -> plenum.identity.v1.Group
+	35, // 7: plenum.identity.v1.UpdateGroupResponse.group:type_name -> plenum.identity.v1.Group
+	34, // 8: plenum.identity.v1.CreateServiceAccountResponse.person:type_name -> plenum.identity.v1.Person
+	36, // 9: plenum.identity.v1.UpdateWorkspaceResponse.workspace:type_name -> plenum.identity.v1.Workspace
+	37, // 10: plenum.identity.v1.ListAuditResponse.entries:type_name -> plenum.identity.v1.AuditEntry
 	0,  // 11: plenum.identity.v1.AdminService.Invite:input_type -> plenum.identity.v1.InviteRequest
 	2,  // 12: plenum.identity.v1.AdminService.ListInvitations:input_type -> plenum.identity.v1.ListInvitationsRequest
 	4,  // 13: plenum.identity.v1.AdminService.RevokeInvitation:input_type -> plenum.identity.v1.RevokeInvitationRequest
 	6,  // 14: plenum.identity.v1.AdminService.ChangeRole:input_type -> plenum.identity.v1.ChangeRoleRequest
 	8,  // 15: plenum.identity.v1.AdminService.SetActive:input_type -> plenum.identity.v1.SetActiveRequest
 	10, // 16: plenum.identity.v1.AdminService.RevokeDevices:input_type -> plenum.identity.v1.RevokeDevicesRequest
-	12, // 17: plenum.identity.v1.AdminService.CreateGroup:input_type -> plenum.identity.v1.CreateGroupRequest
-	14, // 18: plenum.identity.v1.AdminService.UpdateGroup:input_type -> plenum.identity.v1.UpdateGroupRequest
-	16, // 19: plenum.identity.v1.AdminService.ChangeGroupMembers:input_type -> plenum.identity.v1.ChangeGroupMembersRequest
-	18, // 20: plenum.identity.v1.AdminService.DeleteGroup:input_type -> plenum.identity.v1.DeleteGroupRequest
-	20, // 21: plenum.identity.v1.AdminService.CreateServiceAccount:input_type -> plenum.identity.v1.CreateServiceAccountRequest
-	22, // 22: plenum.identity.v1.AdminService.RotateServiceSecret:input_type -> plenum.identity.v1.RotateServiceSecretRequest
-	24, // 23: plenum.identity.v1.AdminService.UpdateWorkspace:input_type -> plenum.identity.v1.UpdateWorkspaceRequest
-	26, // 24: plenum.identity.v1.AdminService.ListAudit:input_type -> plenum.identity.v1.ListAuditRequest
-	28, // 25: plenum.identity.v1.AdminService.VerifyAudit:input_type -> plenum.identity.v1.VerifyAuditRequest
-	1,  // 26: plenum.identity.v1.AdminService.Invite:output_type -> plenum.identity.v1.InviteResponse
-	3,  // 27: plenum.identity.v1.AdminService.ListInvitations:output_type -> plenum.identity.v1.ListInvitationsResponse
-	5,  // 28: plenum.identity.v1.AdminService.RevokeInvitation:output_type -> plenum.identity.v1.RevokeInvitationResponse
-	7,  // 29: plenum.identity.v1.AdminService.ChangeRole:output_type -> plenum.identity.v1.ChangeRoleResponse
-	9,  // 30: plenum.identity.v1.AdminService.SetActive:output_type -> plenum.identity.v1.SetActiveResponse
-	11, // 31: plenum.identity.v1.AdminService.RevokeDevices:output_type -> plenum.identity.v1.RevokeDevicesResponse
-	13, // 32: plenum.identity.v1.AdminService.CreateGroup:output_type -> plenum.identity.v1.CreateGroupResponse
-	15, // 33: plenum.identity.v1.AdminService.UpdateGroup:output_type -> plenum.identity.v1.UpdateGroupResponse
-	17, // 34: plenum.identity.v1.AdminService.ChangeGroupMembers:output_type -> plenum.identity.v1.ChangeGroupMembersResponse
-	19, // 35: plenum.identity.v1.AdminService.DeleteGroup:output_type -> plenum.identity.v1.DeleteGroupResponse
-	21, // 36: plenum.identity.v1.AdminService.CreateServiceAccount:output_type -> plenum.identity.v1.CreateServiceAccountResponse
-	23, // 37: plenum.identity.v1.AdminService.RotateServiceSecret:output_type -> plenum.identity.v1.RotateServiceSecretResponse
-	25, // 38: plenum.identity.v1.AdminService.UpdateWorkspace:output_type -> plenum.identity.v1.UpdateWorkspaceResponse
-	27, // 39: plenum.identity.v1.AdminService.ListAudit:output_type -> plenum.identity.v1.ListAuditResponse
-	29, // 40: plenum.identity.v1.AdminService.VerifyAudit:output_type -> plenum.identity.v1.VerifyAuditResponse
-	26, // [26:41] is the sub-list for method output_type
-	11, // [11:26] is the sub-list for method input_type
+	12, // 17: plenum.identity.v1.AdminService.ResetPassword:input_type -> plenum.identity.v1.ResetPasswordRequest
+	14, // 18: plenum.identity.v1.AdminService.CreateGroup:input_type -> plenum.identity.v1.CreateGroupRequest
+	16, // 19: plenum.identity.v1.AdminService.UpdateGroup:input_type -> plenum.identity.v1.UpdateGroupRequest
+	18, // 20: plenum.identity.v1.AdminService.ChangeGroupMembers:input_type -> plenum.identity.v1.ChangeGroupMembersRequest
+	20, // 21: plenum.identity.v1.AdminService.DeleteGroup:input_type -> plenum.identity.v1.DeleteGroupRequest
+	22, // 22: plenum.identity.v1.AdminService.CreateServiceAccount:input_type -> plenum.identity.v1.CreateServiceAccountRequest
+	24, // 23: plenum.identity.v1.AdminService.RotateServiceSecret:input_type -> plenum.identity.v1.RotateServiceSecretRequest
+	26, // 24: plenum.identity.v1.AdminService.UpdateWorkspace:input_type -> plenum.identity.v1.UpdateWorkspaceRequest
+	28, // 25: plenum.identity.v1.AdminService.ListAudit:input_type -> plenum.identity.v1.ListAuditRequest
+	30, // 26: plenum.identity.v1.AdminService.VerifyAudit:input_type -> plenum.identity.v1.VerifyAuditRequest
+	1,  // 27: plenum.identity.v1.AdminService.Invite:output_type -> plenum.identity.v1.InviteResponse
+	3,  // 28: plenum.identity.v1.AdminService.ListInvitations:output_type -> plenum.identity.v1.ListInvitationsResponse
+	5,  // 29: plenum.identity.v1.AdminService.RevokeInvitation:output_type -> plenum.identity.v1.RevokeInvitationResponse
+	7,  // 30: plenum.identity.v1.AdminService.ChangeRole:output_type -> plenum.identity.v1.ChangeRoleResponse
+	9,  // 31: plenum.identity.v1.AdminService.SetActive:output_type -> plenum.identity.v1.SetActiveResponse
+	11, // 32: plenum.identity.v1.AdminService.RevokeDevices:output_type -> plenum.identity.v1.RevokeDevicesResponse
+	13, // 33: plenum.identity.v1.AdminService.ResetPassword:output_type -> plenum.identity.v1.ResetPasswordResponse
+	15, // 34: plenum.identity.v1.AdminService.CreateGroup:output_type -> plenum.identity.v1.CreateGroupResponse
+	17, // 35: plenum.identity.v1.AdminService.UpdateGroup:output_type -> plenum.identity.v1.UpdateGroupResponse
+	19, // 36: plenum.identity.v1.AdminService.ChangeGroupMembers:output_type -> plenum.identity.v1.ChangeGroupMembersResponse
+	21, // 37: plenum.identity.v1.AdminService.DeleteGroup:output_type -> plenum.identity.v1.DeleteGroupResponse
+	23, // 38: plenum.identity.v1.AdminService.CreateServiceAccount:output_type -> plenum.identity.v1.CreateServiceAccountResponse
+	25, // 39: plenum.identity.v1.AdminService.RotateServiceSecret:output_type -> plenum.identity.v1.RotateServiceSecretResponse
+	27, // 40: plenum.identity.v1.AdminService.UpdateWorkspace:output_type -> plenum.identity.v1.UpdateWorkspaceResponse
+	29, // 41: plenum.identity.v1.AdminService.ListAudit:output_type -> plenum.identity.v1.ListAuditResponse
+	31, // 42: plenum.identity.v1.AdminService.VerifyAudit:output_type -> plenum.identity.v1.VerifyAuditResponse
+	27, // [27:43] is the sub-list for method output_type
+	11, // [11:27] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
 	11, // [11:11] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
@@ -1721,14 +1828,14 @@ func file_plenum_identity_v1_admin_proto_init() {
 		return
 	}
 	file_plenum_identity_v1_model_proto_init()
-	file_plenum_identity_v1_admin_proto_msgTypes[14].OneofWrappers = []any{}
+	file_plenum_identity_v1_admin_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_identity_v1_admin_proto_rawDesc), len(file_plenum_identity_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

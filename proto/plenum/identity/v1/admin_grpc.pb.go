@@ -27,6 +27,7 @@ const (
 	AdminService_ChangeRole_FullMethodName           = "/plenum.identity.v1.AdminService/ChangeRole"
 	AdminService_SetActive_FullMethodName            = "/plenum.identity.v1.AdminService/SetActive"
 	AdminService_RevokeDevices_FullMethodName        = "/plenum.identity.v1.AdminService/RevokeDevices"
+	AdminService_ResetPassword_FullMethodName        = "/plenum.identity.v1.AdminService/ResetPassword"
 	AdminService_CreateGroup_FullMethodName          = "/plenum.identity.v1.AdminService/CreateGroup"
 	AdminService_UpdateGroup_FullMethodName          = "/plenum.identity.v1.AdminService/UpdateGroup"
 	AdminService_ChangeGroupMembers_FullMethodName   = "/plenum.identity.v1.AdminService/ChangeGroupMembers"
@@ -58,6 +59,10 @@ type AdminServiceClient interface {
 	SetActive(ctx context.Context, in *SetActiveRequest, opts ...grpc.CallOption) (*SetActiveResponse, error)
 	// Signs somebody out everywhere.
 	RevokeDevices(ctx context.Context, in *RevokeDevicesRequest, opts ...grpc.CallOption) (*RevokeDevicesResponse, error)
+	// Makes a link by which a person chooses a new password: `<origin>/#reset=<secret>`, good for 24 hours and once. It replaces the
+	// person's former link. The old password and the devices go on until the link is used. Refused at use, too, once the one
+	// who made it may not do so any more. FAILED_PRECONDITION "identity.NO_PASSWORD": a service account, oneself, or deactivated.
+	ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*ResetPasswordResponse, error)
 	// Creates a group, with <= 500 first members. CONFLICT "identity.HANDLE_TAKEN"; <= 1,000 groups.
 	CreateGroup(ctx context.Context, in *CreateGroupRequest, opts ...grpc.CallOption) (*CreateGroupResponse, error)
 	// Changes a group's handle or name. NOT_FOUND "identity.GROUP".
@@ -140,6 +145,16 @@ func (c *adminServiceClient) RevokeDevices(ctx context.Context, in *RevokeDevice
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RevokeDevicesResponse)
 	err := c.cc.Invoke(ctx, AdminService_RevokeDevices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *adminServiceClient) ResetPassword(ctx context.Context, in *ResetPasswordRequest, opts ...grpc.CallOption) (*ResetPasswordResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResetPasswordResponse)
+	err := c.cc.Invoke(ctx, AdminService_ResetPassword_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -256,6 +271,10 @@ type AdminServiceServer interface {
 	SetActive(context.Context, *SetActiveRequest) (*SetActiveResponse, error)
 	// Signs somebody out everywhere.
 	RevokeDevices(context.Context, *RevokeDevicesRequest) (*RevokeDevicesResponse, error)
+	// Makes a link by which a person chooses a new password: `<origin>/#reset=<secret>`, good for 24 hours and once. It replaces the
+	// person's former link. The old password and the devices go on until the link is used. Refused at use, too, once the one
+	// who made it may not do so any more. FAILED_PRECONDITION "identity.NO_PASSWORD": a service account, oneself, or deactivated.
+	ResetPassword(context.Context, *ResetPasswordRequest) (*ResetPasswordResponse, error)
 	// Creates a group, with <= 500 first members. CONFLICT "identity.HANDLE_TAKEN"; <= 1,000 groups.
 	CreateGroup(context.Context, *CreateGroupRequest) (*CreateGroupResponse, error)
 	// Changes a group's handle or name. NOT_FOUND "identity.GROUP".
@@ -301,6 +320,9 @@ func (UnimplementedAdminServiceServer) SetActive(context.Context, *SetActiveRequ
 }
 func (UnimplementedAdminServiceServer) RevokeDevices(context.Context, *RevokeDevicesRequest) (*RevokeDevicesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeDevices not implemented")
+}
+func (UnimplementedAdminServiceServer) ResetPassword(context.Context, *ResetPasswordRequest) (*ResetPasswordResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResetPassword not implemented")
 }
 func (UnimplementedAdminServiceServer) CreateGroup(context.Context, *CreateGroupRequest) (*CreateGroupResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateGroup not implemented")
@@ -454,6 +476,24 @@ func _AdminService_RevokeDevices_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AdminServiceServer).RevokeDevices(ctx, req.(*RevokeDevicesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AdminService_ResetPassword_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetPasswordRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).ResetPassword(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_ResetPassword_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).ResetPassword(ctx, req.(*ResetPasswordRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -650,6 +690,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeDevices",
 			Handler:    _AdminService_RevokeDevices_Handler,
+		},
+		{
+			MethodName: "ResetPassword",
+			Handler:    _AdminService_ResetPassword_Handler,
 		},
 		{
 			MethodName: "CreateGroup",

@@ -36,7 +36,7 @@ const (
 //	chat.manage_channels  yes   yes   -      -     -        archive, rename, manage members of any channel one may see
 //	identity.directory    yes   yes   yes    -     yes      see all people and groups; without it: only those met, by their ids
 //	identity.invite       yes   yes   -      -     -        invite people and guests
-//	identity.manage       yes   yes   -      -     -        roles up to admin, groups, service accounts, deactivation, audit log
+//	identity.manage       yes   yes   -      -     -        roles up to admin, groups, service accounts, deactivation, password resets, audit log
 //	identity.own          yes   -     -      -     -        make and unmake owners
 //
 // A name in claims is Role without its prefix in lower case: "owner", "admin", "member", "guest", "service".

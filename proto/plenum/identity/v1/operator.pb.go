@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: plenum/identity/v1/operator.proto
 
-// What the installation's operator and the mesh ask of identity. Nothing here is exposed at the edge.
+// What the installation's operator asks of identity. Nothing here is exposed at the edge.
 
 package identityv1
 
@@ -217,7 +217,7 @@ func (x *ListWorkspacesResponse) GetNext() string {
 
 type VerifyChainRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	WorkspaceId   string                 `protobuf:"bytes,1,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"` // empty: the chain of the installation (set-up secrets, refusals without a known workspace)
+	WorkspaceId   string                 `protobuf:"bytes,1,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"` // empty: the chain of the installation (set-up secrets, and what was refused without a known workspace)
 	KnownSeq      uint64                 `protobuf:"varint,2,opt,name=known_seq,json=knownSeq,proto3" json:"known_seq,omitempty"`         // as VerifyAuditRequest
 	KnownHash     []byte                 `protobuf:"bytes,3,opt,name=known_hash,json=knownHash,proto3" json:"known_hash,omitempty"`       // 32 bytes, with known_seq
 	unknownFields protoimpl.UnknownFields
@@ -359,163 +359,6 @@ func (x *VerifyChainResponse) GetProblem() string {
 	return ""
 }
 
-type ReportRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Refusals      []*Refusal             `protobuf:"bytes,1,rep,name=refusals,proto3" json:"refusals,omitempty"` // <= 100
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReportRequest) Reset() {
-	*x = ReportRequest{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReportRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReportRequest) ProtoMessage() {}
-
-func (x *ReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
-func (*ReportRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *ReportRequest) GetRefusals() []*Refusal {
-	if x != nil {
-		return x.Refusals
-	}
-	return nil
-}
-
-type ReportResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReportResponse) Reset() {
-	*x = ReportResponse{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReportResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReportResponse) ProtoMessage() {}
-
-func (x *ReportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
-func (*ReportResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{7}
-}
-
-// Something that was refused before any service saw it.
-type Refusal struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Workspace     string                 `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"` // workspace id if a genuine token named it; empty: the installation's chain
-	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`           // user id likewise
-	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`       // "token.forged", "token.revoked", "origin.wrong": [a-z._], <= 40 bytes
-	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`     // the client's, <= 64 bytes
-	Count         uint32                 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`        // how many this entry stands for
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Refusal) Reset() {
-	*x = Refusal{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Refusal) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Refusal) ProtoMessage() {}
-
-func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
-func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *Refusal) GetWorkspace() string {
-	if x != nil {
-		return x.Workspace
-	}
-	return ""
-}
-
-func (x *Refusal) GetUser() string {
-	if x != nil {
-		return x.User
-	}
-	return ""
-}
-
-func (x *Refusal) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-func (x *Refusal) GetAddress() string {
-	if x != nil {
-		return x.Address
-	}
-	return ""
-}
-
-func (x *Refusal) GetCount() uint32 {
-	if x != nil {
-		return x.Count
-	}
-	return 0
-}
-
 type RotateKeysRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Distrust      bool                   `protobuf:"varint,1,opt,name=distrust,proto3" json:"distrust,omitempty"` // the private keys may be known to others: every access token ends at once, and clients refresh
@@ -525,7 +368,7 @@ type RotateKeysRequest struct {
 
 func (x *RotateKeysRequest) Reset() {
 	*x = RotateKeysRequest{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[9]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -537,7 +380,7 @@ func (x *RotateKeysRequest) String() string {
 func (*RotateKeysRequest) ProtoMessage() {}
 
 func (x *RotateKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[9]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -550,7 +393,7 @@ func (x *RotateKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeysRequest.ProtoReflect.Descriptor instead.
 func (*RotateKeysRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{9}
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RotateKeysRequest) GetDistrust() bool {
@@ -568,7 +411,7 @@ type RotateKeysResponse struct {
 
 func (x *RotateKeysResponse) Reset() {
 	*x = RotateKeysResponse{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[10]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -580,7 +423,7 @@ func (x *RotateKeysResponse) String() string {
 func (*RotateKeysResponse) ProtoMessage() {}
 
 func (x *RotateKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[10]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -593,7 +436,7 @@ func (x *RotateKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeysResponse.ProtoReflect.Descriptor instead.
 func (*RotateKeysResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{10}
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{7}
 }
 
 var File_plenum_identity_v1_operator_proto protoreflect.FileDescriptor
@@ -626,16 +469,7 @@ const file_plenum_identity_v1_operator_proto_rawDesc = "" +
 	"\thead_hash\x18\x04 \x01(\fR\bheadHash\x12\x1d\n" +
 	"\n" +
 	"broken_seq\x18\x05 \x01(\x04R\tbrokenSeq\x12\x18\n" +
-	"\aproblem\x18\x06 \x01(\tR\aproblem\"H\n" +
-	"\rReportRequest\x127\n" +
-	"\brefusals\x18\x01 \x03(\v2\x1b.plenum.identity.v1.RefusalR\brefusals\"\x10\n" +
-	"\x0eReportResponse\"\x83\x01\n" +
-	"\aRefusal\x12\x1c\n" +
-	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
-	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x14\n" +
-	"\x05count\x18\x05 \x01(\rR\x05count\"/\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem\"/\n" +
 	"\x11RotateKeysRequest\x12\x1a\n" +
 	"\bdistrust\x18\x01 \x01(\bR\bdistrust\"\x14\n" +
 	"\x12RotateKeysResponse2\x94\x03\n" +
@@ -645,9 +479,7 @@ const file_plenum_identity_v1_operator_proto_rawDesc = "" +
 	"\x0eListWorkspaces\x12).plenum.identity.v1.ListWorkspacesRequest\x1a*.plenum.identity.v1.ListWorkspacesResponse\x12^\n" +
 	"\vVerifyChain\x12&.plenum.identity.v1.VerifyChainRequest\x1a'.plenum.identity.v1.VerifyChainResponse\x12[\n" +
 	"\n" +
-	"RotateKeys\x12%.plenum.identity.v1.RotateKeysRequest\x1a&.plenum.identity.v1.RotateKeysResponse2_\n" +
-	"\fAuditService\x12O\n" +
-	"\x06Report\x12!.plenum.identity.v1.ReportRequest\x1a\".plenum.identity.v1.ReportResponseB5Z3plenum.internal/proto/plenum/identity/v1;identityv1b\x06proto3"
+	"RotateKeys\x12%.plenum.identity.v1.RotateKeysRequest\x1a&.plenum.identity.v1.RotateKeysResponseB5Z3plenum.internal/proto/plenum/identity/v1;identityv1b\x06proto3"
 
 var (
 	file_plenum_identity_v1_operator_proto_rawDescOnce sync.Once
@@ -661,7 +493,7 @@ func file_plenum_identity_v1_operator_proto_rawDescGZIP() []byte {
 	return file_plenum_identity_v1_operator_proto_rawDescData
 }
 
-var file_plenum_identity_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_plenum_identity_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_plenum_identity_v1_operator_proto_goTypes = []any{
 	(*IssueSetupRequest)(nil),      // 0: plenum.identity.v1.IssueSetupRequest
 	(*IssueSetupResponse)(nil),     // 1: plenum.identity.v1.IssueSetupResponse
@@ -669,31 +501,25 @@ var file_plenum_identity_v1_operator_proto_goTypes = []any{
 	(*ListWorkspacesResponse)(nil), // 3: plenum.identity.v1.ListWorkspacesResponse
 	(*VerifyChainRequest)(nil),     // 4: plenum.identity.v1.VerifyChainRequest
 	(*VerifyChainResponse)(nil),    // 5: plenum.identity.v1.VerifyChainResponse
-	(*ReportRequest)(nil),          // 6: plenum.identity.v1.ReportRequest
-	(*ReportResponse)(nil),         // 7: plenum.identity.v1.ReportResponse
-	(*Refusal)(nil),                // 8: plenum.identity.v1.Refusal
-	(*RotateKeysRequest)(nil),      // 9: plenum.identity.v1.RotateKeysRequest
-	(*RotateKeysResponse)(nil),     // 10: plenum.identity.v1.RotateKeysResponse
-	(*Workspace)(nil),              // 11: plenum.identity.v1.Workspace
+	(*RotateKeysRequest)(nil),      // 6: plenum.identity.v1.RotateKeysRequest
+	(*RotateKeysResponse)(nil),     // 7: plenum.identity.v1.RotateKeysResponse
+	(*Workspace)(nil),              // 8: plenum.identity.v1.Workspace
 }
 var file_plenum_identity_v1_operator_proto_depIdxs = []int32{
-	11, // 0: plenum.identity.v1.ListWorkspacesResponse.workspaces:type_name -> plenum.identity.v1.Workspace
-	8,  // 1: plenum.identity.v1.ReportRequest.refusals:type_name -> plenum.identity.v1.Refusal
-	0,  // 2: plenum.identity.v1.OperatorService.IssueSetup:input_type -> plenum.identity.v1.IssueSetupRequest
-	2,  // 3: plenum.identity.v1.OperatorService.ListWorkspaces:input_type -> plenum.identity.v1.ListWorkspacesRequest
-	4,  // 4: plenum.identity.v1.OperatorService.VerifyChain:input_type -> plenum.identity.v1.VerifyChainRequest
-	9,  // 5: plenum.identity.v1.OperatorService.RotateKeys:input_type -> plenum.identity.v1.RotateKeysRequest
-	6,  // 6: plenum.identity.v1.AuditService.Report:input_type -> plenum.identity.v1.ReportRequest
-	1,  // 7: plenum.identity.v1.OperatorService.IssueSetup:output_type -> plenum.identity.v1.IssueSetupResponse
-	3,  // 8: plenum.identity.v1.OperatorService.ListWorkspaces:output_type -> plenum.identity.v1.ListWorkspacesResponse
-	5,  // 9: plenum.identity.v1.OperatorService.VerifyChain:output_type -> plenum.identity.v1.VerifyChainResponse
-	10, // 10: plenum.identity.v1.OperatorService.RotateKeys:output_type -> plenum.identity.v1.RotateKeysResponse
-	7,  // 11: plenum.identity.v1.AuditService.Report:output_type -> plenum.identity.v1.ReportResponse
-	7,  // [7:12] is the sub-list for method output_type
-	2,  // [2:7] is the sub-list for method input_type
-	2,  // [2:2] is the sub-list for extension type_name
-	2,  // [2:2] is the sub-list for extension extendee
-	0,  // [0:2] is the sub-list for field type_name
+	8, // 0: plenum.identity.v1.ListWorkspacesResponse.workspaces:type_name -> plenum.identity.v1.Workspace
+	0, // 1: plenum.identity.v1.OperatorService.IssueSetup:input_type -> plenum.identity.v1.IssueSetupRequest
+	2, // 2: plenum.identity.v1.OperatorService.ListWorkspaces:input_type -> plenum.identity.v1.ListWorkspacesRequest
+	4, // 3: plenum.identity.v1.OperatorService.VerifyChain:input_type -> plenum.identity.v1.VerifyChainRequest
+	6, // 4: plenum.identity.v1.OperatorService.RotateKeys:input_type -> plenum.identity.v1.RotateKeysRequest
+	1, // 5: plenum.identity.v1.OperatorService.IssueSetup:output_type -> plenum.identity.v1.IssueSetupResponse
+	3, // 6: plenum.identity.v1.OperatorService.ListWorkspaces:output_type -> plenum.identity.v1.ListWorkspacesResponse
+	5, // 7: plenum.identity.v1.OperatorService.VerifyChain:output_type -> plenum.identity.v1.VerifyChainResponse
+	7, // 8: plenum.identity.v1.OperatorService.RotateKeys:output_type -> plenum.identity.v1.RotateKeysResponse
+	5, // [5:9] is the sub-list for method output_type
+	1, // [1:5] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_plenum_identity_v1_operator_proto_init() }
@@ -708,9 +534,9 @@ func file_plenum_identity_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_identity_v1_operator_proto_rawDesc), len(file_plenum_identity_v1_operator_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   8,
 			NumExtensions: 0,
-			NumServices:   2,
+			NumServices:   1,
 		},
 		GoTypes:           file_plenum_identity_v1_operator_proto_goTypes,
 		DependencyIndexes: file_plenum_identity_v1_operator_proto_depIdxs,

@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: plenum/identity/v1/operator.proto
 
-// What the installation's operator and the mesh ask of identity. Nothing here is exposed at the edge.
+// What the installation's operator asks of identity. Nothing here is exposed at the edge.
 
 package identityv1
 
@@ -242,114 +242,6 @@ var OperatorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateKeys",
 			Handler:    _OperatorService_RotateKeys_Handler,
-		},
-	},
-	Streams:  []grpc.StreamDesc{},
-	Metadata: "plenum/identity/v1/operator.proto",
-}
-
-const (
-	AuditService_Report_FullMethodName = "/plenum.identity.v1.AuditService/Report"
-)
-
-// AuditServiceClient is the client API for AuditService service.
-//
-// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
-//
-// AuditService lets the mesh put on record what it refused.
-type AuditServiceClient interface {
-	// Records refusals: forged or foreign tokens, wrong origins. Callers aggregate: one entry for each kind, address and minute.
-	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error)
-}
-
-type auditServiceClient struct {
-	cc grpc.ClientConnInterface
-}
-
-func NewAuditServiceClient(cc grpc.ClientConnInterface) AuditServiceClient {
-	return &auditServiceClient{cc}
-}
-
-func (c *auditServiceClient) Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ReportResponse)
-	err := c.cc.Invoke(ctx, AuditService_Report_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// AuditServiceServer is the server API for AuditService service.
-// All implementations must embed UnimplementedAuditServiceServer
-// for forward compatibility.
-//
-// AuditService lets the mesh put on record what it refused.
-type AuditServiceServer interface {
-	// Records refusals: forged or foreign tokens, wrong origins. Callers aggregate: one entry for each kind, address and minute.
-	Report(context.Context, *ReportRequest) (*ReportResponse, error)
-	mustEmbedUnimplementedAuditServiceServer()
-}
-
-// UnimplementedAuditServiceServer must be embedded to have
-// forward compatible implementations.
-//
-// NOTE: this should be embedded by value instead of pointer to avoid a nil
-// pointer dereference when methods are called.
-type UnimplementedAuditServiceServer struct{}
-
-func (UnimplementedAuditServiceServer) Report(context.Context, *ReportRequest) (*ReportResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
-}
-func (UnimplementedAuditServiceServer) mustEmbedUnimplementedAuditServiceServer() {}
-func (UnimplementedAuditServiceServer) testEmbeddedByValue()                      {}
-
-// UnsafeAuditServiceServer may be embedded to opt out of forward compatibility for this service.
-// Use of this interface is not recommended, as added methods to AuditServiceServer will
-// result in compilation errors.
-type UnsafeAuditServiceServer interface {
-	mustEmbedUnimplementedAuditServiceServer()
-}
-
-func RegisterAuditServiceServer(s grpc.ServiceRegistrar, srv AuditServiceServer) {
-	// If the following call panics, it indicates UnimplementedAuditServiceServer was
-	// embedded by pointer and is nil.  This will cause panics if an
-	// unimplemented method is ever invoked, so we test this at initialization
-	// time to prevent it from happening at runtime later due to I/O.
-	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
-		t.testEmbeddedByValue()
-	}
-	s.RegisterService(&AuditService_ServiceDesc, srv)
-}
-
-func _AuditService_Report_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ReportRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(AuditServiceServer).Report(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: AuditService_Report_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(AuditServiceServer).Report(ctx, req.(*ReportRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-// AuditService_ServiceDesc is the grpc.ServiceDesc for AuditService service.
-// It's only intended for direct use with grpc.RegisterService,
-// and not to be introspected or modified (even as a copy)
-var AuditService_ServiceDesc = grpc.ServiceDesc{
-	ServiceName: "plenum.identity.v1.AuditService",
-	HandlerType: (*AuditServiceServer)(nil),
-	Methods: []grpc.MethodDesc{
-		{
-			MethodName: "Report",
-			Handler:    _AuditService_Report_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

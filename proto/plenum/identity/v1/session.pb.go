@@ -26,7 +26,7 @@ const (
 
 type DescribeLinkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"` // what stands behind `#setup=` or `#join=` in the link
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"` // what stands behind `#setup=`, `#join=` or `#reset=` in the link
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -74,6 +74,7 @@ type DescribeLinkResponse struct {
 	//
 	//	*DescribeLinkResponse_Setup
 	//	*DescribeLinkResponse_Invitation
+	//	*DescribeLinkResponse_Reset_
 	Link          isDescribeLinkResponse_Link `protobuf_oneof:"link"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -134,6 +135,15 @@ func (x *DescribeLinkResponse) GetInvitation() *InvitationLink {
 	return nil
 }
 
+func (x *DescribeLinkResponse) GetReset_() *ResetLink {
+	if x != nil {
+		if x, ok := x.Link.(*DescribeLinkResponse_Reset_); ok {
+			return x.Reset_
+		}
+	}
+	return nil
+}
+
 type isDescribeLinkResponse_Link interface {
 	isDescribeLinkResponse_Link()
 }
@@ -146,9 +156,15 @@ type DescribeLinkResponse_Invitation struct {
 	Invitation *InvitationLink `protobuf:"bytes,2,opt,name=invitation,proto3,oneof"` // it joins a workspace
 }
 
+type DescribeLinkResponse_Reset_ struct {
+	Reset_ *ResetLink `protobuf:"bytes,3,opt,name=reset,proto3,oneof"` // it gives an account a new password
+}
+
 func (*DescribeLinkResponse_Setup) isDescribeLinkResponse_Link() {}
 
 func (*DescribeLinkResponse_Invitation) isDescribeLinkResponse_Link() {}
+
+func (*DescribeLinkResponse_Reset_) isDescribeLinkResponse_Link() {}
 
 // The link creates a workspace.
 type SetupLink struct {
@@ -264,6 +280,75 @@ func (x *InvitationLink) GetExpiresMs() int64 {
 	return 0
 }
 
+// The link gives an account a new password.
+type ResetLink struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"` // as Workspace.slug
+	WorkspaceName string                 `protobuf:"bytes,2,opt,name=workspace_name,json=workspaceName,proto3" json:"workspace_name,omitempty"` // as Workspace.name
+	Handle        string                 `protobuf:"bytes,3,opt,name=handle,proto3" json:"handle,omitempty"`                                    // the account's, as Person.handle
+	ExpiresMs     int64                  `protobuf:"varint,4,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"`            // Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetLink) Reset() {
+	*x = ResetLink{}
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetLink) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetLink) ProtoMessage() {}
+
+func (x *ResetLink) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetLink.ProtoReflect.Descriptor instead.
+func (*ResetLink) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ResetLink) GetWorkspaceSlug() string {
+	if x != nil {
+		return x.WorkspaceSlug
+	}
+	return ""
+}
+
+func (x *ResetLink) GetWorkspaceName() string {
+	if x != nil {
+		return x.WorkspaceName
+	}
+	return ""
+}
+
+func (x *ResetLink) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *ResetLink) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
 type SetUpRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`                                    // what stands behind `#setup=` in the link
@@ -279,7 +364,7 @@ type SetUpRequest struct {
 
 func (x *SetUpRequest) Reset() {
 	*x = SetUpRequest{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[4]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -291,7 +376,7 @@ func (x *SetUpRequest) String() string {
 func (*SetUpRequest) ProtoMessage() {}
 
 func (x *SetUpRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[4]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -304,7 +389,7 @@ func (x *SetUpRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUpRequest.ProtoReflect.Descriptor instead.
 func (*SetUpRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{4}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SetUpRequest) GetSecret() string {
@@ -365,7 +450,7 @@ type SetUpResponse struct {
 
 func (x *SetUpResponse) Reset() {
 	*x = SetUpResponse{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[5]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -377,7 +462,7 @@ func (x *SetUpResponse) String() string {
 func (*SetUpResponse) ProtoMessage() {}
 
 func (x *SetUpResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[5]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -390,7 +475,7 @@ func (x *SetUpResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUpResponse.ProtoReflect.Descriptor instead.
 func (*SetUpResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{5}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SetUpResponse) GetSession() *Session {
@@ -413,7 +498,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[6]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -425,7 +510,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[6]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -438,7 +523,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{6}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *JoinRequest) GetSecret() string {
@@ -485,7 +570,7 @@ type JoinResponse struct {
 
 func (x *JoinResponse) Reset() {
 	*x = JoinResponse{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[7]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -497,7 +582,7 @@ func (x *JoinResponse) String() string {
 func (*JoinResponse) ProtoMessage() {}
 
 func (x *JoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[7]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -510,10 +595,114 @@ func (x *JoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinResponse.ProtoReflect.Descriptor instead.
 func (*JoinResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{7}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *JoinResponse) GetSession() *Session {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+type UseResetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`     // what stands behind `#reset=` in the link
+	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"` // the new one: 10-256 bytes of UTF-8
+	Client        *Client                `protobuf:"bytes,3,opt,name=client,proto3" json:"client,omitempty"`     // the installation that signs in
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UseResetRequest) Reset() {
+	*x = UseResetRequest{}
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UseResetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UseResetRequest) ProtoMessage() {}
+
+func (x *UseResetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UseResetRequest.ProtoReflect.Descriptor instead.
+func (*UseResetRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UseResetRequest) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *UseResetRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *UseResetRequest) GetClient() *Client {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
+type UseResetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"` // to be kept by the client, tokens and all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UseResetResponse) Reset() {
+	*x = UseResetResponse{}
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UseResetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UseResetResponse) ProtoMessage() {}
+
+func (x *UseResetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UseResetResponse.ProtoReflect.Descriptor instead.
+func (*UseResetResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UseResetResponse) GetSession() *Session {
 	if x != nil {
 		return x.Session
 	}
@@ -532,7 +721,7 @@ type SignInRequest struct {
 
 func (x *SignInRequest) Reset() {
 	*x = SignInRequest{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[8]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +733,7 @@ func (x *SignInRequest) String() string {
 func (*SignInRequest) ProtoMessage() {}
 
 func (x *SignInRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[8]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +746,7 @@ func (x *SignInRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInRequest.ProtoReflect.Descriptor instead.
 func (*SignInRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{8}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SignInRequest) GetWorkspaceSlug() string {
@@ -597,7 +786,7 @@ type SignInResponse struct {
 
 func (x *SignInResponse) Reset() {
 	*x = SignInResponse{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[9]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +798,7 @@ func (x *SignInResponse) String() string {
 func (*SignInResponse) ProtoMessage() {}
 
 func (x *SignInResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[9]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +811,7 @@ func (x *SignInResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInResponse.ProtoReflect.Descriptor instead.
 func (*SignInResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{9}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SignInResponse) GetSession() *Session {
@@ -642,7 +831,7 @@ type RefreshRequest struct {
 
 func (x *RefreshRequest) Reset() {
 	*x = RefreshRequest{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[10]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +843,7 @@ func (x *RefreshRequest) String() string {
 func (*RefreshRequest) ProtoMessage() {}
 
 func (x *RefreshRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[10]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +856,7 @@ func (x *RefreshRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshRequest.ProtoReflect.Descriptor instead.
 func (*RefreshRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{10}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RefreshRequest) GetRefreshToken() string {
@@ -693,7 +882,7 @@ type RefreshResponse struct {
 
 func (x *RefreshResponse) Reset() {
 	*x = RefreshResponse{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[11]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +894,7 @@ func (x *RefreshResponse) String() string {
 func (*RefreshResponse) ProtoMessage() {}
 
 func (x *RefreshResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[11]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +907,7 @@ func (x *RefreshResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshResponse.ProtoReflect.Descriptor instead.
 func (*RefreshResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{11}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RefreshResponse) GetSession() *Session {
@@ -737,7 +926,7 @@ type SignOutRequest struct {
 
 func (x *SignOutRequest) Reset() {
 	*x = SignOutRequest{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[12]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -749,7 +938,7 @@ func (x *SignOutRequest) String() string {
 func (*SignOutRequest) ProtoMessage() {}
 
 func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[12]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -762,7 +951,7 @@ func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutRequest.ProtoReflect.Descriptor instead.
 func (*SignOutRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{12}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SignOutRequest) GetRefreshToken() string {
@@ -780,7 +969,7 @@ type SignOutResponse struct {
 
 func (x *SignOutResponse) Reset() {
 	*x = SignOutResponse{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[13]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +981,7 @@ func (x *SignOutResponse) String() string {
 func (*SignOutResponse) ProtoMessage() {}
 
 func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[13]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +994,7 @@ func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutResponse.ProtoReflect.Descriptor instead.
 func (*SignOutResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{13}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{16}
 }
 
 type ExchangeSecretRequest struct {
@@ -817,7 +1006,7 @@ type ExchangeSecretRequest struct {
 
 func (x *ExchangeSecretRequest) Reset() {
 	*x = ExchangeSecretRequest{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[14]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +1018,7 @@ func (x *ExchangeSecretRequest) String() string {
 func (*ExchangeSecretRequest) ProtoMessage() {}
 
 func (x *ExchangeSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[14]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +1031,7 @@ func (x *ExchangeSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeSecretRequest.ProtoReflect.Descriptor instead.
 func (*ExchangeSecretRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{14}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ExchangeSecretRequest) GetSecret() string {
@@ -861,7 +1050,7 @@ type ExchangeSecretResponse struct {
 
 func (x *ExchangeSecretResponse) Reset() {
 	*x = ExchangeSecretResponse{}
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[15]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -873,7 +1062,7 @@ func (x *ExchangeSecretResponse) String() string {
 func (*ExchangeSecretResponse) ProtoMessage() {}
 
 func (x *ExchangeSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_session_proto_msgTypes[15]
+	mi := &file_plenum_identity_v1_session_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -886,7 +1075,7 @@ func (x *ExchangeSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExchangeSecretResponse.ProtoReflect.Descriptor instead.
 func (*ExchangeSecretResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{15}
+	return file_plenum_identity_v1_session_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ExchangeSecretResponse) GetSession() *Session {
@@ -902,12 +1091,13 @@ const file_plenum_identity_v1_session_proto_rawDesc = "" +
 	"\n" +
 	" plenum/identity/v1/session.proto\x12\x12plenum.identity.v1\x1a\x1cplenum/edge/v1/options.proto\x1a\x1eplenum/identity/v1/model.proto\"-\n" +
 	"\x13DescribeLinkRequest\x12\x16\n" +
-	"\x06secret\x18\x01 \x01(\tR\x06secret\"\x9b\x01\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\"\xd2\x01\n" +
 	"\x14DescribeLinkResponse\x125\n" +
 	"\x05setup\x18\x01 \x01(\v2\x1d.plenum.identity.v1.SetupLinkH\x00R\x05setup\x12D\n" +
 	"\n" +
 	"invitation\x18\x02 \x01(\v2\".plenum.identity.v1.InvitationLinkH\x00R\n" +
-	"invitationB\x06\n" +
+	"invitation\x125\n" +
+	"\x05reset\x18\x03 \x01(\v2\x1d.plenum.identity.v1.ResetLinkH\x00R\x05resetB\x06\n" +
 	"\x04link\"\v\n" +
 	"\tSetupLink\"\xca\x01\n" +
 	"\x0eInvitationLink\x12%\n" +
@@ -917,7 +1107,13 @@ const file_plenum_identity_v1_session_proto_rawDesc = "" +
 	"invited_by\x18\x03 \x01(\tR\tinvitedBy\x12,\n" +
 	"\x04role\x18\x04 \x01(\x0e2\x18.plenum.identity.v1.RoleR\x04role\x12\x1d\n" +
 	"\n" +
-	"expires_ms\x18\x05 \x01(\x03R\texpiresMs\"\xff\x01\n" +
+	"expires_ms\x18\x05 \x01(\x03R\texpiresMs\"\x90\x01\n" +
+	"\tResetLink\x12%\n" +
+	"\x0eworkspace_slug\x18\x01 \x01(\tR\rworkspaceSlug\x12%\n" +
+	"\x0eworkspace_name\x18\x02 \x01(\tR\rworkspaceName\x12\x16\n" +
+	"\x06handle\x18\x03 \x01(\tR\x06handle\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x04 \x01(\x03R\texpiresMs\"\xff\x01\n" +
 	"\fSetUpRequest\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\x12%\n" +
 	"\x0eworkspace_slug\x18\x02 \x01(\tR\rworkspaceSlug\x12%\n" +
@@ -935,6 +1131,12 @@ const file_plenum_identity_v1_session_proto_rawDesc = "" +
 	"\bpassword\x18\x04 \x01(\tR\bpassword\x122\n" +
 	"\x06client\x18\x05 \x01(\v2\x1a.plenum.identity.v1.ClientR\x06client\"E\n" +
 	"\fJoinResponse\x125\n" +
+	"\asession\x18\x01 \x01(\v2\x1b.plenum.identity.v1.SessionR\asession\"y\n" +
+	"\x0fUseResetRequest\x12\x16\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x1a\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\x122\n" +
+	"\x06client\x18\x03 \x01(\v2\x1a.plenum.identity.v1.ClientR\x06client\"I\n" +
+	"\x10UseResetResponse\x125\n" +
 	"\asession\x18\x01 \x01(\v2\x1b.plenum.identity.v1.SessionR\asession\"\x9e\x01\n" +
 	"\rSignInRequest\x12%\n" +
 	"\x0eworkspace_slug\x18\x01 \x01(\tR\rworkspaceSlug\x12\x16\n" +
@@ -954,11 +1156,12 @@ const file_plenum_identity_v1_session_proto_rawDesc = "" +
 	"\x15ExchangeSecretRequest\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\"O\n" +
 	"\x16ExchangeSecretResponse\x125\n" +
-	"\asession\x18\x01 \x01(\v2\x1b.plenum.identity.v1.SessionR\asession2\xd8\x05\n" +
+	"\asession\x18\x01 \x01(\v2\x1b.plenum.identity.v1.SessionR\asession2\xc0\x06\n" +
 	"\x0eSessionService\x12q\n" +
 	"\fDescribeLink\x12'.plenum.identity.v1.DescribeLinkRequest\x1a(.plenum.identity.v1.DescribeLinkResponse\"\x0e\xa2\xbb\x18\a\b\x02\x10\x04(\x80 \x90\x02\x01\x12]\n" +
 	"\x05SetUp\x12 .plenum.identity.v1.SetUpRequest\x1a!.plenum.identity.v1.SetUpResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12Z\n" +
-	"\x04Join\x12\x1f.plenum.identity.v1.JoinRequest\x1a .plenum.identity.v1.JoinResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12`\n" +
+	"\x04Join\x12\x1f.plenum.identity.v1.JoinRequest\x1a .plenum.identity.v1.JoinResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12f\n" +
+	"\bUseReset\x12#.plenum.identity.v1.UseResetRequest\x1a$.plenum.identity.v1.UseResetResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12`\n" +
 	"\x06SignIn\x12!.plenum.identity.v1.SignInRequest\x1a\".plenum.identity.v1.SignInResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12_\n" +
 	"\aRefresh\x12\".plenum.identity.v1.RefreshRequest\x1a#.plenum.identity.v1.RefreshResponse\"\v\xa2\xbb\x18\a\b\x02\x10\x04(\x80 \x12_\n" +
 	"\aSignOut\x12\".plenum.identity.v1.SignOutRequest\x1a#.plenum.identity.v1.SignOutResponse\"\v\xa2\xbb\x18\a\b\x02\x10\x04(\x80 \x12t\n" +
@@ -976,59 +1179,67 @@ func file_plenum_identity_v1_session_proto_rawDescGZIP() []byte {
 	return file_plenum_identity_v1_session_proto_rawDescData
 }
 
-var file_plenum_identity_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_plenum_identity_v1_session_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_plenum_identity_v1_session_proto_goTypes = []any{
 	(*DescribeLinkRequest)(nil),    // 0: plenum.identity.v1.DescribeLinkRequest
 	(*DescribeLinkResponse)(nil),   // 1: plenum.identity.v1.DescribeLinkResponse
 	(*SetupLink)(nil),              // 2: plenum.identity.v1.SetupLink
 	(*InvitationLink)(nil),         // 3: plenum.identity.v1.InvitationLink
-	(*SetUpRequest)(nil),           // 4: plenum.identity.v1.SetUpRequest
-	(*SetUpResponse)(nil),          // 5: plenum.identity.v1.SetUpResponse
-	(*JoinRequest)(nil),            // 6: plenum.identity.v1.JoinRequest
-	(*JoinResponse)(nil),           // 7: plenum.identity.v1.JoinResponse
-	(*SignInRequest)(nil),          // 8: plenum.identity.v1.SignInRequest
-	(*SignInResponse)(nil),         // 9: plenum.identity.v1.SignInResponse
-	(*RefreshRequest)(nil),         // 10: plenum.identity.v1.RefreshRequest
-	(*RefreshResponse)(nil),        // 11: plenum.identity.v1.RefreshResponse
-	(*SignOutRequest)(nil),         // 12: plenum.identity.v1.SignOutRequest
-	(*SignOutResponse)(nil),        // 13: plenum.identity.v1.SignOutResponse
-	(*ExchangeSecretRequest)(nil),  // 14: plenum.identity.v1.ExchangeSecretRequest
-	(*ExchangeSecretResponse)(nil), // 15: plenum.identity.v1.ExchangeSecretResponse
-	(Role)(0),                      // 16: plenum.identity.v1.Role
-	(*Client)(nil),                 // 17: plenum.identity.v1.Client
-	(*Session)(nil),                // 18: plenum.identity.v1.Session
+	(*ResetLink)(nil),              // 4: plenum.identity.v1.ResetLink
+	(*SetUpRequest)(nil),           // 5: plenum.identity.v1.SetUpRequest
+	(*SetUpResponse)(nil),          // 6: plenum.identity.v1.SetUpResponse
+	(*JoinRequest)(nil),            // 7: plenum.identity.v1.JoinRequest
+	(*JoinResponse)(nil),           // 8: plenum.identity.v1.JoinResponse
+	(*UseResetRequest)(nil),        // 9: plenum.identity.v1.UseResetRequest
+	(*UseResetResponse)(nil),       // 10: plenum.identity.v1.UseResetResponse
+	(*SignInRequest)(nil),          // 11: plenum.identity.v1.SignInRequest
+	(*SignInResponse)(nil),         // 12: plenum.identity.v1.SignInResponse
+	(*RefreshRequest)(nil),         // 13: plenum.identity.v1.RefreshRequest
+	(*RefreshResponse)(nil),        // 14: plenum.identity.v1.RefreshResponse
+	(*SignOutRequest)(nil),         // 15: plenum.identity.v1.SignOutRequest
+	(*SignOutResponse)(nil),        // 16: plenum.identity.v1.SignOutResponse
+	(*ExchangeSecretRequest)(nil),  // 17: plenum.identity.v1.ExchangeSecretRequest
+	(*ExchangeSecretResponse)(nil), // 18: plenum.identity.v1.ExchangeSecretResponse
+	(Role)(0),                      // 19: plenum.identity.v1.Role
+	(*Client)(nil),                 // 20: plenum.identity.v1.Client
+	(*Session)(nil),                // 21: plenum.identity.v1.Session
 }
 var file_plenum_identity_v1_session_proto_depIdxs = []int32{
 	2,  // 0: plenum.identity.v1.DescribeLinkResponse.setup:type_name -> plenum.identity.v1.SetupLink
 	3,  // 1: plenum.identity.v1.DescribeLinkResponse.invitation:type_name -> plenum.identity.v1.InvitationLink
-	16, // 2: plenum.identity.v1.InvitationLink.role:type_name -> plenum.identity.v1.Role
-	17, // 3: plenum.identity.v1.SetUpRequest.client:type_name -> plenum.identity.v1.Client
-	18, // 4: plenum.identity.v1.SetUpResponse.session:type_name -> plenum.identity.v1.Session
-	17, // 5: plenum.identity.v1.JoinRequest.client:type_name -> plenum.identity.v1.Client
-	18, // 6: plenum.identity.v1.JoinResponse.session:type_name -> plenum.identity.v1.Session
-	17, // 7: plenum.identity.v1.SignInRequest.client:type_name -> plenum.identity.v1.Client
-	18, // 8: plenum.identity.v1.SignInResponse.session:type_name -> plenum.identity.v1.Session
-	18, // 9: plenum.identity.v1.RefreshResponse.session:type_name -> plenum.identity.v1.Session
-	18, // 10: plenum.identity.v1.ExchangeSecretResponse.session:type_name -> plenum.identity.v1.Session
-	0,  // 11: plenum.identity.v1.SessionService.DescribeLink:input_type -> plenum.identity.v1.DescribeLinkRequest
-	4,  // 12: plenum.identity.v1.SessionService.SetUp:input_type -> plenum.identity.v1.SetUpRequest
-	6,  // 13: plenum.identity.v1.SessionService.Join:input_type -> plenum.identity.v1.JoinRequest
-	8,  // 14: plenum.identity.v1.SessionService.SignIn:input_type -> plenum.identity.v1.SignInRequest
-	10, // 15: plenum.identity.v1.SessionService.Refresh:input_type -> plenum.identity.v1.RefreshRequest
-	12, // 16: plenum.identity.v1.SessionService.SignOut:input_type -> plenum.identity.v1.SignOutRequest
-	14, // 17: plenum.identity.v1.SessionService.ExchangeSecret:input_type -> plenum.identity.v1.ExchangeSecretRequest
-	1,  // 18: plenum.identity.v1.SessionService.DescribeLink:output_type -> plenum.identity.v1.DescribeLinkResponse
-	5,  // 19: plenum.identity.v1.SessionService.SetUp:output_type -> plenum.identity.v1.SetUpResponse
-	7,  // 20: plenum.identity.v1.SessionService.Join:output_type -> plenum.identity.v1.JoinResponse
-	9,  // 21: plenum.identity.v1.SessionService.SignIn:output_type -> plenum.identity.v1.SignInResponse
-	11, // 22: plenum.identity.v1.SessionService.Refresh:output_type -> plenum.identity.v1.RefreshResponse
-	13, // 23: plenum.identity.v1.SessionService.SignOut:output_type -> plenum.identity.v1.SignOutResponse
-	15, // 24: plenum.identity.v1.SessionService.ExchangeSecret:output_type -> plenum.identity.v1.ExchangeSecretResponse
-	18, // [18:25] is the sub-list for method output_type
-	11, // [11:18] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	4,  // 2: plenum.identity.v1.DescribeLinkResponse.reset:type_name -> plenum.identity.v1.ResetLink
+	19, // 3: plenum.identity.v1.InvitationLink.role:type_name -> plenum.identity.v1.Role
+	20, // 4: plenum.identity.v1.SetUpRequest.client:type_name -> plenum.identity.v1.Client
+	21, // 5: plenum.identity.v1.SetUpResponse.session:type_name -> plenum.identity.v1.Session
+	20, // 6: plenum.identity.v1.JoinRequest.client:type_name -> plenum.identity.v1.Client
+	21, // 7: plenum.identity.v1.JoinResponse.session:type_name -> plenum.identity.v1.Session
+	20, // 8: plenum.identity.v1.UseResetRequest.client:type_name -> plenum.identity.v1.Client
+	21, // 9: plenum.identity.v1.UseResetResponse.session:type_name -> plenum.identity.v1.Session
+	20, // 10: plenum.identity.v1.SignInRequest.client:type_name -> plenum.identity.v1.Client
+	21, // 11: plenum.identity.v1.SignInResponse.session:type_name -> plenum.identity.v1.Session
+	21, // 12: plenum.identity.v1.RefreshResponse.session:type_name -> plenum.identity.v1.Session
+	21, // 13: plenum.identity.v1.ExchangeSecretResponse.session:type_name -> plenum.identity.v1.Session
+	0,  // 14: plenum.identity.v1.SessionService.DescribeLink:input_type -> plenum.identity.v1.DescribeLinkRequest
+	5,  // 15: plenum.identity.v1.SessionService.SetUp:input_type -> plenum.identity.v1.SetUpRequest
+	7,  // 16: plenum.identity.v1.SessionService.Join:input_type -> plenum.identity.v1.JoinRequest
+	9,  // 17: plenum.identity.v1.SessionService.UseReset:input_type -> plenum.identity.v1.UseResetRequest
+	11, // 18: plenum.identity.v1.SessionService.SignIn:input_type -> plenum.identity.v1.SignInRequest
+	13, // 19: plenum.identity.v1.SessionService.Refresh:input_type -> plenum.identity.v1.RefreshRequest
+	15, // 20: plenum.identity.v1.SessionService.SignOut:input_type -> plenum.identity.v1.SignOutRequest
+	17, // 21: plenum.identity.v1.SessionService.ExchangeSecret:input_type -> plenum.identity.v1.ExchangeSecretRequest
+	1,  // 22: plenum.identity.v1.SessionService.DescribeLink:output_type -> plenum.identity.v1.DescribeLinkResponse
+	6,  // 23: plenum.identity.v1.SessionService.SetUp:output_type -> plenum.identity.v1.SetUpResponse
+	8,  // 24: plenum.identity.v1.SessionService.Join:output_type -> plenum.identity.v1.JoinResponse
+	10, // 25: plenum.identity.v1.SessionService.UseReset:output_type -> plenum.identity.v1.UseResetResponse
+	12, // 26: plenum.identity.v1.SessionService.SignIn:output_type -> plenum.identity.v1.SignInResponse
+	14, // 27: plenum.identity.v1.SessionService.Refresh:output_type -> plenum.identity.v1.RefreshResponse
+	16, // 28: plenum.identity.v1.SessionService.SignOut:output_type -> plenum.identity.v1.SignOutResponse
+	18, // 29: plenum.identity.v1.SessionService.ExchangeSecret:output_type -> plenum.identity.v1.ExchangeSecretResponse
+	22, // [22:30] is the sub-list for method output_type
+	14, // [14:22] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_plenum_identity_v1_session_proto_init() }
@@ -1040,6 +1251,7 @@ func file_plenum_identity_v1_session_proto_init() {
 	file_plenum_identity_v1_session_proto_msgTypes[1].OneofWrappers = []any{
 		(*DescribeLinkResponse_Setup)(nil),
 		(*DescribeLinkResponse_Invitation)(nil),
+		(*DescribeLinkResponse_Reset_)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1047,7 +1259,7 @@ func file_plenum_identity_v1_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_identity_v1_session_proto_rawDesc), len(file_plenum_identity_v1_session_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

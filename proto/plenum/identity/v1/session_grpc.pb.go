@@ -24,6 +24,7 @@ const (
 	SessionService_DescribeLink_FullMethodName   = "/plenum.identity.v1.SessionService/DescribeLink"
 	SessionService_SetUp_FullMethodName          = "/plenum.identity.v1.SessionService/SetUp"
 	SessionService_Join_FullMethodName           = "/plenum.identity.v1.SessionService/Join"
+	SessionService_UseReset_FullMethodName       = "/plenum.identity.v1.SessionService/UseReset"
 	SessionService_SignIn_FullMethodName         = "/plenum.identity.v1.SessionService/SignIn"
 	SessionService_Refresh_FullMethodName        = "/plenum.identity.v1.SessionService/Refresh"
 	SessionService_SignOut_FullMethodName        = "/plenum.identity.v1.SessionService/SignOut"
@@ -47,6 +48,9 @@ type SessionServiceClient interface {
 	// Creates an account by an invitation's secret. A retry by the same client with the same password gets a session again.
 	// CONFLICT "identity.HANDLE_TAKEN" on field handle.
 	Join(ctx context.Context, in *JoinRequest, opts ...grpc.CallOption) (*JoinResponse, error)
+	// Gives an account a new password by the secret of AdminService.ResetPassword, signs all its devices out, and this client in. The
+	// link is spent by it; a retry by the same client with the same password gets a session again. NOT_FOUND "identity.LINK".
+	UseReset(ctx context.Context, in *UseResetRequest, opts ...grpc.CallOption) (*UseResetResponse, error)
 	// Signs in by workspace, handle and password. PERMISSION_DENIED "identity.SIGN_IN": any of the three is wrong, or deactivated.
 	// Signing in again on a device ends the device's former session.
 	SignIn(ctx context.Context, in *SignInRequest, opts ...grpc.CallOption) (*SignInResponse, error)
@@ -92,6 +96,16 @@ func (c *sessionServiceClient) Join(ctx context.Context, in *JoinRequest, opts .
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(JoinResponse)
 	err := c.cc.Invoke(ctx, SessionService_Join_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *sessionServiceClient) UseReset(ctx context.Context, in *UseResetRequest, opts ...grpc.CallOption) (*UseResetResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UseResetResponse)
+	err := c.cc.Invoke(ctx, SessionService_UseReset_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +169,9 @@ type SessionServiceServer interface {
 	// Creates an account by an invitation's secret. A retry by the same client with the same password gets a session again.
 	// CONFLICT "identity.HANDLE_TAKEN" on field handle.
 	Join(context.Context, *JoinRequest) (*JoinResponse, error)
+	// Gives an account a new password by the secret of AdminService.ResetPassword, signs all its devices out, and this client in. The
+	// link is spent by it; a retry by the same client with the same password gets a session again. NOT_FOUND "identity.LINK".
+	UseReset(context.Context, *UseResetRequest) (*UseResetResponse, error)
 	// Signs in by workspace, handle and password. PERMISSION_DENIED "identity.SIGN_IN": any of the three is wrong, or deactivated.
 	// Signing in again on a device ends the device's former session.
 	SignIn(context.Context, *SignInRequest) (*SignInResponse, error)
@@ -184,6 +201,9 @@ func (UnimplementedSessionServiceServer) SetUp(context.Context, *SetUpRequest) (
 }
 func (UnimplementedSessionServiceServer) Join(context.Context, *JoinRequest) (*JoinResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Join not implemented")
+}
+func (UnimplementedSessionServiceServer) UseReset(context.Context, *UseResetRequest) (*UseResetResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UseReset not implemented")
 }
 func (UnimplementedSessionServiceServer) SignIn(context.Context, *SignInRequest) (*SignInResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SignIn not implemented")
@@ -268,6 +288,24 @@ func _SessionService_Join_Handler(srv interface{}, ctx context.Context, dec func
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(SessionServiceServer).Join(ctx, req.(*JoinRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SessionService_UseReset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UseResetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SessionServiceServer).UseReset(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SessionService_UseReset_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SessionServiceServer).UseReset(ctx, req.(*UseResetRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -362,6 +400,10 @@ var SessionService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Join",
 			Handler:    _SessionService_Join_Handler,
+		},
+		{
+			MethodName: "UseReset",
+			Handler:    _SessionService_UseReset_Handler,
 		},
 		{
 			MethodName: "SignIn",
