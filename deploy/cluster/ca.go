@@ -61,9 +61,9 @@ func newAuthority(dir string) (*authority, error) {
 
 func (a *authority) ca() string { return filepath.Join(a.dir, "ca.pem") }
 
-// issue writes <name>.pem and <name>.key for a server and client that is reached at ip and, when service is set, speaks
+// issue writes <name>.pem and <name>.key into dir for a server and client that is reached at ip and, when service is set, speaks
 // for that service. uid and gid own the key.
-func (a *authority) issue(name, service, ip string, uid, gid int) error {
+func (a *authority) issue(dir, name, service, ip string, uid, gid int) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("certificate of %s: %w", name, err)
@@ -79,14 +79,14 @@ func (a *authority) issue(name, service, ip string, uid, gid int) error {
 	if service != "" {
 		template.DNSNames = []string{service + domain}
 	}
-	if _, err := a.sign(template, a.cert, &key.PublicKey, filepath.Join(a.dir, name+".pem")); err != nil {
+	if _, err := a.sign(template, a.cert, &key.PublicKey, filepath.Join(dir, name+".pem")); err != nil {
 		return err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return fmt.Errorf("certificate of %s: %w", name, err)
 	}
-	keyFile := filepath.Join(a.dir, name+".key")
+	keyFile := filepath.Join(dir, name+".key")
 	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		return fmt.Errorf("certificate of %s: %w", name, err)
 	}

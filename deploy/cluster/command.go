@@ -75,7 +75,7 @@ func command(ctx context.Context, cfg Config, verb string, names []string, out i
 	case "down":
 		return c.Down()
 	case "wipe":
-		return errors.Join(c.Down(), os.RemoveAll(c.cfg.Dir))
+		return errors.Join(c.Down(), os.RemoveAll(c.cfg.postgresHome()), os.RemoveAll(c.cfg.Dir))
 	case "start":
 		return c.StartAgain(ctx, names...)
 	}

@@ -22,12 +22,12 @@ func (c *Cluster) credentials() error {
 		return err
 	}
 	uid, gid := os.Getuid(), os.Getgid()
-	if err := ca.issue("postgres", "", c.cfg.IP(kindPostgres, 1), who.uid, who.gid); err != nil {
+	if err := c.cfg.makePostgresHome(ca, who); err != nil {
 		return err
 	}
 	for _, set := range c.members() {
 		for i := range set.count {
-			if err := ca.issue(set.name(i+1), set.service, c.cfg.IP(set.kind, i+1), uid, gid); err != nil {
+			if err := ca.issue(ca.dir, set.name(i+1), set.service, c.cfg.IP(set.kind, i+1), uid, gid); err != nil {
 				return err
 			}
 		}
@@ -98,7 +98,7 @@ func (c *Cluster) compose() error {
 		}
 		base = append(base, s)
 	}
-	s, err := c.cfg.postgres(c.files("postgres"), who)
+	s, err := c.cfg.postgres(who)
 	if err != nil {
 		return err
 	}

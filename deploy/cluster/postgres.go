@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"hash/fnv"
 	"net/url"
 	"os"
 	"os/exec"
@@ -61,18 +62,56 @@ func (c Config) databaseURL(service, password, ca string) string {
 	return u.String()
 }
 
-func (c Config) postgres(f files, o owner) (spec, error) {
+// postgresHome is where PostgreSQL keeps everything of its own: in the cluster's folder, unless its user cannot get there,
+// as below /root.
+func (c Config) postgresHome() string {
+	if os.Getuid() == 0 {
+		for dir := filepath.Dir(c.Dir); ; dir = filepath.Dir(dir) {
+			if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
+				hash := fnv.New64a()
+				_, _ = hash.Write([]byte(c.Dir))
+				return filepath.Join(os.TempDir(), fmt.Sprintf("plenum-postgres-%x", hash.Sum64()))
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+	}
+	return c.path("postgres")
+}
+
+func (c Config) makePostgresHome(ca *authority, o owner) error {
+	home := c.postgresHome()
+	if err := os.Mkdir(home, 0o711); err != nil { // one that is there might be anybody's
+		return fmt.Errorf("postgres: %w: remove it if no cluster uses it", err)
+	}
+	if err := ca.issue(home, "postgres", "", c.IP(kindPostgres, 1), o.uid, o.gid); err != nil {
+		return err
+	}
+	pem, err := os.ReadFile(ca.ca())
+	if err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(home, "ca.pem"), pem, 0o644); err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	return nil
+}
+
+func (c Config) postgres(o owner) (spec, error) {
 	bin, err := postgresBin()
 	if err != nil {
 		return spec{}, err
 	}
-	ip, data := c.IP(kindPostgres, 1), c.path("data", "postgres")
+	ip, home := c.IP(kindPostgres, 1), c.postgresHome()
+	data := filepath.Join(home, "data")
 	return spec{
 		name: "postgres", path: filepath.Join(bin, "postgres"), dir: "/", user: o.credential,
 		quit: syscall.SIGINT, // fast shutdown: sessions end, everything is written
 		args: []string{
 			"-D", data, "-h", ip, "-p", "5432", "-k", data,
-			"-c", "ssl=on", "-c", "ssl_cert_file=" + f.Cert, "-c", "ssl_key_file=" + f.Key, "-c", "ssl_ca_file=" + f.CA,
+			"-c", "ssl=on", "-c", "ssl_cert_file=" + filepath.Join(home, "postgres.pem"),
+			"-c", "ssl_key_file=" + filepath.Join(home, "postgres.key"), "-c", "ssl_ca_file=" + filepath.Join(home, "ca.pem"),
 			"-c", "max_connections=200", "-c", "shared_buffers=128MB", "-c", "log_min_messages=warning",
 		},
 		probe: func(ctx context.Context) error {
@@ -87,7 +126,7 @@ func (c Config) initPostgres(ctx context.Context, o owner) error {
 	if err != nil {
 		return err
 	}
-	data := c.path("data", "postgres")
+	data := filepath.Join(c.postgresHome(), "data")
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
@@ -96,7 +135,7 @@ func (c Config) initPostgres(ctx context.Context, o owner) error {
 	}
 	if err := o.run(ctx, "", filepath.Join(bin, "initdb"), "-D", data, "-U", "plenum", "-E", "UTF8", "--locale=C.UTF-8",
 		"--auth-local=peer", "--auth-host=scram-sha-256", "--no-instructions"); err != nil {
-		return fmt.Errorf("postgres: %w (its user must be able to enter %s)", err, c.Dir)
+		return fmt.Errorf("postgres: %w", err)
 	}
 	// Over the socket in its own folder, the server's user is plenum; over the network, everybody signs in with TLS.
 	hba := "local all plenum peer map=owner\nhostssl all all all scram-sha-256\n"
@@ -127,7 +166,7 @@ func (c Config) createDatabases(ctx context.Context, o owner, passwords map[stri
 		script := fmt.Sprintf("CREATE ROLE %q LOGIN PASSWORD '%s';\nCREATE DATABASE %q OWNER %q;\nREVOKE CONNECT ON DATABASE %q FROM PUBLIC;\n",
 			service, password, service, service, service)
 		if err := o.run(ctx, script, filepath.Join(bin, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
-			"-h", c.path("data", "postgres"), "-p", "5432", "-U", "plenum", "-d", "postgres"); err != nil {
+			"-h", filepath.Join(c.postgresHome(), "data"), "-p", "5432", "-U", "plenum", "-d", "postgres"); err != nil {
 			return fmt.Errorf("database of %s: %w", service, err)
 		}
 	}

@@ -172,8 +172,17 @@ func (p *process) signalAll(s syscall.Signal) error {
 	}
 	for _, id := range p.id.family() {
 		id.signal(s)
+		for deadline := time.Now().Add(time.Second); s == syscall.SIGSTOP && !id.stopped() && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	return nil
+}
+
+// stopped is true once SIGSTOP has taken effect, or nothing is left to stop.
+func (id identity) stopped() bool {
+	_, state, _, err := stat(id.PID)
+	return err != nil || state == 'T' || state == 'Z'
 }
 
 func identify(pid int) identity {
