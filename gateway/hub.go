@@ -222,13 +222,14 @@ func (h *hub) give(x *subscription) {
 	records, loses, asks := x.until(records)
 	if len(records) > 0 {
 		data := x.encode(records, x.cursor.GetOffset())
-		if x.replayed += len(data); x.replayed > int(h.g.cfg.Limits.ReplayBytes)+partBytes {
+		if x.replayed += bodies(records); x.replayed > int(h.g.cfg.Limits.ReplayBytes)+partBytes {
 			h.drop(x)
 			x.stop(errResetLong)
 			x.pulled(false)
 			return
 		}
 		h.g.metrics.replayed.Add(float64(len(records)))
+		h.g.metrics.events.Inc()
 		if !x.give(records, data) {
 			h.drop(x)
 			x.pulled(false)
@@ -254,6 +255,14 @@ func (h *hub) give(x *subscription) {
 		return
 	}
 	x.pulled(false)
+}
+
+// bodies is what a replay counts: the same in both encodings.
+func bodies(records []*topicv1.Record) (size int) {
+	for _, r := range records {
+		size += len(r.GetEvent().GetBody())
+	}
+	return size
 }
 
 // again places one whose part is no longer in the ring.
@@ -346,6 +355,7 @@ func (h *hub) send(before uint64, run []*topicv1.Record) {
 	var encoded map[form][]byte
 	var last form
 	var data []byte
+	h.g.metrics.events.Add(float64(len(h.live)))
 	h.keepLive(func(x *subscription) bool {
 		if f := (form{x.s.enc, x.topic}); x.watches == nil && (f != last || data == nil) {
 			if data = encoded[f]; data == nil {

@@ -100,7 +100,6 @@ func (x *subscription) give(run []*topicv1.Record, data []byte) bool {
 	if x.watches != nil {
 		return x.s.watched(x, run)
 	}
-	x.s.g.metrics.events.Inc()
 	return x.s.deliver(x, data)
 }
 
