@@ -63,14 +63,16 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	b := &bundle{s: s, x: x, asked: time.Now()}
 	x.list = b
 	b.slot = s.g.index.Join(b)
-	s.answer(x, &edgev1.Subscription{Topic: x.topic, Head: g.GetHead()})
-	s.tellAnswers()
+	told := &edgev1.Subscription{Topic: x.topic}
 	members := g.GetMembers()
 	if b.single = s.g.catalog().Kind(x.topic).Class == edgev1.TopicClass_TOPIC_CLASS_LOG; b.single {
+		told.Head = g.GetHead()
 		members = []*edgev1.Head{{Topic: x.log, Epoch: g.GetHead().GetEpoch(), Offset: g.GetHead().GetOffset()}}
 	} else if g.GetHead() != nil { // the log that x.log names brings what changes
 		b.watch = &subscription{s: s, topic: x.log, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
 	}
+	s.answer(x, told)
+	s.tellAnswers()
 	b.topics = make([]uint32, 0, len(members))
 	snapshot := make([]*edgev1.Head, 0, len(members))
 	for _, m := range members {

@@ -67,7 +67,9 @@ func DefaultConfig() Config {
 		Recheck: []time.Duration{250 * time.Millisecond, time.Second},
 		Window:  10 * time.Millisecond, Drain: 10 * time.Second,
 		Read: limit.Rate{PerSecond: 50, Burst: 200}, Write: limit.Rate{PerSecond: 20, Burst: 100}, Bulk: limit.Rate{PerSecond: 2, Burst: 20},
-		SignIn: limit.Rate{PerSecond: 5, Burst: 60}, Public: limit.Rate{PerSecond: 10, Burst: 100}, Accept: limit.Rate{PerSecond: 50, Burst: 500},
+		// One address may be a company's: 10,000 people there refresh 17 times a second, and all come back after a power cut.
+		// Guessing is identity's to stop.
+		SignIn: limit.Rate{PerSecond: 100, Burst: 2000}, Public: limit.Rate{PerSecond: 100, Burst: 2000}, Accept: limit.Rate{PerSecond: 1500, Burst: 20_000},
 		Limits: Limits{
 			MessageBytes: 1<<20 + 64<<10, Calls: 32, Subscriptions: 200, Heads: 5000, Signals: 20, QueueBytes: 256 << 10, ReplayBytes: 1 << 20,
 		},

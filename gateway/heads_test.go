@@ -244,6 +244,28 @@ func TestSignals(t *testing.T) {
 	})
 }
 
+// Whose right to signal is taken signals no more, and hears the others still.
+func TestRightToSignal(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		a, b := s.open("a", events(room)), s.open("b", events(room))
+		defer a.close()
+		defer b.close()
+		s.svc.Append("w", room, "1", func(r *topicv1.Record) { r.Access = []*topicv1.Access{{Principal: "a", Read: true}} })
+		a.texts(room, 1)
+		b.texts(room, 1)
+		a.send(typing(room, "k"))
+		b.send(typing(room, "k"))
+		if got := a.next().GetSignal(); got.GetFrom() != "b/session" {
+			t.Errorf("%v", got)
+		}
+		time.Sleep(time.Second)
+		b.send(ask(1, "Echo", nil))
+		if f := b.next(); f.GetReply() == nil {
+			t.Errorf("%v", f)
+		}
+	})
+}
+
 func trySend(c *client, frames []*edgev1.ClientFrame) error {
 	data, err := proto.Marshal(&edgev1.ClientMessage{Frames: frames})
 	c.s.must(err)

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"time"
 
-	"google.golang.org/grpc/metadata"
-
 	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
@@ -17,8 +15,6 @@ import (
 )
 
 const (
-	// addressKey names the client's address to services; they believe it of gateways only.
-	addressKey = "plenum-client-address"
 	retryPause = 50 * time.Millisecond
 	maxSeq     = 1<<53 - 1
 )
@@ -85,7 +81,7 @@ func (g *Gateway) invoke(ctx context.Context, r request) ([]byte, error) {
 		ctx = rpc.WithMutation(ctx, r.clientID, r.seq)
 	}
 	if r.address.IsValid() {
-		ctx = metadata.AppendToOutgoingContext(ctx, addressKey, r.address.String())
+		ctx = rpc.WithClientAddress(ctx, r.address)
 	}
 	answer, err := g.once(ctx, r)
 	if err == nil || !r.method.ReadOnly {
