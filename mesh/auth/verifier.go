@@ -28,6 +28,22 @@ var (
 	ErrStale   = errors.New("auth: the token can't be told") // identity was not reached yet: try again
 )
 
+var (
+	errMissing = fmt.Errorf("%w: there is none", ErrRefused)
+	errForeign = fmt.Errorf("%w: it is another device's", ErrRefused)
+)
+
+// signedError refuses a token that identity did sign: what it says of its bearer is true.
+type signedError struct {
+	error
+	claims Claims
+}
+
+func (e *signedError) Unwrap() error { return e.error }
+
+// Foreign is the ErrRefused of a good token that is not the one to be shown here: of another device, user or workspace.
+func Foreign(c Caller) error { return &signedError{errForeign, c.Claims} }
+
 // VerifierConfig bounds a Verifier. Zero means the default.
 type VerifierConfig struct {
 	CacheSize   int           `koanf:"cache_size" doc:"verified tokens kept, about 1 KiB each; 0: 16384"`
@@ -153,7 +169,10 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Caller, error) {
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
-	if token == "" || len(token) > MaxTokenBytes || strings.ContainsAny(token, "\r\n") { // base64 decoding would skip line ends
+	if token == "" {
+		return verified{}, errMissing
+	}
+	if len(token) > MaxTokenBytes || strings.ContainsAny(token, "\r\n") { // base64 decoding would skip line ends
 		return verified{}, ErrRefused
 	}
 	if !v.isReady() {
@@ -214,11 +233,11 @@ func (v *Verifier) check(t verified, now time.Time) error {
 	case !known, !key.notAfter.IsZero() && now.After(key.notAfter.Add(v.cfg.Skew)):
 		return ErrRefused
 	case t.IssuedAt.After(now.Add(v.cfg.Skew)), t.Expires.Sub(t.IssuedAt) > v.cfg.MaxLifetime:
-		return ErrRefused
+		return &signedError{ErrRefused, t.Claims}
 	case !now.Before(t.Expires.Add(v.cfg.Skew)):
-		return ErrExpired
+		return &signedError{ErrExpired, t.Claims}
 	case v.revoked.covers(t.Claims):
-		return ErrRevoked
+		return &signedError{ErrRevoked, t.Claims}
 	}
 	return nil
 }

@@ -99,6 +99,7 @@ func (s *Server) authenticate(ctx context.Context) (context.Context, error) {
 	}
 	caller, err := s.deps.Verifier.Verify(ctx, token)
 	if err != nil {
+		s.deps.Refusals.Token(err, ClientAddress(ctx))
 		return nil, toStatus(FromError(err)).Err()
 	}
 	return auth.NewContext(ctx, caller), nil

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ const (
 	tokenKey     = "authorization"
 	clientIDKey  = "plenum-client-id"
 	clientSeqKey = "plenum-client-seq"
+	addressKey   = "plenum-client-address"
 	bearer       = "Bearer "
 )
 
@@ -45,6 +47,22 @@ const (
 	maxClientID  = 64        // bytes; 128 bits in base64url take 22
 	maxClientSeq = 1<<53 - 1 // what every JSON parser keeps, and what a signed column holds
 )
+
+// WithClientAddress tells services the address of the client behind calls in ctx; they believe it of gateways only.
+func WithClientAddress(ctx context.Context, address netip.Addr) context.Context {
+	return setOutgoing(ctx, addressKey, address.String())
+}
+
+// ClientAddress returns the address of the client behind the call, invalid where the peer is no gateway or named none.
+func ClientAddress(ctx context.Context) netip.Addr {
+	md, _ := metadata.FromIncomingContext(ctx)
+	v := md[addressKey]
+	if len(v) != 1 || Peer(ctx) != "gateway" {
+		return netip.Addr{}
+	}
+	a, _ := netip.ParseAddr(v[0]) // what isn't one is none
+	return a
+}
 
 func tokenFrom(ctx context.Context) (string, bool) {
 	md, _ := metadata.FromIncomingContext(ctx)

@@ -66,6 +66,7 @@ func (c ServerConfig) withDefaults() ServerConfig {
 type ServerDeps struct {
 	Service  string         // whose server it is, in metrics
 	Verifier *auth.Verifier // nil: methods for users are refused
+	Refusals *auth.Reporter // of the tokens that the gateway let pass, and this server did not; nil: not on record
 	Log      *slog.Logger
 	Metrics  prometheus.Registerer
 	Tracer   trace.TracerProvider // nil: no tracing

@@ -5,8 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 
-	"google.golang.org/grpc/metadata"
-
 	"plenum.internal/mesh/rpc"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	"plenum.internal/services/identity/sqlstore"
@@ -44,17 +42,10 @@ func sameSecret(hash, secret string) bool {
 	return subtle.ConstantTimeCompare([]byte(hash), []byte(sqlstore.Hash(secret))) == 1
 }
 
-// addressKey is the metadata in which the gateway names its client's address. Others are not believed.
-const addressKey = "plenum-client-address"
-
 // clientAddress returns the address of the client behind the call, "" where the caller is a part of the mesh itself.
 func clientAddress(ctx context.Context) string {
-	if rpc.Peer(ctx) != "gateway" {
-		return ""
-	}
-	md, _ := metadata.FromIncomingContext(ctx)
-	if v := md[addressKey]; len(v) == 1 {
-		return v[0][:min(len(v[0]), 64)]
+	if a := rpc.ClientAddress(ctx); a.IsValid() {
+		return a.String()
 	}
 	return ""
 }
