@@ -144,7 +144,10 @@ func (s *Server) drainStream(srv any, stream grpc.ServerStream, _ *grpc.StreamSe
 	return err
 }
 
-var errDraining = Errorf(edgev1.Code_CODE_UNAVAILABLE, "rpc.DRAINING", "The service is restarting. Try again shortly.").RetryIn(100 * time.Millisecond)
+// ReasonDraining is the Error.Reason of what a server refuses or ends because it stops.
+const ReasonDraining = "rpc.DRAINING"
+
+var errDraining = Errorf(edgev1.Code_CODE_UNAVAILABLE, ReasonDraining, "The service is restarting. Try again shortly.").RetryIn(100 * time.Millisecond)
 
 func (s *Server) mapUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	answer, err := handle(ctx, req)

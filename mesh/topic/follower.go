@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
@@ -44,6 +45,7 @@ type Follower struct {
 	sql     struct{ read, create, lock, move string } // of the cursor
 	busy    chan struct{}
 	pending atomic.Int32 // partitions whose end was not reached yet
+	warned  atomic.Int64 // second of the last warning
 	ready   chan struct{}
 }
 
@@ -114,11 +116,22 @@ func (f *Follower) follow(ctx context.Context, number uint32) error {
 			wait = minRetry
 		}
 		if !errors.Is(err, errMoved) && ctx.Err() == nil {
-			f.deps.Log.WarnContext(ctx, "following broke off", "follower", f.cfg.Name, "service", f.cfg.Service, "partition", number, "error", err)
+			f.tell(ctx, number, err)
 		}
 		if !sleep(ctx, wait) {
 			return nil
 		}
+	}
+}
+
+// tell logs why a partition is not followed for now. A source that goes away fails all partitions: one line a second says so;
+// one that restarts is no reason to warn.
+func (f *Follower) tell(ctx context.Context, number uint32, err error) {
+	if rpc.FromError(err).GetReason() == rpc.ReasonDraining {
+		return
+	}
+	if now := time.Now().Unix(); f.warned.Swap(now) != now {
+		f.deps.Log.WarnContext(ctx, "following broke off", "follower", f.cfg.Name, "service", f.cfg.Service, "partition", number, "error", err)
 	}
 }
 
