@@ -99,7 +99,8 @@ func (g *Gateway) headers(r *http.Request, q *request) error {
 		}
 		caller, err := g.verify(r.Context(), token)
 		if err != nil {
-			g.log.Info("a call was refused", "address", q.address, "method", q.method.Name, "error", err)
+			g.deps.Refusals.Token(err, q.address)
+			g.log.Debug("a call was refused", "address", q.address, "method", q.method.Name, "error", err)
 			return refusal(err)
 		}
 		q.caller = caller

@@ -27,6 +27,7 @@ import (
 type Deps struct {
 	Services Services       // Static or Registered; the gateway's own identity there is "gateway"
 	Verifier *auth.Verifier // follows identity's revocations
+	Refusals *auth.Reporter // of tokens and origins, run by whoever made it; nil: not on record
 	Bus      *bus.Bus
 	Static   http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
 	Log      *slog.Logger // nil: silent

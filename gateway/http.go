@@ -106,6 +106,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	h.Add("Vary", "Origin")
 	if origin != "" {
 		if !g.originAllowed(r) {
+			g.deps.Refusals.Origin(g.address(r))
 			http.Error(w, "origin not allowed", http.StatusForbidden)
 			return false
 		}

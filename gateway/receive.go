@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +95,8 @@ func (s *session) hello(h *edgev1.Hello) {
 	}
 	caller, err := s.g.verify(s.ctx, token)
 	if err != nil {
-		s.g.log.Info("a session was refused", "address", s.address, "error", err)
+		s.g.deps.Refusals.Token(err, s.address)
+		s.g.log.Debug("a session was refused", "address", s.address, "error", err)
 		s.goodbye(refusal(err))
 		return
 	}
@@ -113,6 +113,7 @@ func (s *session) hello(h *edgev1.Hello) {
 	s.g.admit(s)
 	// A revocation that came between the verification and admit was told to nobody: it is seen now.
 	if _, err := s.g.verify(s.ctx, token); err != nil {
+		s.g.deps.Refusals.Token(err, s.address)
 		s.goodbye(refusal(err))
 		return
 	}
@@ -151,10 +152,11 @@ func (s *session) ttl() uint32 {
 func (s *session) refresh(token string) {
 	caller, err := s.g.verify(s.ctx, token)
 	if err == nil && (caller.User != s.caller.User || caller.Device != s.caller.Device || caller.Workspace != s.caller.Workspace) {
-		err = fmt.Errorf("%w: it is another device's", auth.ErrRefused)
+		err = auth.Foreign(caller)
 	}
 	if err != nil {
-		s.g.log.Info("a refresh was refused", "address", s.address, "user", s.caller.User, "error", err)
+		s.g.deps.Refusals.Token(err, s.address)
+		s.g.log.Debug("a refresh was refused", "address", s.address, "user", s.caller.User, "error", err)
 		s.goodbye(refusal(err))
 		return
 	}

@@ -24,6 +24,7 @@ import (
 // where a browser's script can see it.
 func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if !g.originAllowed(r) {
+		g.deps.Refusals.Origin(g.address(r))
 		http.Error(w, "origin not allowed", http.StatusForbidden)
 		return
 	}
