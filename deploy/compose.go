@@ -17,6 +17,7 @@ import (
 	"plenum.internal/mesh/obs"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/run"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 	"plenum.internal/services/identity"
 )
 
@@ -30,6 +31,7 @@ type one struct {
 	etcd     *backbone.Etcd
 	bus      *bus.Bus
 	tokens   *auth.Verifier
+	refusals *auth.Reporter
 	servers  map[string]*rpc.Server // by service
 	identity *identity.Server
 	gateway  *gateway.Gateway
@@ -111,19 +113,23 @@ func (p *one) addIdentity(ctx context.Context) error {
 	if p.identity, err = identity.New(cfg, identity.Deps{DB: db, Bus: p.bus, Log: p.obs.Log, Metrics: p.obs.Metrics}); err != nil {
 		return err
 	}
-	// Every server asks the verifier, and the verifier asks identity's server.
-	keys := &later{}
+	// Every server asks the verifier, and the verifier asks identity's server; what is refused goes the same way back.
+	keys, records := &later{}, &later{}
 	if p.tokens, err = auth.NewVerifier(auth.VerifierConfig{}, auth.RemoteSource(keys), auth.VerifierDeps{Log: p.obs.Log, Metrics: p.obs.Metrics}); err != nil {
+		return err
+	}
+	if p.refusals, err = auth.NewReporter(authv1.NewAuthServiceClient(records), auth.VerifierDeps{Log: p.obs.Log, Metrics: p.obs.Metrics}); err != nil {
 		return err
 	}
 	server, err := p.server("identity", p.identity, identity.Callers())
 	if err != nil {
 		return err
 	}
-	keys.ClientConnInterface = server.Pipe("identity")
+	keys.ClientConnInterface, records.ClientConnInterface = server.Pipe("identity"), server.Pipe("plenum")
 	p.group.Add("identity", p.identity)
 	p.group.Add("identity's server", server)
 	p.group.Add("tokens", p.tokens)
+	p.group.Add("refusals", run.Func(p.refusals.Run))
 	return nil
 }
 
@@ -160,7 +166,7 @@ func (p *one) addGateway(context.Context) (err error) {
 			"identity": p.servers["identity"].Pipe("gateway"),
 			"chat":     p.servers["chat"].Pipe("gateway"),
 		}),
-		Verifier: p.tokens, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
+		Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
 	})
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func gatewayNode(cfg Config) (node.Service, error) {
 		Name: "gateway",
 		New: func(n *node.Node) (node.Part, error) {
 			g, err := gateway.New(settings, gateway.Deps{
-				Services: gateway.Registered(n.Registry, n.Conns), Verifier: n.Verifier, Bus: n.Bus,
+				Services: gateway.Registered(n.Registry, n.Conns), Verifier: n.Verifier, Refusals: n.Refusals, Bus: n.Bus,
 				Static: page.Handler(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
 			})
 			return edge{g}, err

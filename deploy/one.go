@@ -22,7 +22,7 @@ type later struct{ grpc.ClientConnInterface }
 // server makes the gRPC server of a service.
 func (p *one) server(name string, service node.Part, internal map[string][]string) (*rpc.Server, error) {
 	server, err := rpc.NewServer(rpc.ServerConfig{}, rpc.ServerDeps{
-		Service: name, Verifier: p.tokens, Log: p.obs.Log, Metrics: p.obs.Metrics, Tracer: p.obs.Tracer, Internal: internal,
+		Service: name, Verifier: p.tokens, Refusals: p.refusals, Log: p.obs.Log, Metrics: p.obs.Metrics, Tracer: p.obs.Tracer, Internal: internal,
 	})
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/run"
 	"plenum.internal/mesh/sqldb"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
 
 // authority is the service that serves AuthService: everybody's source of keys and revocations.
@@ -80,6 +81,7 @@ type Node struct {
 	Bus      *bus.Bus
 	DB       *sqldb.DB
 	Verifier *auth.Verifier
+	Refusals *auth.Reporter
 	Registry *registry.Registry
 	Conns    *registry.Conns
 
@@ -120,8 +122,10 @@ func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error 
 		group.Add(service.Name, part)
 		group.Add("rpc", n.server)
 		group.Add("tokens", n.Verifier)
+		group.Add("refusals", run.Func(n.Refusals.Run))
 	} else {
 		group.Add("tokens", n.Verifier)
+		group.Add("refusals", run.Func(n.Refusals.Run))
 		group.Add(service.Name, part)
 		group.Add("rpc", n.server)
 	}
@@ -166,8 +170,11 @@ func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *N
 	if n.Verifier, err = auth.NewVerifier(auth.VerifierConfig{}, auth.RemoteSource(keys), auth.VerifierDeps{Log: log, Metrics: metrics}); err != nil {
 		return nil, err
 	}
+	if n.Refusals, err = auth.NewReporter(authv1.NewAuthServiceClient(keys), auth.VerifierDeps{Log: log, Metrics: metrics}); err != nil {
+		return nil, err
+	}
 	if n.server, err = rpc.NewServer(cfg.RPC, rpc.ServerDeps{
-		Service: service.Name, Verifier: n.Verifier, Log: log, Metrics: metrics, Tracer: n.Obs.Tracer, Internal: service.Internal,
+		Service: service.Name, Verifier: n.Verifier, Refusals: n.Refusals, Log: log, Metrics: metrics, Tracer: n.Obs.Tracer, Internal: service.Internal,
 	}); err != nil {
 		return nil, err
 	}
