@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -53,7 +54,7 @@ func BenchmarkFanOut(b *testing.B) {
 		t := &sink{}
 		s := g.newSession(t, wire.Proto, netip.Addr{}, "")
 		s.state, s.caller.Expires = open, time.Now().Add(time.Hour)
-		x := &subscription{s: s, topic: name.Topic, log: name.Topic, user: "u", granted: &edgev1.Cursor{}, hub: h}
+		x := &subscription{s: s, topic: name.Topic, log: name, user: "u", granted: &edgev1.Cursor{}, hub: h}
 		h.join(x)
 		sinks = append(sinks, t)
 	}
@@ -89,19 +90,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkIdle keeps 2,000 idle connections that are signed in, and reports the memory of each: heap and stacks in use.
-func BenchmarkIdle(b *testing.B) {
-	for _, members := range []int{0, 300} {
-		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
-			for b.Loop() {
-				idle(b, members)
-			}
-		})
-	}
-}
-
-func idle(b *testing.B, members int) {
-	const n = 2000
+// listening starts a gateway on a socket, with the test service behind it.
+func listening(b *testing.B) (*Gateway, *testsvc.Service) {
 	identity := auth.NewMemory(signingKey)
 	verifier, _ := auth.NewVerifier(auth.VerifierConfig{CacheSize: 100}, identity, auth.VerifierDeps{})
 	go func() { _ = verifier.Run(b.Context()) }()
@@ -110,7 +100,7 @@ func idle(b *testing.B, members int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer nats.Close()
+	b.Cleanup(nats.Close)
 	svc := testsvc.New(nats)
 	server, _ := rpc.NewServer(rpc.ServerConfig{}, rpc.ServerDeps{Service: "test", Verifier: verifier, Internal: testsvc.Internal})
 	svc.Register(server)
@@ -125,6 +115,61 @@ func idle(b *testing.B, members int) {
 	}
 	go func() { _ = g.Run(b.Context()) }()
 	<-g.Ready()
+	return g, svc
+}
+
+// BenchmarkConnect signs in and opens 20 topics that others have open already; it reports the processor time of the whole process,
+// which is the gateway's, the service's behind it and a client's that does next to nothing.
+func BenchmarkConnect(b *testing.B) {
+	g, _ := listening(b)
+	now := time.Now()
+	var wants []*edgev1.Want
+	for i := range 20 {
+		wants = append(wants, events(fmt.Sprint("test.room/r", i)))
+	}
+	connect := func(i int) net.Conn {
+		token, _ := auth.Sign(signingKey, auth.Claims{User: fmt.Sprint("u", i), Workspace: "w", Device: "d", Role: "r", Kind: auth.KindPerson, IssuedAt: now, Expires: now.Add(10 * time.Minute)})
+		first, _ := proto.Marshal(&edgev1.ClientMessage{Frames: []*edgev1.ClientFrame{hello(token), subscribe(1, wants...)}})
+		c := rawClient(b, g.Addr(), first)
+		return c
+	}
+	conns := []net.Conn{connect(-1)}
+	time.Sleep(200 * time.Millisecond)
+	before := processorTime(b)
+	for i := 0; b.Loop(); i++ {
+		if conns = append(conns, connect(i)); len(conns) > 5000 {
+			b.StopTimer()
+			for _, c := range conns[1:] {
+				_ = c.Close()
+			}
+			conns = conns[:1]
+			b.StartTimer()
+		}
+	}
+	b.ReportMetric(testutil.ToFloat64(g.metrics.writes)/float64(b.N), "writes/op")
+	b.ReportMetric(float64((processorTime(b)-before).Microseconds())/float64(b.N), "cpu-us/op")
+	for _, c := range conns {
+		_ = c.Close()
+	}
+	for g.sessions.Load() > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// BenchmarkIdle keeps 2,000 idle connections that are signed in, and reports the memory of each: heap and stacks in use.
+func BenchmarkIdle(b *testing.B) {
+	for _, members := range []int{0, 300} {
+		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
+			for b.Loop() {
+				idle(b, members)
+			}
+		})
+	}
+}
+
+func idle(b *testing.B, members int) {
+	const n = 2000
+	g, svc := listening(b)
 	var list []*edgev1.Head
 	for i := range members {
 		list = append(list, member(i, 5))

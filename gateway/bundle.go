@@ -67,9 +67,9 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	members := g.GetMembers()
 	if b.single = s.g.catalog().Kind(x.topic).Class == edgev1.TopicClass_TOPIC_CLASS_LOG; b.single {
 		told.Head = g.GetHead()
-		members = []*edgev1.Head{{Topic: x.log, Epoch: g.GetHead().GetEpoch(), Offset: g.GetHead().GetOffset()}}
+		members = []*edgev1.Head{{Topic: x.log.Topic, Epoch: g.GetHead().GetEpoch(), Offset: g.GetHead().GetOffset()}}
 	} else if g.GetHead() != nil { // the log that x.log names brings what changes
-		b.watch = &subscription{s: s, topic: x.log, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
+		b.watch = &subscription{s: s, topic: x.log.Topic, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
 	}
 	s.answer(x, told)
 	s.tellAnswers()

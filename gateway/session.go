@@ -91,6 +91,7 @@ type session struct {
 	left     []string             // topics unsubscribed meanwhile
 	opens    []*edgev1.Subscribe  // wait for the one that is being opened
 	answers  []answer             // of hubs, to be told at the end of the turn
+	joining  []*subscription      // to be handed to their hubs
 	catching []*subscription      // want their next part, round robin
 	pulling  int                  // parts that hubs were asked for
 	reopens  []*subscription      // to be authorised anew
@@ -183,6 +184,7 @@ func (s *session) settle() {
 	s.tellHeads()
 	s.tellSignals()
 	s.reauthorise()
+	s.join()
 	s.setTimer()
 }
 

@@ -24,7 +24,7 @@ func TestPipelinedHello(t *testing.T) {
 					got[x.GetTopic()] = x
 				}
 			case f.GetReply() != nil:
-				c.frames = append(c.frames, f)
+				c.frames = append([]*edgev1.ServerFrame{f}, c.frames...)
 				if e := c.reply(1, &echo); e != nil {
 					t.Fatal(e)
 				}

@@ -51,12 +51,12 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 		s.g.metrics.signalsDropped.Inc()
 		return
 	}
-	data, err := proto.Marshal(&topicv1.Publication{Signals: []*edgev1.Signal{{Topic: x.log, Key: f.GetKey(), Body: f.GetBody(), From: s.from}}})
+	data, err := proto.Marshal(&topicv1.Publication{Signals: []*edgev1.Signal{{Topic: x.log.Topic, Key: f.GetKey(), Body: f.GetBody(), From: s.from}}})
 	if err != nil {
 		return // not UTF-8: can't have come in
 	}
 	s.g.metrics.signals.Inc()
-	_ = s.g.deps.Bus.Publish(bus.Subject(s.caller.Workspace, x.log), data) // away: lost, as a signal may be
+	_ = s.g.deps.Bus.Publish(bus.Subject(x.log.Workspace, x.log.Topic), data) // away: lost, as a signal may be
 }
 
 // offer gives the session something for a subscription to be done within the flush window; false: too much is queued.

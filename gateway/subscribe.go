@@ -186,8 +186,8 @@ func (s *session) attach(id uint32, o *opened) {
 
 // use takes over what a grant says.
 func (x *subscription) use(g *topicv1.Grant, caller auth.Caller) {
-	if x.log = g.GetCanonical(); x.log == "" {
-		x.log = x.topic
+	if x.log = (heads.Name{Workspace: caller.Workspace, Topic: g.GetCanonical()}); x.log.Topic == "" {
+		x.log.Topic = x.topic
 	}
 	x.user, x.granted, x.signals = caller.User, g.GetHead(), g.GetSignal()
 	if x.granted == nil {
@@ -198,21 +198,37 @@ func (x *subscription) use(g *topicv1.Grant, caller auth.Caller) {
 	}
 }
 
-func (x *subscription) place() (heads.Name, *shard) {
-	name := heads.Name{Workspace: x.s.caller.Workspace, Topic: x.log}
-	return name, x.s.g.shard(name)
-}
+func (x *subscription) shard() *shard { return x.s.g.shard(x.log) }
 
-// attach hands it to its hub.
-func (x *subscription) attach() {
-	name, sh := x.place()
-	sh.do(func() { sh.hub(name, x.service).attach(x) })
+// attach hands it to its hub, at the end of the turn.
+func (x *subscription) attach() { x.s.joining = append(x.s.joining, x) }
+
+// join gives each shard all that the turn has attached there, and has what the hubs answer told in one message.
+func (s *session) join() {
+	for len(s.joining) > 0 {
+		sh := s.joining[0].shard()
+		var mine, others []*subscription
+		for _, x := range s.joining {
+			if x.shard() == sh {
+				mine = append(mine, x)
+			} else {
+				others = append(others, x)
+			}
+		}
+		s.joining = others
+		sh.do(func() {
+			for _, x := range mine {
+				sh.hub(x.log, x.service).attach(x)
+			}
+			s.mail(0, func(*session) {}) // begins a turn with what they mailed for later
+		})
+	}
+	s.joining = nil
 }
 
 // detach takes it off its hub's lists.
 func (x *subscription) detach() {
-	_, sh := x.place()
-	sh.do(func() {
+	x.shard().do(func() {
 		x.detached = true
 		if x.hub != nil {
 			x.hub.drop(x)
@@ -289,7 +305,7 @@ func (s *session) dropAll() {
 	for _, x := range s.subs {
 		s.drop(x.topic)
 	}
-	s.subs, s.catching, s.reopens, s.opens, s.answers = nil, nil, nil, nil, nil
+	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers = nil, nil, nil, nil, nil, nil
 }
 
 // answer tells what became of a want; the answers of one turn are told together, before any event.
@@ -321,8 +337,7 @@ func (s *session) pull() {
 		x := s.catching[0]
 		s.catching = s.catching[1:]
 		s.pulling++
-		_, sh := x.place()
-		sh.do(func() {
+		x.shard().do(func() {
 			if x.hub == nil || x.detached {
 				x.pulled(false)
 				return

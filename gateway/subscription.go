@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"plenum.internal/gateway/internal/heads"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -13,8 +14,8 @@ type subscription struct {
 	s       *session
 	topic   string // as the client names it; frames say the same
 	service string
-	log     string // the topic's own name
-	id      uint32 // of the Subscribe that made it
+	log     heads.Name // the topic's own name
+	id      uint32     // of the Subscribe that made it
 	mode    edgev1.Mode
 	user    string
 	watches *bundle        // not nil: it brings a bundle's changes, and the client doesn't know of it
@@ -41,7 +42,7 @@ type subscription struct {
 func (x *subscription) begin(epoch, start, head uint64, parts bool) {
 	first := !x.begun
 	x.begun = true
-	x.s.mail(0, func(s *session) {
+	x.s.later(func(s *session) {
 		if x.stopped {
 			return
 		}
