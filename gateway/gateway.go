@@ -154,7 +154,7 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 	case err = <-failed:
 		err = fmt.Errorf("gateway: %w", err)
 	}
-	g.drain()
+	g.drain() //nolint:contextcheck // ctx has ended
 	shutdown, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = server.Shutdown(shutdown) //nolint:contextcheck // ctx has ended. Calls over HTTP that take longer are cut

@@ -62,7 +62,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	g.calls.Add(1) // until done
 	s := g.newSession(t, enc, address, bearer(r))
 	g.people.enter(s)
-	s.mail(0, (*session).setTimer)
+	s.mail(0, (*session).setTimer) //nolint:contextcheck // outlives the request
 	go s.read() //nolint:contextcheck // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
 }
 
