@@ -9,7 +9,8 @@
 //	http.go       the listener's HTTP              signal.go     signals
 //	connect.go    unary calls over HTTP            mailbox.go    what waits for a session, bounded
 //	hub.go        one topic with subscribers       shard.go      the goroutines that own the hubs; the bus
-//	read.go       reads of the log for hubs        people.go     sessions by user: revocations, drain
+//	fanout.go     events to all who are live       read.go       reads of the log for hubs
+//	people.go     sessions by user: revocations    subscription.go  one topic on one connection
 //
 // The parts without I/O stand in internal/: wire, catalog, lane, limit, ring, heads.
 //

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -217,9 +218,7 @@ func TestJSONEncoding(t *testing.T) {
 		send(`{"call":{"id":5,"method":"plenum.test.v1.TestService/Post","clientSeq":"1","body":{"room":"a","text":"Grüße"}}}`)
 		got := map[string]map[string]any{}
 		for len(got) < 2 {
-			for kind, m := range next() {
-				got[kind] = m
-			}
+			maps.Copy(got, next())
 		}
 		if r := got["reply"]; r["id"] != 5.0 || r["body"].(map[string]any)["offset"] != "1" {
 			t.Errorf("%v", r)

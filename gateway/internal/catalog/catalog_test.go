@@ -84,7 +84,7 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("another's topics: %v", faults)
 	}
 	broken := test("test")
-	broken.Files = []*descriptorpb.FileDescriptorProto{{Name: proto.String("x"), Syntax: proto.String("?")}}
+	broken.Files = []*descriptorpb.FileDescriptorProto{{Name: new("x"), Syntax: new("?")}}
 	if _, faults = Build(broken); len(faults) == 0 || !strings.Contains(faults[0].Error(), "test") {
 		t.Errorf("no descriptors: %v", faults)
 	}

@@ -146,7 +146,7 @@ func FromJSON(value []byte, d protoreflect.MessageDescriptor) ([]byte, error) {
 	if err := (protojson.UnmarshalOptions{RecursionLimit: 100}).Unmarshal(value, m); err != nil {
 		return nil, err //nolint:wrapcheck // goes to the client as one text
 	}
-	return proto.Marshal(m) //nolint:wrapcheck // likewise
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m) //nolint:wrapcheck // likewise
 }
 
 // ToJSON transcodes the binary form of a message to proto3 JSON.
