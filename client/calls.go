@@ -76,7 +76,7 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ .
 			return proto.Unmarshal(result, out)
 		}
 		e, ok := errors.AsType[*Error](err)
-		if !ok || !retryable(e.Code) || !q.repeatable || errors.Is(err, errStopped) {
+		if !ok || !retryable(e.Code) || !q.repeatable || e.local() {
 			return err
 		}
 		wait := time.NewTimer(backoff.next(e.RetryAfter))
@@ -105,7 +105,7 @@ func (c *Client) roundTrip(ctx context.Context, q *call) ([]byte, error) {
 	case <-q.done:
 		return q.result, q.err
 	case <-c.stopped:
-		return nil, errStopped
+		return nil, c.why
 	case <-ctx.Done():
 		_ = c.do(context.WithoutCancel(ctx), func(s *session) { s.cancel(q) })
 		return nil, ended(ctx, q.seq, ctx.Err())

@@ -30,6 +30,7 @@ type Client struct {
 
 	mail    chan func(*session) // to the goroutine that owns the session
 	stopped chan struct{}       // closed when Run has ended
+	why     error               // what those who wait then are told; valid once stopped is closed
 	ready   chan struct{}       // closed after the first Welcome
 	once    sync.Once
 
@@ -95,7 +96,7 @@ func (c *Client) do(ctx context.Context, f func(*session)) error {
 	case c.mail <- f:
 		return nil
 	case <-c.stopped:
-		return errStopped
+		return c.why
 	case <-ctx.Done():
 		return ctx.Err()
 	}

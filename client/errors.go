@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -26,6 +27,9 @@ func errorf(code edgev1.Code, reason, format string, args ...any) *Error {
 }
 
 func (e *Error) because(err error) *Error { c := *e; c.cause = err; return &c }
+
+// local reports whether no server said it.
+func (e *Error) local() bool { return strings.HasPrefix(e.Reason, "client.") }
 
 // Error is the text for logs.
 func (e *Error) Error() string {

@@ -102,7 +102,7 @@ func (c *Client) Follow(ctx context.Context, topic string, opts ...FollowOption)
 		}
 		return t, nil
 	case <-c.stopped:
-		return nil, errStopped
+		return nil, c.why
 	}
 }
 
@@ -308,7 +308,8 @@ func (s *session) subscribed(m *edgev1.Subscribed) {
 			continue
 		}
 		t.attached = true
-		if start := sub.GetStart(); start != nil {
+		// The own cursor stands: what the server repeats is skipped, and what it would leave out is noticed as a hole.
+		if start := sub.GetStart(); t.cursor == nil || start.GetEpoch() != t.cursor.GetEpoch() {
 			t.cursor = start
 		}
 	}

@@ -122,6 +122,9 @@ func (s *session) deadline() time.Time {
 		if !s.refreshing {
 			next = sooner(next, s.refreshAt)
 		}
+		if !s.refreshing {
+			next = sooner(next, s.refreshAt)
+		}
 		next = sooner(sooner(next, s.outboxAt), s.retryTopics)
 	}
 	return next
@@ -392,6 +395,7 @@ func (s *session) end(why error) {
 	if s.link != nil {
 		s.link.close()
 	}
+	s.why = why
 	close(s.stopped)
 	for _, c := range s.calls {
 		c.finish(nil, why)

@@ -20,6 +20,7 @@ type adminCmd struct {
 	Deactivate  deactivateCmd  `cmd:"" help:"Lock somebody out."`
 	Reactivate  reactivateCmd  `cmd:"" help:"Let somebody in again."`
 	Revoke      revokeCmd      `cmd:"" help:"Sign all devices of somebody out."`
+	Reset       resetLinkCmd   `cmd:"" help:"Make a link by which somebody chooses a new password."`
 	Audit       auditCmd       `cmd:"" help:"Read and verify the audit log."`
 }
 
@@ -47,8 +48,13 @@ func (c *inviteCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.print(res, "%s/#join=%s", strings.TrimSuffix(h.Server, "/"), res.GetSecret())
+		return e.print(res, "%s", link(h, "join", res.GetSecret()))
 	})
+}
+
+// link puts a secret where a browser sends it to nobody.
+func link(h *client.HTTP, kind, secret string) string {
+	return fmt.Sprintf("%s/#%s=%s", strings.TrimSuffix(h.Server, "/"), kind, secret)
 }
 
 type invitationsCmd struct{}
@@ -98,7 +104,7 @@ type whoArg struct {
 }
 
 // onPerson runs f with the person's id.
-func (c *whoArg) onPerson(e *env, f func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error) error {
+func (c *whoArg) onPerson(e *env, f func(ctx context.Context, h *client.HTTP, id string) error) error {
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
 		p, err := loadPeople(ctx, h)
 		if err != nil {
@@ -108,7 +114,7 @@ func (c *whoArg) onPerson(e *env, f func(ctx context.Context, admin identityv1.A
 		if err != nil {
 			return err
 		}
-		return f(ctx, identityv1.NewAdminServiceClient(h), id)
+		return f(ctx, h, id)
 	})
 }
 
@@ -122,8 +128,8 @@ func (c *roleCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return c.onPerson(e, func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error {
-		res, err := admin.ChangeRole(ctx, &identityv1.ChangeRoleRequest{UserId: id, Role: as})
+	return c.onPerson(e, func(ctx context.Context, h *client.HTTP, id string) error {
+		res, err := identityv1.NewAdminServiceClient(h).ChangeRole(ctx, &identityv1.ChangeRoleRequest{UserId: id, Role: as})
 		if err != nil {
 			return err
 		}
@@ -140,8 +146,8 @@ type reactivateCmd struct{ whoArg }
 func (c *reactivateCmd) Run(e *env) error { return c.setActive(e, true) }
 
 func (c *whoArg) setActive(e *env, active bool) error {
-	return c.onPerson(e, func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error {
-		res, err := admin.SetActive(ctx, &identityv1.SetActiveRequest{UserId: id, Active: active})
+	return c.onPerson(e, func(ctx context.Context, h *client.HTTP, id string) error {
+		res, err := identityv1.NewAdminServiceClient(h).SetActive(ctx, &identityv1.SetActiveRequest{UserId: id, Active: active})
 		if err != nil {
 			return err
 		}
@@ -158,12 +164,24 @@ type revokeCmd struct {
 }
 
 func (c *revokeCmd) Run(e *env) error {
-	return c.onPerson(e, func(ctx context.Context, admin identityv1.AdminServiceClient, id string) error {
-		res, err := admin.RevokeDevices(ctx, &identityv1.RevokeDevicesRequest{UserId: id, Wipe: c.Wipe})
+	return c.onPerson(e, func(ctx context.Context, h *client.HTTP, id string) error {
+		res, err := identityv1.NewAdminServiceClient(h).RevokeDevices(ctx, &identityv1.RevokeDevicesRequest{UserId: id, Wipe: c.Wipe})
 		if err != nil {
 			return err
 		}
 		return e.print(res, "All devices of @%s are signed out.", strings.TrimPrefix(c.Who, "@"))
+	})
+}
+
+type resetLinkCmd struct{ whoArg }
+
+func (c *resetLinkCmd) Run(e *env) error {
+	return c.onPerson(e, func(ctx context.Context, h *client.HTTP, id string) error {
+		res, err := identityv1.NewAdminServiceClient(h).ResetPassword(ctx, &identityv1.ResetPasswordRequest{UserId: id})
+		if err != nil {
+			return err
+		}
+		return e.print(res, "%s", link(h, "reset", res.GetSecret()))
 	})
 }
 

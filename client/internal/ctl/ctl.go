@@ -34,6 +34,7 @@ type commands struct {
 	Setup     setupCmd     `cmd:"" help:"Create a workspace by the link that the server printed at its first start."`
 	Join      joinCmd      `cmd:"" help:"Create an account by an invitation's link."`
 	Login     loginCmd     `cmd:"" help:"Sign in."`
+	Reset     resetCmd     `cmd:"" help:"Choose a new password by the link that an administrator made."`
 	Logout    logoutCmd    `cmd:"" help:"Sign out and forget this profile's session."`
 	Whoami    whoamiCmd    `cmd:"" help:"Show who is signed in, and what they may do."`
 	Workspace workspaceCmd `cmd:"" help:"Show the workspace and its people."`
@@ -42,7 +43,7 @@ type commands struct {
 	History   historyCmd   `cmd:"" help:"Read a channel's messages."`
 	Tail      tailCmd      `cmd:"" help:"Show a channel's newest messages, and with -f what comes."`
 	Watch     watchCmd     `cmd:"" help:"Show the frames of the protocol while following topics."`
-	Admin     adminCmd     `cmd:"" help:"Invitations, roles, devices, the audit log."`
+	Admin     adminCmd     `cmd:"" help:"Invitations, roles, devices, new passwords, the audit log."`
 }
 
 // env is what every command works with.

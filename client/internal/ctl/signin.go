@@ -54,6 +54,32 @@ func (c *joinCmd) Run(e *env) error {
 	})
 }
 
+type resetCmd struct {
+	Link string `arg:"" help:"The link that an administrator gave you, http://host:port/#reset=…"`
+	passwordFlags
+}
+
+func (c *resetCmd) Run(e *env) error {
+	server, secret, err := splitLink(c.Link, "reset")
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, timeout)
+	defer cancel()
+	described, err := identityv1.NewSessionServiceClient(&client.HTTP{Server: server}).DescribeLink(ctx, &identityv1.DescribeLinkRequest{Secret: secret})
+	if err != nil {
+		return err
+	}
+	to := described.GetReset_()
+	if !e.JSON {
+		fmt.Fprintf(e.err, "A new password for @%s in %s. All devices of the account are signed out by it.\n", to.GetHandle(), clean(to.GetWorkspaceName()))
+	}
+	return e.signIn(server, to.GetWorkspaceSlug(), to.GetHandle(), c.PasswordStdin, true, func(ctx context.Context, s identityv1.SessionServiceClient, password string, me *identityv1.Client) (*identityv1.Session, error) {
+		res, err := s.UseReset(ctx, &identityv1.UseResetRequest{Secret: secret, Password: password, Client: me})
+		return res.GetSession(), err
+	})
+}
+
 type loginCmd struct {
 	Workspace string `required:"" help:"Short name of the workspace." placeholder:"SLUG"`
 	Handle    string `required:"" help:"Your short name."`
