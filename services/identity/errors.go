@@ -20,6 +20,7 @@ var (
 	errForm       = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "identity.PASSWORD_FORM", "Choose a password of 10 characters or more, at most 256 bytes.").On("password")
 	errNotAllowed = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "identity.NOT_ALLOWED", "Your role doesn't allow this. Ask an administrator.")
 	errHigherRole = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "identity.HIGHER_ROLE", "Only an owner may do this to an owner, or make one.")
+	errNoReset    = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "identity.NO_PASSWORD", "A password can be reset for active people only, and your own you change by the current one.")
 	errDirectory  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "identity.DIRECTORY", "Guests see only the people they meet.")
 	errPerson     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.PERSON", "There is no such person.")
 	errGroup      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.GROUP", "There is no such group.").On("group_id")

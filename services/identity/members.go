@@ -78,6 +78,9 @@ func (p *changePassword) apply(ctx context.Context, c *change) error {
 			c.revoke(me, d.ID, false)
 		}
 	}
+	if err := c.DropReset(ctx, c.workspace, me.ID); err != nil {
+		return err
+	}
 	c.answer = &identityv1.ChangePasswordResponse{}
 	c.audit("password.changed", me.Pseudonym, nil)
 	return nil

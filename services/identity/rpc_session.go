@@ -23,9 +23,20 @@ func (r *sessions) DescribeLink(ctx context.Context, q *identityv1.DescribeLinkR
 }
 
 func (s *Server) describeLink(ctx context.Context, secret string) (*identityv1.DescribeLinkResponse, error) {
-	l, err := s.link(ctx, secret)
-	if err != nil {
+	var (
+		l     sqlstore.Link
+		reset sqlstore.Reset
+	)
+	if err := s.bySecret(ctx, func() (err error) {
+		if l, err = s.store.Reads().LinkBySecret(ctx, sqlstore.Hash(secret)); isNotFound(err) {
+			reset, err = s.store.Reads().ResetBySecret(ctx, sqlstore.Hash(secret))
+		}
+		return err
+	}); err != nil {
 		return nil, err
+	}
+	if reset.Person != "" {
+		return s.describeReset(ctx, reset)
 	}
 	if !usable(l, time.Now().UnixMilli()) {
 		return nil, errLink
@@ -46,18 +57,26 @@ func (s *Server) describeLink(ctx context.Context, secret string) (*identityv1.D
 	}}}, nil
 }
 
-// link finds a link by its secret, used or not. A wrong secret counts against the caller's address.
-func (s *Server) link(ctx context.Context, secret string) (sqlstore.Link, error) {
+// link finds a link by its secret, used or not.
+func (s *Server) link(ctx context.Context, secret string) (l sqlstore.Link, err error) {
+	err = s.bySecret(ctx, func() (err error) {
+		l, err = s.store.Reads().LinkBySecret(ctx, sqlstore.Hash(secret))
+		return err
+	})
+	return l, err
+}
+
+// bySecret looks something up by its secret. One that finds nothing counts against the caller's address.
+func (s *Server) bySecret(ctx context.Context, find func() error) error {
 	try, err := s.attempt(ctx, "")
 	if err != nil {
-		return sqlstore.Link{}, err
+		return err
 	}
-	l, err := s.store.Reads().LinkBySecret(ctx, sqlstore.Hash(secret))
-	if isNotFound(err) {
-		return l, errLink
+	if err = find(); isNotFound(err) {
+		return errLink
 	}
 	s.addresses.Return(try.address)
-	return l, err
+	return err
 }
 
 func (r *sessions) SetUp(ctx context.Context, q *identityv1.SetUpRequest) (*identityv1.SetUpResponse, error) {
@@ -152,7 +171,7 @@ func (s *Server) follows(ctx context.Context, q joiner, seen proto.Message, wher
 	if p.Password != j.password { // a retry
 		return s.signIn(ctx, "link "+l.ID, p, c, q.GetPassword())
 	}
-	return s.enter(ctx, workspace, p.ID, c, func(sqlstore.Tx, *sqlstore.Person) error { return nil })
+	return s.enter(ctx, workspace, p.ID, c, func(sqlstore.Tx, *marks, *sqlstore.Person) error { return nil })
 }
 
 func (r *sessions) SignIn(ctx context.Context, q *identityv1.SignInRequest) (*identityv1.SignInResponse, error) {

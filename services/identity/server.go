@@ -239,6 +239,7 @@ func (s *Server) prune(ctx context.Context) error {
 			tx.PruneRevocations(ctx, now.Add(-revocationLife).UnixMilli()),
 			tx.PruneDevices(ctx, now.Add(-s.cfg.RefreshTTL-deviceMemory).UnixMilli()),
 			tx.PruneKeys(ctx, now.UnixMilli()),
+			tx.PruneResets(ctx, now.UnixMilli()),
 		)
 	})
 }

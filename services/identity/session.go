@@ -143,7 +143,7 @@ func (s *Server) signIn(ctx context.Context, name string, p sqlstore.Person, c *
 		s.metrics.signIn("refused")
 		return nil, s.failed(ctx, p.Workspace, "sign_in.failed", p.Pseudonym, errSignIn)
 	}
-	session, err := s.enter(ctx, p.Workspace, p.ID, c, func(tx sqlstore.Tx, now *sqlstore.Person) error {
+	session, err := s.enter(ctx, p.Workspace, p.ID, c, func(tx sqlstore.Tx, _ *marks, now *sqlstore.Person) error {
 		if now.Password != p.Password {
 			return errSignIn // changed this very moment
 		}
@@ -162,7 +162,7 @@ func (s *Server) signIn(ctx context.Context, name string, p sqlstore.Person, c *
 }
 
 // enter begins a session of an active person in one transaction, after what allow checks and writes.
-func (s *Server) enter(ctx context.Context, workspace, id string, c *identityv1.Client, allow func(sqlstore.Tx, *sqlstore.Person) error) (*identityv1.Session, error) {
+func (s *Server) enter(ctx context.Context, workspace, id string, c *identityv1.Client, allow func(sqlstore.Tx, *marks, *sqlstore.Person) error) (*identityv1.Session, error) {
 	var (
 		p sqlstore.Person
 		d sqlstore.Device
@@ -175,7 +175,7 @@ func (s *Server) enter(ctx context.Context, workspace, id string, c *identityv1.
 		if p.DeactivatedMs != 0 {
 			return errSignIn
 		}
-		if err := allow(tx, &p); err != nil {
+		if err := allow(tx, &m, &p); err != nil {
 			return err
 		}
 		if d, err = s.begin(ctx, tx, &m, p, c, now, details{"device_name": c.GetName()}.from(clientAddress(ctx))); err != nil {

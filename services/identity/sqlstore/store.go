@@ -56,7 +56,7 @@ type Reads struct{ q reader }
 
 // Tx is a transaction.
 //
-// Invariant: locks are taken in this order, so that no two transactions wait for each other: people, devices, links, the
+// Invariant: locks are taken in this order, so that no two transactions wait for each other: people, their resets, devices, links, the
 // counter of revocations, heads of audit chains in ascending order.
 type Tx struct {
 	Reads

@@ -272,6 +272,42 @@ func TestLinks(t *testing.T) {
 	})
 }
 
+func TestResets(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		s, _ := open(t, url)
+		ctx, r := t.Context(), s.Reads()
+		old := sqlstore.Reset{Person: "p1", Workspace: "w1", SecretHash: "h1", CreatedBy: "p0", ExpiresMs: 10}
+		other := sqlstore.Reset{Person: "p2", Workspace: "w1", SecretHash: "h2", CreatedBy: "p0", ExpiresMs: 20}
+		anew := old
+		anew.SecretHash, anew.ExpiresMs = "h3", 30
+		write(t, s, func(ctx context.Context, tx sqlstore.Tx) error {
+			return errors.Join(tx.PutReset(ctx, old), tx.PutReset(ctx, other), tx.PutReset(ctx, anew), tx.UseReset(ctx, "w2", "p1", "c"))
+		})
+		if _, err := r.ResetBySecret(ctx, "h1"); !errors.Is(err, sqlstore.ErrNotFound) {
+			t.Errorf("what was replaced: %v", err)
+		}
+		if got := must(r.ResetBySecret(ctx, "h3"))(t); got != anew {
+			t.Errorf("got %+v", got)
+		}
+		if _, err := r.ResetOf(ctx, "w2", "p1"); !errors.Is(err, sqlstore.ErrNotFound) {
+			t.Errorf("in another workspace: %v", err)
+		}
+		write(t, s, func(ctx context.Context, tx sqlstore.Tx) error {
+			return errors.Join(tx.UseReset(ctx, "w1", "p1", "c"), tx.DropReset(ctx, "w2", "p1"), tx.PruneResets(ctx, 20))
+		})
+		if got := must(r.ResetOf(ctx, "w1", "p1"))(t); got.UsedBy != "c" {
+			t.Errorf("used: %+v", got)
+		}
+		if _, err := r.ResetOf(ctx, "w1", "p2"); !errors.Is(err, sqlstore.ErrNotFound) {
+			t.Errorf("what has expired: %v", err)
+		}
+		write(t, s, func(ctx context.Context, tx sqlstore.Tx) error { return tx.DropReset(ctx, "w1", "p1") })
+		if _, err := r.ResetOf(ctx, "w1", "p1"); !errors.Is(err, sqlstore.ErrNotFound) {
+			t.Errorf("what was dropped: %v", err)
+		}
+	})
+}
+
 func TestGuessesMatchTheLimit(t *testing.T) {
 	meshtest.Databases(t, func(t *testing.T, url string) {
 		s, _ := open(t, url)
