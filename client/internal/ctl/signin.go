@@ -71,6 +71,9 @@ func (c *resetCmd) Run(e *env) error {
 		return err
 	}
 	to := described.GetReset_()
+	if to == nil {
+		return errors.New("this link is for something else: setup and join take it")
+	}
 	if !e.JSON {
 		fmt.Fprintf(e.err, "A new password for @%s in %s. All devices of the account are signed out by it.\n", to.GetHandle(), clean(to.GetWorkspaceName()))
 	}
