@@ -102,11 +102,11 @@ func (j *journal) read(apply func([]byte) error) error {
 var errCutOff = errors.New("cut off")
 
 func nextRecord(data []byte) ([]byte, error) {
-	if len(data) < recordHead || len(bytes.TrimLeft(data, "\x00")) == 0 { // a file may grow before its data comes
+	if len(bytes.TrimRight(data, "\x00")) < recordHead && !valid(data) { // a file may grow before its data comes
 		return nil, errCutOff
 	}
 	n := binary.LittleEndian.Uint32(data)
-	if crc32.Checksum(data[:8], castagnoli) != binary.LittleEndian.Uint32(data[8:]) || n > maxRecord {
+	if !valid(data) || n > maxRecord {
 		return nil, errors.New("no head of a record")
 	}
 	rest := data[recordHead:]
@@ -120,6 +120,11 @@ func nextRecord(data []byte) ([]byte, error) {
 		return nil, errors.New("wrong checksum")
 	}
 	return rest[:n:n], nil
+}
+
+// valid reports whether data begins with the head of a record.
+func valid(data []byte) bool {
+	return len(data) >= recordHead && crc32.Checksum(data[:8], castagnoli) == binary.LittleEndian.Uint32(data[8:])
 }
 
 func frame(record []byte) []byte {
