@@ -9,10 +9,10 @@ export PATH := $(BIN):$(PATH)
 MODULES := $(patsubst ./%,%,$(shell sed -n 's|^\t\(\./.*\)|\1|p' go.work))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint modules cluster proto tools bench clean
+.PHONY: help run test lint modules vulnerabilities cluster proto tools bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Plenum on ADDR with its data under DATA; Ctrl-C stops it
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/plenum plenum.internal/client/cmd/plenumctl
@@ -27,6 +27,9 @@ lint: tools ## golangci-lint, go vet, go fix, buf lint, fresh generated code
 
 modules: ## each module by itself: go vet and a tidy go.mod, outside of the workspace
 	@for m in $(MODULES); do echo "-- $$m"; (cd $$m && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
+
+vulnerabilities: tools ## govulncheck on each module, where its database can be had
+	@./.ci/vulnerabilities $(MODULES)
 
 cluster: tools ## the same as many processes on loopback: `make cluster`, and `make cluster CMD=down` to stop them
 	@./.ci/postgres
