@@ -78,7 +78,7 @@ func (h *HTTP) Invoke(ctx context.Context, method string, args, reply any, _ ...
 	res, err := client.Do(req)
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" || level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS {
-			return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.UNREACHABLE", "%s can't be reached. Check the address, and that Plenum runs there.", h.Server).because(err)
+			return unreachable(h.Server, err)
 		}
 		return connectionLost(err)
 	}
@@ -91,6 +91,10 @@ func (h *HTTP) Invoke(ctx context.Context, method string, args, reply any, _ ...
 		return connectError(res, data)
 	}
 	return proto.Unmarshal(data, out)
+}
+
+func unreachable(server string, err error) *Error {
+	return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.UNREACHABLE", "%s can't be reached. Check the address, and that Plenum runs there.", server).because(err)
 }
 
 func connectionLost(err error) *Error {

@@ -43,9 +43,9 @@ func DialWebSocket(h *http.Client) Dialer {
 		ws, res, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &bare, Subprotocols: []string{subprotocol}}) //nolint:bodyclose // the library closes it
 		if err != nil {
 			if res != nil {
-				return nil, fmt.Errorf("connect to %s: the server answered %s", server, res.Status)
+				return nil, errorf(edgev1.Code_CODE_UNAVAILABLE, "client.HTTP_STATUS", "%s answered %s. Is it a Plenum server?", server, res.Status).because(err)
 			}
-			return nil, fmt.Errorf("connect to %s: %w", server, err)
+			return nil, unreachable(server, err)
 		}
 		if ws.Subprotocol() != subprotocol {
 			_ = ws.CloseNow()
@@ -109,9 +109,17 @@ func newLink(ctx context.Context, conn Conn, run func(func())) *link {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &link{conn: conn, cancel: cancel, in: make(chan *edgev1.ServerMessage, inQueue), out: make(chan *edgev1.ClientMessage, outQueue),
 		ended: make(chan error, 2), refs: make(map[uint32]string)}
-	run(func() { l.ended <- l.read(ctx) })
-	run(func() { l.ended <- l.write(ctx) })
+	run(func() { l.ended <- broken(l.read(ctx)) })
+	run(func() { l.ended <- broken(l.write(ctx)) })
 	return l
+}
+
+// broken is why a connection ended, where the other side did not say it.
+func broken(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return errorf(edgev1.Code_CODE_CONNECTION_FAULT, "client.CONNECTION_LOST", "The connection was lost.").because(err)
 }
 
 func (l *link) read(ctx context.Context) error {

@@ -152,14 +152,14 @@ func (s *session) tick() error {
 	}
 	if s.link.welcome == nil {
 		if due(s.link.since.Add(welcomeBy)) {
-			return s.lost(errors.New("no Welcome came"))
+			return s.lost(broken(errors.New("no Welcome came")))
 		}
 		return nil
 	}
 	switch {
 	case !s.link.pinged.IsZero():
 		if due(s.link.pinged.Add(pongBy)) {
-			return s.lost(errors.New("no answer to a Ping"))
+			return s.lost(broken(errors.New("no answer to a Ping")))
 		}
 	case due(s.link.heard.Add(silence)):
 		s.ping()

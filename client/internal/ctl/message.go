@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/client"
@@ -400,7 +399,7 @@ func (c *watchCmd) Run(e *env) error {
 		if sent {
 			mark = ">"
 		}
-		data, err := protojson.Marshal(m)
+		data, err := oneLine(m)
 		if err != nil {
 			data = []byte(err.Error())
 		}

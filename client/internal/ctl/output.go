@@ -2,6 +2,8 @@ package ctl
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,12 +26,23 @@ func (e *env) print(m proto.Message, text string, args ...any) error {
 }
 
 func (e *env) json(m proto.Message) error {
-	data, err := protojson.MarshalOptions{EmitUnpopulated: false}.Marshal(m)
+	data, err := oneLine(m)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(e.out, string(data))
 	return err
+}
+
+// oneLine is m as JSON, always spaced in the same way, which protojson does not promise.
+func oneLine(m proto.Message) ([]byte, error) {
+	data, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var line bytes.Buffer
+	err = json.Compact(&line, data)
+	return line.Bytes(), err
 }
 
 // clean makes what others wrote safe to show: no control character reaches the terminal.
