@@ -29,6 +29,7 @@ type hub struct {
 	subject string
 
 	interest *bus.Subscription // nil: not subscribed
+	signals  *bus.Subscription // nil: not subscribed, or the kind has no signals
 	opening  bool              // the bus is being flushed
 	ring     *ring.Ring        // nil until the interest has reached the server
 	// Invariant: a live subscriber was given everything up to ring.Head(), and nothing beyond.
@@ -42,6 +43,8 @@ type hub struct {
 	linger   *time.Timer
 	ringSize int // what g.ringSize counts for this hub
 }
+
+func (h *hub) signalSubject() string { return bus.SignalSubject(h.name.Workspace, h.name.Topic) }
 
 // attach gives a subscription what follows its cursor, and then everything.
 func (h *hub) attach(x *subscription) {
@@ -73,6 +76,11 @@ func (h *hub) open() {
 			return
 		}
 		h.interest = interest
+	}
+	if h.signals == nil && h.g.catalog().Signal(h.name.Topic) != nil {
+		if h.signals, _ = h.g.deps.Bus.Subscribe(h.signalSubject(), h.shard.bus); h.signals != nil { // else the gateway stops
+			h.shard.bySubject[h.signalSubject()] = h
+		}
 	}
 	h.opening = true
 	h.shard.flush(h)
@@ -305,6 +313,11 @@ func (h *hub) close() {
 	if h.interest != nil {
 		h.interest.Unsubscribe()
 		h.interest = nil
+	}
+	if h.signals != nil {
+		h.signals.Unsubscribe()
+		h.signals = nil
+		delete(h.shard.bySubject, h.signalSubject())
 	}
 	h.ring = nil
 	h.account()

@@ -99,11 +99,14 @@ func (sh *shard) receive(m bus.Message) {
 		sh.g.log.Error("a publication can't be read", "subject", m.Subject, "error", err)
 		return
 	}
+	if m.Subject != h.subject { // where gateways publish, who may not publish events
+		for _, s := range p.GetSignals() {
+			h.signal(s)
+		}
+		return
+	}
 	if len(p.GetRecords()) > 0 {
 		h.publish(p.GetRecords())
-	}
-	for _, s := range p.GetSignals() {
-		h.signal(s)
 	}
 }
 

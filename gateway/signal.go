@@ -56,7 +56,7 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 		return // not UTF-8: can't have come in
 	}
 	s.g.metrics.signals.Inc()
-	_ = s.g.deps.Bus.Publish(bus.Subject(x.log.Workspace, x.log.Topic), data) // away: lost, as a signal may be
+	_ = s.g.deps.Bus.Publish(bus.SignalSubject(x.log.Workspace, x.log.Topic), data) // away: lost, as a signal may be
 }
 
 // offer gives the session something for a subscription to be done within the flush window; false: too much is queued.

@@ -33,7 +33,7 @@ var busPermissions = map[string]permissions{
 		subscribe: []string{"plenum._.digest.chat.*", "plenum._.digest.identity.*", "plenum.*.identity.>", "plenum.*.chat.>"},
 	},
 	"gateway": {
-		publish:   []string{"plenum.*.chat.>"}, // signals of clients, on the subjects of chat's topics
+		publish:   []string{"plenum._.signal.>"}, // of clients
 		subscribe: []string{"plenum.>"},
 	},
 }

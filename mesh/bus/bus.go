@@ -208,3 +208,9 @@ func backoff(longest time.Duration) nats.ReconnectDelayHandler {
 func Subject(workspace, topic string) string {
 	return "plenum." + workspace + "." + strings.Replace(topic, "/", ".", 1)
 }
+
+// SignalSubject is where clients' signals on a topic are published: apart from its events, so that a gateway, which passes signals
+// on, has no right to publish events.
+func SignalSubject(workspace, topic string) string {
+	return "plenum._.signal." + workspace + "." + strings.Replace(topic, "/", ".", 1)
+}

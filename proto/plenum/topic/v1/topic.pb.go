@@ -836,7 +836,8 @@ func (x *Access) GetSignal() bool {
 	return false
 }
 
-// Publication is one NATS message on a topic's subject, "plenum.<workspace>.<kind>.<id>".
+// Publication is one NATS message: records on a topic's subject, "plenum.<workspace>.<kind>.<id>"; signals, which gateways publish, on
+// "plenum._.signal.<workspace>.<kind>.<id>", so that no gateway needs the right to publish records.
 type Publication struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Records after their commit, ascending.
