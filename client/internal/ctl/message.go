@@ -173,7 +173,7 @@ type place struct {
 }
 
 func (e *env) message(p *people, m *chatv1.Message) error {
-	text := clean(m.GetText())
+	text := cleanText(m.GetText())
 	switch {
 	case m.GetDeleted():
 		text = "(deleted)"
@@ -358,7 +358,7 @@ func (e *env) event(p *people, event *edgev1.Event) error {
 		}
 		return e.message(p, m)
 	case *chatv1.ChannelEvent_Edited:
-		return line("edited %d: %s", v.Edited.GetOffset(), clean(v.Edited.GetText()))
+		return line("edited %d: %s", v.Edited.GetOffset(), cleanText(v.Edited.GetText()))
 	case *chatv1.ChannelEvent_Deleted:
 		return line("deleted %d", v.Deleted.GetOffset())
 	case *chatv1.ChannelEvent_Reaction:

@@ -21,7 +21,7 @@ func (e *env) print(m proto.Message, text string, args ...any) error {
 	if e.JSON {
 		return e.json(m)
 	}
-	_, err := fmt.Fprintf(e.out, text+"\n", args...)
+	_, err := fmt.Fprintln(e.out, strings.TrimRight(fmt.Sprintf(text, args...), " "))
 	return err
 }
 
@@ -45,17 +45,26 @@ func oneLine(m proto.Message) ([]byte, error) {
 	return line.Bytes(), err
 }
 
-// clean makes what others wrote safe to show: no control character reaches the terminal.
+// clean makes what others wrote safe to show in a line: no control character reaches the terminal.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return r
-		}
-		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control) {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control):
 			return '\uFFFD'
 		}
 		return r
 	}, s)
+}
+
+// cleanText is clean for texts of several lines: all but the first are marked, so that none passes for another message.
+func cleanText(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = clean(line)
+	}
+	return strings.Join(lines, "\n       | ")
 }
 
 // maxPassword bounds what is read.
