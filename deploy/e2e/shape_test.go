@@ -56,6 +56,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"removed in mid-stream", removedInMidStream},
 		{"revoked device", revokedDevice},
 		{"refusals at the door", refusalsAtTheDoor},
+		{"refusals on record", refusalsOnRecord},
 		{"offline and back", offlineAndBack},
 		{"everything dies in turn under load", everythingDies},
 	}
