@@ -29,7 +29,7 @@ func refusalsOnRecord(t *testing.T, s *shape) {
 			h := &client.HTTP{Server: gateway, Client: plain, Token: shown}
 			eventually(t, "every gateway refuses", func(ctx context.Context) error {
 				if _, err := identityv1.NewPeopleServiceClient(h).WhoAmI(ctx, &identityv1.WhoAmIRequest{}); code(err) != edgev1.Code_CODE_TOKEN_REFUSED {
-					return fmt.Errorf("at %s: %v", gateway, err)
+					return fmt.Errorf("at %s: code %v", gateway, code(err))
 				}
 				return nil
 			})
