@@ -274,6 +274,9 @@ func final(code edgev1.Code) bool {
 
 // failed plans the next attempt, or returns why there is none.
 func (s *session) failed(why error) error {
+	if s.ctx.Err() != nil {
+		return nil // Run ends, and with it what it had
+	}
 	var notBefore time.Duration
 	if e, ok := errors.AsType[*Error](why); ok {
 		notBefore = e.RetryAfter

@@ -33,8 +33,7 @@ func (c *sendCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.session(true, nil, func(ctx context.Context, cl *client.Client, outbox *client.Outbox) error {
-		before := outbox.Pending()
+	return e.session(true, nil, func(ctx context.Context, cl *client.Client, before []client.Pending) error {
 		err := c.texts(e, func(text string) error { return c.send(ctx, e, cl, id, text) })
 		for _, p := range before { // of earlier commands: nobody else hears of their end
 			select {
@@ -267,7 +266,7 @@ func (c *tailCmd) Run(e *env) error {
 	if err != nil || !c.Follow {
 		return err
 	}
-	return e.session(false, func(cfg *client.Config) { cfg.Dependencies = client.ChatDependencies }, func(ctx context.Context, cl *client.Client, _ *client.Outbox) error {
+	return e.session(false, func(cfg *client.Config) { cfg.Dependencies = client.ChatDependencies }, func(ctx context.Context, cl *client.Client, _ []client.Pending) error {
 		return e.follow(ctx, cl, at)
 	})
 }
@@ -405,7 +404,7 @@ func (c *watchCmd) Run(e *env) error {
 		}
 		fmt.Fprintln(e.out, mark, string(data))
 	}
-	return e.session(false, func(cfg *client.Config) { cfg.Watch = show }, func(ctx context.Context, cl *client.Client, _ *client.Outbox) error {
+	return e.session(false, func(cfg *client.Config) { cfg.Watch = show }, func(ctx context.Context, cl *client.Client, _ []client.Pending) error {
 		ends := make(chan error, len(c.Topics))
 		for _, topic := range slices.Compact(slices.Sorted(slices.Values(c.Topics))) {
 			var opts []client.FollowOption

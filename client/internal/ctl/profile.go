@@ -105,18 +105,20 @@ func (e *env) calls(f func(ctx context.Context, h *client.HTTP) error) error {
 	return err
 }
 
-// session gives f a connected client. With keep its outbox is the profile's.
-func (e *env) session(keep bool, change func(*client.Config), f func(ctx context.Context, c *client.Client, outbox *client.Outbox) error) error {
+// session gives f a connected client. With keep its outbox is the profile's, and before is what waited in it.
+func (e *env) session(keep bool, change func(*client.Config), f func(ctx context.Context, c *client.Client, before []client.Pending) error) error {
 	account, err := e.account()
 	if err != nil {
 		return err
 	}
 	cfg := client.Config{Server: account.Server(), Tokens: account, Agent: Version, OnState: e.connection()}
+	var before []client.Pending
 	if keep {
 		if cfg.Outbox, err = e.outbox(); err != nil {
 			return err
 		}
 		defer cfg.Outbox.Close()
+		before = cfg.Outbox.Pending()
 	}
 	if change != nil {
 		change(&cfg)
@@ -133,7 +135,7 @@ func (e *env) session(keep bool, change func(*client.Config), f func(ctx context
 		cancel()
 		ran <- err
 	}()
-	err = f(ctx, c, cfg.Outbox)
+	err = f(ctx, c, before)
 	cancel()
 	if runErr := <-ran; runErr != nil {
 		return runErr
