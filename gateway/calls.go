@@ -64,6 +64,9 @@ func (s *session) admissible(x *lane.Call[*call], unread error) error {
 	if err := s.g.prepare(r); err != nil {
 		return err
 	}
+	if s.board.Behind(x) {
+		return errLaneBroken // before it costs a token that the call it waits for needs
+	}
 	if r.method.Public {
 		return s.g.admitAddress(s.address, r.method)
 	}

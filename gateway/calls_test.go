@@ -184,6 +184,11 @@ func TestRatesByClass(t *testing.T) {
 		if e := c.reply(9, nil); e != nil {
 			t.Errorf("another class: %v", e)
 		}
+		for id := range uint32(5) { // what waits for 3 on its lane takes no token from it
+			if e := post(20 + id); e.GetCode() != edgev1.Code_CODE_UNAVAILABLE || e.GetRetryAfterMs() == 0 {
+				t.Errorf("behind the third: %v", e)
+			}
+		}
 		time.Sleep(time.Duration(e.GetRetryAfterMs()+1) * time.Millisecond)
 		if e := post(3); e != nil {
 			t.Errorf("after the wait: %v", e)

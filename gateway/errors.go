@@ -20,7 +20,7 @@ var (
 	errSameID     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.CALL_ID", "A call with this id is not answered yet. Take another one.").On("id")
 	errLanes      = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.LANES", "Use fewer lanes.").On("lane")
 	errSeq        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.CLIENT_SEQ", "A change's number goes from 1 to 2^53 - 1 and needs a client_id.").On("client_seq")
-	errLaneBroken = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.LANE", "An earlier change of this lane must be repeated first.")
+	errLaneBroken = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.LANE", "An earlier change of this lane must be repeated first.").RetryIn(100 * time.Millisecond)
 	errCancelled  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.CANCELLED", "It was not done, as you asked.")
 	errTooMany    = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "edge.TOO_MANY_CALLS", "Too many calls at once. Wait for an answer.").RetryIn(100 * time.Millisecond)
 	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.BUSY", "Too much is being asked just now. Try again shortly.").RetryIn(500 * time.Millisecond)

@@ -60,15 +60,11 @@ func (b *Board[X]) Admit(c *Call[X]) Verdict {
 	if b.calls[c.ID] != nil {
 		return SameID
 	}
-	if c.Lane != 0 {
-		l := b.lanes[c.Lane]
-		switch {
-		case l == nil && len(b.lanes) >= b.limits.Lanes:
-			return BadLane
-		case l == nil:
-		case l.broken != 0 && c.Seq != l.broken:
-			return Behind
-		}
+	if c.Lane != 0 && b.lanes[c.Lane] == nil && len(b.lanes) >= b.limits.Lanes {
+		return BadLane
+	}
+	if b.Behind(c) {
+		return Behind
 	}
 	if len(b.calls) >= b.limits.Total {
 		b.Refused(c, edgev1.Code_CODE_TOO_MANY_CALLS)
@@ -84,6 +80,12 @@ func (b *Board[X]) Admit(c *Call[X]) Verdict {
 		}
 	}
 	return b.start(c)
+}
+
+// Behind reports whether the call's lane is broken and waits for another one.
+func (b *Board[X]) Behind(c *Call[X]) bool {
+	l := b.lanes[c.Lane]
+	return c.Lane != 0 && l != nil && l.broken != 0 && c.Seq != l.broken
 }
 
 // Refused tells that the owner answered a call with a code instead of admitting it: it counts for the order of its lane.

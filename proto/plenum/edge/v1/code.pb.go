@@ -101,7 +101,7 @@ const (
 	Code_CODE_MESSAGE_TOO_LARGE Code = 4301
 	// The server speaks none of the subprotocols that the client named.
 	Code_CODE_VERSION Code = 4302
-	// The device or the account was signed out.
+	// The device or the account was signed out, and is to erase what it keeps offline.
 	Code_CODE_SESSION_REVOKED Code = 4400
 )
 
