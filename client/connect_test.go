@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -72,7 +73,7 @@ func TestHTTPCall(t *testing.T) {
 		t.Errorf("%s with %d bytes, timeout %q", got.Method, len(body), got.Header.Get("Connect-Timeout-Ms"))
 	}
 	_, err = chat.CreateChannel(ctx, &chatv1.CreateChannelRequest{})
-	if e, ok := err.(*Error); !ok || e.Code != edgev1.Code_CODE_CONFLICT || e.Reason != "chat.NAME_TAKEN" || e.Message != "Choose another name." || e.Field != "name" || e.RetryAfter != 1500*time.Millisecond {
+	if e, ok := errors.AsType[*Error](err); !ok || e.Code != edgev1.Code_CODE_CONFLICT || e.Reason != "chat.NAME_TAKEN" || e.Message != "Choose another name." || e.Field != "name" || e.RetryAfter != 1500*time.Millisecond {
 		t.Errorf("an error with its detail: %#v", err)
 	}
 	if _, err = chat.PinMessage(ctx, &chatv1.PinMessageRequest{}); CodeOf(err) != edgev1.Code_CODE_OUTCOME_UNKNOWN {

@@ -290,13 +290,13 @@ func TestFollowProperty(t *testing.T) {
 			}
 			answer()
 			for _, st := range steps {
-				switch {
-				case st.kind == 0: // the network breaks
+				switch st.kind {
+				case 0: // the network breaks
 					p.cut()
 					p = f.login(t)
-				case st.kind == 1:
+				case 1:
 					p.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{topicA}, Error: wireError(edgev1.Code_CODE_LAGGED, 0)}}})
-				case st.kind == 2:
+				case 2:
 					head += uint64(st.b)
 				default: // a run from about where the client is: with repetition, or with a hole
 					from := max(int(cursor)+st.a-3, 1)

@@ -274,8 +274,8 @@ func final(code edgev1.Code) bool {
 
 // failed plans the next attempt, or returns why there is none.
 func (s *session) failed(why error) error {
-	if s.ctx.Err() != nil {
-		return nil // Run ends, and with it what it had
+	if s.ctx.Err() != nil { // Run ends, and with it what it had
+		return nil //nolint:nilerr // that is no failure
 	}
 	var notBefore time.Duration
 	if e, ok := errors.AsType[*Error](why); ok {
