@@ -116,7 +116,7 @@ type ChannelHistory int32
 const (
 	ChannelHistory_CHANNEL_HISTORY_UNSPECIFIED ChannelHistory = 0 // in requests: unchanged, at creation ALL
 	ChannelHistory_CHANNEL_HISTORY_ALL         ChannelHistory = 1 // new members may read everything
-	ChannelHistory_CHANNEL_HISTORY_JOINED      ChannelHistory = 2 // nothing from before they joined, over any path; private channels only
+	ChannelHistory_CHANNEL_HISTORY_JOINED      ChannelHistory = 2 // no message from before they joined, over any path (later reactions to one do show, as an offset and an emoji); private channels only
 )
 
 // Enum value maps for ChannelHistory.
@@ -3719,7 +3719,7 @@ func (x *MarkReadRequest) GetVersion() uint64 {
 type MarkReadResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Marker        *Marker                `protobuf:"bytes,1,opt,name=marker,proto3" json:"marker,omitempty"`    // as it is now
-	Applied       bool                   `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"` // false: the marker was there or beyond, or another device had marked unread: take over `marker`
+	Applied       bool                   `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"` // true also where it stood there already. false: it was beyond, or another device had marked unread: take over `marker`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
