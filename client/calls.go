@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,6 +30,7 @@ type call struct {
 	method     string
 	body       []byte
 	seq        uint64
+	lane       uint32
 	repeatable bool   // may go out again after the connection was lost: a read, or a mutation with a number
 	entry      *entry // of the outbox; nobody waits for the call then
 	id         uint32
@@ -89,6 +91,29 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ .
 	}
 }
 
+// Call is one call as it stands in the protocol.
+type Call struct {
+	Method string // full name
+	Body   []byte // encoded request
+	Seq    uint64 // of a mutation: Outbox.Number gives it, and a retry repeats it; else 0
+	Lane   uint32 // 2-16: calls of one lane take place one after the other, in the order of calling; 0: none
+}
+
+// maxLane is the protocol's last lane.
+const maxLane = 16
+
+// Call sends a call once and returns the encoded answer: for methods that this program knows by name only, and for programs
+// that order and repeat their mutations themselves. Others use generated clients, and Enqueue for what needs an order.
+func (c *Client) Call(ctx context.Context, q Call) ([]byte, error) {
+	if q.Lane == outboxLane || q.Lane > maxLane {
+		return nil, fmt.Errorf("client: lane %d: use 0, or %d to %d", q.Lane, outboxLane+1, maxLane)
+	}
+	if err := fits(q.Body); err != nil {
+		return nil, err
+	}
+	return c.roundTrip(ctx, &call{ctx: ctx, method: trim(q.Method), body: q.Body, seq: q.Seq, lane: q.Lane})
+}
+
 // NewStream is not part of the edge protocol: follow a topic instead.
 func (c *Client) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
 	return nil, errorf(edgev1.Code_CODE_UNSUPPORTED, "client.NO_STREAMS", "The edge has no streaming calls: follow a topic.")
@@ -129,7 +154,7 @@ func (s *session) sendCall(q *call) {
 	case q.ctx.Err() != nil:
 		q.finish(nil, ended(q.ctx, q.seq, q.ctx.Err()))
 	case s.link != nil && direct < s.window():
-		s.transmit(q, &edgev1.Call{})
+		s.transmit(q)
 	case direct+len(s.queued) < maxCalls:
 		s.queued = append(s.queued, q)
 	default:
@@ -153,10 +178,10 @@ func (s *session) sendQueued() {
 	}
 }
 
-func (s *session) transmit(q *call, f *edgev1.Call) {
+func (s *session) transmit(q *call) {
 	q.id = s.id()
 	s.calls[q.id] = q
-	f.Id, f.Method, f.Body, f.ClientSeq = q.id, q.method, q.body, q.seq
+	f := &edgev1.Call{Id: q.id, Method: q.method, Body: q.body, ClientSeq: q.seq, Lane: q.lane}
 	if deadline, ok := q.ctx.Deadline(); ok {
 		f.TimeoutMs = uint32(max(1, min(time.Until(deadline).Milliseconds(), 1<<31)))
 	}
@@ -211,10 +236,17 @@ func (s *session) reply(r *edgev1.Reply) {
 // encode marshals a request; one that no connection would take is refused here, before it can end one.
 func encode(request proto.Message) ([]byte, error) {
 	body, err := proto.Marshal(request)
-	if err == nil && len(body) > maxBody {
-		err = errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "client.BODY_TOO_LARGE", "This is %d bytes long; at most %d can be sent.", len(body), maxBody)
+	if err == nil {
+		err = fits(body)
 	}
 	return body, err
+}
+
+func fits(body []byte) error {
+	if len(body) > maxBody {
+		return errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "client.BODY_TOO_LARGE", "This is %d bytes long; at most %d can be sent.", len(body), maxBody)
+	}
+	return nil
 }
 
 func trim(method string) string {

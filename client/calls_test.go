@@ -215,3 +215,39 @@ func TestEndOfRunEndsAll(t *testing.T) {
 		}
 	})
 }
+
+// A call by name is sent once, with what its caller says.
+func TestCallByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		p := f.login(t)
+		type outcome struct {
+			answer []byte
+			err    error
+		}
+		results := make(chan outcome, 2)
+		call := func(q Call) {
+			answer, err := f.client.Call(t.Context(), q)
+			results <- outcome{answer, err}
+		}
+		go call(Call{Method: "/plenum.unknown.v1.NewService/Do", Body: []byte("in"), Seq: 9, Lane: 2})
+		c := expect[*edgev1.ClientFrame_Call](t, p).Call
+		if c.GetMethod() != "plenum.unknown.v1.NewService/Do" || string(c.GetBody()) != "in" || c.GetClientSeq() != 9 || c.GetLane() != 2 {
+			t.Errorf("sent %v", c)
+		}
+		p.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Reply{Reply: &edgev1.Reply{Id: c.GetId(), Result: &edgev1.Reply_Body{Body: []byte("out")}}}})
+		if r := <-results; string(r.answer) != "out" || r.err != nil {
+			t.Errorf("%q, %v", r.answer, r.err)
+		}
+		go call(Call{Method: "plenum.unknown.v1.NewService/Do"})
+		p.send(failed(expect[*edgev1.ClientFrame_Call](t, p).Call.GetId(), edgev1.Code_CODE_RATE_LIMITED, time.Second))
+		if r := <-results; CodeOf(r.err) != edgev1.Code_CODE_RATE_LIMITED {
+			t.Errorf("%q, %v", r.answer, r.err)
+		}
+		for _, lane := range []uint32{outboxLane, maxLane + 1} {
+			if _, err := f.client.Call(t.Context(), Call{Lane: lane}); err == nil {
+				t.Errorf("lane %d is taken", lane)
+			}
+		}
+	})
+}

@@ -17,6 +17,9 @@ type Dependency struct {
 	Cursor *edgev1.Cursor
 }
 
+// maxHeld is how many events of a topic wait; the oldest of more are shown as if they had waited for 2 s.
+const maxHeld = 1000
+
 // maxContext is how many dependencies a message carries.
 const maxContext = 8
 
@@ -53,6 +56,9 @@ func (s *session) show(t *Subscription, events []*edgev1.Event, upto uint64) {
 	for _, e := range events {
 		deps := s.cfg.Dependencies(t.topic, e)
 		t.held = append(t.held, held{e, deps[:min(len(deps), maxContext)], now})
+	}
+	for i := range max(0, len(t.held)-maxHeld) {
+		t.held[i].since = time.Time{} // no longer than this
 	}
 	if t.heldTo = upto; len(t.held) == 0 {
 		s.deliver(t, nil, upto)

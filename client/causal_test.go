@@ -87,6 +87,24 @@ func TestHoldBack(t *testing.T) {
 	})
 }
 
+// What is held is bounded: beyond it the oldest is shown, and counted.
+func TestHoldBackIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, p, subs := startCausal(t, topicA, topicB)
+		begun := time.Now()
+		for o := range uint64(maxHeld + 3) {
+			p.send(run(topicA, event(o+1, on(topicB, 9))))
+		}
+		if got := take(t, subs[0], 3); got[2] != 3 || time.Since(begun) != 0 {
+			t.Errorf("got %v after %v", got, time.Since(begun))
+		}
+		synctest.Wait()
+		if n := f.client.State().Violations; n != 3 {
+			t.Errorf("%d violations", n)
+		}
+	})
+}
+
 // Events of several topics, in any interleaving: each topic keeps its order, nothing is lost or waits longer than 2 s, and
 // what is shown before what it depends on is counted.
 func TestHoldBackProperty(t *testing.T) {

@@ -102,7 +102,7 @@ func (s *session) flushOutbox() {
 				continue
 			}
 			s.sending[e.seq] = struct{}{}
-			s.transmit(&call{ctx: s.ctx, method: e.method, body: e.body, seq: e.seq, entry: e}, &edgev1.Call{Lane: outboxLane})
+			s.transmit(&call{ctx: s.ctx, method: e.method, body: e.body, seq: e.seq, lane: outboxLane, entry: e})
 		}
 	}
 }
