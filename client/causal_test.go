@@ -81,6 +81,17 @@ func TestHoldBack(t *testing.T) {
 		if got := take(t, a, 1); got[0] != 4 || time.Since(begun) != holdBack {
 			t.Errorf("got %v after %v", got, time.Since(begun))
 		}
+		// Of another life of that topic's log, or in a topic that has stopped: nothing to wait for.
+		p.send(run(topicA, event(5, Dependency{topicB, &edgev1.Cursor{Epoch: 2, Offset: 9}})))
+		begun = time.Now()
+		if got := take(t, a, 1); got[0] != 5 || time.Since(begun) != 0 {
+			t.Errorf("got %v after %v", got, time.Since(begun))
+		}
+		p.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{topicB}, Error: wireError(edgev1.Code_CODE_RESET_TOO_LONG, 0)}}})
+		p.send(run(topicA, event(6, on(topicB, 9))))
+		if got := take(t, a, 1); got[0] != 6 || time.Since(begun) != 0 {
+			t.Errorf("got %v after %v", got, time.Since(begun))
+		}
 		if n := f.client.State().Violations; n != 1 {
 			t.Errorf("%d violations", n)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -56,6 +57,14 @@ func (e *edge) attempts() []time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return append([]time.Time(nil), e.dials...)
+}
+
+// next waits until the client dials, and leaves the connection to be accepted.
+func (e *edge) next(t *testing.T) {
+	t.Helper()
+	for n := len(e.attempts()); len(e.attempts()) == n; synctest.Wait() {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func (e *edge) setDown(err error) {

@@ -74,6 +74,8 @@ func TestResume(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		p.send(eventsOf(topicA, 11)) // 9 and 10 are missing
+		synctest.Wait()
+		p.send(subscribedTo(s.GetId(), &edgev1.Subscription{Topic: topicA, Error: wireError(edgev1.Code_CODE_REVOKED, 0)})) // of the former Subscribe
 		if c := attach(t, p, 9, 8).GetCursor(); c.GetOffset() != 8 {
 			t.Errorf("after a hole subscribed from %v", c)
 		}

@@ -137,7 +137,6 @@ func (o *Outbox) insert(e *entry) {
 	o.mutations[Mutation(o.clientID, e.seq)] = e
 	o.waiting = append(o.waiting, e)
 	o.bytes += len(e.body)
-	o.reserved = max(o.reserved, e.seq+1)
 }
 
 func (o *Outbox) remove(seq uint64) *entry {

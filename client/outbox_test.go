@@ -6,9 +6,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -255,6 +257,48 @@ func TestOutboxWriteFails(t *testing.T) {
 	defer o.Close()
 	if got := o.texts(); len(got) != 1 || got[0] != "kept" {
 		t.Errorf("%v waits", got)
+	}
+}
+
+// A disk that fills up in the middle of a record: it is refused whole, and what follows once there is room is readable.
+func TestOutboxDiskFull(t *testing.T) {
+	const variable = "PLENUM_TEST_OUTBOX_FULL"
+	if path := os.Getenv(variable); path != "" {
+		signal.Ignore(syscall.SIGXFSZ)
+		o := open(t, path)
+		var limit syscall.Rlimit
+		if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		full := limit
+		full.Cur = uint64(o.journal.size + 150)
+		if _, err := o.put("m/M", []byte("before"), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.put("m/M", make([]byte, 1000), time.Now()); err == nil || o.Len() != 1 {
+			t.Fatalf("%v; %d wait", err, o.Len())
+		}
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.put("m/M", []byte("after"), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	path := filepath.Join(t.TempDir(), "outbox")
+	child := exec.Command(os.Args[0], "-test.run=^TestOutboxDiskFull$")
+	child.Env = append(os.Environ(), variable+"="+path)
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	o := open(t, path)
+	defer o.Close()
+	if got := strings.Join(o.texts(), " "); got != "before after" {
+		t.Errorf("%q waits", got)
 	}
 }
 

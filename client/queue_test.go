@@ -49,6 +49,7 @@ const (
 // service is a gateway and a service behind it as the protocol has them: lanes keep order, keys take place once.
 type service struct {
 	script []int
+	delays []int    // before an answer, in ms
 	done   []string // in the order in which it took place
 	keys   map[uint64]*edgev1.ServerFrame
 }
@@ -69,6 +70,10 @@ func (s *service) serve(t *testing.T, p *peer) {
 			t.Error("a call of the outbox has no lane")
 		}
 		if blocked != 0 && call.GetClientSeq() != blocked {
+			if len(s.delays) > 0 {
+				time.Sleep(time.Duration(s.delays[0]) * time.Millisecond)
+				s.delays = s.delays[1:]
+			}
 			p.send(failed(call.GetId(), edgev1.Code_CODE_UNAVAILABLE, 0))
 			continue
 		}
@@ -86,6 +91,10 @@ func (s *service) serve(t *testing.T, p *peer) {
 		}
 		if what == refuses && answer == nil {
 			answer = failed(call.GetId(), edgev1.Code_CODE_FAILED_PRECONDITION, 0)
+		}
+		if len(s.delays) > 0 {
+			time.Sleep(time.Duration(s.delays[0]) * time.Millisecond)
+			s.delays = s.delays[1:]
 		}
 		switch what {
 		case isAway:
@@ -108,11 +117,12 @@ func (s *service) serve(t *testing.T, p *peer) {
 func TestOutboxKeepsOrder(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		script := rapid.SliceOfN(rapid.IntRange(0, outcomes-1), 0, 30).Draw(r, "script")
+		delays := rapid.SliceOfN(rapid.IntRange(0, 1500), 0, 60).Draw(r, "delays")
 		n := rapid.IntRange(1, 40).Draw(r, "messages")
 		pauses := rapid.SliceOfN(rapid.IntRange(0, 300), n, n).Draw(r, "pauses")
 		synctest.Test(t, func(t *testing.T) {
 			f := start(t, nil)
-			s := &service{script: script, keys: map[uint64]*edgev1.ServerFrame{}}
+			s := &service{script: script, delays: slices.Clone(delays), keys: map[uint64]*edgev1.ServerFrame{}}
 			stop, stopped := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(stopped)

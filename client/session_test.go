@@ -50,6 +50,34 @@ func TestLoginIsPipelined(t *testing.T) {
 	})
 }
 
+// A server that accepts and fails at once is no reason to come back quickly; one that has served for a while is.
+func TestBackoffOfShortConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		var longest time.Duration
+		for range 20 {
+			p := f.login(t)
+			synctest.Wait()
+			begun := time.Now()
+			p.cut()
+			f.edge.next(t)
+			longest = max(longest, time.Since(begun))
+		}
+		if longest < 2*backoffBase {
+			t.Errorf("at most %v between 20 attempts", longest)
+		}
+		p := f.login(t)
+		time.Sleep(steady + time.Second)
+		begun := time.Now()
+		p.cut()
+		f.edge.next(t)
+		if wait := time.Since(begun); wait > backoffBase {
+			t.Errorf("after a steady connection: %v", wait)
+		}
+		f.login(t)
+	})
+}
+
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)
@@ -143,6 +171,22 @@ func TestRefusedTwice(t *testing.T) {
 		if err := <-f.ran; CodeOf(err) != edgev1.Code_CODE_TOKEN_REFUSED {
 			t.Errorf("Run: %v", err)
 		}
+	})
+}
+
+// Refusals with a good session between them are no reason to give up.
+func TestRefusedNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		for range 5 {
+			p := <-f.accepted
+			expect[*edgev1.ClientFrame_Hello](t, p)
+			p.send(goodbye(edgev1.Code_CODE_TOKEN_REFUSED, 0))
+			p = f.login(t)
+			time.Sleep(time.Second)
+			p.cut()
+		}
+		f.login(t)
 	})
 }
 
