@@ -37,7 +37,7 @@ func TestChannelNames(t *testing.T) {
 		if err := create(zoe, "über-uns.2"); err != nil {
 			t.Fatalf("another workspace's name: %v", describe(err))
 		}
-		must(w.api.UpdateChannel(anna.write(), &chatv1.UpdateChannelRequest{Channel: ch, Name: proto.String("team")}))(t)
+		must(w.api.UpdateChannel(anna.write(), &chatv1.UpdateChannelRequest{Channel: ch, Name: new("team")}))(t)
 		refused(t, create(anna, "TEAM"), "chat.NAME_TAKEN")
 		if err := create(anna, "über-uns.2"); err != nil {
 			t.Fatalf("a name that became free: %v", describe(err))
@@ -65,7 +65,7 @@ func TestRolesInAChannel(t *testing.T) {
 			return err
 		}
 		topic := func(by *user) error {
-			_, err := w.api.UpdateChannel(by.write(), &chatv1.UpdateChannelRequest{Channel: ch, Topic: proto.String("by " + by.handle)})
+			_, err := w.api.UpdateChannel(by.write(), &chatv1.UpdateChannelRequest{Channel: ch, Topic: new("by " + by.handle)})
 			return err
 		}
 		archive := func(by *user, on bool) error {
@@ -192,7 +192,7 @@ func TestDirectChannels(t *testing.T) {
 				return err
 			},
 			func() error {
-				_, err := w.api.UpdateChannel(anna.write(), &chatv1.UpdateChannelRequest{Channel: group, Name: proto.String("x")})
+				_, err := w.api.UpdateChannel(anna.write(), &chatv1.UpdateChannelRequest{Channel: group, Name: new("x")})
 				return err
 			},
 			func() error {
@@ -264,7 +264,7 @@ func everyMethod(w *world, u *user, at uint64) map[string]func(channel string) e
 	api := w.api
 	return map[string]func(string) error{
 		"UpdateChannel": one(func(ch string) (proto.Message, error) {
-			return api.UpdateChannel(u.write(), &chatv1.UpdateChannelRequest{Channel: ch, Topic: proto.String("x")})
+			return api.UpdateChannel(u.write(), &chatv1.UpdateChannelRequest{Channel: ch, Topic: new("x")})
 		}),
 		"ArchiveChannel": one(func(ch string) (proto.Message, error) {
 			return api.ArchiveChannel(u.write(), &chatv1.ArchiveChannelRequest{Channel: ch, Archived: true})

@@ -64,8 +64,8 @@ func TestPostgresDies(t *testing.T) {
 
 func TestFreshDatabases(t *testing.T) {
 	meshtest.Databases(t, func(t *testing.T, dsn string) {
-		if strings.HasPrefix(dsn, "sqlite:") {
-			if _, err := os.Stat(strings.TrimPrefix(dsn, "sqlite:")); !errors.Is(err, os.ErrNotExist) {
+		if after, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+			if _, err := os.Stat(after); !errors.Is(err, os.ErrNotExist) {
 				t.Fatalf("the file is there: %v", err)
 			}
 			return

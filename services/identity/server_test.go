@@ -222,7 +222,7 @@ func TestRolesGroupsAndWhoMayWhat(t *testing.T) {
 		group := ok(e.admin.CreateGroup(admin.write(ctx), &identityv1.CreateGroupRequest{Handle: "crew", Members: []string{member.id(), guest.id(), member.id()}}))(t).GetGroup()
 		_, err = e.admin.CreateGroup(admin.write(ctx), &identityv1.CreateGroupRequest{Handle: "mem"})
 		refused(t, err, "identity.HANDLE_TAKEN")
-		_, err = e.people.UpdateProfile(member.write(ctx), &identityv1.UpdateProfileRequest{Handle: proto.String("crew")})
+		_, err = e.people.UpdateProfile(member.write(ctx), &identityv1.UpdateProfileRequest{Handle: new("crew")})
 		refused(t, err, "identity.HANDLE_TAKEN")
 		changed := ok(e.admin.ChangeGroupMembers(admin.write(ctx), &identityv1.ChangeGroupMembersRequest{GroupId: group.GetId(), Add: []string{admin.id(), member.id()}, Remove: []string{guest.id()}}))(t)
 		if again := ok(e.admin.ChangeGroupMembers(admin.again(ctx), &identityv1.ChangeGroupMembersRequest{GroupId: group.GetId(), Add: []string{admin.id(), member.id()}, Remove: []string{guest.id()}}))(t); again.GetVersion() != changed.GetVersion() || changed.GetVersion() != 2 {
@@ -241,7 +241,7 @@ func TestRolesGroupsAndWhoMayWhat(t *testing.T) {
 		_ = ok(e.admin.SetActive(admin.write(ctx), &identityv1.SetActiveRequest{UserId: member.id(), Active: true}))(t)
 		_ = ok(e.signIn(ctx, "acme", "mem", goodWord, member.client))(t)
 		_ = ok(e.admin.DeleteGroup(admin.write(ctx), &identityv1.DeleteGroupRequest{GroupId: group.GetId()}))(t)
-		_ = ok(e.people.UpdateProfile(guest.write(ctx), &identityv1.UpdateProfileRequest{Handle: proto.String("crew"), Title: proto.String("Crew")}))(t)
+		_ = ok(e.people.UpdateProfile(guest.write(ctx), &identityv1.UpdateProfileRequest{Handle: new("crew"), Title: new("Crew")}))(t)
 		// The log tells all of it, with the changes of access where they belong.
 		events, records := e.events(t, owner.GetWorkspace().GetId())
 		replica := replay(events)
