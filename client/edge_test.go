@@ -92,6 +92,9 @@ func (p *peer) Read(ctx context.Context) (*edgev1.ServerMessage, error) {
 }
 
 func (p *peer) Write(ctx context.Context, m *edgev1.ClientMessage) error {
+	if n := len(m.GetFrames()); n == 0 || n > 64 || proto.Size(m) > 1<<20+64<<10 {
+		panic("a message beyond the protocol's limits")
+	}
 	select {
 	case p.in <- proto.CloneOf(m):
 		return nil

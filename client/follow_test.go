@@ -193,6 +193,46 @@ func TestSlowApplication(t *testing.T) {
 	})
 }
 
+// Many frames at once go out in messages within the protocol's limits.
+func TestManyTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		p := f.login(t)
+		const topics = 1200
+		asked := map[string]int{}
+		count := func(want int) {
+			for n := 0; n < want; {
+				s := expect[*edgev1.ClientFrame_Subscribe](t, p).Subscribe
+				if len(s.GetWants()) > maxWants {
+					t.Errorf("%d topics in one Subscribe", len(s.GetWants()))
+				}
+				for _, w := range s.GetWants() {
+					asked[w.GetTopic()]++
+					n++
+				}
+			}
+		}
+		for i := range topics {
+			if i%200 == 0 && i > 0 {
+				count(200) // until then nobody reads
+			}
+			follow(t, f, fmt.Sprintf("chat.channel/%d", i), WithParams(make([]byte, 4000)))
+		}
+		count(200)
+		p.cut()
+		p = f.login(t)
+		count(topics)
+		for topic, n := range asked {
+			if n != 2 {
+				t.Errorf("%s was subscribed %d times", topic, n)
+			}
+		}
+		if len(asked) != topics {
+			t.Errorf("%d topics were subscribed", len(asked))
+		}
+	})
+}
+
 func TestHeads(t *testing.T) {
 	const bundle = "chat.mine/me"
 	heads := func(snapshot bool, heads ...*edgev1.Head) *edgev1.ServerFrame {

@@ -88,7 +88,7 @@ type link struct {
 	conn   Conn
 	cancel context.CancelFunc
 	in     chan *edgev1.ServerMessage
-	out    chan *edgev1.ClientMessage
+	out    chan *edgev1.ClientFrame
 	// ended yields why, once, when either goroutine has stopped.
 	ended chan error
 
@@ -99,7 +99,7 @@ type link struct {
 	pinged  time.Time // when a Ping went out that is not answered; else zero
 }
 
-// Messages that wait between the loop and the connection, each way.
+// What waits between the loop and the connection: messages in, frames out.
 const (
 	inQueue  = 64
 	outQueue = 256
@@ -107,7 +107,7 @@ const (
 
 func newLink(ctx context.Context, conn Conn, run func(func())) *link {
 	ctx, cancel := context.WithCancel(ctx)
-	l := &link{conn: conn, cancel: cancel, in: make(chan *edgev1.ServerMessage, inQueue), out: make(chan *edgev1.ClientMessage, outQueue),
+	l := &link{conn: conn, cancel: cancel, in: make(chan *edgev1.ServerMessage, inQueue), out: make(chan *edgev1.ClientFrame, outQueue),
 		ended: make(chan error, 2), refs: make(map[uint32]string)}
 	run(func() { l.ended <- broken(l.read(ctx)) })
 	run(func() { l.ended <- broken(l.write(ctx)) })
@@ -136,31 +136,31 @@ func (l *link) read(ctx context.Context) error {
 	}
 }
 
+// write sends what waits, as many frames in a message as the protocol allows.
 func (l *link) write(ctx context.Context) error {
+	var next *edgev1.ClientFrame
 	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case m := <-l.out:
-		more:
-			for len(m.GetFrames()) < 64 { // coalesce what waits
-				select {
-				case next := <-l.out:
-					if len(m.GetFrames())+len(next.GetFrames()) > 64 || proto.Size(m)+proto.Size(next) > 1<<20 {
-						if err := l.conn.Write(ctx, m); err != nil {
-							return err
-						}
-						m = next
-						continue
-					}
-					m.Frames = append(m.Frames, next.GetFrames()...)
-				default:
-					break more
-				}
+		if next == nil {
+			select {
+			case next = <-l.out:
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			if err := l.conn.Write(ctx, m); err != nil {
-				return err
+		}
+		m := &edgev1.ClientMessage{}
+		for bytes := 0; next != nil && len(m.Frames) < maxFrames; {
+			if bytes += proto.Size(next); bytes > maxBody && len(m.Frames) > 0 {
+				break
 			}
+			m.Frames = append(m.Frames, next)
+			select {
+			case next = <-l.out:
+			default:
+				next = nil
+			}
+		}
+		if err := l.conn.Write(ctx, m); err != nil {
+			return err
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (l *link) write(ctx context.Context) error {
 // send queues a frame; false means that the connection takes nothing and is as good as dead.
 func (l *link) send(f *edgev1.ClientFrame) bool {
 	select {
-	case l.out <- &edgev1.ClientMessage{Frames: []*edgev1.ClientFrame{f}}:
+	case l.out <- f:
 		return true
 	default:
 		return false

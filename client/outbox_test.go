@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -213,6 +214,43 @@ func TestOutboxIsUsedByOne(t *testing.T) {
 	}
 }
 
+// Programs that take turns, while each puts a new file in the place of the old one: none writes into a file that is gone.
+func TestOutboxTurns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox")
+	var all sync.WaitGroup
+	const programs, turns = 4, 25
+	for i := range programs {
+		all.Go(func() {
+			for turn := 0; turn < turns; {
+				o, err := OpenOutbox(path)
+				if errors.Is(err, ErrInUse) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				turn++
+				if _, err := o.put("m/M", []byte(strconv.Itoa(i)), time.Now()); err != nil {
+					t.Error(err)
+				}
+				if err := o.journal.rewrite(o.records()); err != nil {
+					t.Error(err)
+				}
+				if err := o.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	o := open(t, path)
+	defer o.Close()
+	if o.Len() != programs*turns {
+		t.Errorf("%d of %d entries are there", o.Len(), programs*turns)
+	}
+}
+
 func TestOutboxLimits(t *testing.T) {
 	o := newMemoryOutbox()
 	for range OutboxEntries {
@@ -278,7 +316,7 @@ func TestOutboxDiskFull(t *testing.T) {
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := o.put("m/M", make([]byte, 1000), time.Now()); err == nil || o.Len() != 1 {
+		if _, err := o.put("m/M", bytes.Repeat([]byte("x"), 1000), time.Now()); err == nil || o.Len() != 1 {
 			t.Fatalf("%v; %d wait", err, o.Len())
 		}
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
