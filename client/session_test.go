@@ -60,7 +60,7 @@ func TestBackoffOfShortConnections(t *testing.T) {
 			synctest.Wait()
 			begun := time.Now()
 			p.cut()
-			f.edge.next(t)
+			f.next(t)
 			longest = max(longest, time.Since(begun))
 		}
 		if longest < 2*backoffBase {
@@ -70,7 +70,7 @@ func TestBackoffOfShortConnections(t *testing.T) {
 		time.Sleep(steady + time.Second)
 		begun := time.Now()
 		p.cut()
-		f.edge.next(t)
+		f.next(t)
 		if wait := time.Since(begun); wait > backoffBase {
 			t.Errorf("after a steady connection: %v", wait)
 		}
