@@ -18,6 +18,9 @@ import (
 type Config struct {
 	// Server is the address of a gateway, "https://plenum.example.com" or "http://127.0.0.1:8080".
 	Server string
+	// Others are further gateways of the same installation: after each failure the next one is tried. Most installations have
+	// one address for all of them, and need none.
+	Others []string
 	// Tokens gives access tokens; see Account for the usual one.
 	Tokens TokenSource
 	// Outbox keeps the installation's client_id, its sequence and what waits to be sent. Nil: one in memory, with a client_id
@@ -69,9 +72,11 @@ const (
 )
 
 func (cfg *Config) validate() error {
-	u, err := url.Parse(cfg.Server)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return fmt.Errorf("server %q: write it as https://host or http://host:port", cfg.Server)
+	for _, server := range append([]string{cfg.Server}, cfg.Others...) {
+		u, err := url.Parse(server)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			return fmt.Errorf("server %q: write it as https://host or http://host:port", server)
+		}
 	}
 	if cfg.Tokens == nil {
 		return errors.New("client: Tokens is missing; see Account")

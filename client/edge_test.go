@@ -23,6 +23,7 @@ type edge struct {
 	mu       sync.Mutex
 	down     error       // connecting fails; guarded by mu
 	dials    []time.Time // guarded by mu
+	servers  []string    // of the dials; guarded by mu
 }
 
 // peer is the gateway's end of a connection, and the client's, as a Conn.
@@ -36,8 +37,9 @@ type peer struct {
 	why    error
 }
 
-func (e *edge) dial(ctx context.Context, _ string) (Conn, error) {
+func (e *edge) dial(ctx context.Context, server string) (Conn, error) {
 	e.mu.Lock()
+	e.servers = append(e.servers, server)
 	e.dials = append(e.dials, time.Now())
 	down := e.down
 	e.mu.Unlock()

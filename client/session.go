@@ -23,6 +23,7 @@ type session struct {
 	dialled  chan dialled
 	retryAt  time.Time // when to dial; meaningful while neither link nor dialling
 	backoff  backoff
+	server   int // which address is tried next: 0 is Config.Server, the others follow
 
 	token      string
 	stale      string // a token that is of no use any more
@@ -199,13 +200,16 @@ func (s *session) ping() {
 
 func (s *session) dial() {
 	s.dialling, s.retryAt = true, time.Time{}
-	stale := s.stale
+	stale, server := s.stale, s.cfg.Server
+	if s.server > 0 {
+		server = s.cfg.Others[s.server-1]
+	}
 	s.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
 		defer cancel()
 		var d dialled
 		if d.token, d.err = s.cfg.Tokens.Token(ctx, stale); d.err == nil {
-			d.conn, d.err = s.cfg.Dial(ctx, s.cfg.Server)
+			d.conn, d.err = s.cfg.Dial(ctx, server)
 		}
 		s.dialled <- d
 	})
@@ -295,6 +299,7 @@ func (s *session) failed(why error) error {
 			}
 		}
 	}
+	s.server = (s.server + 1) % (1 + len(s.cfg.Others))
 	wait := s.backoff.next(notBefore)
 	s.retryAt = time.Now().Add(wait)
 	s.cfg.Log.Info("not connected", "cause", why, "retry_in", wait)

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +107,22 @@ func TestBackoff(t *testing.T) {
 		synctest.Wait()
 		if s := f.client.State(); !s.Connected || s.Cause != nil || !s.Retry.IsZero() {
 			t.Errorf("state once it is back: %+v", s)
+		}
+	})
+}
+
+// When a gateway is lost, the next one is tried.
+func TestOtherGateways(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, func(cfg *Config) { cfg.Others = []string{"http://b", "http://c"} })
+		for range 4 {
+			f.login(t).cut()
+		}
+		f.login(t)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if want := []string{"http://edge", "http://b", "http://c", "http://edge", "http://b"}; !slices.Equal(f.servers, want) {
+			t.Errorf("tried %v", f.servers)
 		}
 	})
 }
