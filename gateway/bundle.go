@@ -19,7 +19,6 @@ const (
 	// headOverhead is what the frame takes besides its heads.
 	headOverhead = 128
 	headsPause   = 200 * time.Millisecond
-	recheck      = time.Minute // between two looks whether a single topic may still be followed
 )
 
 // bundle is what one subscription in mode HEADS follows: the members of a BUNDLE, or one log.
@@ -37,7 +36,13 @@ type bundle struct {
 	topics  []uint32                // ascending
 	changed map[string]*edgev1.Head // of the user's own part, not yet told, by topic
 	watch   *subscription           // brings the changes; nil for a single log
-	asked   time.Time               // when access was granted, of a single log
+}
+
+// moved is news of a single log: where it stood before the right to know was asked for.
+type moved struct {
+	b    *bundle
+	ref  uint32
+	head *edgev1.Head
 }
 
 // Moved implements heads.Follower.
@@ -60,7 +65,7 @@ func (s *session) note(b *bundle) {
 
 // follow begins a subscription in mode HEADS with a snapshot.
 func (s *session) follow(x *subscription, g *topicv1.Grant) {
-	b := &bundle{s: s, x: x, asked: time.Now()}
+	b := &bundle{s: s, x: x}
 	x.list = b
 	b.slot = s.g.index.Join(b)
 	told := &edgev1.Subscription{Topic: x.topic}
@@ -189,6 +194,12 @@ func (b *bundle) tellDue(now time.Time) bool {
 	b.posted = false
 	b.mu.Unlock()
 
+	if b.single {
+		for _, ref := range moved {
+			b.s.confirm(b, ref)
+		}
+		return true
+	}
 	news := make([]*edgev1.Head, 0, len(moved)+len(b.changed))
 	told := map[uint32]bool{}
 	for _, m := range b.changed {
@@ -224,10 +235,6 @@ func (b *bundle) tellDue(now time.Time) bool {
 		return cmp.Compare(rank(x), rank(y))
 	})
 	b.tell(news, false)
-	if b.single && now.Sub(b.asked) > recheck {
-		b.asked = now
-		b.s.recheck(b)
-	}
 	return true
 }
 
@@ -302,14 +309,54 @@ func (s *session) renew(b *bundle) {
 	})
 }
 
-// recheck asks whether a single topic may still be followed: nobody reads its log here to see.
-func (s *session) recheck(b *bundle) {
-	x := b.x
-	caller, todo := s.caller, []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
+// confirm tells where a single log stands once the user is found to have the right to know: nobody reads the log here, so nobody
+// sees a change of access in it.
+//
+// Invariant: what is told was true before access was granted, so nothing behind a removal is told to who was removed.
+func (s *session) confirm(b *bundle, ref uint32) {
+	_, head := s.g.index.Head(ref)
+	s.moved = append(s.moved, moved{b, ref, head})
+	s.confirmAll()
+}
+
+// confirmAll asks for all that waits, a few times a second at most.
+func (s *session) confirmAll() {
+	if s.confirming || len(s.moved) == 0 || s.state != open {
+		return
+	}
+	n := min(len(s.moved), maxWants)
+	list := slices.Clone(s.moved[:n])
+	s.moved = slices.Delete(s.moved, 0, n)
+	todo := make([]opened, n)
+	for i, m := range list {
+		todo[i].want = &edgev1.Want{Topic: m.b.x.topic, Mode: m.b.x.mode}
+	}
+	s.confirming = true
+	caller := s.caller
 	s.g.calls.Go(func() {
 		s.g.open(s.ctx, caller, todo)
-		if err := todo[0].err; err != nil && !isTransient(err) {
-			s.mail(0, func(s *session) { s.stop(x, errRevoked) })
-		}
+		s.mail(0, func(s *session) {
+			for i, m := range list {
+				s.confirmed(m, todo[i].err)
+			}
+			time.AfterFunc(headsPause, func() {
+				s.mail(0, func(s *session) {
+					s.confirming = false
+					s.confirmAll()
+				})
+			})
+		})
 	})
+}
+
+func (s *session) confirmed(m moved, err error) {
+	switch {
+	case m.b.x.stopped || s.state != open:
+	case err != nil && isTransient(err):
+		m.b.Moved(m.ref)
+	case err != nil:
+		s.stop(m.b.x, errRevoked)
+	default:
+		m.b.tell([]*edgev1.Head{m.head}, false)
+	}
 }

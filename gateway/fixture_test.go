@@ -258,24 +258,6 @@ func (c *client) next() *edgev1.ServerFrame {
 	return f
 }
 
-const idleNonce = 1 << 31
-
-// idle lets time pass without falling silent.
-func (c *client) idle(d time.Duration) {
-	var kept []*edgev1.ServerFrame
-	for ; d > 0; d -= 15 * time.Second {
-		time.Sleep(min(d, 15*time.Second))
-		c.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: idleNonce}}})
-		for f := c.next(); f.GetPong().GetNonce() != idleNonce; f = c.next() {
-			if f == nil {
-				c.s.t.Fatal(c.closed)
-			}
-			kept = append(kept, f)
-		}
-	}
-	c.frames = append(kept, c.frames...)
-}
-
 // end reads to the end and returns the last frame and the close code.
 func (c *client) end() (last *edgev1.ServerFrame, code websocket.StatusCode) {
 	for f := c.next(); f != nil; f = c.next() {

@@ -84,19 +84,21 @@ type session struct {
 	signals limit.Bucket
 	flood   limit.Bucket
 
-	subs     map[string]*subscription
-	events   int // of subs, in mode EVENTS
-	heads    int // of subs, topics in mode HEADS
-	opening  bool
-	left     []string             // topics unsubscribed meanwhile
-	opens    []*edgev1.Subscribe  // wait for the one that is being opened
-	answers  []answer             // of hubs, to be told at the end of the turn
-	joining  []*subscription      // to be handed to their hubs
-	catching []*subscription      // want their next part, round robin
-	pulling  int                  // parts that hubs were asked for
-	reopens  []*subscription      // to be authorised anew
-	noted    []*bundle            // have something to tell
-	signaled map[signalKey][]byte // encoded; of this turn
+	subs       map[string]*subscription
+	events     int // of subs, in mode EVENTS
+	heads      int // of subs, topics in mode HEADS
+	opening    bool
+	left       []string             // topics unsubscribed meanwhile
+	opens      []*edgev1.Subscribe  // wait for the one that is being opened
+	answers    []answer             // of hubs, to be told at the end of the turn
+	joining    []*subscription      // to be handed to their hubs
+	catching   []*subscription      // want their next part, round robin
+	pulling    int                  // parts that hubs were asked for
+	reopens    []*subscription      // to be authorised anew
+	noted      []*bundle            // have something to tell
+	moved      []moved              // to be confirmed
+	confirming bool                 // some are
+	signaled   map[signalKey][]byte // encoded; of this turn
 }
 
 type state uint8

@@ -305,7 +305,7 @@ func (s *session) dropAll() {
 	for _, x := range s.subs {
 		s.drop(x.topic)
 	}
-	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers = nil, nil, nil, nil, nil, nil
+	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers, s.moved = nil, nil, nil, nil, nil, nil, nil
 }
 
 // answer tells what became of a want; the answers of one turn are told together, before any event.
