@@ -67,11 +67,13 @@ func (s *session) frame(f wire.Frame) {
 	case *edgev1.ClientFrame_Cancel:
 		s.cancelCall(x.Cancel.GetId())
 	case *edgev1.ClientFrame_Subscribe:
+		if len(x.Subscribe.GetWants()) > maxAnswered { // an answer to each would be many times as long as what was sent
+			s.goodbye(errMalformed)
+			return
+		}
 		s.subscribe(x.Subscribe)
 	case *edgev1.ClientFrame_Unsubscribe:
-		for _, t := range x.Unsubscribe.GetTopics() {
-			s.unsubscribe(t)
-		}
+		s.unsubscribe(x.Unsubscribe.GetTopics())
 	case *edgev1.ClientFrame_Signal:
 		s.signal(x.Signal, f.Err)
 	case *edgev1.ClientFrame_Refresh:

@@ -88,7 +88,7 @@ type session struct {
 	events     int // of subs, in mode EVENTS
 	heads      int // of subs, topics in mode HEADS
 	opening    bool
-	left       []string             // topics unsubscribed meanwhile
+	left       map[string]bool      // the topics that it names; true: unsubscribed meanwhile
 	opens      []*edgev1.Subscribe  // wait for the one that is being opened
 	answers    []answer             // of hubs, to be told at the end of the turn
 	joining    []*subscription      // to be handed to their hubs

@@ -16,12 +16,13 @@ import (
 )
 
 const (
-	maxWants   = 500
-	maxOpens   = 4 // Subscribes that wait; beyond, the reader does
-	maxPulls   = 2 // parts of replays asked for at the same time
-	openTime   = 10 * time.Second
-	wantsToken = 50 // wants that cost one token of READ
-	reopenWait = 500 * time.Millisecond
+	maxWants    = 500
+	maxAnswered = 2 * maxWants // wants that are answered, if only by an error; more end the connection
+	maxOpens    = 4            // Subscribes that wait; beyond, the reader does
+	maxPulls    = 2            // parts of replays asked for at the same time
+	openTime    = 10 * time.Second
+	wantsToken  = 50 // wants that cost one token of READ
+	reopenWait  = 500 * time.Millisecond
 )
 
 // answer is what a Subscribed frame will say.
@@ -43,6 +44,10 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 		s.opens = append(s.opens, f)
 		return
 	}
+	s.left = make(map[string]bool, len(f.GetWants()))
+	for _, w := range f.GetWants() {
+		s.left[w.GetTopic()] = false
+	}
 	wants, refuse := f.GetWants(), s.mayOpen(len(f.GetWants()))
 	todo := make([]opened, 0, len(wants))
 	for i, w := range wants {
@@ -61,14 +66,15 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 		}
 		todo = append(todo, o)
 	}
-	s.opening, s.left = true, nil
+	s.opening = true
 	caller := s.caller
 	s.g.calls.Go(func() {
 		s.g.open(s.ctx, caller, todo)
 		s.mail(0, func(s *session) {
-			s.opening = false
+			left := s.left
+			s.opening, s.left = false, nil
 			for i := range todo {
-				if !slices.Contains(s.left, todo[i].want.GetTopic()) {
+				if !left[todo[i].want.GetTopic()] {
 					s.attach(f.GetId(), &todo[i])
 				}
 			}
@@ -236,15 +242,19 @@ func (x *subscription) detach() {
 	})
 }
 
-// unsubscribe ends a subscription as the client wishes, also one that is only being opened.
-func (s *session) unsubscribe(name string) {
-	if s.opening {
-		s.left = append(s.left, name)
-		for _, f := range s.opens {
-			f.Wants = slices.DeleteFunc(f.Wants, func(w *edgev1.Want) bool { return w.GetTopic() == name })
+// unsubscribe ends subscriptions as the client wishes, also those that are only being opened.
+func (s *session) unsubscribe(names []string) {
+	gone := make(map[string]struct{}, len(names))
+	for _, name := range names {
+		gone[name] = struct{}{}
+		if _, asked := s.left[name]; asked {
+			s.left[name] = true
 		}
+		s.drop(name)
 	}
-	s.drop(name)
+	for _, f := range s.opens {
+		f.Wants = slices.DeleteFunc(f.Wants, func(w *edgev1.Want) bool { _, ok := gone[w.GetTopic()]; return ok })
+	}
 }
 
 func (s *session) drop(name string) {

@@ -455,3 +455,36 @@ func TestReplaysTakeTurns(t *testing.T) {
 		c.close()
 	})
 }
+
+// What is asked beyond the limit is refused one by one, but not without end: the answers are longer than what asked for them.
+func TestTooManyWants(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		wants := func(n int) (all []*edgev1.Want) {
+			for i := range n {
+				all = append(all, &edgev1.Want{Topic: fmt.Sprint("test.room/m", i), Mode: edgev1.Mode_MODE_HEADS})
+			}
+			return all
+		}
+		c := s.signIn("u", subscribe(1, wants(maxAnswered)...))
+		refused, granted := 0, 0
+		for refused+granted < maxAnswered {
+			for _, x := range c.next().GetSubscribed().GetSubscriptions() {
+				switch x.GetError().GetCode() {
+				case edgev1.Code_CODE_UNSPECIFIED:
+					granted++
+				case edgev1.Code_CODE_TOO_MANY_TOPICS:
+					refused++
+				default:
+					t.Fatal(x)
+				}
+			}
+		}
+		if granted != maxWants {
+			t.Errorf("%d granted", granted)
+		}
+		c.send(subscribe(2, wants(maxAnswered+1)...))
+		if f, code := c.end(); f.GetGoodbye().GetError().GetCode() != edgev1.Code_CODE_MALFORMED || int(code) != int(edgev1.Code_CODE_MALFORMED) {
+			t.Errorf("%v, %d", f, code)
+		}
+	})
+}
