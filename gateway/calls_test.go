@@ -222,3 +222,28 @@ func TestUnreadableMessages(t *testing.T) {
 		})
 	}
 }
+
+// Long messages are decoded a few at a time; those of usual length don't wait for them.
+func TestLongMessagesWait(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for range cap(s.g.decoding) {
+			s.g.decoding <- struct{}{}
+		}
+		a, b := s.signIn("a"), s.signIn("b")
+		defer b.close()
+		defer a.close()
+		ping := func(nonce uint32) *edgev1.ClientFrame {
+			return &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: nonce}}}
+		}
+		a.send(ping(1), ask(1, "None", &testv1.EchoRequest{Text: strings.Repeat("x", longBytes)}))
+		b.send(ping(2))
+		if f := b.next(); f.GetPong().GetNonce() != 2 {
+			t.Errorf("%v", f)
+		}
+		begin := time.Now()
+		time.AfterFunc(time.Second, func() { <-s.g.decoding })
+		if f := a.next(); f.GetPong().GetNonce() != 1 || time.Since(begin) < time.Second {
+			t.Errorf("after %v: %v", time.Since(begin), f)
+		}
+	})
+}

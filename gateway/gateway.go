@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,7 @@ type Gateway struct {
 	calls    sync.WaitGroup
 	tasks    sync.WaitGroup
 	reads    chan struct{} // a token for each read of the log under way
+	decoding chan struct{} // a token for each long message that is being decoded
 
 	bucketsMu sync.Mutex // guards buckets
 	buckets   *limit.Table[bucket]
@@ -91,7 +93,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
 		people: people{every: map[*session]struct{}{}, sessions: map[person]map[*session]who{}}, emptied: make(chan struct{}, 1),
-		reads: make(chan struct{}, cfg.MaxReads), buckets: buckets, fed: map[string]bool{},
+		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, fed: map[string]bool{},
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

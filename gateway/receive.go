@@ -18,7 +18,7 @@ func (s *session) receive(data []byte) {
 	if s.state >= closing {
 		return
 	}
-	frames, err := wire.Decode(s.enc, data, s.g.catalog())
+	frames, err := s.g.decode(s.enc, data)
 	if err != nil {
 		s.g.metrics.malformed.Inc()
 		s.goodbye(errMalformed)
@@ -33,6 +33,19 @@ func (s *session) receive(data []byte) {
 		s.frame(f)
 	}
 	s.readOn()
+}
+
+// longBytes is what a message may have to be decoded at once.
+const longBytes = 64 << 10
+
+// decode reads a message of a client, who may not have said yet who they are. Decoded it takes up to a hundred times its bytes
+// (empty wants, empty names), so only as many long ones are decoded at the same time as there are processors to do it.
+func (g *Gateway) decode(e wire.Encoding, data []byte) ([]wire.Frame, error) {
+	if len(data) > longBytes {
+		g.decoding <- struct{}{}
+		defer func() { <-g.decoding }()
+	}
+	return wire.Decode(e, data, g.catalog()) //nolint:wrapcheck // wraps ErrMalformed
 }
 
 // readOn lets the reader take the next message, unless there is too much to do already.
