@@ -246,6 +246,12 @@ func TestNobodyLearnsOfHiddenChannels(t *testing.T) {
 				t.Errorf("%s finds %s", c.who.handle, c.channel)
 			}
 		}
+		// What can't be an id reaches no statement: PostgreSQL takes no zero bytes, and would fail all that share the transaction.
+		for name, call := range everyMethod(w, anna, at) {
+			if got := rpcError(call("no\x00id")).GetReason(); got != "chat.CHANNEL" {
+				t.Errorf("%s of what is no id: %s", name, got)
+			}
+		}
 		// A member who was put out is a stranger again, and so is the one who left.
 		must(w.api.RemoveMember(anna.write(), &chatv1.RemoveMemberRequest{Channel: hidden, User: bob.id}))(t)
 		for name, call := range everyMethod(w, bob, at) {

@@ -206,6 +206,9 @@ func (s *Server) SetDraft(ctx context.Context, req *chatv1.SetDraftRequest) (*ch
 	if err := errors.Join(checkPlain("text", req.GetText(), MaxText), checkOffset("version", req.GetVersion())); err != nil {
 		return nil, err
 	}
+	if !validID(req.GetChannel()) {
+		return nil, errChannel
+	}
 	if req.GetRoot() != 0 {
 		if err := checkOffset("root", req.GetRoot()); err != nil {
 			return nil, err
