@@ -80,6 +80,9 @@ func (c *change) exist(ctx context.Context, field string, ids []string) error {
 
 // group loads a group of the workspace.
 func (c *change) group(ctx context.Context, id string) (sqlstore.Group, error) {
+	if !isID(id) {
+		return sqlstore.Group{}, errGroup
+	}
 	g, err := c.Group(ctx, c.workspace, id)
 	if isNotFound(err) {
 		err = errGroup

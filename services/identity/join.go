@@ -121,6 +121,9 @@ type revokeInvitation struct{ id string }
 func (*revokeInvitation) needs() policy.Permission { return policy.Invite }
 
 func (r *revokeInvitation) apply(ctx context.Context, c *change) error {
+	if !isID(r.id) {
+		return errInvitation
+	}
 	l, err := c.Link(ctx, c.workspace, r.id)
 	if isNotFound(err) {
 		return errInvitation

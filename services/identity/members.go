@@ -95,6 +95,9 @@ type revokeDevice struct {
 func (*revokeDevice) needs() policy.Permission { return "" }
 
 func (r *revokeDevice) apply(ctx context.Context, c *change) error {
+	if !isID(r.id) {
+		return errDevice
+	}
 	d, err := c.Device(ctx, r.id)
 	if isNotFound(err) || err == nil && (d.Workspace != c.workspace || d.Person != c.actor.ID) {
 		return errDevice

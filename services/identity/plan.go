@@ -123,6 +123,9 @@ func (c *change) revoke(p sqlstore.Person, device string, wipe bool) {
 
 // target loads somebody whom the actor may administer, and keeps others from changing them.
 func (c *change) target(ctx context.Context, id string) (sqlstore.Person, error) {
+	if !isID(id) {
+		return sqlstore.Person{}, errPerson.On("user_id")
+	}
 	p, err := c.LockPerson(ctx, c.workspace, id)
 	if errors.Is(err, sqlstore.ErrNotFound) {
 		return p, errPerson.On("user_id")

@@ -189,6 +189,9 @@ func (r *sessions) SignIn(ctx context.Context, q *identityv1.SignInRequest) (*id
 // signInBy finds the account; one that doesn't exist costs what a real one does.
 func (s *Server) signInBy(ctx context.Context, q *identityv1.SignInRequest, c *identityv1.Client) (*identityv1.Session, error) {
 	slug, handle := strings.ToLower(q.GetWorkspaceSlug()), strings.ToLower(q.GetHandle())
+	if strings.ContainsRune(slug+handle, 0) { // nobody's, and PostgreSQL takes no zero bytes
+		slug, handle = "", ""
+	}
 	w, err := s.store.Reads().WorkspaceBySlug(ctx, slug)
 	if err != nil && !isNotFound(err) {
 		return nil, err

@@ -364,6 +364,27 @@ func TestWipeIsTold(t *testing.T) {
 	refused(t, err, "identity.DEVICE") // somebody else's is not to be known
 }
 
+// What can't be an id, or a name, reaches no statement: PostgreSQL takes no zero bytes, and would fail all that share the transaction.
+func TestZeroBytes(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		e := start(t, url, cheap())
+		ctx := t.Context()
+		owner := e.owner(t, "acme")
+		_, err := e.people.RevokeDevice(owner.write(ctx), &identityv1.RevokeDeviceRequest{DeviceId: "\x00"})
+		refused(t, err, "identity.DEVICE")
+		_, err = e.admin.SetActive(owner.write(ctx), &identityv1.SetActiveRequest{UserId: "\x00"})
+		refused(t, err, "identity.PERSON")
+		_, err = e.admin.DeleteGroup(owner.write(ctx), &identityv1.DeleteGroupRequest{GroupId: "\x00"})
+		refused(t, err, "identity.GROUP")
+		_, err = e.admin.RevokeInvitation(owner.write(ctx), &identityv1.RevokeInvitationRequest{InvitationId: "\x00"})
+		refused(t, err, "identity.INVITATION")
+		_, err = e.signIn(ctx, "acme", "\x00", goodWord, newClient())
+		refused(t, err, "identity.SIGN_IN")
+		_, err = e.signIn(ctx, "\x00", "owner", goodWord, newClient())
+		refused(t, err, "identity.SIGN_IN")
+	})
+}
+
 func TestMutationsNeedANumber(t *testing.T) {
 	e := start(t, meshtest.SQLite(t), cheap())
 	owner := e.owner(t, "acme")
