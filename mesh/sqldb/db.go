@@ -23,7 +23,7 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
+	"modernc.org/sqlite"
 )
 
 // Dialect is the SQL that an engine speaks.
@@ -109,15 +109,9 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 		}, extra...)}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
-	write, err := sql.Open("sqlite", dsn())
-	if err != nil {
-		return nil, err
-	}
+	write := sql.OpenDB(connector{&sqlite.Driver{}, dsn()})
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", dsn("query_only(1)"))
-	if err != nil {
-		return nil, err
-	}
+	read := sql.OpenDB(connector{&sqlite.Driver{}, dsn("query_only(1)")})
 	read.SetMaxOpenConns(cfg.MaxConns)
 	read.SetMaxIdleConns(cfg.MaxConns)
 	return &DB{SQLite, write, read}, nil
