@@ -2,7 +2,12 @@ package backbone
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,28 +43,131 @@ func TestNATSCarriesTheBusWithoutAPort(t *testing.T) {
 	}
 }
 
-func TestEtcdKeepsItsFolder(t *testing.T) {
+func TestEtcdBeginsEmptyAndLeavesNothing(t *testing.T) {
 	for name, dir := range map[string]string{"short": "", "long": strings.Repeat("d", 120)} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir() + "/" + dir
-			put(t, dir, "a")
-			if got := put(t, dir, "b"); got != "a" {
-				t.Errorf("after a restart, the key holds %q", got)
+			path := filepath.Join(t.TempDir(), dir, "etcd")
+			for range 2 {
+				e := startEtcd(t, path)
+				at, err := os.Readlink(path)
+				if err != nil || filepath.Dir(at) != memory {
+					t.Errorf("lives in %s, %v", at, err)
+				}
+				if before := put(t, e, "value"); before != "" {
+					t.Errorf("begins with %q", before)
+				}
+				e.Close()
+				for _, left := range []string{at, path} {
+					if _, err := os.Lstat(left); !os.IsNotExist(err) {
+						t.Errorf("%s stays: %v", left, err)
+					}
+				}
 			}
 		})
 	}
 }
 
-// put starts etcd, replaces a key, stops etcd and returns what was there before.
-func put(t *testing.T, dir, value string) (before string) {
-	t.Helper()
-	began := time.Now()
-	e, err := StartEtcd(t.Context(), dir)
+// What a killed process left in memory is removed by the next one; what another process lives in is not.
+func TestHomesOfTheDeadAreSwept(t *testing.T) {
+	path, copied := filepath.Join(t.TempDir(), "etcd"), filepath.Join(t.TempDir(), "etcd")
+	first, err := newHome(path, memory)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink(first.dir, copied); err != nil {
+		t.Fatal(err)
+	}
+	other, err := newHome(copied, memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.close()
+	if _, err := os.Stat(first.dir); err != nil || other.dir == first.dir {
+		t.Errorf("a copied link took the folder of the living: %v", err)
+	}
+	_ = first.lock.Close() // as the kernel does for the dead
+	second, err := newHome(path, memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	if _, err := os.Stat(first.dir); !os.IsNotExist(err) {
+		t.Errorf("the folder of the dead stays: %v", err)
+	}
+}
+
+// Where there is no memory to live in, the data folder has to do.
+func TestHomeOnDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "etcd")
+	for range 2 {
+		h, err := newHome(path, "/nowhere")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.dir != path {
+			t.Errorf("lives in %s", h.dir)
+		}
+		_ = h.lock.Close() // killed
+	}
+	if _, err := newHome(filepath.Join(t.TempDir(), strings.Repeat("d", 120)), "/nowhere"); err == nil || !strings.Contains(err.Error(), "--data") {
+		t.Errorf("a path too long for a socket: %v", err)
+	}
+}
+
+// A full disk under the data folder is nothing to etcd, which would end the process: leases are granted, renewed and lost for
+// longer than they live.
+func TestEtcdOutlivesAFullDisk(t *testing.T) {
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=8m"); err != nil {
+		t.Logf("only who may mount can run out of a small disk: %v", err)
+		return
+	}
+	defer syscall.Unmount(disk, syscall.MNT_DETACH)
+	e := startEtcd(t, filepath.Join(disk, "etcd"))
 	defer e.Close()
+	full, err := os.Create(filepath.Join(disk, "full"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	if _, err := full.Write(make([]byte, 16<<20)); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("the disk is not full: %v", err)
+	}
+	client, err := lease.Connect(lease.Config{Endpoints: []string{e.Endpoint()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for i := range 200 { // some 20 MB: several segments of etcd's log
+		granted, err := client.Grant(ctx, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Put(ctx, fmt.Sprint(i%10), strings.Repeat("x", 100<<10), clientv3.WithLease(granted.ID)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.KeepAliveOnce(ctx, granted.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func startEtcd(t *testing.T, path string) *Etcd {
+	t.Helper()
+	began := time.Now()
+	e, err := StartEtcd(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("ready after %v", time.Since(began))
+	return e
+}
+
+// put replaces a key and returns what was there before.
+func put(t *testing.T, e *Etcd, value string) (before string) {
+	t.Helper()
 	client, err := lease.Connect(lease.Config{Endpoints: []string{e.Endpoint()}})
 	if err != nil {
 		t.Fatal(err)
