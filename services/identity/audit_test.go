@@ -82,7 +82,7 @@ func TestAuditTamperingIsFound(t *testing.T) {
 		if v := verify(); !v.GetIntact() {
 			t.Errorf("cut with its head, without an anchor: %v", v)
 		}
-		v := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{WorkspaceId: w, KnownSeq: intact.GetHeadSeq(), KnownHash: intact.GetHeadHash()}))(t)
+		v := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{WorkspaceSlug: "acme", KnownSeq: intact.GetHeadSeq(), KnownHash: intact.GetHeadHash()}))(t)
 		if v.GetIntact() || v.GetBrokenSeq() != 8 {
 			t.Errorf("against the anchor: %v", v)
 		}
@@ -149,7 +149,7 @@ func TestWorkspacesDoNotSeeEachOther(t *testing.T) {
 		bot := ok(e.admin.CreateServiceAccount(theirs.write(ctx), &identityv1.CreateServiceAccountRequest{Handle: "bot"}))(t).GetPerson()
 		invited := ok(e.admin.Invite(theirs.write(ctx), &identityv1.InviteRequest{Role: identityv1.Role_ROLE_MEMBER}))(t).GetInvitation()
 		before, _ := e.events(t, theirs.GetWorkspace().GetId())
-		audited := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{WorkspaceId: theirs.GetWorkspace().GetId()}))(t).GetEntries()
+		audited := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{WorkspaceSlug: "theirs"}))(t).GetEntries()
 
 		for name, call := range map[string]func(ctx context.Context) error{
 			"ChangeRole": func(ctx context.Context) error {
@@ -216,7 +216,7 @@ func TestWorkspacesDoNotSeeEachOther(t *testing.T) {
 		if len(after) != len(before) {
 			t.Errorf("%d events came into the other workspace", len(after)-len(before))
 		}
-		if now := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{WorkspaceId: theirs.GetWorkspace().GetId()}))(t).GetEntries(); now != audited {
+		if now := ok(e.operator.VerifyChain(ctx, &identityv1.VerifyChainRequest{WorkspaceSlug: "theirs"}))(t).GetEntries(); now != audited {
 			t.Errorf("%d entries came into the other audit log", now-audited)
 		}
 		if list := ok(e.operator.ListWorkspaces(ctx, &identityv1.ListWorkspacesRequest{}))(t).GetWorkspaces(); len(list) != 2 || list[0].GetSlug() != "mine" {

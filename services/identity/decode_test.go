@@ -3,6 +3,7 @@ package identity
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	"plenum.internal/services/identity/keyring"
@@ -70,11 +71,18 @@ func FuzzDecodeService(f *testing.F) {
 func FuzzDecodePage(f *testing.F) {
 	f.Add("", 1)
 	f.Add(pageToken("a", "b"), 2)
+	f.Add(pageToken("a\xff"), 1)
+	f.Add(pageToken("\x00"), 1)
 	f.Fuzz(func(t *testing.T, s string, n int) {
 		n = 1 + n&3
 		parts, err := decodePage(s, n)
 		if err == nil && (len(parts) != n || s != "" && pageToken(parts...) != s) {
 			t.Errorf("%q: %q", s, parts)
+		}
+		for _, part := range parts { // PostgreSQL takes neither
+			if !utf8.ValidString(part) || strings.ContainsRune(part, 0) {
+				t.Errorf("%q holds %q", s, part)
+			}
 		}
 	})
 }

@@ -2,7 +2,9 @@ package identity_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"plenum.internal/mesh/run"
 	"plenum.internal/mesh/sqldb"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 	"plenum.internal/services/identity"
@@ -44,6 +47,24 @@ type env struct {
 	operator identityv1.OperatorServiceClient
 	topics   topicv1.TopicServiceClient
 	auth     authv1.AuthServiceClient
+	met      acquaintances
+}
+
+// acquaintances stands for chat: whom each person meets.
+type acquaintances map[string][]string
+
+func (a acquaintances) Invoke(_ context.Context, _ string, in, out any, _ ...grpc.CallOption) error {
+	q := in.(*chatv1.ListMetRequest)
+	for _, id := range q.GetOthers() {
+		if slices.Contains(a[q.GetWorkspace()+"/"+q.GetUser()], id) {
+			out.(*chatv1.ListMetResponse).Met = append(out.(*chatv1.ListMetResponse).Met, id)
+		}
+	}
+	return nil
+}
+
+func (acquaintances) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // cheap is a configuration whose passwords cost next to nothing.
@@ -57,7 +78,7 @@ func cheap() identity.Config {
 // start runs the service on a database until the test ends, or stop is called.
 func start(t *testing.T, url string, cfg identity.Config) *env {
 	t.Helper()
-	e := &env{url: url, cfg: cfg}
+	e := &env{url: url, cfg: cfg, met: acquaintances{}}
 	var err error
 	if e.db, err = sqldb.Open(t.Context(), sqldb.Config{URL: url}); err != nil {
 		t.Fatal(err)
@@ -70,7 +91,7 @@ func start(t *testing.T, url string, cfg identity.Config) *env {
 		t.Fatal(err)
 	}
 	e.metrics = prometheus.NewRegistry()
-	if e.service, err = identity.New(cfg, identity.Deps{DB: e.db, Metrics: e.metrics}); err != nil {
+	if e.service, err = identity.New(cfg, identity.Deps{DB: e.db, Chat: e.met, Metrics: e.metrics}); err != nil {
 		t.Fatal(err)
 	}
 	keys := &later{}

@@ -26,6 +26,11 @@ func (j *join) apply(ctx context.Context, c *change) error {
 	if !usable(link, c.nowMs) {
 		return errLink
 	}
+	if may, err := mayStillInvite(ctx, c.Reads, link); err != nil {
+		return err
+	} else if !may {
+		return errLink
+	}
 	if link.ID == sqlstore.FirstRun { // another link may have been quicker: the first run is over then
 		if first, err := c.Workspaces(ctx, "", 1); err != nil {
 			return err
@@ -95,11 +100,19 @@ type invite struct {
 	secretHash string
 }
 
-func (i *invite) needs() policy.Permission {
-	if i.role == identityv1.Role_ROLE_ADMIN {
+func (i *invite) needs() policy.Permission { return inviting(i.role) }
+
+// inviting is the permission that it takes to invite somebody to a role.
+func inviting(role identityv1.Role) policy.Permission {
+	if role == identityv1.Role_ROLE_ADMIN {
 		return policy.Manage
 	}
 	return policy.Invite
+}
+
+// mayStillInvite reports whether the author of an invitation could make it now.
+func mayStillInvite(ctx context.Context, r sqlstore.Reads, l sqlstore.Link) (bool, error) {
+	return authorMay(ctx, r, l.Workspace, l.CreatedBy, func(role identityv1.Role) bool { return policy.May(role, inviting(l.Role)) })
 }
 
 func (i *invite) apply(ctx context.Context, c *change) error {

@@ -42,6 +42,15 @@ func slug(s string) (string, error) {
 	return s, nil
 }
 
+// storable is a name to look for as somebody wrote it: upper case is forgiven. What holds a zero byte is nobody's, and PostgreSQL takes
+// none.
+func storable(s string) string {
+	if strings.ContainsRune(s, 0) {
+		return ""
+	}
+	return strings.ToLower(s)
+}
+
 // text checks words for people: one line of at most 80 characters. Empty becomes fallback.
 func text(field, s, fallback string) (string, error) {
 	if s = strings.TrimSpace(s); s == "" {

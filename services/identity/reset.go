@@ -26,7 +26,7 @@ func (r *issueReset) apply(ctx context.Context, c *change) error {
 		return err
 	}
 	// Who has stolen a session may not take the account by it: one's own password is changed by the one before.
-	if p.ID == c.actor.ID || p.Role == identityv1.Role_ROLE_SERVICE || p.DeactivatedMs != 0 {
+	if p.ID == c.actor.ID || !hasPassword(p) {
 		return errNoReset
 	}
 	expires := c.nowMs + resetTTL.Milliseconds()
@@ -38,6 +38,11 @@ func (r *issueReset) apply(ctx context.Context, c *change) error {
 	c.answer = &identityv1.ResetPasswordResponse{ExpiresMs: expires}
 	c.audit("password.reset_issued", p.Pseudonym, details{"expires_ms": expires})
 	return nil
+}
+
+// hasPassword reports whether an account may sign in by a password.
+func hasPassword(p sqlstore.Person) bool {
+	return p.Role != identityv1.Role_ROLE_SERVICE && p.DeactivatedMs == 0
 }
 
 func (r *admin) ResetPassword(ctx context.Context, q *identityv1.ResetPasswordRequest) (*identityv1.ResetPasswordResponse, error) {
@@ -60,9 +65,9 @@ func (r *admin) ResetPassword(ctx context.Context, q *identityv1.ResetPasswordRe
 	return answer, nil
 }
 
-// describeReset tells what a reset is for.
-func (s *Server) describeReset(ctx context.Context, r sqlstore.Reset) (*identityv1.DescribeLinkResponse, error) {
-	if r.UsedBy != "" || time.Now().UnixMilli() >= r.ExpiresMs {
+// describeReset tells what a reset is for; client is the one that asks.
+func (s *Server) describeReset(ctx context.Context, r sqlstore.Reset, client string) (*identityv1.DescribeLinkResponse, error) {
+	if r.UsedBy != "" && r.UsedBy != sqlstore.Hash(client) || time.Now().UnixMilli() >= r.ExpiresMs {
 		return nil, errLink
 	}
 	w, err := s.store.Reads().Workspace(ctx, r.Workspace)
@@ -138,6 +143,19 @@ func (s *Server) useReset(ctx context.Context, q *identityv1.UseResetRequest) (*
 	return session, err
 }
 
+// authorMay reports whether the author of a link is still there, with a role that may make it: who was dismissed finds no way back in
+// by a link of their own. Those of the operator have no author.
+func authorMay(ctx context.Context, r sqlstore.Reads, workspace, author string, may func(identityv1.Role) bool) (bool, error) {
+	if author == "" {
+		return true, nil
+	}
+	a, err := r.Person(ctx, workspace, author)
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil && a.DeactivatedMs == 0 && may(a.Role), err
+}
+
 // spend marks the reset of a locked person as used, unless it was replaced or used, or its author may not make it any more: the
 // one may have become an owner since, the other may have been dismissed.
 func spend(ctx context.Context, tx sqlstore.Tx, r sqlstore.Reset, p sqlstore.Person, by string, now int64) error {
@@ -147,11 +165,10 @@ func spend(ctx context.Context, tx sqlstore.Tx, r sqlstore.Reset, p sqlstore.Per
 	} else if err != nil {
 		return err
 	}
-	author, err := tx.Person(ctx, p.Workspace, r.CreatedBy)
-	if errors.Is(err, sqlstore.ErrNotFound) || err == nil && (author.DeactivatedMs != 0 || !policy.MayHandle(author.Role, p.Role)) {
-		return errLink
-	} else if err != nil {
+	if may, err := authorMay(ctx, tx.Reads, p.Workspace, r.CreatedBy, func(role identityv1.Role) bool { return policy.MayHandle(role, p.Role) }); err != nil {
 		return err
+	} else if !may {
+		return errLink
 	}
 	return tx.UseReset(ctx, p.Workspace, p.ID, by)
 }

@@ -320,15 +320,23 @@ func (r *admin) ListAudit(ctx context.Context, q *identityv1.ListAuditRequest) (
 	if err != nil {
 		return nil, err
 	}
-	n, err := limit(q.GetLimit(), 50, 200)
+	entries, err := r.s.listAudit(ctx, c.Workspace, q.GetBefore(), q.GetLimit())
 	if err != nil {
 		return nil, err
 	}
-	before := int64(math.MaxInt64)
-	if b := q.GetBefore(); b > 0 && b < math.MaxInt64 {
-		before = int64(b)
+	return &identityv1.ListAuditResponse{Entries: entries}, nil
+}
+
+// listAudit reads the newest entries of a chain before a number (0: the newest of all).
+func (s *Server) listAudit(ctx context.Context, workspace string, before uint64, want uint32) ([]*identityv1.AuditEntry, error) {
+	n, err := limit(want, 50, 200)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := r.s.store.Reads().AuditBefore(ctx, c.Workspace, before, n)
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	rows, err := s.store.Reads().AuditBefore(ctx, workspace, int64(min(before, math.MaxInt64)), n)
 	if err != nil {
 		return nil, err
 	}
@@ -336,16 +344,16 @@ func (r *admin) ListAudit(ctx context.Context, q *identityv1.ListAuditRequest) (
 	for _, e := range rows {
 		pseudonyms = append(pseudonyms, e.Actor, e.Target)
 	}
-	known, err := r.s.store.Reads().Pseudonyms(ctx, c.Workspace, pseudonyms)
+	known, err := s.store.Reads().Pseudonyms(ctx, workspace, pseudonyms)
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.ListAuditResponse{Entries: each(rows, func(e audit.Entry) *identityv1.AuditEntry {
+	return each(rows, func(e audit.Entry) *identityv1.AuditEntry {
 		return &identityv1.AuditEntry{
 			Seq: e.Seq, TimeMs: e.TimeMs, Action: e.Action, Actor: e.Actor, Target: e.Target, Detail: e.Detail,
 			ActorId: known[e.Actor], TargetId: known[e.Target], Hash: e.Hash,
 		}
-	})}, nil
+	}), nil
 }
 
 func (r *admin) VerifyAudit(ctx context.Context, q *identityv1.VerifyAuditRequest) (*identityv1.VerifyAuditResponse, error) {

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"time"
 
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -21,9 +22,7 @@ func (r *operator) IssueSetup(ctx context.Context, q *identityv1.IssueSetupReque
 	if err != nil {
 		return nil, err
 	}
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails since Go 1.24
-	secret, now := linkSecret(b[:]), time.Now().UnixMilli()
+	secret, now := newSecret(), time.Now().UnixMilli()
 	l := sqlstore.Link{
 		ID: sqlstore.NewID(), SecretHash: sqlstore.Hash(secret), Role: identityv1.Role_ROLE_OWNER, CreatedMs: now, ExpiresMs: now + ttl,
 	}
@@ -38,6 +37,49 @@ func (r *operator) IssueSetup(ctx context.Context, q *identityv1.IssueSetupReque
 		return nil, err
 	}
 	return &identityv1.IssueSetupResponse{Secret: secret, ExpiresMs: l.ExpiresMs}, nil
+}
+
+// newSecret is one of the operator's links: told once, and never again.
+func newSecret() string {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return linkSecret(b[:])
+}
+
+// IssueReset helps where nobody in the workspace can or may: with a sole owner who forgot the password. The people of the workspace
+// see in their own audit log that it happened.
+func (r *operator) IssueReset(ctx context.Context, q *identityv1.IssueResetRequest) (*identityv1.IssueResetResponse, error) {
+	w, err := r.s.workspaceBySlug(ctx, q.GetWorkspaceSlug())
+	if isNotFound(err) {
+		return nil, errWorkspace
+	} else if err != nil {
+		return nil, err
+	}
+	secret, now := newSecret(), time.Now().UnixMilli()
+	expires := now + resetTTL.Milliseconds()
+	if err := r.s.store.Write(ctx, func(tx sqlstore.Tx) error {
+		p, err := tx.PersonByHandle(ctx, w.ID, storable(q.GetHandle()))
+		if err == nil {
+			p, err = tx.LockPerson(ctx, w.ID, p.ID)
+		}
+		if isNotFound(err) {
+			return errPerson.On("handle")
+		} else if err != nil {
+			return err
+		}
+		if !hasPassword(p) {
+			return errNoReset
+		}
+		if err := tx.PutReset(ctx, sqlstore.Reset{Person: p.ID, Workspace: w.ID, SecretHash: sqlstore.Hash(secret), ExpiresMs: expires}); err != nil {
+			return err
+		}
+		m := marks{}
+		m.audit(w.ID, now, "password.reset_issued", "", p.Pseudonym, details{"by": "operator", "expires_ms": expires})
+		return m.write(ctx, tx)
+	}); err != nil {
+		return nil, err
+	}
+	return &identityv1.IssueResetResponse{Secret: secret, ExpiresMs: expires}, nil
 }
 
 func (r *operator) ListWorkspaces(ctx context.Context, q *identityv1.ListWorkspacesRequest) (*identityv1.ListWorkspacesResponse, error) {
@@ -59,11 +101,47 @@ func (r *operator) ListWorkspaces(ctx context.Context, q *identityv1.ListWorkspa
 	return out, nil
 }
 
-func (r *operator) VerifyChain(ctx context.Context, q *identityv1.VerifyChainRequest) (*identityv1.VerifyChainResponse, error) {
-	report, err := r.s.verifyChain(ctx, q.GetWorkspaceId(), audit.Head{Seq: q.GetKnownSeq(), Hash: q.GetKnownHash()})
+// chain is the id under which a workspace's audit chain stands, by its slug; an empty one stands for the installation.
+func (r *operator) chain(ctx context.Context, slug string) (string, error) {
+	if slug == "" {
+		return "", nil
+	}
+	w, err := r.s.workspaceBySlug(ctx, slug)
 	if isNotFound(err) {
-		return nil, errWorkspace
-	} else if err != nil {
+		return "", errWorkspace
+	}
+	return w.ID, err
+}
+
+func (r *operator) ListChain(ctx context.Context, q *identityv1.ListChainRequest) (*identityv1.ListChainResponse, error) {
+	workspace, err := r.chain(ctx, q.GetWorkspaceSlug())
+	if err != nil {
+		return nil, err
+	}
+	out := &identityv1.ListChainResponse{}
+	if out.Entries, err = r.s.listAudit(ctx, workspace, q.GetBefore(), q.GetLimit()); err != nil {
+		return nil, err
+	}
+	var named []string
+	for _, e := range out.GetEntries() {
+		for _, id := range []string{e.GetActorId(), e.GetTargetId()} {
+			if id != "" && !slices.Contains(named, id) {
+				named = append(named, id)
+			}
+		}
+	}
+	people, err := r.s.store.Reads().PeopleByID(ctx, workspace, named)
+	out.People = each(people, personProto)
+	return out, err
+}
+
+func (r *operator) VerifyChain(ctx context.Context, q *identityv1.VerifyChainRequest) (*identityv1.VerifyChainResponse, error) {
+	workspace, err := r.chain(ctx, q.GetWorkspaceSlug())
+	if err != nil {
+		return nil, err
+	}
+	report, err := r.s.verifyChain(ctx, workspace, audit.Head{Seq: q.GetKnownSeq(), Hash: q.GetKnownHash()})
+	if err != nil {
 		return nil, err
 	}
 	return &identityv1.VerifyChainResponse{

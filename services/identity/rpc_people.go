@@ -8,6 +8,7 @@ import (
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
@@ -88,11 +89,34 @@ func (r *people) GetPeople(ctx context.Context, q *identityv1.GetPeopleRequest) 
 	if err := ids("ids", q.GetIds()); err != nil {
 		return nil, err
 	}
-	rows, err := r.s.store.Reads().PeopleByID(ctx, c.Workspace, q.GetIds())
+	asked := q.GetIds()
+	if !c.May(string(policy.Directory)) {
+		if asked, err = r.met(ctx, c, asked); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := r.s.store.Reads().PeopleByID(ctx, c.Workspace, asked)
 	if err != nil {
 		return nil, err
 	}
 	return &identityv1.GetPeopleResponse{People: each(rows, personProto)}, nil
+}
+
+// met leaves those people whom the caller may see without the directory: itself, and whom it meets in channels, which chat knows.
+func (r *people) met(ctx context.Context, c auth.Caller, ids []string) ([]string, error) {
+	var out, others []string
+	for _, id := range ids {
+		if id == c.User {
+			out = []string{id}
+		} else {
+			others = append(others, id)
+		}
+	}
+	if len(others) == 0 || r.s.chat == nil {
+		return out, nil
+	}
+	answer, err := r.s.chat.ListMet(ctx, &chatv1.ListMetRequest{Workspace: c.Workspace, User: c.User, Others: others})
+	return append(out, answer.GetMet()...), err
 }
 
 func (r *people) ListPeople(ctx context.Context, q *identityv1.ListPeopleRequest) (*identityv1.ListPeopleResponse, error) {

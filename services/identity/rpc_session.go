@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -19,10 +18,11 @@ type sessions struct {
 }
 
 func (r *sessions) DescribeLink(ctx context.Context, q *identityv1.DescribeLinkRequest) (*identityv1.DescribeLinkResponse, error) {
-	return r.s.describeLink(ctx, q.GetSecret())
+	return r.s.describeLink(ctx, q.GetSecret(), q.GetClientId())
 }
 
-func (s *Server) describeLink(ctx context.Context, secret string) (*identityv1.DescribeLinkResponse, error) {
+// describeLink tells what a link is for, to its finder as long as it can be used, and to the client that has used it.
+func (s *Server) describeLink(ctx context.Context, secret, client string) (*identityv1.DescribeLinkResponse, error) {
 	var (
 		l     sqlstore.Link
 		reset sqlstore.Reset
@@ -36,9 +36,11 @@ func (s *Server) describeLink(ctx context.Context, secret string) (*identityv1.D
 		return nil, err
 	}
 	if reset.Person != "" {
-		return s.describeReset(ctx, reset)
+		return s.describeReset(ctx, reset, client)
 	}
-	if !usable(l, time.Now().UnixMilli()) {
+	if good, err := s.describable(ctx, l, client); err != nil {
+		return nil, err
+	} else if !good {
 		return nil, errLink
 	}
 	if l.Workspace == "" {
@@ -56,6 +58,28 @@ func (s *Server) describeLink(ctx context.Context, secret string) (*identityv1.D
 		WorkspaceSlug: w.Slug, WorkspaceName: w.Name, InvitedBy: by.DisplayName, Role: l.Role, ExpiresMs: l.ExpiresMs,
 	}}}, nil
 }
+
+// describable reports whether a link may be followed, or a client has made an account by it: the client of one of its devices.
+func (s *Server) describable(ctx context.Context, l sqlstore.Link, client string) (bool, error) {
+	if usable(l, time.Now().UnixMilli()) {
+		return mayStillInvite(ctx, s.store.Reads(), l)
+	}
+	if l.UsedBy == "" || client == "" {
+		return false, nil
+	}
+	workspace := l.Workspace
+	if workspace == "" {
+		workspace = s.madeBy(l)
+	}
+	_, err := s.store.Reads().DeviceOfClient(ctx, workspace, l.UsedBy, sqlstore.Hash(client))
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// madeBy is the id of the workspace that a link makes: the same whenever it is tried, so that a retry finds its first answer.
+func (s *Server) madeBy(l sqlstore.Link) string { return sqlstore.ID(s.ring.Derive("workspace", l.ID)) }
 
 // link finds a link by its secret, used or not.
 func (s *Server) link(ctx context.Context, secret string) (l sqlstore.Link, err error) {
@@ -94,8 +118,7 @@ func (r *sessions) SetUp(ctx context.Context, q *identityv1.SetUpRequest) (*iden
 		if l.Workspace != "" {
 			return "", errLink
 		}
-		// The same workspace whenever this link is tried: so a retry finds its first answer.
-		id := sqlstore.ID(r.s.ring.Derive("workspace", l.ID))
+		id := r.s.madeBy(l)
 		j.create = &sqlstore.Workspace{ID: id, Slug: short, Name: name}
 		return id, nil
 	})
@@ -188,11 +211,8 @@ func (r *sessions) SignIn(ctx context.Context, q *identityv1.SignInRequest) (*id
 
 // signInBy finds the account; one that doesn't exist costs what a real one does.
 func (s *Server) signInBy(ctx context.Context, q *identityv1.SignInRequest, c *identityv1.Client) (*identityv1.Session, error) {
-	slug, handle := strings.ToLower(q.GetWorkspaceSlug()), strings.ToLower(q.GetHandle())
-	if strings.ContainsRune(slug+handle, 0) { // nobody's, and PostgreSQL takes no zero bytes
-		slug, handle = "", ""
-	}
-	w, err := s.store.Reads().WorkspaceBySlug(ctx, slug)
+	slug, handle := storable(q.GetWorkspaceSlug()), storable(q.GetHandle())
+	w, err := s.workspaceBySlug(ctx, slug)
 	if err != nil && !isNotFound(err) {
 		return nil, err
 	}
@@ -202,6 +222,10 @@ func (s *Server) signInBy(ctx context.Context, q *identityv1.SignInRequest, c *i
 	}
 	p.Workspace = w.ID
 	return s.signIn(ctx, slug+"/"+handle, p, c, q.GetPassword())
+}
+
+func (s *Server) workspaceBySlug(ctx context.Context, slug string) (sqlstore.Workspace, error) {
+	return s.store.Reads().WorkspaceBySlug(ctx, storable(slug))
 }
 
 func (r *sessions) Refresh(ctx context.Context, q *identityv1.RefreshRequest) (*identityv1.RefreshResponse, error) {

@@ -20,6 +20,7 @@ import (
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/mesh/topic"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 	"plenum.internal/services/identity/guess"
@@ -30,8 +31,10 @@ import (
 
 // Deps are the service's surroundings.
 type Deps struct {
-	DB      *sqldb.DB // migrated with Migrations
-	Bus     topic.Bus // nil: nothing is published
+	DB  *sqldb.DB // migrated with Migrations
+	Bus topic.Bus // nil: nothing is published
+	// Chat is a connection to chat, which knows whom guests meet. Nil: they see nobody but themselves.
+	Chat    grpc.ClientConnInterface
 	Log     *slog.Logger
 	Metrics prometheus.Registerer // nil: not registered
 }
@@ -43,6 +46,7 @@ type Server struct {
 	log       *slog.Logger
 	store     *sqlstore.Store
 	topics    *topic.Log
+	chat      chatv1.AcquaintanceServiceClient // nil without Deps.Chat
 	ring      *keyring.Ring
 	passwords *password.Hasher
 	addresses *guess.Addresses
@@ -67,6 +71,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg, deps: deps, log: deps.Log, store: sqlstore.New(deps.DB), ready: make(chan struct{})}
+	if deps.Chat != nil {
+		s.chat = chatv1.NewAcquaintanceServiceClient(deps.Chat)
+	}
 	s.feed.init()
 	var err error
 	if s.ring, err = cfg.ring(); err != nil {
@@ -122,6 +129,8 @@ func Callers() map[string][]string {
 		topicv1.TopicService_Follow_FullMethodName:               {rpc.AnyPeer},
 		identityv1.OperatorService_IssueSetup_FullMethodName:     {"operator"},
 		identityv1.OperatorService_ListWorkspaces_FullMethodName: {"operator"},
+		identityv1.OperatorService_IssueReset_FullMethodName:     {"operator"},
+		identityv1.OperatorService_ListChain_FullMethodName:      {"operator"},
 		identityv1.OperatorService_VerifyChain_FullMethodName:    {"operator"},
 		identityv1.OperatorService_RotateKeys_FullMethodName:     {"operator"},
 	}

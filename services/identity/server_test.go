@@ -189,11 +189,28 @@ func TestRolesGroupsAndWhoMayWhat(t *testing.T) {
 		refused(t, err, "identity.HIGHER_ROLE")
 		_, err = e.admin.ChangeRole(owner.write(ctx), &identityv1.ChangeRoleRequest{UserId: owner.id(), Role: identityv1.Role_ROLE_MEMBER})
 		refused(t, err, "identity.LAST_OWNER")
-		// A guest sees whom it asks for by id, and no list.
+		// A guest sees itself and whom it meets, by their ids, and no list.
 		_, err = e.people.ListPeople(guest.read(ctx), &identityv1.ListPeopleRequest{})
 		refused(t, err, "identity.DIRECTORY")
-		if got := ok(e.people.GetPeople(guest.read(ctx), &identityv1.GetPeopleRequest{Ids: []string{member.id()}}))(t); len(got.GetPeople()) != 1 {
-			t.Errorf("a guest met %v", got)
+		_, err = e.people.ListGroups(guest.read(ctx), &identityv1.ListGroupsRequest{})
+		refused(t, err, "identity.DIRECTORY")
+		seen := func(by *user) (handles []string) {
+			asked := []string{owner.id(), admin.id(), member.id(), guest.id()}
+			for _, p := range ok(e.people.GetPeople(by.read(ctx), &identityv1.GetPeopleRequest{Ids: asked}))(t).GetPeople() {
+				handles = append(handles, p.GetHandle())
+			}
+			slices.Sort(handles)
+			return handles
+		}
+		if got := seen(guest); !slices.Equal(got, []string{"gus"}) {
+			t.Errorf("a guest without channels sees %v", got)
+		}
+		e.met[owner.GetWorkspace().GetId()+"/"+guest.id()] = []string{member.id()}
+		if got := seen(guest); !slices.Equal(got, []string{"gus", "mem"}) {
+			t.Errorf("a guest who meets one member sees %v", got)
+		}
+		if got := seen(member); len(got) != 4 {
+			t.Errorf("a member sees %v", got)
 		}
 		topic := "identity.workspace/" + owner.GetWorkspace().GetId()
 		open := func(u *user, name string) *topicv1.Grant {

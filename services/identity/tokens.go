@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"plenum.internal/services/identity/keyring"
 )
@@ -94,7 +95,7 @@ func decodePage(s string, n int) ([]string, error) {
 		return make([]string, n), nil
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) > 128 || bytes.Count(b, []byte{0}) != n-1 || base64.RawURLEncoding.EncodeToString(b) != s { // it skips line breaks
+	if err != nil || len(b) > 128 || !utf8.Valid(b) || bytes.Count(b, []byte{0}) != n-1 || base64.RawURLEncoding.EncodeToString(b) != s { // it skips line breaks
 		return nil, invalid("page", "This is not a page of ours. Begin with the first.")
 	}
 	return strings.Split(string(b), "\x00"), nil

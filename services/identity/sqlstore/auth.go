@@ -58,6 +58,12 @@ func (t Tx) count(ctx context.Context, name string) (int64, error) {
 	return one(t.q.QueryRowContext(ctx, "UPDATE identity_counter SET value = value + 1 WHERE name = $1 RETURNING value", name), scanInt, "counter")
 }
 
+// SkipRevocations lets the log of revocations go on at a number that was not given out before, or right behind the last one.
+func (t Tx) SkipRevocations(ctx context.Context, to int64) error {
+	_, err := t.exec(ctx, "skip revocations", "UPDATE identity_counter SET value = CASE WHEN value < $1 THEN $1 ELSE value + 1 END WHERE name = 'revocation'", to)
+	return err
+}
+
 // Revocations returns at most limit rows of the log after a number.
 func (r Reads) Revocations(ctx context.Context, after int64, limit int) ([]Revocation, error) {
 	rows, err := r.q.QueryContext(ctx, `SELECT seq, time_ms, workspace, person, device, issued_before_ms, wipe FROM identity_revocation

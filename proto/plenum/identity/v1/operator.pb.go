@@ -215,18 +215,234 @@ func (x *ListWorkspacesResponse) GetNext() string {
 	return ""
 }
 
+type IssueResetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"` // as Workspace.slug
+	Handle        string                 `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`                                    // the account's, as Person.handle
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssueResetRequest) Reset() {
+	*x = IssueResetRequest{}
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssueResetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssueResetRequest) ProtoMessage() {}
+
+func (x *IssueResetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssueResetRequest.ProtoReflect.Descriptor instead.
+func (*IssueResetRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *IssueResetRequest) GetWorkspaceSlug() string {
+	if x != nil {
+		return x.WorkspaceSlug
+	}
+	return ""
+}
+
+func (x *IssueResetRequest) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+type IssueResetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`                         // for `<origin>/#reset=<secret>`, <= 128 bytes
+	ExpiresMs     int64                  `protobuf:"varint,2,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Unix milliseconds: in a day
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IssueResetResponse) Reset() {
+	*x = IssueResetResponse{}
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IssueResetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IssueResetResponse) ProtoMessage() {}
+
+func (x *IssueResetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IssueResetResponse.ProtoReflect.Descriptor instead.
+func (*IssueResetResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *IssueResetResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *IssueResetResponse) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+type ListChainRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"` // as VerifyChainRequest
+	Before        uint64                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"`                                   // entries with a lower seq; 0: the newest
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`                                     // 1-200; 0: 50
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChainRequest) Reset() {
+	*x = ListChainRequest{}
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChainRequest) ProtoMessage() {}
+
+func (x *ListChainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChainRequest.ProtoReflect.Descriptor instead.
+func (*ListChainRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListChainRequest) GetWorkspaceSlug() string {
+	if x != nil {
+		return x.WorkspaceSlug
+	}
+	return ""
+}
+
+func (x *ListChainRequest) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *ListChainRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListChainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       []*AuditEntry          `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"` // newest first
+	People        []*Person              `protobuf:"bytes,2,rep,name=people,proto3" json:"people,omitempty"`   // whom the entries name, as far as they are known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListChainResponse) Reset() {
+	*x = ListChainResponse{}
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListChainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListChainResponse) ProtoMessage() {}
+
+func (x *ListChainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListChainResponse.ProtoReflect.Descriptor instead.
+func (*ListChainResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListChainResponse) GetEntries() []*AuditEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ListChainResponse) GetPeople() []*Person {
+	if x != nil {
+		return x.People
+	}
+	return nil
+}
+
 type VerifyChainRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	WorkspaceId   string                 `protobuf:"bytes,1,opt,name=workspace_id,json=workspaceId,proto3" json:"workspace_id,omitempty"` // empty: the chain of the installation (set-up secrets, and what was refused without a known workspace)
-	KnownSeq      uint64                 `protobuf:"varint,2,opt,name=known_seq,json=knownSeq,proto3" json:"known_seq,omitempty"`         // as VerifyAuditRequest
-	KnownHash     []byte                 `protobuf:"bytes,3,opt,name=known_hash,json=knownHash,proto3" json:"known_hash,omitempty"`       // 32 bytes, with known_seq
+	WorkspaceSlug string                 `protobuf:"bytes,1,opt,name=workspace_slug,json=workspaceSlug,proto3" json:"workspace_slug,omitempty"` // empty: the chain of the installation (set-up secrets, and what was refused without a known workspace)
+	KnownSeq      uint64                 `protobuf:"varint,2,opt,name=known_seq,json=knownSeq,proto3" json:"known_seq,omitempty"`               // as VerifyAuditRequest
+	KnownHash     []byte                 `protobuf:"bytes,3,opt,name=known_hash,json=knownHash,proto3" json:"known_hash,omitempty"`             // 32 bytes, with known_seq
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyChainRequest) Reset() {
 	*x = VerifyChainRequest{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[4]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -238,7 +454,7 @@ func (x *VerifyChainRequest) String() string {
 func (*VerifyChainRequest) ProtoMessage() {}
 
 func (x *VerifyChainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[4]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -251,12 +467,12 @@ func (x *VerifyChainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyChainRequest.ProtoReflect.Descriptor instead.
 func (*VerifyChainRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{4}
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *VerifyChainRequest) GetWorkspaceId() string {
+func (x *VerifyChainRequest) GetWorkspaceSlug() string {
 	if x != nil {
-		return x.WorkspaceId
+		return x.WorkspaceSlug
 	}
 	return ""
 }
@@ -278,7 +494,7 @@ func (x *VerifyChainRequest) GetKnownHash() []byte {
 type VerifyChainResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Intact        bool                   `protobuf:"varint,1,opt,name=intact,proto3" json:"intact,omitempty"`                        // this and the rest as VerifyAuditResponse
-	Entries       uint64                 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`                      // newest first
+	Entries       uint64                 `protobuf:"varint,2,opt,name=entries,proto3" json:"entries,omitempty"`                      // walked
 	HeadSeq       uint64                 `protobuf:"varint,3,opt,name=head_seq,json=headSeq,proto3" json:"head_seq,omitempty"`       // of the newest entry
 	HeadHash      []byte                 `protobuf:"bytes,4,opt,name=head_hash,json=headHash,proto3" json:"head_hash,omitempty"`     // 32 bytes
 	BrokenSeq     uint64                 `protobuf:"varint,5,opt,name=broken_seq,json=brokenSeq,proto3" json:"broken_seq,omitempty"` // number of the first entry that does not fit; 0: none
@@ -289,7 +505,7 @@ type VerifyChainResponse struct {
 
 func (x *VerifyChainResponse) Reset() {
 	*x = VerifyChainResponse{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[5]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -301,7 +517,7 @@ func (x *VerifyChainResponse) String() string {
 func (*VerifyChainResponse) ProtoMessage() {}
 
 func (x *VerifyChainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[5]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -314,7 +530,7 @@ func (x *VerifyChainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyChainResponse.ProtoReflect.Descriptor instead.
 func (*VerifyChainResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{5}
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *VerifyChainResponse) GetIntact() bool {
@@ -368,7 +584,7 @@ type RotateKeysRequest struct {
 
 func (x *RotateKeysRequest) Reset() {
 	*x = RotateKeysRequest{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -380,7 +596,7 @@ func (x *RotateKeysRequest) String() string {
 func (*RotateKeysRequest) ProtoMessage() {}
 
 func (x *RotateKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[6]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -393,7 +609,7 @@ func (x *RotateKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeysRequest.ProtoReflect.Descriptor instead.
 func (*RotateKeysRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{6}
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RotateKeysRequest) GetDistrust() bool {
@@ -411,7 +627,7 @@ type RotateKeysResponse struct {
 
 func (x *RotateKeysResponse) Reset() {
 	*x = RotateKeysResponse{}
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +639,7 @@ func (x *RotateKeysResponse) String() string {
 func (*RotateKeysResponse) ProtoMessage() {}
 
 func (x *RotateKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_operator_proto_msgTypes[7]
+	mi := &file_plenum_identity_v1_operator_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +652,7 @@ func (x *RotateKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKeysResponse.ProtoReflect.Descriptor instead.
 func (*RotateKeysResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{7}
+	return file_plenum_identity_v1_operator_proto_rawDescGZIP(), []int{11}
 }
 
 var File_plenum_identity_v1_operator_proto protoreflect.FileDescriptor
@@ -456,9 +672,23 @@ const file_plenum_identity_v1_operator_proto_rawDesc = "" +
 	"\n" +
 	"workspaces\x18\x01 \x03(\v2\x1d.plenum.identity.v1.WorkspaceR\n" +
 	"workspaces\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\tR\x04next\"s\n" +
-	"\x12VerifyChainRequest\x12!\n" +
-	"\fworkspace_id\x18\x01 \x01(\tR\vworkspaceId\x12\x1b\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"R\n" +
+	"\x11IssueResetRequest\x12%\n" +
+	"\x0eworkspace_slug\x18\x01 \x01(\tR\rworkspaceSlug\x12\x16\n" +
+	"\x06handle\x18\x02 \x01(\tR\x06handle\"K\n" +
+	"\x12IssueResetResponse\x12\x16\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x02 \x01(\x03R\texpiresMs\"g\n" +
+	"\x10ListChainRequest\x12%\n" +
+	"\x0eworkspace_slug\x18\x01 \x01(\tR\rworkspaceSlug\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"\x81\x01\n" +
+	"\x11ListChainResponse\x128\n" +
+	"\aentries\x18\x01 \x03(\v2\x1e.plenum.identity.v1.AuditEntryR\aentries\x122\n" +
+	"\x06people\x18\x02 \x03(\v2\x1a.plenum.identity.v1.PersonR\x06people\"w\n" +
+	"\x12VerifyChainRequest\x12%\n" +
+	"\x0eworkspace_slug\x18\x01 \x01(\tR\rworkspaceSlug\x12\x1b\n" +
 	"\tknown_seq\x18\x02 \x01(\x04R\bknownSeq\x12\x1d\n" +
 	"\n" +
 	"known_hash\x18\x03 \x01(\fR\tknownHash\"\xb8\x01\n" +
@@ -472,11 +702,14 @@ const file_plenum_identity_v1_operator_proto_rawDesc = "" +
 	"\aproblem\x18\x06 \x01(\tR\aproblem\"/\n" +
 	"\x11RotateKeysRequest\x12\x1a\n" +
 	"\bdistrust\x18\x01 \x01(\bR\bdistrust\"\x14\n" +
-	"\x12RotateKeysResponse2\x94\x03\n" +
+	"\x12RotateKeysResponse2\xcb\x04\n" +
 	"\x0fOperatorService\x12[\n" +
 	"\n" +
 	"IssueSetup\x12%.plenum.identity.v1.IssueSetupRequest\x1a&.plenum.identity.v1.IssueSetupResponse\x12g\n" +
-	"\x0eListWorkspaces\x12).plenum.identity.v1.ListWorkspacesRequest\x1a*.plenum.identity.v1.ListWorkspacesResponse\x12^\n" +
+	"\x0eListWorkspaces\x12).plenum.identity.v1.ListWorkspacesRequest\x1a*.plenum.identity.v1.ListWorkspacesResponse\x12[\n" +
+	"\n" +
+	"IssueReset\x12%.plenum.identity.v1.IssueResetRequest\x1a&.plenum.identity.v1.IssueResetResponse\x12X\n" +
+	"\tListChain\x12$.plenum.identity.v1.ListChainRequest\x1a%.plenum.identity.v1.ListChainResponse\x12^\n" +
 	"\vVerifyChain\x12&.plenum.identity.v1.VerifyChainRequest\x1a'.plenum.identity.v1.VerifyChainResponse\x12[\n" +
 	"\n" +
 	"RotateKeys\x12%.plenum.identity.v1.RotateKeysRequest\x1a&.plenum.identity.v1.RotateKeysResponseB5Z3plenum.internal/proto/plenum/identity/v1;identityv1b\x06proto3"
@@ -493,33 +726,45 @@ func file_plenum_identity_v1_operator_proto_rawDescGZIP() []byte {
 	return file_plenum_identity_v1_operator_proto_rawDescData
 }
 
-var file_plenum_identity_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_plenum_identity_v1_operator_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_plenum_identity_v1_operator_proto_goTypes = []any{
 	(*IssueSetupRequest)(nil),      // 0: plenum.identity.v1.IssueSetupRequest
 	(*IssueSetupResponse)(nil),     // 1: plenum.identity.v1.IssueSetupResponse
 	(*ListWorkspacesRequest)(nil),  // 2: plenum.identity.v1.ListWorkspacesRequest
 	(*ListWorkspacesResponse)(nil), // 3: plenum.identity.v1.ListWorkspacesResponse
-	(*VerifyChainRequest)(nil),     // 4: plenum.identity.v1.VerifyChainRequest
-	(*VerifyChainResponse)(nil),    // 5: plenum.identity.v1.VerifyChainResponse
-	(*RotateKeysRequest)(nil),      // 6: plenum.identity.v1.RotateKeysRequest
-	(*RotateKeysResponse)(nil),     // 7: plenum.identity.v1.RotateKeysResponse
-	(*Workspace)(nil),              // 8: plenum.identity.v1.Workspace
+	(*IssueResetRequest)(nil),      // 4: plenum.identity.v1.IssueResetRequest
+	(*IssueResetResponse)(nil),     // 5: plenum.identity.v1.IssueResetResponse
+	(*ListChainRequest)(nil),       // 6: plenum.identity.v1.ListChainRequest
+	(*ListChainResponse)(nil),      // 7: plenum.identity.v1.ListChainResponse
+	(*VerifyChainRequest)(nil),     // 8: plenum.identity.v1.VerifyChainRequest
+	(*VerifyChainResponse)(nil),    // 9: plenum.identity.v1.VerifyChainResponse
+	(*RotateKeysRequest)(nil),      // 10: plenum.identity.v1.RotateKeysRequest
+	(*RotateKeysResponse)(nil),     // 11: plenum.identity.v1.RotateKeysResponse
+	(*Workspace)(nil),              // 12: plenum.identity.v1.Workspace
+	(*AuditEntry)(nil),             // 13: plenum.identity.v1.AuditEntry
+	(*Person)(nil),                 // 14: plenum.identity.v1.Person
 }
 var file_plenum_identity_v1_operator_proto_depIdxs = []int32{
-	8, // 0: plenum.identity.v1.ListWorkspacesResponse.workspaces:type_name -> plenum.identity.v1.Workspace
-	0, // 1: plenum.identity.v1.OperatorService.IssueSetup:input_type -> plenum.identity.v1.IssueSetupRequest
-	2, // 2: plenum.identity.v1.OperatorService.ListWorkspaces:input_type -> plenum.identity.v1.ListWorkspacesRequest
-	4, // 3: plenum.identity.v1.OperatorService.VerifyChain:input_type -> plenum.identity.v1.VerifyChainRequest
-	6, // 4: plenum.identity.v1.OperatorService.RotateKeys:input_type -> plenum.identity.v1.RotateKeysRequest
-	1, // 5: plenum.identity.v1.OperatorService.IssueSetup:output_type -> plenum.identity.v1.IssueSetupResponse
-	3, // 6: plenum.identity.v1.OperatorService.ListWorkspaces:output_type -> plenum.identity.v1.ListWorkspacesResponse
-	5, // 7: plenum.identity.v1.OperatorService.VerifyChain:output_type -> plenum.identity.v1.VerifyChainResponse
-	7, // 8: plenum.identity.v1.OperatorService.RotateKeys:output_type -> plenum.identity.v1.RotateKeysResponse
-	5, // [5:9] is the sub-list for method output_type
-	1, // [1:5] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	12, // 0: plenum.identity.v1.ListWorkspacesResponse.workspaces:type_name -> plenum.identity.v1.Workspace
+	13, // 1: plenum.identity.v1.ListChainResponse.entries:type_name -> plenum.identity.v1.AuditEntry
+	14, // 2: plenum.identity.v1.ListChainResponse.people:type_name -> plenum.identity.v1.Person
+	0,  // 3: plenum.identity.v1.OperatorService.IssueSetup:input_type -> plenum.identity.v1.IssueSetupRequest
+	2,  // 4: plenum.identity.v1.OperatorService.ListWorkspaces:input_type -> plenum.identity.v1.ListWorkspacesRequest
+	4,  // 5: plenum.identity.v1.OperatorService.IssueReset:input_type -> plenum.identity.v1.IssueResetRequest
+	6,  // 6: plenum.identity.v1.OperatorService.ListChain:input_type -> plenum.identity.v1.ListChainRequest
+	8,  // 7: plenum.identity.v1.OperatorService.VerifyChain:input_type -> plenum.identity.v1.VerifyChainRequest
+	10, // 8: plenum.identity.v1.OperatorService.RotateKeys:input_type -> plenum.identity.v1.RotateKeysRequest
+	1,  // 9: plenum.identity.v1.OperatorService.IssueSetup:output_type -> plenum.identity.v1.IssueSetupResponse
+	3,  // 10: plenum.identity.v1.OperatorService.ListWorkspaces:output_type -> plenum.identity.v1.ListWorkspacesResponse
+	5,  // 11: plenum.identity.v1.OperatorService.IssueReset:output_type -> plenum.identity.v1.IssueResetResponse
+	7,  // 12: plenum.identity.v1.OperatorService.ListChain:output_type -> plenum.identity.v1.ListChainResponse
+	9,  // 13: plenum.identity.v1.OperatorService.VerifyChain:output_type -> plenum.identity.v1.VerifyChainResponse
+	11, // 14: plenum.identity.v1.OperatorService.RotateKeys:output_type -> plenum.identity.v1.RotateKeysResponse
+	9,  // [9:15] is the sub-list for method output_type
+	3,  // [3:9] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_plenum_identity_v1_operator_proto_init() }
@@ -534,7 +779,7 @@ func file_plenum_identity_v1_operator_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_identity_v1_operator_proto_rawDesc), len(file_plenum_identity_v1_operator_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

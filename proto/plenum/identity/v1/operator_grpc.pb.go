@@ -23,6 +23,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	OperatorService_IssueSetup_FullMethodName     = "/plenum.identity.v1.OperatorService/IssueSetup"
 	OperatorService_ListWorkspaces_FullMethodName = "/plenum.identity.v1.OperatorService/ListWorkspaces"
+	OperatorService_IssueReset_FullMethodName     = "/plenum.identity.v1.OperatorService/IssueReset"
+	OperatorService_ListChain_FullMethodName      = "/plenum.identity.v1.OperatorService/ListChain"
 	OperatorService_VerifyChain_FullMethodName    = "/plenum.identity.v1.OperatorService/VerifyChain"
 	OperatorService_RotateKeys_FullMethodName     = "/plenum.identity.v1.OperatorService/RotateKeys"
 )
@@ -31,12 +33,19 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// OperatorService is called with the service identity "operator" (a certificate of the cluster's CA, or a pipe in one binary).
+// OperatorService is called with the service identity "operator": by a certificate of the cluster's CA, or on the socket in the data
+// folder of the one binary. `plenumctl operator` is its client. Workspaces are named by their slug, as at sign-in:
+// NOT_FOUND "identity.WORKSPACE". A call whose answer was lost may be repeated; what it made before is worthless or expires.
 type OperatorServiceClient interface {
 	// Makes a one-time set-up secret for one more workspace; whoever follows `<origin>/#setup=<secret>` names and owns it.
 	IssueSetup(ctx context.Context, in *IssueSetupRequest, opts ...grpc.CallOption) (*IssueSetupResponse, error)
 	// All workspaces of the installation, by slug.
 	ListWorkspaces(ctx context.Context, in *ListWorkspacesRequest, opts ...grpc.CallOption) (*ListWorkspacesResponse, error)
+	// Makes a one-time link by which somebody chooses a new password, a sole owner too; a newer one replaces it. It stands in the audit
+	// chain of the workspace. NOT_FOUND "identity.PERSON"; FAILED_PRECONDITION "identity.NO_PASSWORD": deactivated, or a service account.
+	IssueReset(ctx context.Context, in *IssueResetRequest, opts ...grpc.CallOption) (*IssueResetResponse, error)
+	// The newest entries of one workspace's audit chain, or of the installation's own.
+	ListChain(ctx context.Context, in *ListChainRequest, opts ...grpc.CallOption) (*ListChainResponse, error)
 	// Walks one workspace's audit chain, or the installation's own.
 	VerifyChain(ctx context.Context, in *VerifyChainRequest, opts ...grpc.CallOption) (*VerifyChainResponse, error)
 	// Ends the current signing keys and makes new ones, ahead of their time.
@@ -71,6 +80,26 @@ func (c *operatorServiceClient) ListWorkspaces(ctx context.Context, in *ListWork
 	return out, nil
 }
 
+func (c *operatorServiceClient) IssueReset(ctx context.Context, in *IssueResetRequest, opts ...grpc.CallOption) (*IssueResetResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(IssueResetResponse)
+	err := c.cc.Invoke(ctx, OperatorService_IssueReset_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *operatorServiceClient) ListChain(ctx context.Context, in *ListChainRequest, opts ...grpc.CallOption) (*ListChainResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListChainResponse)
+	err := c.cc.Invoke(ctx, OperatorService_ListChain_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *operatorServiceClient) VerifyChain(ctx context.Context, in *VerifyChainRequest, opts ...grpc.CallOption) (*VerifyChainResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(VerifyChainResponse)
@@ -95,12 +124,19 @@ func (c *operatorServiceClient) RotateKeys(ctx context.Context, in *RotateKeysRe
 // All implementations must embed UnimplementedOperatorServiceServer
 // for forward compatibility.
 //
-// OperatorService is called with the service identity "operator" (a certificate of the cluster's CA, or a pipe in one binary).
+// OperatorService is called with the service identity "operator": by a certificate of the cluster's CA, or on the socket in the data
+// folder of the one binary. `plenumctl operator` is its client. Workspaces are named by their slug, as at sign-in:
+// NOT_FOUND "identity.WORKSPACE". A call whose answer was lost may be repeated; what it made before is worthless or expires.
 type OperatorServiceServer interface {
 	// Makes a one-time set-up secret for one more workspace; whoever follows `<origin>/#setup=<secret>` names and owns it.
 	IssueSetup(context.Context, *IssueSetupRequest) (*IssueSetupResponse, error)
 	// All workspaces of the installation, by slug.
 	ListWorkspaces(context.Context, *ListWorkspacesRequest) (*ListWorkspacesResponse, error)
+	// Makes a one-time link by which somebody chooses a new password, a sole owner too; a newer one replaces it. It stands in the audit
+	// chain of the workspace. NOT_FOUND "identity.PERSON"; FAILED_PRECONDITION "identity.NO_PASSWORD": deactivated, or a service account.
+	IssueReset(context.Context, *IssueResetRequest) (*IssueResetResponse, error)
+	// The newest entries of one workspace's audit chain, or of the installation's own.
+	ListChain(context.Context, *ListChainRequest) (*ListChainResponse, error)
 	// Walks one workspace's audit chain, or the installation's own.
 	VerifyChain(context.Context, *VerifyChainRequest) (*VerifyChainResponse, error)
 	// Ends the current signing keys and makes new ones, ahead of their time.
@@ -120,6 +156,12 @@ func (UnimplementedOperatorServiceServer) IssueSetup(context.Context, *IssueSetu
 }
 func (UnimplementedOperatorServiceServer) ListWorkspaces(context.Context, *ListWorkspacesRequest) (*ListWorkspacesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWorkspaces not implemented")
+}
+func (UnimplementedOperatorServiceServer) IssueReset(context.Context, *IssueResetRequest) (*IssueResetResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method IssueReset not implemented")
+}
+func (UnimplementedOperatorServiceServer) ListChain(context.Context, *ListChainRequest) (*ListChainResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListChain not implemented")
 }
 func (UnimplementedOperatorServiceServer) VerifyChain(context.Context, *VerifyChainRequest) (*VerifyChainResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyChain not implemented")
@@ -184,6 +226,42 @@ func _OperatorService_ListWorkspaces_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperatorService_IssueReset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(IssueResetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperatorServiceServer).IssueReset(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperatorService_IssueReset_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperatorServiceServer).IssueReset(ctx, req.(*IssueResetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OperatorService_ListChain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListChainRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperatorServiceServer).ListChain(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperatorService_ListChain_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperatorServiceServer).ListChain(ctx, req.(*ListChainRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OperatorService_VerifyChain_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(VerifyChainRequest)
 	if err := dec(in); err != nil {
@@ -234,6 +312,14 @@ var OperatorService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListWorkspaces",
 			Handler:    _OperatorService_ListWorkspaces_Handler,
+		},
+		{
+			MethodName: "IssueReset",
+			Handler:    _OperatorService_IssueReset_Handler,
+		},
+		{
+			MethodName: "ListChain",
+			Handler:    _OperatorService_ListChain_Handler,
 		},
 		{
 			MethodName: "VerifyChain",

@@ -174,7 +174,7 @@ func (x *GetPeopleRequest) GetIds() []string {
 
 type GetPeopleResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	People        []*Person              `protobuf:"bytes,1,rep,name=people,proto3" json:"people,omitempty"` // in no order; absent ones are left out
+	People        []*Person              `protobuf:"bytes,1,rep,name=people,proto3" json:"people,omitempty"` // in no order; who doesn't exist, or isn't for a guest to see, is left out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -39,7 +39,8 @@ const (
 type PeopleServiceClient interface {
 	// The caller, its workspace, and what it may do now.
 	WhoAmI(ctx context.Context, in *WhoAmIRequest, opts ...grpc.CallOption) (*WhoAmIResponse, error)
-	// People by id, as far as they exist; guests may ask for those whose ids they met (ids can't be guessed).
+	// People by id, as far as they exist. Guests are told of themselves and of those who are, or were, with them in a channel that they
+	// are a member of; UNAVAILABLE while chat, which knows this, is away.
 	GetPeople(ctx context.Context, in *GetPeopleRequest, opts ...grpc.CallOption) (*GetPeopleResponse, error)
 	// All people by handle, in pages. Needs identity.directory; else PERMISSION_DENIED "identity.DIRECTORY".
 	ListPeople(ctx context.Context, in *ListPeopleRequest, opts ...grpc.CallOption) (*ListPeopleResponse, error)
@@ -151,7 +152,8 @@ func (c *peopleServiceClient) RevokeDevice(ctx context.Context, in *RevokeDevice
 type PeopleServiceServer interface {
 	// The caller, its workspace, and what it may do now.
 	WhoAmI(context.Context, *WhoAmIRequest) (*WhoAmIResponse, error)
-	// People by id, as far as they exist; guests may ask for those whose ids they met (ids can't be guessed).
+	// People by id, as far as they exist. Guests are told of themselves and of those who are, or were, with them in a channel that they
+	// are a member of; UNAVAILABLE while chat, which knows this, is away.
 	GetPeople(context.Context, *GetPeopleRequest) (*GetPeopleResponse, error)
 	// All people by handle, in pages. Needs identity.directory; else PERMISSION_DENIED "identity.DIRECTORY".
 	ListPeople(context.Context, *ListPeopleRequest) (*ListPeopleResponse, error)

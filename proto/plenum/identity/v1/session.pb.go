@@ -26,7 +26,8 @@ const (
 
 type DescribeLinkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"` // what stands behind `#setup=`, `#join=` or `#reset=` in the link
+	Secret        string                 `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`                     // what stands behind `#setup=`, `#join=` or `#reset=` in the link
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // Client.client_id of who asks; empty: a used link is not described to it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -64,6 +65,13 @@ func (*DescribeLinkRequest) Descriptor() ([]byte, []int) {
 func (x *DescribeLinkRequest) GetSecret() string {
 	if x != nil {
 		return x.Secret
+	}
+	return ""
+}
+
+func (x *DescribeLinkRequest) GetClientId() string {
+	if x != nil {
+		return x.ClientId
 	}
 	return ""
 }
@@ -1089,9 +1097,10 @@ var File_plenum_identity_v1_session_proto protoreflect.FileDescriptor
 
 const file_plenum_identity_v1_session_proto_rawDesc = "" +
 	"\n" +
-	" plenum/identity/v1/session.proto\x12\x12plenum.identity.v1\x1a\x1cplenum/edge/v1/options.proto\x1a\x1eplenum/identity/v1/model.proto\"-\n" +
+	" plenum/identity/v1/session.proto\x12\x12plenum.identity.v1\x1a\x1cplenum/edge/v1/options.proto\x1a\x1eplenum/identity/v1/model.proto\"J\n" +
 	"\x13DescribeLinkRequest\x12\x16\n" +
-	"\x06secret\x18\x01 \x01(\tR\x06secret\"\xd2\x01\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"\xd2\x01\n" +
 	"\x14DescribeLinkResponse\x125\n" +
 	"\x05setup\x18\x01 \x01(\v2\x1d.plenum.identity.v1.SetupLinkH\x00R\x05setup\x12D\n" +
 	"\n" +

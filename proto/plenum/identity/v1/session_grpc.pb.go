@@ -40,7 +40,8 @@ const (
 // Code RATE_LIMITED "identity.TOO_MANY_ATTEMPTS" with retry_after_ms: too many failures for this account or from this address;
 // code UNAVAILABLE "identity.BUSY" with retry_after_ms: the queue of password checks is full.
 type SessionServiceClient interface {
-	// What a link offers. NOT_FOUND "identity.LINK": unknown, used, expired or revoked.
+	// What a link offers. NOT_FOUND "identity.LINK": unknown, used, expired or revoked. A link that the asking client itself has used is
+	// described still, for its answer may have been lost: repeating the call that used it gets a session again.
 	DescribeLink(ctx context.Context, in *DescribeLinkRequest, opts ...grpc.CallOption) (*DescribeLinkResponse, error)
 	// Creates a workspace and its owner by a set-up secret: the one of the first run, or one of OperatorService.IssueSetup.
 	// A retry by the same client with the same password gets a session again. CONFLICT "identity.SLUG_TAKEN".
@@ -161,7 +162,8 @@ func (c *sessionServiceClient) ExchangeSecret(ctx context.Context, in *ExchangeS
 // Code RATE_LIMITED "identity.TOO_MANY_ATTEMPTS" with retry_after_ms: too many failures for this account or from this address;
 // code UNAVAILABLE "identity.BUSY" with retry_after_ms: the queue of password checks is full.
 type SessionServiceServer interface {
-	// What a link offers. NOT_FOUND "identity.LINK": unknown, used, expired or revoked.
+	// What a link offers. NOT_FOUND "identity.LINK": unknown, used, expired or revoked. A link that the asking client itself has used is
+	// described still, for its answer may have been lost: repeating the call that used it gets a session again.
 	DescribeLink(context.Context, *DescribeLinkRequest) (*DescribeLinkResponse, error)
 	// Creates a workspace and its owner by a set-up secret: the one of the first run, or one of OperatorService.IssueSetup.
 	// A retry by the same client with the same password gets a session again. CONFLICT "identity.SLUG_TAKEN".
