@@ -115,16 +115,18 @@ func Migrations() (fs.FS, error) {
 // Register adds the service's methods to a server.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	chatv1.RegisterChatServiceServer(r, s)
+	chatv1.RegisterAcquaintanceServiceServer(r, acquaintances{s: s})
 	topicv1.RegisterTopicServiceServer(r, topic.NewServer(s.log, opener{s}))
 }
 
 // Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.
 func Callers() map[string][]string {
 	return map[string][]string{
-		topicv1.TopicService_Open_FullMethodName:   {"gateway"},
-		topicv1.TopicService_Heads_FullMethodName:  {"gateway"},
-		topicv1.TopicService_Tail_FullMethodName:   {"gateway"},
-		topicv1.TopicService_Follow_FullMethodName: {rpc.AnyPeer},
+		topicv1.TopicService_Open_FullMethodName:          {"gateway"},
+		topicv1.TopicService_Heads_FullMethodName:         {"gateway"},
+		topicv1.TopicService_Tail_FullMethodName:          {"gateway"},
+		topicv1.TopicService_Follow_FullMethodName:        {rpc.AnyPeer},
+		chatv1.AcquaintanceService_ListMet_FullMethodName: {"identity"},
 	}
 }
 

@@ -8,7 +8,7 @@ type statements struct {
 	access, heads, among, handles, threads, replied                             string
 	readMine, saveMine, countMentions, addMentions, readFollows, saveFollows    string
 	unreadReplies, counts, readers, followers, groupReaders, people, addMembers string
-	reactions, byOffset                                                         string
+	reactions, byOffset, met                                                    string
 }
 
 func newStatements(d sqldb.Dialect) *statements {
@@ -96,6 +96,11 @@ func newStatements(d sqldb.Dialect) *statements {
 		JOIN chat_follow f ON f.workspace = k.ws AND f.channel = k.ch AND f.root = k.at AND f.following`
 
 	s.people = `SELECT p.id, p.guest FROM ` + keys + ` JOIN chat_person p ON p.workspace = k.ws AND p.id = k.usr AND p.active`
+	// Of those in the third column, whom the second meets in a channel; who has left it since keeps a row in chat_mine.
+	s.met = `SELECT k.usr FROM ` + keys + ` WHERE EXISTS (SELECT 1 FROM chat_member m
+		LEFT JOIN chat_member o ON o.workspace = m.workspace AND o.channel = m.channel AND o.user_id = k.usr
+		LEFT JOIN chat_mine n ON n.workspace = m.workspace AND n.user_id = k.usr AND n.channel = m.channel
+		WHERE m.workspace = k.ws AND m.user_id = k.ch AND (o.user_id IS NOT NULL OR n.user_id IS NOT NULL))`
 	s.addMembers = `INSERT INTO chat_member (workspace, channel, user_id, role, guest, joined_ms, joined_offset, visible_from)
 		SELECT k.ws, k.ch, k.usr, k.role, k.guest, k.ms, k.at, k.vis FROM ` + s.members.sql()
 	s.reactions = `SELECT k.at, r.emoji, r.user_id FROM ` + offsets + `
