@@ -20,9 +20,9 @@ var targets = map[string]func(Config) (node.Service, error){
 func identityNode(cfg Config) (node.Service, error) {
 	migrations, err := identity.Migrations()
 	return node.Service{
-		Name: "identity", Migrations: migrations, Internal: identity.Callers(),
+		Name: "identity", Migrations: migrations, Internal: identity.Callers(), Restored: identity.Restored,
 		New: func(n *node.Node) (node.Part, error) {
-			return identity.New(cfg.Identity, identity.Deps{DB: n.DB, Bus: n.Bus, Log: n.Obs.Log, Metrics: n.Obs.Metrics})
+			return identity.New(cfg.Identity, identity.Deps{DB: n.DB, Bus: n.Bus, Chat: n.Conn("chat"), Log: n.Obs.Log, Metrics: n.Obs.Metrics})
 		},
 	}, err
 }
@@ -30,7 +30,7 @@ func identityNode(cfg Config) (node.Service, error) {
 func chatNode(cfg Config) (node.Service, error) {
 	migrations, err := chat.Migrations()
 	return node.Service{
-		Name: "chat", Migrations: migrations, Internal: chat.Callers(),
+		Name: "chat", Migrations: migrations, Internal: chat.Callers(), Restored: chat.Restored,
 		New: func(n *node.Node) (node.Part, error) {
 			return chat.New(cfg.Chat, chat.Deps{
 				DB: n.DB, Bus: n.Bus, Self: n.Self(), Identity: n.Conn("identity"), Log: n.Obs.Log, Metrics: n.Obs.Metrics,

@@ -98,8 +98,12 @@ func flagSet(fields []field, name string) *pflag.FlagSet {
 	return flags
 }
 
-func helpText(flags *pflag.FlagSet, name string) string {
-	return fmt.Sprintf("Usage: %s [flags]\n\nEvery flag is also a key of the configuration file and a variable: --rpc.listen is PLENUM_RPC_LISTEN.\n"+
+func helpText(flags *pflag.FlagSet, name string, commands []string) string {
+	usage := "[flags]\n"
+	if len(commands) > 0 {
+		usage = "[command] [flags]\n\n  " + strings.Join(commands, "\n  ") + "\n"
+	}
+	return fmt.Sprintf("Usage: %s %s\nEvery flag is also a key of the configuration file and a variable: --rpc.listen is PLENUM_RPC_LISTEN.\n"+
 		"Secrets have no flag: set them in the file or the environment; file:PATH stands for a file's content.\n\n%s",
-		name, flags.FlagUsagesWrapped(110))
+		name, usage, flags.FlagUsagesWrapped(110))
 }

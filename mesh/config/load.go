@@ -40,14 +40,15 @@ func (h Help) ExitCode() int { return 0 }
 // Load fills dst, a pointer to a struct that holds the defaults. Later sources win: the YAML file that --config or
 // PLENUM_CONFIG names, the variables PLENUM_<PATH>, the flags --<path>. What no field asks for is an error in every source.
 // Fields have the tags koanf (the name; "-": not a setting) and doc. Last, every struct's Validate() error is called.
-// Errors are one line that says where the fault is. name is the program's, args come without it, environ as from os.Environ.
-func Load(dst any, args, environ []string, name string) error {
+// Errors are one line that says where the fault is. name is the program's, args come without it, environ as from os.Environ. commands
+// are what may stand before the flags, each a line for --help; the program takes them off itself.
+func Load(dst any, args, environ []string, name string, commands ...string) error {
 	fields, err := fieldsOf(dst)
 	if err != nil {
 		return err
 	}
 	flags := flagSet(fields, name)
-	help := helpText(flags, name)
+	help := helpText(flags, name, commands)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return Help{help}

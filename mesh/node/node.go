@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
@@ -71,6 +72,8 @@ type Service struct {
 	Migrations fs.FS
 	Internal   map[string][]string // see rpc.ServerDeps
 	New        func(n *Node) (Part, error)
+	// Restored prepares the database after a restore and returns the new epoch of its history; nil: it has none.
+	Restored func(ctx context.Context, db *sqldb.DB, now time.Time) (epoch uint64, err error)
 }
 
 // Node is the process, as its Part sees it. Everything works from the beginning, except that calls to other services and

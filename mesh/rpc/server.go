@@ -91,6 +91,7 @@ type Server struct {
 
 	mu    sync.Mutex // guards all below
 	addr  string
+	local []trusted
 	pipes map[string]*pipe
 	state state
 	serve sync.WaitGroup // one for each listener
@@ -104,19 +105,24 @@ const (
 	stateStopped
 )
 
-// pipe is one in-process peer: its identity is fixed where it is opened.
-type pipe struct {
-	net.Listener // the bufconn
-	as           string
-	conn         *grpc.ClientConn
+// trusted is a listener whose peers are all one service.
+type trusted struct {
+	net.Listener
+	as string
 }
 
-func (p *pipe) Accept() (net.Conn, error) {
-	c, err := p.Listener.Accept()
+func (t trusted) Accept() (net.Conn, error) {
+	c, err := t.Listener.Accept()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // gRPC tells closed listeners by their error
 	}
-	return pipeConn{c, p.as}, nil
+	return pipeConn{c, t.as}, nil
+}
+
+// pipe is one in-process peer: its identity is fixed where it is opened.
+type pipe struct {
+	trusted // the bufconn
+	conn    *grpc.ClientConn
 }
 
 // NewServer returns a server with reflection and every interceptor, but without a service. It opens nothing until Run.
@@ -213,7 +219,7 @@ func (s *Server) Run(ctx context.Context) error {
 			return fmt.Errorf("rpc: the allow-list names %s, which %s does not serve", name, s.deps.Service)
 		}
 	}
-	failed := make(chan error, 1)
+	failed := make(chan error, 1+len(s.local))
 	if err := s.start(ctx, failed); err != nil {
 		return err
 	}
@@ -238,6 +244,13 @@ func (s *Server) start(ctx context.Context, failed chan<- error) error {
 			return fmt.Errorf("rpc: can't listen for other processes: %w", err)
 		}
 		s.addr = l.Addr().String()
+		s.serve.Go(func() {
+			if err := s.grpc.Serve(l); err != nil {
+				failed <- fmt.Errorf("rpc: %w", err)
+			}
+		})
+	}
+	for _, l := range s.local {
 		s.serve.Go(func() {
 			if err := s.grpc.Serve(l); err != nil {
 				failed <- fmt.Errorf("rpc: %w", err)
@@ -279,6 +292,14 @@ func (s *Server) stop() {
 	s.serve.Wait()
 }
 
+// Local serves a listener whose peers all are the service as, for nobody else can reach it: a unix socket that the permissions of its
+// file guard. Before Run, whose end closes it.
+func (s *Server) Local(l net.Listener, as string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.local = append(s.local, trusted{l, as})
+}
+
 const pipeBuffer = 256 << 10 // bytes in each direction
 
 // Pipe connects a peer in the same process, whose service identity is as. Calls before Run wait for it. Run's end closes it.
@@ -289,7 +310,7 @@ func (s *Server) Pipe(as string) grpc.ClientConnInterface {
 		return p.conn
 	}
 	l := bufconn.Listen(pipeBuffer)
-	p := &pipe{Listener: l, as: as}
+	p := &pipe{trusted: trusted{l, as}}
 	var err error
 	p.conn, err = newClient("passthrough:///"+s.deps.Service, ClientConfig{
 		Service: s.deps.Service, MaxMessageBytes: s.cfg.MaxMessageBytes, Metrics: s.deps.Metrics, Tracer: s.deps.Tracer,
@@ -309,7 +330,7 @@ func (s *Server) Pipe(as string) grpc.ClientConnInterface {
 	return p.conn
 }
 
-// Close releases the pipes of a server that was never run.
+// Close releases the listeners and pipes of a server that was never run.
 func (s *Server) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -319,6 +340,9 @@ func (s *Server) Close() {
 	s.state = stateStopped
 	s.drain()
 	s.grpc.Stop()
+	for _, l := range s.local {
+		_ = l.Close()
+	}
 	for _, p := range s.pipes {
 		_ = p.conn.Close()
 		_ = p.Close()

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -482,5 +486,45 @@ func BenchmarkPipe(b *testing.B) {
 		if _, err := Invoke(ctx, pipe, echoService+"/Public", body); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A listener that the operating system guards brings one service in, with what that service may do, and goes with the server.
+func TestLocalListener(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewServer(ServerConfig{}, ServerDeps{Service: "echo", Internal: map[string][]string{echoService + "/Internal": {"operator"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo(func(ctx context.Context, _ *edgev1.Call) (*edgev1.Call, error) {
+		return &edgev1.Call{Method: Peer(ctx)}, nil
+	})
+	s.RegisterService(e.desc(), e)
+	s.Local(l, "operator")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	conn, err := Dial("unix:"+path, ClientConfig{Service: "echo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := call(t.Context(), conn, "Internal", &edgev1.Call{}); err != nil || out.GetMethod() != "operator" {
+		t.Errorf("over the socket: %v, %v", out, err)
+	}
+	_, err = call(t.Context(), conn, "Closed", &edgev1.Call{})
+	expect(t, "a method of others", err, edgev1.Code_CODE_NOT_FOUND)
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket's file is left: %v", err)
 	}
 }

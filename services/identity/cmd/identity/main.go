@@ -19,17 +19,18 @@ type settings struct {
 func main() {
 	os.Exit(run.Main("identity", func(ctx context.Context) error {
 		cfg := settings{node.DefaultConfig(), identity.DefaultConfig()}
-		if err := config.Load(&cfg, os.Args[1:], os.Environ(), "identity"); err != nil {
+		do, flags := node.Command(os.Args[1:])
+		if err := config.Load(&cfg, flags, os.Environ(), "identity", node.RestoredHelp); err != nil {
 			return err
 		}
 		migrations, err := identity.Migrations()
 		if err != nil {
 			return err
 		}
-		return node.Run(ctx, cfg.Node, node.Service{
-			Name: "identity", Migrations: migrations, Internal: identity.Callers(),
+		return do(ctx, cfg.Node, node.Service{
+			Name: "identity", Migrations: migrations, Internal: identity.Callers(), Restored: identity.Restored,
 			New: func(n *node.Node) (node.Part, error) {
-				return identity.New(cfg.Identity, identity.Deps{DB: n.DB, Bus: n.Bus, Log: n.Obs.Log, Metrics: n.Obs.Metrics})
+				return identity.New(cfg.Identity, identity.Deps{DB: n.DB, Bus: n.Bus, Chat: n.Conn("chat"), Log: n.Obs.Log, Metrics: n.Obs.Metrics})
 			},
 		}, os.Stderr)
 	}))
