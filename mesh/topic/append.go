@@ -47,6 +47,9 @@ func (l *Log) Append(ctx context.Context, tx *sql.Tx, appends []Append) error {
 	if err := t.write(ctx); err != nil {
 		return err
 	}
+	for _, s := range t.touched {
+		after.moved = append(after.moved, s.state())
+	}
 	after.calls = append(after.calls, func() { l.committed(t) })
 	return nil
 }
@@ -67,7 +70,10 @@ func (l *Log) Transact(ctx context.Context, fn func(ctx context.Context, tx *sql
 }
 
 // afterCommit collects what a transaction leaves to be done after its COMMIT.
-type afterCommit struct{ calls []func() }
+type afterCommit struct {
+	moved []State // topics that were appended to
+	calls []func()
+}
 
 type afterKey struct{}
 

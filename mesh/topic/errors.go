@@ -21,6 +21,7 @@ var (
 	errBadWorkspace = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.BAD_WORKSPACE", "This is no name of a workspace.").On("workspace")
 	errBadWatermark = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.BAD_WATERMARK", "Start without a watermark.").On("since")
 	errBadPartition = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.BAD_PARTITION", "Partitions go from 0 to 63.").On("partition")
+	errNotDerived   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "topic.NOT_DERIVED", "Nothing is derived from this service's topics.")
 	errTooMany      = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.TOO_MANY", "Open at most 500 topics at once.").On("wants")
 	errTooLarge     = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "topic.TOO_LARGE", "This is too large to be stored. Send less at once.")
 

@@ -33,6 +33,10 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 	if wait {
 		defer l.wakes.enter()()
 	}
+	l.wakes.note(number, m.position)
+	answer := func(records []*topicv1.Record, upto uint64) error {
+		return send(&topicv1.FollowResponse{Records: records, Upto: upto, Epoch: m.epoch, Head: max(upto, l.wakes.head(number))})
+	}
 	silence := time.NewTimer(heartbeat)
 	defer silence.Stop()
 	for caught := false; ; {
@@ -54,18 +58,18 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 				n--
 			}
 			after = records[n-1].GetPosition()
-			if err := send(&topicv1.FollowResponse{Records: records[:n], Upto: after, Epoch: m.epoch}); err != nil {
+			if err := answer(records[:n], after); err != nil {
 				return err
 			}
 			silence.Reset(heartbeat)
 			continue
 		}
 		if !wait {
-			return send(&topicv1.FollowResponse{Upto: after, Epoch: m.epoch})
+			return answer(nil, after)
 		}
 		if !caught {
 			caught = true
-			if err := send(&topicv1.FollowResponse{Upto: after, Epoch: m.epoch}); err != nil {
+			if err := answer(nil, after); err != nil {
 				return err
 			}
 		}
@@ -74,7 +78,7 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 			return ctx.Err()
 		case <-woken:
 		case <-silence.C:
-			if err := send(&topicv1.FollowResponse{Upto: after, Epoch: m.epoch}); err != nil {
+			if err := answer(nil, after); err != nil {
 				return err
 			}
 			silence.Reset(heartbeat)
@@ -86,6 +90,7 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 type wakes struct {
 	mu      sync.Mutex // guards all below
 	ch      [Partitions]chan struct{}
+	heads   [Partitions]uint64 // newest positions seen
 	waiting int
 	first   chan struct{} // holds one while somebody began to wait
 }
@@ -104,7 +109,21 @@ func (w *wakes) at(number uint32) <-chan struct{} {
 	return w.ch[number]
 }
 
-func (w *wakes) wake(number uint32) {
+// head is the newest position of a partition that this process has seen.
+func (w *wakes) head(number uint32) uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.heads[number]
+}
+
+func (w *wakes) note(number uint32, position uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.heads[number] = max(w.heads[number], position)
+}
+
+func (w *wakes) wake(number uint32, position uint64) {
+	w.note(number, position)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	close(w.ch[number])
@@ -147,7 +166,7 @@ func (l *Log) poll(ctx context.Context) {
 		if err == nil {
 			for n, m := range marks {
 				if m != known[n] {
-					l.wakes.wake(uint32(n))
+					l.wakes.wake(uint32(n), m.position)
 				}
 			}
 			known = marks

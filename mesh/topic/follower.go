@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
@@ -21,6 +24,9 @@ type FollowerConfig struct {
 	Service string // whose log it follows
 	Prefix  string // of the table of cursors in its database: FollowerSQL(prefix)
 	Busy    int    // transactions at a time; 0: 4
+	// Announce keeps the heads of what was derived from, in <prefix>_derived (DerivedSQL), for Server.Deriving, and tells feeds with
+	// FeedDeps.Derived of each transaction. One follower of a service at most, of the service's own log.
+	Announce bool
 }
 
 // FollowerDeps are a follower's surroundings.
@@ -33,8 +39,10 @@ type FollowerDeps struct {
 	Handle func(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error
 	// Reset forgets what was derived of a partition, because its history has begun anew; all records follow again. Nil: Run ends
 	// with an error instead.
-	Reset func(ctx context.Context, tx *sql.Tx, partition uint32) error
-	Log   *slog.Logger // nil: silent
+	Reset   func(ctx context.Context, tx *sql.Tx, partition uint32) error
+	Bus     Bus                   // for Announce; nil: nothing is published
+	Log     *slog.Logger          // nil: silent
+	Metrics prometheus.Registerer // nil: not registered
 }
 
 // Follower derives tables from a log, exactly once: its cursor in a partition moves in the transaction of what it derives. Several
@@ -46,6 +54,8 @@ type Follower struct {
 	busy    chan struct{}
 	pending atomic.Int32 // partitions whose end was not reached yet
 	warned  atomic.Int64 // second of the last warning
+	lag     lag
+	derived *derivations // nil: not announced
 	ready   chan struct{}
 }
 
@@ -79,6 +89,13 @@ func NewFollower(cfg FollowerConfig, deps FollowerDeps) (*Follower, error) {
 	if f.sql.lock = f.sql.read; deps.DB.Dialect() == sqldb.Postgres {
 		f.sql.lock += " FOR UPDATE"
 	}
+	if b, ok := deps.Bus.(*bus.Bus); ok && b == nil {
+		deps.Bus = nil
+	}
+	if cfg.Announce {
+		f.derived = newDerivations(cfg, deps.DB.Dialect(), deps.Bus)
+	}
+	f.lag.register(deps.Metrics, cfg)
 	f.pending.Store(Partitions)
 	return f, nil
 }
@@ -98,6 +115,9 @@ func (f *Follower) Run(ctx context.Context) error {
 			}
 		})
 	}
+	if f.derived != nil {
+		wg.Go(func() { f.derived.run(ctx) })
+	}
 	wg.Wait()
 	if err := context.Cause(ctx); errors.Is(err, errReset) {
 		return err
@@ -115,7 +135,11 @@ func (f *Follower) follow(ctx context.Context, number uint32) error {
 		if progress {
 			wait = minRetry
 		}
-		if !errors.Is(err, errMoved) && ctx.Err() == nil {
+		switch {
+		case errors.Is(err, errMoved):
+			f.lag.clear(number) // who moved it has applied what we had
+		case ctx.Err() == nil:
+			f.lag.note(number, time.Now(), 0)
 			f.tell(ctx, number, err)
 		}
 		if !sleep(ctx, wait) {
@@ -172,7 +196,12 @@ func (f *Follower) stream(ctx context.Context, p *place) (progress bool, err err
 			return false, fmt.Errorf("follower %s of %s, partition %d: %w, and it can't be rebuilt", f.cfg.Name, f.cfg.Service, p.number, errReset)
 		case r.GetReset_() != nil:
 			f.deps.Log.WarnContext(ctx, "the history has begun anew: deriving again", "follower", f.cfg.Name, "partition", p.number)
-			err := f.move(ctx, p, mark{epoch: r.GetEpoch()}, func(ctx context.Context, tx *sql.Tx) error {
+			err := f.move(ctx, p, mark{epoch: r.GetEpoch()}, nil, func(ctx context.Context, tx *sql.Tx) error {
+				if f.derived != nil {
+					if err := f.derived.begun(ctx, tx, p.number, r.GetEpoch()); err != nil {
+						return err
+					}
+				}
 				return f.deps.Reset(ctx, tx, p.number)
 			})
 			if err == nil {
@@ -180,15 +209,25 @@ func (f *Follower) stream(ctx context.Context, p *place) (progress bool, err err
 			}
 			return true, err
 		case len(r.GetRecords()) > 0:
-			err := f.move(ctx, p, to, func(ctx context.Context, tx *sql.Tx) error { return f.deps.Handle(ctx, tx, r.GetRecords()) })
+			f.lag.note(p.number, time.UnixMilli(r.GetRecords()[0].GetEvent().GetTimeMs()), less(r.GetHead(), p.position))
+			err := f.move(ctx, p, to, r.GetRecords(), func(ctx context.Context, tx *sql.Tx) error { return f.deps.Handle(ctx, tx, r.GetRecords()) })
 			if err != nil {
 				return progress, err
 			}
+			f.lag.clear(p.number)
 			progress = true
-		case !p.caught:
-			p.caught = true
-			if f.pending.Add(-1) == 0 {
-				close(f.ready)
+		case to.epoch == p.epoch && to.position > p.position: // a source that leaves records out has come so far
+			if err := f.move(ctx, p, to, nil, func(context.Context, *sql.Tx) error { return nil }); err != nil {
+				return progress, err
+			}
+			progress = true
+		default:
+			f.lag.clear(p.number)
+			if !p.caught {
+				p.caught = true
+				if f.pending.Add(-1) == 0 {
+					close(f.ready)
+				}
 			}
 		}
 	}
@@ -207,13 +246,16 @@ func (f *Follower) load(ctx context.Context, p *place) error {
 		}
 		p.after = nil
 	}
+	if f.derived != nil {
+		f.derived.stands(p.number, p.mark)
+	}
 	return nil
 }
 
 // move derives and moves the cursor in one transaction.
 //
 // Invariant: the cursor is compared under its lock before anything is derived, so that no record is applied twice.
-func (f *Follower) move(ctx context.Context, p *place, to mark, derive func(ctx context.Context, tx *sql.Tx) error) error {
+func (f *Follower) move(ctx context.Context, p *place, to mark, records []*topicv1.Record, derive func(ctx context.Context, tx *sql.Tx) error) error {
 	select {
 	case f.busy <- struct{}{}:
 		defer func() { <-f.busy }()
@@ -234,6 +276,11 @@ func (f *Follower) move(ctx context.Context, p *place, to mark, derive func(ctx 
 		if at != p.mark {
 			return errMoved
 		}
+		if f.derived != nil {
+			if err := f.keep(inner, tx, p, to, records, after); err != nil {
+				return err
+			}
+		}
 		if err := derive(inner, tx); err != nil {
 			return fmt.Errorf("derive: %w", err)
 		}
@@ -252,3 +299,18 @@ func (f *Follower) move(ctx context.Context, p *place, to mark, derive func(ctx 
 	p.mark = to
 	return nil
 }
+
+// keep writes the heads of what is being derived from, and has them announced after the COMMIT: before what was appended is
+// published, so that who gets both can tell them together.
+func (f *Follower) keep(ctx context.Context, tx *sql.Tx, p *place, to mark, records []*topicv1.Record, after *afterCommit) error {
+	heads := headsOf(records, to.epoch)
+	if err := f.derived.keep(ctx, tx, p.number, heads); err != nil {
+		return fmt.Errorf("keep heads: %w", err)
+	}
+	from := p.mark
+	after.calls = append(after.calls, func() { f.derived.announce(p.number, from, to, after.moved, heads) })
+	return nil
+}
+
+// less is a - b, not below zero.
+func less(a, b uint64) uint64 { return a - min(a, b) }

@@ -28,7 +28,7 @@ func (l *Log) committed(t *transaction) {
 	}
 	l.digests.flush()
 	for n := range moved {
-		l.wakes.wake(n)
+		l.wakes.wake(n, t.parts[n].position)
 	}
 }
 

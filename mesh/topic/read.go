@@ -222,7 +222,7 @@ func (l *Log) records(ctx context.Context, q string, args []any, f func(*topicv1
 		)
 		r := &topicv1.Record{Event: &edgev1.Event{}}
 		e := r.GetEvent()
-		if err := rows.Scan(&r.Workspace, &r.Topic, &r.Epoch, &e.Offset, &r.Position, &e.TimeMs, &mutation, &e.Body, &envelope); err != nil {
+		if err := rows.Scan(&r.Workspace, &r.Topic, &r.Epoch, &e.Offset, &r.Position, &e.TimeMs, &mutation, &e.Body, &envelope, &r.Count, &r.Calls); err != nil {
 			return fmt.Errorf("topic: read the log: %w", err)
 		}
 		e.Mutation = unsigned(mutation)
@@ -255,6 +255,6 @@ func envelopeOf(e *Entry) ([]byte, error) {
 func (r *Row) record(e *Entry) *topicv1.Record {
 	return &topicv1.Record{
 		Workspace: r.Workspace, Topic: r.Topic, Epoch: r.Epoch, Position: r.Position, Access: e.Access, Redacts: e.Redacts, Heads: e.Heads,
-		Event: &edgev1.Event{Offset: r.Offset, Body: r.Body, TimeMs: r.TimeMs, Mutation: r.Mutation},
+		Count: r.Count, Calls: r.Calls, Event: &edgev1.Event{Offset: r.Offset, Body: r.Body, TimeMs: r.TimeMs, Mutation: r.Mutation},
 	}
 }

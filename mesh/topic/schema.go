@@ -144,6 +144,25 @@ CREATE TABLE {P}_cursor (
 `, "{P}", prefix)
 }
 
+// DerivedSQL returns the table that a follower with FollowerConfig.Announce needs beside that of its cursors: <prefix>_derived.
+func DerivedSQL(prefix string) string {
+	return strings.ReplaceAll(`-- Where topics stood when the last of their events was derived from: written in the follower's transaction.
+CREATE TABLE {P}_derived (
+    workspace text    NOT NULL,
+    topic     text    NOT NULL,
+    partition integer NOT NULL,
+    epoch     bigint  NOT NULL,
+    head      bigint  NOT NULL, -- as in {P}_topic, of the newest row that was derived from
+    count     bigint  NOT NULL,
+    calls     bigint  NOT NULL,
+    redacted  bigint  NOT NULL,
+    position  bigint  NOT NULL,
+    PRIMARY KEY (workspace, topic)
+);
+CREATE INDEX {P}_derived_moved ON {P}_derived (partition, position);
+`, "{P}", prefix)
+}
+
 // Migrations adds the log's tables to a service's own migrations, as a file of the given name ("00001_log.sql") at the root.
 func (s Schema) Migrations(own fs.FS, name string) (fs.FS, error) {
 	var archive bytes.Buffer

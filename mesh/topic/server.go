@@ -27,12 +27,19 @@ type Opener interface {
 // Server is the TopicService of one log.
 type Server struct {
 	topicv1.UnimplementedTopicServiceServer
-	log    *Log
-	opener Opener
+	log      *Log
+	opener   Opener
+	deriving *Follower // may be nil
 }
 
 // NewServer returns the service; who may call its methods is the rpc server's to know.
 func NewServer(l *Log, o Opener) *Server { return &Server{log: l, opener: o} }
+
+// Deriving makes the server tell what a follower with FollowerConfig.Announce has derived. It returns s.
+func (s *Server) Deriving(f *Follower) *Server {
+	s.deriving = f
+	return s
+}
 
 // Open authorises, as the user.
 func (s *Server) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.OpenResponse, error) {
@@ -105,8 +112,15 @@ func (s *Server) canonical(ctx context.Context, workspace string, grants []*topi
 	return err
 }
 
-// Heads tells what moved since a watermark.
+// Heads tells what moved since a watermark, or what of it was derived.
 func (s *Server) Heads(ctx context.Context, req *topicv1.HeadsRequest) (*topicv1.HeadsResponse, error) {
+	switch {
+	case !req.GetDerived():
+	case s.deriving == nil:
+		return nil, errNotDerived
+	default:
+		return s.deriving.Heads(ctx, req.GetSince(), req.GetWorkspace())
+	}
 	return s.log.Heads(ctx, req.GetSince(), req.GetWorkspace())
 }
 

@@ -169,7 +169,7 @@ var (
 
 const (
 	topicColumns = "t.workspace, t.topic, t.partition, t.epoch, t.head, t.count, t.calls, t.floor, t.redacted, t.position"
-	logColumns   = `l.workspace, l.topic, l.epoch, l."offset", l.position, l.time_ms, l.mutation, l.body, l.envelope`
+	logColumns   = `l.workspace, l.topic, l.epoch, l."offset", l.position, l.time_ms, l.mutation, l.body, l.envelope, l.count, l.calls`
 )
 
 func newStatements(s Schema, d sqldb.Dialect) statements {
@@ -216,9 +216,14 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 		tail: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE " + named +
 			` AND "offset" > $3 AND "offset" <= $4 ORDER BY "offset"`,
 		follow: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3",
-		heads: "SELECT " + topicColumns + " FROM " + sinceRelation.sql(d, 1) + " JOIN " + s.table("topic") +
-			" t ON t.partition = k.partition AND t.position > k.position WHERE true%s ORDER BY t.partition, t.position LIMIT %d",
+		heads:  movedStatement(d, topicColumns, s.table("topic")),
 	}
+}
+
+// movedStatement reads the topics of a table that moved since positions; it takes a further condition and a limit.
+func movedStatement(d sqldb.Dialect, columns, table string) string {
+	return "SELECT " + columns + " FROM " + sinceRelation.sql(d, 1) + " JOIN " + table +
+		" t ON t.partition = k.partition AND t.position > k.position WHERE true%s ORDER BY t.partition, t.position LIMIT %d"
 }
 
 // each runs f for every row of a query.

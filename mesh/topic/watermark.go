@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 
+	"plenum.internal/mesh/sqldb"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
@@ -62,6 +63,11 @@ func (l *Log) Heads(ctx context.Context, since, workspace string) (*topicv1.Head
 	if err != nil {
 		return nil, numbered(err)
 	}
+	return movedSince(ctx, l.db, l.sql.heads, now, since, workspace)
+}
+
+// movedSince answers from a table of topics, of which statement reads those that moved; now was read before.
+func movedSince(ctx context.Context, db *sqldb.DB, statement string, now []mark, since, workspace string) (*topicv1.HeadsResponse, error) {
 	if since == "" {
 		return &topicv1.HeadsResponse{Next: pack(now)}, nil
 	}
@@ -83,7 +89,7 @@ func (l *Log) Heads(ctx context.Context, since, workspace string) (*topicv1.Head
 		res.Next = pack(now)
 		return res, nil
 	}
-	args, err := sinceRelation.args(l.dialect, moved)
+	args, err := sinceRelation.args(db.Dialect(), moved)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +99,7 @@ func (l *Log) Heads(ctx context.Context, since, workspace string) (*topicv1.Head
 		args = append(args, workspace)
 	}
 	var last topicState
-	err = each(l.db.Query(ctx, fmt.Sprintf(l.sql.heads, filter, headsLimit), args...))(func(r *sql.Rows) error {
+	err = each(db.Query(ctx, fmt.Sprintf(statement, filter, headsLimit), args...))(func(r *sql.Rows) error {
 		s, err := scanTopic(r)
 		last = s
 		res.Heads = append(res.Heads, s.state().Head())

@@ -6388,7 +6388,7 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\x18NOTIFY_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10NOTIFY_LEVEL_ALL\x10\x01\x12\x19\n" +
 	"\x15NOTIFY_LEVEL_MENTIONS\x10\x02\x12\x15\n" +
-	"\x11NOTIFY_LEVEL_NONE\x10\x032\x93\x1c\n" +
+	"\x11NOTIFY_LEVEL_NONE\x10\x032\x95\x1c\n" +
 	"\vChatService\x12n\n" +
 	"\rCreateChannel\x12$.plenum.chat.v1.CreateChannelRequest\x1a%.plenum.chat.v1.CreateChannelResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x02\x18\x050\x90N\x90\x02\x02\x12e\n" +
 	"\n" +
@@ -6426,9 +6426,9 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\vListThreads\x12\".plenum.chat.v1.ListThreadsRequest\x1a#.plenum.chat.v1.ListThreadsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x050\x88'\x90\x02\x01\x12a\n" +
 	"\bSetDraft\x12\x1f.plenum.chat.v1.SetDraftRequest\x1a .plenum.chat.v1.SetDraftResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x02(\x80\x80\x020\x88'\x90\x02\x02\x12e\n" +
 	"\n" +
-	"ListDrafts\x12!.plenum.chat.v1.ListDraftsRequest\x1a\".plenum.chat.v1.ListDraftsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x050\x88'\x90\x02\x01\x1a\x99\x01\xa2\xbb\x18\x94\x01\n" +
-	"D\n" +
-	"\fchat.channel\x10\x01\x1a\x1bplenum.chat.v1.ChannelEvent\"\x15plenum.chat.v1.Typing\n" +
+	"ListDrafts\x12!.plenum.chat.v1.ListDraftsRequest\x1a\".plenum.chat.v1.ListDraftsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x050\x88'\x90\x02\x01\x1a\x9b\x01\xa2\xbb\x18\x96\x01\n" +
+	"F\n" +
+	"\fchat.channel\x10\x01\x1a\x1bplenum.chat.v1.ChannelEvent\"\x15plenum.chat.v1.Typing8\x01\n" +
 	"'\n" +
 	"\tchat.user\x10\x01\x1a\x18plenum.chat.v1.UserEvent\n" +
 	"#\n" +

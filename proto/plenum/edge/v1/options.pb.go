@@ -361,7 +361,10 @@ type TopicKind struct {
 	// Type of Want.params; VIEW only.
 	Params string `protobuf:"bytes,5,opt,name=params,proto3" json:"params,omitempty"`
 	// Type of Head.badge; BUNDLE only.
-	Badge         string `protobuf:"bytes,6,opt,name=badge,proto3" json:"badge,omitempty"`
+	Badge string `protobuf:"bytes,6,opt,name=badge,proto3" json:"badge,omitempty"`
+	// LOG only: in mode HEADS these topics are told once a follower of their own service has derived from them what belongs to people
+	// (badges, who may read), as topic.v1.Derived says; else as soon as they are committed.
+	Derived       bool `protobuf:"varint,7,opt,name=derived,proto3" json:"derived,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -436,6 +439,13 @@ func (x *TopicKind) GetBadge() string {
 		return x.Badge
 	}
 	return ""
+}
+
+func (x *TopicKind) GetDerived() bool {
+	if x != nil {
+		return x.Derived
+	}
+	return false
 }
 
 // HttpRoute is a path prefix whose requests the gateway passes on to the service.
@@ -562,14 +572,15 @@ const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\"s\n" +
 	"\vServiceEdge\x121\n" +
 	"\x06topics\x18\x01 \x03(\v2\x19.plenum.edge.v1.TopicKindR\x06topics\x121\n" +
-	"\x06routes\x18\x02 \x03(\v2\x19.plenum.edge.v1.HttpRouteR\x06routes\"\xad\x01\n" +
+	"\x06routes\x18\x02 \x03(\v2\x19.plenum.edge.v1.HttpRouteR\x06routes\"\xc7\x01\n" +
 	"\tTopicKind\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x120\n" +
 	"\x05class\x18\x02 \x01(\x0e2\x1a.plenum.edge.v1.TopicClassR\x05class\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\tR\x05event\x12\x16\n" +
 	"\x06signal\x18\x04 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\tR\x06params\x12\x14\n" +
-	"\x05badge\x18\x06 \x01(\tR\x05badge\"\xa4\x01\n" +
+	"\x05badge\x18\x06 \x01(\tR\x05badge\x12\x18\n" +
+	"\aderived\x18\a \x01(\bR\aderived\"\xa4\x01\n" +
 	"\tHttpRoute\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x124\n" +
 	"\bexposure\x18\x02 \x01(\x0e2\x18.plenum.edge.v1.ExposureR\bexposure\x12-\n" +

@@ -237,7 +237,10 @@ type HeadsRequest struct {
 	// HeadsResponse.next of the last answer: 64 positions, opaque. Empty: nothing moved yet, start here.
 	Since string `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
 	// Only topics of this workspace; empty: of all.
-	Workspace     string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	Workspace string `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// Only topics of kinds that are `derived` (edge.v1.TopicKind), as far as the service's follower has derived what belongs to
+	// people from them. The answer's next is then how far that follower is.
+	Derived       bool `protobuf:"varint,3,opt,name=derived,proto3" json:"derived,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +287,13 @@ func (x *HeadsRequest) GetWorkspace() string {
 		return x.Workspace
 	}
 	return ""
+}
+
+func (x *HeadsRequest) GetDerived() bool {
+	if x != nil {
+		return x.Derived
+	}
+	return false
 }
 
 // HeadsResponse says what moved.
@@ -589,7 +599,9 @@ type FollowResponse struct {
 	// Set: it can't be read from there; the last response.
 	Reset_ *v1.Error `protobuf:"bytes,3,opt,name=reset,proto3" json:"reset,omitempty"`
 	// Life of the partition.
-	Epoch         uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The partition's newest position, as far as the server knows: a fraction of a second old.
+	Head          uint64 `protobuf:"varint,5,opt,name=head,proto3" json:"head,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -652,6 +664,13 @@ func (x *FollowResponse) GetEpoch() uint64 {
 	return 0
 }
 
+func (x *FollowResponse) GetHead() uint64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
 // Record is what is stored, published on NATS and streamed. The gateway reads the envelope, never event.body; access
 // stays inside the mesh.
 type Record struct {
@@ -673,7 +692,11 @@ type Record struct {
 	// The body is over 64 KiB and was not published: read it.
 	BodyOmitted bool `protobuf:"varint,8,opt,name=body_omitted,json=bodyOmitted,proto3" json:"body_omitted,omitempty"`
 	// On a user's own topic: the entries of that user's bundle that this record adds, changes or removes.
-	Heads         []*v1.Head `protobuf:"bytes,9,rep,name=heads,proto3" json:"heads,omitempty"`
+	Heads []*v1.Head `protobuf:"bytes,9,rep,name=heads,proto3" json:"heads,omitempty"`
+	// The topic's count (edge.v1.Head), this record included.
+	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
+	// The topic's calls (edge.v1.Head), this record included.
+	Calls         uint64 `protobuf:"varint,11,opt,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -769,6 +792,20 @@ func (x *Record) GetHeads() []*v1.Head {
 		return x.Heads
 	}
 	return nil
+}
+
+func (x *Record) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Record) GetCalls() uint64 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
 }
 
 // Access changes rights from this record's offset on. Gateways know users, not groups: what takes a right from a group
@@ -975,6 +1012,90 @@ func (x *Digest) GetWorkspaces() []string {
 	return nil
 }
 
+// Derived is published on "plenum._.derived.<service>.<partition>" by the service's follower that derives what belongs to people,
+// for each of its transactions, and once a second while it has none. Where `after` is beyond what is known, something was missed.
+type Derived struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Life of the partition.
+	Epoch uint64 `protobuf:"fixed64,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Where the partition's follower stood before: the upto of the publication before this one.
+	After uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// Where it stands now; = after: a sign of life.
+	Upto uint64 `protobuf:"varint,3,opt,name=upto,proto3" json:"upto,omitempty"`
+	// First the topics that it appended to: who follows one of these and the topics below must have read so far before they are told
+	// of those. Then what it derived from: topic, epoch, offset, count, calls, redacted.
+	Heads []*v1.Head `protobuf:"bytes,4,rep,name=heads,proto3" json:"heads,omitempty"`
+	// Whose topic heads[i] is; as long as heads.
+	Workspaces    []string `protobuf:"bytes,5,rep,name=workspaces,proto3" json:"workspaces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Derived) Reset() {
+	*x = Derived{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Derived) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Derived) ProtoMessage() {}
+
+func (x *Derived) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Derived.ProtoReflect.Descriptor instead.
+func (*Derived) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Derived) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Derived) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *Derived) GetUpto() uint64 {
+	if x != nil {
+		return x.Upto
+	}
+	return 0
+}
+
+func (x *Derived) GetHeads() []*v1.Head {
+	if x != nil {
+		return x.Heads
+	}
+	return nil
+}
+
+func (x *Derived) GetWorkspaces() []string {
+	if x != nil {
+		return x.Workspaces
+	}
+	return nil
+}
+
 var File_plenum_topic_v1_topic_proto protoreflect.FileDescriptor
 
 const file_plenum_topic_v1_topic_proto_rawDesc = "" +
@@ -992,10 +1113,11 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x06ttl_ms\x18\x05 \x01(\rR\x05ttlMs\x12.\n" +
 	"\amembers\x18\x06 \x03(\v2\x14.plenum.edge.v1.HeadR\amembers\x12+\n" +
 	"\x05error\x18\a \x01(\v2\x15.plenum.edge.v1.ErrorR\x05error\x12\x1c\n" +
-	"\tcanonical\x18\b \x01(\tR\tcanonical\"B\n" +
+	"\tcanonical\x18\b \x01(\tR\tcanonical\"\\\n" +
 	"\fHeadsRequest\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\tR\x05since\x12\x1c\n" +
-	"\tworkspace\x18\x02 \x01(\tR\tworkspace\"\x8d\x01\n" +
+	"\tworkspace\x18\x02 \x01(\tR\tworkspace\x12\x18\n" +
+	"\aderived\x18\x03 \x01(\bR\aderived\"\x8d\x01\n" +
 	"\rHeadsResponse\x12*\n" +
 	"\x05heads\x18\x01 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x1c\n" +
@@ -1017,12 +1139,13 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x12\n" +
 	"\x04wait\x18\x03 \x01(\bR\x04wait\x12\x14\n" +
-	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"\x9a\x01\n" +
+	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"\xae\x01\n" +
 	"\x0eFollowResponse\x121\n" +
 	"\arecords\x18\x01 \x03(\v2\x17.plenum.topic.v1.RecordR\arecords\x12\x12\n" +
 	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12+\n" +
 	"\x05reset\x18\x03 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\x12\x14\n" +
-	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\"\xb5\x02\n" +
+	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04head\x18\x05 \x01(\x04R\x04head\"\xe1\x02\n" +
 	"\x06Record\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x14\n" +
@@ -1032,7 +1155,10 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x06access\x18\x06 \x03(\v2\x17.plenum.topic.v1.AccessR\x06access\x12\x18\n" +
 	"\aredacts\x18\a \x03(\x04R\aredacts\x12!\n" +
 	"\fbody_omitted\x18\b \x01(\bR\vbodyOmitted\x12*\n" +
-	"\x05heads\x18\t \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\"R\n" +
+	"\x05heads\x18\t \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x14\n" +
+	"\x05count\x18\n" +
+	" \x01(\x04R\x05count\x12\x14\n" +
+	"\x05calls\x18\v \x01(\x04R\x05calls\"R\n" +
 	"\x06Access\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x12\n" +
 	"\x04read\x18\x02 \x01(\bR\x04read\x12\x16\n" +
@@ -1044,6 +1170,14 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\vincarnation\x18\x01 \x01(\x06R\vincarnation\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x1a\n" +
 	"\bposition\x18\x03 \x01(\x04R\bposition\x12*\n" +
+	"\x05heads\x18\x04 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x1e\n" +
+	"\n" +
+	"workspaces\x18\x05 \x03(\tR\n" +
+	"workspaces\"\x95\x01\n" +
+	"\aDerived\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x06R\x05epoch\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x12\n" +
+	"\x04upto\x18\x03 \x01(\x04R\x04upto\x12*\n" +
 	"\x05heads\x18\x04 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x1e\n" +
 	"\n" +
 	"workspaces\x18\x05 \x03(\tR\n" +
@@ -1066,7 +1200,7 @@ func file_plenum_topic_v1_topic_proto_rawDescGZIP() []byte {
 	return file_plenum_topic_v1_topic_proto_rawDescData
 }
 
-var file_plenum_topic_v1_topic_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_plenum_topic_v1_topic_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_plenum_topic_v1_topic_proto_goTypes = []any{
 	(*OpenRequest)(nil),    // 0: plenum.topic.v1.OpenRequest
 	(*OpenResponse)(nil),   // 1: plenum.topic.v1.OpenResponse
@@ -1081,46 +1215,48 @@ var file_plenum_topic_v1_topic_proto_goTypes = []any{
 	(*Access)(nil),         // 10: plenum.topic.v1.Access
 	(*Publication)(nil),    // 11: plenum.topic.v1.Publication
 	(*Digest)(nil),         // 12: plenum.topic.v1.Digest
-	(*v1.Want)(nil),        // 13: plenum.edge.v1.Want
-	(*v1.Cursor)(nil),      // 14: plenum.edge.v1.Cursor
-	(*v1.Head)(nil),        // 15: plenum.edge.v1.Head
-	(*v1.Error)(nil),       // 16: plenum.edge.v1.Error
-	(*v1.Event)(nil),       // 17: plenum.edge.v1.Event
-	(*v1.Signal)(nil),      // 18: plenum.edge.v1.Signal
+	(*Derived)(nil),        // 13: plenum.topic.v1.Derived
+	(*v1.Want)(nil),        // 14: plenum.edge.v1.Want
+	(*v1.Cursor)(nil),      // 15: plenum.edge.v1.Cursor
+	(*v1.Head)(nil),        // 16: plenum.edge.v1.Head
+	(*v1.Error)(nil),       // 17: plenum.edge.v1.Error
+	(*v1.Event)(nil),       // 18: plenum.edge.v1.Event
+	(*v1.Signal)(nil),      // 19: plenum.edge.v1.Signal
 }
 var file_plenum_topic_v1_topic_proto_depIdxs = []int32{
-	13, // 0: plenum.topic.v1.OpenRequest.wants:type_name -> plenum.edge.v1.Want
+	14, // 0: plenum.topic.v1.OpenRequest.wants:type_name -> plenum.edge.v1.Want
 	2,  // 1: plenum.topic.v1.OpenResponse.grants:type_name -> plenum.topic.v1.Grant
-	14, // 2: plenum.topic.v1.Grant.head:type_name -> plenum.edge.v1.Cursor
-	14, // 3: plenum.topic.v1.Grant.floor:type_name -> plenum.edge.v1.Cursor
-	15, // 4: plenum.topic.v1.Grant.members:type_name -> plenum.edge.v1.Head
-	16, // 5: plenum.topic.v1.Grant.error:type_name -> plenum.edge.v1.Error
-	15, // 6: plenum.topic.v1.HeadsResponse.heads:type_name -> plenum.edge.v1.Head
-	14, // 7: plenum.topic.v1.TailRequest.after:type_name -> plenum.edge.v1.Cursor
+	15, // 2: plenum.topic.v1.Grant.head:type_name -> plenum.edge.v1.Cursor
+	15, // 3: plenum.topic.v1.Grant.floor:type_name -> plenum.edge.v1.Cursor
+	16, // 4: plenum.topic.v1.Grant.members:type_name -> plenum.edge.v1.Head
+	17, // 5: plenum.topic.v1.Grant.error:type_name -> plenum.edge.v1.Error
+	16, // 6: plenum.topic.v1.HeadsResponse.heads:type_name -> plenum.edge.v1.Head
+	15, // 7: plenum.topic.v1.TailRequest.after:type_name -> plenum.edge.v1.Cursor
 	9,  // 8: plenum.topic.v1.TailResponse.records:type_name -> plenum.topic.v1.Record
-	16, // 9: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
-	14, // 10: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
+	17, // 9: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
+	15, // 10: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
 	9,  // 11: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
-	16, // 12: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
-	17, // 13: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
+	17, // 12: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
+	18, // 13: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
 	10, // 14: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
-	15, // 15: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
+	16, // 15: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
 	9,  // 16: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
-	18, // 17: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
-	15, // 18: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
-	0,  // 19: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
-	3,  // 20: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
-	5,  // 21: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
-	7,  // 22: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
-	1,  // 23: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
-	4,  // 24: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
-	6,  // 25: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
-	8,  // 26: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
-	23, // [23:27] is the sub-list for method output_type
-	19, // [19:23] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	19, // 17: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
+	16, // 18: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
+	16, // 19: plenum.topic.v1.Derived.heads:type_name -> plenum.edge.v1.Head
+	0,  // 20: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
+	3,  // 21: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
+	5,  // 22: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
+	7,  // 23: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
+	1,  // 24: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
+	4,  // 25: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
+	6,  // 26: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
+	8,  // 27: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
+	24, // [24:28] is the sub-list for method output_type
+	20, // [20:24] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_plenum_topic_v1_topic_proto_init() }
@@ -1134,7 +1270,7 @@ func file_plenum_topic_v1_topic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_topic_v1_topic_proto_rawDesc), len(file_plenum_topic_v1_topic_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
