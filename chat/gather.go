@@ -67,10 +67,11 @@ func (s *gathered) Recv() (*topicv1.FollowResponse, error) {
 		if err != nil || first.GetReset_() != nil {
 			return first, err
 		}
-		if len(first.GetRecords()) == 0 && first.GetUpto() == s.from {
-			return first, nil // a sign of life
+		if len(first.GetRecords()) == 0 { // a sign of life, from where the follower knows to be
+			first.Upto = s.from
+			return first, nil
 		}
-		run := &topicv1.FollowResponse{Epoch: first.GetEpoch()}
+		run := &topicv1.FollowResponse{Epoch: first.GetEpoch(), Head: first.GetHead()}
 		run.Upto, run.Records = first.GetUpto(), channelRecords(nil, first)
 		if len(run.GetRecords()) > 0 {
 			s.extend(run)
@@ -106,7 +107,7 @@ func (s *gathered) extend(run *topicv1.FollowResponse) {
 				s.next = &n
 				return
 			}
-			run.Upto, run.Records = n.r.GetUpto(), channelRecords(run.GetRecords(), n.r)
+			run.Upto, run.Head, run.Records = n.r.GetUpto(), n.r.GetHead(), channelRecords(run.GetRecords(), n.r)
 		case <-end.C:
 			return
 		case <-s.Context().Done():

@@ -26,8 +26,8 @@ type mine struct {
 	marker   *chatv1.Marker
 	muted    bool
 	level    chatv1.NotifyLevel
-	head     *edgev1.Head   // of the channel's topic
-	cursor   *edgev1.Cursor // of the channel's topic
+	head     *edgev1.Head   // of the channel's topic, as far as it was derived for people
+	cursor   *edgev1.Cursor // of the channel's topic, as committed
 	mentions uint64         // after the marker; filled by countMentions
 }
 
@@ -43,11 +43,11 @@ func (s *Server) loadMine(ctx context.Context, q query, keys []memberKey) (map[m
 	}
 	err := each(ctx, q, s.sql.readMine, s.sql.keys.args(rows), func(r *sql.Rows) error {
 		m := &mine{marker: &chatv1.Marker{}}
-		var role, source, marker, version, count, calls, level, epoch, head, total, called, redacted sql.NullInt64
+		var role, source, marker, version, count, calls, level, epoch, head, life, derived, total, called, redacted sql.NullInt64
 		var listed, muted sql.NullBool
 		var joinedCount, joinedCalls uint64
 		if err := r.Scan(&m.key.workspace, &m.key.channel, &m.key.user, &m.kind, &role, &m.joined, &m.from, &joinedCount, &joinedCalls,
-			&source, &listed, &marker, &version, &count, &calls, &muted, &level, &epoch, &head, &total, &called, &redacted); err != nil {
+			&source, &listed, &marker, &version, &count, &calls, &muted, &level, &epoch, &head, &life, &derived, &total, &called, &redacted); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
 		m.role, m.level = chatv1.ChannelRole(n32(role)), chatv1.NotifyLevel(n32(level))
@@ -58,8 +58,8 @@ func (s *Server) loadMine(ctx context.Context, q query, keys []memberKey) (map[m
 		}
 		m.cursor = &edgev1.Cursor{Epoch: max(n64(epoch), 1), Offset: n64(head)}
 		m.head = &edgev1.Head{
-			Topic: topicChannel + m.key.channel, Epoch: m.cursor.GetEpoch(), Offset: n64(head), Count: n64(total), Calls: n64(called),
-			Redacted: n64(redacted),
+			Topic: topicChannel + m.key.channel, Epoch: max(n64(life), m.cursor.GetEpoch()), Offset: n64(derived), Count: n64(total),
+			Calls: n64(called), Redacted: n64(redacted),
 		}
 		found[m.key] = m
 		return nil
@@ -105,12 +105,22 @@ func (m *mine) badge() *chatv1.Badge {
 	}
 }
 
+// shown is where the channel stands for the person: where it was derived to, so that no message of their own is without its marker
+// and a removal is known; further only if they have read further.
+func (m *mine) shown() *edgev1.Head {
+	h := proto.CloneOf(m.head)
+	if m.marker.GetOffset() > h.GetOffset() {
+		h.Offset, h.Count, h.Calls = m.marker.GetOffset(), m.marker.GetCount(), m.marker.GetCalls()
+	}
+	return h
+}
+
 // entry is the person's bundle entry for the channel.
 func (m *mine) entry() (*edgev1.Head, error) {
 	if m.role == chatv1.ChannelRole_CHANNEL_ROLE_UNSPECIFIED {
 		return &edgev1.Head{Topic: m.head.GetTopic(), Removed: true}, nil
 	}
-	h := proto.CloneOf(m.head)
+	h := m.shown()
 	var err error
 	if h.Badge, err = proto.Marshal(m.badge()); err != nil {
 		return nil, fmt.Errorf("encode badge: %w", err)

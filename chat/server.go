@@ -39,6 +39,7 @@ type Server struct {
 	sql       *statements
 	log       *topic.Log
 	followers []*topic.Follower
+	deriver   *topic.Follower // the one of them that derives what people have of channels
 }
 
 // planner and opener keep what the log calls apart from what people call.
@@ -69,19 +70,23 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		source        topicv1.TopicServiceClient
 		handle        func(context.Context, *sql.Tx, []*topicv1.Record) error
 		reset         func(context.Context, *sql.Tx, uint32) error
+		announce      bool
 	}{
-		{"people", "identity", topicv1.NewTopicServiceClient(deps.Identity), s.meet, s.forget},
+		{"people", "identity", topicv1.NewTopicServiceClient(deps.Identity), s.meet, s.forget, false},
 		// What is derived from one's own log bears being derived again.
-		{"mine", "chat", gather{topicv1.NewTopicServiceClient(deps.Self)}, s.derive, func(context.Context, *sql.Tx, uint32) error { return nil }},
+		{"mine", "chat", gather{topicv1.NewTopicServiceClient(deps.Self)}, s.derive, func(context.Context, *sql.Tx, uint32) error { return nil }, true},
 	} {
 		// Busy: one transaction at a time, because each locks the partitions of the people it concerns, which senders need, too.
-		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat", Busy: 1}, topic.FollowerDeps{
-			Source: f.source, DB: deps.DB, Handle: f.handle, Reset: f.reset, Log: deps.Log,
+		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat", Busy: 1, Announce: f.announce}, topic.FollowerDeps{
+			Source: f.source, DB: deps.DB, Handle: f.handle, Reset: f.reset, Bus: deps.Bus, Log: deps.Log, Metrics: deps.Metrics,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("chat: follow %s: %w", f.service, err)
 		}
 		s.followers = append(s.followers, follower)
+		if f.announce {
+			s.deriver = follower
+		}
 	}
 	return s, nil
 }
@@ -116,7 +121,7 @@ func Migrations() (fs.FS, error) {
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	chatv1.RegisterChatServiceServer(r, s)
 	chatv1.RegisterAcquaintanceServiceServer(r, acquaintances{s: s})
-	topicv1.RegisterTopicServiceServer(r, topic.NewServer(s.log, opener{s}))
+	topicv1.RegisterTopicServiceServer(r, topic.NewServer(s.log, opener{s}).Deriving(s.deriver))
 }
 
 // Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.

@@ -52,14 +52,15 @@ func newStatements(d sqldb.Dialect) *statements {
 		ON CONFLICT (workspace, channel, root) DO UPDATE SET replies = chat_thread.replies + excluded.replies,
 			last_reply = excluded.last_reply, last_ms = excluded.last_ms`
 
-	// A person's state in a channel, with the topic's counters; before the first marker it is where they joined.
+	// A person's state in a channel, with the topic's counters as of what was derived for people; before the first marker it is where they joined.
 	s.readMine = `SELECT k.ws, k.ch, k.usr, c.kind, m.role, coalesce(m.joined_offset, 0), coalesce(m.visible_from, 0),
 			coalesce(j.count, 0), coalesce(j.calls, 0), n.source, n.listed, n.marker, n.version, n.count, n.calls, n.muted, n.level,
-			t.epoch, t.head, t.count, t.calls, t.redacted
+			t.epoch, t.head, d.epoch, d.head, d.count, d.calls, d.redacted
 		FROM ` + keys + ` JOIN chat_channel c ON c.workspace = k.ws AND c.id = k.ch
 		LEFT JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr
 		LEFT JOIN chat_mine n ON n.workspace = k.ws AND n.user_id = k.usr AND n.channel = k.ch
 		LEFT JOIN chat_topic t ON t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch
+		LEFT JOIN chat_derived d ON d.workspace = k.ws AND d.topic = 'chat.channel/' || k.ch
 		LEFT JOIN chat_log j ON j.workspace = k.ws AND j.topic = 'chat.channel/' || k.ch AND j."offset" = m.joined_offset`
 	s.saveMine = `INSERT INTO chat_mine (workspace, user_id, channel, source, listed, marker, version, count, calls, muted, level)
 		SELECT k.ws, k.usr, k.ch, k.source, k.listed, k.marker, k.version, k.count, k.calls, k.muted, k.level

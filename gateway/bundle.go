@@ -22,27 +22,28 @@ const (
 )
 
 // bundle is what one subscription in mode HEADS follows: the members of a BUNDLE, or one log.
+//
+// Invariant: a head is told only while the user's own log, which brings badges and removals, was read at least as far as it stood
+// when that head was heard of. So nothing behind a removal is told to who was removed, and no head without its badge.
 type bundle struct {
 	s      *session
 	x      *subscription
 	slot   uint32
-	single bool // one log, no BUNDLE
+	single bool   // one log, no BUNDLE
+	gate   uint32 // the index's number of the user's own log; 0 for a single log
 
 	mu     sync.Mutex // guards the next two
 	moves  heads.Conflator
 	posted bool // the session knows that there is something to tell
 
 	// All below belongs to the session's turn.
-	topics  []uint32                // ascending
+	members members
 	changed map[string]*edgev1.Head // of the user's own part, not yet told, by topic
 	watch   *subscription           // brings the changes; nil for a single log
-}
-
-// moved is news of a single log: where it stood before the right to know was asked for.
-type moved struct {
-	b    *bundle
-	ref  uint32
-	head *edgev1.Head
+	read    *edgev1.Cursor          // how far the user's own log was read; nil: the watch has not begun
+	fence   uint64                  // its head when the watch began
+	held    bool                    // something waits for it
+	anew    bool                    // it is being opened anew: nothing is told until then
 }
 
 // Moved implements heads.Follower.
@@ -69,20 +70,21 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	x.list = b
 	b.slot = s.g.index.Join(b)
 	told := &edgev1.Subscription{Topic: x.topic}
-	members := g.GetMembers()
+	list := g.GetMembers()
 	if b.single = s.g.catalog().Kind(x.topic).Class == edgev1.TopicClass_TOPIC_CLASS_LOG; b.single {
 		told.Head = g.GetHead()
-		members = []*edgev1.Head{{Topic: x.log.Topic, Epoch: g.GetHead().GetEpoch(), Offset: g.GetHead().GetOffset()}}
+		list = []*edgev1.Head{{Topic: x.log.Topic, Epoch: g.GetHead().GetEpoch(), Offset: g.GetHead().GetOffset()}}
 	} else if g.GetHead() != nil { // the log that x.log names brings what changes
 		b.watch = &subscription{s: s, topic: x.log.Topic, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
+		b.gate = s.g.index.Follow(b.slot, x.log)
 	}
 	s.answer(x, told)
 	s.tellAnswers()
-	b.topics = make([]uint32, 0, len(members))
-	snapshot := make([]*edgev1.Head, 0, len(members))
-	for _, m := range members {
-		if h := b.add(m); h != nil {
-			snapshot = append(snapshot, h)
+	b.members.grow(len(list))
+	snapshot := make([]*edgev1.Head, 0, len(list))
+	for _, m := range list {
+		if b.find(m.GetTopic()) == 0 {
+			snapshot = append(snapshot, b.add(m))
 		}
 	}
 	b.tell(snapshot, true)
@@ -92,19 +94,16 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	}
 }
 
-// add follows a member and returns what the client is told of it; nil if it is followed already.
+// add follows a member and returns what the client is told of it.
 func (b *bundle) add(m *edgev1.Head) *edgev1.Head {
-	name := heads.Name{Workspace: b.s.caller.Workspace, Topic: m.GetTopic()}
-	if b.find(m.GetTopic()) != 0 {
-		return nil
-	}
-	ref := b.s.g.index.Follow(b.slot, name, m)
-	i, _ := slices.BinarySearch(b.topics, ref)
-	b.topics = slices.Insert(b.topics, i, ref)
+	ref := b.s.g.index.Follow(b.slot, heads.Name{Workspace: b.s.caller.Workspace, Topic: m.GetTopic()})
+	b.members.add(ref, m)
 	b.s.heads++
-	_, h := b.s.g.index.Head(ref)
-	h.Badge = m.GetBadge()
-	if h.Topic = m.GetTopic(); b.single {
+	if _, known := b.s.g.index.Head(ref); b.members.news(known) { // heard of while the grant was under way
+		b.Moved(ref)
+	}
+	h := proto.CloneOf(m)
+	if h.Ref = ref; b.single {
 		h.Topic = b.x.topic // as the client names it
 	}
 	return h
@@ -113,7 +112,7 @@ func (b *bundle) add(m *edgev1.Head) *edgev1.Head {
 // find returns the number of a followed topic, or 0.
 func (b *bundle) find(name string) uint32 {
 	ref := b.s.g.index.Number(heads.Name{Workspace: b.s.caller.Workspace, Topic: name})
-	if _, ok := slices.BinarySearch(b.topics, ref); !ok {
+	if !b.members.has(ref) {
 		return 0
 	}
 	return ref
@@ -129,24 +128,48 @@ func (s *session) watched(x *subscription, run []*topicv1.Record) bool {
 	for _, h := range changes {
 		size += proto.Size(h)
 	}
+	upto := run[len(run)-1].GetEvent().GetOffset()
 	if len(changes) == 0 {
+		s.later(func(*session) { x.watches.apply(nil, upto) })
 		return true
 	}
-	return s.offer(x, size, func(s *session) { x.watches.apply(changes) })
+	return s.offer(x, size, func(*session) { x.watches.apply(changes, upto) })
 }
 
-// apply takes over changes of the user's own part.
-func (b *bundle) apply(changes []*edgev1.Head) {
-	if b.x.stopped {
+// begun tells that the watch reads from a cursor on, and where the log's head was afterwards.
+func (b *bundle) begun(from *edgev1.Cursor, head uint64) {
+	if b.read == nil {
+		b.read, b.fence = from, head
+	}
+	b.apply(nil, b.read.GetOffset())
+}
+
+// apply takes over changes of the user's own part, from its log up to an offset.
+func (b *bundle) apply(changes []*edgev1.Head, upto uint64) {
+	if b.x.stopped || b.read == nil {
 		return
 	}
-	if b.changed == nil {
+	b.read = &edgev1.Cursor{Epoch: b.read.GetEpoch(), Offset: max(b.read.GetOffset(), upto)}
+	if b.changed == nil && len(changes) > 0 {
 		b.changed = map[string]*edgev1.Head{}
 	}
 	for _, h := range changes {
 		b.changed[h.GetTopic()] = h
 	}
-	b.s.note(b)
+	if b.held || len(changes) > 0 {
+		b.held = false
+		b.s.note(b)
+	}
+}
+
+// behind tells whether the user's own log was not read as far as it is known to go.
+func (b *bundle) behind() bool {
+	if b.watch == nil {
+		return false
+	}
+	_, gate := b.s.g.index.Head(b.gate)
+	return b.anew || b.read == nil || b.read.GetOffset() < b.fence || gate.GetEpoch() > b.read.GetEpoch() ||
+		gate.GetEpoch() == b.read.GetEpoch() && gate.GetOffset() > b.read.GetOffset()
 }
 
 // tellHeads tells what moved and changed, at most once a second for each bundle; while the client reads slowly, not at all.
@@ -182,60 +205,100 @@ func (s *session) headsDue() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// tellDue tells the bundle's news if a second has passed, and reports whether it has none any more.
+// tellDue tells the bundle's news if a second has passed, and reports whether it has none any more that could be told.
 func (b *bundle) tellDue(now time.Time) bool {
+	if b.held = b.behind(); b.held { // the hub reads on, and apply comes back to it
+		return true
+	}
 	b.mu.Lock()
 	if now.Before(b.moves.Last().Add(heads.Quiet)) {
 		b.mu.Unlock()
 		return false
 	}
-	moved := b.moves.Take(now)
-	b.moves.Told(now)
+	moved := b.moves.Take()
 	b.posted = false
 	b.mu.Unlock()
 
-	if b.single {
+	known := make([]*edgev1.Head, 0, len(moved))
+	for _, ref := range moved {
+		if b.members.has(ref) {
+			_, h := b.s.g.index.Head(ref)
+			known = append(known, h)
+		}
+	}
+	// Invariant: asked behind the heads, since the gate moves before what it stands for.
+	if b.held = b.behind(); b.held {
+		b.mu.Lock()
 		for _, ref := range moved {
-			b.s.confirm(b, ref)
+			b.moves.Note(ref)
+		}
+		b.posted = true
+		b.mu.Unlock()
+		return true
+	}
+	news, ok := b.news(known)
+	if !ok {
+		b.s.renew(b)
+		return true
+	}
+	if len(news) == 0 {
+		return true
+	}
+	b.mu.Lock()
+	b.moves.Told(now)
+	b.mu.Unlock()
+	if b.single {
+		for _, h := range news {
+			b.s.confirm(b, h)
 		}
 		return true
 	}
-	news := make([]*edgev1.Head, 0, len(moved)+len(b.changed))
-	told := map[uint32]bool{}
+	b.tell(news, false)
+	return true
+}
+
+// news makes of what moved and what changed what the client is told; not ok: it can't be said any more where a topic stands.
+func (b *bundle) news(moved []*edgev1.Head) (news []*edgev1.Head, ok bool) {
+	told := make(map[uint32]bool, len(b.changed))
 	for _, m := range b.changed {
 		ref := b.find(m.GetTopic())
 		switch {
-		case m.GetRemoved() && ref != 0:
+		case m.GetRemoved() && ref == 0:
+			continue
+		case m.GetRemoved():
 			b.remove(ref)
 			news = append(news, &edgev1.Head{Ref: ref, Removed: true})
-		case m.GetRemoved():
+		case ref == 0 && b.s.heads >= int(b.s.g.cfg.Limits.Heads):
+			b.s.g.log.Warn("a bundle has too many members to be followed whole", "user", b.x.user, "topic", b.x.topic)
 			continue
 		case ref == 0:
-			if b.s.heads >= int(b.s.g.cfg.Limits.Heads) {
-				b.s.g.log.Warn("a bundle has too many members to be followed whole", "user", b.x.user, "topic", b.x.topic)
-				continue
-			}
 			news = append(news, b.add(m))
 		default:
-			b.s.g.index.Raise(ref, m)
 			_, h := b.s.g.index.Head(ref)
+			if later(m, h) {
+				h = proto.CloneOf(m)
+				h.Ref, h.Topic = ref, ""
+			}
 			h.Badge = m.GetBadge()
+			if b.members.older(h) { // it was told by a snapshot that is younger than this change, and isn't known here
+				return nil, false
+			}
+			b.members.tell(h)
 			news = append(news, h)
 		}
 		told[news[len(news)-1].GetRef()] = true
 	}
 	b.changed = nil
-	for _, ref := range moved {
-		if _, ok := slices.BinarySearch(b.topics, ref); ok && !told[ref] {
-			_, h := b.s.g.index.Head(ref)
+	for _, h := range moved {
+		if !told[h.GetRef()] && b.members.news(h) {
+			b.members.tell(h)
 			news = append(news, h)
 		}
 	}
 	slices.SortStableFunc(news, func(x, y *edgev1.Head) int { // a number that went may come back for another topic
 		return cmp.Compare(rank(x), rank(y))
 	})
-	b.tell(news, false)
-	return true
+	return news, true
 }
 
 func rank(h *edgev1.Head) int {
@@ -246,11 +309,7 @@ func rank(h *edgev1.Head) int {
 }
 
 func (b *bundle) remove(ref uint32) {
-	i, ok := slices.BinarySearch(b.topics, ref)
-	if !ok {
-		return
-	}
-	b.topics = slices.Delete(b.topics, i, i+1)
+	b.members.remove(ref)
 	b.s.g.index.Unfollow(b.slot, ref)
 	b.s.heads--
 	b.mu.Lock()
@@ -275,9 +334,12 @@ func (b *bundle) tell(news []*edgev1.Head, snapshot bool) {
 // unfollow ends a subscription in mode HEADS.
 func (s *session) unfollow(x *subscription) {
 	b := x.list
-	s.heads -= len(b.topics)
-	s.g.index.Leave(b.slot, b.topics)
-	b.topics = nil
+	s.heads -= len(b.members.refs)
+	if b.gate != 0 {
+		s.g.index.Unfollow(b.slot, b.gate)
+	}
+	s.g.index.Leave(b.slot, b.members.refs)
+	b.members = members{}
 	s.noted = slices.DeleteFunc(s.noted, func(o *bundle) bool { return o == b })
 	if b.watch != nil {
 		b.watch.stopped = true
@@ -292,6 +354,7 @@ func (s *session) renew(b *bundle) {
 	if x.stopped || s.subs[x.topic] != x {
 		return
 	}
+	b.anew = true
 	caller, todo := s.caller, []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
 	s.g.calls.Go(func() {
 		s.g.open(s.ctx, caller, todo)
@@ -307,56 +370,4 @@ func (s *session) renew(b *bundle) {
 			}
 		})
 	})
-}
-
-// confirm tells where a single log stands once the user is found to have the right to know: nobody reads the log here, so nobody
-// sees a change of access in it.
-//
-// Invariant: what is told was true before access was granted, so nothing behind a removal is told to who was removed.
-func (s *session) confirm(b *bundle, ref uint32) {
-	_, head := s.g.index.Head(ref)
-	s.moved = append(s.moved, moved{b, ref, head})
-	s.confirmAll()
-}
-
-// confirmAll asks for all that waits, a few times a second at most.
-func (s *session) confirmAll() {
-	if s.confirming || len(s.moved) == 0 || s.state != open {
-		return
-	}
-	n := min(len(s.moved), maxWants)
-	list := slices.Clone(s.moved[:n])
-	s.moved = slices.Delete(s.moved, 0, n)
-	todo := make([]opened, n)
-	for i, m := range list {
-		todo[i].want = &edgev1.Want{Topic: m.b.x.topic, Mode: m.b.x.mode}
-	}
-	s.confirming = true
-	caller := s.caller
-	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
-		s.mail(0, func(s *session) {
-			for i, m := range list {
-				s.confirmed(m, todo[i].err)
-			}
-			time.AfterFunc(headsPause, func() {
-				s.mail(0, func(s *session) {
-					s.confirming = false
-					s.confirmAll()
-				})
-			})
-		})
-	})
-}
-
-func (s *session) confirmed(m moved, err error) {
-	switch {
-	case m.b.x.stopped || s.state != open:
-	case err != nil && isTransient(err):
-		m.b.Moved(m.ref)
-	case err != nil:
-		s.stop(m.b.x, errRevoked)
-	default:
-		m.b.tell([]*edgev1.Head{m.head}, false)
-	}
 }

@@ -22,6 +22,7 @@ import (
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/bus"
+	"plenum.internal/mesh/topic"
 )
 
 // Deps are what the gateway works with. Services, Verifier and Bus are required, and are run by whoever made them.
@@ -64,7 +65,7 @@ type Gateway struct {
 	buckets   *limit.Table[bucket]
 
 	feedsMu sync.Mutex // guards fed
-	fed     map[string]bool
+	fed     map[feed]*topic.HeadsFeed
 	live    sync.Map // heads.Name of every hub, so that heads of other topics cost nothing
 
 	addrMu sync.Mutex // guards addr
@@ -93,7 +94,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
 		people: people{every: map[*session]struct{}{}, sessions: map[person]map[*session]who{}}, emptied: make(chan struct{}, 1),
-		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, fed: map[string]bool{},
+		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, fed: map[feed]*topic.HeadsFeed{},
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

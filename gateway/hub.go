@@ -125,6 +125,9 @@ func (h *hub) place(x *subscription) {
 	epoch, at := x.cursor.GetEpoch(), x.cursor.GetOffset()
 	switch {
 	case x.detached:
+	case x.watches != nil && !x.fresh: // its bundle must not tell what moved with something that the ring lacks
+		h.waiting = append(h.waiting, x)
+		h.read(h.ring.Head())
 	case x.granted.GetEpoch() > h.ring.Epoch() || epoch > h.ring.Epoch():
 		if x.granted.GetEpoch() > h.ring.Epoch() { // the log began anew and we have not heard yet
 			h.reset(errResetEpoch)

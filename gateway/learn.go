@@ -47,8 +47,11 @@ func newLearner(g *Gateway) *learner {
 
 // run follows the services until ctx ends. It is ready when each one that was there at the start was learned once.
 func (l *learner) run(ctx context.Context) {
+	var before []registry.Node
 	for first := true; ; {
 		nodes, changed := l.g.deps.Services.Watch()
+		l.g.left(before, nodes)
+		before = nodes
 		complete := l.learn(ctx, nodes)
 		if complete && first && len(nodes) > 0 && l.knows(l.g.cfg.Services) {
 			close(l.ready)

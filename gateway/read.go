@@ -46,6 +46,9 @@ func (h *hub) start(after uint64, limit int, done func(after uint64, o outcome))
 		return
 	}
 	h.reading = true
+	for _, x := range h.waiting {
+		x.fresh = true
+	}
 	r := h.ring
 	r.Reading()
 	h.g.calls.Go(func() {

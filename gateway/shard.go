@@ -9,11 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/heads"
 	"plenum.internal/mesh/bus"
-	"plenum.internal/mesh/topic"
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
@@ -148,42 +145,4 @@ func (sh *shard) flush(h *hub) {
 			}
 		})
 	})
-}
-
-// feeds follows the heads of every service that has logs, from when it is first seen.
-func (g *Gateway) feeds(ctx context.Context, c *catalog.Catalog) {
-	g.feedsMu.Lock()
-	defer g.feedsMu.Unlock()
-	for _, service := range c.Logs() {
-		if g.fed[service] {
-			continue
-		}
-		feed, err := topic.NewHeadsFeed(topic.FeedConfig{Service: service}, topic.FeedDeps{
-			Source: g.topics(service, ""), Bus: g.deps.Bus, Handle: g.moved, Log: g.log,
-		})
-		if err != nil {
-			g.log.ErrorContext(ctx, "can't follow a service's heads", "service", service, "error", err)
-			continue
-		}
-		g.fed[service] = true
-		g.tasks.Go(func() {
-			if err := feed.Run(g.base); err != nil && g.base.Err() == nil {
-				g.log.Error("following a service's heads ended", "service", service, "error", err)
-			}
-		})
-	}
-}
-
-// moved takes a head of the feed.
-func (g *Gateway) moved(workspace string, h *edgev1.Head) {
-	name := heads.Name{Workspace: workspace, Topic: h.GetTopic()}
-	g.index.Move(name, h)
-	if sh, ok := g.live.Load(name); ok {
-		sh := sh.(*shard) //nolint:forcetypeassert // holds nothing else
-		sh.do(func() {
-			if hub := sh.hubs[name]; hub != nil {
-				hub.heard(h.GetEpoch(), h.GetOffset())
-			}
-		})
-	}
 }

@@ -35,6 +35,7 @@ type subscription struct {
 	begun    bool           // the session was told that it started
 	detached bool           // it is on no list of the hub's any more
 	tries    int            // reads that its place took
+	fresh    bool           // a read began while it waited
 	replayed int            // bytes
 }
 
@@ -43,10 +44,12 @@ func (x *subscription) begin(epoch, start, head uint64, parts bool) {
 	first := !x.begun
 	x.begun = true
 	x.s.later(func(s *session) {
-		if x.stopped {
+		switch {
+		case x.stopped:
 			return
-		}
-		if first && x.watches == nil {
+		case x.watches != nil:
+			x.watches.begun(&edgev1.Cursor{Epoch: epoch, Offset: start}, head)
+		case first:
 			s.answer(x, &edgev1.Subscription{Topic: x.topic, Start: &edgev1.Cursor{Epoch: epoch, Offset: start}, Head: &edgev1.Cursor{Epoch: epoch, Offset: head}})
 		}
 		if parts {

@@ -22,14 +22,14 @@ const natsServers = 3
 type permissions struct{ publish, subscribe []string }
 
 // busPermissions follows the subjects of mesh/topic: plenum.<workspace>.<kind>.<id> for events, with the kind beginning
-// with the service's name, and plenum._.digest.<service>.<partition>. A service speaks for itself alone.
+// with the service's name, and plenum._.digest.<service>.<partition> and plenum._.derived.<service>.<partition>. A service speaks for itself alone.
 var busPermissions = map[string]permissions{
 	"identity": {
 		publish:   []string{"plenum.*.identity.>", "plenum._.digest.identity.*"},
 		subscribe: []string{"plenum._.digest.identity.*"},
 	},
 	"chat": {
-		publish:   []string{"plenum.*.chat.>", "plenum._.digest.chat.*"},
+		publish:   []string{"plenum.*.chat.>", "plenum._.digest.chat.*", "plenum._.derived.chat.*"},
 		subscribe: []string{"plenum._.digest.chat.*", "plenum._.digest.identity.*", "plenum.*.identity.>", "plenum.*.chat.>"},
 	},
 	"gateway": {

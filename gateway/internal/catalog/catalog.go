@@ -46,6 +46,7 @@ type Kind struct {
 	Name                         string // "chat.channel"
 	Service                      string
 	Class                        edgev1.TopicClass
+	Derived                      bool                           // its heads follow what its service has derived
 	Event, Signal, Params, Badge protoreflect.MessageDescriptor // nil: none, or unknown
 }
 
@@ -126,7 +127,7 @@ func (c *Catalog) add(service string, files *protoregistry.Files, sd protoreflec
 			faults = append(faults, fmt.Errorf("%s and %s both claim the topics %q", c.kinds[t.GetKind()].Service, service, t.GetKind()))
 		default:
 			c.kinds[t.GetKind()] = &Kind{
-				Name: t.GetKind(), Service: service, Class: t.GetClass(),
+				Name: t.GetKind(), Service: service, Class: t.GetClass(), Derived: t.GetDerived(),
 				Event: message(files, t.GetEvent()), Signal: message(files, t.GetSignal()),
 				Params: message(files, t.GetParams()), Badge: message(files, t.GetBadge()),
 			}
@@ -245,4 +246,14 @@ func (c *Catalog) Logs() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Derives tells whether a service has topics whose heads follow what it has derived.
+func (c *Catalog) Derives(service string) bool {
+	for _, k := range c.kinds {
+		if k.Service == service && k.Derived {
+			return true
+		}
+	}
+	return false
 }

@@ -51,6 +51,9 @@ func TestWhatIsExposed(t *testing.T) {
 	if k := c.Kind("test.room/x"); k == nil || k.Event.Name() != "Posted" || k.Signal.Name() != "Typing" || k.Class != edgev1.TopicClass_TOPIC_CLASS_LOG {
 		t.Errorf("%+v", k)
 	}
+	if !c.Derives("test") || c.Derives("other") || !c.Kind("test.desk/x").Derived || c.Kind("test.room/x").Derived {
+		t.Error("the heads of test.desk alone follow what is derived")
+	}
 	if logs := c.Logs(); len(logs) != 1 || logs[0] != "test" {
 		t.Errorf("%v", logs)
 	}
@@ -59,11 +62,11 @@ func TestWhatIsExposed(t *testing.T) {
 // A service exposes its own package only, and what two claim stays with the first.
 func TestRefusals(t *testing.T) {
 	c, faults := Build(test("other"))
-	if c.Methods() != 0 || c.Kind("test.room/x") != nil || len(faults) != 3+4 {
+	if c.Methods() != 0 || c.Kind("test.room/x") != nil || len(faults) != 3+5 {
 		t.Errorf("another's package: %d methods, %v", c.Methods(), faults)
 	}
 	c, faults = Build(test("test"), test("test"))
-	if c.Methods() != 3 || len(faults) != 3+4 {
+	if c.Methods() != 3 || len(faults) != 3+5 {
 		t.Errorf("claimed twice: %d methods, %v", c.Methods(), faults)
 	}
 	foreign := test("test")

@@ -3,6 +3,7 @@ package heads
 
 import (
 	"sync"
+	"time"
 
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -24,6 +25,7 @@ type Index struct {
 	free      []uint32
 	followers []Follower // by slot
 	slots     []uint32   // free ones
+	recent    recent     // of topics that nobody follows
 }
 
 type entry struct {
@@ -64,9 +66,11 @@ func (x *Index) Leave(slot uint32, topics []uint32) {
 	x.slots = append(x.slots, slot)
 }
 
-// Follow adds a topic to a slot's list and returns its number; head is what is known of it and may raise the index's.
-// Nobody follows the same topic twice in one slot.
-func (x *Index) Follow(slot uint32, name Name, head *edgev1.Head) (topic uint32) {
+// Follow adds a topic to a slot's list and returns its number. Nobody follows the same topic twice in one slot.
+//
+// Invariant: the index knows what Move told, and nothing that one follower learned by another way: it may not be for the others
+// to know yet.
+func (x *Index) Follow(slot uint32, name Name) (topic uint32) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	topic, ok := x.numbers[name]
@@ -81,7 +85,9 @@ func (x *Index) Follow(slot uint32, name Name, head *edgev1.Head) (topic uint32)
 		x.topics[topic].name = name
 	}
 	e := &x.topics[topic]
-	e.head.raise(head)
+	if !ok {
+		e.head = x.recent.take(name)
+	}
 	e.members = append(e.members, slot)
 	return topic
 }
@@ -104,6 +110,7 @@ func (x *Index) remove(slot, topic uint32) {
 		}
 	}
 	if len(e.members) == 0 {
+		x.recent.note(time.Now(), e.name, e.head)
 		delete(x.numbers, e.name)
 		*e = entry{}
 		x.free = append(x.free, topic)
@@ -112,15 +119,16 @@ func (x *Index) remove(slot, topic uint32) {
 
 // Move tells of a head; the followers are told if it is news.
 func (x *Index) Move(name Name, head *edgev1.Head) {
-	x.mu.RLock()
-	topic, ok := x.numbers[name]
-	x.mu.RUnlock()
-	if !ok {
-		return
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.numbers[name] != topic || !x.topics[topic].head.raise(head) {
+	topic, ok := x.numbers[name]
+	if !ok {
+		p := x.recent.take(name)
+		p.raise(head)
+		x.recent.note(time.Now(), name, p)
+		return
+	}
+	if !x.topics[topic].head.raise(head) {
 		return
 	}
 	for _, slot := range x.topics[topic].members {
@@ -128,20 +136,13 @@ func (x *Index) Move(name Name, head *edgev1.Head) {
 	}
 }
 
-// Head returns what a client is told of a topic that it follows: number, offset, counts and epoch.
+// Head returns what a client is told of a topic that it follows: number, offset, counts and epoch; 0 where nothing was told yet.
 func (x *Index) Head(topic uint32) (Name, *edgev1.Head) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	e := &x.topics[topic]
 	h := e.head
 	return e.name, &edgev1.Head{Ref: topic, Epoch: h.epoch, Offset: h.offset, Count: h.count, Calls: h.calls, Redacted: h.redacted}
-}
-
-// Raise takes over what a follower learned of a topic's head by another way; nobody is told.
-func (x *Index) Raise(topic uint32, head *edgev1.Head) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.topics[topic].head.raise(head)
 }
 
 // Number finds a followed topic; 0: nobody follows it.

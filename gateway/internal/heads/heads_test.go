@@ -26,7 +26,7 @@ func TestIndexTellsExactlyTheFollowers(t *testing.T) {
 			on    map[Name]uint32
 		}
 		lists := map[uint32]*list{}
-		latest := map[Name]uint64{} // what the index knows: forgotten with the last follower
+		latest := map[Name]uint64{} // what the index knows, also while nobody follows
 		name := func(t *rapid.T) Name {
 			return Name{"w", fmt.Sprint("chat.channel/", rapid.IntRange(0, 5).Draw(t, "topic"))}
 		}
@@ -86,12 +86,7 @@ func TestIndexTellsExactlyTheFollowers(t *testing.T) {
 				if l == nil || l.on[n] != 0 {
 					return
 				}
-				if !followed(n) {
-					delete(latest, n)
-				}
-				offset := rapid.Uint64Range(1, 9).Draw(t, "offset")
-				latest[n] = max(latest[n], offset)
-				l.on[n] = x.Follow(s, n, &edgev1.Head{Offset: offset})
+				l.on[n] = x.Follow(s, n)
 			},
 			"unfollow": func(t *rapid.T) {
 				s, l := slot(t)
@@ -118,9 +113,7 @@ func TestIndexTellsExactlyTheFollowers(t *testing.T) {
 						t.Fatalf("slot %d was told %v of nothing", s, l.noted)
 					}
 				}
-				if news {
-					latest[n] = offset
-				}
+				latest[n] = max(latest[n], offset)
 			},
 		})
 	})
@@ -144,27 +137,48 @@ func TestHeadsOfALaterLifeWin(t *testing.T) {
 	}
 }
 
-func TestOneFrameASecond(t *testing.T) {
+func TestConflator(t *testing.T) {
 	start := time.Unix(100, 0)
 	var c Conflator
-	if c.Take(start) != nil {
+	if len(c.Take()) != 0 {
 		t.Error("nothing moved")
 	}
 	c.Note(1)
-	if got := c.Take(start); !slices.Equal(got, []uint32{1}) {
-		t.Errorf("after a quiet time at once: %v", got)
+	if got := c.Take(); !slices.Equal(got, []uint32{1}) {
+		t.Errorf("%v", got)
 	}
+	c.Told(start)
 	c.Note(2)
 	c.Note(3)
 	c.Note(2)
 	c.Drop(3)
-	if at, ok := c.Due(); !ok || !at.Equal(start.Add(time.Second)) {
-		t.Errorf("due %v %v", at, ok)
+	if !c.Last().Equal(start) {
+		t.Errorf("told at %v", c.Last())
 	}
-	if c.Take(start.Add(999*time.Millisecond)) != nil {
-		t.Error("two frames within a second")
-	}
-	if got := c.Take(start.Add(time.Second)); !slices.Equal(got, []uint32{2}) {
+	if got := c.Take(); !slices.Equal(got, []uint32{2}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// What nobody followed is remembered for half a minute, and no more than so much of it.
+func TestRecent(t *testing.T) {
+	var r recent
+	start := time.Unix(100, 0)
+	name := func(i int) Name { return Name{"w", fmt.Sprint("chat.channel/", i)} }
+	r.note(start, name(1), position{offset: 5})
+	r.note(start.Add(recentTime), name(2), position{offset: 6})
+	if r.take(name(1)).offset != 5 || r.take(name(1)).offset != 0 {
+		t.Error("a topic is remembered until it is taken")
+	}
+	r.note(start.Add(2*recentTime), name(3), position{offset: 7})
+	r.note(start.Add(3*recentTime), name(4), position{offset: 8})
+	if r.take(name(2)).offset != 0 || r.take(name(3)).offset != 7 {
+		t.Error("a topic is forgotten after a while")
+	}
+	for i := range 3 * recentMost {
+		r.note(start.Add(3*recentTime), name(i), position{offset: 1})
+	}
+	if n := len(r.young) + len(r.old); n > recentMost {
+		t.Errorf("%d topics", n)
 	}
 }

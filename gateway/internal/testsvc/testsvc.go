@@ -50,6 +50,7 @@ type Service struct {
 	Tails    int
 	Opens    int
 	sequence uint64
+	desks    desks
 }
 
 // New returns a service that publishes on b.
@@ -207,6 +208,7 @@ func (s *Service) Open(ctx context.Context, r *topicv1.OpenRequest) (*topicv1.Op
 			for _, m := range s.members[caller.User] {
 				g.Members = append(g.Members, proto.CloneOf(m))
 			}
+			g.Members = append(g.Members, s.bundle(caller.User)...)
 		}
 		g.Head = &edgev1.Cursor{Epoch: s.epoch, Offset: uint64(len(s.logs[caller.Workspace+"/"+log]))}
 		g.Floor = &edgev1.Cursor{Epoch: s.epoch}
@@ -250,6 +252,9 @@ func (s *Service) Heads(_ context.Context, r *topicv1.HeadsRequest) (*topicv1.He
 	defer s.mu.Unlock()
 	if s.Down != nil {
 		return nil, s.Down
+	}
+	if r.GetDerived() {
+		return s.derivedHeads(r), nil
 	}
 	res := &topicv1.HeadsResponse{}
 	total := 0
