@@ -34,6 +34,7 @@ type one struct {
 	refusals *auth.Reporter
 	servers  map[string]*rpc.Server // by service
 	identity *identity.Server
+	chat     *later // for identity, which starts before it
 	gateway  *gateway.Gateway
 	group    *run.Group
 	closers  []func() // of what has no Run; called in reverse
@@ -42,7 +43,7 @@ type one struct {
 // compose builds the process. What can fail because of its surroundings fails here, before anything runs, and leaves
 // nothing behind.
 func compose(ctx context.Context, cfg Config, log io.Writer) (_ *one, err error) {
-	p := &one{cfg: cfg, servers: map[string]*rpc.Server{}}
+	p := &one{cfg: cfg, servers: map[string]*rpc.Server{}, chat: &later{}}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -83,7 +84,7 @@ func (p *one) openData(context.Context) (err error) {
 		return err
 	}
 	p.onClose(func() { _ = p.data.Close() })
-	return nil
+	return notACopy(p.data)
 }
 
 func (p *one) startBackbone(ctx context.Context) (err error) {
@@ -110,7 +111,7 @@ func (p *one) addIdentity(ctx context.Context) error {
 	}
 	cfg := p.cfg.Identity
 	cfg.KeyFile = within(p.data.Path(), cfg.KeyFile)
-	if p.identity, err = identity.New(cfg, identity.Deps{DB: db, Bus: p.bus, Log: p.obs.Log, Metrics: p.obs.Metrics}); err != nil {
+	if p.identity, err = identity.New(cfg, identity.Deps{DB: db, Bus: p.bus, Chat: p.chat, Log: p.obs.Log, Metrics: p.obs.Metrics}); err != nil {
 		return err
 	}
 	// Every server asks the verifier, and the verifier asks identity's server; what is refused goes the same way back.
@@ -126,6 +127,11 @@ func (p *one) addIdentity(ctx context.Context) error {
 		return err
 	}
 	keys.ClientConnInterface, records.ClientConnInterface = server.Pipe("identity"), server.Pipe("plenum")
+	local, err := listenLocally(ctx, p.data.Path(), operatorSocket)
+	if err != nil {
+		return err
+	}
+	server.Local(local, "operator")
 	p.group.Add("identity", p.identity)
 	p.group.Add("identity's server", server)
 	p.group.Add("tokens", p.tokens)
@@ -149,7 +155,7 @@ func (p *one) addChat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	self.ClientConnInterface = server.Pipe("chat")
+	self.ClientConnInterface, p.chat.ClientConnInterface = server.Pipe("chat"), server.Pipe("identity")
 	// The other way round than in a cluster: here nobody calls before the gateway starts, and chat, which follows its own
 	// log through its server, stops first.
 	p.group.Add("chat's server", server)

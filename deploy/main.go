@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"plenum.internal/mesh/config"
 	"plenum.internal/mesh/node"
@@ -14,15 +15,28 @@ import (
 // Main is a program of the given name, which is its target too: plenum stands for all. It returns the exit code.
 func Main(name string) int {
 	return run.Main(name, func(ctx context.Context) error {
-		cfg := DefaultConfig()
+		cfg, commands := DefaultConfig(), []string{backupHelp, node.RestoredHelp}
 		if targets[name] != nil {
-			cfg.Target = name
+			cfg.Target, commands = name, nil
 		}
-		if err := config.Load(&cfg, os.Args[1:], os.Environ(), name); err != nil {
+		do, flags := command(os.Args[1:])
+		if err := config.Load(&cfg, flags, os.Environ(), name, commands...); err != nil {
 			return err
 		}
-		return Run(ctx, cfg, os.Stdout, os.Stderr)
+		return do(ctx, cfg, os.Stdout, os.Stderr)
 	})
+}
+
+// command tells what the command line asks for, and which of its words are flags.
+func command(args []string) (do func(ctx context.Context, cfg Config, out, log io.Writer) error, flags []string) {
+	switch {
+	case len(args) > 0 && args[0] == "restored":
+		return Restored, args[1:]
+	case len(args) > 1 && args[0] == "backup" && !strings.HasPrefix(args[1], "-"):
+		return func(ctx context.Context, cfg Config, out, _ io.Writer) error { return Backup(ctx, cfg, args[1], out) }, args[2:]
+	default:
+		return Run, args
+	}
 }
 
 // Run works until ctx ends. out gets what a person at the terminal should know, log everything else.
