@@ -65,7 +65,7 @@ func newHome(path, memory string) (*home, error) {
 // take has this process own a new folder, or removes it.
 func take(path, dir string) (_ *home, err error) {
 	h := &home{path: path, dir: dir}
-	if h.lock, err = os.Open(dir); err == nil {
+	if h.lock, err = os.Open(dir); err == nil { //nolint:gosec // a folder of our own
 		err = syscall.Flock(int(h.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	}
 	var fs syscall.Statfs_t
@@ -76,7 +76,7 @@ func take(path, dir string) (_ *home, err error) {
 		h.close()
 		return nil, err
 	}
-	h.room = int64(fs.Bavail) * fs.Bsize //nolint:gosec // far below 2^63
+	h.room = int64(fs.Bavail) * fs.Bsize
 	return h, nil
 }
 

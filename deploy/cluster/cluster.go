@@ -52,7 +52,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 			return errors.Join(err, c.Down())
 		}
 		if i == 0 && fresh {
-			if err := c.createDatabases(ctx); err != nil {
+			if err := errors.Join(c.createDatabases(ctx), c.limitEtcd(ctx)); err != nil {
 				return errors.Join(err, c.Down())
 			}
 		}
@@ -186,6 +186,17 @@ func (c *Cluster) Down() error {
 		errs = append(errs, group.Wait())
 	}
 	return errors.Join(errs...)
+}
+
+// PID is the number of a process that runs; 0: it does not.
+func (c *Cluster) PID(name string) int {
+	p, err := c.find(name)
+	if err != nil || !p.running() {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.id.PID
 }
 
 // Log is the path of a process's log.

@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/goleak"
 
@@ -53,11 +55,12 @@ func (p *place) bus(t *testing.T, service string) *bus.Bus {
 	return b
 }
 
-func (p *place) etcd(t *testing.T) *clientv3.Client {
+// etcd connects as a process does.
+func (p *place) etcd(t *testing.T, name string) *clientv3.Client {
 	t.Helper()
 	client, err := lease.Connect(lease.Config{
 		Endpoints: []string{p.at(2, 1, "https", "2379"), p.at(2, 2, "https", "2379"), p.at(2, 3, "https", "2379")},
-		CAFile:    p.file("certs", "ca.pem"), CertFile: p.file("certs", "chat-1.pem"), KeyFile: p.file("certs", "chat-1.key"),
+		CAFile:    p.file("certs", "ca.pem"), CertFile: p.file("certs", name+".pem"), KeyFile: p.file("certs", name+".key"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -70,6 +73,9 @@ func (p *place) etcd(t *testing.T) *clientv3.Client {
 func (p *place) at(kind, number int, scheme, port string) string {
 	return scheme + "://" + p.cfg.IP(kind, number) + ":" + port
 }
+
+// key is one that chat may write.
+const key = "/plenum/nodes/chat/test"
 
 func TestClusterSurvivesItsParts(t *testing.T) {
 	c := start(t)
@@ -108,6 +114,28 @@ func TestClusterSurvivesItsParts(t *testing.T) {
 		}
 	})
 
+	t.Run("a service writes about itself alone", func(t *testing.T) {
+		const others = "/plenum/nodes/identity/forged"
+		for _, name := range []string{"chat-1", "gateway-1"} {
+			client := c.etcd(t, name)
+			if answer, err := client.Get(t.Context(), "/plenum/nodes/identity/", clientv3.WithPrefix()); err != nil || len(answer.Kvs) != 1 {
+				t.Errorf("%s reads %v, %v", name, answer, err)
+			}
+			_, put := client.Put(t.Context(), others, "{}")
+			_, del := client.Delete(t.Context(), "/plenum/nodes/identity/identity-1")
+			_, read := client.Get(t.Context(), "/other")
+			_, rights := client.AuthDisable(t.Context())
+			for _, err := range []error{put, del, read, rights} {
+				if !errors.Is(err, rpctypes.ErrPermissionDenied) {
+					t.Errorf("%s may do what it may not: %v", name, err)
+				}
+			}
+		}
+		if _, err := c.etcd(t, "operator").Get(t.Context(), others); err == nil {
+			t.Error("a certificate without a user may read")
+		}
+	})
+
 	t.Run("who has no certificate is refused", func(t *testing.T) {
 		for _, url := range []string{c.at(2, 1, "https", "2379") + "/health", c.at(4, 1, "https", "7000"), c.at(5, 1, "https", "7000")} {
 			if answer, err := http.Get(url); err == nil {
@@ -132,7 +160,7 @@ func TestClusterSurvivesItsParts(t *testing.T) {
 	})
 
 	t.Run("any one server of each kind may die", func(t *testing.T) {
-		client := c.etcd(t)
+		client := c.etcd(t, "chat-1")
 		for _, name := range []string{"etcd-2", "nats-2", "postgres"} {
 			if err := c.Kill(name); err != nil {
 				t.Fatal(err)
@@ -144,7 +172,7 @@ func TestClusterSurvivesItsParts(t *testing.T) {
 		// What was on its way to a leader that died is lost after etcd's 7 s; the next attempt finds the new one.
 		for attempt := 1; ; attempt++ {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			_, err := client.Put(ctx, "key", "value")
+			_, err := client.Put(ctx, key, "value")
 			cancel()
 			if err == nil {
 				break
@@ -164,7 +192,7 @@ func TestClusterSurvivesItsParts(t *testing.T) {
 		if err := c.Adopt(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := client.Get(t.Context(), "key"); err != nil || len(got.Kvs) != 1 {
+		if got, err := client.Get(t.Context(), key); err != nil || len(got.Kvs) != 1 {
 			t.Errorf("etcd after a restart: %v, %v", got, err)
 		}
 	})
@@ -202,7 +230,7 @@ func TestClusterSurvivesItsParts(t *testing.T) {
 		if err := c.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := c.etcd(t).Get(t.Context(), "key"); err != nil || len(got.Kvs) != 1 {
+		if got, err := c.etcd(t, "chat-1").Get(t.Context(), key); err != nil || len(got.Kvs) != 1 {
 			t.Errorf("etcd after a restart of all: %v, %v", got, err)
 		}
 	})

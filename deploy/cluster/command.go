@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"plenum.internal/deploy/check"
 )
 
 const usage = `Plenum as separate processes on this machine.
@@ -21,13 +23,16 @@ const usage = `Plenum as separate processes on this machine.
   cluster start NAME...    start processes that ended
   cluster restart NAME     stop and start
   cluster freeze NAME      SIGSTOP; cluster thaw NAME lets it go on
+  cluster setup            print a link that makes one more workspace
+  cluster check            clients write and read while you kill what you like in another terminal, and say what was lost;
+                           exit code 1 if anything was. --for, --devices, --rate
   cluster wipe             stop it and delete the folder
 
 `
 
 // Command is the command line of a cluster: it returns the exit code.
 func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	cfg := DefaultConfig()
+	cfg, checking := DefaultConfig(), check.DefaultConfig()
 	flags := pflag.NewFlagSet("cluster", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&cfg.Dir, "dir", cfg.Dir, "folder with everything the cluster writes")
@@ -35,6 +40,10 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&cfg.Net, "net", cfg.Net, "second octet of its loopback addresses")
 	flags.IntVar(&cfg.Replicas, "replicas", cfg.Replicas, "processes of each service")
 	flags.IntVar(&cfg.Gateways, "gateways", cfg.Gateways, "gateways")
+	flags.DurationVar(&checking.For, "for", checking.For, "check: how long clients write, at most 1h")
+	flags.IntVar(&checking.Devices, "devices", checking.Devices, "check: clients, at most 50")
+	flags.IntVar(&checking.Rate, "rate", checking.Rate, "check: messages a second of each client, at most 10")
+	flags.DurationVar(&checking.Patience, "patience", checking.Patience, "check: how long anything may take, the last answers above all")
 	flags.Usage = func() { fmt.Fprint(stderr, usage, flags.FlagUsages()) }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
@@ -47,14 +56,14 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(names) > 0 {
 		verb, names = names[0], names[1:]
 	}
-	if err := command(ctx, cfg, verb, names, stdout); err != nil {
+	if err := command(ctx, cfg, checking, verb, names, stdout); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
 	return 0
 }
 
-func command(ctx context.Context, cfg Config, verb string, names []string, out io.Writer) error {
+func command(ctx context.Context, cfg Config, checking check.Config, verb string, names []string, out io.Writer) error {
 	c, err := Open(cfg.Dir)
 	if verb == "up" {
 		if errors.Is(err, ErrNone) {
@@ -72,6 +81,14 @@ func command(ctx context.Context, cfg Config, verb string, names []string, out i
 	case "status":
 		c.status(out)
 		return nil
+	case "setup":
+		secret, err := c.IssueSetup(ctx)
+		if err == nil {
+			fmt.Fprintf(out, "plenumctl setup 'http://%s/#setup=%s'\n", c.Addresses()[0], secret)
+		}
+		return err
+	case "check":
+		return c.check(ctx, checking, out)
 	case "down":
 		return c.Down()
 	case "wipe":

@@ -32,6 +32,11 @@ func (c *Cluster) credentials() error {
 			}
 		}
 	}
+	for name, service := range map[string]string{operator: operator, root: ""} {
+		if err := ca.issue(ca.dir, name, service, loopback.String(), uid, gid); err != nil {
+			return err
+		}
+	}
 	keys, err := natsKeys(c.cfg.path("keys"))
 	if err != nil {
 		return err

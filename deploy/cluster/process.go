@@ -41,7 +41,7 @@ type process struct {
 
 	mu     sync.Mutex // guards what follows; held while starting and stopping
 	id     identity
-	exited chan struct{} // closed when a process that we started has ended; nil for one found in state.json
+	exited chan int // yields the exit code of a process that we started; nil for one found in state.json
 }
 
 // identity names a process beyond the reuse of its pid.
@@ -72,11 +72,11 @@ func (p *process) start() error {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	p.id = identify(cmd.Process.Pid)
-	exited := make(chan struct{})
+	exited := make(chan int, 1)
 	p.exited = exited
 	go func() {
 		_ = cmd.Wait() // how it ended stands in its log
-		close(exited)
+		exited <- cmd.ProcessState.ExitCode()
 	}()
 	return nil
 }
@@ -121,10 +121,21 @@ func (p *process) stop() error {
 	}
 	p.id.signal(p.quit)
 	if p.gone(stopLimit) {
-		return nil
+		return p.ended()
 	}
 	p.killLocked()
 	return fmt.Errorf("%s did not stop within %v and was killed; see %s", p.name, stopLimit, p.log)
+}
+
+// ended complains of a process that was asked to end and failed to do so in order.
+func (p *process) ended() error {
+	if p.exited == nil || p.quit == syscall.SIGKILL {
+		return nil
+	}
+	if code := <-p.exited; code != 0 {
+		return fmt.Errorf("%s stopped with exit code %d: %s", p.name, code, lastLine(p.log))
+	}
+	return nil
 }
 
 // kill ends the process and its children as a crash would.

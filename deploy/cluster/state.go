@@ -90,7 +90,9 @@ func (c *Cluster) Adopt() error {
 	for name, id := range s.Processes {
 		if p := c.processes[name]; p != nil {
 			p.mu.Lock()
-			p.id = id
+			if p.id != id {
+				p.id, p.exited = id, nil
+			}
 			p.mu.Unlock()
 		}
 	}

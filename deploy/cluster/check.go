@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"plenum.internal/deploy/check"
+	"plenum.internal/mesh/rpc"
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
+)
+
+// operator is the service identity of whoever runs the installation.
+const operator = "operator"
+
+// IssueSetup makes a secret for the set-up of one more workspace.
+func (c *Cluster) IssueSetup(ctx context.Context) (secret string, err error) {
+	f := c.files(operator)
+	var errs []error
+	for i := range c.cfg.Replicas {
+		conn, err := rpc.Dial(c.cfg.IP(kindIdentity, i+1)+":"+portRPC, rpc.ClientConfig{
+			Service: "identity", TLS: rpc.TLSConfig{Cert: f.Cert, Key: f.Key, CA: f.CA},
+		})
+		if err != nil {
+			return "", fmt.Errorf("cluster: %w", err)
+		}
+		answer, err := identityv1.NewOperatorServiceClient(conn).IssueSetup(ctx, &identityv1.IssueSetupRequest{})
+		_ = conn.Close()
+		if err == nil {
+			return answer.GetSecret(), nil
+		}
+		errs = append(errs, err)
+	}
+	return "", fmt.Errorf("cluster: no identity answers: %w", errors.Join(errs...))
+}
+
+// check has clients write and read in a workspace of its own while somebody else kills processes.
+func (c *Cluster) check(ctx context.Context, cfg check.Config, out io.Writer) error {
+	var err error
+	if cfg.Secret, err = c.IssueSetup(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "The check makes a workspace of its own. The link of the first set-up is void from then on; `cluster setup` prints another.")
+	for _, address := range c.Addresses() {
+		cfg.Gateways = append(cfg.Gateways, "http://"+address)
+	}
+	verdict, err := check.Run(ctx, cfg, out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, verdict)
+	for _, fault := range verdict.Faults {
+		fmt.Fprintln(out, fault)
+	}
+	if n := len(verdict.Faults); n > 0 {
+		return fmt.Errorf("cluster: the check found %d faults", n)
+	}
+	fmt.Fprintln(out, "Nothing that was acknowledged is lost, doubled or out of order.")
+	return nil
+}
