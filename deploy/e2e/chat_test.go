@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"plenum.internal/deploy/check"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -17,7 +18,7 @@ import (
 // conversation: three people write at the same time; all see the same messages in the same order, at once and later.
 func conversation(t *testing.T, s *shape) {
 	people := []*person{s.member(t), s.member(t), s.member(t)}
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	channel := s.channel(t, private, people...)
 	var readers []*reader
 	for _, p := range people {
 		readers = append(readers, p.read(t, channel))
@@ -25,7 +26,7 @@ func conversation(t *testing.T, s *shape) {
 	var l ledger
 	for round := range 10 {
 		for _, p := range people {
-			text := fmt.Sprintf("%s says %d", p.handle, round)
+			text := fmt.Sprintf("%s says %d", p.Handle, round)
 			l.note(text, p.send(t, channel, text))
 		}
 	}
@@ -41,22 +42,21 @@ func signals(t *testing.T, s *shape) {
 	for range 4 {
 		people = append(people, s.member(t))
 	}
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	channel := s.channel(t, private, people...)
 	typing := from.read(t, channel)
 	for _, p := range people[1:] {
 		r := p.read(t, channel)
-		eventually(t, p.handle+" hears a signal", func(ctx context.Context) error {
-			if err := typing.sub.Signal(ctx, "typing", []byte("…")); err != nil {
+		eventually(t, p.Handle+" hears a signal", func(ctx context.Context) error {
+			if err := typing.Sub.Signal(ctx, "typing", []byte("…")); err != nil {
 				return err
 			}
 			time.Sleep(100 * time.Millisecond)
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			if len(r.heard) == 0 {
+			heard := r.Heard()
+			if len(heard) == 0 {
 				return errors.New("silence")
 			}
-			if user, _, _ := strings.Cut(r.heard[0].GetFrom(), "/"); user != from.id || r.heard[0].GetKey() != "typing" {
-				t.Errorf("heard %v", r.heard[0])
+			if user, _, _ := strings.Cut(heard[0].GetFrom(), "/"); user != from.ID || heard[0].GetKey() != "typing" {
+				t.Errorf("heard %v", heard[0])
 			}
 			return nil
 		})
@@ -67,9 +67,9 @@ func signals(t *testing.T, s *shape) {
 func unreadOnTwoDevices(t *testing.T, s *shape) {
 	p := s.member(t)
 	phone := s.device(t, p)
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, p)
+	channel := s.channel(t, private, p)
 	counts := func(d *person) (unread, mentions uint64, marker *chatv1.Marker, err error) {
-		answer, err := d.chat.GetChannel(within(t, patience), &chatv1.GetChannelRequest{Channel: channel})
+		answer, err := d.Chat.GetChannel(within(t, patience), &chatv1.GetChannelRequest{Channel: channel})
 		mine := answer.GetMine()
 		return mine.GetUnread(), mine.GetMentions(), mine.GetMarker(), err
 	}
@@ -86,14 +86,14 @@ func unreadOnTwoDevices(t *testing.T, s *shape) {
 		}
 	}
 	s.owner.send(t, channel, "one")
-	s.owner.send(t, channel, "two, @"+p.handle)
+	s.owner.send(t, channel, "two, @"+p.Handle)
 	last := s.owner.send(t, channel, "three, @all")
 	expect(3, 2)
 	_, _, marker, err := counts(phone)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := phone.chat.MarkRead(within(t, patience), &chatv1.MarkReadRequest{Channel: channel, Offset: last - 1, Version: marker.GetVersion()}); err != nil {
+	if _, err := phone.Chat.MarkRead(within(t, patience), &chatv1.MarkReadRequest{Channel: channel, Offset: last - 1, Version: marker.GetVersion()}); err != nil {
 		t.Fatal(err)
 	}
 	expect(1, 1)
@@ -104,27 +104,27 @@ func unreadOnTwoDevices(t *testing.T, s *shape) {
 // privateCannotBeSeen: who is no member learns nothing, not even that there is something.
 func privateCannotBeSeen(t *testing.T, s *shape) {
 	inside, outside, guest := s.member(t), s.member(t), s.join(t, identityv1.Role_ROLE_GUEST)
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, inside)
+	channel := s.channel(t, private, inside)
 	at := inside.send(t, channel, "secret")
 	for _, p := range []*person{outside, guest} {
 		ctx := within(t, patience)
-		_, err := p.chat.GetChannel(ctx, &chatv1.GetChannelRequest{Channel: channel})
+		_, err := p.Chat.GetChannel(ctx, &chatv1.GetChannelRequest{Channel: channel})
 		expectNotFound(t, "GetChannel", err)
-		_, err = p.chat.History(ctx, &chatv1.HistoryRequest{Channel: channel})
+		_, err = p.Chat.History(ctx, &chatv1.HistoryRequest{Channel: channel})
 		expectNotFound(t, "History", err)
-		_, err = p.chat.GetMessages(ctx, &chatv1.GetMessagesRequest{Channel: channel, Offsets: []uint64{at}})
+		_, err = p.Chat.GetMessages(ctx, &chatv1.GetMessagesRequest{Channel: channel, Offsets: []uint64{at}})
 		expectNotFound(t, "GetMessages", err)
-		_, err = p.chat.Send(ctx, &chatv1.SendRequest{Channel: channel, Text: "let me in"})
+		_, err = p.Chat.Send(ctx, &chatv1.SendRequest{Channel: channel, Text: "let me in"})
 		expectNotFound(t, "Send", err)
-		_, err = p.chat.JoinChannel(ctx, &chatv1.JoinChannelRequest{Channel: channel})
+		_, err = p.Chat.JoinChannel(ctx, &chatv1.JoinChannelRequest{Channel: channel})
 		expectNotFound(t, "JoinChannel", err)
-		sub, err := p.client.Follow(ctx, "chat.channel/"+channel)
+		sub, err := p.Client.Follow(ctx, "chat.channel/"+channel)
 		if err == nil {
 			_, err = sub.Next(ctx)
 			sub.Close()
 		}
 		expectNotFound(t, "Follow", err)
-		all, err := p.chat.BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Limit: 200})
+		all, err := p.Chat.BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Limit: 200})
 		if err == nil && slices.ContainsFunc(all.GetChannels(), func(c *chatv1.Channel) bool { return c.GetId() == channel }) {
 			t.Error("BrowseChannels lists a private channel")
 		}
@@ -133,7 +133,7 @@ func privateCannotBeSeen(t *testing.T, s *shape) {
 
 func expectNotFound(t *testing.T, what string, err error) {
 	t.Helper()
-	if c := code(err); c != edgev1.Code_CODE_NOT_FOUND {
+	if c := check.Code(err); c != edgev1.Code_CODE_NOT_FOUND {
 		t.Errorf("%s of a channel that may not be known: %v, %v", what, c, err)
 	}
 }

@@ -1,7 +1,12 @@
 // Package e2e runs the same scenarios against the one binary and against a cluster of processes, from outside, as people do.
+// deploy/check has who writes, who reads, and how both are compared with what was acknowledged.
 //
 //	shape_test.go    the two shapes, and the balancer before a cluster's gateways
-//	people_test.go   who signs in, writes and reads, and the ledger that compares what they saw with what was acknowledged
-//	chat_test.go     scenarios of everyday use       edge_test.go    what must be refused
-//	faults_test.go   scenarios of processes that die
+//	people_test.go   deploy/check in a test's words
+//	chat_test.go     scenarios of everyday use       edge_test.go, refusals_test.go  what must be refused
+//	faults_test.go   processes that die or hang      restart_test.go  processes that are stopped in order
+//	absence_test.go  all of NATS, all of etcd away   disk_test.go     no room on the disk
+//	slow_test.go     readers that stop reading       asleep_test.go   readers that are frozen or cut off
+//	tour_test.go     README's tour, plenumctl        start_test.go    what cannot start
+//	check_test.go    the checker that `cluster check` is
 package e2e

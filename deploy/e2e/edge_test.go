@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plenum.internal/client"
+	"plenum.internal/deploy/check"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -18,8 +19,8 @@ import (
 // is refused.
 func oneKeyOneMessage(t *testing.T, s *shape) {
 	p := s.member(t)
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, p)
-	token, err := p.account.Token(within(t, patience), "")
+	channel := s.channel(t, private, p)
+	token, err := p.Account.Token(within(t, patience), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,17 +47,18 @@ func oneKeyOneMessage(t *testing.T, s *shape) {
 			}
 		}
 	}
-	if _, err := send(s.gateways[0], "twice"); code(err) != edgev1.Code_CODE_CONFLICT {
+	if _, err := send(s.gateways[0], "twice"); check.Code(err) != edgev1.Code_CODE_CONFLICT {
 		t.Errorf("the same key with another text: %v", err)
 	}
-	l := ledger{acked: map[string]uint64{"once": first}}
+	var l ledger
+	l.note("once", first)
 	l.check(t, channel, p, p.read(t, channel))
 }
 
 // removedInMidStream: nothing after the removal's offset reaches who was removed, while others go on.
 func removedInMidStream(t *testing.T, s *shape) {
 	stays, goes := s.member(t), s.member(t)
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, stays, goes)
+	channel := s.channel(t, private, stays, goes)
 	witness, removed := stays.read(t, channel), goes.read(t, channel)
 	before := s.owner.send(t, channel, "before")
 	removed.upTo(t, before)
@@ -71,7 +73,7 @@ func removedInMidStream(t *testing.T, s *shape) {
 				return
 			default:
 			}
-			if _, err := stays.chat.Send(context.Background(), &chatv1.SendRequest{Channel: channel, Text: "stream " + client.NewID()}); err != nil {
+			if _, err := stays.Chat.Send(context.Background(), &chatv1.SendRequest{Channel: channel, Text: "stream " + client.NewID()}); err != nil {
 				t.Errorf("send: %v", err)
 				return
 			}
@@ -79,7 +81,7 @@ func removedInMidStream(t *testing.T, s *shape) {
 		}
 	}()
 	time.Sleep(200 * time.Millisecond)
-	answer, err := s.owner.chat.RemoveMember(within(t, patience), &chatv1.RemoveMemberRequest{Channel: channel, User: goes.id})
+	answer, err := s.owner.Chat.RemoveMember(within(t, patience), &chatv1.RemoveMemberRequest{Channel: channel, User: goes.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,18 +91,18 @@ func removedInMidStream(t *testing.T, s *shape) {
 	after := s.owner.send(t, channel, "after")
 	witness.upTo(t, after)
 	select {
-	case <-removed.done:
+	case <-removed.Done():
 	case <-time.After(patience):
 		t.Error("the subscription of the one who was removed did not end")
 	}
-	_, last := removed.texts(t)
+	_, last := removed.Seen()
 	if last > answer.GetOffset() {
 		t.Errorf("removed at %d, was shown %d", answer.GetOffset(), last)
 	}
-	if c := code(removed.last); c != edgev1.Code_CODE_REVOKED && c != edgev1.Code_CODE_NOT_FOUND {
-		t.Errorf("was told %v", removed.last)
+	if c := check.Code(removed.Last()); c != edgev1.Code_CODE_REVOKED && c != edgev1.Code_CODE_NOT_FOUND {
+		t.Errorf("was told %v", removed.Last())
 	}
-	_, err = goes.chat.History(within(t, patience), &chatv1.HistoryRequest{Channel: channel})
+	_, err = goes.Chat.History(within(t, patience), &chatv1.HistoryRequest{Channel: channel})
 	expectNotFound(t, "History", err)
 }
 
@@ -113,23 +115,23 @@ func revokedDevice(t *testing.T, s *shape) {
 
 func revoke(t *testing.T, s *shape, wipe bool, want edgev1.Code) {
 	p := s.member(t)
-	token, err := p.account.Token(within(t, patience), "")
+	token, err := p.Account.Token(within(t, patience), "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	if _, err := s.owner.admin.RevokeDevices(within(t, patience), &identityv1.RevokeDevicesRequest{UserId: p.id, Wipe: wipe}); err != nil {
+	if _, err := s.owner.Admin.RevokeDevices(within(t, patience), &identityv1.RevokeDevicesRequest{UserId: p.ID, Wipe: wipe}); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case err := <-p.ended:
+	case err := <-p.Ended:
 		if took := time.Since(begun); took > 2*time.Second {
 			t.Errorf("the connection ended after %v", took)
 		}
-		if code(err) != want {
+		if check.Code(err) != want {
 			t.Errorf("wipe %v: the client was told %v", wipe, err)
 		}
-		p.ended <- nil
+		p.Ended <- nil
 	case <-time.After(patience):
 		t.Fatal("the connection of a revoked device stays")
 	}
@@ -150,7 +152,7 @@ func refusalsAtTheDoor(t *testing.T, s *shape) {
 	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for name, token := range map[string]string{"no token": "", "forged token": "eyJhbGciOiJFZERTQSIsImtpZCI6IngifQ.e30.AAAA", "no token at all": strings.Repeat("x", 100)} {
 		h := &client.HTTP{Server: s.server, Client: plain, Token: token}
-		if _, err := identityv1.NewPeopleServiceClient(h).WhoAmI(within(t, patience), &identityv1.WhoAmIRequest{}); code(err) != edgev1.Code_CODE_TOKEN_REFUSED {
+		if _, err := identityv1.NewPeopleServiceClient(h).WhoAmI(within(t, patience), &identityv1.WhoAmIRequest{}); check.Code(err) != edgev1.Code_CODE_TOKEN_REFUSED {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -173,7 +175,7 @@ func refusalsAtTheDoor(t *testing.T, s *shape) {
 		t.Errorf("a page of another origin: %s", answer.Status)
 	}
 	// What is not exposed does not exist.
-	token, err := s.owner.account.Token(within(t, patience), "")
+	token, err := s.owner.Account.Token(within(t, patience), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,16 +195,16 @@ func refusalsAtTheDoor(t *testing.T, s *shape) {
 			t.Errorf("POST %s: %s", path, answer.Status)
 		}
 	}
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE)
+	channel := s.channel(t, private)
 	for name, text := range map[string]string{"empty": "", "blank": " \n\t", "too long": strings.Repeat("x", 16<<10+1)} {
-		if _, err := s.owner.chat.Send(within(t, patience), &chatv1.SendRequest{Channel: channel, Text: text}); code(err) != edgev1.Code_CODE_INVALID_ARGUMENT {
+		if _, err := s.owner.Chat.Send(within(t, patience), &chatv1.SendRequest{Channel: channel, Text: text}); check.Code(err) != edgev1.Code_CODE_INVALID_ARGUMENT {
 			t.Errorf("%s text: %v", name, err)
 		}
 	}
-	if _, err := s.owner.chat.ArchiveChannel(within(t, patience), &chatv1.ArchiveChannelRequest{Channel: channel, Archived: true}); err != nil {
+	if _, err := s.owner.Chat.ArchiveChannel(within(t, patience), &chatv1.ArchiveChannelRequest{Channel: channel, Archived: true}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.owner.chat.Send(within(t, patience), &chatv1.SendRequest{Channel: channel, Text: "x"}); code(err) != edgev1.Code_CODE_FAILED_PRECONDITION {
+	if _, err := s.owner.Chat.Send(within(t, patience), &chatv1.SendRequest{Channel: channel, Text: "x"}); check.Code(err) != edgev1.Code_CODE_FAILED_PRECONDITION {
 		t.Errorf("to an archived channel: %v", err)
 	}
 }

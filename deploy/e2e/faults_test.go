@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,17 +13,18 @@ import (
 // where they were.
 func offlineAndBack(t *testing.T, s *shape) {
 	writer, other := s.member(t), s.member(t)
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, writer, other)
+	channel := s.channel(t, private, writer, other)
 	readers := []*reader{other.read(t, channel), writer.read(t, channel)}
 	s.down(t)
 	var l ledger
 	var settle []func()
 	for i := range 20 {
 		text := fmt.Sprintf("offline %d", i)
-		pending, err := writer.client.Enqueue("plenum.chat.v1.ChatService/Send", &chatv1.SendRequest{Channel: channel, Text: text})
+		pending, err := writer.Client.Enqueue("plenum.chat.v1.ChatService/Send", &chatv1.SendRequest{Channel: channel, Text: text})
 		if err != nil {
 			t.Fatal(err)
 		}
+		l.Sent("writer", text)
 		settle = append(settle, func() {
 			var answer chatv1.SendResponse
 			if err := pending.Wait(within(t, patience), &answer); err != nil {
@@ -37,11 +37,6 @@ func offlineAndBack(t *testing.T, s *shape) {
 	for _, f := range settle {
 		f()
 	}
-	for i := 1; i < 20; i++ {
-		if l.acked[fmt.Sprintf("offline %d", i)] <= l.acked[fmt.Sprintf("offline %d", i-1)] {
-			t.Errorf("message %d stands before the one that was written first", i)
-		}
-	}
 	l.check(t, channel, s.owner, readers...)
 }
 
@@ -51,11 +46,7 @@ func (s *shape) down(t *testing.T) {
 		s.crash[0].do(t)
 		return
 	}
-	for _, name := range []string{"gateway-1", "gateway-2", "gateway-3"} {
-		if err := s.cluster.Kill(name); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.kill(t, "gateway-1", "gateway-2", "gateway-3")
 }
 
 func (s *shape) up(t *testing.T) {
@@ -76,44 +67,13 @@ func everythingDies(t *testing.T, s *shape) {
 	for range writers {
 		people = append(people, s.member(t))
 	}
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	channel := s.channel(t, private, people...)
 	var readers []*reader
 	for _, p := range people[:3] {
 		readers = append(readers, p.read(t, channel))
 	}
-
 	var l ledger
-	stop := make(chan struct{})
-	var writing sync.WaitGroup
-	for _, p := range people {
-		writing.Go(func() {
-			var settling sync.WaitGroup
-			defer settling.Wait()
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				case <-time.After(pause):
-				}
-				text := fmt.Sprintf("%s %d", p.handle, i)
-				pending, err := p.client.Enqueue("plenum.chat.v1.ChatService/Send", &chatv1.SendRequest{Channel: channel, Text: text})
-				if err != nil {
-					t.Errorf("%q cannot wait: %v", text, err)
-					return
-				}
-				settling.Go(func() {
-					ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
-					defer cancel()
-					var answer chatv1.SendResponse
-					if err := pending.Wait(ctx, &answer); err != nil {
-						t.Errorf("%q: %v; %+v", text, err, p.client.State())
-						return
-					}
-					l.note(text, answer.GetOffset())
-				})
-			}
-		})
-	}
+	stop := l.load(t, channel, pause, people...)
 	for _, f := range s.crash {
 		time.Sleep(time.Second)
 		begun := time.Now()
@@ -124,8 +84,7 @@ func everythingDies(t *testing.T, s *shape) {
 		t.Logf("%s died; all works again %v after its death", f.name, time.Since(begun).Round(time.Millisecond))
 	}
 	time.Sleep(time.Second)
-	close(stop)
-	writing.Wait()
+	stop()
 	l.check(t, channel, s.owner, readers...)
 }
 
@@ -135,62 +94,16 @@ func (s *shape) works(t *testing.T, channel string) {
 	eventually(t, "a message can be sent", func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		_, err := s.owner.chat.History(ctx, &chatv1.HistoryRequest{Channel: channel, Limit: 1})
+		_, err := s.owner.Chat.History(ctx, &chatv1.HistoryRequest{Channel: channel, Limit: 1})
 		return err
 	})
-}
-
-// without has people write while some processes are away, and then compares.
-func without(t *testing.T, s *shape, away time.Duration, names ...string) {
-	people := []*person{s.member(t), s.member(t)}
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
-	readers := []*reader{people[0].read(t, channel), people[1].read(t, channel)}
-	var l ledger
-	say := func(text string) {
-		offset := people[0].send(t, channel, text)
-		l.note(text, offset)
-		begun := time.Now()
-		for _, r := range readers {
-			r.upTo(t, offset)
-		}
-		t.Logf("%q was seen %v after it was acknowledged", text, time.Since(begun).Round(time.Millisecond))
-	}
-	say("before")
-	for _, name := range names {
-		if err := s.cluster.Kill(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	until := time.Now().Add(away)
-	say("just away")
-	late := s.device(t, people[1]) // somebody connects only now
-	readers = append(readers, late.read(t, channel))
-	time.Sleep(time.Until(until))
-	say("long away")
-	if err := s.cluster.StartAgain(t.Context(), names...); err != nil {
-		t.Fatal(err)
-	}
-	say("just back")
-	time.Sleep(2 * time.Second)
-	say("long back")
-	l.check(t, channel, s.owner, readers...)
-}
-
-// withoutNATS: sends and reads go on, and live delivery is late.
-func withoutNATS(t *testing.T, s *shape) {
-	without(t, s, 10*time.Second, "nats-1", "nats-2", "nats-3")
-}
-
-// withoutEtcd: for longer than any lease lives, nothing changes.
-func withoutEtcd(t *testing.T, s *shape) {
-	without(t, s, 20*time.Second, "etcd-1", "etcd-2", "etcd-3")
 }
 
 // frozen: a process that hangs, with its connections open, holds up nobody for longer than it takes to notice, and takes
 // part again afterwards.
 func frozen(t *testing.T, s *shape) {
 	people := []*person{s.member(t), s.member(t)}
-	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	channel := s.channel(t, private, people...)
 	readers := []*reader{people[0].read(t, channel), people[1].read(t, channel)}
 	var l ledger
 	for _, name := range []string{"chat-1", "chat-2", "nats-1"} {

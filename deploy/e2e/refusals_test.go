@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"plenum.internal/client"
+	"plenum.internal/deploy/check"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
@@ -15,21 +16,21 @@ import (
 func refusalsOnRecord(t *testing.T, s *shape) {
 	plain := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	p := s.member(t)
-	token, err := p.account.Token(within(t, patience), "")
+	token, err := p.Account.Token(within(t, patience), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.owner.admin.RevokeDevices(within(t, patience), &identityv1.RevokeDevicesRequest{UserId: p.id}); err != nil {
+	if _, err := s.owner.Admin.RevokeDevices(within(t, patience), &identityv1.RevokeDevicesRequest{UserId: p.ID}); err != nil {
 		t.Fatal(err)
 	}
-	<-p.ended
-	p.ended <- nil
+	<-p.Ended
+	p.Ended <- nil
 	for _, gateway := range s.gateways {
 		for _, shown := range []string{token, token + "x"} {
 			h := &client.HTTP{Server: gateway, Client: plain, Token: shown}
 			eventually(t, "every gateway refuses", func(ctx context.Context) error {
-				if _, err := identityv1.NewPeopleServiceClient(h).WhoAmI(ctx, &identityv1.WhoAmIRequest{}); code(err) != edgev1.Code_CODE_TOKEN_REFUSED {
-					return fmt.Errorf("at %s: code %v", gateway, code(err))
+				if _, err := identityv1.NewPeopleServiceClient(h).WhoAmI(ctx, &identityv1.WhoAmIRequest{}); check.Code(err) != edgev1.Code_CODE_TOKEN_REFUSED {
+					return fmt.Errorf("at %s: code %v", gateway, check.Code(err))
 				}
 				return nil
 			})
@@ -49,11 +50,11 @@ func refusalsOnRecord(t *testing.T, s *shape) {
 		}
 	}
 	eventually(t, "it is on record", func(ctx context.Context) error {
-		log, err := s.owner.admin.ListAudit(ctx, &identityv1.ListAuditRequest{Limit: 200})
+		log, err := s.owner.Admin.ListAudit(ctx, &identityv1.ListAuditRequest{Limit: 200})
 		if err != nil {
 			return err
 		}
-		missing := map[string]string{"refused.token.forged": "", "refused.token.revoked": p.id, "refused.origin.wrong": ""}
+		missing := map[string]string{"refused.token.forged": "", "refused.token.revoked": p.ID, "refused.origin.wrong": ""}
 		for _, entry := range log.GetEntries() {
 			if whose, ok := missing[entry.GetAction()]; ok && whose == entry.GetTargetId() {
 				delete(missing, entry.GetAction())
@@ -64,7 +65,7 @@ func refusalsOnRecord(t *testing.T, s *shape) {
 		}
 		return nil
 	})
-	if v, err := s.owner.admin.VerifyAudit(within(t, patience), &identityv1.VerifyAuditRequest{}); err != nil || !v.GetIntact() {
+	if v, err := s.owner.Admin.VerifyAudit(within(t, patience), &identityv1.VerifyAuditRequest{}); err != nil || !v.GetIntact() {
 		t.Errorf("the chain: %v, %v", v, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,7 +25,10 @@ type shape struct {
 	gateways []string // the addresses behind it
 	link     string   // of the set-up
 	// crash ends by SIGKILL, one after the other, everything that can die without losing a disk, and brings it back.
-	crash   []fault
+	crash []fault
+	// halt ends in order, one after the other, every process, the first gateway first, and starts it again.
+	halt    []fault
+	pid     func() int       // of the first gateway
 	cluster *cluster.Cluster // nil: the one binary
 	owner   *person
 }
@@ -36,18 +40,33 @@ type fault struct {
 	undo func(t *testing.T)
 }
 
-func TestOneBinary(t *testing.T) { scenarios(t, oneBinary(t)) }
+// The shapes run side by side: what takes time here is waiting.
 
-func TestCluster(t *testing.T) { scenarios(t, manyProcesses(t)) }
+func TestOneBinary(t *testing.T) {
+	t.Parallel()
+	s := oneBinary(t)
+	scenarios(t, s)
+	s.together(t, "slow and asleep", scenario{"asleep", asleep}, scenario{"slow readers", slowReaders})
+}
+
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	s := manyProcesses(t)
+	scenarios(t, s)
+	for _, c := range []scenario{{"without NATS", withoutNATS}, {"without etcd", withoutEtcd}, {"frozen processes", frozen}, {"the checker", checker}} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
+	}
+}
+
+type scenario struct {
+	name string
+	run  func(*testing.T, *shape)
+}
 
 // scenarios share the system, and each has channels and people of its own.
 func scenarios(t *testing.T, s *shape) {
 	s.owner = s.setUp(t)
-	type scenario struct {
-		name string
-		run  func(*testing.T, *shape)
-	}
-	all := []scenario{
+	for _, c := range []scenario{
 		{"conversation", conversation},
 		{"signals", signals},
 		{"unread counts on two devices", unreadOnTwoDevices},
@@ -58,14 +77,25 @@ func scenarios(t *testing.T, s *shape) {
 		{"refusals at the door", refusalsAtTheDoor},
 		{"refusals on record", refusalsOnRecord},
 		{"offline and back", offlineAndBack},
+		{"drain", drain},
+		{"rolling restart", rollingRestart},
 		{"everything dies in turn under load", everythingDies},
-	}
-	if s.cluster != nil {
-		all = append(all, scenario{"without NATS", withoutNATS}, scenario{"without etcd", withoutEtcd}, scenario{"frozen processes", frozen})
-	}
-	for _, c := range all {
+	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
+}
+
+// together runs scenarios that don't disturb each other, at the same time.
+func (s *shape) together(t *testing.T, name string, all ...scenario) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		for _, c := range all {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.run(t, s)
+			})
+		}
+	})
 }
 
 // oneBinary runs the program as make run does.
@@ -91,9 +121,11 @@ func oneBinaryAt(t *testing.T, data string) *shape {
 	if link == "" {
 		t.Fatal("the first start prints no link")
 	}
+	again := func(t *testing.T) { b.start(t) }
 	return &shape{
-		server: "http://" + b.address, gateways: []string{"http://" + b.address}, link: link,
-		crash: []fault{{"plenum", func(*testing.T) { b.kill() }, func(t *testing.T) { b.start(t) }}},
+		server: "http://" + b.address, gateways: []string{"http://" + b.address}, link: link, pid: func() int { return b.cmd.Process.Pid },
+		crash: []fault{{"plenum", func(*testing.T) { b.kill() }, again}},
+		halt:  []fault{{"plenum", b.stop, again}},
 	}
 }
 
@@ -168,33 +200,50 @@ func freeAddress(t *testing.T) string {
 // manyProcesses runs a cluster, behind a balancer.
 func manyProcesses(t *testing.T) *shape {
 	c := clustertest.Start(t, nil)
-	s := &shape{cluster: c, server: "http://" + balance(t, c.Addresses())}
+	s := &shape{cluster: c, server: "http://" + balance(t, c.Addresses()), pid: func() int { return c.PID("gateway-1") }}
 	for _, address := range c.Addresses() {
 		s.gateways = append(s.gateways, "http://"+address)
 	}
 	s.link = strings.Replace(c.SetupLink(), s.gateways[0], s.server, 1)
-	die := func(names ...string) fault {
-		return fault{
-			strings.Join(names, " "),
-			func(t *testing.T) {
-				for _, name := range names {
-					if err := c.Kill(name); err != nil {
-						t.Fatal(err)
-					}
-				}
-			},
-			func(t *testing.T) {
-				if err := c.StartAgain(t.Context(), names...); err != nil {
-					t.Fatal(err)
-				}
-			},
+	again := func(names ...string) func(t *testing.T) {
+		return func(t *testing.T) {
+			if err := c.StartAgain(t.Context(), names...); err != nil {
+				t.Fatal(err)
+			}
 		}
+	}
+	die := func(names ...string) fault {
+		return fault{strings.Join(names, " "), func(t *testing.T) { s.kill(t, names...) }, again(names...)}
 	}
 	for _, name := range []string{"gateway-1", "chat-1", "identity-1", "nats-1", "etcd-1", "postgres", "chat-2", "gateway-2"} {
 		s.crash = append(s.crash, die(name))
 	}
 	s.crash = append(s.crash, die("nats-1", "nats-2", "nats-3"), die("etcd-1", "etcd-2", "etcd-3"))
+	for _, name := range slices.Backward(c.Names()) {
+		if name == "postgres" { // the only one of its kind
+			continue
+		}
+		s.halt = append(s.halt, fault{
+			name, func(t *testing.T) {
+				if err := c.Stop(name); err != nil {
+					t.Error(err)
+				}
+			}, again(name),
+		})
+	}
+	i := slices.IndexFunc(s.halt, func(f fault) bool { return f.name == "gateway-1" })
+	s.halt[0], s.halt[i] = s.halt[i], s.halt[0]
 	return s
+}
+
+// kill crashes processes of a cluster.
+func (s *shape) kill(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := s.cluster.Kill(name); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // balance forwards connections to any target that takes them, as a load balancer does.
