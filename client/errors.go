@@ -88,6 +88,20 @@ func fault(e *edgev1.Error) *Error {
 		RetryAfter: time.Duration(e.GetRetryAfterMs()) * time.Millisecond}
 }
 
+// FromStatus turns the error of a gRPC call to a service into an *Error, for programs that call one without a gateway.
+func FromStatus(err error) error {
+	s, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	for _, d := range s.Details() {
+		if e, ok := d.(*edgev1.Error); ok {
+			return fault(e)
+		}
+	}
+	return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.UNREACHABLE", "The service can't be reached: %s", s.Message()).because(err)
+}
+
 // retryable reports whether a call with this answer may be repeated with the same client_seq.
 func retryable(code edgev1.Code) bool { return code >= 200 && code < 300 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/client"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
@@ -48,13 +50,13 @@ func (c *inviteCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.print(res, "%s", link(h, "join", res.GetSecret()))
+		return e.print(res, "%s", link(h.Server, "join", res.GetSecret()))
 	})
 }
 
 // link puts a secret where a browser sends it to nobody.
-func link(h *client.HTTP, kind, secret string) string {
-	return fmt.Sprintf("%s/#%s=%s", strings.TrimSuffix(h.Server, "/"), kind, secret)
+func link(server, kind, secret string) string {
+	return fmt.Sprintf("%s/#%s=%s", strings.TrimSuffix(server, "/"), kind, secret)
 }
 
 type invitationsCmd struct{}
@@ -181,7 +183,7 @@ func (c *resetLinkCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.print(res, "%s", link(h, "reset", res.GetSecret()))
+		return e.print(res, "%s", link(h.Server, "reset", res.GetSecret()))
 	})
 }
 
@@ -190,10 +192,13 @@ type auditCmd struct {
 	Verify auditVerifyCmd `cmd:"" help:"Check that no entry was changed or taken out."`
 }
 
-type auditListCmd struct {
+// pageOfAudit is which entries to show.
+type pageOfAudit struct {
 	Limit  uint32 `short:"n" help:"How many, at most 200." default:"20"`
 	Before uint64 `help:"Older than this entry." placeholder:"NUMBER"`
 }
+
+type auditListCmd struct{ pageOfAudit }
 
 func (c *auditListCmd) Run(e *env) error {
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
@@ -205,49 +210,59 @@ func (c *auditListCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		for _, a := range res.GetEntries() {
-			target := ""
-			if a.GetTargetId() != "" && a.GetTargetId() != a.GetActorId() {
-				target = " -> " + p.handle(a.GetTargetId())
-			}
-			if err := e.print(a, "%6d  %s  %-24s %s%s  %s", a.GetSeq(), time.UnixMilli(a.GetTimeMs()).Format("2006-01-02 15:04:05"), a.GetAction(),
-				p.handle(a.GetActorId()), target, clean(a.GetDetail())); err != nil {
-				return err
-			}
-		}
-		return nil
+		return e.auditEntries(p, res.GetEntries())
 	})
 }
 
-type auditVerifyCmd struct {
-	Anchor string `help:"What an earlier verify printed: number:hash. Proves that nothing before it was changed since." placeholder:"ANCHOR"`
+func (e *env) auditEntries(p *people, entries []*identityv1.AuditEntry) error {
+	for _, a := range entries {
+		target := ""
+		if a.GetTargetId() != "" && a.GetTargetId() != a.GetActorId() {
+			target = " -> " + p.handle(a.GetTargetId())
+		}
+		if err := e.print(a, "%6d  %s  %-24s %s%s  %s", a.GetSeq(), time.UnixMilli(a.GetTimeMs()).Format("2006-01-02 15:04:05"), a.GetAction(),
+			p.handle(a.GetActorId()), target, clean(a.GetDetail())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
+type auditVerifyCmd struct{ anchored }
+
 func (c *auditVerifyCmd) Run(e *env) error {
-	req := &identityv1.VerifyAuditRequest{}
-	if c.Anchor != "" {
-		var hash string
-		if _, err := fmt.Sscanf(strings.Replace(c.Anchor, ":", " ", 1), "%d %s", &req.KnownSeq, &hash); err != nil {
-			return errors.New("the anchor is number:hash, as an earlier verify printed it")
-		}
-		var err error
-		if req.KnownHash, err = hex.DecodeString(hash); err != nil {
-			return errors.New("the anchor is number:hash, as an earlier verify printed it")
-		}
+	seq, hash, err := c.anchor()
+	if err != nil {
+		return err
 	}
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 		defer cancel()
-		res, err := identityv1.NewAdminServiceClient(h).VerifyAudit(ctx, req)
+		res, err := identityv1.NewAdminServiceClient(h).VerifyAudit(ctx, &identityv1.VerifyAuditRequest{KnownSeq: seq, KnownHash: hash})
 		if err != nil {
 			return err
 		}
-		if !res.GetIntact() {
-			if err := e.print(res, "BROKEN at entry %d: %s", res.GetBrokenSeq(), clean(res.GetProblem())); err != nil {
-				return err
-			}
-			return errors.New("the audit log was tampered with")
-		}
-		return e.print(res, "intact: %d entries\nanchor, to be kept outside of this installation: %d:%s", res.GetEntries(), res.GetHeadSeq(), hex.EncodeToString(res.GetHeadHash()))
+		return e.verified(res)
 	})
+}
+
+// verdict is what walking an audit log came to.
+type verdict interface {
+	proto.Message
+	GetIntact() bool
+	GetEntries() uint64
+	GetHeadSeq() uint64
+	GetHeadHash() []byte
+	GetBrokenSeq() uint64
+	GetProblem() string
+}
+
+func (e *env) verified(res verdict) error {
+	if !res.GetIntact() {
+		if err := e.print(res, "BROKEN at entry %d: %s", res.GetBrokenSeq(), clean(res.GetProblem())); err != nil {
+			return err
+		}
+		return errors.New("the audit log was tampered with")
+	}
+	return e.print(res, "intact: %d entries\nanchor, to be kept outside of this installation: %d:%s", res.GetEntries(), res.GetHeadSeq(), hex.EncodeToString(res.GetHeadHash()))
 }

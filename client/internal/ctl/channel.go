@@ -3,6 +3,8 @@ package ctl
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -39,12 +41,66 @@ type people struct {
 	byID     map[string]string
 }
 
+func newPeople() *people { return &people{map[string]string{}, map[string]string{}} }
+
+func (p *people) add(person *identityv1.Person) {
+	p.byHandle[person.GetHandle()], p.byID[person.GetId()] = person.GetId(), person.GetHandle()
+}
+
 func loadPeople(ctx context.Context, h grpc.ClientConnInterface) (*people, error) {
-	p := &people{map[string]string{}, map[string]string{}}
-	return p, eachPerson(ctx, identityv1.NewPeopleServiceClient(h), true, func(person *identityv1.Person) error {
-		p.byHandle[person.GetHandle()], p.byID[person.GetId()] = person.GetId(), person.GetHandle()
+	p := newPeople()
+	err := eachPerson(ctx, identityv1.NewPeopleServiceClient(h), true, func(person *identityv1.Person) error {
+		p.add(person)
 		return nil
 	})
+	if client.CodeOf(err) == edgev1.Code_CODE_PERMISSION_DENIED {
+		err = p.meet(ctx, h)
+	}
+	return p, err
+}
+
+// meet is for guests, who see no directory: they know the members of their channels.
+func (p *people) meet(ctx context.Context, h grpc.ClientConnInterface) error {
+	chat := chatv1.NewChatServiceClient(h)
+	var met []string
+	for page := ""; ; {
+		mine, err := chat.ListMyChannels(ctx, &chatv1.ListMyChannelsRequest{Page: page})
+		if err != nil {
+			return err
+		}
+		for _, c := range mine.GetChannels() {
+			if err := eachMember(ctx, chat, c.GetChannel().GetId(), func(m *chatv1.Member) error {
+				met = append(met, m.GetUser())
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		if page = mine.GetNext(); page == "" {
+			return p.learn(ctx, h, met)
+		}
+	}
+}
+
+// learn asks for those who are not known yet: to a guest, who has left a channel is in no list.
+func (p *people) learn(ctx context.Context, h grpc.ClientConnInterface, ids []string) error {
+	const atOnce = 500
+	fresh := map[string]bool{}
+	for _, id := range ids {
+		if id != "" && p.byID[id] == "" {
+			fresh[id] = true
+		}
+	}
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(fresh)), atOnce) {
+		res, err := identityv1.NewPeopleServiceClient(h).GetPeople(ctx, &identityv1.GetPeopleRequest{Ids: some})
+		if err != nil {
+			return err
+		}
+		for _, person := range res.GetPeople() {
+			p.add(person)
+		}
+	}
+	return nil
 }
 
 // knowing is p, or loaded anew where an event comes from somebody who joined since.
@@ -321,21 +377,27 @@ func (c *channelMembersCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		for page := ""; ; {
-			res, err := chatv1.NewChatServiceClient(h).ListMembers(ctx, &chatv1.ListMembersRequest{Channel: id, Page: page})
-			if err != nil {
+		return eachMember(ctx, chatv1.NewChatServiceClient(h), id, func(m *chatv1.Member) error {
+			return e.print(m, "%-24s %s", p.handle(m.GetUser()), strings.ToLower(strings.TrimPrefix(m.GetRole().String(), "CHANNEL_ROLE_")))
+		})
+	})
+}
+
+func eachMember(ctx context.Context, chat chatv1.ChatServiceClient, channel string, f func(*chatv1.Member) error) error {
+	for page := ""; ; {
+		res, err := chat.ListMembers(ctx, &chatv1.ListMembersRequest{Channel: channel, Page: page})
+		if err != nil {
+			return err
+		}
+		for _, m := range res.GetMembers() {
+			if err := f(m); err != nil {
 				return err
 			}
-			for _, m := range res.GetMembers() {
-				if err := e.print(m, "%-24s %s", p.handle(m.GetUser()), strings.ToLower(strings.TrimPrefix(m.GetRole().String(), "CHANNEL_ROLE_"))); err != nil {
-					return err
-				}
-			}
-			if page = res.GetNext(); page == "" {
-				return nil
-			}
 		}
-	})
+		if page = res.GetNext(); page == "" {
+			return nil
+		}
+	}
 }
 
 type channelArchiveCmd struct{ channelArg }

@@ -44,6 +44,7 @@ type commands struct {
 	Tail      tailCmd      `cmd:"" help:"Show a channel's newest messages, and with -f what comes."`
 	Watch     watchCmd     `cmd:"" help:"Show the frames of the protocol while following topics."`
 	Admin     adminCmd     `cmd:"" help:"Invitations, roles, devices, new passwords, the audit log."`
+	Operator  operatorCmd  `cmd:"" help:"What whoever runs this Plenum does from behind it: more workspaces, lost owners, keys, every audit log."`
 }
 
 // env is what every command works with.

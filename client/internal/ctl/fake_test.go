@@ -37,6 +37,8 @@ type fake struct {
 	messages []*chatv1.Message
 	keys     map[string]*chatv1.SendResponse
 	wiped    bool
+	lossy    bool   // does what it is asked to, and breaks the connection in place of an answer
+	reset    string // client that has used the link of a new password
 }
 
 func newFake() *fake {
@@ -92,6 +94,12 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		out, e := f.call(r.Context(), strings.TrimPrefix(r.URL.Path, "/"), token, r.Header.Get("Plenum-Client-Id")+"/"+r.Header.Get("Plenum-Client-Seq"), body)
+		f.mu.Lock()
+		lost := f.lossy && !strings.HasSuffix(r.URL.Path, "DescribeLink")
+		f.mu.Unlock()
+		if lost {
+			panic(http.ErrAbortHandler)
+		}
 		if e != nil {
 			detail, _ := proto.Marshal(e)
 			w.WriteHeader(http.StatusBadRequest)
@@ -207,6 +215,20 @@ func (f *fake) SetUp(_ context.Context, q *identityv1.SetUpRequest) (*identityv1
 func (f *fake) Join(_ context.Context, q *identityv1.JoinRequest) (*identityv1.JoinResponse, error) {
 	s, err := f.admit(q.GetHandle(), q.GetDisplayName(), q.GetPassword(), identityv1.Role_ROLE_MEMBER)
 	return &identityv1.JoinResponse{Session: s}, err
+}
+
+func (f *fake) DescribeLink(_ context.Context, q *identityv1.DescribeLinkRequest) (*identityv1.DescribeLinkResponse, error) {
+	if f.reset != "" && f.reset != q.GetClientId() {
+		return nil, refuse(edgev1.Code_CODE_NOT_FOUND, "identity.LINK", "This link is not valid (any more). Ask for a new one.")
+	}
+	return &identityv1.DescribeLinkResponse{Link: &identityv1.DescribeLinkResponse_Reset_{Reset_: &identityv1.ResetLink{
+		WorkspaceSlug: "acme", WorkspaceName: "Acme", Handle: "ada",
+	}}}, nil
+}
+
+func (f *fake) UseReset(_ context.Context, q *identityv1.UseResetRequest) (*identityv1.UseResetResponse, error) {
+	f.reset = q.GetClient().GetClientId()
+	return &identityv1.UseResetResponse{Session: f.session(&identityv1.Person{Id: "u-ada", Handle: "ada"})}, nil
 }
 
 func (f *fake) SignIn(_ context.Context, q *identityv1.SignInRequest) (*identityv1.SignInResponse, error) {

@@ -157,6 +157,13 @@ func (e *env) history(ctx context.Context, h *client.HTTP, channel string, req *
 	if err != nil {
 		return nil, err
 	}
+	var authors []string
+	for _, m := range res.GetMessages() {
+		authors = append(authors, m.GetAuthor())
+	}
+	if err := p.learn(ctx, h, authors); err != nil {
+		return nil, err
+	}
 	for _, m := range res.GetMessages() {
 		if err := e.message(p, m); err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"plenum.internal/client"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
 
@@ -64,9 +65,7 @@ func (c *resetCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, timeout)
-	defer cancel()
-	described, err := identityv1.NewSessionServiceClient(&client.HTTP{Server: server}).DescribeLink(ctx, &identityv1.DescribeLinkRequest{Secret: secret})
+	described, err := e.describe(server, secret)
 	if err != nil {
 		return err
 	}
@@ -81,6 +80,18 @@ func (c *resetCmd) Run(e *env) error {
 		res, err := s.UseReset(ctx, &identityv1.UseResetRequest{Secret: secret, Password: password, Client: me})
 		return res.GetSession(), err
 	})
+}
+
+// describe asks what a link is for, as the client that may have used it already: the answer to that may have been lost.
+func (e *env) describe(server, secret string) (*identityv1.DescribeLinkResponse, error) {
+	outbox, err := e.outbox()
+	if err != nil {
+		return nil, err
+	}
+	defer outbox.Close()
+	ctx, cancel := context.WithTimeout(e.ctx, timeout)
+	defer cancel()
+	return identityv1.NewSessionServiceClient(&client.HTTP{Server: server}).DescribeLink(ctx, &identityv1.DescribeLinkRequest{Secret: secret, ClientId: outbox.ClientID()})
 }
 
 type loginCmd struct {
@@ -138,7 +149,9 @@ func (e *env) signIn(server, workspace, handle string, fromStdin, fresh bool, wa
 	defer cancel()
 	h := &client.HTTP{Server: server}
 	session, err := way(ctx, identityv1.NewSessionServiceClient(h), password, &identityv1.Client{ClientId: outbox.ClientID(), Name: "plenumctl on " + host(), Agent: Version})
-	if err != nil {
+	if client.CodeOf(err) == edgev1.Code_CODE_OUTCOME_UNKNOWN {
+		return fmt.Errorf("%s Run the same command again, with the same password: it takes place once", explain(err))
+	} else if err != nil {
 		return err
 	}
 	if _, err := client.NewAccount(path, h, outbox.ClientID(), session); err != nil {
