@@ -67,32 +67,36 @@ func TestEtcdBeginsEmptyAndLeavesNothing(t *testing.T) {
 	}
 }
 
-// What a killed process left in memory is removed by the next one; what another process lives in is not.
+// What killed processes left in memory is removed; what another process lives in is not.
 func TestHomesOfTheDeadAreSwept(t *testing.T) {
-	path, copied := filepath.Join(t.TempDir(), "etcd"), filepath.Join(t.TempDir(), "etcd")
-	first, err := newHome(path, memory)
-	if err != nil {
+	memory := t.TempDir()
+	made := func(at string) *home {
+		t.Helper()
+		h, err := newHome(filepath.Join(t.TempDir(), at), memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := time.Now().Add(-2 * inTheMaking)
+		if err := os.Chtimes(h.dir, old, old); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	living, dead, fresh := made("living"), made("dead"), made("fresh")
+	defer living.close()
+	now := time.Now()
+	if err := os.Chtimes(fresh.dir, now, now); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(first.dir, copied); err != nil {
-		t.Fatal(err)
+	for _, h := range []*home{dead, fresh} {
+		_ = h.lock.Close() // as the kernel does for the dead
 	}
-	other, err := newHome(copied, memory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.close()
-	if _, err := os.Stat(first.dir); err != nil || other.dir == first.dir {
-		t.Errorf("a copied link took the folder of the living: %v", err)
-	}
-	_ = first.lock.Close() // as the kernel does for the dead
-	second, err := newHome(path, memory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer second.close()
-	if _, err := os.Stat(first.dir); !os.IsNotExist(err) {
-		t.Errorf("the folder of the dead stays: %v", err)
+	last := made("last")
+	defer last.close()
+	for h, stays := range map[*home]bool{living: true, dead: false, fresh: true, last: true} {
+		if _, err := os.Stat(h.dir); (err == nil) != stays {
+			t.Errorf("%s: %v", h.path, err)
+		}
 	}
 }
 

@@ -1,13 +1,12 @@
 package backbone
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
+	"time"
 )
 
 // memory is where Linux keeps files that need no disk.
@@ -18,6 +17,9 @@ const homePrefix = "plenum-etcd-"
 
 // minRoom in bytes makes it worth to live in memory.
 const minRoom = 32 << 20
+
+// inTheMaking is the age below which a folder may be one that its process has not locked yet.
+const inTheMaking = time.Minute
 
 // maxSocket is the longest path that a unix socket can have on every system we know.
 const maxSocket = 100
@@ -32,12 +34,10 @@ type home struct {
 	lock *os.File
 }
 
-// newHome makes an empty folder that path leads to, below memory if there is room, and removes the one that a process which was
-// killed left behind.
+// newHome makes an empty folder that path leads to, below memory if there is room, and removes what processes which were killed
+// left there.
 func newHome(path, memory string) (*home, error) {
-	if old, err := os.Readlink(path); err == nil && filepath.Dir(old) == memory && strings.HasPrefix(filepath.Base(old), homePrefix) {
-		sweep(old)
-	}
+	sweep(memory)
 	if err := os.RemoveAll(path); err != nil {
 		return nil, err
 	}
@@ -80,15 +80,22 @@ func take(path, dir string) (_ *home, err error) {
 	return h, nil
 }
 
-// sweep removes a folder unless a process lives in it: data folders are copied, and their links with them.
-func sweep(dir string) {
-	lock, err := os.Open(dir) //nolint:gosec // one of ours
-	if err != nil {
-		return
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
-		_ = os.RemoveAll(dir)
+// sweep removes the folders of processes that were killed: those that nobody holds, and that are too old to be just in the making.
+func sweep(memory string) {
+	folders, _ := filepath.Glob(filepath.Join(memory, homePrefix+"*")) // the pattern is well formed
+	for _, dir := range folders {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < inTheMaking {
+			continue
+		}
+		lock, err := os.Open(dir) //nolint:gosec // one of ours, or another user's who lets us
+		if err != nil {
+			continue
+		}
+		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.RemoveAll(dir)
+		}
+		_ = lock.Close()
 	}
 }
 
