@@ -31,6 +31,7 @@ func TestTokenExpires(t *testing.T) {
 		go func() {
 			time.Sleep(10*time.Minute + 10*time.Second)
 			c.send(ask(1, "Echo", nil))
+			time.Sleep(time.Second) // the answer comes first
 			s.svc.Append("w", room, "within the grace", nil)
 		}()
 		if e := c.reply(1, nil); e.GetCode() != edgev1.Code_CODE_TOKEN_STALE {

@@ -43,10 +43,14 @@ type Service struct {
 	epoch   uint64
 	// Publish, if set, decides what becomes of a publication; the default is to publish it.
 	Publish func(*topicv1.Record) bool
+	// Grant, if set, changes what Open grants.
+	Grant func(user string, g *topicv1.Grant)
 	// Digest, if true, publishes a digest with every append.
 	Digest bool
 	// Down, if set, fails every topic's call.
-	Down     error
+	Down error
+	// Lag is how long Open's answers take on their way.
+	Lag      time.Duration
 	Tails    int
 	Opens    int
 	sequence uint64
@@ -189,7 +193,11 @@ func (s *Service) Open(ctx context.Context, r *topicv1.OpenRequest) (*topicv1.Op
 		return nil, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer func() {
+		lag := s.Lag
+		s.mu.Unlock()
+		time.Sleep(lag)
+	}()
 	s.Opens++
 	if s.Down != nil {
 		return nil, s.Down
@@ -214,6 +222,9 @@ func (s *Service) Open(ctx context.Context, r *topicv1.OpenRequest) (*topicv1.Op
 		g.Floor = &edgev1.Cursor{Epoch: s.epoch}
 		if s.barred[caller.User+"/"+log] || s.barred["*/"+log] {
 			g = &topicv1.Grant{Topic: w.GetTopic(), Error: &edgev1.Error{Code: edgev1.Code_CODE_NOT_FOUND, Reason: "test.TOPIC"}}
+		}
+		if s.Grant != nil && g.GetError() == nil {
+			s.Grant(caller.User, g)
 		}
 		res.Grants = append(res.Grants, g)
 	}
