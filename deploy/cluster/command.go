@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -24,6 +27,8 @@ const usage = `Plenum as separate processes on this machine.
   cluster restart NAME     stop and start
   cluster freeze NAME      SIGSTOP; cluster thaw NAME lets it go on
   cluster setup            print a link that makes one more workspace
+  cluster operator ARG...  plenumctl operator, with the operator's certificate: --help lists what there is. cluster's own flags
+                           stand before the word
   cluster check            clients write and read while you kill what you like in another terminal, and say what was lost;
                            exit code 1 if anything was. --for, --devices, --rate
   cluster wipe             stop it and delete the folder
@@ -44,6 +49,9 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&checking.Devices, "devices", checking.Devices, "check: clients, at most 50")
 	flags.IntVar(&checking.Rate, "rate", checking.Rate, "check: messages a second of each client, at most 10")
 	flags.DurationVar(&checking.Patience, "patience", checking.Patience, "check: how long anything may take, the last answers above all")
+	if slices.Contains(args, operator) { // its flags are plenumctl's
+		flags.SetInterspersed(false)
+	}
 	flags.Usage = func() { fmt.Fprint(stderr, usage, flags.FlagUsages()) }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
@@ -87,6 +95,8 @@ func command(ctx context.Context, cfg Config, checking check.Config, verb string
 			fmt.Fprintf(out, "plenumctl setup 'http://%s/#setup=%s'\n", c.Addresses()[0], secret)
 		}
 		return err
+	case operator:
+		return c.operator(ctx, names, out)
 	case "check":
 		return c.check(ctx, checking, out)
 	case "down":
@@ -115,7 +125,9 @@ func (c *Cluster) up(ctx context.Context, out io.Writer) error {
 	for _, address := range c.Addresses() {
 		fmt.Fprintf(out, "  http://%s\n", address)
 	}
-	fmt.Fprintf(out, "The first workspace is made, once, by:\n\n  plenumctl setup '%s'\n\n`make cluster CMD=down` stops it.\n", c.SetupLink())
+	fmt.Fprintf(out, "The first workspace is made, once, by:\n\n  plenumctl setup '%s'\n\n", c.SetupLink())
+	fmt.Fprintf(out, "The operator's certificate is %s: `make cluster CMD='operator workspaces'` uses it.\n", c.files(operator).Cert)
+	fmt.Fprintln(out, "`make cluster CMD=down` stops it.")
 	return nil
 }
 
@@ -127,4 +139,25 @@ func (c *Cluster) status(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%-12s %s\n", name, word)
 	}
+}
+
+// operator runs plenumctl as the operator, at the first identity process that runs.
+func (c *Cluster) operator(ctx context.Context, args []string, out io.Writer) error {
+	number := 1
+	for n := range c.cfg.Replicas {
+		if c.Running(fmt.Sprintf("identity-%d", n+1)) {
+			number = n + 1
+			break
+		}
+	}
+	f := c.files(operator)
+	cmd := exec.CommandContext(ctx, filepath.Join(c.cfg.Bin, "plenumctl"), append([]string{
+		operator, "--address", c.cfg.IP(kindIdentity, number) + ":" + portRPC, "--ca", f.CA, "--cert", f.Cert, "--key", f.Key,
+		"--server", "http://" + c.Addresses()[0],
+	}, args...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("cluster: plenumctl operator: %w", err)
+	}
+	return nil
 }

@@ -26,7 +26,7 @@ var (
 	errGroup      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.GROUP", "There is no such group.").On("group_id")
 	errDevice     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.DEVICE", "There is no such device.").On("device_id")
 	errInvitation = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.INVITATION", "There is no such invitation.").On("invitation_id")
-	errWorkspace  = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.WORKSPACE", "There is no such workspace.").On("workspace_id")
+	errWorkspace  = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.WORKSPACE", "There is no such workspace.").On("workspace_slug")
 	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "identity.TOPIC", "There is no such topic.")
 	errHandle     = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "identity.HANDLE_TAKEN", "Somebody goes by this handle already. Choose another one.").On("handle")
 	errSlug       = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "identity.SLUG_TAKEN", "There is a workspace of this name already. Choose another one.").On("workspace_slug")
