@@ -12,6 +12,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"devices":  func(c *Config) { c.Devices = 51 },
 		"messages": func(c *Config) { c.Rate = 11 },
 		"hour":     func(c *Config) { c.For = 2 * time.Hour },
+		"fewer":    func(c *Config) { c.Devices, c.Rate, c.For = 50, 10, time.Hour },
 		"patience": func(c *Config) { c.Patience = 0 },
 	} {
 		cfg := DefaultConfig()

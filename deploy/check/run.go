@@ -31,7 +31,10 @@ func DefaultConfig() Config {
 	return Config{Devices: 6, Rate: 5, For: time.Minute, Patience: 90 * time.Second}
 }
 
-// Validate keeps a check within bounds: it remembers every message.
+// maxShown bounds what a check remembers: every message, for every device that was shown it. They take some 400 MB.
+const maxShown = 5_000_000
+
+// Validate keeps a check within bounds.
 func (c Config) Validate() error {
 	switch {
 	case c.Secret == "" || len(c.Gateways) == 0:
@@ -42,6 +45,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("check: %d messages a second of each device: take 1 to 10", c.Rate)
 	case c.For <= 0 || c.For > time.Hour:
 		return fmt.Errorf("check: %v is too long or too short: take up to an hour", c.For)
+	case float64(c.Devices*c.Devices*c.Rate)*c.For.Seconds() > maxShown:
+		return fmt.Errorf("check: %d devices would be shown more than %d messages: take fewer, a lower rate or less time", c.Devices, maxShown)
 	case c.Patience <= 0:
 		return errors.New("check: the patience must be positive")
 	}
