@@ -171,6 +171,12 @@ func TestHeadsFeed(t *testing.T) {
 			time.Sleep(20 * time.Second)
 			f.source.setAway(false)
 		}},
+		{"somebody says that a writer has died", 200 * time.Millisecond, func(f *feedTest, _ func()) {
+			l, stop := startLog(f.t, f.db)
+			f.commit(l)
+			stop()
+			f.feed.Look()
+		}},
 		{"a writer that never speaks", 61 * time.Second, func(f *feedTest, _ func()) {
 			l, stop := startLog(f.t, f.db)
 			defer stop()
@@ -203,6 +209,7 @@ type feedTest struct {
 	log     *Log // the writer
 	stop    func()
 	want    uint64
+	feed    *HeadsFeed
 }
 
 func newFeedTest(t *testing.T) *feedTest {
@@ -221,6 +228,7 @@ func newFeedTest(t *testing.T) *feedTest {
 		}
 	})
 	<-feed.Ready()
+	f.feed = feed
 	return f
 }
 

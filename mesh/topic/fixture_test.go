@@ -115,7 +115,7 @@ func openDB(t testing.TB, url string) *sqldb.DB {
 	t.Cleanup(func() { _ = db.Close() })
 	own := fstest.MapFS{
 		"00002_book.sql":   {Data: bookSQL},
-		"00003_cursor.sql": {Data: []byte("-- +goose Up\n" + FollowerSQL("book"))},
+		"00003_cursor.sql": {Data: []byte("-- +goose Up\n" + FollowerSQL("book") + DerivedSQL("book"))},
 	}
 	all, err := bookSchema.Migrations(own, "00001_log.sql")
 	if err != nil {

@@ -241,10 +241,10 @@ func (l *Log) records(ctx context.Context, q string, args []any, f func(*topicv1
 
 // envelopeOf packs what an entry tells besides its body.
 func envelopeOf(e *Entry) ([]byte, error) {
-	if len(e.Access)+len(e.Redacts)+len(e.Heads) == 0 {
+	if len(e.Access)+len(e.Redacts)+len(e.Heads) == 0 && e.About == 0 {
 		return nil, nil
 	}
-	b, err := proto.Marshal(&topicv1.Record{Access: e.Access, Redacts: e.Redacts, Heads: e.Heads})
+	b, err := proto.Marshal(&topicv1.Record{Access: e.Access, Redacts: e.Redacts, Heads: e.Heads, About: e.About})
 	if err != nil {
 		return nil, fmt.Errorf("topic: encode envelope: %w", err)
 	}
@@ -255,6 +255,6 @@ func envelopeOf(e *Entry) ([]byte, error) {
 func (r *Row) record(e *Entry) *topicv1.Record {
 	return &topicv1.Record{
 		Workspace: r.Workspace, Topic: r.Topic, Epoch: r.Epoch, Position: r.Position, Access: e.Access, Redacts: e.Redacts, Heads: e.Heads,
-		Count: r.Count, Calls: r.Calls, Event: &edgev1.Event{Offset: r.Offset, Body: r.Body, TimeMs: r.TimeMs, Mutation: r.Mutation},
+		About: e.About, Count: r.Count, Calls: r.Calls, Event: &edgev1.Event{Offset: r.Offset, Body: r.Body, TimeMs: r.TimeMs, Mutation: r.Mutation},
 	}
 }

@@ -139,6 +139,7 @@ type Entry struct {
 	Access    []*topicv1.Access // rights that change at this event's offset
 	Redacts   []uint64          // earlier offsets of this topic whose bodies end here, <= 1000
 	Heads     []*edgev1.Head    // on a user's own topic: changed entries of the user's bundle
+	About     uint64            // lowest earlier offset of this topic that the body tells of; 0: none. Who can't read that gets no body
 	Countable bool              // raises the topic's count
 	CallsAll  bool              // of countable ones: raises the topic's calls, too
 	Extra     any               // for the service's own columns
@@ -155,7 +156,7 @@ type Row struct {
 	TimeMs    int64  // Unix
 	Mutation  uint64
 	Body      []byte // nil: redacted, or empty
-	Envelope  []byte // a topicv1.Record with access, redacts and heads alone; nil: none of them
+	Envelope  []byte // a topicv1.Record with access, redacts, heads and about alone; nil: none of them
 	Count     uint64 // of the topic, this row included
 	Calls     uint64
 	User      string

@@ -1,4 +1,17 @@
 // Package topictest holds the checks that every log passes, whatever service plans its writes and on whichever engine it stands.
+//
+// A service runs them on its own planner, with its own migrations:
+//
+//	func TestLog(t *testing.T) {
+//		topictest.Exercise(t, topictest.Subject{
+//			Prepare:  func(t testing.TB, db *sqldb.DB) { migrate(t, db); insert the people User(0) to User(Users - 1), and what they write to },
+//			Log:      func(t testing.TB, db *sqldb.DB) *topic.Log { return a log over the service's planner, with Bus nil },
+//			Mutation: func(n int) topic.Mutation { return one by User(n), in one of ten channels, with a request that holds n },
+//			Answer:   func(int) proto.Message { return &chatv1.SendResponse{} },
+//		})
+//	}
+//
+// mesh/topic's conformance_test.go is the smallest there is. Nothing but the suite may write to the database's log meanwhile.
 package topictest
 
 import (
@@ -71,8 +84,14 @@ func Run(t testing.TB, l *topic.Log) *topic.Log {
 	return l
 }
 
+// Users is how many authors take turns.
+const Users = 7
+
+// User is the author of the n-th mutation: the suite gives it the key of that user.
+func User(n int) string { return fmt.Sprint("user-", n%Users) }
+
 func key(n int) topic.Key {
-	return topic.Key{User: fmt.Sprint("user-", n%7), ClientID: "exercise", Seq: uint64(n + 1)}
+	return topic.Key{User: User(n), ClientID: "exercise", Seq: uint64(n + 1)}
 }
 
 // keys retries each mutation in two processes at once.
