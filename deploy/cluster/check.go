@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"plenum.internal/deploy/check"
 	"plenum.internal/mesh/rpc"
@@ -45,15 +46,30 @@ func (c *Cluster) check(ctx context.Context, cfg check.Config, out io.Writer) er
 	for _, address := range c.Addresses() {
 		cfg.Gateways = append(cfg.Gateways, "http://"+address)
 	}
-	verdict, err := check.Run(ctx, cfg, out)
+	return verdict(ctx, cfg, out)
+}
+
+// checkAt checks any Plenum, the one binary for instance, in the workspace that a set-up link makes.
+func checkAt(ctx context.Context, link string, cfg check.Config, out io.Writer) error {
+	server, secret, ok := strings.Cut(link, "/#setup=")
+	if !ok {
+		return fmt.Errorf("cluster: %q is no set-up link: it ends with /#setup=…, in quotes", link)
+	}
+	cfg.Gateways, cfg.Secret = []string{server}, secret
+	return verdict(ctx, cfg, out)
+}
+
+// verdict runs a check; its error says that something is wrong.
+func verdict(ctx context.Context, cfg check.Config, out io.Writer) error {
+	v, err := check.Run(ctx, cfg, out)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, verdict)
-	for _, fault := range verdict.Faults {
+	fmt.Fprintln(out, v)
+	for _, fault := range v.Faults {
 		fmt.Fprintln(out, fault)
 	}
-	if n := len(verdict.Faults); n > 0 {
+	if n := len(v.Faults); n > 0 {
 		return fmt.Errorf("cluster: the check found %d faults", n)
 	}
 	fmt.Fprintln(out, "Nothing that was acknowledged is lost, doubled or out of order.")

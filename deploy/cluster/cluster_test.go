@@ -261,7 +261,7 @@ func TestConfigIsChecked(t *testing.T) {
 // The command line says what is wrong, in one line, with exit code 1.
 func TestCommandRefuses(t *testing.T) {
 	dir := t.TempDir()
-	for _, args := range [][]string{{"--dir", dir, "status"}, {"--dir", dir, "down"}, {"--dir", dir, "check"}, {"--dir", dir, "setup"}, {"--nonsense"}, {"--dir", dir, "--bin", dir, "up"}} {
+	for _, args := range [][]string{{"--dir", dir, "status"}, {"--dir", dir, "down"}, {"--dir", dir, "check"}, {"check", "http://127.0.0.1:1"}, {"check", "http://127.0.0.1:1/#setup=x", "--patience", "1s"}, {"--dir", dir, "setup"}, {"--nonsense"}, {"--dir", dir, "--bin", dir, "up"}} {
 		var out, problems strings.Builder
 		if code := cluster.Command(t.Context(), args, &out, &problems); code != 1 {
 			t.Errorf("%v: exit code %d", args, code)

@@ -31,6 +31,7 @@ const usage = `Plenum as separate processes on this machine.
                            stand before the word
   cluster check            clients write and read while you kill what you like in another terminal, and say what was lost;
                            exit code 1 if anything was. --for, --devices, --rate
+  cluster check LINK       the same with any other Plenum, by a link for setting up a workspace
   cluster wipe             stop it and delete the folder
 
 `
@@ -73,6 +74,9 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func command(ctx context.Context, cfg Config, checking check.Config, verb string, names []string, out io.Writer) error {
 	c, err := Open(cfg.Dir)
+	if verb == "check" && len(names) == 1 {
+		return checkAt(ctx, names[0], checking, out)
+	}
 	if verb == "up" {
 		if errors.Is(err, ErrNone) {
 			c, err = New(cfg)
