@@ -560,3 +560,36 @@ func checkCounts(t *rapid.T, anna, bob *user, name string) {
 		},
 	})
 }
+
+// TestOwnWordsAreNeverUnread: whenever one looks, not only once all is derived, and also where one has read further than that.
+func TestOwnWordsAreNeverUnread(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		anna, bob := w.person("w1", "anna", plain), w.person("w1", "bob", plain)
+		w.settle()
+		ch := anna.public("general")
+		bob.join(ch)
+		for range 20 {
+			at := anna.send(ch, "x")
+			if b, m := shows(t, anna.bundle()[ch]), anna.shown(ch); b.unread != 0 || m.unread != 0 {
+				t.Fatalf("anna's own: %v in the bundle, %v in the list", b, m)
+			}
+			bob.markRead(ch, at, 0)
+			if b, m := shows(t, bob.bundle()[ch]), bob.shown(ch); b.unread != 0 || m.unread != 0 {
+				t.Fatalf("bob has read all: %v in the bundle, %v in the list", b, m)
+			}
+		}
+		for _, u := range []*user{anna, bob} {
+			for _, r := range w.tail("w1", topicUser+u.id, nil) {
+				for _, h := range r.GetHeads() {
+					if s := shows(t, h); s.unread != 0 {
+						t.Fatalf("%s is told of %v: %v", u.handle, h, s)
+					}
+				}
+			}
+		}
+		w.settle()
+		if h, m := anna.bundle()[ch], anna.mine(ch); h.GetOffset() != m.GetHead().GetOffset() || h.GetCount() != 20 {
+			t.Fatalf("%v, and the channel stands at %v", h, m.GetHead())
+		}
+	})
+}
