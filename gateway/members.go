@@ -6,7 +6,7 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
-// members are the topics that a bundle follows, and what of each was told last. Eight bytes for each: there may be very many.
+// members are the topics that a bundle follows, and what of each was told last. Eight bytes for each, since there may be very many.
 type members struct {
 	refs  []uint32 // ascending
 	told  []uint32 // the lower half of the offset

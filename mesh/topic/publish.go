@@ -66,7 +66,7 @@ const (
 	digestTick  = 100 * time.Millisecond
 )
 
-// digests tells gateways once a second what this process has committed. Who misses one sees it: a hole in the sequence, a new
+// digests tells gateways once a second what this process has committed; what it has derived: derivations. Who misses one sees it: a hole in the sequence, a new
 // incarnation, or silence.
 type digests struct {
 	service     string

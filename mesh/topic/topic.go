@@ -7,6 +7,9 @@
 // [Log.Mutate]. [NewServer] serves the log to gateways and followers. [Follower] derives tables from another log, or from its own;
 // inside Follower.Handle, [Log.Append] writes events in the follower's own transaction.
 //
+// A follower with FollowerConfig.Announce keeps the heads of what it has derived and tells feeds with FeedDeps.Derived: for whoever
+// shows heads together with what was derived from them.
+//
 // # What may surprise
 //
 //   - An entry's topic must lie in the mutation's partition: the part of its name behind "/" is the mutation's Route.
