@@ -1572,7 +1572,7 @@ func (x *Unsubscribe) GetTopics() []string {
 	return nil
 }
 
-// Events is a run of one topic's events, of one epoch and ascending. All subscribers of a topic get the same bytes.
+// Events is a run of one topic's events, of one epoch and ascending.
 type Events struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The topic's name, as it was subscribed.
@@ -1651,7 +1651,8 @@ type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its place in the topic, from 1. Set by the service's log.
 	Offset uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	// The encoded event, of the type that the topic kind names. Empty where it was redacted.
+	// The encoded event, of the type that the topic kind names. Empty where it was redacted, or tells of earlier events that this
+	// subscriber may not read.
 	Body []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
 	// When it was committed, Unix milliseconds.
 	TimeMs int64 `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`

@@ -696,7 +696,10 @@ type Record struct {
 	// The topic's count (edge.v1.Head), this record included.
 	Count uint64 `protobuf:"varint,10,opt,name=count,proto3" json:"count,omitempty"`
 	// The topic's calls (edge.v1.Head), this record included.
-	Calls         uint64 `protobuf:"varint,11,opt,name=calls,proto3" json:"calls,omitempty"`
+	Calls uint64 `protobuf:"varint,11,opt,name=calls,proto3" json:"calls,omitempty"`
+	// The lowest offset of this topic that the event tells something of; 0: none but its own. Who may not read that one (it is
+	// at or below their Grant.floor) gets the event without its body and mutation, as if it was redacted.
+	About         uint64 `protobuf:"varint,12,opt,name=about,proto3" json:"about,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -808,11 +811,19 @@ func (x *Record) GetCalls() uint64 {
 	return 0
 }
 
-// Access changes rights from this record's offset on. Gateways know users, not groups: what takes a right from a group
-// names its users, or "*".
+func (x *Record) GetAbout() uint64 {
+	if x != nil {
+		return x.About
+	}
+	return 0
+}
+
+// Access changes rights from this record's offset on; of several in one record, later ones win. Gateways know users, not groups:
+// what takes a right from a group names its users, or "*".
 type Access struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A user id, or "*": everybody is asked anew.
+	// A user id; or "*": everybody. Of everybody, `read` = false has each asked anew and keeps signals back until the answer; `read` = true
+	// leaves them their right to read, and without `signal` takes from them the one to send signals.
 	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// May read what follows.
 	Read bool `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
@@ -1145,7 +1156,7 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12+\n" +
 	"\x05reset\x18\x03 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\x12\x12\n" +
-	"\x04head\x18\x05 \x01(\x04R\x04head\"\xe1\x02\n" +
+	"\x04head\x18\x05 \x01(\x04R\x04head\"\xf7\x02\n" +
 	"\x06Record\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x14\n" +
@@ -1158,7 +1169,8 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x05heads\x18\t \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x14\n" +
 	"\x05count\x18\n" +
 	" \x01(\x04R\x05count\x12\x14\n" +
-	"\x05calls\x18\v \x01(\x04R\x05calls\"R\n" +
+	"\x05calls\x18\v \x01(\x04R\x05calls\x12\x14\n" +
+	"\x05about\x18\f \x01(\x04R\x05about\"R\n" +
 	"\x06Access\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x12\n" +
 	"\x04read\x18\x02 \x01(\bR\x04read\x12\x16\n" +
