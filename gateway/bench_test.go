@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/gateway/internal/heads"
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/testsvc"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
@@ -32,11 +33,11 @@ import (
 // sink is a transport that takes everything.
 type sink struct{ bytes atomic.Int64 }
 
-func (*sink) read() ([]byte, error)     { select {} }
-func (s *sink) write(data []byte) error { s.bytes.Add(int64(len(data))); return nil }
-func (*sink) discard()                  {}
-func (*sink) close(edgev1.Code, string) {}
-func (*sink) kill()                     {}
+func (*sink) read(*intake.Hold, int) ([]byte, error) { select {} }
+func (s *sink) write(data []byte) error              { s.bytes.Add(int64(len(data))); return nil }
+func (*sink) discard()                               {}
+func (*sink) close(edgev1.Code, string)              {}
+func (*sink) kill()                                  {}
 
 // BenchmarkFanOut gives events of 100 bytes to 10,000 subscribers of one topic: from the publication to the buffer that would be
 // written, without the system call. One operation is one delivery.

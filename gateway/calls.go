@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/lane"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -18,11 +19,12 @@ const (
 // call is one call of the client under way.
 type call struct {
 	request
+	hold   intake.Hold        // of its body
 	cancel context.CancelFunc // nil until it runs
 }
 
 func (s *session) call(c *edgev1.Call, unread error) {
-	x := &lane.Call[*call]{ID: c.GetId(), Lane: c.GetLane(), Seq: c.GetClientSeq(), X: &call{request: request{
+	x := &lane.Call[*call]{ID: c.GetId(), Lane: c.GetLane(), Seq: c.GetClientSeq(), X: &call{hold: s.g.intake.Hold(intake.User(s.caller.Workspace, s.caller.User)), request: request{
 		method: s.g.catalog().Method(c.GetMethod()), body: c.GetBody(), caller: s.caller, clientID: s.clientID, seq: c.GetClientSeq(),
 		timeout: time.Duration(c.GetTimeoutMs()) * time.Millisecond, address: s.address,
 	}}}
@@ -54,6 +56,8 @@ func (s *session) call(c *edgev1.Call, unread error) {
 func (s *session) admissible(x *lane.Call[*call], unread error) error {
 	r := &x.X.request
 	switch {
+	case x.ID == 0:
+		return errNoID
 	case r.method == nil:
 		return errNoMethod
 	case unread != nil:
@@ -66,6 +70,10 @@ func (s *session) admissible(x *lane.Call[*call], unread error) error {
 	}
 	if s.board.Behind(x) {
 		return errLaneBroken // before it costs a token that the call it waits for needs
+	}
+	if !x.X.hold.Take(len(r.body)) {
+		s.g.metrics.intakeFull.Inc()
+		return errHeld
 	}
 	if r.method.Public {
 		return s.g.admitAddress(s.address, r.method)
@@ -85,6 +93,7 @@ func (s *session) run(x *lane.Call[*call]) {
 	s.g.calls.Go(func() {
 		defer cancel()
 		body, err := s.g.invoke(ctx, x.X.request)
+		x.X.hold.Release()
 		s.mail(len(body), func(s *session) { s.finish(x, body, err) }) //nolint:contextcheck // another call's own
 	})
 }
@@ -106,7 +115,19 @@ func (s *session) finish(x *lane.Call[*call], body []byte, err error) {
 	s.ease()
 }
 
+// dropCalls forgets the calls of a session that ends, but those that run.
+func (s *session) dropCalls() {
+	if s.board == nil {
+		return
+	}
+	for x := range s.board.Waiting() {
+		x.X.hold.Release()
+	}
+	s.board = nil
+}
+
 func (s *session) reply(x *lane.Call[*call], body []byte, err error) {
+	x.X.hold.Release()
 	r := &edgev1.Reply{Id: x.ID, Result: &edgev1.Reply_Body{Body: body}}
 	method := ""
 	if m := x.X.method; m != nil {

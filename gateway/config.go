@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/limit"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -25,6 +26,13 @@ type Config struct {
 
 	MaxSessions int `koanf:"max_sessions" doc:"connections at the same time; beyond: 4101"`
 	MaxCalls    int `koanf:"max_calls" doc:"calls to services at the same time, of all sessions; beyond: 200"`
+	// One address may be a company's, where all come back at once after a power cut.
+	MaxPlain        int `koanf:"max_plain" doc:"connections that are no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`
+	MaxPlainAddress int `koanf:"max_plain_address" doc:"such connections from one address, of IPv6 from a /64; those of proxies are not counted so"`
+
+	// FirstBytes is little: nobody knows yet who sends it. Hello and a log-in's Subscribe have room in it.
+	FirstBytes  int `koanf:"first_bytes" doc:"a client's first message, before its token is verified [4301]"`
+	IntakeBytes int `koanf:"intake_bytes" doc:"what clients have sent and is not worked off, in all: messages that are not finished, calls not answered; beyond: 4101 and 200. A quarter of it for all without a token, a sixteenth for such at one address, a thirty-second for one user"`
 	MaxReads    int `koanf:"max_reads" doc:"reads of the log at the same time, for hubs; the others wait"`
 
 	Ring      int           `koanf:"ring" doc:"recent events that a topic with subscribers keeps"`
@@ -63,6 +71,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen:      "127.0.0.1:8080",
 		MaxSessions: 100_000, MaxCalls: 10_000, MaxReads: 64,
+		MaxPlain: 32_768, MaxPlainAddress: 16_384, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
 		Recheck: []time.Duration{250 * time.Millisecond, time.Second},
 		Window:  10 * time.Millisecond, Drain: 10 * time.Second,
@@ -79,7 +88,7 @@ func DefaultConfig() Config {
 // Validate names the first field that cannot work.
 func (c Config) Validate() error {
 	for name, n := range map[string]int{
-		"max_sessions": c.MaxSessions, "max_calls": c.MaxCalls, "max_reads": c.MaxReads, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
+		"max_sessions": c.MaxSessions, "max_calls": c.MaxCalls, "max_reads": c.MaxReads, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
 		"limits.message_bytes": int(c.Limits.MessageBytes), "limits.calls": int(c.Limits.Calls), "limits.subscriptions": int(c.Limits.Subscriptions),
 		"limits.heads": int(c.Limits.Heads), "limits.signals": int(c.Limits.Signals), "limits.queue_bytes": int(c.Limits.QueueBytes), "limits.replay_bytes": int(c.Limits.ReplayBytes),
 	} {
@@ -91,6 +100,10 @@ func (c Config) Validate() error {
 		if r.PerSecond <= 0 || r.Burst < 1 {
 			return fmt.Errorf("gateway.%s: per_second must be positive and burst at least 1", name)
 		}
+	}
+	if shares := c.intake(); shares.User < 2*int(c.Limits.MessageBytes) || shares.Address < 2*c.FirstBytes {
+		return fmt.Errorf("gateway.intake_bytes: must be at least %d, so that everybody's share has room for two messages",
+			max(userShare*2*int(c.Limits.MessageBytes), addressShare*2*c.FirstBytes))
 	}
 	if c.Window <= 0 || c.Drain < 0 || c.Linger < 0 {
 		return errors.New("gateway: window must be positive, drain and linger not negative")
@@ -106,6 +119,18 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Parts of IntakeBytes: 1/n of it.
+const (
+	strangersShare = 4
+	addressShare   = 16
+	userShare      = 32
+)
+
+func (c Config) intake() intake.Limits {
+	n := c.IntakeBytes
+	return intake.Limits{Total: n, Strangers: n / strangersShare, Address: n / addressShare, User: n / userShare}
 }
 
 func (l Limits) proto() *edgev1.Limits {

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -61,14 +61,22 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		return nil, rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.CONTENT_ENCODING", "Send the request uncompressed.")
 	}
-	limit := int64(q.method.MaxBody)
+	limit := q.method.MaxBody
 	if asJSON {
 		limit *= 4 // names, quotes and base64; the encoded request is measured again
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+	hold := g.intake.Hold(q.holder())
+	defer hold.Release()
+	body, err := hold.Read(r.Body, limit)
+	switch {
+	case errors.Is(err, intake.ErrLong):
+		w.Header().Set("Connection", "close") // what is left of it is not read
 		return nil, errBodyLarge
-	} else if err != nil {
+	case errors.Is(err, intake.ErrFull):
+		g.metrics.intakeFull.Inc()
+		w.Header().Set("Connection", "close")
+		return nil, errHeld
+	case err != nil:
 		return nil, errBody.Because(err)
 	}
 	if asJSON {

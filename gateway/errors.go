@@ -3,14 +3,14 @@ package gateway
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
+	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
-
-var errTooLong = errors.New("gateway: message too long") // of a transport
 
 // What the gateway itself answers. Reasons are append-only.
 var (
@@ -18,18 +18,21 @@ var (
 	errBody       = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.BODY", "The request can't be read. Check it against the method's definition.").On("body")
 	errBodyLarge  = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "edge.BODY_TOO_LARGE", "The request is too large. Send less at once.").On("body")
 	errSameID     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.CALL_ID", "A call with this id is not answered yet. Take another one.").On("id")
+	errNoID       = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.CALL_ID", "A call's id is not 0: number your calls from 1.").On("id")
 	errLanes      = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.LANES", "Use fewer lanes.").On("lane")
 	errSeq        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.CLIENT_SEQ", "A change's number goes from 1 to 2^53 - 1 and needs a client_id.").On("client_seq")
 	errLaneBroken = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.LANE", "An earlier change of this lane must be repeated first.").RetryIn(100 * time.Millisecond)
 	errCancelled  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.CANCELLED", "It was not done, as you asked.")
 	errTooMany    = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "edge.TOO_MANY_CALLS", "Too many calls at once. Wait for an answer.").RetryIn(100 * time.Millisecond)
 	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.BUSY", "Too much is being asked just now. Try again shortly.").RetryIn(500 * time.Millisecond)
+	errHeld       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.INTAKE", "Too much is being sent just now. Wait for an answer, then try again.").RetryIn(500 * time.Millisecond)
 	errRate       = rpc.Errorf(edgev1.Code_CODE_RATE_LIMITED, "edge.RATE", "That was too fast. Try again shortly.")
 	errStale      = rpc.Errorf(edgev1.Code_CODE_TOKEN_STALE, "edge.TOKEN_STALE", "Refresh the access token first.")
 	errToken      = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN", "Sign in first.")
 
 	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.TOPIC", "There is no such topic.")
 	errMode       = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.MODE", "This topic can't be followed in this way.").On("mode")
+	errParams     = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.PARAMS", "This topic takes no parameters: leave params out.").On("params")
 	errTooManySub = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_TOPICS, "edge.TOO_MANY_TOPICS", "Too many topics are followed. Leave some first.")
 	errLagged     = rpc.Errorf(edgev1.Code_CODE_LAGGED, "edge.LAGGED", "You read too slowly. Subscribe again from your cursor.")
 	errResetEpoch = rpc.Errorf(edgev1.Code_CODE_RESET_EPOCH, "edge.RESET_EPOCH", "The history has begun anew. Load it again.")
@@ -45,8 +48,13 @@ var (
 	errTokenExpired    = rpc.Errorf(edgev1.Code_CODE_TOKEN_EXPIRED, "edge.TOKEN_EXPIRED", "The access token has expired. Refresh it.")
 	errTokenRefused    = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN_REFUSED", "The access token was refused. Refresh it; if that fails, sign in.")
 	errSessionRevoked  = rpc.Errorf(edgev1.Code_CODE_SESSION_REVOKED, "edge.SESSION_REVOKED", "This device was signed out.")
-	errMalformed       = rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.MALFORMED", "What was sent can't be understood.")
 	errMessageTooLarge = rpc.Errorf(edgev1.Code_CODE_MESSAGE_TOO_LARGE, "edge.MESSAGE_TOO_LARGE", "A message was too large. Send larger things by HTTP.")
+	errNoHello         = rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.HELLO", "The first frame must be Hello: send it before all others.").On("hello")
+	errSecondHello     = rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.HELLO", "Hello comes once. To change the token send Refresh.").On("hello")
+	errNoToken         = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN", "Hello needs an access token, in its token or in the header Authorization: Bearer. Sign in first.").On("hello.token")
+	errWants           = rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.WANTS", "A Subscribe has at most 500 wants. Send several.").On("subscribe.wants")
+	errFirstTooLarge   = rpc.Errorf(edgev1.Code_CODE_MESSAGE_TOO_LARGE, "edge.FIRST_MESSAGE", "The first message was too large. Send Hello in one of at most 64 KiB, and the rest right behind it.")
+	errIntake          = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.INTAKE", "Too much is being sent just now. Try again shortly.").RetryIn(5 * time.Second)
 	errVersion         = rpc.Errorf(edgev1.Code_CODE_VERSION, "edge.VERSION", "Ask for the subprotocol plenum.v1.proto or plenum.v1.json.")
 )
 
@@ -60,6 +68,11 @@ func refusal(err error) *rpc.Error {
 		return errUnchecked
 	}
 	return errTokenRefused
+}
+
+// unreadable says what is wrong with a message: a frame that is none, or too many.
+func unreadable(err error) *rpc.Error {
+	return rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.MALFORMED", "What was sent can't be understood: %s", strings.ToValidUTF8(strings.TrimPrefix(err.Error(), wire.ErrMalformed.Error()+": "), "?"))
 }
 
 // answerable is what a call's failure becomes on a connection. Close codes are for connections: of a call they mean that the

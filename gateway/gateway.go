@@ -18,7 +18,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"plenum.internal/gateway/internal/catalog"
+	"plenum.internal/gateway/internal/door"
 	"plenum.internal/gateway/internal/heads"
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/bus"
@@ -31,6 +33,7 @@ type Deps struct {
 	Verifier *auth.Verifier // follows identity's revocations
 	Refusals *auth.Reporter // of tokens and origins, run by whoever made it; nil: not on record
 	Bus      *bus.Bus
+	Listener net.Listener // for clients, already listening; Run serves and closes it. Nil: Run listens at Config.Listen
 	Static   http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
 	Log      *slog.Logger // nil: silent
 	Metrics  prometheus.Registerer
@@ -63,6 +66,7 @@ type Gateway struct {
 
 	bucketsMu sync.Mutex // guards buckets
 	buckets   *limit.Table[bucket]
+	intake    *intake.Ledger
 
 	feedsMu sync.Mutex // guards fed
 	fed     map[feed]*topic.HeadsFeed
@@ -83,7 +87,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if deps.Services == nil || deps.Verifier == nil || deps.Bus == nil {
 		return nil, errors.New("gateway: needs services, a verifier and a bus")
 	}
-	m, err := newMetrics(deps.Metrics)
+	ledger := intake.New(cfg.intake())
+	m, err := newMetrics(deps.Metrics, ledger)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +99,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
 		people: people{every: map[*session]struct{}{}, sessions: map[person]map[*session]who{}}, emptied: make(chan struct{}, 1),
-		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, fed: map[feed]*topic.HeadsFeed{},
+		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{},
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -120,9 +125,12 @@ func (g *Gateway) Addr() string {
 
 // Run listens and serves until ctx ends; then it drains and returns nil. It fails if it can't listen.
 func (g *Gateway) Run(ctx context.Context) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", g.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("gateway: can't listen for clients: %w", err)
+	l := g.deps.Listener
+	if l == nil {
+		var err error
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.cfg.Listen); err != nil {
+			return fmt.Errorf("gateway: can't listen for clients: %w", err)
+		}
 	}
 	g.addrMu.Lock()
 	g.addr = l.Addr().String()
@@ -140,9 +148,10 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 		g.tasks.Go(func() { s.run(g.base) })
 	}
 	g.tasks.Go(func() { g.learner.run(g.base) })
-	server := g.newServer()
+	entrance := door.New(l, door.Limits{All: g.cfg.MaxPlain, Address: g.cfg.MaxPlainAddress}, g.household, g.metrics.turnedAway.Inc)
+	server := g.newServer(entrance)
 	failed := make(chan error, 1)
-	g.tasks.Go(func() { failed <- server.Serve(l) })
+	g.tasks.Go(func() { failed <- server.Serve(entrance) })
 	g.tasks.Go(func() {
 		select {
 		case <-g.learner.ready:

@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"plenum.internal/gateway/internal/door"
 )
 
 // Paths of the edge; "/<package.Service>/<Method>" are calls, and all else is the web application's.
@@ -21,22 +24,23 @@ const (
 	headerTime     = 5 * time.Second
 	requestTime    = 30 * time.Second
 	answerTime     = 75 * time.Second // longer than the longest call
-	idleTime       = 90 * time.Second
+	idleTime       = 30 * time.Second
 	corsAge        = "600"
 	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Plenum-Client-Id, Plenum-Client-Seq"
 )
 
-func (g *Gateway) newServer() *http.Server {
+func (g *Gateway) newServer(d *door.Door) *http.Server {
 	return &http.Server{
 		Handler: g, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(),
+		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(), ConnState: d.Changed,
 	}
 }
 
 // ServeHTTP implements http.Handler: everything that clients see.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header(), g.encrypted(r))
-	edge := r.URL.Path == pathWebSocket || isCall(r.URL.Path)
+	call := g.isCall(r)
+	edge := call || r.URL.Path == pathWebSocket
 	switch {
 	case edge && !g.isReady():
 		// Before the services are learned, what they offer would be refused for good: "no such method".
@@ -52,7 +56,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		plain(w, http.StatusServiceUnavailable, "not ready")
-	case isCall(r.URL.Path):
+	case call:
 		if g.cors(w, r) {
 			g.serveCall(w, r)
 		}
@@ -78,10 +82,14 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n"))
 }
 
-// isCall recognises /<package.Service>/<Method>: the first part has a dot, and there are two.
-func isCall(path string) bool {
-	service, method, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-	return ok && strings.Contains(service, ".") && method != "" && !strings.Contains(method, "/") && !strings.Contains(method, ".")
+// isCall recognises /<package.Service>/<Method>: the first part has a dot, and there are two. A page may have such a path, too: what
+// only asks for one is a call where there is such a service, to be told that calls are made by POST.
+func (g *Gateway) isCall(r *http.Request) bool {
+	service, method, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if !ok || !strings.Contains(service, ".") || method == "" || strings.ContainsAny(method, "/.") {
+		return false
+	}
+	return r.Method != http.MethodGet && r.Method != http.MethodHead || g.catalog().Offers(service)
 }
 
 // secure sets what every answer carries.
@@ -123,7 +131,8 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// originAllowed admits requests without an Origin (no browser), from the gateway's own host, and from configured pages.
+// originAllowed admits requests without an Origin (no browser), from the gateway's own host, and from configured pages. Whoever is on
+// the way can make up a page of http://host, so that it is not the host's own where clients are known to come by TLS.
 func (g *Gateway) originAllowed(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -133,7 +142,8 @@ func (g *Gateway) originAllowed(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return false // "null" too
 	}
-	return strings.EqualFold(u.Host, r.Host) || slices.ContainsFunc(g.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
+	own := strings.EqualFold(u.Host, r.Host) && (u.Scheme == "https" || u.Scheme == "http" && !g.encrypted(r))
+	return own || slices.ContainsFunc(g.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
 }
 
 // address is the client's: the last one of X-Forwarded-For that is no proxy of ours, if the request comes through one.
@@ -156,6 +166,15 @@ func (g *Gateway) address(r *http.Request) netip.Addr {
 
 func (g *Gateway) isProxy(a netip.Addr) bool {
 	return slices.ContainsFunc(g.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// household is what a connection's address counts as: itself, of IPv6 its /64; nothing where it is a proxy's, who stands for many.
+func (g *Gateway) household(remote net.Addr) netip.Addr {
+	ap, err := netip.ParseAddrPort(remote.String())
+	if err != nil || g.isProxy(ap.Addr().Unmap()) {
+		return netip.Addr{}
+	}
+	return prefix(ap.Addr())
 }
 
 // encrypted reports whether the client reached us, or our proxy, by TLS.

@@ -1,14 +1,20 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -130,7 +136,7 @@ func TestAddressesAreLimited(t *testing.T) {
 func TestOrigins(t *testing.T) {
 	const page = "https://chat.example.com"
 	inBubble(t, func(c *Config) { c.Origins = []string{page} }, func(t *testing.T, s *system) {
-		for origin, allowed := range map[string]bool{"": true, "http://plenum.test": true, page: true, "https://evil.example": false, "null": false, page + ".evil": false} {
+		for origin, allowed := range map[string]bool{"": true, "http://plenum.test": true, "https://plenum.test": true, page: true, "http://chat.example.com": false, "https://evil.example": false, "null": false, page + ".evil": false} {
 			res, _ := s.request("POST", "/plenum.test.v1.TestService/Hello", `{}`, "Content-Type", asJSON, "Origin", origin)
 			if got := res.StatusCode == 200; got != allowed || got && origin != "" && res.Header.Get("Access-Control-Allow-Origin") != origin {
 				t.Errorf("call from %q: %v", origin, res.Status)
@@ -148,6 +154,113 @@ func TestOrigins(t *testing.T) {
 			if err == nil {
 				_ = ws.CloseNow()
 			}
+		}
+	})
+}
+
+// Where clients come by TLS, a page that came without is nobody's own.
+func TestOriginOfAnotherScheme(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Proxies = []string{"192.0.2.0/24"} }, func(t *testing.T, s *system) {
+		for origin, allowed := range map[string]bool{"https://plenum.test": true, "http://plenum.test": false, "ftp://plenum.test": false, "https://plenum.test:444": false} {
+			res, _ := s.request("POST", "/plenum.test.v1.TestService/Hello", `{}`, "Content-Type", asJSON, "Origin", origin, "X-Forwarded-Proto", "https")
+			if got := res.StatusCode == 200; got != allowed {
+				t.Errorf("call from %q: %v", origin, res.Status)
+			}
+		}
+	})
+}
+
+// What looks like a call is one if it is posted; a page is one unless there is a service of that name.
+func TestCallsAndPages(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for _, x := range []struct {
+			method, path string
+			status       int
+			text         string
+		}{
+			{"GET", "/app.v1/main", 200, "the application"},
+			{"HEAD", "/app.v1/main", 200, ""},
+			{"GET", "/plenum.test.v1.TestService/Nothing", 405, ""},
+			{"GET", "/plenum.test.v1.TestService/main.js", 200, "the application"},
+			{"GET", "/plenum.test.v1.TestService/a/b", 200, "the application"},
+			{"GET", "/plenum.other.v1.TestService/Echo", 200, "the application"},
+			{"POST", "/plenum.other.v1.TestService/Echo", 404, `"code":"not_found"`},
+			{"POST", "/app.v1/main.js", 404, "page not found"},
+			{"OPTIONS", "/plenum.test.v1.TestService/Echo", 204, ""},
+		} {
+			res, data := s.request(x.method, x.path, "", "Content-Type", asJSON)
+			if res.StatusCode != x.status || !strings.Contains(string(data), x.text) {
+				t.Errorf("%s %s: %s %s", x.method, x.path, res.Status, data)
+			}
+		}
+	})
+}
+
+// Connections over HTTP that wait give way to new ones; where none waits the new one is turned away. Sessions don't count.
+func TestTooManyConnections(t *testing.T) {
+	inBubble(t, func(c *Config) { c.MaxPlain, c.MaxPlainAddress = 3, 2 }, func(t *testing.T, s *system) {
+		var sessions []*client
+		for range 4 {
+			sessions = append(sessions, s.signIn("u"))
+		}
+		open := func() net.Conn {
+			c, err := s.dial(t.Context(), "", "")
+			s.must(err)
+			synctest.Wait()
+			return c
+		}
+		get := func(c net.Conn) (int, error) {
+			go func() { _, _ = io.WriteString(c, "GET /livez HTTP/1.1\r\nHost: plenum.test\r\n\r\n") }()
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				return 0, err
+			}
+			defer func() { _ = res.Body.Close() }()
+			_, err = io.Copy(io.Discard, res.Body)
+			synctest.Wait()
+			return res.StatusCode, err
+		}
+		first, second := open(), open() // have said nothing
+		if n, err := get(open()); n != http.StatusServiceUnavailable {
+			t.Errorf("the third: %d %v", n, err)
+		}
+		if n, err := get(first); n != http.StatusOK {
+			t.Errorf("the first: %d %v", n, err)
+		}
+		if n, err := get(open()); n != http.StatusOK {
+			t.Errorf("one more, for the first waits: %d %v", n, err)
+		}
+		if n, err := get(first); err == nil {
+			t.Errorf("the first gave way: %d", n)
+		}
+		begin := time.Now()
+		if _, err := second.Read(make([]byte, 1)); err == nil || time.Since(begin) > headerTime {
+			t.Errorf("who says nothing: %v after %v", err, time.Since(begin))
+		}
+		if n := s.metric("connections_refused_total"); n != 1 {
+			t.Errorf("%v were refused", n)
+		}
+		for _, c := range sessions {
+			c.close()
+		}
+	})
+}
+
+// A listener that was opened before is used, and closed in the end.
+func TestListenerOfTheirs(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		l := newPipes()
+		g, err := New(DefaultConfig(), Deps{Listener: l, Services: s.g.deps.Services, Verifier: s.verifier, Bus: s.bus})
+		s.must(err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- g.Run(ctx) }()
+		<-g.Ready()
+		if cancel(); <-ended != nil {
+			t.Error("failed")
+		}
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%v", err)
 		}
 	})
 }
@@ -235,9 +348,29 @@ func TestJSONEncoding(t *testing.T) {
 		if r := next()["reply"]; r["error"].(map[string]any)["code"] != "CODE_NOT_FOUND" {
 			t.Errorf("%v", r)
 		}
+		send(`{"call":{"method":"plenum.test.v1.TestService/Echo"}}`)
+		if r := next()["reply"]; r["error"].(map[string]any)["reason"] != "edge.CALL_ID" {
+			t.Errorf("without an id: %v", r)
+		}
+		send(`{"subscribe":{"id":2,"wants":[{"topic":"test.room/b","mode":"MODE_NEWER"},{"topic":"test.room/c","mode":7},{"topic":"test.room/d","params":{"x":1}},{"topic":"test.room/e","newer":1,"mode":"MODE_HEADS","params":null}]}}`)
+		var refused []any
+		for len(refused) < 3 {
+			if m := next(); m["subscribed"] != nil {
+				for _, x := range m["subscribed"]["subscriptions"].([]any) {
+					if e := x.(map[string]any)["error"]; e != nil {
+						refused = append(refused, e.(map[string]any)["reason"], e.(map[string]any)["field"])
+					}
+				}
+			}
+		}
+		if !slices.Equal(refused, []any{"edge.MODE", "mode", "edge.MODE", "mode", "edge.PARAMS", "params"}) {
+			t.Errorf("%v", refused)
+		}
 		send(`{"newer":{}}` + "\n" + `{"ping":{"nonce":3}}`)
-		if m := next()["pong"]; m["nonce"] != 3.0 {
-			t.Errorf("%v", m)
+		for m := next(); m["pong"]["nonce"] != 3.0; m = next() {
+			if m["heads"] == nil && m["subscribed"] == nil {
+				t.Errorf("%v", m)
+			}
 		}
 		send(`{"hello`)
 		if m := next()["goodbye"]; m["error"].(map[string]any)["code"] != "CODE_MALFORMED" {

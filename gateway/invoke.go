@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plenum.internal/gateway/internal/catalog"
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
@@ -28,6 +29,14 @@ type request struct {
 	seq      uint64 // 0: none
 	timeout  time.Duration
 	address  netip.Addr
+}
+
+// holder is who answers for its bytes.
+func (r *request) holder() intake.Holder {
+	if r.caller.User == "" {
+		return intake.Stranger(prefix(r.address))
+	}
+	return intake.User(r.caller.Workspace, r.caller.User)
 }
 
 // prepare checks what the client asks for, without calling anybody.
@@ -59,7 +68,8 @@ func (r *request) route() string {
 	return routeKey(r.caller.Workspace, id)
 }
 
-// invoke calls the service. What has no side effects is tried once more where it was not answered.
+// invoke calls the service. What may be repeated is tried once more where it was not answered: by then the node that was asked is
+// known to be gone, or frozen (registry.Conns), and another one answers. A change repeats its number, and so takes place once.
 func (g *Gateway) invoke(ctx context.Context, r request) ([]byte, error) {
 	if n := g.calling.Add(1); n > int64(g.cfg.MaxCalls) {
 		g.calling.Add(-1)
@@ -84,10 +94,11 @@ func (g *Gateway) invoke(ctx context.Context, r request) ([]byte, error) {
 		ctx = rpc.WithClientAddress(ctx, r.address)
 	}
 	answer, err := g.once(ctx, r)
-	if err == nil || !r.method.ReadOnly {
+	if err == nil || !r.method.Repeats {
 		return answer, err
 	}
-	if c := rpc.CodeOf(err); c != edgev1.Code_CODE_UNAVAILABLE && c != edgev1.Code_CODE_OUTCOME_UNKNOWN {
+	e := rpc.FromError(err)
+	if lost := e.GetCode() == edgev1.Code_CODE_UNAVAILABLE || e.GetCode() == edgev1.Code_CODE_OUTCOME_UNKNOWN; !lost || e.GetRetryAfterMs() > 0 {
 		return answer, err
 	}
 	select {

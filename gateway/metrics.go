@@ -4,18 +4,20 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"plenum.internal/gateway/internal/intake"
 )
 
 // metrics are the gateway's own; those of rpc, bus and auth stand beside them.
 type metrics struct {
-	sessions, hubs, subscribers, followed, ringBytes, methods, refused, calling prometheus.Gauge
-	opened, closed, received, replies, stopped, http                            *prometheus.CounterVec
-	sentBytes, writes, events, signals, signalsDropped, headFrames              prometheus.Counter
-	reads, gaps, replayed, fromRing, revoked, drained, malformed                prometheus.Counter
-	callSeconds                                                                 *prometheus.HistogramVec
+	sessions, hubs, subscribers, followed, ringBytes, methods, refused, calling          prometheus.Gauge
+	opened, closed, received, replies, stopped, http                                     *prometheus.CounterVec
+	sentBytes, writes, events, signals, signalsDropped, headFrames                       prometheus.Counter
+	reads, gaps, replayed, fromRing, revoked, drained, malformed, intakeFull, turnedAway prometheus.Counter
+	callSeconds                                                                          *prometheus.HistogramVec
 }
 
-func newMetrics(r prometheus.Registerer) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, ledger *intake.Ledger) (*metrics, error) {
 	var all []prometheus.Collector
 	gauge := func(name, help string) prometheus.Gauge {
 		m := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: name, Help: help})
@@ -60,10 +62,13 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		revoked:        counter("sessions_revoked_total", "Sessions ended by a revocation."),
 		drained:        counter("sessions_drained_total", "Sessions sent elsewhere by a drain."),
 		malformed:      counter("malformed_total", "Messages that could not be read."),
+		turnedAway:     counter("connections_refused_total", "Connections that were closed at once because there are too many."),
+		intakeFull:     counter("intake_full_total", "Messages and calls refused because too much was held."),
 		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "plenum", Subsystem: "gateway", Name: "call_seconds",
 			Help: "Time of calls to services.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"service"}),
 	}
-	all = append(all, m.callSeconds)
+	all = append(all, m.callSeconds, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: "intake_bytes",
+		Help: "Bytes of messages that are not finished, and of calls not answered."}, func() float64 { return float64(ledger.Held()) }))
 	if r != nil {
 		for _, c := range all {
 			if err := r.Register(c); err != nil {

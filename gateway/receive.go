@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -21,7 +23,7 @@ func (s *session) receive(data []byte) {
 	frames, err := s.g.decode(s.enc, data)
 	if err != nil {
 		s.g.metrics.malformed.Inc()
-		s.goodbye(errMalformed)
+		s.goodbye(unreadable(err))
 		return
 	}
 	s.heard, s.pinged = time.Now(), false
@@ -53,8 +55,9 @@ func (s *session) readOn() {
 	if s.gated = s.full || len(s.opens) >= maxOpens; s.gated {
 		return
 	}
+	may := allowance{intake.User(s.caller.Workspace, s.caller.User), int(s.g.cfg.Limits.MessageBytes)}
 	select {
-	case s.more <- struct{}{}:
+	case s.more <- may:
 	default:
 	}
 }
@@ -68,8 +71,12 @@ func (s *session) ease() {
 
 func (s *session) frame(f wire.Frame) {
 	hello, isHello := f.GetFrame().(*edgev1.ClientFrame_Hello)
-	if isHello != (s.state == greeting) {
-		s.goodbye(errMalformed)
+	switch {
+	case isHello && s.state != greeting:
+		s.goodbye(errSecondHello)
+		return
+	case !isHello && s.state == greeting:
+		s.goodbye(errNoHello)
 		return
 	}
 	switch x := f.GetFrame().(type) {
@@ -81,7 +88,7 @@ func (s *session) frame(f wire.Frame) {
 		s.cancelCall(x.Cancel.GetId())
 	case *edgev1.ClientFrame_Subscribe:
 		if len(x.Subscribe.GetWants()) > maxAnswered { // an answer to each would be many times as long as what was sent
-			s.goodbye(errMalformed)
+			s.goodbye(errWants)
 			return
 		}
 		s.subscribe(x.Subscribe)
@@ -104,15 +111,19 @@ func (s *session) hello(h *edgev1.Hello) {
 		token = s.header
 	}
 	s.header = ""
-	if !validHello(h) {
-		s.goodbye(errMalformed)
+	if err := faultOf(h); err != nil {
+		s.goodbye(err)
 		return
 	}
 	caller, err := s.g.verify(s.ctx, token)
 	if err != nil {
 		s.g.deps.Refusals.Token(err, s.address)
 		s.g.log.Debug("a session was refused", "address", s.address, "error", err)
-		s.goodbye(refusal(err))
+		e := refusal(err)
+		if token == "" {
+			e = errNoToken
+		}
+		s.goodbye(e)
 		return
 	}
 	if s.g.deps.Verifier.Stale() {
@@ -146,9 +157,22 @@ func (s *session) encoding() string {
 	return "proto"
 }
 
-func validHello(h *edgev1.Hello) bool {
-	ok := validID(h.GetClientId()) && validID(h.GetSessionId()) && len(h.GetAgent()) <= maxAgent && len(h.GetFeatures()) <= maxFeatures
-	return ok && !slices.ContainsFunc(h.GetFeatures(), func(f string) bool { return len(f) > 32 })
+// faultOf says what is wrong with a Hello, and how to put it right.
+func faultOf(h *edgev1.Hello) *rpc.Error {
+	fault := func(field, how string) *rpc.Error {
+		return rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.HELLO", "%s", how).On("hello." + field)
+	}
+	switch {
+	case !validID(h.GetClientId()):
+		return fault("client_id", "Hello: client_id has at most 64 letters, digits, - and _. Make 16 random bytes and write them as base64url without padding.")
+	case !validID(h.GetSessionId()):
+		return fault("session_id", "Hello: session_id has at most 64 letters, digits, - and _. Make 16 random bytes and write them as base64url without padding.")
+	case len(h.GetAgent()) > maxAgent:
+		return fault("agent", "Hello: agent has at most 64 bytes. Send the program's name and version alone.")
+	case len(h.GetFeatures()) > maxFeatures, slices.ContainsFunc(h.GetFeatures(), func(f string) bool { return len(f) > maxFeature }):
+		return fault("features", "Hello: features has at most 16 names of at most 32 bytes. Ask only for those that you use.")
+	}
+	return nil
 }
 
 // validID admits base64url, and nothing: who has no client_id makes no changes that need one.

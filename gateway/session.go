@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/lane"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
@@ -29,13 +30,14 @@ const (
 	maxAgent    = 64
 	maxID       = 64
 	maxFeatures = 16
+	maxFeature  = 32
 )
 
 // transport carries messages to and from one client.
 type transport interface {
-	read() ([]byte, error)   // the next message; errTooLong where it is longer than Limits.MessageBytes
-	write(data []byte) error // one message, within writeTime
-	discard()                // what still comes, to the end: a client that only writes would never see its Goodbye
+	read(hold *intake.Hold, limit int) ([]byte, error) // the next message, of at most limit bytes
+	write(data []byte) error                           // one message, within writeTime
+	discard()                                          // what still comes, to the end: a client that only writes would never see its Goodbye
 	close(code edgev1.Code, reason string)
 	kill() // without a word; a write under way ends
 }
@@ -53,9 +55,9 @@ type session struct {
 	box     mailbox
 	ctx     context.Context //nolint:containedctx // ends with the session
 	cancel  context.CancelFunc
-	more    chan struct{} // tells the reader to read on; capacity 1
-	once    sync.Once     // kill
-	tooSlow atomic.Bool   // why it was killed
+	more    chan allowance // tells the reader to read on; capacity 1
+	once    sync.Once      // kill
+	tooSlow atomic.Bool    // why it was killed
 
 	// All below belongs to the turn.
 	state   state
@@ -111,25 +113,36 @@ const (
 )
 
 func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header string) *session {
-	s := &session{g: g, conn: conn, enc: enc, address: address, header: header, more: make(chan struct{}, 1), started: time.Now()}
+	s := &session{g: g, conn: conn, enc: enc, address: address, header: header, more: make(chan allowance, 1), started: time.Now()}
 	s.heard = s.started
 	s.ctx, s.cancel = context.WithCancel(g.base)
 	return s
 }
 
+// allowance is what the reader may read next, and who answers for it.
+type allowance struct {
+	who   intake.Holder
+	bytes int
+}
+
 // read is the session's one goroutine while it is idle. It reads on when the turn has taken the message before.
 func (s *session) read() {
+	may := allowance{intake.Stranger(prefix(s.address)), s.g.cfg.FirstBytes}
 	for {
-		data, err := s.conn.read()
+		hold := s.g.intake.Hold(may.who)
+		data, err := s.conn.read(&hold, may.bytes)
 		if err != nil {
+			hold.Release()
 			s.mail(0, func(s *session) { s.lost(err) })
 			s.conn.discard()
 			return
 		}
 		s.mail(0, func(s *session) { s.receive(data) })
 		select {
-		case <-s.more:
+		case may = <-s.more:
+			hold.Release()
 		case <-s.ctx.Done():
+			hold.Release()
 			s.conn.discard()
 			return
 		}
@@ -267,8 +280,13 @@ func (s *session) lost(err error) {
 			return
 		}
 		s.state = closing
-	case err == errTooLong: //nolint:errorlint // made here
+	case errors.Is(err, intake.ErrLong) && s.state == greeting:
+		s.goodbye(errFirstTooLarge)
+	case errors.Is(err, intake.ErrLong):
 		s.goodbye(errMessageTooLarge)
+	case errors.Is(err, intake.ErrFull):
+		s.g.metrics.intakeFull.Inc()
+		s.goodbye(errIntake)
 	default:
 		s.state, s.gone = closing, true
 		if s.tooSlow.Load() || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -286,6 +304,7 @@ func (s *session) end() {
 		s.timer.Stop()
 	}
 	s.dropAll()
+	s.dropCalls()
 	s.g.forget(s)
 	if s.gone {
 		s.kill()

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,42 @@ func TestPipelinedHello(t *testing.T) {
 		s.svc.Append("w", "test.room/a", "new", nil)
 		if got := c.texts("test.room/a", 1); got[0] != "new" {
 			t.Error(got)
+		}
+	})
+}
+
+// Who greets wrongly is told which field, and what to do about it.
+func TestWrongHello(t *testing.T) {
+	good := func(change func(*edgev1.Hello)) func(*system) *edgev1.ClientFrame {
+		return func(s *system) *edgev1.ClientFrame {
+			f := hello(s.token("u", time.Minute))
+			change(f.GetHello())
+			return f
+		}
+	}
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for field, x := range map[string]struct {
+			frame func(*system) *edgev1.ClientFrame
+			code  edgev1.Code
+		}{
+			"hello":            {func(*system) *edgev1.ClientFrame { return ask(1, "Echo", nil) }, edgev1.Code_CODE_MALFORMED},
+			"hello.client_id":  {good(func(h *edgev1.Hello) { h.ClientId = "a/b" }), edgev1.Code_CODE_MALFORMED},
+			"hello.session_id": {good(func(h *edgev1.Hello) { h.SessionId = strings.Repeat("x", 65) }), edgev1.Code_CODE_MALFORMED},
+			"hello.agent":      {good(func(h *edgev1.Hello) { h.Agent = strings.Repeat("x", 65) }), edgev1.Code_CODE_MALFORMED},
+			"hello.features":   {good(func(h *edgev1.Hello) { h.Features = []string{strings.Repeat("x", 33)} }), edgev1.Code_CODE_MALFORMED},
+			"hello.token":      {good(func(h *edgev1.Hello) { h.Token = "" }), edgev1.Code_CODE_TOKEN_REFUSED},
+		} {
+			c := s.connect(nil)
+			c.send(x.frame(s))
+			last, code := c.end()
+			if e := last.GetGoodbye().GetError(); e.GetCode() != x.code || int(code) != int(x.code) || e.GetField() != field || len(e.GetMessage()) < 30 {
+				t.Errorf("%s: closed with %d, told %v", field, code, e)
+			}
+		}
+		c := s.signIn("u", hello("x"))
+		last, _ := c.end()
+		if e := last.GetGoodbye().GetError(); e.GetCode() != edgev1.Code_CODE_MALFORMED || e.GetReason() != "edge.HELLO" {
+			t.Errorf("twice: %v", e)
 		}
 	})
 }

@@ -63,6 +63,8 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 			o.err = errTopic
 		case !followable(k.Class, w.GetMode()):
 			o.err = errMode
+		case len(w.GetParams()) > 0: // only a VIEW has some
+			o.err = errParams
 		}
 		todo = append(todo, o)
 	}

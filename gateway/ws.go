@@ -15,6 +15,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"plenum.internal/gateway/internal/door"
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -42,7 +44,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	conn.SetReadLimit(-1) // read counts, to answer with 4301
-	t := &socket{ws: conn, net: slim.conn, limit: int64(g.cfg.Limits.MessageBytes), kind: websocket.MessageBinary}
+	t := &socket{ws: conn, net: slim.conn, kind: websocket.MessageBinary}
 	enc := wire.Proto
 	switch conn.Subprotocol() {
 	case wire.JSONName:
@@ -58,6 +60,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		go t.refuse(enc, refuse, g) //nolint:contextcheck // outlives the request
 		return
 	}
+	slim.conn.Conn = slim.visit.Stay()
 	g.metrics.sessions.Inc()
 	g.calls.Add(1) // until done
 	s := g.newSession(t, enc, address, bearer(r))
@@ -83,30 +86,26 @@ func (g *Gateway) refusesNew(address netip.Addr) *rpc.Error {
 
 // socket is the transport over WebSocket.
 type socket struct {
-	ws    *websocket.Conn
-	net   *corked
-	kind  websocket.MessageType
-	limit int64
-	rest  io.Reader // of the message that was too long
+	ws   *websocket.Conn
+	net  *corked
+	kind websocket.MessageType
+	rest io.Reader // of the message that was not read to its end
 }
 
-func (t *socket) read() ([]byte, error) {
+func (t *socket) read(hold *intake.Hold, limit int) ([]byte, error) {
 	kind, r, err := t.ws.Reader(context.Background())
 	if err != nil {
 		return nil, err //nolint:wrapcheck // ends the session, whatever it is
 	}
-	var b bytes.Buffer
-	n, err := io.Copy(&b, io.LimitReader(r, t.limit+1))
+	data, err := hold.Read(r, limit)
 	switch {
 	case err != nil:
-		return nil, err //nolint:wrapcheck // likewise
-	case n > t.limit:
 		t.rest = r
-		return nil, errTooLong
+		return nil, err //nolint:wrapcheck // likewise
 	case kind != t.kind:
 		return []byte{0xff}, nil // is malformed in both encodings
 	}
-	return b.Bytes(), nil
+	return data, nil
 }
 
 func (t *socket) write(data []byte) error {
@@ -148,7 +147,8 @@ func (t *socket) refuse(enc wire.Encoding, e *rpc.Error, g *Gateway) {
 // slimWriter hands the WebSocket library small buffers instead of the HTTP server's.
 type slimWriter struct {
 	http.ResponseWriter
-	conn *corked
+	visit *door.Visit
+	conn  *corked
 }
 
 const bufferBytes = 512
@@ -158,6 +158,10 @@ func (w *slimWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, old, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err != nil {
 		return nil, nil, err //nolint:wrapcheck // goes to the library
+	}
+	var ok bool
+	if w.visit, ok = conn.(*door.Visit); !ok {
+		return nil, nil, errors.Join(errors.New("gateway: not a connection of its door"), conn.Close())
 	}
 	_ = conn.SetDeadline(time.Time{}) // the HTTP server's are for requests
 	early, err := old.Peek(old.Reader.Buffered())

@@ -36,7 +36,7 @@ type Method struct {
 	Route    protowire.Number // the routing field; 0: routed by the caller
 	MaxBody  int              // bytes of an encoded request
 	Timeout  time.Duration    // default and maximum
-	ReadOnly bool             // NO_SIDE_EFFECTS: may be tried again
+	Repeats  bool             // NO_SIDE_EFFECTS or IDEMPOTENT: may be tried again
 	Request  protoreflect.MessageDescriptor
 	Response protoreflect.MessageDescriptor
 }
@@ -52,8 +52,9 @@ type Kind struct {
 
 // Catalog is immutable.
 type Catalog struct {
-	methods map[string]*Method
-	kinds   map[string]*Kind
+	methods  map[string]*Method
+	services map[string]bool // of the methods
+	kinds    map[string]*Kind
 }
 
 // Service is what was learned of one service: the files that its gRPC services stand in, with all they import.
@@ -83,7 +84,7 @@ func (s Service) Hash() string {
 
 // Build makes a catalog. What a service may not expose, or what two claim, is left out and told.
 func Build(services ...Service) (*Catalog, []error) {
-	c := &Catalog{methods: map[string]*Method{}, kinds: map[string]*Kind{}}
+	c := &Catalog{methods: map[string]*Method{}, services: map[string]bool{}, kinds: map[string]*Kind{}}
 	var faults []error
 	for _, s := range services {
 		files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(&descriptorpb.FileDescriptorSet{File: s.Files})
@@ -116,6 +117,7 @@ func (c *Catalog) add(service string, files *protoregistry.Files, sd protoreflec
 			faults = append(faults, fmt.Errorf("%s and %s both expose %s", c.methods[m.Name].Service, service, m.Name))
 		default:
 			c.methods[m.Name] = m
+			c.services[string(sd.FullName())] = true
 		}
 	}
 	options, _ := proto.GetExtension(sd.Options(), edgev1.E_Service).(*edgev1.ServiceEdge)
@@ -159,7 +161,7 @@ func method(service string, d protoreflect.MethodDescriptor) *Method {
 		m.Timeout = min(time.Duration(ms)*time.Millisecond, MaxTimeout)
 	}
 	if mo, ok := d.Options().(*descriptorpb.MethodOptions); ok {
-		m.ReadOnly = mo.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
+		m.Repeats = mo.GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN
 	}
 	return m
 }
@@ -178,6 +180,9 @@ func message(files *protoregistry.Files, name string) protoreflect.MessageDescri
 
 // Method finds an exposed method by its name, or returns nil.
 func (c *Catalog) Method(name string) *Method { return c.methods[name] }
+
+// Offers reports whether a gRPC service of this name exposes a method.
+func (c *Catalog) Offers(name string) bool { return c.services[name] }
 
 // Kind finds the kind of a topic by the topic's name, or returns nil.
 func (c *Catalog) Kind(topic string) *Kind {

@@ -38,11 +38,11 @@ func TestWhatIsExposed(t *testing.T) {
 		t.Fatal(faults)
 	}
 	post := c.Method("plenum.test.v1.TestService/Post")
-	if post == nil || post.Service != "test" || post.Route != 1 || post.MaxBody != 4096 || post.Timeout.Seconds() != 2 || post.ReadOnly || post.Public ||
+	if post == nil || post.Service != "test" || post.Route != 1 || post.MaxBody != 4096 || post.Timeout.Seconds() != 2 || !post.Repeats || post.Public ||
 		post.Rate != edgev1.RateClass_RATE_CLASS_WRITE || post.Cost != 1 || post.Request.Name() != "PostRequest" {
 		t.Errorf("Post: %+v", post)
 	}
-	if echo := c.Method("plenum.test.v1.TestService/Echo"); !echo.ReadOnly || echo.MaxBody != DefaultBodyBytes || echo.Route != 0 {
+	if echo := c.Method("plenum.test.v1.TestService/Echo"); !echo.Repeats || echo.MaxBody != DefaultBodyBytes || echo.Route != 0 {
 		t.Errorf("Echo: %+v", echo)
 	}
 	if !c.Method("plenum.test.v1.TestService/Hello").Public || c.Method("plenum.test.v1.TestService/Hidden") != nil {

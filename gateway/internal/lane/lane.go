@@ -1,7 +1,11 @@
 // Package lane decides which calls of a connection run, which wait and which are refused, so that a lane keeps its order.
 package lane
 
-import edgev1 "plenum.internal/proto/plenum/edge/v1"
+import (
+	"iter"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
 
 // Limits of one connection.
 type Limits struct {
@@ -153,6 +157,17 @@ func (b *Board[X]) Get(id uint32) (c *Call[X], running bool) {
 		return nil, false
 	}
 	return c, c.running
+}
+
+// Waiting yields the calls that were admitted and don't run.
+func (b *Board[X]) Waiting() iter.Seq[*Call[X]] {
+	return func(yield func(*Call[X]) bool) {
+		for _, c := range b.calls {
+			if !c.running && !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // Idle reports that no call runs or waits.

@@ -25,11 +25,11 @@ func decodeJSON(data []byte, types Types) ([]Frame, error) {
 			continue
 		}
 		if len(out) == MaxFrames {
-			return nil, fmt.Errorf("%w: more than %d frames", ErrMalformed, MaxFrames)
+			return nil, errFrames
 		}
 		f, err := decodeLine(line, types)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+			return nil, fmt.Errorf("%w: frame %d: %w", ErrMalformed, len(out)+1, err)
 		}
 		if f.GetFrame() != nil {
 			out = append(out, f)
@@ -38,7 +38,32 @@ func decodeJSON(data []byte, types Types) ([]Frame, error) {
 	return out, nil
 }
 
-var lenient = protojson.UnmarshalOptions{DiscardUnknown: true, RecursionLimit: 100}
+// What is unknown is left out, but a frame without any costs one reading.
+var (
+	strict  = protojson.UnmarshalOptions{RecursionLimit: 100}
+	lenient = protojson.UnmarshalOptions{RecursionLimit: 100, DiscardUnknown: true}
+)
+
+// UnknownMode is that of a Want whose mode has a name that isn't known.
+const UnknownMode edgev1.Mode = -1
+
+// keepModes puts UnknownMode where a name was left out: it must not be taken for an absent one.
+func keepModes(line []byte, s *edgev1.Subscribe) {
+	var frame struct {
+		Subscribe struct {
+			Wants []struct{ Mode any }
+		}
+	}
+	if s == nil || json.Unmarshal(line, &frame) != nil {
+		return
+	}
+	for i, w := range frame.Subscribe.Wants {
+		name, named := w.Mode.(string)
+		if _, known := edgev1.Mode_value[name]; named && !known && i < len(s.GetWants()) {
+			s.Wants[i].Mode = UnknownMode
+		}
+	}
+}
 
 // decodeLine takes the domain's values out of the frame, reads the frame, and puts them back as bytes.
 func decodeLine(line []byte, types Types) (Frame, error) {
@@ -69,8 +94,11 @@ func decodeLine(line []byte, types Types) (Frame, error) {
 			return f, err //nolint:wrapcheck // wrapped above
 		}
 	}
-	if err := lenient.Unmarshal(line, f.ClientFrame); err != nil {
-		return f, err //nolint:wrapcheck // wrapped above
+	if strict.Unmarshal(line, f.ClientFrame) != nil {
+		if err := lenient.Unmarshal(line, f.ClientFrame); err != nil {
+			return f, err //nolint:wrapcheck // wrapped above
+		}
+		keepModes(line, f.GetSubscribe())
 	}
 	switch x := f.GetFrame().(type) {
 	case *edgev1.ClientFrame_Call:
@@ -80,7 +108,10 @@ func decodeLine(line []byte, types Types) (Frame, error) {
 	case *edgev1.ClientFrame_Subscribe:
 		for i, w := range x.Subscribe.GetWants() {
 			if i < len(params) && params[i] != nil {
-				w.Params, f.Err = toProto(params[i], types.Params(w.GetTopic()))
+				var err error
+				if w.Params, err = toProto(params[i], types.Params(w.GetTopic())); err != nil {
+					w.Params = params[i] // so that it isn't taken for absent
+				}
 			}
 		}
 	}

@@ -33,6 +33,8 @@ const (
 // ErrMalformed is what no later frame can repair: the connection ends with 4300.
 var ErrMalformed = errors.New("malformed message")
 
+var errFrames = fmt.Errorf("%w: more than %d frames", ErrMalformed, MaxFrames)
+
 // Types tells what the bytes of a domain are, where JSON has to show them. A nil descriptor means unknown: base64.
 type Types interface {
 	Request(method string) protoreflect.MessageDescriptor
@@ -59,7 +61,7 @@ func Decode(e Encoding, data []byte, types Types) ([]Frame, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	if len(m.Frames) > MaxFrames {
-		return nil, fmt.Errorf("%w: more than %d frames", ErrMalformed, MaxFrames)
+		return nil, errFrames
 	}
 	out := make([]Frame, 0, len(m.Frames))
 	for _, f := range m.Frames {

@@ -1,0 +1,139 @@
+package door
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// host is a listener that is given its connections.
+type host struct{ net.Listener }
+
+type guest struct {
+	net.Conn
+	from   string
+	closed bool
+}
+
+func (g *guest) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(g.from)} }
+func (g *guest) Close() error         { g.closed = true; return nil }
+
+func addressOf(a net.Addr) netip.Addr {
+	ap, _ := netip.ParseAddrPort(a.String())
+	if ip := ap.Addr().Unmap(); ip.String() != "10.0.0.1" { // a proxy
+		return ip
+	}
+	return netip.Addr{}
+}
+
+// Whatever comes, rests, wakes, becomes a session and goes: the bounds hold, who is busy stays, and nothing is kept of who has left.
+func TestBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limits := Limits{All: 6, Address: 3}
+		d := New(host{}, limits, addressOf, func() {})
+		type at struct {
+			*Visit
+			*guest
+			idle bool
+		}
+		var inside []*at
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			switch act := rapid.IntRange(0, 4).Draw(t, "act"); {
+			case act == 0 || len(inside) == 0:
+				g := &guest{from: rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "10.0.0.1"}).Draw(t, "from")}
+				v := &Visit{Conn: g, door: d, address: addressOf(g.RemoteAddr())}
+				same := func(x *at) bool { return x.from == g.from }
+				n := len(slices.DeleteFunc(slices.Clone(inside), func(x *at) bool { return !same(x) }))
+				full := len(inside) >= limits.All || n >= limits.Address && v.address.IsValid()
+				idle, ok := d.enter(v)
+				if idle != nil {
+					_ = idle.Close()
+					i := slices.IndexFunc(inside, func(x *at) bool { return x.Visit == idle })
+					if i < 0 || !inside[i].idle || !full {
+						t.Fatal("who is busy was closed, or without need")
+					}
+					inside = slices.Delete(inside, i, i+1)
+				}
+				if full == (ok && idle == nil) {
+					t.Fatalf("full: %v, admitted: %v, in place of another: %v", full, ok, idle != nil)
+				}
+				if ok {
+					inside = append(inside, &at{v, g, false})
+				}
+			case act == 1:
+				x := rapid.SampledFrom(inside).Draw(t, "who")
+				d.Changed(x.Visit, http.StateIdle)
+				x.idle = true
+			case act == 2:
+				x := rapid.SampledFrom(inside).Draw(t, "who")
+				d.Changed(x.Visit, http.StateActive)
+				x.idle = false
+			default:
+				i := rapid.IntRange(0, len(inside)-1).Draw(t, "who")
+				if act == 3 {
+					_ = inside[i].Visit.Close()
+				} else if inside[i].Stay() != inside[i].guest {
+					t.Fatal("not the connection")
+				}
+				d.Changed(inside[i].Visit, http.StateClosed)
+				inside = slices.Delete(inside, i, i+1)
+			}
+			if d.inside != len(inside) || d.inside > limits.All {
+				t.Fatalf("%d are counted, %d are inside", d.inside, len(inside))
+			}
+		}
+		for _, x := range inside {
+			_ = x.Visit.Close()
+			_ = x.Visit.Close()
+		}
+		if d.inside != 0 || len(d.guests) != 0 || d.resting.Len() != 0 {
+			t.Fatalf("left: %+v", d)
+		}
+	})
+}
+
+// What is turned away is told in HTTP, and the next one is accepted.
+func TestTurnedAway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	d := New(l, Limits{All: 2, Address: 1}, addressOf, func() { refused++ })
+	defer func() { _ = d.Close() }()
+	conns := make(chan net.Conn, 2)
+	go func() {
+		for range 2 {
+			c, _ := d.Accept()
+			conns <- c
+		}
+	}()
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	dial()
+	first := <-conns
+	res, err := http.ReadResponse(bufio.NewReader(dial()), nil)
+	if err != nil || res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Fatal(res, err)
+	}
+	var text strings.Builder
+	if err := res.Write(&text); err != nil || !strings.HasSuffix(text.String(), "too many connections\n") || refused != 1 {
+		t.Errorf("%q %v, %d refused", text.String(), err, refused)
+	}
+	_ = res.Body.Close()
+	_ = first.Close()
+	dial()
+	_ = (<-conns).Close()
+}
