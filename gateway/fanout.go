@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"time"
 
 	"plenum.internal/gateway/internal/wire"
@@ -85,17 +86,23 @@ func (h *hub) spread(before uint64, fresh []*topicv1.Record) {
 // send gives one run of events to all who are live, encoded once for each way to write it.
 func (h *hub) send(before uint64, run []*topicv1.Record) {
 	type form struct {
-		enc  wire.Encoding
-		name string
+		enc    wire.Encoding
+		name   string
+		hidden uint64
 	}
 	var encoded map[form][]byte
 	var last form
 	var data []byte
+	tells := slices.ContainsFunc(run, func(r *topicv1.Record) bool { return r.GetAbout() != 0 })
 	h.g.metrics.events.Add(float64(len(h.live)))
 	h.keepLive(func(x *subscription) bool {
-		if f := (form{x.s.enc, x.topic}); x.watches == nil && (f != last || data == nil) {
+		f := form{x.s.enc, x.topic, 0}
+		if tells && x.floor > 0 {
+			f.hidden = x.hides(run)
+		}
+		if x.watches == nil && (f != last || data == nil) {
 			if data = encoded[f]; data == nil {
-				data = x.encode(run, before)
+				data = x.encode(run, before, f.hidden)
 				if encoded == nil {
 					encoded = map[form][]byte{}
 				}

@@ -199,7 +199,7 @@ func (h *hub) give(x *subscription) {
 	}
 	records, loses, asks := x.until(records)
 	if len(records) > 0 {
-		data := x.encode(records, x.cursor.GetOffset())
+		data := x.encode(records, x.cursor.GetOffset(), x.hides(records))
 		if x.replayed += bodies(records); x.replayed > int(h.g.cfg.Limits.ReplayBytes)+partBytes {
 			h.drop(x)
 			x.stop(errResetLong)

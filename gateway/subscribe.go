@@ -113,6 +113,9 @@ func (s *session) mayOpen(wants int) error {
 }
 
 // open asks the services, each once for all its topics, as the user.
+//
+// Invariant: a grant is as of the want's cursor or later. What lies behind its head is the hub's to look through for changes of access,
+// and the hub begins at the cursor.
 func (g *Gateway) open(ctx context.Context, caller auth.Caller, todo []opened) {
 	byService := map[string][]*opened{}
 	for i := range todo {
@@ -148,10 +151,16 @@ func (g *Gateway) openAt(ctx context.Context, service string, caller auth.Caller
 			o.err = away
 		case res.GetGrants()[i].GetError() != nil:
 			o.err = numbered(res.GetGrants()[i].GetError())
+		case older(res.GetGrants()[i].GetHead(), o.want.GetCursor()): // no such event was there when it was asked for
+			o.err = errResetEpoch
 		default:
 			o.grant = res.GetGrants()[i]
 		}
 	}
+}
+
+func older(head, cursor *edgev1.Cursor) bool {
+	return head.GetEpoch() == cursor.GetEpoch() && head.GetOffset() < cursor.GetOffset()
 }
 
 // attach makes a subscription of a grant.

@@ -107,8 +107,19 @@ func (x *subscription) give(run []*topicv1.Record, data []byte) bool {
 	return x.s.deliver(x, data)
 }
 
-// encode writes one frame of events as this client reads it; before is the cursor that they follow.
-func (x *subscription) encode(run []*topicv1.Record, before uint64) []byte {
+// hides is the highest offset told of in a run that this client may not read; 0: none.
+func (x *subscription) hides(run []*topicv1.Record) (most uint64) {
+	for _, r := range run {
+		if about := r.GetAbout(); about <= x.floor {
+			most = max(most, about)
+		}
+	}
+	return most
+}
+
+// encode writes one frame of events as this client reads it; before is the cursor that they follow. What tells of offsets up to hidden
+// goes without its body.
+func (x *subscription) encode(run []*topicv1.Record, before, hidden uint64) []byte {
 	if x.watches != nil {
 		return nil
 	}
@@ -116,6 +127,9 @@ func (x *subscription) encode(run []*topicv1.Record, before uint64) []byte {
 	size := len(x.topic) + 16
 	for i, r := range run {
 		e.Events[i] = r.GetEvent()
+		if about := r.GetAbout(); about != 0 && about <= hidden {
+			e.Events[i] = &edgev1.Event{Offset: r.GetEvent().GetOffset(), TimeMs: r.GetEvent().GetTimeMs()}
+		}
 		size += len(r.GetEvent().GetBody()) + 32
 	}
 	if run[0].GetEvent().GetOffset() != before+1 {
@@ -133,11 +147,11 @@ func (x *subscription) loses(r *topicv1.Record) (loses, asks bool) {
 		switch {
 		case a.GetPrincipal() == x.user:
 			loses, asks = !a.GetRead(), false
-			if a.GetRead() {
-				x.s.mail(0, func(*session) { x.signals = a.GetSignal() })
-			}
+			x.s.mail(0, func(*session) { x.signals = a.GetRead() && a.GetSignal() })
 		case a.GetPrincipal() == "*" && !loses:
-			asks = !a.GetRead()
+			if asks = !a.GetRead(); !a.GetSignal() {
+				x.s.mail(0, func(*session) { x.signals = false })
+			}
 		}
 	}
 	return loses, asks
