@@ -62,13 +62,15 @@ const (
 	backoffMax    = 30 * time.Second
 	steady        = 30 * time.Second // a connection that lived so long starts the backoff anew
 	holdBack      = 2 * time.Second
-	maxCalls      = 256     // under way or waiting; one more gets CODE_TOO_MANY_CALLS
-	maxBody       = 1 << 20 // bytes of a call's body: what the protocol leaves of a message
-	maxWants      = 500     // topics in one Subscribe
-	maxFrames     = 64      // in one message
-	maxFollowed   = 5000    // topics
-	pendingBytes  = 4 << 20 // of one topic, waiting for Next; beyond, it is followed again when they are taken
-	readLimit     = 8 << 20 // bytes of one message from the server
+	maxCalls      = 256      // under way or waiting; one more gets CODE_TOO_MANY_CALLS
+	maxBody       = 1 << 20  // bytes of a call's body: what the protocol leaves of a message
+	maxWants      = 500      // topics in one Subscribe
+	maxFrames     = 64       // in one message
+	firstMessage  = 64 << 10 // bytes of the message that begins with Hello
+	frameBytes    = 6        // that a frame takes in a message besides its own
+	maxFollowed   = 5000     // topics
+	pendingBytes  = 4 << 20  // of one topic, waiting for Next; beyond, it is followed again when they are taken
+	readLimit     = 8 << 20  // bytes of one message from the server
 )
 
 func (cfg *Config) validate() error {

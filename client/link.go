@@ -136,10 +136,11 @@ func (l *link) read(ctx context.Context) error {
 	}
 }
 
-// write sends what waits, as many frames in a message as the protocol allows.
+// write sends what waits, as many frames in a message as the protocol allows. The first message is read by a gateway that does not
+// know yet whose it is.
 func (l *link) write(ctx context.Context) error {
 	var next *edgev1.ClientFrame
-	for {
+	for most := firstMessage; ; most = maxBody {
 		if next == nil {
 			select {
 			case next = <-l.out:
@@ -149,7 +150,7 @@ func (l *link) write(ctx context.Context) error {
 		}
 		m := &edgev1.ClientMessage{}
 		for bytes := 0; next != nil && len(m.Frames) < maxFrames; {
-			if bytes += proto.Size(next); bytes > maxBody && len(m.Frames) > 0 {
+			if bytes += proto.Size(next) + frameBytes; bytes > most && len(m.Frames) > 0 {
 				break
 			}
 			m.Frames = append(m.Frames, next)
