@@ -91,7 +91,7 @@ func openExisting(ctx context.Context, path string) (*sqldb.DB, error) {
 }
 
 func copyFile(from, to string) error {
-	content, err := os.ReadFile(from) //nolint:gosec // in the data folder
+	content, err := os.ReadFile(from)
 	if err != nil {
 		return fmt.Errorf("cannot back %s up: %w", from, err)
 	}
@@ -99,7 +99,7 @@ func copyFile(from, to string) error {
 }
 
 func writeSynced(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // in the backup's folder
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot write the backup: %w", err)
 	}
@@ -111,7 +111,7 @@ func writeSynced(path string, content []byte) error {
 }
 
 func syncFolder(path string) error {
-	f, err := os.Open(path) //nolint:gosec // the backup's
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

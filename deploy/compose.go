@@ -127,7 +127,7 @@ func (p *one) addIdentity(ctx context.Context) error {
 		return err
 	}
 	keys.ClientConnInterface, records.ClientConnInterface = server.Pipe("identity"), server.Pipe("plenum")
-	local, err := listenLocally(ctx, p.data.Path(), operatorSocket)
+	local, err := listenLocally(ctx, p.data.Path())
 	if err != nil {
 		return err
 	}

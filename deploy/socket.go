@@ -18,12 +18,12 @@ const operatorSocket = "operator.sock"
 // maxSocketPath is the longest path that a unix socket can be bound to on Linux, in bytes.
 const maxSocketPath = 107
 
-// listenLocally makes a unix socket in a folder that this process holds alone, which nobody but its own user may use. What a process
+// listenLocally makes the operator's socket in a folder that this process holds alone, which nobody but its own user may use. What a process
 // that was killed left there gives way. Closing the listener removes the socket.
 //
 // Invariant: the file never has another mode than 0600. Linux gives it the mode that the socket has when it is bound.
-func listenLocally(ctx context.Context, dir, name string) (net.Listener, error) {
-	path := filepath.Join(dir, name)
+func listenLocally(ctx context.Context, dir string) (net.Listener, error) {
+	path := filepath.Join(dir, operatorSocket)
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
 		return nil, fmt.Errorf("%s is no socket: move it away", path)
 	}
@@ -36,7 +36,7 @@ func listenLocally(ctx context.Context, dir, name string) (net.Listener, error) 
 		if err != nil {
 			return nil, fmt.Errorf("cannot open %s: %w", dir, err)
 		}
-		l.folder, path = folder, filepath.Join("/proc/self/fd", strconv.Itoa(int(folder.Fd())), name)
+		l.folder, path = folder, filepath.Join("/proc/self/fd", strconv.Itoa(int(folder.Fd())), operatorSocket)
 	}
 	private := func(_, _ string, c syscall.RawConn) error {
 		var failed error
@@ -46,7 +46,7 @@ func listenLocally(ctx context.Context, dir, name string) (net.Listener, error) 
 	var err error
 	if l.Listener, err = (&net.ListenConfig{Control: private}).Listen(ctx, "unix", path); err != nil {
 		_ = l.folder.Close() // of nil it is an error, too
-		return nil, fmt.Errorf("cannot make the socket %s: %w", filepath.Join(dir, name), err)
+		return nil, fmt.Errorf("cannot make the socket %s: %w", filepath.Join(dir, operatorSocket), err)
 	}
 	return l, nil
 }

@@ -18,7 +18,7 @@ func TestOperatorSocket(t *testing.T) {
 				t.Fatal(err)
 			}
 			path := filepath.Join(dir, operatorSocket)
-			dead, err := listenLocally(t.Context(), dir, operatorSocket)
+			dead, err := listenLocally(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -26,7 +26,7 @@ func TestOperatorSocket(t *testing.T) {
 			if err := dead.Close(); err != nil {
 				t.Fatal(err)
 			}
-			l, err := listenLocally(t.Context(), dir, operatorSocket)
+			l, err := listenLocally(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,7 +42,7 @@ func TestOperatorSocket(t *testing.T) {
 			if err := os.WriteFile(path, nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := listenLocally(t.Context(), dir, operatorSocket); err == nil || !strings.Contains(err.Error(), "is no socket") {
+			if _, err := listenLocally(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "is no socket") {
 				t.Errorf("over somebody's file: %v", err)
 			}
 		})
