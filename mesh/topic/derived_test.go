@@ -342,3 +342,50 @@ func TestFollowerLag(t *testing.T) {
 		}
 	})
 }
+
+// TestDerivedAfterRestore: in a new life of the history the heads bear its epoch, and none of them goes back while all is derived
+// again.
+func TestDerivedAfterRestore(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		db := openDB(t, url)
+		d, stop := startDeriver(t, db, &recorder{})
+		fill(t, d.log, 1, 5)
+		settled(t, db, d.log)
+		before := derivedOf(t, d)
+		stop()
+		epoch, err := bookSchema.BumpEpoch(t.Context(), db, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, _ = startDeriver(t, db, &recorder{})
+		for range 20 { // while it derives
+			now := derivedOf(t, d)
+			for topic, h := range before {
+				if n := now[topic]; strings.HasPrefix(topic, pages) && (n.GetOffset() != h.GetOffset() || n.GetCount() != h.GetCount()) {
+					t.Fatalf("%s stood at %v, and stands at %v", topic, h, n)
+				}
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		settled(t, db, d.log)
+		for topic, h := range derivedOf(t, d) {
+			if h.GetEpoch() != epoch {
+				t.Errorf("%s: %v, and the epoch is %d", topic, h, epoch)
+			}
+		}
+	})
+}
+
+// derivedOf reads all heads of what was derived.
+func derivedOf(t *testing.T, d *deriver) map[string]*edgev1.Head {
+	t.Helper()
+	heads := map[string]*edgev1.Head{}
+	r, err := d.follower.Heads(t.Context(), Pack(make([]Mark, Partitions)), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range r.GetHeads() {
+		heads[h.GetTopic()] = h
+	}
+	return heads
+}
