@@ -13,6 +13,7 @@ import (
 
 	"plenum.internal/gateway/internal/testsvc"
 	"plenum.internal/gateway/internal/testsvc/testv1"
+	"plenum.internal/mesh/registry"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
@@ -265,6 +266,26 @@ func TestChangeOlderThanTheSnapshot(t *testing.T) {
 		l.take(t, h)
 		if got := l.heads["test.room/m1"]; !h.GetSnapshot() || got.GetOffset() != 9 || readOf(got) != 7 {
 			t.Errorf("%v", h)
+		}
+	})
+}
+
+// A node that goes may have committed something that nobody was told of: the log is asked at once.
+func TestNodeLeaves(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		c := s.open("u", events(room))
+		defer c.close()
+		s.svc.Set(func(svc *testsvc.Service) { svc.Publish = func(*topicv1.Record) bool { return false } })
+		nodes := []registry.Node{{ID: "test-1", Service: "test"}, {ID: "test-2", Service: "test"}}
+		for i := range 3 {
+			time.Sleep(7100 * time.Millisecond)
+			begun := time.Now()
+			s.svc.Append("w", room, fmt.Sprint(i), nil)
+			s.g.left(nodes, nodes[:1])
+			c.texts(room, 1)
+			if d := time.Since(begun); d > 300*time.Millisecond {
+				t.Errorf("told after %v", d)
+			}
 		}
 	})
 }
