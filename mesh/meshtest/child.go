@@ -88,6 +88,12 @@ func (c *Child) Line() (string, bool) {
 // Kill ends the child by SIGKILL, at once. What it printed before can still be read.
 func (c *Child) Kill() { _ = c.cmd.Process.Signal(syscall.SIGKILL) }
 
+// Freeze stops the child by SIGSTOP: what it is sent arrives, and nothing answers.
+func (c *Child) Freeze() { _ = c.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen child go on.
+func (c *Child) Thaw() { _ = c.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Wait waits for the end of the child, after its output was read, and returns what it printed to standard error.
 func (c *Child) Wait() (stderr string, err error) {
 	err = c.cmd.Wait()

@@ -3,17 +3,28 @@ package registry
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 )
 
 // linger is how long the connection to a node that left serves the calls still running on it.
 const linger = 30 * time.Second
+
+// A node whose kernel takes what it is sent, and whose process does not answer (it was stopped, or its host went away without a word)
+// looks well to gRPC for 15 s. So each connection that stands is asked for a sign of life.
+const (
+	probeEvery  = time.Second
+	probeTime   = time.Second
+	probeMisses = 2 // in a row, before the node is left; about 3 s in all
+)
 
 // Watcher is where Conns learns of nodes, ordered by id; *Registry is one.
 type Watcher interface {
@@ -34,9 +45,10 @@ type Conns struct {
 
 // link is the connection to one node.
 type link struct {
-	node Node
-	conn *grpc.ClientConn
-	end  context.CancelFunc // ends its goroutine, which closes conn
+	node   Node
+	conn   atomic.Pointer[grpc.ClientConn] // another one once the node was left as frozen
+	misses atomic.Int32                    // probes in a row that were not answered
+	end    context.CancelFunc              // ends its goroutine, which closes conn
 }
 
 // NewConns makes an empty set; dial is usually rpc.Dial to the node's address. log may be nil.
@@ -61,7 +73,7 @@ func (c *Conns) Conn(service, key string) (grpc.ClientConnInterface, error) {
 	var bestHealth int
 	var bestScore uint64
 	for _, l := range links {
-		h, s := health(l.conn.GetState()), score(l.node.ID, key)
+		h, s := health(l.conn.Load().GetState()), score(l.node.ID, key)
 		if best == nil || h > bestHealth || h == bestHealth && s > bestScore {
 			best, bestHealth, bestScore = l, h, s
 		}
@@ -69,7 +81,7 @@ func (c *Conns) Conn(service, key string) (grpc.ClientConnInterface, error) {
 	if best == nil {
 		return nil, status.Errorf(codes.Unavailable, "no node of %s is known; try again shortly", service)
 	}
-	return best.conn, nil
+	return best.conn.Load(), nil
 }
 
 // Service is a connection that looks for its node anew with each call, as Conn does: for callers that want a service and
@@ -105,7 +117,7 @@ func (c *Conns) All(service string) []grpc.ClientConnInterface {
 	defer c.mu.RUnlock()
 	out := make([]grpc.ClientConnInterface, 0, len(c.links[service]))
 	for _, l := range c.links[service] {
-		out = append(out, l.conn)
+		out = append(out, l.conn.Load())
 	}
 	return out
 }
@@ -175,24 +187,73 @@ func (c *Conns) reconcile(ctx context.Context, nodes []Node) {
 	}
 }
 
-// open keeps a connection warm, so that its state tells whether the node can be reached before a call has to find out.
+// open keeps a connection warm, so that its state tells whether the node can be reached before a call has to find out, and leaves a
+// node that is frozen while another one of its service answers.
 func (c *Conns) open(ctx context.Context, n Node, conn *grpc.ClientConn) *link {
 	linkCtx, end := context.WithCancel(ctx)
+	l := &link{node: n, end: end}
+	l.conn.Store(conn)
 	c.tasks.Go(func() {
-		for {
+		for linkCtx.Err() == nil {
+			conn := l.conn.Load()
 			state := conn.GetState()
 			if state == connectivity.Idle {
 				conn.Connect()
 			}
-			if !conn.WaitForStateChange(linkCtx, state) {
-				break
+			if l.changes(linkCtx, conn, state) || state != connectivity.Ready || l.answers(linkCtx) || !c.another(l) {
+				continue
 			}
+			c.log.Warn("a node does not answer and is left", "service", n.Service, "node", n.ID, "address", n.Address)
+			c.renew(l)
 		}
 		select { // calls in flight
 		case <-ctx.Done():
 		case <-time.After(linger):
 		}
-		_ = conn.Close() // fails only when closed before
+		_ = l.conn.Load().Close() // fails only when closed before
 	})
-	return &link{node: n, conn: conn, end: end}
+	return l
+}
+
+// changes waits until the state of a connection changes, or the next probe is due: after the first that was missed at once.
+func (l *link) changes(ctx context.Context, conn *grpc.ClientConn, state connectivity.State) bool {
+	if state == connectivity.Ready && l.misses.Load() == 1 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeEvery)
+	defer cancel()
+	return conn.WaitForStateChange(ctx, state)
+}
+
+// answers probes a node, and reports whether it may still be believed to live. Any answer will do, an error too.
+func (l *link) answers(ctx context.Context) bool {
+	probe, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := grpc_health_v1.NewHealthClient(l.conn.Load()).Check(probe, &grpc_health_v1.HealthCheckRequest{})
+	if err == nil || probe.Err() == nil || ctx.Err() != nil {
+		l.misses.Store(0)
+		return true
+	}
+	return l.misses.Add(1) < probeMisses
+}
+
+// another reports whether the service has a node that answers. Else this one is as good as any: perhaps all are slow.
+func (c *Conns) another(l *link) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.ContainsFunc(c.links[l.node.Service], func(x *link) bool {
+		return x != l && x.misses.Load() == 0 && x.conn.Load().GetState() == connectivity.Ready
+	})
+}
+
+// renew closes the connection to a node, which ends the calls that wait for it: nobody knows whether they took place. The next one
+// stands as soon as the node answers again.
+func (c *Conns) renew(l *link) {
+	conn, err := c.dial(l.node)
+	if err != nil {
+		c.log.Error("cannot dial a node", "service", l.node.Service, "node", l.node.ID, "address", l.node.Address, "err", err)
+		return
+	}
+	l.misses.Store(0)
+	_ = l.conn.Swap(conn).Close() // fails only when closed before
 }

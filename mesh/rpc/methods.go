@@ -42,7 +42,7 @@ func describe(desc *grpc.ServiceDesc, internal map[string][]string) map[string]*
 	add := func(name string) {
 		full := "/" + desc.ServiceName + "/" + name
 		m := &method{maxBytes: DefaultMethodBytes, timeout: DefaultMethodTimeout, peers: internal[full]}
-		if strings.HasPrefix(desc.ServiceName, "grpc.reflection.") {
+		if strings.HasPrefix(desc.ServiceName, "grpc.reflection.") || strings.HasPrefix(desc.ServiceName, "grpc.health.") {
 			m.peers = []string{AnyPeer}
 		}
 		if o := edgeOptions(desc.ServiceName, name); o != nil {

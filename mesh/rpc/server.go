@@ -18,6 +18,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/test/bufconn"
@@ -125,7 +127,7 @@ type pipe struct {
 	conn    *grpc.ClientConn
 }
 
-// NewServer returns a server with reflection and every interceptor, but without a service. It opens nothing until Run.
+// NewServer returns a server with reflection, health checks and every interceptor, but without a service. It opens nothing until Run.
 func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -168,6 +170,7 @@ func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 	}
 	s.grpc = grpc.NewServer(options...)
 	reflection.Register(s)
+	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
 	return s, nil
 }
 
