@@ -32,6 +32,8 @@ type mine struct {
 }
 
 // loadMine reads people's states: one statement for a whole batch. Unknown channels are left out.
+//
+// Invariant: role and heads come from one statement, so that nobody is shown where a channel stands behind their removal.
 func (s *Server) loadMine(ctx context.Context, q query, keys []memberKey) (map[memberKey]*mine, error) {
 	found := make(map[memberKey]*mine, len(keys))
 	if len(keys) == 0 {
