@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,7 +157,9 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 	g.tasks.Go(func() {
 		select {
 		case <-g.learner.ready:
-			close(g.ready)
+			if g.heardOf() {
+				close(g.ready)
+			}
 		case <-g.base.Done():
 		}
 	})
@@ -175,6 +179,29 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 	g.tasks.Wait()
 	g.calls.Wait()
 	return err
+}
+
+// feedsTime is how long a gateway that starts waits for its feeds; while a service is away it does without.
+const feedsTime = 5 * time.Second
+
+// heardOf waits until all feeds know where they start: what moved before is in what a session opens, what moves later is told. It
+// returns false when the gateway has stopped meanwhile.
+func (g *Gateway) heardOf() bool {
+	late := time.NewTimer(feedsTime)
+	defer late.Stop()
+	g.feedsMu.Lock()
+	feeds := slices.Collect(maps.Values(g.fed))
+	g.feedsMu.Unlock()
+	for _, f := range feeds {
+		select {
+		case <-f.Ready():
+		case <-late.C:
+			return true
+		case <-g.base.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // drain sends the clients elsewhere, spread over cfg.Drain, and leaves when they are gone or late.
