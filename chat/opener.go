@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
@@ -12,9 +11,6 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
-
-// grantTTL counts only while a gateway's feed of access changes is stale.
-const grantTTL = 60 * time.Second
 
 // maxBundle is how many channels one person's bundle shows.
 const maxBundle = 5000
@@ -31,7 +27,7 @@ func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Wa
 	var keys []memberKey
 	var names []string
 	for i, w := range wants {
-		g := &topicv1.Grant{Topic: w.GetTopic(), TtlMs: uint32(grantTTL.Milliseconds())}
+		g := &topicv1.Grant{Topic: w.GetTopic()}
 		grants[i] = g
 		kind, id, _ := strings.Cut(w.GetTopic(), "/")
 		mine := id == "me" || id == caller.User

@@ -69,6 +69,15 @@ func (g *Gateway) left(before, now []registry.Node) {
 	}
 }
 
+// stale reports that changes of access in a service's logs may not have been heard of. Events don't need to know: none is given out
+// before all that lie in front of it. Signals stand in no log.
+func (g *Gateway) stale(service string) bool {
+	g.feedsMu.Lock()
+	defer g.feedsMu.Unlock()
+	f := g.fed[feed{service: service}]
+	return f != nil && f.Stale()
+}
+
 // committed takes a head of the log. Of a topic from which others' parts of a bundle are derived, hubs alone get it.
 func (g *Gateway) committed(workspace string, h *edgev1.Head) {
 	name := heads.Name{Workspace: workspace, Topic: h.GetTopic()}

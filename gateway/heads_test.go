@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -264,4 +265,23 @@ func trySend(c *client, frames []*edgev1.ClientFrame) error {
 	data, err := proto.Marshal(&edgev1.ClientMessage{Frames: frames})
 	c.s.must(err)
 	return c.ws.Write(c.s.t.Context(), 2, data)
+}
+
+// While a service's log can't be asked, somebody may have been removed and nobody here knows: signals rest until it can.
+func TestNoSignalsWhileAccessIsUnknown(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		a, b := s.open("a", events(room)), s.open("b", events(room))
+		defer a.close()
+		defer b.close()
+		s.svc.Set(func(s *testsvc.Service) { s.Down = errors.New("away") })
+		time.Sleep(10 * time.Second) // no digest comes, and no answer
+		a.send(typing(room, "unseen"))
+		time.Sleep(time.Second)
+		s.svc.Set(func(s *testsvc.Service) { s.Down = nil })
+		time.Sleep(10 * time.Second)
+		a.send(typing(room, "seen"))
+		if got := b.next().GetSignal(); got.GetKey() != "seen" {
+			t.Errorf("%v", got)
+		}
+	})
 }

@@ -33,7 +33,7 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 	}
 	x := s.subs[f.GetTopic()]
 	ok := unread == nil && x != nil && x.mode == edgev1.Mode_MODE_EVENTS && x.signals &&
-		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires)
+		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires) && !s.g.stale(x.service)
 	if ok {
 		_, ok = s.signals.Take(limit.Rate{PerSecond: rate, Burst: rate}, 1, now)
 	}

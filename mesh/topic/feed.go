@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -56,6 +57,7 @@ type HeadsFeed struct {
 	missed    chan struct{} // holds one: the log is to be asked
 	ready     chan struct{}
 	once      sync.Once
+	stale     atomic.Bool
 }
 
 // NewHeadsFeed checks the configuration; it subscribes in Run.
@@ -92,6 +94,9 @@ func newFeed(cfg FeedConfig, deps FeedDeps, subscribe func(string, chan<- bus.Me
 
 // Ready is closed once the feed knows where it starts: what is committed from then on will be told.
 func (f *HeadsFeed) Ready() <-chan struct{} { return f.ready }
+
+// Stale reports that the log was asked in vain: of what was committed lately nobody may have been told.
+func (f *HeadsFeed) Stale() bool { return f.stale.Load() }
 
 // Look has the log asked soon: somebody may have died with something untold.
 func (f *HeadsFeed) Look() {
@@ -262,6 +267,7 @@ func (f *HeadsFeed) sweep(ctx context.Context, answers chan<- answer) {
 		}
 		for wait := minRetry; ; wait = min(2*wait, maxRetry) {
 			err := f.ask(ctx, &at, answers)
+			f.stale.Store(err != nil)
 			if err == nil {
 				f.once.Do(func() { close(f.ready) })
 				break

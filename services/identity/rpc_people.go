@@ -338,7 +338,7 @@ func (o opener) Open(ctx context.Context, c auth.Caller, wants []*edgev1.Want) (
 		case p.DeactivatedMs != 0 || !policy.May(p.Role, policy.Directory):
 			g.Error = rpc.FromError(errDirectory)
 		default:
-			g.Head, g.Floor, g.TtlMs = states[0].Cursor(), states[0].Start(), grantTTL
+			g.Head, g.Floor = states[0].Cursor(), states[0].Start()
 			if w.GetTopic() != name {
 				g.Canonical = name
 			}
@@ -347,5 +347,3 @@ func (o opener) Open(ctx context.Context, c auth.Caller, wants []*edgev1.Want) (
 	}
 	return grants, nil
 }
-
-const grantTTL = 60_000 // ms; counts only while the gateway's access feed is stale

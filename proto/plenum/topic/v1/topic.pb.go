@@ -130,9 +130,6 @@ type Grant struct {
 	Floor *v1.Cursor `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
 	// Whether the user may send signals.
 	Signal bool `protobuf:"varint,4,opt,name=signal,proto3" json:"signal,omitempty"`
-	// How long the grant counts while the gateway's access feed is stale. While it is fresh, a grant counts until an
-	// Access record says otherwise.
-	TtlMs uint32 `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
 	// Of a BUNDLE: where its topics stand, with badges.
 	Members []*v1.Head `protobuf:"bytes,6,rep,name=members,proto3" json:"members,omitempty"`
 	// Set: not granted, and why.
@@ -201,13 +198,6 @@ func (x *Grant) GetSignal() bool {
 		return x.Signal
 	}
 	return false
-}
-
-func (x *Grant) GetTtlMs() uint32 {
-	if x != nil {
-		return x.TtlMs
-	}
-	return 0
 }
 
 func (x *Grant) GetMembers() []*v1.Head {
@@ -1115,16 +1105,15 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\vOpenRequest\x12*\n" +
 	"\x05wants\x18\x01 \x03(\v2\x14.plenum.edge.v1.WantR\x05wants\">\n" +
 	"\fOpenResponse\x12.\n" +
-	"\x06grants\x18\x01 \x03(\v2\x16.plenum.topic.v1.GrantR\x06grants\"\xa1\x02\n" +
+	"\x06grants\x18\x01 \x03(\v2\x16.plenum.topic.v1.GrantR\x06grants\"\x90\x02\n" +
 	"\x05Grant\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12*\n" +
 	"\x04head\x18\x02 \x01(\v2\x16.plenum.edge.v1.CursorR\x04head\x12,\n" +
 	"\x05floor\x18\x03 \x01(\v2\x16.plenum.edge.v1.CursorR\x05floor\x12\x16\n" +
-	"\x06signal\x18\x04 \x01(\bR\x06signal\x12\x15\n" +
-	"\x06ttl_ms\x18\x05 \x01(\rR\x05ttlMs\x12.\n" +
+	"\x06signal\x18\x04 \x01(\bR\x06signal\x12.\n" +
 	"\amembers\x18\x06 \x03(\v2\x14.plenum.edge.v1.HeadR\amembers\x12+\n" +
 	"\x05error\x18\a \x01(\v2\x15.plenum.edge.v1.ErrorR\x05error\x12\x1c\n" +
-	"\tcanonical\x18\b \x01(\tR\tcanonical\"\\\n" +
+	"\tcanonical\x18\b \x01(\tR\tcanonicalJ\x04\b\x05\x10\x06\"\\\n" +
 	"\fHeadsRequest\x12\x14\n" +
 	"\x05since\x18\x01 \x01(\tR\x05since\x12\x1c\n" +
 	"\tworkspace\x18\x02 \x01(\tR\tworkspace\x12\x18\n" +
