@@ -27,7 +27,7 @@ type Config struct {
 	PasswordMemory      uint32 `koanf:"password_memory_kib" doc:"Memory of one argon2id hash in KiB."`
 	PasswordPasses      uint32 `koanf:"password_passes" doc:"Passes of argon2id."`
 	PasswordConcurrency int    `koanf:"password_concurrency" doc:"Passwords hashed at a time; memory is this times password_memory_kib."`
-	PasswordQueue       int    `koanf:"password_queue" doc:"Sign-ins that wait for a hash; more are told to come back."`
+	PasswordQueue       int    `koanf:"password_queue" doc:"Sign-ins that wait for a hash, of one address (IPv6: /64) no more than places are free; more are told to come back."`
 
 	AccountFailures int           `koanf:"account_failures" doc:"Failed sign-ins of an account allowed at once, from one known device or from all unknown ones."`
 	AccountInterval time.Duration `koanf:"account_interval" doc:"After those, one more is allowed in each interval."`

@@ -7,6 +7,7 @@ import (
 
 	"plenum.internal/mesh/rpc"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
+	"plenum.internal/services/identity/guess"
 	"plenum.internal/services/identity/sqlstore"
 )
 
@@ -48,4 +49,13 @@ func clientAddress(ctx context.Context) string {
 		return a.String()
 	}
 	return ""
+}
+
+// sender is whose share of the queue of passwords a call takes.
+func sender(ctx context.Context) string {
+	address := clientAddress(ctx)
+	if address == "" {
+		return ""
+	}
+	return guess.Block(address)
 }

@@ -54,7 +54,7 @@ func (g *createGroup) apply(ctx context.Context, c *change) error {
 		}
 	}
 	c.answer = &identityv1.CreateGroupResponse{Group: &identityv1.Group{Id: row.ID}}
-	c.audit("group.created", row.ID, details{"handle": row.Handle, "members": len(members)})
+	c.audit("group.created", row.ID, details{"handle": row.Handle, "members": named(members)})
 	return c.emit(&identityv1.WorkspaceEvent{Event: &identityv1.WorkspaceEvent_GroupCreated{
 		GroupCreated: &identityv1.GroupCreated{Group: groupProto(row, members)},
 	}})
@@ -197,10 +197,19 @@ func (c *change) changeMembers(ctx context.Context, g sqlstore.Group, add, remov
 	if err := c.UpdateGroup(ctx, g); err != nil {
 		return 0, err
 	}
-	c.audit("group.members", g.ID, details{"added": len(added), "removed": len(removed)})
+	c.audit("group.members", g.ID, details{"added": named(added), "removed": named(removed)})
 	return g.Version, c.emit(&identityv1.WorkspaceEvent{Event: &identityv1.WorkspaceEvent_GroupMembersChanged{
 		GroupMembersChanged: &identityv1.GroupMembersChanged{GroupId: g.ID, Added: added, Removed: removed, Version: uint64(g.Version)},
 	}})
+}
+
+// named is how people stand in the detail of an audit entry: by their ids, of many only how many.
+func named(ids []string) any {
+	const most = 30 // of 2 KiB that a detail has, two lists
+	if len(ids) == 0 || len(ids) > most {
+		return len(ids)
+	}
+	return ids
 }
 
 // deleteGroup deletes a group and frees its handle.

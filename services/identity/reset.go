@@ -120,7 +120,7 @@ func (s *Server) useReset(ctx context.Context, q *identityv1.UseResetRequest) (*
 	default:
 		return nil, errLink
 	}
-	password, err := s.passwords.Hash(ctx, q.GetPassword())
+	password, err := s.passwords.Hash(ctx, sender(ctx), q.GetPassword())
 	if err != nil {
 		return nil, hashing(err)
 	}

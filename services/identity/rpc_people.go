@@ -255,7 +255,7 @@ func (s *Server) changePassword(ctx context.Context, q *identityv1.ChangePasswor
 	}
 	change := &changePassword{device: c.Device}
 	if change.verified, _, err = s.verify(ctx, p.Password, q.GetCurrent()); err == nil && change.verified {
-		change.password, err = s.passwords.Hash(ctx, q.GetPassword())
+		change.password, err = s.passwords.Hash(ctx, sender(ctx), q.GetPassword())
 	}
 	if err != nil {
 		_ = try.forgive(ctx)

@@ -177,7 +177,7 @@ func (s *Server) follows(ctx context.Context, q joiner, seen proto.Message, wher
 	if err != nil {
 		return nil, err
 	}
-	if j.password, err = s.passwords.Hash(ctx, q.GetPassword()); err != nil {
+	if j.password, err = s.passwords.Hash(ctx, sender(ctx), q.GetPassword()); err != nil {
 		return nil, hashing(err)
 	}
 	answer := &identityv1.JoinResponse{}

@@ -245,6 +245,10 @@ func TestRolesGroupsAndWhoMayWhat(t *testing.T) {
 		if again := ok(e.admin.ChangeGroupMembers(admin.again(ctx), &identityv1.ChangeGroupMembersRequest{GroupId: group.GetId(), Add: []string{admin.id(), member.id()}, Remove: []string{guest.id()}}))(t); again.GetVersion() != changed.GetVersion() || changed.GetVersion() != 2 {
 			t.Errorf("versions %v, then %v", changed, again)
 		}
+		if en := ok(e.admin.ListAudit(admin.read(ctx), &identityv1.ListAuditRequest{Limit: 1}))(t).GetEntries()[0]; en.GetAction() != "group.members" ||
+			en.GetDetail() != `{"added":["`+admin.id()+`"],"removed":["`+guest.id()+`"]}` {
+			t.Errorf("on record: %v", en)
+		}
 		// Deactivating the member takes its session and its place in the group.
 		_ = ok(e.admin.SetActive(admin.write(ctx), &identityv1.SetActiveRequest{UserId: member.id()}))(t)
 		_, err = e.refresh(ctx, member.GetRefreshToken(), member.client.GetClientId())

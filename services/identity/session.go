@@ -114,12 +114,12 @@ func account(name, device string) string { return sqlstore.Hash(fmt.Sprintf("%q 
 
 // verify checks a password, and makes a new hash if the stored one was made at another cost.
 func (s *Server) verify(ctx context.Context, stored, typed string) (ok bool, rehash string, err error) {
-	ok, stale, err := s.passwords.Verify(ctx, stored, typed)
+	ok, stale, err := s.passwords.Verify(ctx, sender(ctx), stored, typed)
 	if err != nil {
 		return false, "", hashing(err)
 	}
 	if stale {
-		rehash, _ = s.passwords.Hash(ctx, typed) // another time will do
+		rehash, _ = s.passwords.Hash(ctx, sender(ctx), typed) // another time will do
 	}
 	return ok, rehash, nil
 }

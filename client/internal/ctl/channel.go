@@ -3,7 +3,6 @@ package ctl
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -54,13 +53,16 @@ func loadPeople(ctx context.Context, h grpc.ClientConnInterface) (*people, error
 		return nil
 	})
 	if client.CodeOf(err) == edgev1.Code_CODE_PERMISSION_DENIED {
-		err = p.meet(ctx, h)
+		err = eachMet(ctx, h, func(person *identityv1.Person) error {
+			p.add(person)
+			return nil
+		})
 	}
 	return p, err
 }
 
-// meet is for guests, who see no directory: they know the members of their channels.
-func (p *people) meet(ctx context.Context, h grpc.ClientConnInterface) error {
+// eachMet is eachPerson for guests, who see no directory: they know the members of their channels.
+func eachMet(ctx context.Context, h grpc.ClientConnInterface, f func(*identityv1.Person) error) error {
 	chat := chatv1.NewChatServiceClient(h)
 	var met []string
 	for page := ""; ; {
@@ -77,27 +79,32 @@ func (p *people) meet(ctx context.Context, h grpc.ClientConnInterface) error {
 			}
 		}
 		if page = mine.GetNext(); page == "" {
-			return p.learn(ctx, h, met)
+			return eachOf(ctx, h, met, f)
 		}
 	}
 }
 
 // learn asks for those who are not known yet: to a guest, who has left a channel is in no list.
 func (p *people) learn(ctx context.Context, h grpc.ClientConnInterface, ids []string) error {
+	unknown := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" || p.byID[id] != "" })
+	return eachOf(ctx, h, unknown, func(person *identityv1.Person) error {
+		p.add(person)
+		return nil
+	})
+}
+
+// eachOf asks for people by their ids.
+func eachOf(ctx context.Context, h grpc.ClientConnInterface, ids []string, f func(*identityv1.Person) error) error {
 	const atOnce = 500
-	fresh := map[string]bool{}
-	for _, id := range ids {
-		if id != "" && p.byID[id] == "" {
-			fresh[id] = true
-		}
-	}
-	for some := range slices.Chunk(slices.Sorted(maps.Keys(fresh)), atOnce) {
+	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), atOnce) {
 		res, err := identityv1.NewPeopleServiceClient(h).GetPeople(ctx, &identityv1.GetPeopleRequest{Ids: some})
 		if err != nil {
 			return err
 		}
 		for _, person := range res.GetPeople() {
-			p.add(person)
+			if err := f(person); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

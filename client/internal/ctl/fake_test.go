@@ -213,7 +213,11 @@ func (f *fake) SetUp(_ context.Context, q *identityv1.SetUpRequest) (*identityv1
 }
 
 func (f *fake) Join(_ context.Context, q *identityv1.JoinRequest) (*identityv1.JoinResponse, error) {
-	s, err := f.admit(q.GetHandle(), q.GetDisplayName(), q.GetPassword(), identityv1.Role_ROLE_MEMBER)
+	role := identityv1.Role_ROLE_MEMBER
+	if q.GetHandle() == "guest" {
+		role = identityv1.Role_ROLE_GUEST
+	}
+	s, err := f.admit(q.GetHandle(), q.GetDisplayName(), q.GetPassword(), role)
 	return &identityv1.JoinResponse{Session: s}, err
 }
 
@@ -250,8 +254,29 @@ func (f *fake) WhoAmI(ctx context.Context, _ *identityv1.WhoAmIRequest) (*identi
 }
 
 func (f *fake) ListPeople(ctx context.Context, _ *identityv1.ListPeopleRequest) (*identityv1.ListPeopleResponse, error) {
-	_, err := f.me(ctx)
+	me, err := f.me(ctx)
+	if me.GetRole() == identityv1.Role_ROLE_GUEST {
+		err = refuse(edgev1.Code_CODE_PERMISSION_DENIED, "identity.DIRECTORY", "Guests see only the people they meet.")
+	}
 	return &identityv1.ListPeopleResponse{People: f.people}, err
+}
+
+func (f *fake) GetPeople(_ context.Context, q *identityv1.GetPeopleRequest) (*identityv1.GetPeopleResponse, error) {
+	res := &identityv1.GetPeopleResponse{}
+	for _, p := range f.people {
+		if slices.Contains(q.GetIds(), p.GetId()) {
+			res.People = append(res.People, p)
+		}
+	}
+	return res, nil
+}
+
+func (f *fake) ListMembers(context.Context, *chatv1.ListMembersRequest) (*chatv1.ListMembersResponse, error) {
+	res := &chatv1.ListMembersResponse{}
+	for _, p := range f.people {
+		res.Members = append(res.Members, &chatv1.Member{User: p.GetId(), Role: chatv1.ChannelRole_CHANNEL_ROLE_MEMBER})
+	}
+	return res, nil
 }
 
 func (f *fake) Invite(context.Context, *identityv1.InviteRequest) (*identityv1.InviteResponse, error) {

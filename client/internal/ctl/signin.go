@@ -219,13 +219,18 @@ func (c *workspaceCmd) Run(e *env) error {
 		if err := e.print(me.GetWorkspace(), "%s (%s)", clean(me.GetWorkspace().GetName()), me.GetWorkspace().GetSlug()); err != nil {
 			return err
 		}
-		return eachPerson(ctx, people, c.All, func(p *identityv1.Person) error {
+		show := func(p *identityv1.Person) error {
 			note := ""
 			if p.GetDeactivated() {
 				note = " (deactivated)"
 			}
 			return e.print(p, "  @%-24s %-8s %s%s", p.GetHandle(), role(p.GetRole()), clean(p.GetDisplayName()), note)
-		})
+		}
+		err = eachPerson(ctx, people, c.All, show)
+		if client.CodeOf(err) == edgev1.Code_CODE_PERMISSION_DENIED {
+			return eachMet(ctx, h, show) // a guest
+		}
+		return err
 	})
 }
 

@@ -55,10 +55,10 @@ func (a *Addresses) Take(address string) (ok bool, retry time.Duration) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	tat, _ := a.seen.Get(block(address))
+	tat, _ := a.seen.Get(Block(address))
 	next, ok, retry := a.limit.Take(tat, time.Now())
 	if ok {
-		a.seen.Add(block(address), next)
+		a.seen.Add(Block(address), next)
 	}
 	return ok, retry
 }
@@ -67,13 +67,13 @@ func (a *Addresses) Take(address string) (ok bool, retry time.Duration) {
 func (a *Addresses) Return(address string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if tat, ok := a.seen.Peek(block(address)); ok {
-		a.seen.Add(block(address), tat.Add(-a.limit.Interval))
+	if tat, ok := a.seen.Peek(Block(address)); ok {
+		a.seen.Add(Block(address), tat.Add(-a.limit.Interval))
 	}
 }
 
-// block is what one subscriber of a network commands. What isn't an address stands for itself.
-func block(address string) string {
+// Block is what one subscriber of a network commands. What isn't an address stands for itself.
+func Block(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		if ap, err := netip.ParseAddrPort(address); err == nil {

@@ -85,7 +85,7 @@ func TestBlock(t *testing.T) {
 		"192.0.2.1": "192.0.2.1", "192.0.2.1:4711": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1",
 		"2001:db8:1:2:3::4": "2001:db8:1:2::/64", "[2001:db8:1:2::9]:80": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "pipe": "pipe",
 	} {
-		if got := block(in); got != want {
+		if got := Block(in); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}

@@ -34,7 +34,7 @@ type Config struct {
 	Passes      uint32 // default 2
 	Threads     uint8  // default 1
 	Concurrency int    // hashes at a time; memory is bounded by Concurrency x MemoryKiB. Default 2
-	Queue       int    // callers that wait; more are refused at once with BusyError. Default 128
+	Queue       int    // callers that wait, of one sender no more than places are free; more are refused at once with BusyError. Default 128
 }
 
 // Default returns the defaults.
@@ -69,7 +69,7 @@ var ErrForm = errors.New("password: use 10 characters or more, at most 256 bytes
 type Hasher struct {
 	cfg     Config
 	running chan struct{} // one token for each hash under way
-	waiting atomic.Int64
+	waiting queue
 	hashes  atomic.Uint64
 	costNs  atomic.Int64 // moving average of one hash
 	never   hash         // what an absent account is compared with: same cost, never equal
@@ -80,21 +80,22 @@ func New(cfg Config) (*Hasher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Hasher{cfg: cfg, running: make(chan struct{}, cfg.Concurrency)}
+	h := &Hasher{cfg: cfg, running: make(chan struct{}, cfg.Concurrency), waiting: queue{places: cfg.Queue, by: map[string]int{}}}
 	h.never = h.fresh()
 	h.never.key = nil // compares unequal with everything
 	h.costNs.Store(int64(50 * time.Millisecond))
 	return h, nil
 }
 
-// Hash returns the password's hash in PHC form. Errors: ErrForm, *BusyError, or the context's.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+// Hash returns the password's hash in PHC form. sender is who asks: nobody takes the whole queue. Errors: ErrForm, *BusyError, or the
+// context's.
+func (h *Hasher) Hash(ctx context.Context, sender, password string) (string, error) {
 	typed, err := prepare(password)
 	if err != nil || utf8.RuneCountInString(typed) < MinRunes {
 		return "", ErrForm
 	}
 	x := h.fresh()
-	x.key, err = h.derive(ctx, typed, x)
+	x.key, err = h.derive(ctx, sender, typed, x)
 	if err != nil {
 		return "", err
 	}
@@ -104,7 +105,7 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // Verify compares a password with a hash; stored "" stands for an account that doesn't exist or has no password: it costs the
 // same and is never equal. stale says that the hash was made at another cost: hash again. Errors: *BusyError, the context's, or
 // a stored hash that can't be read.
-func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, stale bool, err error) {
+func (h *Hasher) Verify(ctx context.Context, sender, stored, password string) (ok, stale bool, err error) {
 	x := h.never
 	if stored != "" {
 		if x, err = parse(stored); err != nil {
@@ -115,7 +116,7 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string) (ok, stale
 	if err != nil {
 		x, typed = h.never, "never" // takes as long as any other
 	}
-	key, err := h.derive(ctx, typed, x)
+	key, err := h.derive(ctx, sender, typed, x)
 	if err != nil {
 		return false, false, err
 	}
@@ -136,15 +137,15 @@ func prepare(password string) (string, error) {
 }
 
 // derive runs argon2id when it is its turn.
-func (h *Hasher) derive(ctx context.Context, password string, x hash) ([]byte, error) {
+func (h *Hasher) derive(ctx context.Context, sender, password string, x hash) ([]byte, error) {
 	select {
 	case h.running <- struct{}{}:
 	default:
-		n := h.waiting.Add(1)
-		defer h.waiting.Add(-1)
-		if n > int64(h.cfg.Queue) {
+		n, ok := h.waiting.enter(sender)
+		if !ok {
 			return nil, &BusyError{h.delay(n)}
 		}
+		defer h.waiting.leave(sender)
 		select {
 		case h.running <- struct{}{}:
 		case <-ctx.Done():
@@ -163,11 +164,11 @@ func (h *Hasher) derive(ctx context.Context, password string, x hash) ([]byte, e
 func (h *Hasher) Hashes() uint64 { return h.hashes.Load() }
 
 // Waiting returns how many callers wait for their turn.
-func (h *Hasher) Waiting() int64 { return h.waiting.Load() }
+func (h *Hasher) Waiting() int { return h.waiting.length() }
 
 // delay is how long n callers keep the hasher busy, at least a second.
-func (h *Hasher) delay(n int64) time.Duration {
-	return max(time.Second, time.Duration(n*h.costNs.Load()/int64(h.cfg.Concurrency)))
+func (h *Hasher) delay(n int) time.Duration {
+	return max(time.Second, time.Duration(int64(n)*h.costNs.Load()/int64(h.cfg.Concurrency)))
 }
 
 func (h *Hasher) fresh() hash {

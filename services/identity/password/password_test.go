@@ -20,27 +20,27 @@ func cheap(t *testing.T) *Hasher {
 
 func TestHashAndVerify(t *testing.T) {
 	h := cheap(t)
-	stored, err := h.Hash(t.Context(), "correct horse")
+	stored, err := h.Hash(t.Context(), "", "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for password, want := range map[string]bool{"correct horse": true, "correct horsf": false, "": false, strings.Repeat("x", 300): false, "\x00": false} {
-		if ok, _, err := h.Verify(t.Context(), stored, password); ok != want || err != nil {
+		if ok, _, err := h.Verify(t.Context(), "", stored, password); ok != want || err != nil {
 			t.Errorf("%q: %v, %v; want %v", password, ok, err, want)
 		}
 	}
-	if ok, _, err := h.Verify(t.Context(), "", "correct horse"); ok || err != nil {
+	if ok, _, err := h.Verify(t.Context(), "", "", "correct horse"); ok || err != nil {
 		t.Errorf("an absent account: %v, %v", ok, err)
 	}
 }
 
 func TestTheSameCharactersAreTheSamePassword(t *testing.T) {
 	h := cheap(t)
-	stored, err := h.Hash(t.Context(), "pass\u0065\u0301-word-1") // e and a combining acute accent
+	stored, err := h.Hash(t.Context(), "", "pass\u0065\u0301-word-1") // e and a combining acute accent
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, _, _ := h.Verify(t.Context(), stored, "pass\u00e9-word-1"); !ok {
+	if ok, _, _ := h.Verify(t.Context(), "", stored, "pass\u00e9-word-1"); !ok {
 		t.Error("the composed form was refused")
 	}
 }
@@ -48,14 +48,14 @@ func TestTheSameCharactersAreTheSamePassword(t *testing.T) {
 func TestForm(t *testing.T) {
 	h := cheap(t)
 	for _, password := range []string{"", "short", "ninechars", strings.Repeat("x", 257), "bell\atolls often", "bad\xffutf8 bytes"} {
-		if _, err := h.Hash(t.Context(), password); !errors.Is(err, ErrForm) {
+		if _, err := h.Hash(t.Context(), "", password); !errors.Is(err, ErrForm) {
 			t.Errorf("%q: %v, want ErrForm", password, err)
 		}
 	}
 }
 
 func TestAnotherCostIsStale(t *testing.T) {
-	old, err := cheap(t).Hash(t.Context(), "correct horse")
+	old, err := cheap(t).Hash(t.Context(), "", "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestAnotherCostIsStale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, stale, err := h.Verify(t.Context(), old, "correct horse"); !ok || !stale || err != nil {
+	if ok, stale, err := h.Verify(t.Context(), "", old, "correct horse"); !ok || !stale || err != nil {
 		t.Errorf("ok %v, stale %v, %v", ok, stale, err)
 	}
 }
@@ -74,11 +74,11 @@ func TestQueueIsBounded(t *testing.T) {
 		h.running <- struct{}{} // one hash is under way, and takes its time
 		waited := make(chan error, 1)
 		go func() {
-			_, err := h.Hash(t.Context(), "correct horse")
+			_, err := h.Hash(t.Context(), "", "correct horse")
 			waited <- err
 		}()
 		synctest.Wait()
-		_, _, err := h.Verify(t.Context(), "", "correct horse")
+		_, _, err := h.Verify(t.Context(), "", "", "correct horse")
 		if busy, ok := errors.AsType[*BusyError](err); !ok || busy.RetryAfter < time.Second {
 			t.Errorf("a third caller: %v, want BusyError", err)
 		}
@@ -89,10 +89,10 @@ func TestQueueIsBounded(t *testing.T) {
 		h.running <- struct{}{}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := h.Hash(ctx, "correct horse"); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := h.Hash(ctx, "", "correct horse"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one that waits too long: %v", err)
 		}
-		if n := h.waiting.Load(); n != 0 {
+		if n := h.Waiting(); n != 0 {
 			t.Errorf("%d still counted as waiting", n)
 		}
 	})
