@@ -17,6 +17,9 @@ type channelKey struct{ workspace, channel string }
 
 type memberKey struct{ workspace, channel, user string }
 
+// of is the channel's key.
+func (k memberKey) of() channelKey { return channelKey{k.workspace, k.channel} }
+
 // channel is a row of chat_channel.
 type channel struct {
 	channelKey
@@ -117,8 +120,20 @@ func (a access) owns() bool { return a.role() == chatv1.ChannelRole_CHANNEL_ROLE
 
 // posts tells whether the caller may write into the channel itself; thread-only replies need mayPost alone.
 func (a access) posts() bool {
-	return a.caller.May(mayPost) && a.active() == nil &&
-		(a.ch.posting != chatv1.ChannelPosting_CHANNEL_POSTING_MODERATORS || a.me.role >= chatv1.ChannelRole_CHANNEL_ROLE_MODERATOR)
+	return a.caller.May(mayPost) && a.active() == nil && a.ch.takes(a.me.role)
+}
+
+// takes tells whether the channel takes messages of members with a role.
+func (c *channel) takes(role chatv1.ChannelRole) bool {
+	return !c.archived && (c.posting != chatv1.ChannelPosting_CHANNEL_POSTING_MODERATORS || role >= chatv1.ChannelRole_CHANNEL_ROLE_MODERATOR)
+}
+
+// about is what an event of an earlier offset says in its envelope: nothing where all readers may read that, too.
+func (c *channel) about(at uint64) uint64 {
+	if at >= c.sealed {
+		return 0
+	}
+	return at
 }
 
 const channelColumns = `c.kind, c.name, c.topic, c.purpose, c.history, c.posting, c.archived, c.creator, c.created_ms, c.members,

@@ -62,6 +62,9 @@ func (o *create) plan(b *batch, st *topic.Step) error {
 	if err != nil {
 		return err
 	}
+	if err := b.room(o.ch.workspace, o.people, o.caller.User); err != nil {
+		return err
+	}
 	if o.ch.name != "" {
 		if err := b.takeName(o.ch.channelKey, o.ch.name); err != nil {
 			return err
@@ -94,7 +97,7 @@ func (o *create) plan(b *batch, st *topic.Step) error {
 		return err
 	}
 	if ch.kind == chatv1.ChannelKind_CHANNEL_KIND_PUBLIC {
-		e.Access = append(e.Access, &topicv1.Access{Principal: "*", Read: true})
+		e.Access = append(e.Access, &topicv1.Access{Principal: anybody, Read: true})
 	}
 	e.Access = append(e.Access, join.access...)
 	st.Entries = []topic.Entry{e}
@@ -158,7 +161,7 @@ func (b *batch) join(ch *channel, ids []string, guests map[string]bool, role cha
 			m.from, ch.sealed = pending, pending
 		}
 		b.members[memberKey{ch.workspace, ch.channel, id}] = m
-		j.access = append(j.access, &topicv1.Access{Principal: id, Read: true, Signal: true})
+		j.access = append(j.access, &topicv1.Access{Principal: id, Read: true, Signal: ch.takes(role)})
 		j.members = append(j.members, &chatv1.Member{User: id, Role: role, JoinedMs: now, Guest: guests[id]})
 	}
 	j.write = func(ctx context.Context, tx *sql.Tx, row *topic.Row) error {
@@ -215,6 +218,7 @@ func (o *update) plan(b *batch, st *topic.Step) error {
 			return err
 		}
 	}
+	rights := a.ch.rights(&ch)
 	*a.ch = ch
 	e, err := entry(o.channel, o.caller.User, &chatv1.ChannelEvent{Event: &chatv1.ChannelEvent_Channel{Channel: event}}, &later{
 		kind: kindSystem,
@@ -224,8 +228,21 @@ func (o *update) plan(b *batch, st *topic.Step) error {
 				int64(ch.posting), ch.archived)
 		},
 	})
+	e.Access = rights
 	st.Entries = []topic.Entry{e}
 	return err
+}
+
+// rights is what a change of the channel changes of its members' rights: an archived one takes nothing from anybody; who may post
+// otherwise depends on each.
+func (c *channel) rights(now *channel) []*topicv1.Access {
+	switch {
+	case now.archived && !c.archived:
+		return []*topicv1.Access{{Principal: anybody, Read: true}}
+	case now.archived != c.archived, now.posting != c.posting:
+		return []*topicv1.Access{{Principal: anybody}}
+	}
+	return nil
 }
 
 // CreateChannel makes a public or private channel.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
@@ -52,13 +53,33 @@ func everyEngine(t *testing.T, test func(t *testing.T, w *world)) {
 	meshtest.Databases(t, func(t *testing.T, url string) { test(t, newWorld(t, url)) })
 }
 
-func newWorld(tb testing.TB, url string) *world {
+func newWorld(tb testing.TB, url string, change ...func(*Config, *Deps)) *world {
 	tb.Helper()
+	w := &world{tb: tb, identity: newDirectory(), key: newKey(tb)}
+	w.start(url, change)
+	return w
+}
+
+func newKey(tb testing.TB) auth.SigningKey {
 	_, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &world{tb: tb, identity: newDirectory(), key: auth.SigningKey{ID: "k", Private: private}}
+	return auth.SigningKey{ID: "k", Private: private}
+}
+
+// replica is another process of the same service.
+func (w *world) replica(url string, change ...func(*Config, *Deps)) *world {
+	w.tb.Helper()
+	r := &world{tb: w.tb, identity: w.identity, key: w.key}
+	r.start(url, change)
+	return r
+}
+
+func (w *world) start(url string, change []func(*Config, *Deps)) {
+	tb := w.tb
+	tb.Helper()
+	var err error
 	if w.db, err = sqldb.Open(tb.Context(), sqldb.Config{URL: url}); err != nil {
 		tb.Fatal(err)
 	}
@@ -91,7 +112,11 @@ func newWorld(tb testing.TB, url string) *world {
 		tb.Fatal(err)
 	}
 	topicv1.RegisterTopicServiceServer(people, w.identity)
-	if w.server, err = New(DefaultConfig(), Deps{DB: w.db, Self: w.rpc.Pipe("chat"), Identity: people.Pipe("chat"), Log: log}); err != nil {
+	cfg, deps := DefaultConfig(), Deps{DB: w.db, Self: w.rpc.Pipe("chat"), Identity: people.Pipe("chat"), Log: log}
+	for _, f := range change {
+		f(&cfg, &deps)
+	}
+	if w.server, err = New(cfg, deps); err != nil {
 		tb.Fatal(err)
 	}
 	w.server.Register(w.rpc)
@@ -100,7 +125,28 @@ func newWorld(tb testing.TB, url string) *world {
 	start(tb, verifier.Run, people.Run, w.rpc.Run, w.server.Run)
 	<-w.server.Ready()
 	<-verifier.Ready()
-	return w
+}
+
+// withBus connects a process to NATS.
+func withBus(tb testing.TB, url string) func(*Config, *Deps) {
+	cfg := bus.DefaultConfig()
+	cfg.URLs, cfg.Retry = []string{url}, 100*time.Millisecond
+	b, err := bus.Connect(tb.Context(), cfg, bus.Deps{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(b.Close)
+	return func(_ *Config, d *Deps) { d.Bus = b }
+}
+
+// eventually waits for what real servers and connections bring about.
+func eventually(tb testing.TB, what string, f func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: not within 20 s", what)
+		}
+	}
 }
 
 // start runs components until the test ends, and stops them in reverse order.

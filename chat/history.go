@@ -42,7 +42,8 @@ func (s *Server) read(ctx context.Context, p page, up bool, bound uint64, limit 
 	if limit <= 0 {
 		return nil, false, nil
 	}
-	q := messageColumns + ` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $5 AND l.kind IN (1, 4) AND CAST($3 AS bigint) = 0`
+	q := messageColumns + ` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $5 AND l.kind IN (1, 4)
+		AND (l.kind = 1 OR l.parent = 0 OR l.parent >= $5) AND CAST($3 AS bigint) = 0`
 	if p.root != 0 {
 		q = threadColumns + ` WHERE l."offset" >= $5`
 	}

@@ -73,6 +73,9 @@ func (o *add) plan(b *batch, st *topic.Step) error {
 	if int(a.ch.members)+len(fresh) > MaxMembers {
 		return errLimit("A channel has at most %d members.", MaxMembers)
 	}
+	if err := b.room(a.ch.workspace, fresh, o.caller.User); err != nil {
+		return err
+	}
 	fromNow := a.ch.history == chatv1.ChannelHistory_CHANNEL_HISTORY_JOINED
 	join := b.join(a.ch, fresh, guests, chatv1.ChannelRole_CHANNEL_ROLE_MEMBER, st.Now.UnixMilli(), fromNow)
 	e, err := b.membership(a, o.caller, &chatv1.MembersChanged{Joined: join.members}, len(fresh), join.write)
@@ -81,6 +84,32 @@ func (o *add) plan(b *batch, st *topic.Step) error {
 	}
 	e.Access = join.access
 	st.Entries = []topic.Entry{e}
+	return nil
+}
+
+// room is nil when each of the people can be in one more channel.
+func (b *batch) room(workspace string, people []string, caller string) error {
+	rows := make([][]any, len(people))
+	for i, id := range people {
+		rows[i] = []any{workspace, "", id}
+	}
+	var full []string
+	err := each(b.ctx, b.tx.QueryContext, b.sql.full, b.sql.keys.args(rows), func(r *sql.Rows) error {
+		var id string
+		if err := r.Scan(&id); err != nil {
+			return fmt.Errorf("scan: %w", err)
+		}
+		full = append(full, id)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case slices.Contains(full, caller):
+		return errLimit("You are in %d channels. Leave one first.", MaxChannels)
+	case len(full) > 0:
+		return errLimit("Somebody of these is in %d channels already. They must leave one first.", MaxChannels)
+	}
 	return nil
 }
 
@@ -234,6 +263,7 @@ func (o *promote) plan(b *batch, st *topic.Step) error {
 		return exec(ctx, tx, `UPDATE chat_member SET role = $4 WHERE workspace = $1 AND channel = $2 AND user_id = $3`,
 			k.workspace, k.channel, k.user, int64(role))
 	})
+	e.Access = []*topicv1.Access{{Principal: k.user, Read: true, Signal: a.ch.takes(role)}}
 	st.Entries = []topic.Entry{e}
 	return err
 }

@@ -159,6 +159,7 @@ func (o *edit) plan(b *batch, st *topic.Step) error {
 			return state(ctx, tx, a.ch.channelKey, at, `content = $4, edits = $5, edited_ms = $6`, content, edits, now)
 		},
 	})
+	e.About = a.ch.about(at)
 	st.Entries = []topic.Entry{e}
 	return err
 }
@@ -234,7 +235,7 @@ func (o *remove) plan(b *batch, st *topic.Step) error {
 	if err != nil {
 		return err
 	}
-	e.Redacts = gone
+	e.Redacts, e.About = gone, a.ch.about(at)
 	st.Entries = []topic.Entry{e}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
-	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
@@ -17,24 +16,15 @@ const maxBundle = 5000
 
 var errTopic = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "chat.TOPIC", "There is no such topic.")
 
-var errBelowFloor = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "chat.BEFORE_JOINING", "What lies before is not for you to read. Load the channel again.")
-
-// Open grants topics to a user: two statements for any number of channels, and three more for the bundle.
-//
-// Invariant: heads are read before access, so that what is revoked in between lies behind the head, where the hub sees it.
+// Open grants what is the caller's own: their log, and their bundle by three statements. Channels are topics' to grant.
 func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Want) ([]*topicv1.Grant, error) {
 	grants := make([]*topicv1.Grant, len(wants))
-	var keys []memberKey
-	var names []string
 	for i, w := range wants {
 		g := &topicv1.Grant{Topic: w.GetTopic()}
 		grants[i] = g
 		kind, id, _ := strings.Cut(w.GetTopic(), "/")
 		mine := id == "me" || id == caller.User
 		switch {
-		case kind+"/" == topicChannel && validID(id):
-			keys = append(keys, memberKey{caller.Workspace, id, caller.User})
-			names = append(names, w.GetTopic())
 		case kind+"/" == topicUser && mine:
 			g.Canonical = topicUser + caller.User // the server adds the head
 		case kind+"/" == topicMine && mine:
@@ -52,41 +42,7 @@ func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Wa
 			g.Error = rpc.FromError(errTopic)
 		}
 	}
-	if len(keys) == 0 {
-		return grants, nil
-	}
-	states, err := s.log.States(ctx, caller.Workspace, names...)
-	if err != nil {
-		return nil, fmt.Errorf("chat: read heads: %w", err)
-	}
-	channels, members, err := s.loadAccess(ctx, s.db.Query, keys)
-	if err != nil {
-		return nil, err
-	}
-	next := 0
-	for i, g := range grants {
-		if !strings.HasPrefix(g.GetTopic(), topicChannel) || g.GetError() != nil {
-			continue
-		}
-		k, st := keys[next], states[next]
-		next++
-		grantChannel(g, access{caller: caller, ch: channels[channelKey{k.workspace, k.channel}], me: members[k]}, st, wants[i].GetCursor())
-	}
 	return grants, nil
-}
-
-// grantChannel decides on one channel. Who may read it from an offset on gets a floor, and no resumption from below it.
-func grantChannel(g *topicv1.Grant, a access, st topic.State, cursor *edgev1.Cursor) {
-	if err := a.readable(); err != nil {
-		g.Error = rpc.FromError(err)
-		return
-	}
-	g.Signal = a.posts()
-	st.Floor = max(st.Floor, less(a.from(), 1))
-	g.Head, g.Floor = st.Cursor(), st.Start()
-	if cursor != nil && cursor.GetEpoch() == st.Epoch && cursor.GetOffset() < less(a.from(), 1) {
-		g.Error = rpc.FromError(errBelowFloor)
-	}
 }
 
 // openBundle fills in a person's channels with heads and badges.

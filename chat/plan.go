@@ -57,7 +57,7 @@ type batch struct {
 // later holds an op's own columns of its row, and what is written once the row's offset is known.
 type later struct {
 	kind   kind
-	parent uint64 // thread of a reply; message of an edit
+	parent uint64 // thread of a reply; message of an edit or a pin
 	reply  bool
 	write  func(ctx context.Context, tx *sql.Tx, row *topic.Row) error
 }
@@ -170,7 +170,7 @@ func answer(of func(offset uint64) proto.Message) func([]topic.Row) proto.Messag
 	}
 }
 
-func keysOf[K comparable](m map[K]bool) []K {
+func keysOf[K comparable, V any](m map[K]V) []K {
 	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

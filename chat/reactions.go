@@ -74,6 +74,7 @@ func (o *react) plan(b *batch, st *topic.Step) error {
 			return state(ctx, tx, k, o.at, `reactions = $4`, total)
 		},
 	})
+	e.About = a.ch.about(o.at)
 	st.Entries = []topic.Entry{e}
 	return err
 }
@@ -170,7 +171,7 @@ func (o *pin) plan(b *batch, st *topic.Step) error {
 	}
 	event := &chatv1.PinChanged{Offset: at, Removed: !o.req.GetPinned()}
 	e, err := entry(k.channel, o.caller.User, &chatv1.ChannelEvent{Event: &chatv1.ChannelEvent_Pin{Pin: event}}, &later{
-		kind: kindSystem,
+		kind: kindSystem, parent: at,
 		write: func(ctx context.Context, tx *sql.Tx, row *topic.Row) error {
 			n := row.Offset
 			if !o.req.GetPinned() {
@@ -179,6 +180,7 @@ func (o *pin) plan(b *batch, st *topic.Step) error {
 			return state(ctx, tx, k, at, `pinned = $4`, int64(n))
 		},
 	})
+	e.About = a.ch.about(at)
 	st.Entries = []topic.Entry{e}
 	return err
 }

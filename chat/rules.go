@@ -20,9 +20,10 @@ const (
 	MaxEmoji        = 64       // bytes
 	MaxContext      = 8
 	MaxMembers      = 50_000
-	MaxAdded        = 100 // people in one AddMembers
-	MaxPeople       = 10  // in a group direct channel, oneself included
-	MaxEmojis       = 32  // different ones on a message
+	MaxChannels     = 5000 // that one person is in; who joins two at the same moment may come to one more
+	MaxAdded        = 100  // people in one AddMembers
+	MaxPeople       = 10   // in a group direct channel, oneself included
+	MaxEmojis       = 32   // different ones on a message
 	MaxReactions    = 1000
 	MaxReactionsOne = 16 // by one person on a message
 	MaxPins         = 100

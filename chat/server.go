@@ -40,6 +40,10 @@ type Server struct {
 	log       *topic.Log
 	followers []*topic.Follower
 	deriver   *topic.Follower // the one of them that derives what people have of channels
+	loader    *accessLoader   // what grants of channels are made of, …
+	cache     *accessCache    // … of what is known without it, …
+	feed      *accessFeed     // … as long as this is fresh
+	metrics   accessMetrics
 }
 
 // planner and opener keep what the log calls apart from what people call.
@@ -63,6 +67,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.log, err = topic.NewLog(logConfig, topic.Deps{
 		DB: deps.DB, Bus: deps.Bus, Planner: planner{s}, Log: deps.Log, Metrics: deps.Metrics,
 	}); err != nil {
+		return nil, fmt.Errorf("chat: %w", err)
+	}
+	if err := s.keepAccess(cfg, deps); err != nil {
 		return nil, fmt.Errorf("chat: %w", err)
 	}
 	for _, f := range []struct {
@@ -121,7 +128,7 @@ func Migrations() (fs.FS, error) {
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	chatv1.RegisterChatServiceServer(r, s)
 	chatv1.RegisterAcquaintanceServiceServer(r, acquaintances{s: s})
-	topicv1.RegisterTopicServiceServer(r, topic.NewServer(s.log, opener{s}).Deriving(s.deriver))
+	topicv1.RegisterTopicServiceServer(r, topics{topic.NewServer(s.log, opener{s}).Deriving(s.deriver), s})
 }
 
 // Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.
@@ -142,6 +149,7 @@ func (s *Server) Ready() <-chan struct{} { return s.log.Ready() }
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.log.Run(ctx) })
+	g.Go(func() error { return s.feed.run(ctx) })
 	for _, f := range s.followers {
 		g.Go(func() error { return f.Run(ctx) })
 	}

@@ -1,6 +1,10 @@
 package chat
 
-import "plenum.internal/mesh/sqldb"
+import (
+	"strconv"
+
+	"plenum.internal/mesh/sqldb"
+)
 
 // statements are those whose text depends on the engine, made once.
 type statements struct {
@@ -8,7 +12,7 @@ type statements struct {
 	access, heads, among, handles, threads, replied                             string
 	readMine, saveMine, countMentions, addMentions, readFollows, saveFollows    string
 	unreadReplies, counts, readers, followers, groupReaders, people, addMembers string
-	reactions, byOffset, met                                                    string
+	reactions, byOffset, met, full                                              string
 }
 
 func newStatements(d sqldb.Dialect) *statements {
@@ -97,6 +101,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		JOIN chat_follow f ON f.workspace = k.ws AND f.channel = k.ch AND f.root = k.at AND f.following`
 
 	s.people = `SELECT p.id, p.guest FROM ` + keys + ` JOIN chat_person p ON p.workspace = k.ws AND p.id = k.usr AND p.active`
+	s.full = `SELECT k.usr FROM ` + keys + ` WHERE (SELECT count(*) FROM chat_member m WHERE m.workspace = k.ws AND m.user_id = k.usr) >= ` + strconv.Itoa(MaxChannels)
 	// Of those in the third column, whom the second meets in a channel; who has left it since keeps a row in chat_mine.
 	s.met = `SELECT k.usr FROM ` + keys + ` WHERE EXISTS (SELECT 1 FROM chat_member m
 		LEFT JOIN chat_member o ON o.workspace = m.workspace AND o.channel = m.channel AND o.user_id = k.usr
