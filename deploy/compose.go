@@ -34,7 +34,8 @@ type one struct {
 	refusals *auth.Reporter
 	servers  map[string]*rpc.Server // by service
 	identity *identity.Server
-	chat     *later // for identity, which starts before it
+	chat     *later       // for identity, which starts before it
+	clients  net.Listener // the gateway's
 	gateway  *gateway.Gateway
 	group    *run.Group
 	closers  []func() // of what has no Run; called in reverse
@@ -52,7 +53,7 @@ func compose(ctx context.Context, cfg Config, log io.Writer) (_ *one, err error)
 	if err := p.observe(log); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{p.tryAddress, p.openData, p.startBackbone, p.addIdentity, p.addChat, p.addGateway} {
+	for _, step := range []func(context.Context) error{p.listen, p.openData, p.startBackbone, p.addIdentity, p.addChat, p.addGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -70,13 +71,13 @@ func (p *one) observe(log io.Writer) (err error) {
 	return nil
 }
 
-// tryAddress fails early where the gateway would fail last.
-func (p *one) tryAddress(ctx context.Context) error {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", p.cfg.Addr)
-	if err != nil {
+// listen takes the address first, before anything is touched that another instance may be working with. Who connects meanwhile waits.
+func (p *one) listen(ctx context.Context) (err error) {
+	if p.clients, err = new(net.ListenConfig).Listen(ctx, "tcp", p.cfg.Addr); err != nil {
 		return cannotListen(p.cfg.Addr, err)
 	}
-	return l.Close()
+	p.onClose(func() { _ = p.clients.Close() }) // the gateway has, if it ran
+	return nil
 }
 
 func (p *one) openData(context.Context) (err error) {
@@ -165,14 +166,13 @@ func (p *one) addChat(ctx context.Context) error {
 
 func (p *one) addGateway(context.Context) (err error) {
 	cfg := p.cfg.Gateway
-	cfg.Listen = p.cfg.Addr
 	cfg.Recheck = nil // interest reaches a server in the same process at once
 	p.gateway, err = gateway.New(cfg, gateway.Deps{
 		Services: gateway.Static(map[string]grpc.ClientConnInterface{
 			"identity": p.servers["identity"].Pipe("gateway"),
 			"chat":     p.servers["chat"].Pipe("gateway"),
 		}),
-		Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
+		Listener: p.clients, Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
 	})
 	if err != nil {
 		return err

@@ -112,6 +112,25 @@ func TestOneProcess(t *testing.T) {
 	}
 }
 
+// The port is taken before anything runs, and given back where nothing does.
+func TestPortIsTakenOnce(t *testing.T) {
+	p, err := compose(t.Context(), laptop(t), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := laptop(t)
+	second.Addr = p.clients.Addr().String()
+	if err := Run(t.Context(), second, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "in use by another program") {
+		t.Errorf("a second one, while the first starts: %v", err)
+	}
+	p.close()
+	l, err := net.Listen("tcp", second.Addr)
+	if err != nil {
+		t.Fatalf("the port is still taken: %v", err)
+	}
+	_ = l.Close()
+}
+
 // What cannot work is one line that says what to do, and nothing is left behind.
 func TestRefusesToStart(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
