@@ -73,8 +73,10 @@ func (d *desk) ok(t *testing.T, stdin string, args ...string) string {
 // ongoing is a program that runs until the test ends.
 type ongoing struct {
 	cmd  *exec.Cmd
-	out  string // file
+	out  string // file of what it prints
 	done chan struct{}
+
+	problems bytes.Buffer // what it says on standard error; read it once done is closed
 }
 
 func (d *desk) start(t *testing.T, args ...string) *ongoing {
@@ -90,7 +92,7 @@ func begin(t *testing.T, cmd *exec.Cmd) *ongoing {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	cmd.Stdout, cmd.Stderr = file, file
+	cmd.Stdout, cmd.Stderr = file, &o.problems
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

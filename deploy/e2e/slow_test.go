@@ -23,12 +23,13 @@ import (
 
 // valve is a WebSocket that its client stops reading while it is shut.
 type valve struct {
-	mu   sync.Mutex
-	open chan struct{} // guarded by mu; closed while the valve is open
+	narrow bool // the kernel buffers little, on both sides
+	mu     sync.Mutex
+	open   chan struct{} // guarded by mu; closed while the valve is open
 }
 
-func newValve() *valve {
-	v := &valve{open: make(chan struct{})}
+func newValve(narrow bool) *valve {
+	v := &valve{narrow: narrow, open: make(chan struct{})}
 	close(v.open)
 	return v
 }
@@ -46,15 +47,18 @@ func (v *valve) reopen() {
 }
 
 func (v *valve) dial(ctx context.Context, server string) (client.Conn, error) {
-	// A small window, and segments as small as in the worst of networks: the kernel buffers little, on both sides.
-	narrow := &net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+	dialer := &net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if !v.narrow {
+			return nil
+		}
+		// A small window, and segments as small as in the worst of networks.
 		failed := c.Control(func(fd uintptr) {
 			err = errors.Join(syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 8<<10),
 				syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 536))
 		})
 		return errors.Join(failed, err)
 	}}
-	conn, err := client.DialWebSocket(&http.Client{Transport: &http.Transport{DialContext: narrow.DialContext}})(ctx, server)
+	conn, err := client.DialWebSocket(&http.Client{Transport: &http.Transport{DialContext: dialer.DialContext}})(ctx, server)
 	return &valved{conn, v}, err
 }
 
@@ -89,7 +93,7 @@ func slowReaders(t *testing.T, s *shape) {
 		}
 	})
 	t.Run("much missed", func(t *testing.T) {
-		if v := s.stall(t, people, 20, 150, 14<<10); v.Resets == 0 {
+		if v := s.stall(t, people, 12, 150, 14<<10); v.Resets == 0 {
 			t.Error("megabytes were missed, and nobody was told to read anew")
 		}
 	})
@@ -101,7 +105,7 @@ func (s *shape) stall(t *testing.T, people []*person, slow, messages, size int) 
 	channel := s.channel(t, private, people...)
 	var all []*slowReader
 	for range slow {
-		all = append(all, s.slowReader(t, people[0], channel))
+		all = append(all, s.slowReader(t, people[0], channel, slow == 1))
 	}
 	quick := enterBy(t, check.Door{Server: s.gateways[0]}, check.SignIn("acme", people[1].Handle, password)).read(t, channel)
 	before := resident(t, s.pid())
@@ -147,9 +151,9 @@ type slowReader struct {
 	welcomes atomic.Int32 // connections
 }
 
-func (s *shape) slowReader(t *testing.T, p *person, channel string) *slowReader {
+func (s *shape) slowReader(t *testing.T, p *person, channel string, narrow bool) *slowReader {
 	t.Helper()
-	r := &slowReader{valve: newValve()}
+	r := &slowReader{valve: newValve(narrow)}
 	watch := func(_ bool, frame any) {
 		f, _ := frame.(*edgev1.ServerFrame)
 		if f.GetWelcome() != nil {
