@@ -11,9 +11,11 @@ import (
 // pruneRows is how much of a partition one transaction looks through.
 const pruneRows = 1000
 
-// pruneForEver begins within a minute, so that restarted processes don't prune at the same time, or never.
+// pruneForEver begins half a minute to a minute after the start, which has enough to do: processes that restart together don't prune
+// together, and one that restarts again and again prunes all the same.
 func (l *Log) pruneForEver(ctx context.Context) {
-	for wait := rand.N(min(l.cfg.PruneGap, time.Minute)); sleep(ctx, wait); wait = l.cfg.PruneGap {
+	first := min(l.cfg.PruneGap, time.Minute)
+	for wait := first/2 + rand.N(first/2+1); sleep(ctx, wait); wait = l.cfg.PruneGap {
 		if err := l.Prune(ctx, time.Now().Add(-l.cfg.KeyLife)); err != nil && ctx.Err() == nil {
 			l.log.WarnContext(ctx, "pruning keys failed; it will be tried again", "service", l.cfg.Service, "error", err)
 		}
