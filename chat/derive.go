@@ -21,11 +21,9 @@ type deriving struct {
 	*Server
 	ctx      context.Context //nolint:containedctx // lives for one call
 	tx       *sql.Tx
-	people   map[string]*derived // by workspace "/" user
-	authors  [][]any             // (workspace, channel, offset) of messages, by which their authors read the channel
-	named    [][]any             // spans: (workspace, user or group, channel, offset, root)
-	groups   [][]any
-	said     map[threadKey]*said
+	people   map[string]*derived           // by workspace "/" user
+	authors  [][]any                       // (workspace, channel, offset) of messages, by which their authors read the channel
+	said     map[threadKey]*said           // messages that name somebody, or were edited: what the newest of the run says
 	threads  map[threadKey]*topicv1.Record // newest reply
 	repliers map[threadKey]map[string]uint64
 }
@@ -34,6 +32,8 @@ type deriving struct {
 type said struct {
 	author  string
 	root    uint64
+	names   *chatv1.Mentions
+	edited  bool // may have named others before
 	counted bool
 	timeMs  int64
 }
@@ -160,9 +160,11 @@ func (d *deriving) posted(r *topicv1.Record, id, author string, m *chatv1.Messag
 	if shown {
 		d.authors = append(d.authors, []any{ws, id, int64(at)})
 	}
-	d.name(r, id, at, m.GetMentions(), &said{
-		author: author, root: m.GetRoot(), counted: shown && !m.GetMentions().GetEverybody(), timeMs: r.GetEvent().GetTimeMs(),
-	})
+	if names := m.GetMentions(); len(names.GetUsers())+len(names.GetGroups()) > 0 {
+		d.said[threadKey{k, at}] = &said{
+			author: author, root: m.GetRoot(), names: names, counted: shown && !names.GetEverybody(), timeMs: r.GetEvent().GetTimeMs(),
+		}
+	}
 	if m.GetRoot() != 0 {
 		t := threadKey{k, m.GetRoot()}
 		d.threads[t] = r
@@ -173,7 +175,7 @@ func (d *deriving) posted(r *topicv1.Record, id, author string, m *chatv1.Messag
 	}
 }
 
-// edited notes whom a message names now. Where the event goes without, the message tells.
+// edited notes whom a message names now. Where the event goes without, the message tells; one that is deleted by now names whom it did.
 func (d *deriving) edited(r *topicv1.Record, id, author string, m *chatv1.MessageEdited) error {
 	mentions := m.GetMentions()
 	if m.GetTextOmitted() {
@@ -183,6 +185,9 @@ func (d *deriving) edited(r *topicv1.Record, id, author string, m *chatv1.Messag
 		if err != nil {
 			return fmt.Errorf("chat: read edit: %w", err)
 		}
+		if content == nil {
+			return nil
+		}
 		var now chatv1.Message
 		if err := proto.Unmarshal(content, &now); err != nil {
 			return fmt.Errorf("chat: decode edit: %w", err)
@@ -190,25 +195,10 @@ func (d *deriving) edited(r *topicv1.Record, id, author string, m *chatv1.Messag
 		mentions = now.GetMentions()
 	}
 	shown := m.GetRoot() == 0 || m.GetAlsoInChannel()
-	d.name(r, id, m.GetOffset(), mentions, &said{
-		author: author, root: m.GetRoot(), counted: shown && !mentions.GetEverybody(), timeMs: r.GetEvent().GetTimeMs(),
-	})
+	d.said[threadKey{channelKey{r.GetWorkspace(), id}, m.GetOffset()}] = &said{
+		author: author, root: m.GetRoot(), names: mentions, edited: true, counted: shown && !mentions.GetEverybody(), timeMs: r.GetEvent().GetTimeMs(),
+	}
 	return nil
-}
-
-// name notes whom a message names; nobody is told of naming themselves.
-func (d *deriving) name(r *topicv1.Record, id string, at uint64, m *chatv1.Mentions, s *said) {
-	if len(m.GetUsers())+len(m.GetGroups()) == 0 {
-		return
-	}
-	ws := r.GetWorkspace()
-	d.said[threadKey{channelKey{ws, id}, at}] = s
-	for _, u := range m.GetUsers() {
-		d.named = append(d.named, []any{ws, u, id, int64(at), int64(s.root)})
-	}
-	for _, g := range m.GetGroups() {
-		d.groups = append(d.groups, []any{ws, g, id, int64(at), int64(s.root)})
-	}
 }
 
 // markers moves authors' markers to their newest messages.
@@ -230,12 +220,13 @@ func (d *deriving) markers() error {
 	})
 }
 
-// mentions finds which of those named, and of the groups named, may read the message. By name goes before by group.
+// mentions finds which of those named, and of the groups named, may read the message, and who is named no longer. By name goes before by
+// group; nobody is told of naming themselves.
 func (d *deriving) mentions() error {
 	note := func(ws, ch, user, group string, at uint64) {
 		s := d.said[threadKey{channelKey{ws, ch}, at}]
 		k := mentionKey{memberKey{ws, ch, user}, at}
-		if s == nil || s.author == user {
+		if s.author == user {
 			return
 		}
 		p := d.person(ws, user)
@@ -247,29 +238,45 @@ func (d *deriving) mentions() error {
 			p.thread(t, &reply{at: at, auto: true, since: at - 1})
 		}
 	}
+	var users, groups, edited [][]any // spans: (workspace, user or group, channel, offset, root)
+	for k, s := range d.said {
+		span := func(id string) []any { return []any{k.workspace, id, k.channel, int64(k.root), int64(s.root)} }
+		for _, u := range s.names.GetUsers() {
+			users = append(users, span(u))
+		}
+		for _, g := range s.names.GetGroups() {
+			groups = append(groups, span(g))
+		}
+		if s.edited {
+			edited = append(edited, span(""))
+		}
+	}
 	var ws, ch, user, group string
 	var at uint64
-	if len(d.named) > 0 {
-		err := each(d.ctx, d.tx.QueryContext, d.sql.readers, d.sql.spans.args(d.named), func(r *sql.Rows) error {
-			if err := r.Scan(&ws, &ch, &user, &at); err != nil {
+	read := func(q string, spans [][]any, into []any, row func()) error {
+		if len(spans) == 0 {
+			return nil
+		}
+		return each(d.ctx, d.tx.QueryContext, q, d.sql.spans.args(spans), func(r *sql.Rows) error {
+			if err := r.Scan(into...); err != nil {
 				return fmt.Errorf("scan: %w", err)
 			}
-			note(ws, ch, user, "", at)
+			row()
 			return nil
 		})
-		if err != nil {
-			return err
-		}
 	}
-	if len(d.groups) == 0 {
-		return nil
+	if err := read(d.sql.readers, users, []any{&ws, &ch, &user, &at}, func() { note(ws, ch, user, "", at) }); err != nil {
+		return err
 	}
-	return each(d.ctx, d.tx.QueryContext, d.sql.groupReaders, d.sql.spans.args(d.groups), func(r *sql.Rows) error {
-		if err := r.Scan(&ws, &ch, &group, &at, &user); err != nil {
-			return fmt.Errorf("scan: %w", err)
+	if err := read(d.sql.groupReaders, groups, []any{&ws, &ch, &group, &at, &user}, func() { note(ws, ch, user, group, at) }); err != nil {
+		return err
+	}
+	return read(d.sql.mentioned, edited, []any{&ws, &ch, &user, &at, &group}, func() {
+		k, names := mentionKey{memberKey{ws, ch, user}, at}, d.said[threadKey{channelKey{ws, ch}, at}].names
+		p := d.person(ws, user)
+		if p.mentions[k] == nil && !slices.Contains(names.GetUsers(), user) && !slices.Contains(names.GetGroups(), group) {
+			p.unnamed = append(p.unnamed, k)
 		}
-		note(ws, ch, user, group, at)
-		return nil
 	})
 }
 

@@ -13,6 +13,7 @@ type derived struct {
 	markers         map[string]*chatv1.Marker // by channel: own messages, read by writing them
 	mentions        map[mentionKey]*chatv1.Mention
 	counted         map[mentionKey]bool
+	unnamed         []mentionKey // an edit took the mention out
 	replies         map[followKey]*reply
 }
 
@@ -39,6 +40,9 @@ func (o *derived) need(n *needs) {
 		n.mine[memberKey{o.workspace, ch, o.user}] = true
 	}
 	for k := range o.mentions {
+		n.mine[k.memberKey] = true
+	}
+	for _, k := range o.unnamed {
 		n.mine[k.memberKey] = true
 	}
 	for k := range o.replies {
@@ -70,6 +74,17 @@ func (o *derived) plan(b *batch, st *topic.Step) error { //nolint:unparam // an 
 				return nil
 			}
 			return &chatv1.UserEvent{Event: &chatv1.UserEvent_Mention{Mention: mention}}
+		})
+	}
+	for _, k := range o.unnamed {
+		b.user.unnamed = append(b.user.unnamed, k)
+		m := b.user.mines[k.memberKey]
+		if m == nil || m.role == 0 {
+			continue
+		}
+		b.user.shown[m.key] = m
+		b.tell(st, o.user, m, func() *chatv1.UserEvent {
+			return &chatv1.UserEvent{Event: &chatv1.UserEvent_Unmentioned{Unmentioned: &chatv1.Unmentioned{Channel: k.channel, Offset: k.at}}}
 		})
 	}
 	o.planReplies(b, st)

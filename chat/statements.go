@@ -12,7 +12,7 @@ type statements struct {
 	access, heads, among, handles, threads, replied                             string
 	readMine, saveMine, countMentions, addMentions, readFollows, saveFollows    string
 	unreadReplies, counts, readers, followers, groupReaders, people, addMembers string
-	reactions, byOffset, met, full                                              string
+	reactions, byOffset, met, full, mentioned, dropMentions                     string
 }
 
 func newStatements(d sqldb.Dialect) *statements {
@@ -78,6 +78,9 @@ func newStatements(d sqldb.Dialect) *statements {
 	s.addMentions = `INSERT INTO chat_mention (workspace, user_id, channel, at, root, counted, author, group_id, time_ms)
 		SELECT k.ws, k.usr, k.ch, k.at, k.root, k.counted, k.author, k.grp, k.ms FROM ` + s.mentions.sql() + ` WHERE true
 		ON CONFLICT DO NOTHING RETURNING workspace, user_id, channel, at`
+	s.mentioned = `SELECT k.ws, k.ch, x.user_id, k.at, x.group_id FROM ` + spans + `
+		JOIN chat_mention x ON x.workspace = k.ws AND x.channel = k.ch AND x.at = k.at`
+	s.dropMentions = `DELETE FROM chat_mention WHERE (workspace, user_id, channel, at) IN (SELECT k.ws, k.usr, k.ch, k.at FROM ` + spans + `)`
 	s.readFollows = `SELECT k.ws, k.ch, k.usr, k.root, f.following, f.seen, f.told FROM ` + spans + `
 		JOIN chat_follow f ON f.workspace = k.ws AND f.user_id = k.usr AND f.channel = k.ch AND f.root = k.root`
 	s.saveFollows = `INSERT INTO chat_follow (workspace, user_id, channel, root, following, seen, told)

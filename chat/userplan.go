@@ -21,6 +21,7 @@ type userState struct {
 	moved    map[followKey]*follow // to be saved and told
 	mentions map[mentionKey]*chatv1.Mention
 	counted  map[mentionKey]bool
+	unnamed  []mentionKey        // mentions to be taken back
 	fresh    map[mentionKey]bool // those that were new
 	threads  map[followKey]*chatv1.MyThread
 	finish   []func() error
@@ -45,8 +46,11 @@ func (b *batch) loadUsers(n *needs) (err error) {
 // finishUsers saves what changed and makes the events.
 func (b *batch) finishUsers() (err error) {
 	u, q := &b.user, b.tx.QueryContext
-	if len(u.finish) == 0 {
+	if len(u.finish)+len(u.unnamed) == 0 {
 		return nil
+	}
+	if err := b.dropMentions(); err != nil {
+		return err
 	}
 	if err := b.saveMentions(); err != nil {
 		return err
@@ -90,6 +94,17 @@ func (b *batch) saveMentions() error {
 		u.fresh[k] = true
 		return nil
 	})
+}
+
+func (b *batch) dropMentions() error {
+	if len(b.user.unnamed) == 0 {
+		return nil
+	}
+	var rows [][]any
+	for _, k := range b.user.unnamed {
+		rows = append(rows, []any{k.workspace, k.user, k.channel, int64(k.at), int64(0)})
+	}
+	return exec(b.ctx, b.tx, b.sql.dropMentions, b.sql.spans.args(rows)...)
 }
 
 func (b *batch) saveMines() error {

@@ -5435,6 +5435,7 @@ type UserEvent struct {
 	//	*UserEvent_Notifications
 	//	*UserEvent_Draft
 	//	*UserEvent_Thread
+	//	*UserEvent_Unmentioned
 	Event         isUserEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5531,6 +5532,15 @@ func (x *UserEvent) GetThread() *ThreadMoved {
 	return nil
 }
 
+func (x *UserEvent) GetUnmentioned() *Unmentioned {
+	if x != nil {
+		if x, ok := x.Event.(*UserEvent_Unmentioned); ok {
+			return x.Unmentioned
+		}
+	}
+	return nil
+}
+
 type isUserEvent_Event interface {
 	isUserEvent_Event()
 }
@@ -5559,6 +5569,10 @@ type UserEvent_Thread struct {
 	Thread *ThreadMoved `protobuf:"bytes,6,opt,name=thread,proto3,oneof"` // a followed thread moved
 }
 
+type UserEvent_Unmentioned struct {
+	Unmentioned *Unmentioned `protobuf:"bytes,7,opt,name=unmentioned,proto3,oneof"` // an edit took a mention of the person back
+}
+
 func (*UserEvent_Channel) isUserEvent_Event() {}
 
 func (*UserEvent_Marker) isUserEvent_Event() {}
@@ -5570,6 +5584,8 @@ func (*UserEvent_Notifications) isUserEvent_Event() {}
 func (*UserEvent_Draft) isUserEvent_Event() {}
 
 func (*UserEvent_Thread) isUserEvent_Event() {}
+
+func (*UserEvent_Unmentioned) isUserEvent_Event() {}
 
 // ChannelListed: a channel joined or left the user's list.
 type ChannelListed struct {
@@ -5632,6 +5648,59 @@ func (x *ChannelListed) GetKind() ChannelKind {
 	return ChannelKind_CHANNEL_KIND_UNSPECIFIED
 }
 
+// Unmentioned takes a Mention back: the message, edited, names the person no longer, neither by name nor by group.
+type Unmentioned struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"` // id of the channel
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`  // of the message
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Unmentioned) Reset() {
+	*x = Unmentioned{}
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Unmentioned) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Unmentioned) ProtoMessage() {}
+
+func (x *Unmentioned) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Unmentioned.ProtoReflect.Descriptor instead.
+func (*Unmentioned) Descriptor() ([]byte, []int) {
+	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *Unmentioned) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Unmentioned) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
 // MarkerMoved tells the person's other devices what is read.
 type MarkerMoved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -5643,7 +5712,7 @@ type MarkerMoved struct {
 
 func (x *MarkerMoved) Reset() {
 	*x = MarkerMoved{}
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[85]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5655,7 +5724,7 @@ func (x *MarkerMoved) String() string {
 func (*MarkerMoved) ProtoMessage() {}
 
 func (x *MarkerMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[85]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5668,7 +5737,7 @@ func (x *MarkerMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkerMoved.ProtoReflect.Descriptor instead.
 func (*MarkerMoved) Descriptor() ([]byte, []int) {
-	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{85}
+	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *MarkerMoved) GetChannel() string {
@@ -5697,7 +5766,7 @@ type NotificationsSet struct {
 
 func (x *NotificationsSet) Reset() {
 	*x = NotificationsSet{}
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[86]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5709,7 +5778,7 @@ func (x *NotificationsSet) String() string {
 func (*NotificationsSet) ProtoMessage() {}
 
 func (x *NotificationsSet) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[86]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5722,7 +5791,7 @@ func (x *NotificationsSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotificationsSet.ProtoReflect.Descriptor instead.
 func (*NotificationsSet) Descriptor() ([]byte, []int) {
-	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{86}
+	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *NotificationsSet) GetChannel() string {
@@ -5759,7 +5828,7 @@ type DraftChanged struct {
 
 func (x *DraftChanged) Reset() {
 	*x = DraftChanged{}
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[87]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5771,7 +5840,7 @@ func (x *DraftChanged) String() string {
 func (*DraftChanged) ProtoMessage() {}
 
 func (x *DraftChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[87]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5784,7 +5853,7 @@ func (x *DraftChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftChanged.ProtoReflect.Descriptor instead.
 func (*DraftChanged) Descriptor() ([]byte, []int) {
-	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{87}
+	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *DraftChanged) GetChannel() string {
@@ -5825,7 +5894,7 @@ type ThreadMoved struct {
 
 func (x *ThreadMoved) Reset() {
 	*x = ThreadMoved{}
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[88]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5837,7 +5906,7 @@ func (x *ThreadMoved) String() string {
 func (*ThreadMoved) ProtoMessage() {}
 
 func (x *ThreadMoved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[88]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5850,7 +5919,7 @@ func (x *ThreadMoved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadMoved.ProtoReflect.Descriptor instead.
 func (*ThreadMoved) Descriptor() ([]byte, []int) {
-	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{88}
+	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ThreadMoved) GetThread() *MyThread {
@@ -5877,7 +5946,7 @@ type Badge struct {
 
 func (x *Badge) Reset() {
 	*x = Badge{}
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[89]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5889,7 +5958,7 @@ func (x *Badge) String() string {
 func (*Badge) ProtoMessage() {}
 
 func (x *Badge) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[89]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5902,7 +5971,7 @@ func (x *Badge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Badge.ProtoReflect.Descriptor instead.
 func (*Badge) Descriptor() ([]byte, []int) {
-	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{89}
+	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Badge) GetMarker() *Marker {
@@ -5950,7 +6019,7 @@ type Typing struct {
 
 func (x *Typing) Reset() {
 	*x = Typing{}
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[90]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5962,7 +6031,7 @@ func (x *Typing) String() string {
 func (*Typing) ProtoMessage() {}
 
 func (x *Typing) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_chat_v1_chat_proto_msgTypes[90]
+	mi := &file_plenum_chat_v1_chat_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5975,7 +6044,7 @@ func (x *Typing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Typing.ProtoReflect.Descriptor instead.
 func (*Typing) Descriptor() ([]byte, []int) {
-	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{90}
+	return file_plenum_chat_v1_chat_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Typing) GetRoot() uint64 {
@@ -6330,19 +6399,23 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\achannel\x18\x01 \x01(\v2\x17.plenum.chat.v1.ChannelR\achannel\x12\x18\n" +
 	"\acreated\x18\x02 \x01(\bR\acreated\x12\x16\n" +
 	"\x06fields\x18\x03 \x03(\tR\x06fields\x12\x19\n" +
-	"\bold_name\x18\x04 \x01(\tR\aoldName\"\xf2\x02\n" +
+	"\bold_name\x18\x04 \x01(\tR\aoldName\"\xb3\x03\n" +
 	"\tUserEvent\x129\n" +
 	"\achannel\x18\x01 \x01(\v2\x1d.plenum.chat.v1.ChannelListedH\x00R\achannel\x125\n" +
 	"\x06marker\x18\x02 \x01(\v2\x1b.plenum.chat.v1.MarkerMovedH\x00R\x06marker\x123\n" +
 	"\amention\x18\x03 \x01(\v2\x17.plenum.chat.v1.MentionH\x00R\amention\x12H\n" +
 	"\rnotifications\x18\x04 \x01(\v2 .plenum.chat.v1.NotificationsSetH\x00R\rnotifications\x124\n" +
 	"\x05draft\x18\x05 \x01(\v2\x1c.plenum.chat.v1.DraftChangedH\x00R\x05draft\x125\n" +
-	"\x06thread\x18\x06 \x01(\v2\x1b.plenum.chat.v1.ThreadMovedH\x00R\x06threadB\a\n" +
+	"\x06thread\x18\x06 \x01(\v2\x1b.plenum.chat.v1.ThreadMovedH\x00R\x06thread\x12?\n" +
+	"\vunmentioned\x18\a \x01(\v2\x1b.plenum.chat.v1.UnmentionedH\x00R\vunmentionedB\a\n" +
 	"\x05event\"t\n" +
 	"\rChannelListed\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12\x18\n" +
 	"\aremoved\x18\x02 \x01(\bR\aremoved\x12/\n" +
-	"\x04kind\x18\x03 \x01(\x0e2\x1b.plenum.chat.v1.ChannelKindR\x04kind\"T\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1b.plenum.chat.v1.ChannelKindR\x04kind\"?\n" +
+	"\vUnmentioned\x12\x18\n" +
+	"\achannel\x18\x01 \x01(\tR\achannel\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\"T\n" +
 	"\vMarkerMoved\x12\x18\n" +
 	"\achannel\x18\x01 \x01(\tR\achannel\x12+\n" +
 	"\x05badge\x18\x02 \x01(\v2\x15.plenum.chat.v1.BadgeR\x05badge\"u\n" +
@@ -6447,7 +6520,7 @@ func file_plenum_chat_v1_chat_proto_rawDescGZIP() []byte {
 }
 
 var file_plenum_chat_v1_chat_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_plenum_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 91)
+var file_plenum_chat_v1_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
 var file_plenum_chat_v1_chat_proto_goTypes = []any{
 	(ChannelKind)(0),                 // 0: plenum.chat.v1.ChannelKind
 	(ChannelHistory)(0),              // 1: plenum.chat.v1.ChannelHistory
@@ -6539,13 +6612,14 @@ var file_plenum_chat_v1_chat_proto_goTypes = []any{
 	(*ChannelChanged)(nil),           // 87: plenum.chat.v1.ChannelChanged
 	(*UserEvent)(nil),                // 88: plenum.chat.v1.UserEvent
 	(*ChannelListed)(nil),            // 89: plenum.chat.v1.ChannelListed
-	(*MarkerMoved)(nil),              // 90: plenum.chat.v1.MarkerMoved
-	(*NotificationsSet)(nil),         // 91: plenum.chat.v1.NotificationsSet
-	(*DraftChanged)(nil),             // 92: plenum.chat.v1.DraftChanged
-	(*ThreadMoved)(nil),              // 93: plenum.chat.v1.ThreadMoved
-	(*Badge)(nil),                    // 94: plenum.chat.v1.Badge
-	(*Typing)(nil),                   // 95: plenum.chat.v1.Typing
-	(*v1.Cursor)(nil),                // 96: plenum.edge.v1.Cursor
+	(*Unmentioned)(nil),              // 90: plenum.chat.v1.Unmentioned
+	(*MarkerMoved)(nil),              // 91: plenum.chat.v1.MarkerMoved
+	(*NotificationsSet)(nil),         // 92: plenum.chat.v1.NotificationsSet
+	(*DraftChanged)(nil),             // 93: plenum.chat.v1.DraftChanged
+	(*ThreadMoved)(nil),              // 94: plenum.chat.v1.ThreadMoved
+	(*Badge)(nil),                    // 95: plenum.chat.v1.Badge
+	(*Typing)(nil),                   // 96: plenum.chat.v1.Typing
+	(*v1.Cursor)(nil),                // 97: plenum.edge.v1.Cursor
 }
 var file_plenum_chat_v1_chat_proto_depIdxs = []int32{
 	0,   // 0: plenum.chat.v1.Channel.kind:type_name -> plenum.chat.v1.ChannelKind
@@ -6564,7 +6638,7 @@ var file_plenum_chat_v1_chat_proto_depIdxs = []int32{
 	3,   // 13: plenum.chat.v1.Mine.role:type_name -> plenum.chat.v1.ChannelRole
 	59,  // 14: plenum.chat.v1.Mine.marker:type_name -> plenum.chat.v1.Marker
 	4,   // 15: plenum.chat.v1.Mine.level:type_name -> plenum.chat.v1.NotifyLevel
-	96,  // 16: plenum.chat.v1.Mine.head:type_name -> plenum.edge.v1.Cursor
+	97,  // 16: plenum.chat.v1.Mine.head:type_name -> plenum.edge.v1.Cursor
 	5,   // 17: plenum.chat.v1.BrowseChannelsResponse.channels:type_name -> plenum.chat.v1.Channel
 	3,   // 18: plenum.chat.v1.Member.role:type_name -> plenum.chat.v1.ChannelRole
 	3,   // 19: plenum.chat.v1.SetMemberRoleRequest.role:type_name -> plenum.chat.v1.ChannelRole
@@ -6574,16 +6648,16 @@ var file_plenum_chat_v1_chat_proto_depIdxs = []int32{
 	38,  // 23: plenum.chat.v1.Message.reactions:type_name -> plenum.chat.v1.Reaction
 	39,  // 24: plenum.chat.v1.Message.thread:type_name -> plenum.chat.v1.Thread
 	40,  // 25: plenum.chat.v1.Message.system:type_name -> plenum.chat.v1.System
-	96,  // 26: plenum.chat.v1.Dependency.cursor:type_name -> plenum.edge.v1.Cursor
+	97,  // 26: plenum.chat.v1.Dependency.cursor:type_name -> plenum.edge.v1.Cursor
 	86,  // 27: plenum.chat.v1.System.members:type_name -> plenum.chat.v1.MembersChanged
 	87,  // 28: plenum.chat.v1.System.channel:type_name -> plenum.chat.v1.ChannelChanged
 	85,  // 29: plenum.chat.v1.System.pin:type_name -> plenum.chat.v1.PinChanged
 	37,  // 30: plenum.chat.v1.SendRequest.context:type_name -> plenum.chat.v1.Dependency
 	35,  // 31: plenum.chat.v1.ListPinsResponse.messages:type_name -> plenum.chat.v1.Message
 	35,  // 32: plenum.chat.v1.HistoryResponse.messages:type_name -> plenum.chat.v1.Message
-	96,  // 33: plenum.chat.v1.HistoryResponse.cursor:type_name -> plenum.edge.v1.Cursor
+	97,  // 33: plenum.chat.v1.HistoryResponse.cursor:type_name -> plenum.edge.v1.Cursor
 	35,  // 34: plenum.chat.v1.GetMessagesResponse.messages:type_name -> plenum.chat.v1.Message
-	96,  // 35: plenum.chat.v1.GetMessagesResponse.cursor:type_name -> plenum.edge.v1.Cursor
+	97,  // 35: plenum.chat.v1.GetMessagesResponse.cursor:type_name -> plenum.edge.v1.Cursor
 	59,  // 36: plenum.chat.v1.MarkReadResponse.marker:type_name -> plenum.chat.v1.Marker
 	59,  // 37: plenum.chat.v1.MarkUnreadResponse.marker:type_name -> plenum.chat.v1.Marker
 	4,   // 38: plenum.chat.v1.SetNotificationsRequest.level:type_name -> plenum.chat.v1.NotifyLevel
@@ -6606,85 +6680,86 @@ var file_plenum_chat_v1_chat_proto_depIdxs = []int32{
 	22,  // 55: plenum.chat.v1.MembersChanged.roles:type_name -> plenum.chat.v1.Member
 	5,   // 56: plenum.chat.v1.ChannelChanged.channel:type_name -> plenum.chat.v1.Channel
 	89,  // 57: plenum.chat.v1.UserEvent.channel:type_name -> plenum.chat.v1.ChannelListed
-	90,  // 58: plenum.chat.v1.UserEvent.marker:type_name -> plenum.chat.v1.MarkerMoved
+	91,  // 58: plenum.chat.v1.UserEvent.marker:type_name -> plenum.chat.v1.MarkerMoved
 	66,  // 59: plenum.chat.v1.UserEvent.mention:type_name -> plenum.chat.v1.Mention
-	91,  // 60: plenum.chat.v1.UserEvent.notifications:type_name -> plenum.chat.v1.NotificationsSet
-	92,  // 61: plenum.chat.v1.UserEvent.draft:type_name -> plenum.chat.v1.DraftChanged
-	93,  // 62: plenum.chat.v1.UserEvent.thread:type_name -> plenum.chat.v1.ThreadMoved
-	0,   // 63: plenum.chat.v1.ChannelListed.kind:type_name -> plenum.chat.v1.ChannelKind
-	94,  // 64: plenum.chat.v1.MarkerMoved.badge:type_name -> plenum.chat.v1.Badge
-	4,   // 65: plenum.chat.v1.NotificationsSet.level:type_name -> plenum.chat.v1.NotifyLevel
-	73,  // 66: plenum.chat.v1.ThreadMoved.thread:type_name -> plenum.chat.v1.MyThread
-	59,  // 67: plenum.chat.v1.Badge.marker:type_name -> plenum.chat.v1.Marker
-	4,   // 68: plenum.chat.v1.Badge.level:type_name -> plenum.chat.v1.NotifyLevel
-	0,   // 69: plenum.chat.v1.Badge.kind:type_name -> plenum.chat.v1.ChannelKind
-	6,   // 70: plenum.chat.v1.ChatService.CreateChannel:input_type -> plenum.chat.v1.CreateChannelRequest
-	8,   // 71: plenum.chat.v1.ChatService.OpenDirect:input_type -> plenum.chat.v1.OpenDirectRequest
-	10,  // 72: plenum.chat.v1.ChatService.UpdateChannel:input_type -> plenum.chat.v1.UpdateChannelRequest
-	12,  // 73: plenum.chat.v1.ChatService.ArchiveChannel:input_type -> plenum.chat.v1.ArchiveChannelRequest
-	14,  // 74: plenum.chat.v1.ChatService.GetChannel:input_type -> plenum.chat.v1.GetChannelRequest
-	16,  // 75: plenum.chat.v1.ChatService.ListMyChannels:input_type -> plenum.chat.v1.ListMyChannelsRequest
-	20,  // 76: plenum.chat.v1.ChatService.BrowseChannels:input_type -> plenum.chat.v1.BrowseChannelsRequest
-	23,  // 77: plenum.chat.v1.ChatService.JoinChannel:input_type -> plenum.chat.v1.JoinChannelRequest
-	25,  // 78: plenum.chat.v1.ChatService.LeaveChannel:input_type -> plenum.chat.v1.LeaveChannelRequest
-	27,  // 79: plenum.chat.v1.ChatService.AddMembers:input_type -> plenum.chat.v1.AddMembersRequest
-	29,  // 80: plenum.chat.v1.ChatService.RemoveMember:input_type -> plenum.chat.v1.RemoveMemberRequest
-	31,  // 81: plenum.chat.v1.ChatService.SetMemberRole:input_type -> plenum.chat.v1.SetMemberRoleRequest
-	33,  // 82: plenum.chat.v1.ChatService.ListMembers:input_type -> plenum.chat.v1.ListMembersRequest
-	41,  // 83: plenum.chat.v1.ChatService.Send:input_type -> plenum.chat.v1.SendRequest
-	43,  // 84: plenum.chat.v1.ChatService.EditMessage:input_type -> plenum.chat.v1.EditMessageRequest
-	45,  // 85: plenum.chat.v1.ChatService.DeleteMessage:input_type -> plenum.chat.v1.DeleteMessageRequest
-	47,  // 86: plenum.chat.v1.ChatService.AddReaction:input_type -> plenum.chat.v1.AddReactionRequest
-	49,  // 87: plenum.chat.v1.ChatService.RemoveReaction:input_type -> plenum.chat.v1.RemoveReactionRequest
-	51,  // 88: plenum.chat.v1.ChatService.PinMessage:input_type -> plenum.chat.v1.PinMessageRequest
-	53,  // 89: plenum.chat.v1.ChatService.ListPins:input_type -> plenum.chat.v1.ListPinsRequest
-	55,  // 90: plenum.chat.v1.ChatService.History:input_type -> plenum.chat.v1.HistoryRequest
-	57,  // 91: plenum.chat.v1.ChatService.GetMessages:input_type -> plenum.chat.v1.GetMessagesRequest
-	60,  // 92: plenum.chat.v1.ChatService.MarkRead:input_type -> plenum.chat.v1.MarkReadRequest
-	62,  // 93: plenum.chat.v1.ChatService.MarkUnread:input_type -> plenum.chat.v1.MarkUnreadRequest
-	64,  // 94: plenum.chat.v1.ChatService.SetNotifications:input_type -> plenum.chat.v1.SetNotificationsRequest
-	67,  // 95: plenum.chat.v1.ChatService.ListMentions:input_type -> plenum.chat.v1.ListMentionsRequest
-	69,  // 96: plenum.chat.v1.ChatService.FollowThread:input_type -> plenum.chat.v1.FollowThreadRequest
-	71,  // 97: plenum.chat.v1.ChatService.MarkThreadRead:input_type -> plenum.chat.v1.MarkThreadReadRequest
-	74,  // 98: plenum.chat.v1.ChatService.ListThreads:input_type -> plenum.chat.v1.ListThreadsRequest
-	77,  // 99: plenum.chat.v1.ChatService.SetDraft:input_type -> plenum.chat.v1.SetDraftRequest
-	79,  // 100: plenum.chat.v1.ChatService.ListDrafts:input_type -> plenum.chat.v1.ListDraftsRequest
-	7,   // 101: plenum.chat.v1.ChatService.CreateChannel:output_type -> plenum.chat.v1.CreateChannelResponse
-	9,   // 102: plenum.chat.v1.ChatService.OpenDirect:output_type -> plenum.chat.v1.OpenDirectResponse
-	11,  // 103: plenum.chat.v1.ChatService.UpdateChannel:output_type -> plenum.chat.v1.UpdateChannelResponse
-	13,  // 104: plenum.chat.v1.ChatService.ArchiveChannel:output_type -> plenum.chat.v1.ArchiveChannelResponse
-	15,  // 105: plenum.chat.v1.ChatService.GetChannel:output_type -> plenum.chat.v1.GetChannelResponse
-	17,  // 106: plenum.chat.v1.ChatService.ListMyChannels:output_type -> plenum.chat.v1.ListMyChannelsResponse
-	21,  // 107: plenum.chat.v1.ChatService.BrowseChannels:output_type -> plenum.chat.v1.BrowseChannelsResponse
-	24,  // 108: plenum.chat.v1.ChatService.JoinChannel:output_type -> plenum.chat.v1.JoinChannelResponse
-	26,  // 109: plenum.chat.v1.ChatService.LeaveChannel:output_type -> plenum.chat.v1.LeaveChannelResponse
-	28,  // 110: plenum.chat.v1.ChatService.AddMembers:output_type -> plenum.chat.v1.AddMembersResponse
-	30,  // 111: plenum.chat.v1.ChatService.RemoveMember:output_type -> plenum.chat.v1.RemoveMemberResponse
-	32,  // 112: plenum.chat.v1.ChatService.SetMemberRole:output_type -> plenum.chat.v1.SetMemberRoleResponse
-	34,  // 113: plenum.chat.v1.ChatService.ListMembers:output_type -> plenum.chat.v1.ListMembersResponse
-	42,  // 114: plenum.chat.v1.ChatService.Send:output_type -> plenum.chat.v1.SendResponse
-	44,  // 115: plenum.chat.v1.ChatService.EditMessage:output_type -> plenum.chat.v1.EditMessageResponse
-	46,  // 116: plenum.chat.v1.ChatService.DeleteMessage:output_type -> plenum.chat.v1.DeleteMessageResponse
-	48,  // 117: plenum.chat.v1.ChatService.AddReaction:output_type -> plenum.chat.v1.AddReactionResponse
-	50,  // 118: plenum.chat.v1.ChatService.RemoveReaction:output_type -> plenum.chat.v1.RemoveReactionResponse
-	52,  // 119: plenum.chat.v1.ChatService.PinMessage:output_type -> plenum.chat.v1.PinMessageResponse
-	54,  // 120: plenum.chat.v1.ChatService.ListPins:output_type -> plenum.chat.v1.ListPinsResponse
-	56,  // 121: plenum.chat.v1.ChatService.History:output_type -> plenum.chat.v1.HistoryResponse
-	58,  // 122: plenum.chat.v1.ChatService.GetMessages:output_type -> plenum.chat.v1.GetMessagesResponse
-	61,  // 123: plenum.chat.v1.ChatService.MarkRead:output_type -> plenum.chat.v1.MarkReadResponse
-	63,  // 124: plenum.chat.v1.ChatService.MarkUnread:output_type -> plenum.chat.v1.MarkUnreadResponse
-	65,  // 125: plenum.chat.v1.ChatService.SetNotifications:output_type -> plenum.chat.v1.SetNotificationsResponse
-	68,  // 126: plenum.chat.v1.ChatService.ListMentions:output_type -> plenum.chat.v1.ListMentionsResponse
-	70,  // 127: plenum.chat.v1.ChatService.FollowThread:output_type -> plenum.chat.v1.FollowThreadResponse
-	72,  // 128: plenum.chat.v1.ChatService.MarkThreadRead:output_type -> plenum.chat.v1.MarkThreadReadResponse
-	75,  // 129: plenum.chat.v1.ChatService.ListThreads:output_type -> plenum.chat.v1.ListThreadsResponse
-	78,  // 130: plenum.chat.v1.ChatService.SetDraft:output_type -> plenum.chat.v1.SetDraftResponse
-	80,  // 131: plenum.chat.v1.ChatService.ListDrafts:output_type -> plenum.chat.v1.ListDraftsResponse
-	101, // [101:132] is the sub-list for method output_type
-	70,  // [70:101] is the sub-list for method input_type
-	70,  // [70:70] is the sub-list for extension type_name
-	70,  // [70:70] is the sub-list for extension extendee
-	0,   // [0:70] is the sub-list for field type_name
+	92,  // 60: plenum.chat.v1.UserEvent.notifications:type_name -> plenum.chat.v1.NotificationsSet
+	93,  // 61: plenum.chat.v1.UserEvent.draft:type_name -> plenum.chat.v1.DraftChanged
+	94,  // 62: plenum.chat.v1.UserEvent.thread:type_name -> plenum.chat.v1.ThreadMoved
+	90,  // 63: plenum.chat.v1.UserEvent.unmentioned:type_name -> plenum.chat.v1.Unmentioned
+	0,   // 64: plenum.chat.v1.ChannelListed.kind:type_name -> plenum.chat.v1.ChannelKind
+	95,  // 65: plenum.chat.v1.MarkerMoved.badge:type_name -> plenum.chat.v1.Badge
+	4,   // 66: plenum.chat.v1.NotificationsSet.level:type_name -> plenum.chat.v1.NotifyLevel
+	73,  // 67: plenum.chat.v1.ThreadMoved.thread:type_name -> plenum.chat.v1.MyThread
+	59,  // 68: plenum.chat.v1.Badge.marker:type_name -> plenum.chat.v1.Marker
+	4,   // 69: plenum.chat.v1.Badge.level:type_name -> plenum.chat.v1.NotifyLevel
+	0,   // 70: plenum.chat.v1.Badge.kind:type_name -> plenum.chat.v1.ChannelKind
+	6,   // 71: plenum.chat.v1.ChatService.CreateChannel:input_type -> plenum.chat.v1.CreateChannelRequest
+	8,   // 72: plenum.chat.v1.ChatService.OpenDirect:input_type -> plenum.chat.v1.OpenDirectRequest
+	10,  // 73: plenum.chat.v1.ChatService.UpdateChannel:input_type -> plenum.chat.v1.UpdateChannelRequest
+	12,  // 74: plenum.chat.v1.ChatService.ArchiveChannel:input_type -> plenum.chat.v1.ArchiveChannelRequest
+	14,  // 75: plenum.chat.v1.ChatService.GetChannel:input_type -> plenum.chat.v1.GetChannelRequest
+	16,  // 76: plenum.chat.v1.ChatService.ListMyChannels:input_type -> plenum.chat.v1.ListMyChannelsRequest
+	20,  // 77: plenum.chat.v1.ChatService.BrowseChannels:input_type -> plenum.chat.v1.BrowseChannelsRequest
+	23,  // 78: plenum.chat.v1.ChatService.JoinChannel:input_type -> plenum.chat.v1.JoinChannelRequest
+	25,  // 79: plenum.chat.v1.ChatService.LeaveChannel:input_type -> plenum.chat.v1.LeaveChannelRequest
+	27,  // 80: plenum.chat.v1.ChatService.AddMembers:input_type -> plenum.chat.v1.AddMembersRequest
+	29,  // 81: plenum.chat.v1.ChatService.RemoveMember:input_type -> plenum.chat.v1.RemoveMemberRequest
+	31,  // 82: plenum.chat.v1.ChatService.SetMemberRole:input_type -> plenum.chat.v1.SetMemberRoleRequest
+	33,  // 83: plenum.chat.v1.ChatService.ListMembers:input_type -> plenum.chat.v1.ListMembersRequest
+	41,  // 84: plenum.chat.v1.ChatService.Send:input_type -> plenum.chat.v1.SendRequest
+	43,  // 85: plenum.chat.v1.ChatService.EditMessage:input_type -> plenum.chat.v1.EditMessageRequest
+	45,  // 86: plenum.chat.v1.ChatService.DeleteMessage:input_type -> plenum.chat.v1.DeleteMessageRequest
+	47,  // 87: plenum.chat.v1.ChatService.AddReaction:input_type -> plenum.chat.v1.AddReactionRequest
+	49,  // 88: plenum.chat.v1.ChatService.RemoveReaction:input_type -> plenum.chat.v1.RemoveReactionRequest
+	51,  // 89: plenum.chat.v1.ChatService.PinMessage:input_type -> plenum.chat.v1.PinMessageRequest
+	53,  // 90: plenum.chat.v1.ChatService.ListPins:input_type -> plenum.chat.v1.ListPinsRequest
+	55,  // 91: plenum.chat.v1.ChatService.History:input_type -> plenum.chat.v1.HistoryRequest
+	57,  // 92: plenum.chat.v1.ChatService.GetMessages:input_type -> plenum.chat.v1.GetMessagesRequest
+	60,  // 93: plenum.chat.v1.ChatService.MarkRead:input_type -> plenum.chat.v1.MarkReadRequest
+	62,  // 94: plenum.chat.v1.ChatService.MarkUnread:input_type -> plenum.chat.v1.MarkUnreadRequest
+	64,  // 95: plenum.chat.v1.ChatService.SetNotifications:input_type -> plenum.chat.v1.SetNotificationsRequest
+	67,  // 96: plenum.chat.v1.ChatService.ListMentions:input_type -> plenum.chat.v1.ListMentionsRequest
+	69,  // 97: plenum.chat.v1.ChatService.FollowThread:input_type -> plenum.chat.v1.FollowThreadRequest
+	71,  // 98: plenum.chat.v1.ChatService.MarkThreadRead:input_type -> plenum.chat.v1.MarkThreadReadRequest
+	74,  // 99: plenum.chat.v1.ChatService.ListThreads:input_type -> plenum.chat.v1.ListThreadsRequest
+	77,  // 100: plenum.chat.v1.ChatService.SetDraft:input_type -> plenum.chat.v1.SetDraftRequest
+	79,  // 101: plenum.chat.v1.ChatService.ListDrafts:input_type -> plenum.chat.v1.ListDraftsRequest
+	7,   // 102: plenum.chat.v1.ChatService.CreateChannel:output_type -> plenum.chat.v1.CreateChannelResponse
+	9,   // 103: plenum.chat.v1.ChatService.OpenDirect:output_type -> plenum.chat.v1.OpenDirectResponse
+	11,  // 104: plenum.chat.v1.ChatService.UpdateChannel:output_type -> plenum.chat.v1.UpdateChannelResponse
+	13,  // 105: plenum.chat.v1.ChatService.ArchiveChannel:output_type -> plenum.chat.v1.ArchiveChannelResponse
+	15,  // 106: plenum.chat.v1.ChatService.GetChannel:output_type -> plenum.chat.v1.GetChannelResponse
+	17,  // 107: plenum.chat.v1.ChatService.ListMyChannels:output_type -> plenum.chat.v1.ListMyChannelsResponse
+	21,  // 108: plenum.chat.v1.ChatService.BrowseChannels:output_type -> plenum.chat.v1.BrowseChannelsResponse
+	24,  // 109: plenum.chat.v1.ChatService.JoinChannel:output_type -> plenum.chat.v1.JoinChannelResponse
+	26,  // 110: plenum.chat.v1.ChatService.LeaveChannel:output_type -> plenum.chat.v1.LeaveChannelResponse
+	28,  // 111: plenum.chat.v1.ChatService.AddMembers:output_type -> plenum.chat.v1.AddMembersResponse
+	30,  // 112: plenum.chat.v1.ChatService.RemoveMember:output_type -> plenum.chat.v1.RemoveMemberResponse
+	32,  // 113: plenum.chat.v1.ChatService.SetMemberRole:output_type -> plenum.chat.v1.SetMemberRoleResponse
+	34,  // 114: plenum.chat.v1.ChatService.ListMembers:output_type -> plenum.chat.v1.ListMembersResponse
+	42,  // 115: plenum.chat.v1.ChatService.Send:output_type -> plenum.chat.v1.SendResponse
+	44,  // 116: plenum.chat.v1.ChatService.EditMessage:output_type -> plenum.chat.v1.EditMessageResponse
+	46,  // 117: plenum.chat.v1.ChatService.DeleteMessage:output_type -> plenum.chat.v1.DeleteMessageResponse
+	48,  // 118: plenum.chat.v1.ChatService.AddReaction:output_type -> plenum.chat.v1.AddReactionResponse
+	50,  // 119: plenum.chat.v1.ChatService.RemoveReaction:output_type -> plenum.chat.v1.RemoveReactionResponse
+	52,  // 120: plenum.chat.v1.ChatService.PinMessage:output_type -> plenum.chat.v1.PinMessageResponse
+	54,  // 121: plenum.chat.v1.ChatService.ListPins:output_type -> plenum.chat.v1.ListPinsResponse
+	56,  // 122: plenum.chat.v1.ChatService.History:output_type -> plenum.chat.v1.HistoryResponse
+	58,  // 123: plenum.chat.v1.ChatService.GetMessages:output_type -> plenum.chat.v1.GetMessagesResponse
+	61,  // 124: plenum.chat.v1.ChatService.MarkRead:output_type -> plenum.chat.v1.MarkReadResponse
+	63,  // 125: plenum.chat.v1.ChatService.MarkUnread:output_type -> plenum.chat.v1.MarkUnreadResponse
+	65,  // 126: plenum.chat.v1.ChatService.SetNotifications:output_type -> plenum.chat.v1.SetNotificationsResponse
+	68,  // 127: plenum.chat.v1.ChatService.ListMentions:output_type -> plenum.chat.v1.ListMentionsResponse
+	70,  // 128: plenum.chat.v1.ChatService.FollowThread:output_type -> plenum.chat.v1.FollowThreadResponse
+	72,  // 129: plenum.chat.v1.ChatService.MarkThreadRead:output_type -> plenum.chat.v1.MarkThreadReadResponse
+	75,  // 130: plenum.chat.v1.ChatService.ListThreads:output_type -> plenum.chat.v1.ListThreadsResponse
+	78,  // 131: plenum.chat.v1.ChatService.SetDraft:output_type -> plenum.chat.v1.SetDraftResponse
+	80,  // 132: plenum.chat.v1.ChatService.ListDrafts:output_type -> plenum.chat.v1.ListDraftsResponse
+	102, // [102:133] is the sub-list for method output_type
+	71,  // [71:102] is the sub-list for method input_type
+	71,  // [71:71] is the sub-list for extension type_name
+	71,  // [71:71] is the sub-list for extension extendee
+	0,   // [0:71] is the sub-list for field type_name
 }
 
 func init() { file_plenum_chat_v1_chat_proto_init() }
@@ -6720,6 +6795,7 @@ func file_plenum_chat_v1_chat_proto_init() {
 		(*UserEvent_Notifications)(nil),
 		(*UserEvent_Draft)(nil),
 		(*UserEvent_Thread)(nil),
+		(*UserEvent_Unmentioned)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -6727,7 +6803,7 @@ func file_plenum_chat_v1_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_chat_v1_chat_proto_rawDesc), len(file_plenum_chat_v1_chat_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   91,
+			NumMessages:   92,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

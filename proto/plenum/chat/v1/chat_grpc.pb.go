@@ -120,8 +120,8 @@ type ChatServiceClient interface {
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (*ListMembersResponse, error)
 	// Send posts a message, exactly once for each key. Needs membership and chat.post. Sending reads the channel up to the message.
 	Send(ctx context.Context, in *SendRequest, opts ...grpc.CallOption) (*SendResponse, error)
-	// EditMessage replaces the text of one's own message. Needs chat.edit_own. Mentions are resolved anew; only new ones are counted
-	// as mentions for their people; everybody is called when a message is posted, never by an edit. <= 200 edits a message. DELETED, LIMIT.
+	// EditMessage replaces the text of one's own message. Needs chat.edit_own. Mentions are resolved anew: new ones
+	// count for their people as long as the message is unread, those taken out no longer do; everybody is called when a message is posted, never by an edit. <= 200 edits a message. DELETED, LIMIT.
 	EditMessage(ctx context.Context, in *EditMessageRequest, opts ...grpc.CallOption) (*EditMessageResponse, error)
 	// DeleteMessage hides a message at once and empties its text and its edits' texts for ever; its reactions and its pin go, its place stays,
 	// and it counts as unread until it is read. One's own; others' by owners, moderators and chat.delete_others (never in direct channels).
@@ -513,8 +513,8 @@ type ChatServiceServer interface {
 	ListMembers(context.Context, *ListMembersRequest) (*ListMembersResponse, error)
 	// Send posts a message, exactly once for each key. Needs membership and chat.post. Sending reads the channel up to the message.
 	Send(context.Context, *SendRequest) (*SendResponse, error)
-	// EditMessage replaces the text of one's own message. Needs chat.edit_own. Mentions are resolved anew; only new ones are counted
-	// as mentions for their people; everybody is called when a message is posted, never by an edit. <= 200 edits a message. DELETED, LIMIT.
+	// EditMessage replaces the text of one's own message. Needs chat.edit_own. Mentions are resolved anew: new ones
+	// count for their people as long as the message is unread, those taken out no longer do; everybody is called when a message is posted, never by an edit. <= 200 edits a message. DELETED, LIMIT.
 	EditMessage(context.Context, *EditMessageRequest) (*EditMessageResponse, error)
 	// DeleteMessage hides a message at once and empties its text and its edits' texts for ever; its reactions and its pin go, its place stays,
 	// and it counts as unread until it is read. One's own; others' by owners, moderators and chat.delete_others (never in direct channels).
