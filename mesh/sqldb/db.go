@@ -18,7 +18,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -96,6 +98,9 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 	if path == "" || path == ":memory:" {
 		return nil, fmt.Errorf("sqlite needs the path of a file")
 	}
+	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
 	dsn := func(extra ...string) string {
 		q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
 			fmt.Sprintf("busy_timeout(%d)", cfg.Timeout.Milliseconds()),
@@ -115,6 +120,19 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 	read.SetMaxOpenConns(cfg.MaxConns)
 	read.SetMaxIdleConns(cfg.MaxConns)
 	return &DB{SQLite, write, read}, nil
+}
+
+// createPrivate makes a new file that nobody else may read, whatever the folder's mode; SQLite gives its other files the mode of this
+// one. A file that is there is not touched: to open and close it would drop the locks that SQLite holds on it in this process.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the operator's path
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 func openPostgres(cfg Config) (*DB, error) {

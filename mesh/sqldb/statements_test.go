@@ -4,16 +4,21 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 )
 
-// A connection keeps what it compiled, compiles a text twice that is in use twice, keeps no more than its bound, and goes on after the
+// A file is private. A connection keeps what it compiled, compiles a text twice that is in use twice, keeps no more than its bound, and goes on after the
 // schema changed under a kept statement.
 func TestStatementsAreKept(t *testing.T) {
-	db, err := Open(t.Context(), Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "kept.db")})
+	path := filepath.Join(t.TempDir(), "kept.db")
+	db, err := Open(t.Context(), Config{URL: "sqlite:" + path})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v, %v", info, err)
 	}
 	conn, err := db.write.Conn(t.Context())
 	if err != nil {
