@@ -42,7 +42,7 @@ func (c *Cluster) check(ctx context.Context, cfg check.Config, out io.Writer) er
 	if cfg.Secret, err = c.IssueSetup(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "The check makes a workspace of its own. The link of the first set-up is void from then on; `cluster setup` prints another.")
+	fmt.Fprintln(out, "The check makes a workspace of its own. The link of the first set-up is void from then on; `cluster operator setup` prints another.")
 	for _, address := range c.Addresses() {
 		cfg.Gateways = append(cfg.Gateways, "http://"+address)
 	}

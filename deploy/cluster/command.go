@@ -26,7 +26,6 @@ const usage = `Plenum as separate processes on this machine.
   cluster start NAME...    start processes that ended
   cluster restart NAME     stop and start
   cluster freeze NAME      SIGSTOP; cluster thaw NAME lets it go on
-  cluster setup            print a link that makes one more workspace
   cluster operator ARG...  plenumctl operator, with the operator's certificate: --help lists what there is. cluster's own flags
                            stand before the word
   cluster check            clients write and read while you kill what you like in another terminal, and say what was lost;
@@ -93,12 +92,6 @@ func command(ctx context.Context, cfg Config, checking check.Config, verb string
 	case "status":
 		c.status(out)
 		return nil
-	case "setup":
-		secret, err := c.IssueSetup(ctx)
-		if err == nil {
-			fmt.Fprintf(out, "plenumctl setup 'http://%s/#setup=%s'\n", c.Addresses()[0], secret)
-		}
-		return err
 	case operator:
 		return c.operator(ctx, names, out)
 	case "check":
