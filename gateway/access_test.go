@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"plenum.internal/gateway/internal/testsvc"
+	"plenum.internal/mesh/auth"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
@@ -140,4 +141,39 @@ func TestEventsAboutWhatIsHidden(t *testing.T) {
 			c.close()
 		}
 	})
+}
+
+// A new token that gives other rights doesn't keep what the old one opened, even where it overtakes the old one's revocation.
+func TestRefreshWithOtherRights(t *testing.T) {
+	for name, change := range map[string]func(*auth.Claims){
+		"a guest":           func(c *auth.Claims) { c.Kind = auth.KindGuest },
+		"another role":      func(c *auth.Claims) { c.Role = "admin" },
+		"fewer permissions": func(c *auth.Claims) { c.Permissions = []string{"read"} },
+		"the same":          nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, nil, func(t *testing.T, s *system) {
+				a := s.open("a", events(room))
+				defer a.close()
+				claims := auth.Claims{
+					User: "a", Workspace: "w", Device: "d-a", Role: "member", Kind: auth.KindPerson, IssuedAt: time.Now(), Expires: time.Now().Add(time.Hour),
+				}
+				if change != nil {
+					change(&claims)
+				}
+				token, err := auth.Sign(signingKey, claims)
+				s.must(err)
+				a.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Refresh{Refresh: &edgev1.Refresh{Token: token}}})
+				if change == nil {
+					if f := a.next(); f.GetRefreshed() == nil {
+						t.Errorf("%v", f)
+					}
+					return
+				}
+				if last, code := a.end(); int(code) != int(edgev1.Code_CODE_TOKEN_REFUSED) || last.GetGoodbye() == nil {
+					t.Errorf("%v, %d", last, code)
+				}
+			})
+		})
+	}
 }

@@ -199,9 +199,17 @@ func (s *session) refresh(token string) {
 		s.goodbye(refusal(err))
 		return
 	}
+	if !sameRights(caller, s.caller) { // what is open was granted to another role; the revocation of its tokens may come later
+		s.goodbye(errTokenRefused)
+		return
+	}
 	s.caller = caller
 	s.g.admit(s)
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Refreshed{Refreshed: &edgev1.Refreshed{TokenTtlMs: s.ttl()}}})
+}
+
+func sameRights(a, b auth.Caller) bool {
+	return a.Kind == b.Kind && a.Role == b.Role && slices.Equal(a.Permissions, b.Permissions)
 }
 
 const verifyTime = 5 * time.Second
