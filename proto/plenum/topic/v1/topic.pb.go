@@ -124,7 +124,8 @@ type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Want.topic, as it was written.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Where the topic stands; the rights are as of this offset.
+	// Where the topic stands, or stood: the rights are as of this offset or later, and whoever reads on from here sees what changed
+	// them since. Never before an event that Want.cursor names.
 	Head *v1.Cursor `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
 	// Nothing at or before this offset can be read by this user: compacted, or from before they joined. Absent: all can.
 	Floor *v1.Cursor `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
