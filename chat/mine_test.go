@@ -568,6 +568,7 @@ func TestOwnWordsAreNeverUnread(t *testing.T) {
 		w.settle()
 		ch := anna.public("general")
 		bob.join(ch)
+		w.settle() // what tells of his coming tells of what is unread then
 		for range 20 {
 			at := anna.send(ch, "x")
 			if b, m := shows(t, anna.bundle()[ch]), anna.shown(ch); b.unread != 0 || m.unread != 0 {
