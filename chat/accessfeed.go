@@ -51,7 +51,7 @@ func newAccessFeed(cache *accessCache, l *topic.Log, b topic.Bus, log *slog.Logg
 }
 
 // fresh tells whether the cache hears of every change within about a second.
-func (f *accessFeed) fresh() bool { return f.whole.Load() && f.bus.Connected() }
+func (f *accessFeed) fresh() bool { return f.whole.Load() && f.bus.Connected() && !f.heads.Stale() }
 
 // run feeds the cache until ctx ends.
 func (f *accessFeed) run(ctx context.Context) error {
