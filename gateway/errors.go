@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +54,7 @@ var (
 	errSecondHello     = rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.HELLO", "Hello comes once. To change the token send Refresh.").On("hello")
 	errNoToken         = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN", "Hello needs an access token, in its token or in the header Authorization: Bearer. Sign in first.").On("hello.token")
 	errWants           = rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.WANTS", "A Subscribe has at most 500 wants. Send several.").On("subscribe.wants")
+	errNames           = fmt.Errorf("%w: a message names at most %d topics", wire.ErrMalformed, maxNames)
 	errFirstTooLarge   = rpc.Errorf(edgev1.Code_CODE_MESSAGE_TOO_LARGE, "edge.FIRST_MESSAGE", "The first message was too large. Send Hello in one of at most 64 KiB, and the rest right behind it.")
 	errIntake          = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.INTAKE", "Too much is being sent just now. Try again shortly.").RetryIn(5 * time.Second)
 	errVersion         = rpc.Errorf(edgev1.Code_CODE_VERSION, "edge.VERSION", "Ask for the subprotocol plenum.v1.proto or plenum.v1.json.")

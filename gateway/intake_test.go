@@ -13,6 +13,7 @@ import (
 	"github.com/coder/websocket"
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/gateway/internal/testsvc"
 	"plenum.internal/gateway/internal/testsvc/testv1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -180,5 +181,97 @@ func TestUnfinishedBody(t *testing.T) {
 			t.Errorf("after %v %d bytes are held", d, s.g.intake.Held())
 		}
 		_ = conn.Close()
+	})
+}
+
+// Who floods gets a slow connection, and nobody else; what is asked of the service in the usual measure is never slowed.
+func TestFloodIsSlowed(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		c, other := s.signIn("u"), s.signIn("other")
+		const messages, frames = 300, 64
+		pings := make([]*edgev1.ClientFrame, frames)
+		for i := range pings {
+			pings[i] = &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: uint32(i)}}}
+		}
+		begin := time.Now()
+		go func() {
+			for range messages {
+				c.send(pings...)
+			}
+		}()
+		for range messages * frames {
+			if f := c.next(); f.GetPong() == nil {
+				t.Fatalf("%v", f)
+			}
+		}
+		if d := time.Since(begin); d < 10*time.Second || d > 30*time.Second {
+			t.Errorf("%d frames took %v", messages*frames, d)
+		}
+		begin = time.Now()
+		other.send(pings...)
+		for range frames {
+			other.next()
+		}
+		if d := time.Since(begin); d > 0 {
+			t.Errorf("the other waited for %v", d)
+		}
+		begin = time.Now()
+		go func() {
+			for range 200 {
+				other.send(refresh(s.token("other", 10*time.Minute)))
+			}
+		}()
+		for range 200 {
+			other.next()
+		}
+		if d := time.Since(begin); d < 2*time.Second {
+			t.Errorf("200 signatures were verified in %v", d)
+		}
+		c.close()
+		other.close()
+	})
+}
+
+// What names more topics than anybody may follow ends the connection before it is looked at; what is wanted counts until it is opened.
+func TestTooManyNames(t *testing.T) {
+	names := make([]string, maxNames+1)
+	wants := make([]*edgev1.Want, maxAnswered)
+	for i := range wants {
+		wants[i] = &edgev1.Want{}
+	}
+	var many []*edgev1.ClientFrame
+	for range maxNames/maxAnswered + 1 {
+		many = append(many, subscribe(1, wants...))
+	}
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for _, frames := range [][]*edgev1.ClientFrame{
+			many, {{Frame: &edgev1.ClientFrame_Unsubscribe{Unsubscribe: &edgev1.Unsubscribe{Topics: names}}}},
+		} {
+			c := s.signIn("u")
+			c.send(frames...)
+			if last, code := c.end(); int(code) != int(edgev1.Code_CODE_MALFORMED) {
+				t.Errorf("closed with %d: %v", code, last)
+			}
+		}
+	})
+	inBubble(t, func(c *Config) { c.IntakeBytes = userShare * 2 * int(c.Limits.MessageBytes) }, func(t *testing.T, s *system) {
+		s.svc.Set(func(s *testsvc.Service) { s.Lag = 5 * time.Second })
+		var clients []*client
+		for range 4 {
+			c := s.signIn("u", append([]*edgev1.ClientFrame{subscribe(1, events(room))}, many[:5]...)...)
+			clients = append(clients, c)
+		}
+		synctest.Wait()
+		if n := s.g.intake.Held(); n > s.g.cfg.intake().User || s.metric("intake_full_total") == 0 {
+			t.Errorf("%d bytes are held", n)
+		}
+		for _, c := range clients {
+			_ = c.ws.CloseNow()
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if n := s.g.intake.Held(); n != 0 {
+			t.Errorf("%d bytes are held for nobody", n)
+		}
 	})
 }

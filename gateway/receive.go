@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"plenum.internal/gateway/internal/intake"
+	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
@@ -27,6 +28,7 @@ func (s *session) receive(data []byte) {
 		return
 	}
 	s.heard, s.pinged = time.Now(), false
+	s.pace(frames)
 	for _, f := range frames {
 		if s.state >= closing {
 			return
@@ -47,12 +49,51 @@ func (g *Gateway) decode(e wire.Encoding, data []byte) ([]wire.Frame, error) {
 		g.decoding <- struct{}{}
 		defer func() { <-g.decoding }()
 	}
-	return wire.Decode(e, data, g.catalog()) //nolint:wrapcheck // wraps ErrMalformed
+	frames, err := wire.Decode(e, data, g.catalog())
+	names := 0
+	for _, f := range frames {
+		names += len(f.GetSubscribe().GetWants()) + len(f.GetUnsubscribe().GetTopics())
+	}
+	if names > maxNames {
+		return nil, errNames
+	}
+	return frames, err //nolint:wrapcheck // wraps ErrMalformed
+}
+
+// maxNames is how many topics one message may name: more than a client may follow.
+const maxNames = 10_000
+
+// What a client says in a second without being slowed down: far more than its limits let it say to any use.
+var framesRate = limit.Rate{PerSecond: 1000, Burst: 5000}
+
+const refreshCost = 50 // frames: its signature is verified
+
+// pace has the reader wait where a client says too much: who floods gets its own connection slow, and no more.
+func (s *session) pace(frames []wire.Frame) {
+	cost := 1.0 // an empty message
+	for _, f := range frames {
+		if cost++; f.GetRefresh() != nil {
+			cost += refreshCost
+		}
+	}
+	s.paceBy(cost)
+}
+
+func (s *session) paceBy(cost float64) {
+	wait, ok := s.said.Take(framesRate, cost, time.Now())
+	if s.paused = !ok; s.paused {
+		time.AfterFunc(wait, func() {
+			s.mail(0, func(s *session) {
+				s.paceBy(cost)
+				s.ease()
+			})
+		})
+	}
 }
 
 // readOn lets the reader take the next message, unless there is too much to do already.
 func (s *session) readOn() {
-	if s.gated = s.full || len(s.opens) >= maxOpens; s.gated {
+	if s.gated = s.full || s.paused || len(s.opens) >= maxOpens; s.gated {
 		return
 	}
 	may := allowance{intake.User(s.caller.Workspace, s.caller.User), int(s.g.cfg.Limits.MessageBytes)}

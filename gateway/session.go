@@ -70,7 +70,8 @@ type session struct {
 	heard   time.Time // of the last message
 	pinged  bool      // since then
 	full    bool      // a call was refused for there are too many
-	gated   bool      // the reader waits: for a call to end, or for a Subscribe
+	gated   bool      // the reader waits: for a call to end, for a Subscribe, or for time to pass
+	paused  bool      // too much was said
 
 	closeCode   edgev1.Code
 	closeReason string
@@ -85,13 +86,14 @@ type session struct {
 	buckets [5]limit.Bucket    // by rate class
 	signals limit.Bucket
 	flood   limit.Bucket
+	said    limit.Bucket // frames
 
 	subs       map[string]*subscription
 	events     int // of subs, in mode EVENTS
 	heads      int // of subs, topics in mode HEADS
 	opening    bool
 	left       map[string]bool      // the topics that it names; true: unsubscribed meanwhile
-	opens      []*edgev1.Subscribe  // wait for the one that is being opened
+	opens      []*wanted            // wait for the one that is being opened
 	answers    []answer             // of hubs, to be told at the end of the turn
 	joining    []*subscription      // to be handed to their hubs
 	catching   []*subscription      // want their next part, round robin

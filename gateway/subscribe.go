@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/gateway/internal/heads"
+	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
@@ -21,7 +24,8 @@ const (
 	maxOpens    = 4            // Subscribes that wait; beyond, the reader does
 	maxPulls    = 2            // parts of replays asked for at the same time
 	openTime    = 10 * time.Second
-	wantsToken  = 50 // wants that cost one token of READ
+	wantBytes   = 256 // that a want takes besides its own while it is opened
+	wantsToken  = 50  // wants that cost one token of READ
 	reopenWait  = 500 * time.Millisecond
 )
 
@@ -31,6 +35,12 @@ type answer struct {
 	*edgev1.Subscription
 }
 
+// wanted is a Subscribe that waits to be answered.
+type wanted struct {
+	*edgev1.Subscribe
+	hold intake.Hold
+}
+
 // opened is one want and what became of it.
 type opened struct {
 	want  *edgev1.Want
@@ -38,8 +48,19 @@ type opened struct {
 	err   error
 }
 
-// subscribe opens topics: one Subscribe at a time, so that of two wants for a topic the later one stays.
+// subscribe takes what a client wants, and counts it for what the user holds.
 func (s *session) subscribe(f *edgev1.Subscribe) {
+	w := &wanted{f, s.g.intake.Hold(intake.User(s.caller.Workspace, s.caller.User))}
+	if !w.hold.Take(len(f.GetWants())*wantBytes + proto.Size(f)) {
+		s.g.metrics.intakeFull.Inc()
+		s.goodbye(errIntake)
+		return
+	}
+	s.openNext(w)
+}
+
+// openNext opens topics: one Subscribe at a time, so that of two wants for a topic the later one stays.
+func (s *session) openNext(f *wanted) {
 	if s.opening {
 		s.opens = append(s.opens, f)
 		return
@@ -72,6 +93,7 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 	caller := s.caller
 	s.g.calls.Go(func() {
 		s.g.open(s.ctx, caller, todo)
+		f.hold.Release()
 		s.mail(0, func(s *session) {
 			left := s.left
 			s.opening, s.left = false, nil
@@ -83,7 +105,7 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 			if len(s.opens) > 0 && s.state == open {
 				next := s.opens[0]
 				s.opens = s.opens[1:]
-				s.subscribe(next)
+				s.openNext(next)
 			}
 			s.ease()
 		})
@@ -325,6 +347,9 @@ func (s *session) stop(x *subscription, e *rpc.Error) {
 func (s *session) dropAll() {
 	for _, x := range s.subs {
 		s.drop(x.topic)
+	}
+	for _, f := range s.opens {
+		f.hold.Release()
 	}
 	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers, s.moved = nil, nil, nil, nil, nil, nil, nil
 }
