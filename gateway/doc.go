@@ -12,7 +12,7 @@
 //	fanout.go     events to all who are live       read.go       reads of the log for hubs
 //	people.go     sessions by user: revocations    subscription.go  one topic on one connection
 //
-// The parts without I/O stand in internal/: wire, catalog, lane, limit, ring, heads.
+// The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, door, ring, heads.
 //
 // Invariant: a session belongs to its turn, a hub to its shard's goroutine; everybody else mails them. Who mails never waits.
 // Invariant: a subscriber is given exactly the log's events after its cursor, in order, until it is stopped; and none behind an

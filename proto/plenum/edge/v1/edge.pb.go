@@ -33,7 +33,7 @@ const (
 type Mode int32
 
 const (
-	// Read as EVENTS.
+	// Read as EVENTS. A mode that the server does not know is refused [105].
 	Mode_MODE_UNSPECIFIED Mode = 0
 	// Every event.
 	Mode_MODE_EVENTS Mode = 1
@@ -622,7 +622,8 @@ func (*ServerFrame_Ping) isServerFrame_Frame() {}
 func (*ServerFrame_Pong) isServerFrame_Frame() {}
 
 // Hello opens a session. It must come within 5 s of the connection. Subscribe and Call may follow at once, without waiting
-// for Welcome: logging in takes one round trip.
+// for Welcome: logging in takes one round trip. The message that begins with Hello has 64 KiB at most [4301]; what is longer comes
+// in the next one.
 type Hello struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The access token, <= 4 KiB. Empty where an Authorization header carries it. Never part of a URL.
@@ -1334,7 +1335,7 @@ type Want struct {
 	Mode Mode `protobuf:"varint,2,opt,name=mode,proto3,enum=plenum.edge.v1.Mode" json:"mode,omitempty"`
 	// Where to go on. Absent: from now on.
 	Cursor *Cursor `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// Encoded parameters of a VIEW topic, <= 8 KiB; else empty.
+	// Encoded parameters of a VIEW topic, <= 8 KiB; else empty, or the want is refused [105].
 	Params        []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1529,7 +1530,7 @@ func (x *Subscription) GetError() *Error {
 // Unsubscribe ends subscriptions. It is not answered; Events of the topics that still arrive are to be ignored.
 type Unsubscribe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names as they were subscribed, <= 500.
+	// Names as they were subscribed, <= 500. One message names 10,000 topics at most, in all its frames.
 	Topics        []string `protobuf:"bytes,1,rep,name=topics,proto3" json:"topics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
