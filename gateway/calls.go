@@ -61,7 +61,7 @@ func (s *session) admissible(x *lane.Call[*call], unread error) error {
 	case r.method == nil:
 		return errNoMethod
 	case unread != nil:
-		return errBody.Because(unread)
+		return badBody(unread)
 	case !r.method.Public && !time.Now().Before(s.caller.Expires):
 		return errStale
 	}

@@ -84,7 +84,7 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 			body = []byte("{}")
 		}
 		if body, err = wire.FromJSON(body, q.method.Request); err != nil {
-			return nil, errBody.Because(err)
+			return nil, badBody(err)
 		}
 	}
 	q.body = body

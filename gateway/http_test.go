@@ -352,6 +352,10 @@ func TestJSONEncoding(t *testing.T) {
 		if r := next()["reply"]; r["error"].(map[string]any)["reason"] != "edge.CALL_ID" {
 			t.Errorf("without an id: %v", r)
 		}
+		send(`{"call":{"id":8,"method":"plenum.test.v1.TestService/Echo","body":{"txt":"x"}}}`)
+		if e := next()["reply"]["error"].(map[string]any); e["reason"] != "edge.BODY" || e["field"] != "body" || !strings.Contains(e["message"].(string), "txt") {
+			t.Errorf("an unknown field: %v", e)
+		}
 		send(`{"subscribe":{"id":2,"wants":[{"topic":"test.room/b","mode":"MODE_NEWER"},{"topic":"test.room/c","mode":7},{"topic":"test.room/d","params":{"x":1}},{"topic":"test.room/e","newer":1,"mode":"MODE_HEADS","params":null}]}}`)
 		var refused []any
 		for len(refused) < 3 {
