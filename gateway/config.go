@@ -24,7 +24,7 @@ type Config struct {
 	// Services: a client that came earlier would be told that what they offer does not exist.
 	Services []string `koanf:"services" doc:"services that must have been seen before clients are let in"`
 
-	MaxSessions int `koanf:"max_sessions" doc:"connections at the same time; beyond: 4101"`
+	MaxSessions int `koanf:"max_sessions" doc:"sessions at the same time, a fifth of them of one user; beyond: 4101"`
 	MaxCalls    int `koanf:"max_calls" doc:"calls to services at the same time, of all sessions; beyond: 200"`
 	// One address may be a company's, where all come back at once after a power cut.
 	MaxPlain        int `koanf:"max_plain" doc:"connections that are no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`

@@ -83,7 +83,9 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 		if len(body) == 0 {
 			body = []byte("{}")
 		}
-		if body, err = wire.FromJSON(body, q.method.Request); err != nil {
+		done := g.queueUp(len(body))
+		body, err = wire.FromJSON(body, q.method.Request)
+		if done(); err != nil {
 			return nil, badBody(err)
 		}
 	}

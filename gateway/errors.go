@@ -44,6 +44,7 @@ var (
 	errSilent          = rpc.Errorf(edgev1.Code_CODE_SILENT, "edge.SILENT", "Nothing was heard of you. Connect again.")
 	errDraining        = rpc.Errorf(edgev1.Code_CODE_DRAINING, "edge.DRAINING", "This server is being restarted. Connect again.")
 	errOverloaded      = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.OVERLOADED", "Too many are connected just now. Try again shortly.").RetryIn(5 * time.Second)
+	errSessions        = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.SESSIONS", "You have too many connections. Close some of them first.").RetryIn(5 * time.Second)
 	errUnchecked       = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.UNCHECKED", "Sign-ins can't be checked just now. Try again shortly.").RetryIn(2 * time.Second)
 	errFlood           = rpc.Errorf(edgev1.Code_CODE_FLOOD, "edge.FLOOD", "You send too much. Wait before you connect again.").RetryIn(10 * time.Second)
 	errTokenExpired    = rpc.Errorf(edgev1.Code_CODE_TOKEN_EXPIRED, "edge.TOKEN_EXPIRED", "The access token has expired. Refresh it.")

@@ -178,6 +178,28 @@ func TestFullGateway(t *testing.T) {
 	})
 }
 
+// One user can't take the place of all others; a connection that ends makes room, and a refresh takes none.
+func TestTooManySessionsOfOneUser(t *testing.T) {
+	inBubble(t, func(c *Config) { c.MaxSessions = 2 * userSessions }, func(t *testing.T, s *system) {
+		a, b := s.signIn("u"), s.signIn("u")
+		a.send(refresh(s.token("u", time.Minute)))
+		if f := a.next(); f.GetRefreshed() == nil {
+			t.Errorf("%v", f)
+		}
+		c := s.connect(nil)
+		c.send(hello(s.token("u", time.Minute)))
+		last, code := c.end()
+		if e := last.GetGoodbye().GetError(); int(code) != int(edgev1.Code_CODE_OVERLOADED) || e.GetReason() != "edge.SESSIONS" || e.GetRetryAfterMs() == 0 {
+			t.Errorf("the third: %d %v", code, e)
+		}
+		s.signIn("other").close()
+		a.close()
+		synctest.Wait()
+		s.signIn("u").close()
+		b.close()
+	})
+}
+
 // The token may stand in the header of the upgrade.
 func TestTokenInHeader(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {

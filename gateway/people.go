@@ -28,8 +28,11 @@ type who struct {
 	issued int64 // Unix ms
 }
 
-// admit counts a session to its user's, or tells that it has a new token.
-func (g *Gateway) admit(s *session) {
+// userSessions is the part of MaxSessions that one user may have: 1/n.
+const userSessions = 5
+
+// admit counts a session to its user's, or tells that it has a new token. It returns false where the user has too many.
+func (g *Gateway) admit(s *session) bool {
 	p := &g.people
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,7 +40,11 @@ func (g *Gateway) admit(s *session) {
 	if p.sessions[key] == nil {
 		p.sessions[key] = map[*session]who{}
 	}
+	if _, known := p.sessions[key][s]; !known && len(p.sessions[key]) >= max(1, g.cfg.MaxSessions/userSessions) {
+		return false
+	}
 	p.sessions[key][s] = who{s.caller.Device, s.caller.IssuedAt.UnixMilli()}
+	return true
 }
 
 // forget takes a session that ends off the list.

@@ -45,10 +45,7 @@ const longBytes = 64 << 10
 // decode reads a message of a client, who may not have said yet who they are. Decoded it takes up to a hundred times its bytes
 // (empty wants, empty names), so only as many long ones are decoded at the same time as there are processors to do it.
 func (g *Gateway) decode(e wire.Encoding, data []byte) ([]wire.Frame, error) {
-	if len(data) > longBytes {
-		g.decoding <- struct{}{}
-		defer func() { <-g.decoding }()
-	}
+	defer g.queueUp(len(data))()
 	frames, err := wire.Decode(e, data, g.catalog())
 	names := 0
 	for _, f := range frames {
@@ -58,6 +55,15 @@ func (g *Gateway) decode(e wire.Encoding, data []byte) ([]wire.Frame, error) {
 		return nil, errNames
 	}
 	return frames, err //nolint:wrapcheck // wraps ErrMalformed
+}
+
+// queueUp waits for a turn to decode so many bytes; done ends the turn.
+func (g *Gateway) queueUp(bytes int) (done func()) {
+	if bytes <= longBytes {
+		return func() {}
+	}
+	g.decoding <- struct{}{}
+	return func() { <-g.decoding }
 }
 
 // maxNames is how many topics one message may name: more than a client may follow.
@@ -177,7 +183,10 @@ func (s *session) hello(h *edgev1.Hello) {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
 	s.id = base64.RawURLEncoding.EncodeToString(id[:])
-	s.g.admit(s)
+	if !s.g.admit(s) {
+		s.goodbye(errSessions)
+		return
+	}
 	// A revocation that came between the verification and admit was told to nobody: it is seen now.
 	if _, err := s.g.verify(s.ctx, token); err != nil {
 		s.g.deps.Refusals.Token(err, s.address)
@@ -245,7 +254,7 @@ func (s *session) refresh(token string) {
 		return
 	}
 	s.caller = caller
-	s.g.admit(s)
+	_ = s.g.admit(s) // is known
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Refreshed{Refreshed: &edgev1.Refreshed{TokenTtlMs: s.ttl()}}})
 }
 
