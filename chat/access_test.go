@@ -182,6 +182,12 @@ func TestGrantsFollow(t *testing.T) {
 			}
 		}
 		// In mode HEADS nobody reads along, so the database is asked.
+		before := hits()
+		eventually(t, "memory", func() bool { there(carl); return hits() > before })
+		before = hits()
+		if g := other.grant(carl, &edgev1.Want{Topic: topicChannel + ch, Mode: edgev1.Mode_MODE_HEADS}); g.GetError() != nil || hits() != before {
+			t.Fatalf("carl is granted %v", g)
+		}
 		at = must(w.api.LeaveChannel(carl.write(), &chatv1.LeaveChannelRequest{Channel: ch}))(t).GetOffset()
 		if g := other.grant(carl, &edgev1.Want{Topic: topicChannel + ch, Mode: edgev1.Mode_MODE_HEADS}); g.GetError() == nil {
 			t.Fatalf("carl left at %d and is granted %v", at, g)
