@@ -2,10 +2,15 @@ package gateway
 
 import (
 	"bytes"
+	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/gateway/internal/limit"
@@ -244,6 +249,66 @@ func TestLongMessagesWait(t *testing.T) {
 		time.AfterFunc(time.Second, func() { <-s.g.decoding })
 		if f := a.next(); f.GetPong().GetNonce() != 1 || time.Since(begin) < time.Second {
 			t.Errorf("after %v: %v", time.Since(begin), f)
+		}
+	})
+}
+
+// flaky are services whose connection was closed under the first call of each method, as that to a frozen node is.
+type flaky struct {
+	Services
+	mu    sync.Mutex // guards tries
+	tries map[string]int
+}
+
+func (f *flaky) Conn(service, key string) (grpc.ClientConnInterface, error) {
+	cc, err := f.Services.Conn(service, key)
+	return breaking{cc, f}, err
+}
+
+type breaking struct {
+	grpc.ClientConnInterface
+	*flaky
+}
+
+func (b breaking) Invoke(ctx context.Context, method string, in, out any, opts ...grpc.CallOption) error {
+	b.mu.Lock()
+	b.tries[method]++
+	first := b.tries[method] == 1
+	b.mu.Unlock()
+	err := b.ClientConnInterface.Invoke(ctx, method, in, out, opts...)
+	if first {
+		return status.Error(codes.Canceled, "grpc: the client connection is closing") //nolint:wrapcheck // as gRPC says it
+	}
+	return err //nolint:wrapcheck // the connection's
+}
+
+// What may be repeated is, and takes place once; of the rest nobody knows, and the client is told so.
+func TestCallsWhoseNodeWasLost(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		f := &flaky{Services: s.g.deps.Services, tries: map[string]int{}}
+		s.g.deps.Services = f
+		c := s.signIn("u")
+		defer c.close()
+		var posted testv1.PostResponse
+		c.send(inLane(ask(1, "Post", &testv1.PostRequest{Room: "a", Text: "x"}), 1, 7))
+		if e := c.reply(1, &posted); e != nil || posted.GetOffset() != 1 {
+			t.Errorf("a change with a number: %v %v", e, &posted)
+		}
+		c.send(inLane(ask(2, "Post", &testv1.PostRequest{Room: "a", Text: "y"}), 1, 8))
+		if e := c.reply(2, &posted); e != nil || posted.GetOffset() != 2 {
+			t.Errorf("the next one: %v %v", e, &posted)
+		}
+		c.send(ask(3, "Echo", nil))
+		if e := c.reply(3, nil); e != nil {
+			t.Errorf("a read: %v", e)
+		}
+		c.send(ask(4, "Hello", nil))
+		if e := c.reply(4, nil); e.GetCode() != edgev1.Code_CODE_OUTCOME_UNKNOWN {
+			t.Errorf("what may not be repeated: %v", e)
+		}
+		const service = "/plenum.test.v1.TestService/"
+		if f.tries[service+"Post"] != 3 || f.tries[service+"Echo"] != 2 || f.tries[service+"Hello"] != 1 {
+			t.Errorf("%v", f.tries)
 		}
 	})
 }
