@@ -14,7 +14,7 @@ import (
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 )
 
-// together makes calls that share one transaction: the writers wait for a lock until all of them are queued, in order.
+// together makes calls that share one transaction: the writer waits for a lock until all of them are queued, in order.
 func (w *world) together(calls ...func() error) []error {
 	w.tb.Helper()
 	errs := make([]error, len(calls))
@@ -34,7 +34,9 @@ func (w *world) together(calls ...func() error) []error {
 	<-locked
 	for i, call := range calls {
 		wg.Go(func() { errs[i] = call() })
-		time.Sleep(30 * time.Millisecond) // real connections: nothing tells when a call is queued
+		for w.server.log.Waiting() <= i {
+			time.Sleep(time.Millisecond) // real connections
+		}
 	}
 	close(release)
 	wg.Wait()

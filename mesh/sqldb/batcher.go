@@ -26,6 +26,8 @@ type Batcher[Q any] struct {
 	cfg    BatcherConfig
 	commit func(ctx context.Context, batch []Q) error
 	queue  chan request[Q]
+	// waiting is how many requests have no answer yet.
+	waiting atomic.Int64
 
 	mu sync.RWMutex
 	// stopped says that Run has ended. Invariant: nothing enters the queue after it was set. Guarded by mu.
@@ -62,6 +64,7 @@ func (b *Batcher[Q]) Submit(ctx context.Context, q Q) error {
 	if err := b.enqueue(r); err != nil {
 		return err
 	}
+	defer b.waiting.Add(-1)
 	select {
 	case err := <-r.done:
 		return err
@@ -78,6 +81,9 @@ func (b *Batcher[Q]) Submit(ctx context.Context, q Q) error {
 	}
 }
 
+// Waiting is how many requests are queued or being committed.
+func (b *Batcher[Q]) Waiting() int { return int(b.waiting.Load()) }
+
 func (b *Batcher[Q]) enqueue(r request[Q]) error {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -86,6 +92,7 @@ func (b *Batcher[Q]) enqueue(r request[Q]) error {
 	}
 	select {
 	case b.queue <- r:
+		b.waiting.Add(1)
 		return nil
 	default:
 		return ErrOverloaded

@@ -112,11 +112,11 @@ func NewLog(cfg Config, deps Deps) (*Log, error) {
 	}
 	l := &Log{
 		cfg: cfg, db: deps.DB, dialect: deps.DB.Dialect(), planner: deps.Planner, log: deps.Log, bus: deps.Bus,
-		metrics: newMetrics(deps.Metrics, cfg.Service),
 		digests: newDigests(cfg.Service, rand.Uint64(), deps.Assigned, deps.Bus),
 		ready:   make(chan struct{}),
 	}
 	l.sql = newStatements(cfg.Schema, l.dialect)
+	l.metrics = newMetrics(deps.Metrics, cfg.Service, l.Waiting)
 	l.wakes.init()
 	for range cfg.Writers {
 		l.writers = append(l.writers, sqldb.NewBatcher(sqldb.BatcherConfig{MaxBatch: cfg.Batch, Queue: cfg.Queue}, l.commit))
@@ -194,6 +194,14 @@ func (l *Log) Mutate(ctx context.Context, m Mutation, answer proto.Message) erro
 		return fmt.Errorf("topic: decode the stored answer: %w", err)
 	}
 	return l.metrics.mutation(begun, nil)
+}
+
+// Waiting is how many mutations are queued or being committed.
+func (l *Log) Waiting() (n int) {
+	for _, w := range l.writers {
+		n += w.Waiting()
+	}
+	return n
 }
 
 // sleep reports whether the time passed before ctx ended.

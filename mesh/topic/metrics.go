@@ -13,7 +13,7 @@ type metrics struct {
 	rows, retries, lost, unpublished prometheus.Counter
 }
 
-func newMetrics(r prometheus.Registerer, service string) *metrics {
+func newMetrics(r prometheus.Registerer, service string, waiting func() int) *metrics {
 	l := prometheus.Labels{"service": service}
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "plenum_topic_" + name, Help: help, ConstLabels: l})
@@ -29,7 +29,9 @@ func newMetrics(r prometheus.Registerer, service string) *metrics {
 		unpublished: counter("unpublished_total", "Events that were committed and could not be published; digests repair them."),
 	}
 	if r != nil {
-		r.MustRegister(m.mutations, m.rows, m.retries, m.lost, m.unpublished)
+		r.MustRegister(m.mutations, m.rows, m.retries, m.lost, m.unpublished, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "plenum_topic_waiting", Help: "Mutations that are queued or being committed.", ConstLabels: l,
+		}, func() float64 { return float64(waiting()) }))
 	}
 	return m
 }
