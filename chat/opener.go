@@ -11,12 +11,9 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-// maxBundle is how many channels one person's bundle shows.
-const maxBundle = 5000
-
 var errTopic = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "chat.TOPIC", "There is no such topic.")
 
-// Open grants what is the caller's own: their log, and their bundle by three statements. Channels are topics' to grant.
+// Open grants what is the caller's own: their log, and their bundle. Channels are topics' to grant.
 func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Want) ([]*topicv1.Grant, error) {
 	grants := make([]*topicv1.Grant, len(wants))
 	for i, w := range wants {
@@ -35,7 +32,7 @@ func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Wa
 				return nil, fmt.Errorf("chat: read heads: %w", err)
 			}
 			g.Head = own[0].Cursor()
-			if err := s.openBundle(ctx, caller, g); err != nil {
+			if g.Members, err = s.bundle(ctx, caller); err != nil {
 				return nil, err
 			}
 		default:
@@ -43,26 +40,4 @@ func (s opener) Open(ctx context.Context, caller auth.Caller, wants []*edgev1.Wa
 		}
 	}
 	return grants, nil
-}
-
-// openBundle fills in a person's channels with heads and badges.
-func (s opener) openBundle(ctx context.Context, caller auth.Caller, g *topicv1.Grant) error {
-	keys, err := s.memberships(ctx, caller, "", maxBundle)
-	if err != nil {
-		return err
-	}
-	mines, err := s.mines(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		if m := mines[k]; m != nil && m.role != 0 {
-			h, err := m.entry()
-			if err != nil {
-				return err
-			}
-			g.Members = append(g.Members, h)
-		}
-	}
-	return nil
 }

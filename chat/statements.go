@@ -15,6 +15,16 @@ type statements struct {
 	reactions, byOffset, met, full, mentioned, dropMentions                     string
 }
 
+// readBundle is all that a person's own rows and the derived heads tell: who is listed, was derived, and a marker never stands before
+// the joining.
+const readBundle = `SELECT n.channel, c.kind, n.marker, n.version, n.count, n.calls, n.muted, n.level,
+		(SELECT count(*) FROM chat_mention x WHERE x.workspace = n.workspace AND x.user_id = n.user_id AND x.channel = n.channel
+			AND x.at > n.marker AND x.counted),
+		d.epoch, d.head, d.count, d.calls, d.redacted
+	FROM chat_mine n JOIN chat_channel c ON c.workspace = n.workspace AND c.id = n.channel
+	JOIN chat_derived d ON d.workspace = n.workspace AND d.topic = 'chat.channel/' || n.channel
+	WHERE n.workspace = $1 AND n.user_id = $2 AND n.listed ORDER BY n.channel LIMIT $3`
+
 func newStatements(d sqldb.Dialect) *statements {
 	s := &statements{
 		keys:    rel(d, "ws text", "ch text", "usr text"),

@@ -92,16 +92,23 @@ func (s *session) openNext(f *wanted) {
 	s.opening = true
 	caller := s.caller
 	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
+		var parts sync.WaitGroup
+		for _, part := range s.g.apart(todo) {
+			parts.Go(func() {
+				s.g.open(s.ctx, caller, part)
+				s.mail(0, func(s *session) {
+					for i := range part {
+						if !s.left[part[i].want.GetTopic()] {
+							s.attach(f.GetId(), &part[i])
+						}
+					}
+				})
+			})
+		}
+		parts.Wait()
 		f.hold.Release()
 		s.mail(0, func(s *session) {
-			left := s.left
 			s.opening, s.left = false, nil
-			for i := range todo {
-				if !left[todo[i].want.GetTopic()] {
-					s.attach(f.GetId(), &todo[i])
-				}
-			}
 			if len(s.opens) > 0 && s.state == open {
 				next := s.opens[0]
 				s.opens = s.opens[1:]
@@ -110,6 +117,24 @@ func (s *session) openNext(f *wanted) {
 			s.ease()
 		})
 	})
+}
+
+// apart parts bundles from the rest, which need not wait for them: a bundle may have thousands of members.
+func (g *Gateway) apart(todo []opened) (parts [][]opened) {
+	var bundles, others []opened
+	for _, o := range todo {
+		if k := g.catalog().Kind(o.want.GetTopic()); k != nil && k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE {
+			bundles = append(bundles, o)
+		} else {
+			others = append(others, o)
+		}
+	}
+	for _, part := range [][]opened{others, bundles} {
+		if len(part) > 0 {
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }
 
 func followable(c edgev1.TopicClass, m edgev1.Mode) bool {

@@ -32,6 +32,7 @@
 //   chat.DELETED                                     FAILED_PRECONDITION  the message was deleted
 //   chat.WRONG_KIND                                  FAILED_PRECONDITION  e.g. leaving a direct channel, renaming a group direct
 //   chat.LIMIT                                       FAILED_PRECONDITION  members, pins, reactions, channels … are at their limit
+//   chat.BUSY                                        UNAVAILABLE          too many bundles are asked for at the same time
 //   chat.TOPIC                                       NOT_FOUND            no such topic, or not the caller's
 //   chat.BEFORE_JOINING                              RESET_FLOOR          the cursor lies before what the caller may read
 //   chat.MARKER_AHEAD, chat.DRAFT_AHEAD              CONFLICT             the version is beyond what the server has: read it again
