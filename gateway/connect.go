@@ -4,8 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -39,11 +41,29 @@ func (g *Gateway) serveCall(w http.ResponseWriter, r *http.Request) {
 	g.metrics.http.WithLabelValues(code(rpc.CodeOf(err))).Inc()
 	if err != nil {
 		connectError(w, err)
+		if !errors.Is(err, os.ErrDeadlineExceeded) { // it was waited for long enough
+			drain(w, r)
+		}
 		return
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(body) // the client may be gone
+}
+
+// What is read of a request after its refusal.
+const (
+	drainBytes = 256 << 10
+	drainTime  = 500 * time.Millisecond
+)
+
+// drain sends the answer of a request that may be still under way, and reads on for a moment: if the connection were closed under a
+// client that sends, the answer could be lost to it.
+func drain(w http.ResponseWriter, r *http.Request) {
+	c := http.NewResponseController(w)
+	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(drainTime)) == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, drainBytes) // a client that sends more, or slowly, may see its connection end
+	}
 }
 
 func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]byte, error) {

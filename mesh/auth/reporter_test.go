@@ -139,6 +139,7 @@ func TestWhatIsReported(t *testing.T) {
 			t.Error("a foreign token is not refused")
 		}
 
+		time.Sleep(reportInterval / 2) // between two reports: what follows goes into one
 		r.Origin(netip.MustParseAddr("2001:db8:1:2:3::4"))
 		r.Origin(netip.MustParseAddr("2001:db8:1:2:5::6%eth0"))
 		r.Origin(netip.MustParseAddr("::ffff:192.0.2.7"))

@@ -154,6 +154,15 @@ func (v *Visit) Close() error {
 	return v.Conn.Close() //nolint:wrapcheck // stands for the connection
 }
 
+// CloseWrite lets the HTTP server end a connection whose request it doesn't read to its end: closed at once, the answer could be
+// lost to a reset.
+func (v *Visit) CloseWrite() error {
+	if half, ok := v.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite() //nolint:wrapcheck // stands for the connection
+	}
+	return nil
+}
+
 // Stay says that it has become a session, or ends: others count it now, or nobody. It returns the connection itself.
 func (v *Visit) Stay() net.Conn {
 	v.door.mu.Lock()

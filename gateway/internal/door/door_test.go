@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -23,6 +24,60 @@ type guest struct {
 
 func (g *guest) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.ParseIP(g.from)} }
 func (g *guest) Close() error         { g.closed = true; return nil }
+
+// A request that is refused unread is answered before its connection ends, however much of it is under way.
+func TestAnswerOfWhatIsNotRead(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	halves := &halfClosed{Listener: l, ends: make(chan struct{}, 1)}
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(New(halves, Limits{All: 2, Address: 2}, addressOf, func() {})) }()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String(), strings.NewReader(strings.Repeat("x", 32<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("%s, %v", res.Status, err)
+	}
+	<-halves.ends
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+	<-served
+}
+
+// halfClosed tells of connections whose writing side was closed first.
+type halfClosed struct {
+	net.Listener
+	ends chan struct{}
+}
+
+func (l *halfClosed) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &halfClosing{c, l.ends}, err
+}
+
+type halfClosing struct {
+	net.Conn
+	ends chan<- struct{}
+}
+
+func (c *halfClosing) CloseWrite() error {
+	c.ends <- struct{}{}
+	return c.Conn.(*net.TCPConn).CloseWrite()
+}
 
 func addressOf(a net.Addr) netip.Addr {
 	ap, _ := netip.ParseAddrPort(a.String())
