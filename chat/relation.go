@@ -44,7 +44,7 @@ func (r *relation) sql() string {
 	if r.dialect == sqldb.Postgres {
 		return fmt.Sprintf("unnest(%s) AS k(%s)", strings.Join(parts, ", "), strings.Join(names, ", "))
 	}
-	return fmt.Sprintf("(SELECT %s FROM json_each($1)) AS k", strings.Join(parts, ", "))
+	return fmt.Sprintf("(SELECT %s FROM json_each($1) LIMIT -1) AS k", strings.Join(parts, ", ")) // LIMIT: decode each tuple once
 }
 
 // args are the parameters for rows, whose values are string, int64 or bool, in the order of the columns.
