@@ -153,7 +153,7 @@ func (s *Server) loadAccess(ctx context.Context, q query, keys []memberKey) (map
 		rows[i] = []any{k.workspace, k.channel, k.user}
 	}
 	channels, members := map[channelKey]*channel{}, map[memberKey]*member{}
-	err := each(ctx, q, s.sql.access, s.sql.keys.args(rows), func(r *sql.Rows) error {
+	err := each(ctx, q, s.sql.access, s.sql.keys.Args(rows), func(r *sql.Rows) error {
 		var k memberKey
 		var ch channel
 		var role, joined, at, from sql.NullInt64

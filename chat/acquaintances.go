@@ -29,7 +29,7 @@ func (a acquaintances) ListMet(ctx context.Context, req *chatv1.ListMetRequest) 
 	if len(rows) == 0 {
 		return res, nil
 	}
-	return res, each(ctx, a.s.db.Query, a.s.sql.met, a.s.sql.keys.args(rows), func(r *sql.Rows) error {
+	return res, each(ctx, a.s.db.Query, a.s.sql.met, a.s.sql.keys.Args(rows), func(r *sql.Rows) error {
 		var id string
 		if err := r.Scan(&id); err != nil {
 			return fmt.Errorf("scan: %w", err)

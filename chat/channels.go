@@ -124,7 +124,7 @@ func (b *batch) people(workspace string, ids []string) (map[string]bool, error) 
 	for _, id := range ids {
 		rows = append(rows, []any{workspace, "", id})
 	}
-	err := each(b.ctx, b.tx.QueryContext, b.sql.people, b.sql.keys.args(rows), func(r *sql.Rows) error {
+	err := each(b.ctx, b.tx.QueryContext, b.sql.people, b.sql.keys.Args(rows), func(r *sql.Rows) error {
 		var id string
 		var guest bool
 		if err := r.Scan(&id, &guest); err != nil {
@@ -176,7 +176,7 @@ func (b *batch) join(ch *channel, ids []string, guests map[string]bool, role cha
 		for _, m := range j.members {
 			rows = append(rows, []any{ch.workspace, ch.channel, m.GetUser(), int64(m.GetRole()), m.GetGuest(), now, at, from})
 		}
-		return exec(ctx, tx, b.sql.addMembers, b.sql.members.args(rows)...)
+		return exec(ctx, tx, b.sql.addMembers, b.sql.members.Args(rows)...)
 	}
 	return j
 }

@@ -206,7 +206,7 @@ func (d *deriving) markers() error {
 	if len(d.authors) == 0 {
 		return nil
 	}
-	return each(d.ctx, d.tx.QueryContext, d.sql.counts, d.sql.offsets.args(d.authors), func(r *sql.Rows) error {
+	return each(d.ctx, d.tx.QueryContext, d.sql.counts, d.sql.offsets.Args(d.authors), func(r *sql.Rows) error {
 		var ws, ch, author string
 		m := &chatv1.Marker{}
 		if err := r.Scan(&ws, &ch, &m.Offset, &author, &m.Count, &m.Calls); err != nil {
@@ -257,7 +257,7 @@ func (d *deriving) mentions() error {
 		if len(spans) == 0 {
 			return nil
 		}
-		return each(d.ctx, d.tx.QueryContext, q, d.sql.spans.args(spans), func(r *sql.Rows) error {
+		return each(d.ctx, d.tx.QueryContext, q, d.sql.spans.Args(spans), func(r *sql.Rows) error {
 			if err := r.Scan(into...); err != nil {
 				return fmt.Errorf("scan: %w", err)
 			}
@@ -307,7 +307,7 @@ func (d *deriving) replies() error {
 		rows = append(rows, []any{k.workspace, k.channel, int64(k.root)})
 	}
 	followers := map[threadKey][]string{}
-	err := each(d.ctx, d.tx.QueryContext, d.sql.followers, d.sql.offsets.args(rows), func(r *sql.Rows) error {
+	err := each(d.ctx, d.tx.QueryContext, d.sql.followers, d.sql.offsets.Args(rows), func(r *sql.Rows) error {
 		var k threadKey
 		var user string
 		if err := r.Scan(&k.workspace, &k.channel, &k.root, &user); err != nil {

@@ -90,7 +90,7 @@ func (s *Server) messages(ctx context.Context, a access, q string, args ...any) 
 	if len(reacted) == 0 {
 		return found, nil
 	}
-	err = each(ctx, s.db.Query, s.sql.reactions, s.sql.offsets.args(reacted), func(r *sql.Rows) error {
+	err = each(ctx, s.db.Query, s.sql.reactions, s.sql.offsets.Args(reacted), func(r *sql.Rows) error {
 		var at uint64
 		var emoji, user string
 		if err := r.Scan(&at, &emoji, &user); err != nil {
@@ -317,7 +317,7 @@ func (s *Server) GetMessages(ctx context.Context, req *chatv1.GetMessagesRequest
 			rows = append(rows, []any{a.ch.workspace, a.ch.channel, int64(at)})
 		}
 	}
-	res.Messages, err = s.messages(ctx, a, s.sql.byOffset, s.sql.offsets.args(rows)...)
+	res.Messages, err = s.messages(ctx, a, s.sql.byOffset, s.sql.offsets.Args(rows)...)
 	return res, err
 }
 

@@ -94,7 +94,7 @@ func (b *batch) room(workspace string, people []string, caller string) error {
 		rows[i] = []any{workspace, "", id}
 	}
 	var full []string
-	err := each(b.ctx, b.tx.QueryContext, b.sql.full, b.sql.keys.args(rows), func(r *sql.Rows) error {
+	err := each(b.ctx, b.tx.QueryContext, b.sql.full, b.sql.keys.Args(rows), func(r *sql.Rows) error {
 		var id string
 		if err := r.Scan(&id); err != nil {
 			return fmt.Errorf("scan: %w", err)

@@ -43,7 +43,7 @@ func (s *Server) loadMine(ctx context.Context, q query, keys []memberKey) (map[m
 	for i, k := range keys {
 		rows[i] = []any{k.workspace, k.channel, k.user}
 	}
-	err := each(ctx, q, s.sql.readMine, s.sql.keys.args(rows), func(r *sql.Rows) error {
+	err := each(ctx, q, s.sql.readMine, s.sql.keys.Args(rows), func(r *sql.Rows) error {
 		m := &mine{marker: &chatv1.Marker{}}
 		var role, source, marker, version, count, calls, level, epoch, head, life, derived, total, called, redacted sql.NullInt64
 		var listed, muted sql.NullBool
@@ -86,7 +86,7 @@ func (s *Server) countMentions(ctx context.Context, q query, all map[memberKey]*
 		m.mentions = 0
 		rows = append(rows, []any{k.workspace, k.user, k.channel, int64(m.marker.GetOffset()), int64(0)})
 	}
-	err := each(ctx, q, s.sql.countMentions, s.sql.spans.args(rows), func(r *sql.Rows) error {
+	err := each(ctx, q, s.sql.countMentions, s.sql.spans.Args(rows), func(r *sql.Rows) error {
 		var k memberKey
 		var n uint64
 		if err := r.Scan(&k.workspace, &k.channel, &k.user, &n); err != nil {
@@ -163,7 +163,7 @@ func (s *Server) loadFollows(ctx context.Context, q query, keys []followKey) (ma
 	for i, k := range keys {
 		rows[i] = []any{k.workspace, k.user, k.channel, int64(0), int64(k.root)}
 	}
-	err := each(ctx, q, s.sql.readFollows, s.sql.spans.args(rows), func(r *sql.Rows) error {
+	err := each(ctx, q, s.sql.readFollows, s.sql.spans.Args(rows), func(r *sql.Rows) error {
 		var k followKey
 		f := &follow{stored: true}
 		if err := r.Scan(&k.workspace, &k.channel, &k.user, &k.root, &f.following, &f.seen, &f.told); err != nil {
@@ -199,7 +199,7 @@ func (s *Server) myThreads(ctx context.Context, q query, follows map[followKey]*
 			mine[k] = &chatv1.MyThread{Channel: k.channel, Thread: t.proto(), Read: f.seen, Following: f.following}
 		}
 	}
-	err = each(ctx, q, s.sql.unreadReplies, s.sql.spans.args(rows), func(r *sql.Rows) error {
+	err = each(ctx, q, s.sql.unreadReplies, s.sql.spans.Args(rows), func(r *sql.Rows) error {
 		var k followKey
 		var n uint64
 		if err := r.Scan(&k.workspace, &k.channel, &k.user, &k.root, &n); err != nil {

@@ -119,7 +119,7 @@ func (s *Server) loadHeads(ctx context.Context, q query, keys []channelKey) (map
 	for i, k := range keys {
 		rows[i] = []any{k.workspace, k.channel, ""}
 	}
-	err := each(ctx, q, s.sql.heads, s.sql.keys.args(rows), func(r *sql.Rows) error {
+	err := each(ctx, q, s.sql.heads, s.sql.keys.Args(rows), func(r *sql.Rows) error {
 		var k channelKey
 		var head uint64
 		if err := r.Scan(&k.workspace, &k.channel, &head); err != nil {
@@ -193,7 +193,7 @@ func (b *batch) membersAmong(k channelKey, people []string) (map[string]bool, er
 		rows[i] = []any{k.workspace, k.channel, id}
 	}
 	in := map[string]bool{}
-	err := each(b.ctx, b.tx.QueryContext, b.sql.among, b.sql.keys.args(rows), func(r *sql.Rows) error {
+	err := each(b.ctx, b.tx.QueryContext, b.sql.among, b.sql.keys.Args(rows), func(r *sql.Rows) error {
 		var id string
 		if err := r.Scan(&id); err != nil {
 			return fmt.Errorf("scan: %w", err)
@@ -214,7 +214,7 @@ func (s *Server) loadHandles(ctx context.Context, q query, keys []handleKey) (ma
 	for i, k := range keys {
 		rows[i] = []any{k.workspace, k.handle, ""}
 	}
-	err := each(ctx, q, s.sql.handles, s.sql.keys.args(rows), func(r *sql.Rows) error {
+	err := each(ctx, q, s.sql.handles, s.sql.keys.Args(rows), func(r *sql.Rows) error {
 		var k handleKey
 		var x named
 		if err := r.Scan(&k.workspace, &k.handle, &x.id, &x.group, &x.guest); err != nil {

@@ -8,7 +8,7 @@ import (
 
 // statements are those whose text depends on the engine, made once.
 type statements struct {
-	keys, offsets, replies, spans, mine, mentions, follows, members             *relation
+	keys, offsets, replies, spans, mine, mentions, follows, members             sqldb.Relation
 	access, heads, among, handles, threads, replied                             string
 	readMine, saveMine, countMentions, addMentions, readFollows, saveFollows    string
 	unreadReplies, counts, readers, followers, groupReaders, people, addMembers string
@@ -27,18 +27,18 @@ const readBundle = `SELECT n.channel, c.kind, n.marker, n.version, n.count, n.ca
 
 func newStatements(d sqldb.Dialect) *statements {
 	s := &statements{
-		keys:    rel(d, "ws text", "ch text", "usr text"),
-		offsets: rel(d, "ws text", "ch text", "at bigint"),
-		replies: rel(d, "ws text", "ch text", "root bigint", "n bigint", "last bigint", "ms bigint"),
-		spans:   rel(d, "ws text", "usr text", "ch text", "at bigint", "root bigint"),
-		mine: rel(d, "ws text", "usr text", "ch text", "source bigint", "listed boolean", "marker bigint", "version bigint",
+		keys:    sqldb.NewRelation(d, "ws text", "ch text", "usr text"),
+		offsets: sqldb.NewRelation(d, "ws text", "ch text", "at bigint"),
+		replies: sqldb.NewRelation(d, "ws text", "ch text", "root bigint", "n bigint", "last bigint", "ms bigint"),
+		spans:   sqldb.NewRelation(d, "ws text", "usr text", "ch text", "at bigint", "root bigint"),
+		mine: sqldb.NewRelation(d, "ws text", "usr text", "ch text", "source bigint", "listed boolean", "marker bigint", "version bigint",
 			"count bigint", "calls bigint", "muted boolean", "level bigint"),
-		mentions: rel(d, "ws text", "usr text", "ch text", "at bigint", "root bigint", "counted boolean", "author text",
+		mentions: sqldb.NewRelation(d, "ws text", "usr text", "ch text", "at bigint", "root bigint", "counted boolean", "author text",
 			"grp text", "ms bigint"),
-		follows: rel(d, "ws text", "usr text", "ch text", "root bigint", "following boolean", "seen bigint", "told bigint"),
+		follows: sqldb.NewRelation(d, "ws text", "usr text", "ch text", "root bigint", "following boolean", "seen bigint", "told bigint"),
 	}
-	s.members = rel(d, "ws text", "ch text", "usr text", "role bigint", "guest boolean", "ms bigint", "at bigint", "vis bigint")
-	keys, offsets, spans := s.keys.sql(), s.offsets.sql(), s.spans.sql()
+	s.members = sqldb.NewRelation(d, "ws text", "ch text", "usr text", "role bigint", "guest boolean", "ms bigint", "at bigint", "vis bigint")
+	keys, offsets, spans := s.keys.SQL(), s.offsets.SQL(), s.spans.SQL()
 
 	s.access = `SELECT k.ws, k.ch, k.usr, ` + channelColumns + `, m.role, coalesce(p.guest, m.guest), m.joined_ms,
 			m.joined_offset, m.visible_from
@@ -62,7 +62,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		LEFT JOIN chat_message m ON m.workspace = k.ws AND m.channel = k.ch AND m.at = r."offset"
 		LEFT JOIN chat_thread t ON t.workspace = k.ws AND t.channel = k.ch AND t.root = r."offset"`
 	s.replied = `INSERT INTO chat_thread (workspace, channel, root, replies, last_reply, last_ms)
-		SELECT k.ws, k.ch, k.root, k.n, k.last, k.ms FROM ` + s.replies.sql() + ` WHERE true
+		SELECT k.ws, k.ch, k.root, k.n, k.last, k.ms FROM ` + s.replies.SQL() + ` WHERE true
 		ON CONFLICT (workspace, channel, root) DO UPDATE SET replies = chat_thread.replies + excluded.replies,
 			last_reply = excluded.last_reply, last_ms = excluded.last_ms`
 
@@ -78,7 +78,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		LEFT JOIN chat_log j ON j.workspace = k.ws AND j.topic = 'chat.channel/' || k.ch AND j."offset" = m.joined_offset`
 	s.saveMine = `INSERT INTO chat_mine (workspace, user_id, channel, source, listed, marker, version, count, calls, muted, level)
 		SELECT k.ws, k.usr, k.ch, k.source, k.listed, k.marker, k.version, k.count, k.calls, k.muted, k.level
-		FROM ` + s.mine.sql() + ` WHERE true
+		FROM ` + s.mine.SQL() + ` WHERE true
 		ON CONFLICT (workspace, user_id, channel) DO UPDATE SET source = excluded.source, listed = excluded.listed,
 			marker = excluded.marker, version = excluded.version, count = excluded.count, calls = excluded.calls,
 			muted = excluded.muted, level = excluded.level`
@@ -86,7 +86,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		JOIN chat_mention x ON x.workspace = k.ws AND x.user_id = k.usr AND x.channel = k.ch AND x.at > k.at AND x.counted
 		GROUP BY k.ws, k.ch, k.usr`
 	s.addMentions = `INSERT INTO chat_mention (workspace, user_id, channel, at, root, counted, author, group_id, time_ms)
-		SELECT k.ws, k.usr, k.ch, k.at, k.root, k.counted, k.author, k.grp, k.ms FROM ` + s.mentions.sql() + ` WHERE true
+		SELECT k.ws, k.usr, k.ch, k.at, k.root, k.counted, k.author, k.grp, k.ms FROM ` + s.mentions.SQL() + ` WHERE true
 		ON CONFLICT DO NOTHING RETURNING workspace, user_id, channel, at`
 	s.mentioned = `SELECT k.ws, k.ch, x.user_id, k.at, x.group_id FROM ` + spans + `
 		JOIN chat_mention x ON x.workspace = k.ws AND x.channel = k.ch AND x.at = k.at`
@@ -94,7 +94,7 @@ func newStatements(d sqldb.Dialect) *statements {
 	s.readFollows = `SELECT k.ws, k.ch, k.usr, k.root, f.following, f.seen, f.told FROM ` + spans + `
 		JOIN chat_follow f ON f.workspace = k.ws AND f.user_id = k.usr AND f.channel = k.ch AND f.root = k.root`
 	s.saveFollows = `INSERT INTO chat_follow (workspace, user_id, channel, root, following, seen, told)
-		SELECT k.ws, k.usr, k.ch, k.root, k.following, k.seen, k.told FROM ` + s.follows.sql() + ` WHERE true
+		SELECT k.ws, k.usr, k.ch, k.root, k.following, k.seen, k.told FROM ` + s.follows.SQL() + ` WHERE true
 		ON CONFLICT (workspace, user_id, channel, root) DO UPDATE SET following = excluded.following, seen = excluded.seen,
 			told = excluded.told`
 	s.unreadReplies = `SELECT k.ws, k.ch, k.usr, k.root, count(*) FROM ` + spans + `
@@ -121,7 +121,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		LEFT JOIN chat_mine n ON n.workspace = m.workspace AND n.user_id = k.usr AND n.channel = m.channel
 		WHERE m.workspace = k.ws AND m.user_id = k.ch AND (o.user_id IS NOT NULL OR n.user_id IS NOT NULL))`
 	s.addMembers = `INSERT INTO chat_member (workspace, channel, user_id, role, guest, joined_ms, joined_offset, visible_from)
-		SELECT k.ws, k.ch, k.usr, k.role, k.guest, k.ms, k.at, k.vis FROM ` + s.members.sql()
+		SELECT k.ws, k.ch, k.usr, k.role, k.guest, k.ms, k.at, k.vis FROM ` + s.members.SQL()
 	s.reactions = `SELECT k.at, r.emoji, r.user_id FROM ` + offsets + `
 		JOIN chat_reaction r ON r.workspace = k.ws AND r.channel = k.ch AND r.at = k.at ORDER BY k.at, r.seq`
 	s.byOffset = messageColumns + ` JOIN ` + offsets + ` ON k.at = l."offset" AND k.ws = l.workspace AND l.topic = 'chat.channel/' || k.ch

@@ -33,7 +33,7 @@ func (s *Server) loadThreads(ctx context.Context, q query, keys []threadKey) (ma
 	for i, k := range keys {
 		rows[i] = []any{k.workspace, k.channel, int64(k.root)}
 	}
-	err := each(ctx, q, s.sql.threads, s.sql.offsets.args(rows), func(r *sql.Rows) error {
+	err := each(ctx, q, s.sql.threads, s.sql.offsets.Args(rows), func(r *sql.Rows) error {
 		var k threadKey
 		var t thread
 		if err := r.Scan(&k.workspace, &k.channel, &k.root, &t.root, &t.author, &t.deleted, &t.replies, &t.last, &t.lastMs); err != nil {
@@ -108,5 +108,5 @@ func (s *Server) countReplies(ctx context.Context, tx *sql.Tx, rows []topic.Row)
 	for k, c := range counts {
 		tuples = append(tuples, []any{k.workspace, k.channel, int64(k.root), c.n, int64(c.last), c.lastMs})
 	}
-	return exec(ctx, tx, s.sql.replied, s.sql.replies.args(tuples)...)
+	return exec(ctx, tx, s.sql.replied, s.sql.replies.Args(tuples)...)
 }

@@ -86,7 +86,7 @@ func (b *batch) saveMentions() error {
 			k.workspace, k.user, k.channel, int64(k.at), int64(m.GetRoot()), u.counted[k], m.GetAuthor(), m.GetGroup(), m.GetTimeMs(),
 		})
 	}
-	return each(b.ctx, b.tx.QueryContext, b.sql.addMentions, b.sql.mentions.args(rows), func(r *sql.Rows) error {
+	return each(b.ctx, b.tx.QueryContext, b.sql.addMentions, b.sql.mentions.Args(rows), func(r *sql.Rows) error {
 		var k mentionKey
 		if err := r.Scan(&k.workspace, &k.user, &k.channel, &k.at); err != nil {
 			return fmt.Errorf("scan: %w", err)
@@ -104,7 +104,7 @@ func (b *batch) dropMentions() error {
 	for _, k := range b.user.unnamed {
 		rows = append(rows, []any{k.workspace, k.user, k.channel, int64(k.at), int64(0)})
 	}
-	return exec(b.ctx, b.tx, b.sql.dropMentions, b.sql.spans.args(rows)...)
+	return exec(b.ctx, b.tx, b.sql.dropMentions, b.sql.spans.Args(rows)...)
 }
 
 func (b *batch) saveMines() error {
@@ -118,7 +118,7 @@ func (b *batch) saveMines() error {
 			int64(m.marker.GetCount()), int64(m.marker.GetCalls()), m.muted, int64(m.level),
 		})
 	}
-	return exec(b.ctx, b.tx, b.sql.saveMine, b.sql.mine.args(rows)...)
+	return exec(b.ctx, b.tx, b.sql.saveMine, b.sql.mine.Args(rows)...)
 }
 
 func (b *batch) saveFollows() error {
@@ -131,7 +131,7 @@ func (b *batch) saveFollows() error {
 			k.workspace, k.user, k.channel, int64(k.root), f.following, int64(f.seen), int64(f.told),
 		})
 	}
-	return exec(b.ctx, b.tx, b.sql.saveFollows, b.sql.follows.args(rows)...)
+	return exec(b.ctx, b.tx, b.sql.saveFollows, b.sql.follows.Args(rows)...)
 }
 
 // changed marks a state to be saved and shown.

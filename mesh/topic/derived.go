@@ -32,7 +32,7 @@ type derivations struct {
 	}
 }
 
-var derivedTable = relation{
+var derivedTable = []Column{
 	{Name: "workspace", Type: "text"}, {Name: "topic", Type: "text"}, {Name: "partition", Type: "integer"}, {Name: "epoch", Type: "bigint"},
 	{Name: "head", Type: "bigint"}, {Name: "count", Type: "bigint"}, {Name: "calls", Type: "bigint"}, {Name: "redacted", Type: "bigint"},
 	{Name: "position", Type: "bigint"},

@@ -125,7 +125,7 @@ func (l *Log) prune(ctx context.Context, tx *sql.Tx, number uint32, before int64
 	return looked == pruneRows, nil
 }
 
-var clientTable = relation{
+var clientTable = []Column{
 	{Name: "partition", Type: "integer"}, {Name: "workspace", Type: "text"}, {Name: "user_id", Type: "text"}, {Name: "client_id", Type: "text"},
 	{Name: "floor", Type: "bigint"},
 }

@@ -58,12 +58,8 @@ func (l *Log) loadTopics(ctx context.Context, q query, keys []topicKey) ([]topic
 	for i, k := range keys {
 		tuples[i] = []any{k.workspace, k.topic}
 	}
-	args, err := topicRelation.args(l.dialect, tuples)
-	if err != nil {
-		return nil, err
-	}
 	found := make([]topicState, 0, len(keys))
-	err = each(q(ctx, l.sql.topics, args...))(func(r *sql.Rows) error {
+	err := each(q(ctx, l.sql.topics, l.sql.topicRows.Args(tuples)...))(func(r *sql.Rows) error {
 		s, err := scanTopic(r)
 		found = append(found, s)
 		return err

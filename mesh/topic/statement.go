@@ -3,7 +3,6 @@ package topic
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -105,67 +104,17 @@ func pointers[T any](values []any) ([]*T, error) {
 	return a, nil
 }
 
-// relation hands a set of tuples to a statement whose text doesn't depend on their number: PostgreSQL unnests arrays, SQLite reads
-// JSON.
-type relation []Column
-
-// sql is the FROM item k with the relation's columns; its parameters start at $first.
-func (r relation) sql(d sqldb.Dialect, first int) string {
-	var from, names []string
-	for i, c := range r {
-		names = append(names, c.Name)
-		if d == sqldb.Postgres {
-			from = append(from, fmt.Sprintf("$%d::%s", first+i, arrayType[c.Type]))
-		} else {
-			from = append(from, fmt.Sprintf("value ->> %d AS %s", i, c.Name))
-		}
-	}
-	if d == sqldb.Postgres {
-		return "unnest(" + strings.Join(from, ", ") + ") AS k(" + strings.Join(names, ", ") + ")"
-	}
-	return fmt.Sprintf("(SELECT %s FROM json_each($%d) LIMIT -1) AS k", strings.Join(from, ", "), first) // LIMIT: decode each tuple once
-}
-
-// args are the parameters for a set of tuples.
-func (r relation) args(d sqldb.Dialect, tuples [][]any) ([]any, error) {
-	if d != sqldb.Postgres {
-		data, err := json.Marshal(tuples)
-		if err != nil {
-			return nil, fmt.Errorf("topic: encode tuples: %w", err)
-		}
-		return []any{string(data)}, nil
-	}
-	args := make([]any, len(r))
-	for i, c := range r {
-		v := make([]any, len(tuples))
-		for j := range tuples {
-			v[j] = tuples[j][i]
-		}
-		var err error
-		if args[i], err = array(c.Type, v); err != nil {
-			return nil, err
-		}
-	}
-	return args, nil
-}
-
 // statements are the texts that name the log's tables.
 type statements struct {
 	check, lock, keys, topics   string
 	partitions                  string
 	erase                       string
 	tail, follow, heads, lookup string
-}
 
-var (
-	keyRelation = relation{
-		{Name: "i", Type: "bigint"}, {Name: "partition", Type: "integer"}, {Name: "workspace", Type: "text"}, {Name: "user_id", Type: "text"},
-		{Name: "client_id", Type: "text"}, {Name: "client_seq", Type: "bigint"},
-	}
-	topicRelation  = relation{{Name: "workspace", Type: "text"}, {Name: "topic", Type: "text"}}
-	offsetRelation = relation{{Name: "at", Type: "bigint"}}
-	sinceRelation  = relation{{Name: "partition", Type: "integer"}, {Name: "position", Type: "bigint"}}
-)
+	keyRows    sqldb.Relation // of keys
+	topicRows  sqldb.Relation // of topics
+	offsetRows sqldb.Relation // of erase
+}
 
 const (
 	topicColumns = "t.workspace, t.topic, t.partition, t.epoch, t.head, t.count, t.calls, t.floor, t.redacted, t.position"
@@ -198,20 +147,24 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 		columns = append(columns, c.Name)
 	}
 	named := "workspace = $1 AND topic = $2"
+	keyRows := sqldb.NewRelation(d, "i bigint", "partition integer", "workspace text", "user_id text", "client_id text", "client_seq bigint")
+	topicRows := sqldb.NewRelation(d, "workspace text", "topic text")
+	offsetRows := sqldb.NewRelation(d, "at bigint")
 	return statements{
+		keyRows: keyRows, topicRows: topicRows, offsetRows: offsetRows,
 		check:      "SELECT " + strings.Join(columns, ", ") + " FROM " + s.table("log") + " WHERE partition < 0",
 		lock:       lock,
 		partitions: "SELECT partition, epoch, position, pruned FROM " + s.table("partition") + " ORDER BY partition",
 		keys: "SELECT k.i, l.partition IS NOT NULL OR n.partition IS NOT NULL, coalesce(l.digest, n.digest), coalesce(l.salt, n.salt)," +
-			" coalesce(l.answer, n.answer) FROM " + keyRelation.sql(d, 1) +
+			" coalesce(l.answer, n.answer) FROM " + keyRows.SQL() +
 			" " + join("LEFT", "log", "l", client("l")+" AND l.client_seq = k.client_seq") +
 			" " + join("LEFT", "key", "n", client("n")+" AND n.client_seq = k.client_seq") +
 			" " + join("LEFT", "client", "c", client("c")) +
 			" WHERE l.partition IS NOT NULL OR n.partition IS NOT NULL OR c.floor >= k.client_seq",
-		topics: "SELECT " + topicColumns + " FROM " + topicRelation.sql(d, 1) + " " +
+		topics: "SELECT " + topicColumns + " FROM " + topicRows.SQL() + " " +
 			join(inner, "topic", "t", "t.workspace = k.workspace AND t.topic = k.topic"),
-		erase: "UPDATE " + s.table("log") + " SET body = NULL, salt = NULL, digest = NULL WHERE " + named +
-			` AND "offset" IN (SELECT at FROM ` + offsetRelation.sql(d, 3) + ")",
+		erase: "UPDATE " + s.table("log") + " SET body = NULL, salt = NULL, digest = NULL WHERE workspace = $2 AND topic = $3" +
+			` AND "offset" IN (SELECT at FROM ` + offsetRows.SQL() + ")",
 		lookup: "SELECT " + topicColumns + " FROM " + s.table("topic") + " t WHERE " + named,
 		tail: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE " + named +
 			` AND "offset" > $3 AND "offset" <= $4 ORDER BY "offset"`,
@@ -220,9 +173,14 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 	}
 }
 
+// marksRelation is what movedStatement compares with: a position for each partition that is looked at.
+func marksRelation(d sqldb.Dialect) sqldb.Relation {
+	return sqldb.NewRelation(d, "partition integer", "position bigint")
+}
+
 // movedStatement reads the topics of a table that moved since positions; it takes a further condition and a limit.
 func movedStatement(d sqldb.Dialect, columns, table string) string {
-	return "SELECT " + columns + " FROM " + sinceRelation.sql(d, 1) + " JOIN " + table +
+	return "SELECT " + columns + " FROM " + marksRelation(d).SQL() + " JOIN " + table +
 		" t ON t.partition = k.partition AND t.position > k.position WHERE true%s ORDER BY t.partition, t.position LIMIT %d"
 }
 

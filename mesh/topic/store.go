@@ -40,11 +40,7 @@ func (l *Log) erase(ctx context.Context, tx *sql.Tx, e erasure) error {
 	for i, o := range e.offsets {
 		tuples[i] = []any{signed(o)}
 	}
-	args, err := offsetRelation.args(l.dialect, tuples)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, l.sql.erase, append([]any{e.workspace, e.topic}, args...)...); err != nil {
+	if _, err := tx.ExecContext(ctx, l.sql.erase, append(l.sql.offsetRows.Args(tuples), e.workspace, e.topic)...); err != nil {
 		return fmt.Errorf("topic: redact: %w", err)
 	}
 	return nil
@@ -52,11 +48,11 @@ func (l *Log) erase(ctx context.Context, tx *sql.Tx, e erasure) error {
 
 // table collects values by column for insert.
 type table struct {
-	columns relation
+	columns []Column
 	values  [][]any
 }
 
-func newTable(columns relation) *table {
+func newTable(columns []Column) *table {
 	return &table{columns, make([][]any, len(columns))}
 }
 
@@ -67,15 +63,15 @@ func (t *table) add(row ...any) {
 }
 
 var (
-	topicTable = relation{
+	topicTable = []Column{
 		{Name: "workspace", Type: "text"}, {Name: "topic", Type: "text"}, {Name: "partition", Type: "integer"}, {Name: "epoch", Type: "bigint"},
 		{Name: "head", Type: "bigint"}, {Name: "count", Type: "bigint"}, {Name: "calls", Type: "bigint"}, {Name: "floor", Type: "bigint"},
 		{Name: "redacted", Type: "bigint"}, {Name: "position", Type: "bigint"},
 	}
-	partitionTable = relation{
+	partitionTable = []Column{
 		{Name: "partition", Type: "integer"}, {Name: "epoch", Type: "bigint"}, {Name: "position", Type: "bigint"}, {Name: "pruned", Type: "bigint"},
 	}
-	keyTable = relation{
+	keyTable = []Column{
 		{Name: "partition", Type: "integer"}, {Name: "workspace", Type: "text"}, {Name: "user_id", Type: "text"}, {Name: "client_id", Type: "text"},
 		{Name: "client_seq", Type: "bigint"}, {Name: "time_ms", Type: "bigint"}, {Name: "digest", Type: "bytea"}, {Name: "salt", Type: "bytea"},
 		{Name: "answer", Type: "bytea"},

@@ -128,12 +128,8 @@ func (t *transaction) dedup(ctx context.Context, works []*work) ([]*work, error)
 	if len(tuples) == 0 {
 		return works, nil
 	}
-	args, err := keyRelation.args(t.dialect, tuples)
-	if err != nil {
-		return nil, err
-	}
 	settled := map[int]bool{}
-	err = each(t.tx.QueryContext(ctx, t.sql.keys, args...))(func(r *sql.Rows) error {
+	err := each(t.tx.QueryContext(ctx, t.sql.keys, t.sql.keyRows.Args(tuples)...))(func(r *sql.Rows) error {
 		var (
 			i                    int
 			known                bool

@@ -89,10 +89,7 @@ func movedSince(ctx context.Context, db *sqldb.DB, statement string, now []mark,
 		res.Next = pack(now)
 		return res, nil
 	}
-	args, err := sinceRelation.args(db.Dialect(), moved)
-	if err != nil {
-		return nil, err
-	}
+	args := marksRelation(db.Dialect()).Args(moved)
 	filter := ""
 	if workspace != "" {
 		filter = fmt.Sprintf(" AND t.workspace = $%d", len(args)+1)
