@@ -80,16 +80,6 @@ func Connect(ctx context.Context, cfg Config, deps Deps) (*Bus, error) {
 	return b, nil
 }
 
-// New wraps a connection that the caller configured; from now on it belongs to the Bus.
-func New(conn *nats.Conn, deps Deps) *Bus {
-	b := newBus(DefaultConfig(), deps)
-	conn.SetReconnectHandler(b.connected)
-	conn.SetDisconnectErrHandler(b.disconnected)
-	conn.SetErrorHandler(b.fault)
-	b.start(conn)
-	return b
-}
-
 func newBus(cfg Config, deps Deps) *Bus {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

@@ -89,7 +89,7 @@ func (c *Child) Line() (string, bool) {
 func (c *Child) Kill() { _ = c.cmd.Process.Signal(syscall.SIGKILL) }
 
 // Freeze stops the child by SIGSTOP: what it is sent arrives, and nothing answers.
-func (c *Child) Freeze() { _ = c.cmd.Process.Signal(syscall.SIGSTOP) }
+func (c *Child) Freeze() { freeze(c.cmd.Process.Pid) }
 
 // Thaw lets a frozen child go on.
 func (c *Child) Thaw() { _ = c.cmd.Process.Signal(syscall.SIGCONT) }

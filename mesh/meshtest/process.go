@@ -169,18 +169,22 @@ func (s *Server) end(sig syscall.Signal) {
 	s.cmd = nil
 }
 
-// Freeze stops the server by SIGSTOP: within moments nothing answers, and connections stand. PostgreSQL's connections have processes of their
+// Freeze stops the server by SIGSTOP: nothing answers, and connections stand. PostgreSQL's connections have processes of their
 // own, which go on; stall a Proxy instead.
-func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
-
-// Thaw lets a frozen server go on.
-func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig syscall.Signal) {
+func (s *Server) Freeze() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cmd != nil {
-		_ = syscall.Kill(-s.cmd.Process.Pid, sig)
+		freeze(-s.cmd.Process.Pid)
+	}
+}
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cmd != nil {
+		_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGCONT)
 	}
 }
 

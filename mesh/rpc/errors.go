@@ -108,18 +108,6 @@ func FromError(err error) *edgev1.Error {
 	return internal.proto()
 }
 
-// SessionError is FromError where a whole session is refused or ended, not one call: with codes to close a connection by.
-func SessionError(err error) *edgev1.Error {
-	e := FromError(err)
-	switch {
-	case errors.Is(err, auth.ErrExpired):
-		e.Code = edgev1.Code_CODE_TOKEN_EXPIRED
-	case errors.Is(err, auth.ErrStale):
-		e.Code = edgev1.Code_CODE_OVERLOADED
-	}
-	return e
-}
-
 // CodeOf returns the numbered kind of an error, unspecified for nil.
 func CodeOf(err error) edgev1.Code { return FromError(err).GetCode() }
 

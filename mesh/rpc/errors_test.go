@@ -93,20 +93,6 @@ func TestFromError(t *testing.T) {
 	}
 }
 
-func TestSessionError(t *testing.T) {
-	for err, code := range map[error]edgev1.Code{
-		auth.ErrExpired: edgev1.Code_CODE_TOKEN_EXPIRED, auth.ErrRefused: edgev1.Code_CODE_TOKEN_REFUSED,
-		auth.ErrRevoked: edgev1.Code_CODE_TOKEN_REFUSED, auth.ErrStale: edgev1.Code_CODE_OVERLOADED,
-	} {
-		if got := SessionError(err).GetCode(); got != code {
-			t.Errorf("%v: %v, want %v", err, got, code)
-		}
-		if got := CodeOf(err); got >= 4000 && got == edgev1.Code_CODE_TOKEN_EXPIRED {
-			t.Errorf("%v: SessionError changed the shared error", err)
-		}
-	}
-}
-
 func TestMessagesAreCutAtACharacter(t *testing.T) {
 	for in, want := range map[string]string{"": "", "abcd": "abcd", "abcde": "abcd", "abcé": "abc", "€€": "€"} {
 		if got := clip(in, 4); got != want {

@@ -21,6 +21,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ type Config struct {
 	URL string `koanf:"url" doc:"sqlite:<path> or postgres://user@host/database"`
 	// MaxConns bounds the connections. On PostgreSQL half of them write and half of them read, so that slow reads don't
 	// keep writes waiting; on SQLite all of them read, and one more writes. 0: 16.
-	MaxConns int `koanf:"max_conns" doc:"connections at the most"`
+	MaxConns int `koanf:"max_conns" doc:"connections at the most; SQLite reads by eight, or two for each processor where these are more"`
 	// Timeout bounds a connection attempt and the wait for a lock. 0: 5 s.
 	Timeout time.Duration `koanf:"timeout" doc:"bound on connecting and on waiting for a lock"`
 }
@@ -109,16 +110,16 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 			"foreign_keys(1)",
 			"secure_delete(1)", // what is redacted leaves the file, too
 			"temp_store(memory)",
-			"cache_size(-16384)",
 			"journal_size_limit(67108864)", // a WAL that a long read made grow shrinks again
 		}, extra...)}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
-	write := sql.OpenDB(connector{&sqlite.Driver{}, dsn()})
+	write := sql.OpenDB(connector{&sqlite.Driver{}, dsn("cache_size(-16384)")})
 	write.SetMaxOpenConns(1)
-	read := sql.OpenDB(connector{&sqlite.Driver{}, dsn("query_only(1)")})
-	read.SetMaxOpenConns(cfg.MaxConns)
-	read.SetMaxIdleConns(cfg.MaxConns)
+	read := sql.OpenDB(connector{&sqlite.Driver{}, dsn("query_only(1)", "cache_size(-2048)")}) // each has its own, which a commit empties
+	readers := min(cfg.MaxConns, max(8, 2*runtime.GOMAXPROCS(0)))                              // more would only hold more memory: reads compute, they hardly wait
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
 	return &DB{SQLite, write, read}, nil
 }
 
