@@ -34,9 +34,8 @@ type hub struct {
 	ring     *ring.Ring        // nil until the interest has reached the server
 	// Invariant: a live subscriber was given everything up to ring.Head(), and nothing beyond.
 	live     []*subscription
-	waiting  []*subscription // for a read
-	catching int             // started, and behind ring.Head(): they ask for their next part
-	cursors  map[*subscription]struct{}
+	waiting  []*subscription            // for a read
+	catching map[*subscription]struct{} // begun, and behind ring.Head(): they ask for their next part
 	reading  bool
 	gap      bool // the timer of the reorder window runs
 	failures int  // of reads, in a row
@@ -106,7 +105,7 @@ func (h *hub) flushed() {
 		r := h.ring
 		time.AfterFunc(after, func() {
 			h.shard.do(func() {
-				if h.ring == r && !h.reading && len(h.live)+len(h.waiting)+h.catching > 0 {
+				if h.ring == r && !h.reading && !h.idle() {
 					h.read(h.ring.Head())
 				}
 			})
@@ -117,7 +116,7 @@ func (h *hub) flushed() {
 // begin starts an empty run behind a cursor.
 func (h *hub) begin(epoch, start uint64) {
 	h.ring = ring.New(epoch, start, ring.Limits{Count: h.g.cfg.Ring, Bytes: h.g.cfg.RingBytes, Early: earlyRecords}, h.keep)
-	h.cursors = map[*subscription]struct{}{}
+	h.catching = map[*subscription]struct{}{}
 }
 
 // place decides what a subscription needs first.
@@ -158,26 +157,16 @@ func (h *hub) place(x *subscription) {
 			h.join(x)
 			return
 		}
-		h.catch(x)
+		h.catching[x] = struct{}{}
 		x.begin(h.ring.Epoch(), at, h.ring.Head(), true)
 	}
-}
-
-func (h *hub) catch(x *subscription) {
-	h.cursors[x] = struct{}{}
-	h.catching = len(h.cursors)
-}
-
-func (h *hub) caught(x *subscription) {
-	delete(h.cursors, x)
-	h.catching = len(h.cursors)
 }
 
 // keep is the smallest cursor of those who are catching up, as long as that isn't too much to keep.
 func (h *hub) keep() uint64 {
 	low := ^uint64(0)
 	if h.ring.Bytes() <= h.g.cfg.RingBytes+int(h.g.cfg.Limits.ReplayBytes) {
-		for x := range h.cursors {
+		for x := range h.catching {
 			low = min(low, x.cursor.GetOffset())
 		}
 	}
@@ -186,13 +175,13 @@ func (h *hub) keep() uint64 {
 
 // give sends the next part to one who is catching up, who becomes live with the last.
 func (h *hub) give(x *subscription) {
-	if _, ok := h.cursors[x]; !ok || x.detached {
+	if _, ok := h.catching[x]; !ok || x.detached {
 		x.pulled(false)
 		return
 	}
 	records, upto, ok := h.ring.Since(x.cursor.GetOffset(), partBytes)
 	if !ok { // the ring has gone on without it
-		h.caught(x)
+		delete(h.catching, x)
 		x.pulled(false)
 		h.again(x)
 		return
@@ -226,7 +215,7 @@ func (h *hub) give(x *subscription) {
 		h.drop(x)
 		x.ask(x.cursor)
 	case upto == h.ring.Head():
-		h.caught(x)
+		delete(h.catching, x)
 		h.join(x)
 	default:
 		x.pulled(true)
@@ -257,7 +246,7 @@ func (h *hub) drop(x *subscription) {
 	x.detached = true
 	h.leave(x)
 	h.waiting = without(h.waiting, x)
-	h.caught(x)
+	delete(h.catching, x)
 	h.rest()
 }
 
@@ -279,10 +268,10 @@ func (h *hub) refuse(why func(*subscription) *rpc.Error) {
 func (h *hub) reset(why *rpc.Error) {
 	h.g.log.Info("a topic is read anew", "workspace", h.name.Workspace, "topic", h.name.Topic, "why", why.Reason)
 	all := h.live
-	for x := range h.cursors {
+	for x := range h.catching {
 		all = append(all, x)
 	}
-	h.live, h.cursors, h.catching = nil, nil, 0
+	h.live, h.catching = nil, nil
 	for _, x := range all {
 		x.detached = true
 		x.stop(why)
@@ -295,14 +284,17 @@ func (h *hub) reset(why *rpc.Error) {
 	h.rest()
 }
 
+// idle says that nobody is subscribed.
+func (h *hub) idle() bool { return len(h.live)+len(h.waiting)+len(h.catching) == 0 }
+
 // rest closes the hub if nobody comes for a while.
 func (h *hub) rest() {
-	if len(h.live)+len(h.waiting)+h.catching > 0 || h.linger != nil {
+	if !h.idle() || h.linger != nil {
 		return
 	}
 	h.linger = time.AfterFunc(h.g.cfg.Linger, func() {
 		h.shard.do(func() {
-			if len(h.live)+len(h.waiting)+h.catching == 0 && h.shard.hubs[h.name] == h {
+			if h.idle() && h.shard.hubs[h.name] == h {
 				h.close()
 			}
 		})

@@ -136,13 +136,13 @@ func (h *hub) readBehind(after uint64, o outcome) {
 	default:
 		h.failures = 0
 		for _, x := range h.waiting { // who waits keeps what the read brought from being dropped at once
-			h.catch(x)
+			h.catching[x] = struct{}{}
 		}
 		h.ring.Prepend(after, o.records)
 		before := h.ring.Head()
 		h.spread(before, h.ring.Read(after, o.records))
 		for _, x := range h.waiting {
-			h.caught(x)
+			delete(h.catching, x)
 		}
 	}
 	h.placeAll()
@@ -173,7 +173,7 @@ func (h *hub) failed(err error) {
 	r := h.ring
 	time.AfterFunc(min(readRetryMin<<min(h.failures, 8), readRetryMax), func() {
 		h.shard.do(func() {
-			if h.ring == r && !h.reading && len(h.live)+len(h.waiting)+h.catching > 0 {
+			if h.ring == r && !h.reading && !h.idle() {
 				h.read(h.ring.Head())
 			}
 		})

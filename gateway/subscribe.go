@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -26,7 +25,6 @@ const (
 	openTime    = 10 * time.Second
 	wantBytes   = 256 // that a want takes besides its own while it is opened
 	wantsToken  = 50  // wants that cost one token of READ
-	reopenWait  = 500 * time.Millisecond
 )
 
 // answer is what a Subscribed frame will say.
@@ -262,11 +260,6 @@ func (x *subscription) use(g *topicv1.Grant, caller auth.Caller) {
 	}
 }
 
-func (x *subscription) shard() *shard { return x.s.g.shard(x.log) }
-
-// attach hands it to its hub, at the end of the turn.
-func (x *subscription) attach() { x.s.joining = append(x.s.joining, x) }
-
 // join gives each shard all that the turn has attached there, and has what the hubs answer told in one message.
 func (s *session) join() {
 	for len(s.joining) > 0 {
@@ -288,16 +281,6 @@ func (s *session) join() {
 		})
 	}
 	s.joining = nil
-}
-
-// detach takes it off its hub's lists.
-func (x *subscription) detach() {
-	x.shard().do(func() {
-		x.detached = true
-		if x.hub != nil {
-			x.hub.drop(x)
-		}
-	})
 }
 
 // unsubscribe ends subscriptions as the client wishes, also those that are only being opened.
@@ -415,45 +398,5 @@ func (s *session) pull() {
 			}
 			x.hub.give(x)
 		})
-	}
-}
-
-// reauthorise opens again what lost an access that others may have given back; who is granted goes on without a word.
-func (s *session) reauthorise() {
-	if len(s.reopens) == 0 || s.opening {
-		return
-	}
-	list := s.reopens
-	s.reopens = nil
-	todo := make([]opened, len(list))
-	for i, x := range list {
-		todo[i].want = &edgev1.Want{Topic: x.topic, Mode: x.mode, Cursor: x.cursor}
-	}
-	caller := s.caller
-	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
-		s.mail(0, func(s *session) {
-			for i, x := range list {
-				s.reattach(x, &todo[i])
-			}
-		})
-	})
-}
-
-func (s *session) reattach(x *subscription, o *opened) {
-	old := s.subs[x.topic]
-	switch {
-	case s.state != open || old == nil || old.id != x.id: // left, or subscribed anew meanwhile
-	case o.err != nil && isTransient(o.err):
-		time.AfterFunc(reopenWait+rand.N(reopenWait), func() {
-			s.mail(0, func(s *session) { s.reopens = append(s.reopens, x) })
-		})
-	case o.err != nil:
-		old.stopped = false // for stop
-		s.stop(old, errRevoked)
-	default:
-		x.use(o.grant, s.caller)
-		s.subs[x.topic] = x
-		x.attach()
 	}
 }

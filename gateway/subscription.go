@@ -39,6 +39,21 @@ type subscription struct {
 	replayed int            // bytes
 }
 
+func (x *subscription) shard() *shard { return x.s.g.shard(x.log) }
+
+// attach hands it to its hub, at the end of the turn.
+func (x *subscription) attach() { x.s.joining = append(x.s.joining, x) }
+
+// detach takes it off its hub's lists.
+func (x *subscription) detach() {
+	x.shard().do(func() {
+		x.detached = true
+		if x.hub != nil {
+			x.hub.drop(x)
+		}
+	})
+}
+
 // begin tells the session that the hub has taken it, and whether parts are to be asked for.
 func (x *subscription) begin(epoch, start, head uint64, parts bool) {
 	first := !x.begun

@@ -1,0 +1,51 @@
+package gateway
+
+import (
+	"math/rand/v2"
+	"time"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// reopenWait is how long to wait, and as long again at random, before a service that could not answer is asked again.
+const reopenWait = 500 * time.Millisecond
+
+// reauthorise opens again what lost an access that others may have given back; who is granted goes on without a word.
+func (s *session) reauthorise() {
+	if len(s.reopens) == 0 || s.opening {
+		return
+	}
+	list := s.reopens
+	s.reopens = nil
+	todo := make([]opened, len(list))
+	for i, x := range list {
+		todo[i].want = &edgev1.Want{Topic: x.topic, Mode: x.mode, Cursor: x.cursor}
+	}
+	caller := s.caller
+	s.g.calls.Go(func() {
+		s.g.open(s.ctx, caller, todo)
+		s.mail(0, func(s *session) {
+			for i, x := range list {
+				s.reattach(x, &todo[i])
+			}
+		})
+	})
+}
+
+func (s *session) reattach(x *subscription, o *opened) {
+	old := s.subs[x.topic]
+	switch {
+	case s.state != open || old == nil || old.id != x.id: // left, or subscribed anew meanwhile
+	case o.err != nil && isTransient(o.err):
+		time.AfterFunc(reopenWait+rand.N(reopenWait), func() {
+			s.mail(0, func(s *session) { s.reopens = append(s.reopens, x) })
+		})
+	case o.err != nil:
+		old.stopped = false // for stop
+		s.stop(old, errRevoked)
+	default:
+		x.use(o.grant, s.caller)
+		s.subs[x.topic] = x
+		x.attach()
+	}
+}
