@@ -9,36 +9,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Reference returns the settings of dst, a pointer to a struct that holds the defaults, as Markdown under a heading.
-func Reference(dst any, heading string) (string, error) {
-	fields, err := fieldsOf(dst)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "## %s\n\n| setting | type | default | variable | meaning |\n| --- | --- | --- | --- | --- |\n", heading)
-	for _, f := range fields {
-		variable, shown := "`"+f.env()+"`", ""
-		if f.isMap() {
-			variable = ""
-		}
-		if s := f.text(); s != "" {
-			shown = "`" + s + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", f.path, f.kind(), shown, variable, strings.ReplaceAll(f.doc, "|", `\|`))
-	}
-	return b.String(), nil
-}
-
-// Print returns the settings as a YAML file would set them, with secrets masked.
-func Print(cfg any) (string, error) {
-	fields, err := fieldsOf(cfg)
-	if err != nil {
-		return "", err
-	}
-	return printText(fields), nil
-}
-
+// printText is the settings as a YAML file would set them, with secrets masked.
 func printText(fields []field) string {
 	k := koanf.New(".")
 	for _, f := range fields {

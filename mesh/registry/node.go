@@ -53,9 +53,6 @@ func Register(session *lease.Session, n Node) error {
 	return nil
 }
 
-// Deregister hides a node from new callers, the first step of its drain.
-func Deregister(session *lease.Session, n Node) { session.Delete(n.key()) }
-
 // decode refuses what does not say the same as its key.
 func decode(key, value []byte) (Node, error) {
 	var n Node

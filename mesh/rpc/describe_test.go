@@ -93,12 +93,13 @@ func TestSettingsAreDescribed(t *testing.T) {
 	}{
 		"server": {&struct {
 			RPC ServerConfig `koanf:"rpc"`
-		}{}, "`rpc.tls.cert`"},
-		"verifier": {&auth.VerifierConfig{}, "`stale_after`"},
-		"obs":      {&obs.Config{}, "`log.level`"},
+		}{}, "--rpc.tls.cert"},
+		"verifier": {&auth.VerifierConfig{}, "--stale_after"},
+		"obs":      {&obs.Config{}, "--log.level"},
 	} {
-		if text, err := config.Reference(x.settings, name); err != nil || !strings.Contains(text, x.key) {
-			t.Errorf("%s: %v\n%s", name, err, text)
+		var help config.Help
+		if err := config.Load(x.settings, []string{"--help"}, nil, name); !errors.As(err, &help) || !strings.Contains(help.Text, x.key) {
+			t.Errorf("%s: %v\n%s", name, err, help.Text)
 		}
 	}
 }
