@@ -66,8 +66,8 @@ const (
 	digestTick  = 100 * time.Millisecond
 )
 
-// digests tells gateways once a second what this process has committed; what it has derived: derivations. Who misses one sees it: a hole in the sequence, a new
-// incarnation, or silence.
+// digests tells gateways once a second what this process has committed (derivations tell what it has derived). Who misses one
+// sees it: a hole in the sequence, a new incarnation, or silence.
 type digests struct {
 	service     string
 	incarnation uint64

@@ -118,7 +118,7 @@ type historyCmd struct {
 	Limit   uint32 `short:"n" help:"How many messages, at most 100." default:"20"`
 	Before  uint64 `help:"Older than this message." xor:"place" placeholder:"NUMBER"`
 	After   uint64 `help:"Newer than this message." xor:"place" placeholder:"NUMBER"`
-	At      string `help:"Around a time: 2026-01-31 or 2026-01-31T15:04:05Z." xor:"place"`
+	At      string `help:"Around a time: 2026-01-31, 2026-01-31T15:04:05Z, or 90m for that long ago." xor:"place"`
 	Thread  uint64 `help:"The replies of this message." placeholder:"NUMBER"`
 }
 
