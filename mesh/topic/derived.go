@@ -199,11 +199,14 @@ type intervals struct {
 		heard time.Time
 	}
 	started bool // known is where the follower stood at some time
-	waiting int  // heads in all of later
+	waiting int  // cost of all of later
 }
 
-// maxLater is how many heads are kept behind holes; what goes beyond comes with the answer.
+// maxLater is what is kept behind holes, by cost; what goes beyond comes with the answer.
 const maxLater = 10_000
+
+// cost counts an announcement and its heads: those without any come every second.
+func cost(d *topicv1.Derived) int { return 1 + len(d.GetHeads()) }
 
 func newIntervals(now time.Time) *intervals {
 	v := &intervals{}
@@ -227,9 +230,9 @@ func (v *intervals) take(now time.Time, number uint32, d *topicv1.Derived) (due 
 		p.known = mark{d.GetEpoch(), d.GetUpto()}
 		return append([]*topicv1.Derived{d}, v.drain(number)...), false
 	default:
-		if v.waiting+len(d.GetHeads()) <= maxLater {
+		if v.waiting+cost(d) <= maxLater {
 			p.later = append(p.later, d)
-			v.waiting += len(d.GetHeads())
+			v.waiting += cost(d)
 		}
 		return nil, true
 	}
@@ -257,9 +260,9 @@ func (v *intervals) drain(number uint32) (due []*topicv1.Derived) {
 		for _, d := range p.later {
 			switch order(p.known, d) {
 			case stale:
-				v.waiting -= len(d.GetHeads())
+				v.waiting -= cost(d)
 			case next:
-				v.waiting -= len(d.GetHeads())
+				v.waiting -= cost(d)
 				p.known = mark{d.GetEpoch(), d.GetUpto()}
 				due, again = append(due, d), true
 			default:

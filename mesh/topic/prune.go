@@ -41,25 +41,51 @@ func (l *Log) Prune(ctx context.Context, before time.Time) error {
 
 type clientKey struct{ workspace, user, client string }
 
-// prune works under the partition's lock, like every writer. It looks at rows in the order of positions from where it stopped, and at
-// keys without rows by their age.
+// prune works under the partition's lock, like every writer.
 func (l *Log) prune(ctx context.Context, tx *sql.Tx, number uint32, before int64) (more bool, err error) {
-	t := l.begin(tx)
-	if err := t.lock(ctx, []uint32{number}); err != nil {
+	if err := l.begin(tx).lock(ctx, []uint32{number}); err != nil {
 		return false, err
 	}
 	table := l.cfg.Schema.table
-	var pruned, upto, looked int64
+	var pruned int64
 	q := "SELECT pruned FROM " + table("partition") + " WHERE partition = $1"
 	if err := tx.QueryRowContext(ctx, q, int64(number)).Scan(&pruned); err != nil {
 		return false, err
 	}
-	upto = pruned
 	floors := map[clientKey]int64{}
-	q = "SELECT position, time_ms, workspace, user_id, client_id, client_seq FROM " + table("log") +
+	upto, more, err := l.oldRows(ctx, tx, number, pruned, before, floors)
+	if err != nil {
+		return false, err
+	}
+	if err := l.oldKeys(ctx, tx, number, before, floors); err != nil {
+		return false, err
+	}
+	if err := l.raise(ctx, tx, number, floors); err != nil {
+		return false, err
+	}
+	for _, x := range []struct {
+		q    string
+		args []any
+	}{
+		{"UPDATE " + table("log") + " SET client_id = NULL, client_seq = NULL, digest = NULL, salt = NULL, answer = NULL" +
+			" WHERE partition = $1 AND position > $2 AND position <= $3 AND client_id IS NOT NULL", []any{int64(number), pruned, upto}},
+		{"DELETE FROM " + table("key") + " WHERE partition = $1 AND time_ms < $2", []any{int64(number), before}},
+		{"UPDATE " + table("partition") + " SET pruned = $2 WHERE partition = $1", []any{int64(number), upto}},
+	} {
+		if _, err := tx.ExecContext(ctx, x.q, x.args...); err != nil {
+			return false, err
+		}
+	}
+	return more, nil
+}
+
+// oldRows notes the newest numbers of clients in the log's next rows, in the order of positions, up to the first that is young.
+func (l *Log) oldRows(ctx context.Context, tx *sql.Tx, number uint32, after, before int64, floors map[clientKey]int64) (upto int64, more bool, err error) {
+	q := "SELECT position, time_ms, workspace, user_id, client_id, client_seq FROM " + l.cfg.Schema.table("log") +
 		" WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3"
-	old := true
-	err = each(tx.QueryContext(ctx, q, int64(number), pruned, int64(pruneRows)))(func(r *sql.Rows) error {
+	looked, old := 0, true
+	upto = after
+	err = each(tx.QueryContext(ctx, q, int64(number), after, int64(pruneRows)))(func(r *sql.Rows) error {
 		var (
 			k            clientKey
 			client       sql.NullString
@@ -80,11 +106,14 @@ func (l *Log) prune(ctx context.Context, tx *sql.Tx, number uint32, before int64
 		}
 		return nil
 	})
-	if err != nil {
-		return false, err
-	}
-	q = "SELECT workspace, user_id, client_id, client_seq FROM " + table("key") + " WHERE partition = $1 AND time_ms < $2"
-	err = each(tx.QueryContext(ctx, q, int64(number), before))(func(r *sql.Rows) error {
+	return upto, looked == pruneRows, err
+}
+
+// oldKeys notes the newest numbers of clients among the old keys that have no row in the log.
+func (l *Log) oldKeys(ctx context.Context, tx *sql.Tx, number uint32, before int64, floors map[clientKey]int64) error {
+	q := "SELECT workspace, user_id, client_id, max(client_seq) FROM " + l.cfg.Schema.table("key") +
+		" WHERE partition = $1 AND time_ms < $2 GROUP BY workspace, user_id, client_id"
+	return each(tx.QueryContext(ctx, q, int64(number), before))(func(r *sql.Rows) error {
 		var (
 			k   clientKey
 			seq int64
@@ -95,34 +124,20 @@ func (l *Log) prune(ctx context.Context, tx *sql.Tx, number uint32, before int64
 		floors[k] = max(floors[k], seq)
 		return nil
 	})
-	if err != nil {
-		return false, err
+}
+
+// raise writes floors, none of which is ever lowered.
+func (l *Log) raise(ctx context.Context, tx *sql.Tx, number uint32, floors map[clientKey]int64) error {
+	if len(floors) == 0 {
+		return nil
 	}
 	v := newTable(clientTable)
 	for k, floor := range floors {
 		v.add(int64(number), k.workspace, k.user, k.client, floor)
 	}
-	if len(floors) > 0 {
-		err := insert(ctx, tx, l.dialect, table("client"), v.columns, v.values, "ON CONFLICT (partition, workspace, user_id, client_id)"+
-			" DO UPDATE SET floor = CASE WHEN excluded.floor > "+table("client")+".floor THEN excluded.floor ELSE "+table("client")+".floor END")
-		if err != nil {
-			return false, err
-		}
-	}
-	for _, x := range []struct {
-		q    string
-		args []any
-	}{
-		{"UPDATE " + table("log") + " SET client_id = NULL, client_seq = NULL, digest = NULL, salt = NULL, answer = NULL" +
-			" WHERE partition = $1 AND position > $2 AND position <= $3 AND client_id IS NOT NULL", []any{int64(number), pruned, upto}},
-		{"DELETE FROM " + table("key") + " WHERE partition = $1 AND time_ms < $2", []any{int64(number), before}},
-		{"UPDATE " + table("partition") + " SET pruned = $2 WHERE partition = $1", []any{int64(number), upto}},
-	} {
-		if _, err := tx.ExecContext(ctx, x.q, x.args...); err != nil {
-			return false, err
-		}
-	}
-	return looked == pruneRows, nil
+	client := l.cfg.Schema.table("client")
+	return insert(ctx, tx, l.dialect, client, v.columns, v.values, "ON CONFLICT (partition, workspace, user_id, client_id)"+
+		" DO UPDATE SET floor = CASE WHEN excluded.floor > "+client+".floor THEN excluded.floor ELSE "+client+".floor END")
 }
 
 var clientTable = []Column{
