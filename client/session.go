@@ -57,11 +57,6 @@ type dialled struct {
 	err   error
 }
 
-type refreshed struct {
-	token string
-	err   error
-}
-
 // loop is the session's goroutine: it selects over the connection, the mail and one timer until ctx or the session ends.
 func (s *session) loop() error {
 	s.dialled, s.refreshed = make(chan dialled, 1), make(chan refreshed, 1)
@@ -119,9 +114,6 @@ func (s *session) deadline() time.Time {
 			next = sooner(next, s.link.heard.Add(silence))
 		} else {
 			next = sooner(next, s.link.pinged.Add(pongBy))
-		}
-		if !s.refreshing {
-			next = sooner(next, s.refreshAt)
 		}
 		if !s.refreshing {
 			next = sooner(next, s.refreshAt)
@@ -310,41 +302,6 @@ func (s *session) failed(why error) error {
 		st.Connected, st.Retry, st.Cause = false, s.retryAt, why
 	})
 	return nil
-}
-
-func (s *session) refresh() {
-	if s.refreshing {
-		return
-	}
-	s.refreshing = true
-	stale := s.token
-	s.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
-		defer cancel()
-		token, err := s.cfg.Tokens.Token(ctx, stale)
-		s.refreshed <- refreshed{token, err}
-	})
-}
-
-func (s *session) tokenCame(r refreshed) error {
-	s.refreshing = false
-	if r.err != nil {
-		if e, ok := errors.AsType[*Error](r.err); ok && final(e.Code) {
-			return e
-		}
-		s.refreshAt = time.Now().Add(5 * time.Second) // there are 60 s until the token expires, and 60 s of grace
-		return nil
-	}
-	s.token, s.refreshAt = r.token, time.Time{}
-	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Refresh{Refresh: &edgev1.Refresh{Token: r.token}}})
-	return nil
-}
-
-// validFor notes the token's rest of life. The refresh is spread a little, so that a crowd that signed in together
-// does not refresh together.
-func (s *session) validFor(ms uint32) {
-	left := time.Duration(ms) * time.Millisecond
-	s.refreshAt = time.Now().Add(max(left-refreshBefore, left/2) - time.Duration(rand.Int64N(int64(left/20+1))))
 }
 
 func (s *session) receive(m *edgev1.ServerMessage) error {
