@@ -175,7 +175,8 @@ func (d *deriving) posted(r *topicv1.Record, id, author string, m *chatv1.Messag
 	}
 }
 
-// edited notes whom a message names now. Where the event goes without, the message tells; one that is deleted by now names whom it did.
+// edited notes whom a message names now. Where the event came without its text (text_omitted), the stored message says whom; where
+// that was deleted since, its mentions stay as they are.
 func (d *deriving) edited(r *topicv1.Record, id, author string, m *chatv1.MessageEdited) error {
 	mentions := m.GetMentions()
 	if m.GetTextOmitted() {

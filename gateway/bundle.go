@@ -257,7 +257,8 @@ func (b *bundle) tellDue(now time.Time) bool {
 	return true
 }
 
-// news makes of what moved and what changed what the client is told; not ok: it can't be said any more where a topic stands.
+// news merges what moved and what changed of the user's own part into the heads to be told. Not ok: the client was told a younger head
+// of a topic than is known here, so that only a new snapshot can tell where it stands.
 func (b *bundle) news(moved []*edgev1.Head) (news []*edgev1.Head, ok bool) {
 	told := make(map[uint32]bool, len(b.changed))
 	for _, m := range b.changed {

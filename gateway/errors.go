@@ -75,16 +75,16 @@ func refusal(err error) *rpc.Error {
 
 // unreadable says what is wrong with a message: a frame that is none, or too many.
 func unreadable(err error) *rpc.Error {
-	return rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.MALFORMED", "What was sent can't be understood: %s", said(err))
+	return rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.MALFORMED", "What was sent can't be understood: %s", complaint(err))
 }
 
 // badBody says what is wrong with a request in JSON.
 func badBody(err error) *rpc.Error {
-	return rpc.Errorf(errBody.Code, errBody.Reason, "The request can't be read: %s", said(err)).On(errBody.Field).Because(err)
+	return rpc.Errorf(errBody.Code, errBody.Reason, "The request can't be read: %s", complaint(err)).On(errBody.Field).Because(err)
 }
 
-// said is a decoder's complaint, for whoever wrote what it complains of. (protojson varies its blanks.)
-func said(err error) string {
+// complaint is the error of a decoder, in words for whoever wrote what it decoded. (protojson varies its blanks.)
+func complaint(err error) string {
 	text := strings.TrimPrefix(err.Error(), wire.ErrMalformed.Error()+": ")
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\u00a0", " "), "?")
 }

@@ -18,14 +18,14 @@ type item struct {
 type mailbox struct {
 	mu     sync.Mutex // guards all below; nobody blocks while holding it
 	items  []item
-	queued int // bytes of items, and of those that the turn has taken and not yet written
-	busy   bool
-	armed  bool
+	queued int  // bytes of items, and of those that the turn has taken and not yet written
+	busy   bool // a turn runs, or is about to
+	armed  bool // window runs
 	closed bool
 	window *time.Timer // made when first needed
 }
 
-// mail gives the session something to do at once. size is what it holds in bytes; the session dies of what is too much.
+// mail gives the session something to do at once. size is what it holds in bytes; beyond four times the queue's limit the session ends.
 func (s *session) mail(size int, do func(*session)) {
 	b := &s.box
 	b.mu.Lock()

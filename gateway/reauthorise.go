@@ -10,7 +10,8 @@ import (
 // reopenWait is how long to wait, and as long again at random, before a service that could not answer is asked again.
 const reopenWait = 500 * time.Millisecond
 
-// reauthorise opens again what lost an access that others may have given back; who is granted goes on without a word.
+// reauthorise asks the services again for the subscriptions that a change of everybody's access has stopped. Where access is granted
+// the subscription goes on, and the client isn't told.
 func (s *session) reauthorise() {
 	if len(s.reopens) == 0 || s.opening {
 		return

@@ -69,12 +69,12 @@ func (g *Gateway) queueUp(bytes int) (done func()) {
 // maxNames is how many topics one message may name: more than a client may follow.
 const maxNames = 10_000
 
-// What a client says in a second without being slowed down: far more than its limits let it say to any use.
+// framesRate is how many frames a client may send without being slowed down: far more than its other limits leave of use.
 var framesRate = limit.Rate{PerSecond: 1000, Burst: 5000}
 
 const refreshCost = 50 // frames: its signature is verified
 
-// pace has the reader wait where a client says too much: who floods gets its own connection slow, and no more.
+// pace makes the reader wait where a client sends more frames than framesRate: who floods slows down its own connection, no other.
 func (s *session) pace(frames []wire.Frame) {
 	cost := 1.0 // an empty message
 	for _, f := range frames {
@@ -86,7 +86,7 @@ func (s *session) pace(frames []wire.Frame) {
 }
 
 func (s *session) paceBy(cost float64) {
-	wait, ok := s.said.Take(framesRate, cost, time.Now())
+	wait, ok := s.frames.Take(framesRate, cost, time.Now())
 	if s.paused = !ok; s.paused {
 		time.AfterFunc(wait, func() {
 			s.mail(0, func(s *session) {

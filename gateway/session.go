@@ -39,7 +39,7 @@ type transport interface {
 	write(data []byte) error                           // one message, within writeTime
 	discard()                                          // what still comes, to the end: a client that only writes would never see its Goodbye
 	close(code edgev1.Code, reason string)
-	kill() // without a word; a write under way ends
+	kill() // closes without Goodbye or close frame; a write under way ends
 }
 
 // session is one connection of a client.
@@ -55,27 +55,27 @@ type session struct {
 	box     mailbox
 	ctx     context.Context //nolint:containedctx // ends with the session
 	cancel  context.CancelFunc
-	more    chan allowance // tells the reader to read on; capacity 1
-	once    sync.Once      // kill
-	tooSlow atomic.Bool    // why it was killed
+	more    chan allowance // lets the reader read the next message; capacity 1
+	once    sync.Once      // guards conn.kill
+	tooSlow atomic.Bool    // it was killed because its client doesn't read
 
 	// All below belongs to the turn.
 	state   state
 	out     []byte // encoded frames to be written at the end of the turn
-	outSize int    // bytes of mail that out and the frames before hold
+	outSize int    // bytes of the mail whose frames stand in out: what the mailbox counts until they are written
 	timer   *time.Timer
 	wake    time.Time // when timer fires; zero: not set
 
 	started time.Time
 	heard   time.Time // of the last message
 	pinged  bool      // since then
-	full    bool      // a call was refused for there are too many
+	full    bool      // a call was refused because too many are unanswered
 	gated   bool      // the reader waits: for a call to end, for a Subscribe, or for time to pass
-	paused  bool      // too much was said
+	paused  bool      // the reader waits for time to pass: the client floods
 
 	closeCode   edgev1.Code
 	closeReason string
-	gone        bool // the client is: nobody to say goodbye to
+	gone        bool // the connection is broken: no Goodbye and no close frame
 
 	caller   auth.Caller
 	clientID string
@@ -86,23 +86,23 @@ type session struct {
 	buckets [5]limit.Bucket    // by rate class
 	signals limit.Bucket
 	flood   limit.Bucket
-	said    limit.Bucket // frames
+	frames  limit.Bucket // of the client, for pace
 
-	subs       map[string]*subscription
-	events     int // of subs, in mode EVENTS
-	heads      int // of subs, topics in mode HEADS
-	opening    bool
-	left       map[string]bool      // the topics that it names; true: unsubscribed meanwhile
-	opens      []*wanted            // wait for the one that is being opened
-	answers    []answer             // of hubs, to be told at the end of the turn
-	joining    []*subscription      // to be handed to their hubs
-	catching   []*subscription      // want their next part, round robin
-	pulling    int                  // parts that hubs were asked for
-	reopens    []*subscription      // to be authorised anew
-	noted      []*bundle            // have something to tell
-	moved      []moved              // to be confirmed
-	confirming bool                 // some are
-	signaled   map[signalKey][]byte // encoded; of this turn
+	subs       map[string]*subscription // by topic, as the client names it
+	events     int                      // of subs, in mode EVENTS
+	heads      int                      // of subs, topics in mode HEADS
+	opening    bool                     // a Subscribe is being opened
+	left       map[string]bool          // the topics of the Subscribe that is being opened; true: unsubscribed meanwhile
+	opens      []*wanted                // Subscribes that wait for the one that is being opened
+	answers    []answer                 // of hubs, to be told at the end of the turn
+	joining    []*subscription          // to be handed to their hubs
+	catching   []*subscription          // want their next part, round robin
+	pulling    int                      // parts that hubs were asked for
+	reopens    []*subscription          // to be authorised anew
+	noted      []*bundle                // have something to tell
+	moved      []moved                  // to be confirmed
+	confirming bool                     // some are
+	signaled   map[signalKey][]byte     // encoded; of this turn
 }
 
 type state uint8

@@ -34,7 +34,7 @@ type subscription struct {
 	cursor   *edgev1.Cursor // until it is live: what was given
 	begun    bool           // the session was told that it started
 	detached bool           // it is on no list of the hub's any more
-	tries    int            // reads that its place took
+	tries    int            // reads begun because its cursor lies beyond the ring's head
 	fresh    bool           // a read began while it waited
 	replayed int            // bytes
 }
