@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
@@ -247,7 +248,7 @@ func (c *channel) rights(now *channel) []*topicv1.Access {
 
 // CreateChannel makes a public or private channel.
 func (s *Server) CreateChannel(ctx context.Context, req *chatv1.CreateChannelRequest) (*chatv1.CreateChannelResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +306,7 @@ func checkAbout(about, purpose string) error {
 
 // OpenDirect finds or makes the direct channel of some people.
 func (s *Server) OpenDirect(ctx context.Context, req *chatv1.OpenDirectRequest) (*chatv1.OpenDirectResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -332,7 +333,7 @@ func (s *Server) OpenDirect(ctx context.Context, req *chatv1.OpenDirectRequest) 
 
 // UpdateChannel changes what a channel says of itself and who may do what in it.
 func (s *Server) UpdateChannel(ctx context.Context, req *chatv1.UpdateChannelRequest) (*chatv1.UpdateChannelResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -374,7 +375,7 @@ func (s *Server) UpdateChannel(ctx context.Context, req *chatv1.UpdateChannelReq
 
 // ArchiveChannel archives a channel or brings it back.
 func (s *Server) ArchiveChannel(ctx context.Context, req *chatv1.ArchiveChannelRequest) (*chatv1.ArchiveChannelResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

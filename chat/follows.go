@@ -90,7 +90,7 @@ func (s *Server) threadOf(ctx context.Context, caller auth.Caller, channel strin
 
 // FollowThread follows a thread, or no longer.
 func (s *Server) FollowThread(ctx context.Context, req *chatv1.FollowThreadRequest) (*chatv1.FollowThreadResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (s *Server) FollowThread(ctx context.Context, req *chatv1.FollowThreadReque
 
 // MarkThreadRead moves the caller's marker in a thread forward.
 func (s *Server) MarkThreadRead(ctx context.Context, req *chatv1.MarkThreadReadRequest) (*chatv1.MarkThreadReadResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func (b *batch) draftFits(workspace, user string, d *chatv1.Draft, text string) 
 
 // SetDraft keeps what the caller is writing.
 func (s *Server) SetDraft(ctx context.Context, req *chatv1.SetDraftRequest) (*chatv1.SetDraftResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +223,7 @@ func (s *Server) SetDraft(ctx context.Context, req *chatv1.SetDraftRequest) (*ch
 
 // ListDrafts returns the caller's drafts in channels that they are in.
 func (s *Server) ListDrafts(ctx context.Context, req *chatv1.ListDraftsRequest) (*chatv1.ListDraftsResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/mesh/rpc"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -169,7 +170,7 @@ func scanMessage(r *sql.Rows) (*chatv1.Message, int, error) {
 
 // History reads a page of a channel, or of one of its threads.
 func (s *Server) History(ctx context.Context, req *chatv1.HistoryRequest) (*chatv1.HistoryResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -293,7 +294,7 @@ func (s *Server) cursor(ctx context.Context, ch *channel) (*edgev1.Cursor, error
 
 // GetMessages reads messages by their offsets.
 func (s *Server) GetMessages(ctx context.Context, req *chatv1.GetMessagesRequest) (*chatv1.GetMessagesResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -323,7 +324,7 @@ func (s *Server) GetMessages(ctx context.Context, req *chatv1.GetMessagesRequest
 
 // ListPins returns the pinned messages, newest pin first.
 func (s *Server) ListPins(ctx context.Context, req *chatv1.ListPinsRequest) (*chatv1.ListPinsResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func readPage(token string, keys ...any) error {
 
 // GetChannel returns one channel.
 func (s *Server) GetChannel(ctx context.Context, req *chatv1.GetChannelRequest) (*chatv1.GetChannelResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *Server) memberships(ctx context.Context, caller auth.Caller, beyond str
 
 // ListMyChannels lists the channels that the caller is in.
 func (s *Server) ListMyChannels(ctx context.Context, req *chatv1.ListMyChannelsRequest) (*chatv1.ListMyChannelsResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (s *Server) ListMyChannels(ctx context.Context, req *chatv1.ListMyChannelsR
 
 // BrowseChannels lists public channels by name; for a guest, those joined.
 func (s *Server) BrowseChannels(ctx context.Context, req *chatv1.BrowseChannelsRequest) (*chatv1.BrowseChannelsResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (s *Server) BrowseChannels(ctx context.Context, req *chatv1.BrowseChannelsR
 
 // ListMembers lists the members of a channel.
 func (s *Server) ListMembers(ctx context.Context, req *chatv1.ListMembersRequest) (*chatv1.ListMembersResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +224,7 @@ const newest = int64(1) << 62
 
 // ListMentions lists the caller's mentions in channels that they are in, newest first.
 func (s *Server) ListMentions(ctx context.Context, req *chatv1.ListMentionsRequest) (*chatv1.ListMentionsResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +262,7 @@ func (s *Server) ListMentions(ctx context.Context, req *chatv1.ListMentionsReque
 
 // ListThreads lists the threads that the caller follows, last reply first.
 func (s *Server) ListThreads(ctx context.Context, req *chatv1.ListThreadsRequest) (*chatv1.ListThreadsResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (o *notify) plan(b *batch, st *topic.Step) error {
 
 // MarkRead moves the caller's marker forward.
 func (s *Server) MarkRead(ctx context.Context, req *chatv1.MarkReadRequest) (*chatv1.MarkReadResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (s *Server) MarkRead(ctx context.Context, req *chatv1.MarkReadRequest) (*ch
 
 // MarkUnread moves the caller's marker back.
 func (s *Server) MarkUnread(ctx context.Context, req *chatv1.MarkUnreadRequest) (*chatv1.MarkUnreadResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (s *Server) markerAt(ctx context.Context, caller auth.Caller, channel strin
 
 // SetNotifications sets the caller's mute and level for a channel.
 func (s *Server) SetNotifications(ctx context.Context, req *chatv1.SetNotificationsRequest) (*chatv1.SetNotificationsResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

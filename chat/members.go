@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
@@ -270,7 +271,7 @@ func (o *promote) plan(b *batch, st *topic.Step) error {
 
 // JoinChannel brings the caller into a public channel.
 func (s *Server) JoinChannel(ctx context.Context, req *chatv1.JoinChannelRequest) (*chatv1.JoinChannelResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -280,7 +281,7 @@ func (s *Server) JoinChannel(ctx context.Context, req *chatv1.JoinChannelRequest
 
 // LeaveChannel takes the caller out of a channel.
 func (s *Server) LeaveChannel(ctx context.Context, req *chatv1.LeaveChannelRequest) (*chatv1.LeaveChannelResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -290,7 +291,7 @@ func (s *Server) LeaveChannel(ctx context.Context, req *chatv1.LeaveChannelReque
 
 // AddMembers brings others into a channel.
 func (s *Server) AddMembers(ctx context.Context, req *chatv1.AddMembersRequest) (*chatv1.AddMembersResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -309,7 +310,7 @@ func (s *Server) AddMembers(ctx context.Context, req *chatv1.AddMembersRequest) 
 
 // RemoveMember puts somebody out of a channel.
 func (s *Server) RemoveMember(ctx context.Context, req *chatv1.RemoveMemberRequest) (*chatv1.RemoveMemberResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +326,7 @@ func (s *Server) RemoveMember(ctx context.Context, req *chatv1.RemoveMemberReque
 
 // SetMemberRole changes somebody's role in a channel.
 func (s *Server) SetMemberRole(ctx context.Context, req *chatv1.SetMemberRoleRequest) (*chatv1.SetMemberRoleResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

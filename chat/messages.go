@@ -10,6 +10,7 @@ import (
 
 	"plenum.internal/chat/markdown"
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 )
@@ -245,7 +246,7 @@ const pending = 1<<63 - 1
 
 // EditMessage replaces the text of one's own message.
 func (s *Server) EditMessage(ctx context.Context, req *chatv1.EditMessageRequest) (*chatv1.EditMessageResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +259,7 @@ func (s *Server) EditMessage(ctx context.Context, req *chatv1.EditMessageRequest
 
 // DeleteMessage hides a message and empties it.
 func (s *Server) DeleteMessage(ctx context.Context, req *chatv1.DeleteMessageRequest) (*chatv1.DeleteMessageResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 )
@@ -187,7 +188,7 @@ func (o *pin) plan(b *batch, st *topic.Step) error {
 
 // AddReaction adds the caller's reaction to a message.
 func (s *Server) AddReaction(ctx context.Context, req *chatv1.AddReactionRequest) (*chatv1.AddReactionResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +204,7 @@ func (s *Server) AddReaction(ctx context.Context, req *chatv1.AddReactionRequest
 
 // RemoveReaction takes the caller's reaction back.
 func (s *Server) RemoveReaction(ctx context.Context, req *chatv1.RemoveReactionRequest) (*chatv1.RemoveReactionResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +220,7 @@ func (s *Server) RemoveReaction(ctx context.Context, req *chatv1.RemoveReactionR
 
 // PinMessage pins or unpins a message.
 func (s *Server) PinMessage(ctx context.Context, req *chatv1.PinMessageRequest) (*chatv1.PinMessageResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

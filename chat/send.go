@@ -11,6 +11,7 @@ import (
 
 	"plenum.internal/chat/markdown"
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 )
@@ -228,7 +229,7 @@ func (s *Server) loadHandles(ctx context.Context, q query, keys []handleKey) (ma
 
 // Send posts a message.
 func (s *Server) Send(ctx context.Context, req *chatv1.SendRequest) (*chatv1.SendResponse, error) {
-	caller, err := s.caller(ctx)
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}

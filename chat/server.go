@@ -157,15 +157,6 @@ func (s *Server) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// caller is who calls: the server's interceptor has verified the token.
-func (s *Server) caller(ctx context.Context) (auth.Caller, error) {
-	c, ok := auth.FromContext(ctx)
-	if !ok {
-		return c, auth.ErrRefused
-	}
-	return c, nil
-}
-
 // key is the name that the client gave the mutation.
 func (s *Server) key(ctx context.Context, caller auth.Caller) (topic.Key, error) {
 	id, seq, ok := rpc.MutationFrom(ctx)

@@ -43,9 +43,9 @@ func (s *Server) Deriving(f *Follower) *Server {
 
 // Open authorises, as the user.
 func (s *Server) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.OpenResponse, error) {
-	caller, ok := auth.FromContext(ctx)
-	if !ok {
-		return nil, auth.ErrRefused
+	caller, err := rpc.Caller(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if len(req.GetWants()) > MaxWants {
 		return nil, errTooMany

@@ -25,15 +25,15 @@ type people struct {
 // mutate runs an operation of the caller in the log of its workspace, under the number that the caller gave it. request is what a
 // retry must repeat.
 func (s *Server) mutate(ctx context.Context, request proto.Message, what operation, answer proto.Message) (auth.Caller, topic.Key, error) {
-	caller, ok := auth.FromContext(ctx)
-	if !ok {
-		return caller, topic.Key{}, auth.ErrRefused
+	caller, err := rpc.Caller(ctx)
+	if err != nil {
+		return caller, topic.Key{}, err
 	}
 	key, ok := keyOf(ctx, caller)
 	if !ok {
 		return caller, key, errNumber
 	}
-	err := s.topics.Mutate(ctx, topic.Mutation{
+	err = s.topics.Mutate(ctx, topic.Mutation{
 		Workspace: caller.Workspace, Route: caller.Workspace, Key: key, Request: request, Op: op{what, clientAddress(ctx)},
 	}, answer)
 	s.feed.nudge()
@@ -46,17 +46,9 @@ func keyOf(ctx context.Context, c auth.Caller) (topic.Key, bool) {
 	return topic.Key{User: c.User, ClientID: client, Seq: seq}, ok
 }
 
-func caller(ctx context.Context) (auth.Caller, error) {
-	c, ok := auth.FromContext(ctx)
-	if !ok {
-		return c, auth.ErrRefused
-	}
-	return c, nil
-}
-
 // may returns the caller if its role, as the token says, has the permission.
 func may(ctx context.Context, p policy.Permission, refusal error) (auth.Caller, error) {
-	c, err := caller(ctx)
+	c, err := rpc.Caller(ctx)
 	if err == nil && !c.May(string(p)) {
 		err = refusal
 	}
@@ -64,7 +56,7 @@ func may(ctx context.Context, p policy.Permission, refusal error) (auth.Caller, 
 }
 
 func (r *people) WhoAmI(ctx context.Context, _ *identityv1.WhoAmIRequest) (*identityv1.WhoAmIResponse, error) {
-	c, err := caller(ctx)
+	c, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +74,7 @@ func (r *people) WhoAmI(ctx context.Context, _ *identityv1.WhoAmIRequest) (*iden
 }
 
 func (r *people) GetPeople(ctx context.Context, q *identityv1.GetPeopleRequest) (*identityv1.GetPeopleResponse, error) {
-	c, err := caller(ctx)
+	c, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +231,7 @@ func (r *people) ChangePassword(ctx context.Context, q *identityv1.ChangePasswor
 // changePassword checks the current password outside of the transaction. The digest of the request covers neither password: a
 // digest is quick to compute, and would be quick to guess against.
 func (s *Server) changePassword(ctx context.Context, q *identityv1.ChangePasswordRequest) error {
-	c, err := caller(ctx)
+	c, err := rpc.Caller(ctx)
 	if err != nil {
 		return err
 	}
@@ -273,7 +265,7 @@ func (s *Server) changePassword(ctx context.Context, q *identityv1.ChangePasswor
 }
 
 func (r *people) ListDevices(ctx context.Context, _ *identityv1.ListDevicesRequest) (*identityv1.ListDevicesResponse, error) {
-	c, err := caller(ctx)
+	c, err := rpc.Caller(ctx)
 	if err != nil {
 		return nil, err
 	}
