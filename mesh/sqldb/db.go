@@ -1,7 +1,7 @@
 // Package sqldb opens the SQL database of a service, SQLite or PostgreSQL, and runs its transactions.
 //
-// Statements use `$1` parameters, which work on both engines. Where a hot statement of many rows differs, write one for
-// each and pick it by Dialect (the package's example runs both):
+// Statements use `$1` parameters, which work on both engines. A set of rows is passed by a Relation. Where a hot statement of
+// many rows has to differ, write one for each engine and pick it by Dialect:
 //
 //   - PostgreSQL: whole columns as arrays, []int64, []string or [][]byte for BYTEA. One text of the statement serves any
 //     number of rows, so it is prepared once: `INSERT INTO t (a, b) SELECT * FROM unnest($1::bigint[], $2::text[])`, and
@@ -9,8 +9,7 @@
 //   - SQLite writes: `INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), …` in steps of the same size, for each text is
 //     compiled anew, and at most 32,766 parameters; or one prepared statement for each row, which is nearly as fast,
 //     for there is no way to the server.
-//   - SQLite reads: `WHERE a IN (SELECT value FROM json_each($1))` with the keys as one JSON array; a BLOB in JSON is
-//     hexadecimal, `unhex(value)`.
+//   - SQLite reads: `WHERE a IN (SELECT value FROM json_each($1))` with the keys as one JSON array.
 package sqldb
 
 import (
