@@ -7,7 +7,7 @@
 //     number of rows, so it is prepared once: `INSERT INTO t (a, b) SELECT * FROM unnest($1::bigint[], $2::text[])`, and
 //     `WHERE a = ANY($1)`. A nil slice is NULL, an empty one is no rows.
 //   - SQLite writes: `INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4), …` in steps of the same size, for each text is
-//     compiled anew, and at most 32,766 parameters; or one prepared statement for each row, which is nearly as fast,
+//     compiled by itself and a connection keeps 128, and at most 32,766 parameters; or one prepared statement for each row, which is nearly as fast,
 //     for there is no way to the server.
 //   - SQLite reads: `WHERE a IN (SELECT value FROM json_each($1))` with the keys as one JSON array.
 package sqldb
