@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// itemBytes is what an item counts for itself: what a session that can't write is given to do may hold no data.
+const itemBytes = 64
+
 // item is one piece of a session's mail: a frame to pass on for a subscription, or something to do.
 type item struct {
 	sub  *subscription
@@ -38,8 +41,7 @@ func (s *session) mail(size int, do func(*session)) {
 		s.slow()
 		return
 	}
-	b.items = append(b.items, item{do: do, size: size})
-	b.queued += size
+	b.put(item{do: do, size: size})
 	start := !b.busy
 	b.busy = true
 	b.mu.Unlock()
@@ -61,21 +63,31 @@ func (s *session) deliver(sub *subscription, data []byte) bool {
 	if b.queued+len(data) > s.queueLimit() && b.queued > 0 {
 		it, ok = item{sub: sub, do: func(s *session) { s.stop(sub, errLagged) }}, false
 	}
-	b.items = append(b.items, it)
-	b.queued += it.size
+	b.put(it)
 	s.arm()
 	return ok
 }
 
-// later has something done within the flush window.
+// later has something done within the flush window; as with mail, there is an end to what may wait.
 func (s *session) later(do func(*session)) {
 	b := &s.box
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.closed {
-		b.items = append(b.items, item{do: do})
+	switch {
+	case b.closed:
+	case b.queued > 4*s.queueLimit():
+		s.slow()
+	default:
+		b.put(item{do: do})
 		s.arm()
 	}
+}
+
+// put needs the lock.
+func (b *mailbox) put(it item) {
+	it.size += itemBytes
+	b.items = append(b.items, it)
+	b.queued += it.size
 }
 
 // arm needs the lock.

@@ -68,12 +68,11 @@ func (s *session) offer(x *subscription, size int, do func(*session)) bool {
 		return false
 	}
 	if b.queued+size > s.queueLimit() && b.queued > 0 {
-		b.items = append(b.items, item{sub: x, do: func(s *session) { s.stop(x, errLagged) }})
+		b.put(item{sub: x, do: func(s *session) { s.stop(x, errLagged) }})
 		s.arm()
 		return false
 	}
-	b.items = append(b.items, item{sub: x, do: do, size: size})
-	b.queued += size
+	b.put(item{sub: x, do: do, size: size})
 	s.arm()
 	return true
 }
@@ -88,7 +87,7 @@ func (s *session) offerSignal(x *subscription, key signalKey, data []byte) {
 		s.g.metrics.signalsDropped.Inc()
 		return
 	}
-	b.items = append(b.items, item{sub: x, size: len(data), do: func(s *session) {
+	b.put(item{sub: x, size: len(data), do: func(s *session) {
 		if s.signaled == nil {
 			s.signaled = map[signalKey][]byte{}
 		} else if s.signaled[key] != nil {
@@ -96,7 +95,6 @@ func (s *session) offerSignal(x *subscription, key signalKey, data []byte) {
 		}
 		s.signaled[key] = data
 	}})
-	b.queued += len(data)
 	s.arm()
 }
 
