@@ -175,6 +175,33 @@ func TestPruneKeepsYoungKeys(t *testing.T) {
 	})
 }
 
+// Keys without rows are forgotten in parts, too, and none is left out where a part ends.
+func TestPruneOfManyKeys(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		l, _ := startLog(t, openDB(t, url))
+		const keys = 2100 // a part is 1,000
+		var wg sync.WaitGroup
+		for seq := uint64(1); seq <= keys; seq++ {
+			wg.Go(func() {
+				if err := l.Mutate(t.Context(), mutation("p", key(seq), "x", nothing), nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		time.Sleep(2 * time.Millisecond)
+		if err := l.Prune(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		for seq := uint64(1); seq <= keys; seq += 50 {
+			err := l.Mutate(t.Context(), mutation("p", key(seq), "x", nothing), nil)
+			wantCode(t, err, edgev1.Code_CODE_FAILED_PRECONDITION, "topic.KEY_TOO_OLD")
+		}
+		err := l.Mutate(t.Context(), mutation("p", key(keys), "x", nothing), nil)
+		wantCode(t, err, edgev1.Code_CODE_FAILED_PRECONDITION, "topic.KEY_TOO_OLD")
+	})
+}
+
 func TestBadMutations(t *testing.T) {
 	l, _ := startLog(t, openDB(t, meshtest.SQLite(t)), func(c *Config, _ *Deps) { c.MaxBody = 10 })
 	for _, c := range []struct {

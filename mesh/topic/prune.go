@@ -3,6 +3,7 @@ package topic
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -53,11 +54,15 @@ func (l *Log) prune(ctx context.Context, tx *sql.Tx, number uint32, before int64
 		return false, err
 	}
 	floors := map[clientKey]int64{}
-	upto, more, err := l.oldRows(ctx, tx, number, pruned, before, floors)
+	upto, moreRows, err := l.oldRows(ctx, tx, number, pruned, before, floors)
 	if err != nil {
 		return false, err
 	}
-	if err := l.oldKeys(ctx, tx, number, before, floors); err != nil {
+	until, moreKeys, err := l.someKeys(ctx, tx, number, before)
+	if err != nil {
+		return false, err
+	}
+	if err := l.oldKeys(ctx, tx, number, until, floors); err != nil {
 		return false, err
 	}
 	if err := l.raise(ctx, tx, number, floors); err != nil {
@@ -69,14 +74,25 @@ func (l *Log) prune(ctx context.Context, tx *sql.Tx, number uint32, before int64
 	}{
 		{"UPDATE " + table("log") + " SET client_id = NULL, client_seq = NULL, digest = NULL, salt = NULL, answer = NULL" +
 			" WHERE partition = $1 AND position > $2 AND position <= $3 AND client_id IS NOT NULL", []any{int64(number), pruned, upto}},
-		{"DELETE FROM " + table("key") + " WHERE partition = $1 AND time_ms < $2", []any{int64(number), before}},
+		{"DELETE FROM " + table("key") + " WHERE partition = $1 AND time_ms < $2", []any{int64(number), until}},
 		{"UPDATE " + table("partition") + " SET pruned = $2 WHERE partition = $1", []any{int64(number), upto}},
 	} {
 		if _, err := tx.ExecContext(ctx, x.q, x.args...); err != nil {
 			return false, err
 		}
 	}
-	return more, nil
+	return moreRows || moreKeys, nil
+}
+
+// someKeys is the time before which a transaction forgets keys that have no row in the log: pruneRows of them, and those of the same
+// moment as the last.
+func (l *Log) someKeys(ctx context.Context, tx *sql.Tx, number uint32, before int64) (until int64, more bool, err error) {
+	q := "SELECT time_ms FROM " + l.cfg.Schema.table("key") + " WHERE partition = $1 AND time_ms < $2 ORDER BY time_ms LIMIT 1 OFFSET $3"
+	err = tx.QueryRowContext(ctx, q, int64(number), before, int64(pruneRows-1)).Scan(&until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return before, false, nil
+	}
+	return until + 1, err == nil, err
 }
 
 // oldRows notes the newest numbers of clients in the log's next rows, in the order of positions, up to the first that is young.
