@@ -500,8 +500,8 @@ func TestMetrics(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- v.Run(ctx) }()
 		want(t, v, "early", ErrStale)
+		go func() { ended <- v.Run(ctx) }()
 		<-v.Ready()
 		token := sign(t, key1, claimsNow())
 		want(t, v, token, nil)
