@@ -60,7 +60,8 @@ const (
 	refreshBefore = 60 * time.Second
 	backoffBase   = 500 * time.Millisecond
 	backoffMax    = 30 * time.Second
-	steady        = 30 * time.Second // a connection that lived so long starts the backoff anew
+	backoffMost   = 6               // failures that count: with them the ceiling is backoffMax
+	backoffGood   = 5 * time.Second // a connection makes one failure good for each
 	holdBack      = 2 * time.Second
 	maxCalls      = 256      // under way or waiting; one more gets CODE_TOO_MANY_CALLS
 	maxBody       = 1 << 20  // bytes of a call's body: what the protocol leaves of a message

@@ -238,9 +238,8 @@ func (s *session) send(f *edgev1.ClientFrame) {
 
 // lost ends the connection and decides what follows.
 func (s *session) lost(why error) error {
-	age := time.Since(s.link.since)
-	if s.link.welcome != nil && age > steady {
-		s.backoff.reset()
+	if s.link.welcome != nil {
+		s.backoff.served(time.Since(s.link.since))
 	}
 	s.link.close()
 	s.link = nil

@@ -68,12 +68,22 @@ func TestBackoffOfShortConnections(t *testing.T) {
 			t.Errorf("at most %v between 20 attempts", longest)
 		}
 		p := f.login(t)
-		time.Sleep(steady + time.Second)
+		time.Sleep(backoffMost*backoffGood + time.Second)
 		begun := time.Now()
 		p.cut()
 		f.next(t)
 		if wait := time.Since(begun); wait > backoffBase {
 			t.Errorf("after a steady connection: %v", wait)
+		}
+		for range 20 { // restarts, each after some seconds of service
+			p := f.login(t)
+			time.Sleep(2*backoffGood + time.Second)
+			begun := time.Now()
+			p.cut()
+			f.next(t)
+			if wait := time.Since(begun); wait > backoffBase {
+				t.Errorf("after %v of service: %v", 2*backoffGood, wait)
+			}
 		}
 		f.login(t)
 	})
