@@ -1,9 +1,12 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
+
+	"google.golang.org/grpc"
 
 	"plenum.internal/client"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
@@ -18,18 +21,19 @@ type channelCmd struct {
 	Leave     channelLeaveCmd   `cmd:"" help:"Leave a channel."`
 	Add       channelAddCmd     `cmd:"" aliases:"invite" help:"Add people to a channel."`
 	Remove    channelRemoveCmd  `cmd:"" help:"Remove somebody from a channel."`
+	Role      channelRoleCmd    `cmd:"" help:"Change somebody's role in a channel: owner, moderator or member."`
 	Members   channelMembersCmd `cmd:"" help:"List a channel's members."`
 	Archive   channelArchiveCmd `cmd:"" help:"Archive a channel: it can be read, not written."`
 	Unarchive channelUnarchCmd  `cmd:"" help:"Bring an archived channel back."`
 	Topic     channelTopicCmd   `cmd:"" help:"Set a channel's topic."`
-	Read      channelReadCmd    `cmd:"" help:"Mark a channel as read up to its newest message."`
+	Rename    channelRenameCmd  `cmd:"" help:"Give a channel another name."`
 }
 
 type channelArg struct {
-	Channel string `arg:"" help:"Name or id of the channel, or @handle for a direct conversation."`
+	Channel string `arg:"" help:"Name or id of the channel, or @handle for a direct conversation; @handle,@handle with several people."`
 }
 
-// channelID finds a channel by what a person wrote: #name, name, id or @handle.
+// channelID finds a channel by what a person wrote: #name, name, id, @handle or @handle,@handle.
 func channelID(ctx context.Context, h *client.HTTP, text string) (string, error) {
 	chat := chatv1.NewChatServiceClient(h)
 	if strings.HasPrefix(text, "@") {
@@ -37,11 +41,11 @@ func channelID(ctx context.Context, h *client.HTTP, text string) (string, error)
 		if err != nil {
 			return "", err
 		}
-		user, err := p.id(text)
+		users, err := p.ids(strings.Split(text, ","))
 		if err != nil {
 			return "", err
 		}
-		res, err := chat.OpenDirect(ctx, &chatv1.OpenDirectRequest{Users: []string{user}})
+		res, err := chat.OpenDirect(ctx, &chatv1.OpenDirectRequest{Users: users})
 		return res.GetChannel(), err
 	}
 	name := strings.TrimPrefix(text, "#")
@@ -89,29 +93,45 @@ type channelListCmd struct{}
 
 func (channelListCmd) Run(e *env) error {
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
-		chat := chatv1.NewChatServiceClient(h)
 		var p *people
-		for page := ""; ; {
-			res, err := chat.ListMyChannels(ctx, &chatv1.ListMyChannelsRequest{Page: page})
-			if err != nil {
-				return err
-			}
-			for _, c := range res.GetChannels() {
-				if p == nil && len(c.GetChannel().GetPeople()) > 0 && !e.JSON {
-					if p, err = loadPeople(ctx, h); err != nil {
-						return err
-					}
-				}
-				if err := e.print(c, "%s  %-32s %4d unread %3d mentions%s", c.GetChannel().GetId(), title(c.GetChannel(), p),
-					c.GetMine().GetUnread(), c.GetMine().GetMentions(), archived(c.GetChannel())); err != nil {
+		return eachMine(ctx, h, func(c *chatv1.MyChannel) (err error) {
+			if p == nil && len(c.GetChannel().GetPeople()) > 0 && !e.JSON {
+				if p, err = loadPeople(ctx, h); err != nil {
 					return err
 				}
 			}
-			if page = res.GetNext(); page == "" {
-				return nil
+			return e.print(c, "%s  %-32s %4d unread %3d mentions%s%s", c.GetChannel().GetId(), title(c.GetChannel(), p),
+				c.GetMine().GetUnread(), c.GetMine().GetMentions(), muted(c.GetMine()), archived(c.GetChannel()))
+		})
+	})
+}
+
+// eachMine calls f with each channel of the caller.
+func eachMine(ctx context.Context, h grpc.ClientConnInterface, f func(*chatv1.MyChannel) error) error {
+	for page := ""; ; {
+		res, err := chatv1.NewChatServiceClient(h).ListMyChannels(ctx, &chatv1.ListMyChannelsRequest{Page: page})
+		if err != nil {
+			return err
+		}
+		for _, c := range res.GetChannels() {
+			if err := f(c); err != nil {
+				return err
 			}
 		}
+		if page = res.GetNext(); page == "" {
+			return nil
+		}
+	}
+}
+
+// channelNames returns how to show a channel by its id: one that the caller has left is shown as its id.
+func channelNames(ctx context.Context, h grpc.ClientConnInterface, p *people) (func(id string) string, error) {
+	titles := map[string]string{}
+	err := eachMine(ctx, h, func(c *chatv1.MyChannel) error {
+		titles[c.GetChannel().GetId()] = title(c.GetChannel(), p)
+		return nil
 	})
+	return func(id string) string { return cmp.Or(titles[id], id) }, err
 }
 
 func title(c *chatv1.Channel, p *people) string {
@@ -123,6 +143,13 @@ func title(c *chatv1.Channel, p *people) string {
 		names = append(names, p.handle(id))
 	}
 	return strings.Join(names, ", ")
+}
+
+func muted(m *chatv1.Mine) string {
+	if m.GetMuted() {
+		return "  (muted)"
+	}
+	return ""
 }
 
 func archived(c *chatv1.Channel) string {
@@ -204,99 +231,6 @@ func (c *channelLeaveCmd) Run(e *env) error {
 	})
 }
 
-type channelAddCmd struct {
-	channelArg
-	Who []string `arg:"" help:"Handles."`
-}
-
-func (c *channelAddCmd) Run(e *env) error {
-	return e.calls(func(ctx context.Context, h *client.HTTP) error {
-		id, err := channelID(ctx, h, c.Channel)
-		if err != nil {
-			return err
-		}
-		p, err := loadPeople(ctx, h)
-		if err != nil {
-			return err
-		}
-		req := &chatv1.AddMembersRequest{Channel: id}
-		for _, who := range c.Who {
-			user, err := p.id(who)
-			if err != nil {
-				return err
-			}
-			req.Users = append(req.Users, user)
-		}
-		res, err := chatv1.NewChatServiceClient(h).AddMembers(ctx, req)
-		if err != nil {
-			return err
-		}
-		return e.print(res, "Added to %s.", c.Channel)
-	})
-}
-
-type channelRemoveCmd struct {
-	channelArg
-	Who string `arg:"" help:"Handle."`
-}
-
-func (c *channelRemoveCmd) Run(e *env) error {
-	return e.calls(func(ctx context.Context, h *client.HTTP) error {
-		id, err := channelID(ctx, h, c.Channel)
-		if err != nil {
-			return err
-		}
-		p, err := loadPeople(ctx, h)
-		if err != nil {
-			return err
-		}
-		user, err := p.id(c.Who)
-		if err != nil {
-			return err
-		}
-		res, err := chatv1.NewChatServiceClient(h).RemoveMember(ctx, &chatv1.RemoveMemberRequest{Channel: id, User: user})
-		if err != nil {
-			return err
-		}
-		return e.print(res, "Removed @%s from %s.", strings.TrimPrefix(c.Who, "@"), c.Channel)
-	})
-}
-
-type channelMembersCmd struct{ channelArg }
-
-func (c *channelMembersCmd) Run(e *env) error {
-	return e.calls(func(ctx context.Context, h *client.HTTP) error {
-		id, err := channelID(ctx, h, c.Channel)
-		if err != nil {
-			return err
-		}
-		p, err := loadPeople(ctx, h)
-		if err != nil {
-			return err
-		}
-		return eachMember(ctx, chatv1.NewChatServiceClient(h), id, func(m *chatv1.Member) error {
-			return e.print(m, "%-24s %s", p.handle(m.GetUser()), strings.ToLower(strings.TrimPrefix(m.GetRole().String(), "CHANNEL_ROLE_")))
-		})
-	})
-}
-
-func eachMember(ctx context.Context, chat chatv1.ChatServiceClient, channel string, f func(*chatv1.Member) error) error {
-	for page := ""; ; {
-		res, err := chat.ListMembers(ctx, &chatv1.ListMembersRequest{Channel: channel, Page: page})
-		if err != nil {
-			return err
-		}
-		for _, m := range res.GetMembers() {
-			if err := f(m); err != nil {
-				return err
-			}
-		}
-		if page = res.GetNext(); page == "" {
-			return nil
-		}
-	}
-}
-
 type channelArchiveCmd struct{ channelArg }
 
 func (c *channelArchiveCmd) Run(e *env) error { return c.archive(e, true) }
@@ -333,18 +267,18 @@ func (c *channelTopicCmd) Run(e *env) error {
 	})
 }
 
-type channelReadCmd struct{ channelArg }
+type channelRenameCmd struct {
+	channelArg
+	Name string `arg:"" help:"The new name, without #."`
+}
 
-func (c *channelReadCmd) Run(e *env) error {
+func (c *channelRenameCmd) Run(e *env) error {
 	return c.onChannel(e, func(ctx context.Context, chat chatv1.ChatServiceClient, id string) error {
-		ch, err := chat.GetChannel(ctx, &chatv1.GetChannelRequest{Channel: id})
+		name := strings.TrimPrefix(c.Name, "#")
+		res, err := chat.UpdateChannel(ctx, &chatv1.UpdateChannelRequest{Channel: id, Name: &name})
 		if err != nil {
 			return err
 		}
-		res, err := chat.MarkRead(ctx, &chatv1.MarkReadRequest{Channel: id, Offset: ch.GetMine().GetHead().GetOffset(), Version: ch.GetMine().GetMarker().GetVersion()})
-		if err != nil {
-			return err
-		}
-		return e.print(res, "%s is read.", c.Channel)
+		return e.print(res, "%s is #%s%s.", c.Channel, name, unchanged(res))
 	})
 }

@@ -40,6 +40,20 @@ type commands struct {
 	Workspace workspaceCmd `cmd:"" help:"Show the workspace and its people."`
 	Channel   channelCmd   `cmd:"" help:"List, create, join and change channels."`
 	Send      sendCmd      `cmd:"" help:"Send a message. What can't be sent now waits, in order, and goes out with the next command."`
+	DM        dmCmd        `cmd:"" name:"dm" help:"Send a direct message to one person or several."`
+	Edit      editCmd      `cmd:"" help:"Replace the text of a message of mine."`
+	Delete    deleteCmd    `cmd:"" help:"Delete a message."`
+	React     reactCmd     `cmd:"" help:"React to a message with an emoji."`
+	Pin       pinCmd       `cmd:"" help:"Pin a message."`
+	Unpin     unpinCmd     `cmd:"" help:"Unpin a message."`
+	Pins      pinsCmd      `cmd:"" help:"Show the pinned messages of a channel."`
+	Read      readCmd      `cmd:"" help:"Mark a channel or a thread as read."`
+	Unread    unreadCmd    `cmd:"" help:"Mark a message, and what follows it, as unread."`
+	Mentions  mentionsCmd  `cmd:"" help:"Show where I was mentioned, newest first."`
+	Mute      muteCmd      `cmd:"" help:"Mute a channel: nothing in it notifies me."`
+	Unmute    unmuteCmd    `cmd:"" help:"End a channel's muting."`
+	Notify    notifyCmd    `cmd:"" help:"Choose what in a channel notifies me."`
+	Thread    threadCmd    `cmd:"" help:"List, follow and unfollow threads."`
 	History   historyCmd   `cmd:"" help:"Read a channel's messages."`
 	Tail      tailCmd      `cmd:"" help:"Show a channel's newest messages, and with -f what comes."`
 	Watch     watchCmd     `cmd:"" help:"Show the frames of the protocol while following topics."`
@@ -68,13 +82,16 @@ func Main(args []string, in *os.File, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "plenumctl:", err)
 		return exitFailed
 	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
 	parsed, err := parser.Parse(args)
 	if exit >= 0 {
 		return exit // --help
 	}
 	if err != nil {
 		fmt.Fprintln(errOut, "plenumctl:", err)
-		fmt.Fprintln(errOut, "Try: plenumctl --help")
+		fmt.Fprintln(errOut, "Try:", helpFor(err))
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -93,6 +110,15 @@ func Main(args []string, in *os.File, out, errOut io.Writer) int {
 		}
 	}
 	return exitFailed
+}
+
+// helpFor is the command that explains what was written wrongly, as far as it was understood.
+func helpFor(err error) string {
+	command := "plenumctl"
+	if e, ok := errors.AsType[*kong.ParseError](err); ok && e.Context.Selected() != nil {
+		command = e.Context.Selected().FullPath()
+	}
+	return command + " --help"
 }
 
 // explain shows a person what an error says to them.

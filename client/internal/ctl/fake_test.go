@@ -35,6 +35,7 @@ type fake struct {
 	people   []*identityv1.Person
 	channels []*chatv1.Channel
 	messages []*chatv1.Message
+	mine     *chatv1.Mine // everybody's part of every channel
 	keys     map[string]*chatv1.SendResponse
 	wiped    bool
 	lossy    bool   // does what it is asked to, and breaks the connection in place of an answer
@@ -42,7 +43,8 @@ type fake struct {
 }
 
 func newFake() *fake {
-	f := &fake{methods: map[string]func(context.Context, []byte) (proto.Message, error){}, keys: map[string]*chatv1.SendResponse{}}
+	f := &fake{methods: map[string]func(context.Context, []byte) (proto.Message, error){}, keys: map[string]*chatv1.SendResponse{},
+		mine: &chatv1.Mine{Marker: &chatv1.Marker{}, Unread: 2, Mentions: 1}}
 	for _, desc := range []grpc.ServiceDesc{identityv1.SessionService_ServiceDesc, identityv1.PeopleService_ServiceDesc, identityv1.AdminService_ServiceDesc, chatv1.ChatService_ServiceDesc} {
 		for _, m := range desc.Methods {
 			f.methods[desc.ServiceName+"/"+m.MethodName] = func(ctx context.Context, body []byte) (proto.Message, error) {
@@ -317,7 +319,7 @@ func (f *fake) JoinChannel(context.Context, *chatv1.JoinChannelRequest) (*chatv1
 func (f *fake) ListMyChannels(context.Context, *chatv1.ListMyChannelsRequest) (*chatv1.ListMyChannelsResponse, error) {
 	var mine []*chatv1.MyChannel
 	for _, c := range f.channels {
-		mine = append(mine, &chatv1.MyChannel{Channel: c, Mine: &chatv1.Mine{Unread: 2, Mentions: 1}})
+		mine = append(mine, &chatv1.MyChannel{Channel: c, Mine: f.mine})
 	}
 	return &chatv1.ListMyChannelsResponse{Channels: mine}, nil
 }

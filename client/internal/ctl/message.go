@@ -15,11 +15,30 @@ import (
 )
 
 type sendCmd struct {
-	Channel string        `arg:"" help:"Name or id of the channel, or @handle."`
-	Text    []string      `arg:"" optional:"" help:"The message, Markdown. Absent: the standard input, one message for all of it."`
-	Reply   uint64        `help:"Reply in the thread of this message (its number)." placeholder:"NUMBER"`
-	Lines   bool          `help:"Each line of the standard input is a message."`
-	Wait    time.Duration `help:"How long to wait for the server before the message stays queued." default:"10s"`
+	Channel string `arg:"" help:"Name or id of the channel, or @handle; @handle,@handle for several people."`
+	outgoing
+}
+
+type dmCmd struct {
+	Who string `arg:"" help:"Handle, or several with commas between them." placeholder:"HANDLE"`
+	outgoing
+}
+
+func (c *dmCmd) Run(e *env) error {
+	who := strings.Split(c.Who, ",")
+	for i := range who {
+		who[i] = "@" + strings.TrimPrefix(who[i], "@")
+	}
+	return (&sendCmd{Channel: strings.Join(who, ","), outgoing: c.outgoing}).Run(e)
+}
+
+// outgoing is what is sent, and how.
+type outgoing struct {
+	Text  []string      `arg:"" optional:"" help:"The message, Markdown. Absent: the standard input, one message for all of it."`
+	Reply uint64        `help:"Reply in the thread of this message (its number)." placeholder:"NUMBER"`
+	Also  bool          `help:"Show the reply in the channel, too."`
+	Lines bool          `help:"Each line of the standard input is a message."`
+	Wait  time.Duration `help:"How long to wait for the server before the message stays queued." default:"10s"`
 }
 
 // maxText is a message's limit, in bytes.
@@ -87,7 +106,7 @@ func (c *sendCmd) texts(e *env, send func(string) error) error {
 }
 
 func (c *sendCmd) send(ctx context.Context, e *env, cl *client.Client, id, text string) error {
-	pending, err := cl.Enqueue(chatv1.ChatService_Send_FullMethodName, &chatv1.SendRequest{Channel: id, Text: text, Root: c.Reply})
+	pending, err := cl.Enqueue(chatv1.ChatService_Send_FullMethodName, &chatv1.SendRequest{Channel: id, Text: text, Root: c.Reply, AlsoInChannel: c.Also})
 	if err != nil {
 		return err
 	}
@@ -111,7 +130,7 @@ func offline(err error) bool {
 }
 
 type historyCmd struct {
-	Channel string `arg:"" help:"Name or id of the channel, or @handle."`
+	Channel string `arg:"" help:"Name or id of the channel, or @handle; @handle,@handle for several people."`
 	Limit   uint32 `short:"n" help:"How many messages, at most 100." default:"20"`
 	Before  uint64 `help:"Older than this message." xor:"place" placeholder:"NUMBER"`
 	After   uint64 `help:"Newer than this message." xor:"place" placeholder:"NUMBER"`
@@ -150,23 +169,32 @@ func (e *env) history(ctx context.Context, h *client.HTTP, channel string, req *
 	if err != nil {
 		return nil, err
 	}
+	p, err := e.messages(ctx, h, res.GetMessages())
+	if err != nil {
+		return nil, err
+	}
+	return &place{id, res.GetCursor(), p}, nil
+}
+
+// messages prints messages, and returns the people that it had to ask for.
+func (e *env) messages(ctx context.Context, h *client.HTTP, messages []*chatv1.Message) (*people, error) {
 	p, err := loadPeople(ctx, h)
 	if err != nil {
 		return nil, err
 	}
 	var authors []string
-	for _, m := range res.GetMessages() {
+	for _, m := range messages {
 		authors = append(authors, m.GetAuthor())
 	}
 	if err := p.learn(ctx, h, authors); err != nil {
 		return nil, err
 	}
-	for _, m := range res.GetMessages() {
+	for _, m := range messages {
 		if err := e.message(p, m); err != nil {
 			return nil, err
 		}
 	}
-	return &place{id, res.GetCursor(), p}, nil
+	return p, nil
 }
 
 type place struct {
@@ -183,8 +211,11 @@ func (e *env) message(p *people, m *chatv1.Message) error {
 	case m.GetSystem() != nil:
 		text = "* " + system(p, m.GetSystem())
 	}
-	if m.GetEdits() > 0 {
+	if m.GetEdits() > 0 && !m.GetDeleted() {
 		text += " (edited)"
+	}
+	if m.GetPinned() {
+		text += " (pinned)"
 	}
 	if m.GetRoot() > 0 {
 		text = fmt.Sprintf("↳ %d  %s", m.GetRoot(), text)

@@ -44,25 +44,16 @@ func loadPeople(ctx context.Context, h grpc.ClientConnInterface) (*people, error
 
 // eachMet is eachPerson for guests, who see no directory: they know the members of their channels.
 func eachMet(ctx context.Context, h grpc.ClientConnInterface, f func(*identityv1.Person) error) error {
-	chat := chatv1.NewChatServiceClient(h)
 	var met []string
-	for page := ""; ; {
-		mine, err := chat.ListMyChannels(ctx, &chatv1.ListMyChannelsRequest{Page: page})
-		if err != nil {
-			return err
-		}
-		for _, c := range mine.GetChannels() {
-			if err := eachMember(ctx, chat, c.GetChannel().GetId(), func(m *chatv1.Member) error {
-				met = append(met, m.GetUser())
-				return nil
-			}); err != nil {
-				return err
-			}
-		}
-		if page = mine.GetNext(); page == "" {
-			return eachOf(ctx, h, met, f)
-		}
+	if err := eachMine(ctx, h, func(c *chatv1.MyChannel) error {
+		return eachMember(ctx, chatv1.NewChatServiceClient(h), c.GetChannel().GetId(), func(m *chatv1.Member) error {
+			met = append(met, m.GetUser())
+			return nil
+		})
+	}); err != nil {
+		return err
 	}
+	return eachOf(ctx, h, met, f)
 }
 
 // learn asks for those who are not known yet: to a guest, who has left a channel is in no list.
@@ -111,6 +102,17 @@ func (p *people) id(handle string) (string, error) {
 		return handle, nil
 	}
 	return "", fmt.Errorf("there is no @%s in this workspace", handle)
+}
+
+func (p *people) ids(handles []string) (ids []string, err error) {
+	for _, handle := range handles {
+		id, err := p.id(handle)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }
 
 func (p *people) handle(id string) string {
