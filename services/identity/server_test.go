@@ -3,6 +3,7 @@ package identity_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -312,6 +313,51 @@ func TestDemotedAdminIsStoppedWithItsOldToken(t *testing.T) {
 	if _, err := e.admin.Invite(admin.write(t.Context()), &identityv1.InviteRequest{Role: identityv1.Role_ROLE_MEMBER}); err == nil {
 		t.Error("an admin that is none any more invited somebody")
 	}
+}
+
+func TestSeed(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		e := start(t, url, cheap())
+		ctx := t.Context()
+		owner := e.owner(t, "acme")
+		admin := e.join(t, owner, "adm", identityv1.Role_ROLE_ADMIN)
+		q := &identityv1.SeedRequest{Password: goodWord}
+		for i := range 3 {
+			q.Accounts = append(q.Accounts, &identityv1.SeedAccount{Handle: fmt.Sprintf("load-%d", i), ClientId: newClient().GetClientId()})
+		}
+		_, err := e.admin.Seed(admin.write(ctx), q)
+		refused(t, err, "identity.NOT_ALLOWED")
+		made := ok(e.admin.Seed(owner.write(ctx), q))(t)
+		if again := ok(e.admin.Seed(owner.again(ctx), q))(t); len(made.GetSessions()) != 3 || again.GetSessions()[2].GetRefreshToken() != made.GetSessions()[2].GetRefreshToken() {
+			t.Errorf("a retry got %v, first %v", again, made)
+		}
+		for i, s := range made.GetSessions() {
+			caller := ok(e.verifier.Verify(ctx, s.GetAccessToken()))(t)
+			if caller.User != s.GetPerson().GetId() || s.GetPerson().GetHandle() != q.GetAccounts()[i].GetHandle() || s.GetPerson().GetRole() != identityv1.Role_ROLE_MEMBER {
+				t.Errorf("account %d: %v as %+v", i, s, caller.Claims)
+			}
+			_ = ok(e.sessions.Refresh(ctx, &identityv1.RefreshRequest{RefreshToken: s.GetRefreshToken(), ClientId: q.GetAccounts()[i].GetClientId()}))(t)
+		}
+		_ = ok(e.signIn(ctx, "acme", "load-1", goodWord, newClient()))(t)
+		_, err = e.admin.Seed(owner.again(ctx), q)
+		refused(t, err, "identity.SECRET_GONE")
+
+		more := &identityv1.SeedRequest{Accounts: []*identityv1.SeedAccount{{Handle: "load-9", ClientId: newClient().GetClientId()}, q.GetAccounts()[0]}}
+		_, err = e.admin.Seed(owner.write(ctx), more)
+		refused(t, err, "identity.HANDLE_TAKEN")
+		more.Accounts[1] = more.GetAccounts()[0]
+		_, err = e.admin.Seed(owner.write(ctx), more)
+		refused(t, err, "identity.INVALID")
+		more.Accounts = more.GetAccounts()[:1]
+		_ = ok(e.admin.Seed(owner.write(ctx), more))(t)
+		_, err = e.signIn(ctx, "acme", "load-9", "", newClient())
+		refused(t, err, "identity.SIGN_IN")
+		if entries := ok(e.admin.ListAudit(owner.read(ctx), &identityv1.ListAuditRequest{Limit: 50}))(t).GetEntries(); !slices.ContainsFunc(entries, func(a *identityv1.AuditEntry) bool {
+			return a.GetAction() == "accounts.seeded" && strings.Contains(a.GetDetail(), `"count":3`)
+		}) {
+			t.Errorf("not on the audit log: %v", entries)
+		}
+	})
 }
 
 func TestServiceAccounts(t *testing.T) {

@@ -24,6 +24,7 @@ type adminCmd struct {
 	Revoke      revokeCmd      `cmd:"" help:"Sign all devices of somebody out."`
 	Reset       resetLinkCmd   `cmd:"" help:"Make a link by which somebody chooses a new password."`
 	Audit       auditCmd       `cmd:"" help:"Read and verify the audit log."`
+	Seed        seedCmd        `cmd:"" help:"Make accounts for a load test, signed in. They see what members see: seed a workspace of their own."`
 }
 
 func parseRole(text string) (identityv1.Role, error) {

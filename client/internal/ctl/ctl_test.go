@@ -37,7 +37,7 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 // TestScripts runs the commands of testdata/*.txt against a fake server and compares what they print. A line "$ …" is a
-// command ("< text" at its end is the standard input, SERVER the server's address), "! …" changes the server, "# …" is
+// command ("< text" at its end is the standard input, SERVER the server's address, FOLDER one for files), "! …" changes the server, "# …" is
 // a comment; what stands below is the output, and the exit code where it is not 0.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -77,9 +77,9 @@ func play(t *testing.T, script string) string {
 		switch kind, rest, _ := strings.Cut(line, " "); kind {
 		case "$":
 			fmt.Fprintln(&out, line)
-			command, input, _ := strings.Cut(strings.ReplaceAll(rest, "SERVER", server.URL), " < ")
+			command, input, _ := strings.Cut(strings.NewReplacer("SERVER", server.URL, "FOLDER", config).Replace(rest), " < ")
 			printed, code := execute(t, words(command), strings.ReplaceAll(input, `\n`, "\n"))
-			out.WriteString(recent.ReplaceAllString(strings.ReplaceAll(printed, server.URL, "SERVER"), "NOW"))
+			out.WriteString(recent.ReplaceAllString(strings.NewReplacer(server.URL, "SERVER", config, "FOLDER").Replace(printed), "NOW"))
 			if code != 0 {
 				fmt.Fprintf(&out, "exit %d\n", code)
 			}

@@ -295,6 +295,18 @@ func (f *fake) ChangeRole(_ context.Context, q *identityv1.ChangeRoleRequest) (*
 	return nil, refuse(edgev1.Code_CODE_NOT_FOUND, "", "")
 }
 
+func (f *fake) Seed(_ context.Context, q *identityv1.SeedRequest) (*identityv1.SeedResponse, error) {
+	res := &identityv1.SeedResponse{}
+	for _, a := range q.GetAccounts() {
+		made, err := f.admit(a.GetHandle(), a.GetHandle(), "no password", identityv1.Role_ROLE_MEMBER)
+		if err != nil {
+			return nil, err
+		}
+		res.Sessions = append(res.Sessions, made)
+	}
+	return res, nil
+}
+
 func (f *fake) RevokeDevices(context.Context, *identityv1.RevokeDevicesRequest) (*identityv1.RevokeDevicesResponse, error) {
 	return &identityv1.RevokeDevicesResponse{}, nil
 }

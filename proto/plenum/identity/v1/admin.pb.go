@@ -1088,6 +1088,154 @@ func (*DeleteGroupResponse) Descriptor() ([]byte, []int) {
 	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{21}
 }
 
+type SeedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Accounts      []*SeedAccount         `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"` // 1 to 200
+	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"` // of all of them, as Person's; empty: they can't sign in by a password
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeedRequest) Reset() {
+	*x = SeedRequest{}
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeedRequest) ProtoMessage() {}
+
+func (x *SeedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeedRequest.ProtoReflect.Descriptor instead.
+func (*SeedRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SeedRequest) GetAccounts() []*SeedAccount {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
+func (x *SeedRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+type SeedAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Handle        string                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`                     // as Person.handle
+	ClientId      string                 `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"` // as Client.client_id; an installation's own, kept secret
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeedAccount) Reset() {
+	*x = SeedAccount{}
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeedAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeedAccount) ProtoMessage() {}
+
+func (x *SeedAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeedAccount.ProtoReflect.Descriptor instead.
+func (*SeedAccount) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SeedAccount) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *SeedAccount) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+type SeedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sessions      []*Session             `protobuf:"bytes,1,rep,name=sessions,proto3" json:"sessions,omitempty"` // in the order of the accounts; without workspace and permissions
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeedResponse) Reset() {
+	*x = SeedResponse{}
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeedResponse) ProtoMessage() {}
+
+func (x *SeedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeedResponse.ProtoReflect.Descriptor instead.
+func (*SeedResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SeedResponse) GetSessions() []*Session {
+	if x != nil {
+		return x.Sessions
+	}
+	return nil
+}
+
 type CreateServiceAccountRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Handle        string                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`                              // as Person.handle
@@ -1098,7 +1246,7 @@ type CreateServiceAccountRequest struct {
 
 func (x *CreateServiceAccountRequest) Reset() {
 	*x = CreateServiceAccountRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1258,7 @@ func (x *CreateServiceAccountRequest) String() string {
 func (*CreateServiceAccountRequest) ProtoMessage() {}
 
 func (x *CreateServiceAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[22]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1271,7 @@ func (x *CreateServiceAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServiceAccountRequest.ProtoReflect.Descriptor instead.
 func (*CreateServiceAccountRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{22}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CreateServiceAccountRequest) GetHandle() string {
@@ -1150,7 +1298,7 @@ type CreateServiceAccountResponse struct {
 
 func (x *CreateServiceAccountResponse) Reset() {
 	*x = CreateServiceAccountResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1162,7 +1310,7 @@ func (x *CreateServiceAccountResponse) String() string {
 func (*CreateServiceAccountResponse) ProtoMessage() {}
 
 func (x *CreateServiceAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[23]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1175,7 +1323,7 @@ func (x *CreateServiceAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateServiceAccountResponse.ProtoReflect.Descriptor instead.
 func (*CreateServiceAccountResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{23}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CreateServiceAccountResponse) GetPerson() *Person {
@@ -1201,7 +1349,7 @@ type RotateServiceSecretRequest struct {
 
 func (x *RotateServiceSecretRequest) Reset() {
 	*x = RotateServiceSecretRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1361,7 @@ func (x *RotateServiceSecretRequest) String() string {
 func (*RotateServiceSecretRequest) ProtoMessage() {}
 
 func (x *RotateServiceSecretRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[24]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1374,7 @@ func (x *RotateServiceSecretRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateServiceSecretRequest.ProtoReflect.Descriptor instead.
 func (*RotateServiceSecretRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{24}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *RotateServiceSecretRequest) GetUserId() string {
@@ -1245,7 +1393,7 @@ type RotateServiceSecretResponse struct {
 
 func (x *RotateServiceSecretResponse) Reset() {
 	*x = RotateServiceSecretResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1405,7 @@ func (x *RotateServiceSecretResponse) String() string {
 func (*RotateServiceSecretResponse) ProtoMessage() {}
 
 func (x *RotateServiceSecretResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[25]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1418,7 @@ func (x *RotateServiceSecretResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateServiceSecretResponse.ProtoReflect.Descriptor instead.
 func (*RotateServiceSecretResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{25}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *RotateServiceSecretResponse) GetSecret() string {
@@ -1289,7 +1437,7 @@ type UpdateWorkspaceRequest struct {
 
 func (x *UpdateWorkspaceRequest) Reset() {
 	*x = UpdateWorkspaceRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1449,7 @@ func (x *UpdateWorkspaceRequest) String() string {
 func (*UpdateWorkspaceRequest) ProtoMessage() {}
 
 func (x *UpdateWorkspaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[26]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1462,7 @@ func (x *UpdateWorkspaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWorkspaceRequest.ProtoReflect.Descriptor instead.
 func (*UpdateWorkspaceRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{26}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *UpdateWorkspaceRequest) GetName() string {
@@ -1333,7 +1481,7 @@ type UpdateWorkspaceResponse struct {
 
 func (x *UpdateWorkspaceResponse) Reset() {
 	*x = UpdateWorkspaceResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1493,7 @@ func (x *UpdateWorkspaceResponse) String() string {
 func (*UpdateWorkspaceResponse) ProtoMessage() {}
 
 func (x *UpdateWorkspaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[27]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1506,7 @@ func (x *UpdateWorkspaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateWorkspaceResponse.ProtoReflect.Descriptor instead.
 func (*UpdateWorkspaceResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{27}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *UpdateWorkspaceResponse) GetWorkspace() *Workspace {
@@ -1378,7 +1526,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1538,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[28]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1551,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{28}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListAuditRequest) GetBefore() uint64 {
@@ -1429,7 +1577,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +1589,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[29]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +1602,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{29}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -1474,7 +1622,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[30]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1634,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[30]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1647,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{30}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *VerifyAuditRequest) GetKnownSeq() uint64 {
@@ -1530,7 +1678,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[31]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1542,7 +1690,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_admin_proto_msgTypes[31]
+	mi := &file_plenum_identity_v1_admin_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1555,7 +1703,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{31}
+	return file_plenum_identity_v1_admin_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *VerifyAuditResponse) GetIntact() bool {
@@ -1665,7 +1813,15 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\"/\n" +
 	"\x12DeleteGroupRequest\x12\x19\n" +
 	"\bgroup_id\x18\x01 \x01(\tR\agroupId\"\x15\n" +
-	"\x13DeleteGroupResponse\"X\n" +
+	"\x13DeleteGroupResponse\"f\n" +
+	"\vSeedRequest\x12;\n" +
+	"\baccounts\x18\x01 \x03(\v2\x1f.plenum.identity.v1.SeedAccountR\baccounts\x12\x1a\n" +
+	"\bpassword\x18\x02 \x01(\tR\bpassword\"B\n" +
+	"\vSeedAccount\x12\x16\n" +
+	"\x06handle\x18\x01 \x01(\tR\x06handle\x12\x1b\n" +
+	"\tclient_id\x18\x02 \x01(\tR\bclientId\"G\n" +
+	"\fSeedResponse\x127\n" +
+	"\bsessions\x18\x01 \x03(\v2\x1b.plenum.identity.v1.SessionR\bsessions\"X\n" +
 	"\x1bCreateServiceAccountRequest\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\tR\x06handle\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\"j\n" +
@@ -1696,7 +1852,7 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\thead_hash\x18\x04 \x01(\fR\bheadHash\x12\x1d\n" +
 	"\n" +
 	"broken_seq\x18\x05 \x01(\x04R\tbrokenSeq\x12\x18\n" +
-	"\aproblem\x18\x06 \x01(\tR\aproblem2\xe5\x0e\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem2\xc1\x0f\n" +
 	"\fAdminService\x12_\n" +
 	"\x06Invite\x12!.plenum.identity.v1.InviteRequest\x1a\".plenum.identity.v1.InviteResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12w\n" +
 	"\x0fListInvitations\x12*.plenum.identity.v1.ListInvitationsRequest\x1a+.plenum.identity.v1.ListInvitationsResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x01\x90\x02\x01\x12}\n" +
@@ -1711,7 +1867,8 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\x12ChangeGroupMembers\x12-.plenum.identity.v1.ChangeGroupMembersRequest\x1a..plenum.identity.v1.ChangeGroupMembersResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x02\x90\x02\x02\x12n\n" +
 	"\vDeleteGroup\x12&.plenum.identity.v1.DeleteGroupRequest\x1a'.plenum.identity.v1.DeleteGroupResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12\x89\x01\n" +
 	"\x14CreateServiceAccount\x12/.plenum.identity.v1.CreateServiceAccountRequest\x1a0.plenum.identity.v1.CreateServiceAccountResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12\x86\x01\n" +
-	"\x13RotateServiceSecret\x12..plenum.identity.v1.RotateServiceSecretRequest\x1a/.plenum.identity.v1.RotateServiceSecretResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12z\n" +
+	"\x13RotateServiceSecret\x12..plenum.identity.v1.RotateServiceSecretRequest\x1a/.plenum.identity.v1.RotateServiceSecretResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12Z\n" +
+	"\x04Seed\x12\x1f.plenum.identity.v1.SeedRequest\x1a .plenum.identity.v1.SeedResponse\"\x0f\xa2\xbb\x18\b\b\x01\x10\x02(\x80\x80\x02\x90\x02\x02\x12z\n" +
 	"\x0fUpdateWorkspace\x12*.plenum.identity.v1.UpdateWorkspaceRequest\x1a+.plenum.identity.v1.UpdateWorkspaceResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12e\n" +
 	"\tListAudit\x12$.plenum.identity.v1.ListAuditRequest\x1a%.plenum.identity.v1.ListAuditResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x03\x90\x02\x01\x12q\n" +
 	"\vVerifyAudit\x12&.plenum.identity.v1.VerifyAuditRequest\x1a'.plenum.identity.v1.VerifyAuditResponse\"\x11\xa2\xbb\x18\n" +
@@ -1730,7 +1887,7 @@ func file_plenum_identity_v1_admin_proto_rawDescGZIP() []byte {
 	return file_plenum_identity_v1_admin_proto_rawDescData
 }
 
-var file_plenum_identity_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_plenum_identity_v1_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_plenum_identity_v1_admin_proto_goTypes = []any{
 	(*InviteRequest)(nil),                // 0: plenum.identity.v1.InviteRequest
 	(*InviteResponse)(nil),               // 1: plenum.identity.v1.InviteResponse
@@ -1754,72 +1911,80 @@ var file_plenum_identity_v1_admin_proto_goTypes = []any{
 	(*ChangeGroupMembersResponse)(nil),   // 19: plenum.identity.v1.ChangeGroupMembersResponse
 	(*DeleteGroupRequest)(nil),           // 20: plenum.identity.v1.DeleteGroupRequest
 	(*DeleteGroupResponse)(nil),          // 21: plenum.identity.v1.DeleteGroupResponse
-	(*CreateServiceAccountRequest)(nil),  // 22: plenum.identity.v1.CreateServiceAccountRequest
-	(*CreateServiceAccountResponse)(nil), // 23: plenum.identity.v1.CreateServiceAccountResponse
-	(*RotateServiceSecretRequest)(nil),   // 24: plenum.identity.v1.RotateServiceSecretRequest
-	(*RotateServiceSecretResponse)(nil),  // 25: plenum.identity.v1.RotateServiceSecretResponse
-	(*UpdateWorkspaceRequest)(nil),       // 26: plenum.identity.v1.UpdateWorkspaceRequest
-	(*UpdateWorkspaceResponse)(nil),      // 27: plenum.identity.v1.UpdateWorkspaceResponse
-	(*ListAuditRequest)(nil),             // 28: plenum.identity.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),            // 29: plenum.identity.v1.ListAuditResponse
-	(*VerifyAuditRequest)(nil),           // 30: plenum.identity.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),          // 31: plenum.identity.v1.VerifyAuditResponse
-	(Role)(0),                            // 32: plenum.identity.v1.Role
-	(*Invitation)(nil),                   // 33: plenum.identity.v1.Invitation
-	(*Person)(nil),                       // 34: plenum.identity.v1.Person
-	(*Group)(nil),                        // 35: plenum.identity.v1.Group
-	(*Workspace)(nil),                    // 36: plenum.identity.v1.Workspace
-	(*AuditEntry)(nil),                   // 37: plenum.identity.v1.AuditEntry
+	(*SeedRequest)(nil),                  // 22: plenum.identity.v1.SeedRequest
+	(*SeedAccount)(nil),                  // 23: plenum.identity.v1.SeedAccount
+	(*SeedResponse)(nil),                 // 24: plenum.identity.v1.SeedResponse
+	(*CreateServiceAccountRequest)(nil),  // 25: plenum.identity.v1.CreateServiceAccountRequest
+	(*CreateServiceAccountResponse)(nil), // 26: plenum.identity.v1.CreateServiceAccountResponse
+	(*RotateServiceSecretRequest)(nil),   // 27: plenum.identity.v1.RotateServiceSecretRequest
+	(*RotateServiceSecretResponse)(nil),  // 28: plenum.identity.v1.RotateServiceSecretResponse
+	(*UpdateWorkspaceRequest)(nil),       // 29: plenum.identity.v1.UpdateWorkspaceRequest
+	(*UpdateWorkspaceResponse)(nil),      // 30: plenum.identity.v1.UpdateWorkspaceResponse
+	(*ListAuditRequest)(nil),             // 31: plenum.identity.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),            // 32: plenum.identity.v1.ListAuditResponse
+	(*VerifyAuditRequest)(nil),           // 33: plenum.identity.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),          // 34: plenum.identity.v1.VerifyAuditResponse
+	(Role)(0),                            // 35: plenum.identity.v1.Role
+	(*Invitation)(nil),                   // 36: plenum.identity.v1.Invitation
+	(*Person)(nil),                       // 37: plenum.identity.v1.Person
+	(*Group)(nil),                        // 38: plenum.identity.v1.Group
+	(*Session)(nil),                      // 39: plenum.identity.v1.Session
+	(*Workspace)(nil),                    // 40: plenum.identity.v1.Workspace
+	(*AuditEntry)(nil),                   // 41: plenum.identity.v1.AuditEntry
 }
 var file_plenum_identity_v1_admin_proto_depIdxs = []int32{
-	32, // 0: plenum.identity.v1.InviteRequest.role:type_name -> plenum.identity.v1.Role
-	33, // 1: plenum.identity.v1.InviteResponse.invitation:type_name -> plenum.identity.v1.Invitation
-	33, // 2: plenum.identity.v1.ListInvitationsResponse.invitations:type_name -> plenum.identity.v1.Invitation
-	32, // 3: plenum.identity.v1.ChangeRoleRequest.role:type_name -> plenum.identity.v1.Role
-	34, // 4: plenum.identity.v1.ChangeRoleResponse.person:type_name -> plenum.identity.v1.Person
-	34, // 5: plenum.identity.v1.SetActiveResponse.person:type_name -> plenum.identity.v1.Person
-	35, // 6: plenum.identity.v1.CreateGroupResponse.group:type_name -> plenum.identity.v1.Group
-	35, // 7: plenum.identity.v1.UpdateGroupResponse.group:type_name -> plenum.identity.v1.Group
-	34, // 8: plenum.identity.v1.CreateServiceAccountResponse.person:type_name -> plenum.identity.v1.Person
-	36, // 9: plenum.identity.v1.UpdateWorkspaceResponse.workspace:type_name -> plenum.identity.v1.Workspace
-	37, // 10: plenum.identity.v1.ListAuditResponse.entries:type_name -> plenum.identity.v1.AuditEntry
-	0,  // 11: plenum.identity.v1.AdminService.Invite:input_type -> plenum.identity.v1.InviteRequest
-	2,  // 12: plenum.identity.v1.AdminService.ListInvitations:input_type -> plenum.identity.v1.ListInvitationsRequest
-	4,  // 13: plenum.identity.v1.AdminService.RevokeInvitation:input_type -> plenum.identity.v1.RevokeInvitationRequest
-	6,  // 14: plenum.identity.v1.AdminService.ChangeRole:input_type -> plenum.identity.v1.ChangeRoleRequest
-	8,  // 15: plenum.identity.v1.AdminService.SetActive:input_type -> plenum.identity.v1.SetActiveRequest
-	10, // 16: plenum.identity.v1.AdminService.RevokeDevices:input_type -> plenum.identity.v1.RevokeDevicesRequest
-	12, // 17: plenum.identity.v1.AdminService.ResetPassword:input_type -> plenum.identity.v1.ResetPasswordRequest
-	14, // 18: plenum.identity.v1.AdminService.CreateGroup:input_type -> plenum.identity.v1.CreateGroupRequest
-	16, // 19: plenum.identity.v1.AdminService.UpdateGroup:input_type -> plenum.identity.v1.UpdateGroupRequest
-	18, // 20: plenum.identity.v1.AdminService.ChangeGroupMembers:input_type -> plenum.identity.v1.ChangeGroupMembersRequest
-	20, // 21: plenum.identity.v1.AdminService.DeleteGroup:input_type -> plenum.identity.v1.DeleteGroupRequest
-	22, // 22: plenum.identity.v1.AdminService.CreateServiceAccount:input_type -> plenum.identity.v1.CreateServiceAccountRequest
-	24, // 23: plenum.identity.v1.AdminService.RotateServiceSecret:input_type -> plenum.identity.v1.RotateServiceSecretRequest
-	26, // 24: plenum.identity.v1.AdminService.UpdateWorkspace:input_type -> plenum.identity.v1.UpdateWorkspaceRequest
-	28, // 25: plenum.identity.v1.AdminService.ListAudit:input_type -> plenum.identity.v1.ListAuditRequest
-	30, // 26: plenum.identity.v1.AdminService.VerifyAudit:input_type -> plenum.identity.v1.VerifyAuditRequest
-	1,  // 27: plenum.identity.v1.AdminService.Invite:output_type -> plenum.identity.v1.InviteResponse
-	3,  // 28: plenum.identity.v1.AdminService.ListInvitations:output_type -> plenum.identity.v1.ListInvitationsResponse
-	5,  // 29: plenum.identity.v1.AdminService.RevokeInvitation:output_type -> plenum.identity.v1.RevokeInvitationResponse
-	7,  // 30: plenum.identity.v1.AdminService.ChangeRole:output_type -> plenum.identity.v1.ChangeRoleResponse
-	9,  // 31: plenum.identity.v1.AdminService.SetActive:output_type -> plenum.identity.v1.SetActiveResponse
-	11, // 32: plenum.identity.v1.AdminService.RevokeDevices:output_type -> plenum.identity.v1.RevokeDevicesResponse
-	13, // 33: plenum.identity.v1.AdminService.ResetPassword:output_type -> plenum.identity.v1.ResetPasswordResponse
-	15, // 34: plenum.identity.v1.AdminService.CreateGroup:output_type -> plenum.identity.v1.CreateGroupResponse
-	17, // 35: plenum.identity.v1.AdminService.UpdateGroup:output_type -> plenum.identity.v1.UpdateGroupResponse
-	19, // 36: plenum.identity.v1.AdminService.ChangeGroupMembers:output_type -> plenum.identity.v1.ChangeGroupMembersResponse
-	21, // 37: plenum.identity.v1.AdminService.DeleteGroup:output_type -> plenum.identity.v1.DeleteGroupResponse
-	23, // 38: plenum.identity.v1.AdminService.CreateServiceAccount:output_type -> plenum.identity.v1.CreateServiceAccountResponse
-	25, // 39: plenum.identity.v1.AdminService.RotateServiceSecret:output_type -> plenum.identity.v1.RotateServiceSecretResponse
-	27, // 40: plenum.identity.v1.AdminService.UpdateWorkspace:output_type -> plenum.identity.v1.UpdateWorkspaceResponse
-	29, // 41: plenum.identity.v1.AdminService.ListAudit:output_type -> plenum.identity.v1.ListAuditResponse
-	31, // 42: plenum.identity.v1.AdminService.VerifyAudit:output_type -> plenum.identity.v1.VerifyAuditResponse
-	27, // [27:43] is the sub-list for method output_type
-	11, // [11:27] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	35, // 0: plenum.identity.v1.InviteRequest.role:type_name -> plenum.identity.v1.Role
+	36, // 1: plenum.identity.v1.InviteResponse.invitation:type_name -> plenum.identity.v1.Invitation
+	36, // 2: plenum.identity.v1.ListInvitationsResponse.invitations:type_name -> plenum.identity.v1.Invitation
+	35, // 3: plenum.identity.v1.ChangeRoleRequest.role:type_name -> plenum.identity.v1.Role
+	37, // 4: plenum.identity.v1.ChangeRoleResponse.person:type_name -> plenum.identity.v1.Person
+	37, // 5: plenum.identity.v1.SetActiveResponse.person:type_name -> plenum.identity.v1.Person
+	38, // 6: plenum.identity.v1.CreateGroupResponse.group:type_name -> plenum.identity.v1.Group
+	38, // 7: plenum.identity.v1.UpdateGroupResponse.group:type_name -> plenum.identity.v1.Group
+	23, // 8: plenum.identity.v1.SeedRequest.accounts:type_name -> plenum.identity.v1.SeedAccount
+	39, // 9: plenum.identity.v1.SeedResponse.sessions:type_name -> plenum.identity.v1.Session
+	37, // 10: plenum.identity.v1.CreateServiceAccountResponse.person:type_name -> plenum.identity.v1.Person
+	40, // 11: plenum.identity.v1.UpdateWorkspaceResponse.workspace:type_name -> plenum.identity.v1.Workspace
+	41, // 12: plenum.identity.v1.ListAuditResponse.entries:type_name -> plenum.identity.v1.AuditEntry
+	0,  // 13: plenum.identity.v1.AdminService.Invite:input_type -> plenum.identity.v1.InviteRequest
+	2,  // 14: plenum.identity.v1.AdminService.ListInvitations:input_type -> plenum.identity.v1.ListInvitationsRequest
+	4,  // 15: plenum.identity.v1.AdminService.RevokeInvitation:input_type -> plenum.identity.v1.RevokeInvitationRequest
+	6,  // 16: plenum.identity.v1.AdminService.ChangeRole:input_type -> plenum.identity.v1.ChangeRoleRequest
+	8,  // 17: plenum.identity.v1.AdminService.SetActive:input_type -> plenum.identity.v1.SetActiveRequest
+	10, // 18: plenum.identity.v1.AdminService.RevokeDevices:input_type -> plenum.identity.v1.RevokeDevicesRequest
+	12, // 19: plenum.identity.v1.AdminService.ResetPassword:input_type -> plenum.identity.v1.ResetPasswordRequest
+	14, // 20: plenum.identity.v1.AdminService.CreateGroup:input_type -> plenum.identity.v1.CreateGroupRequest
+	16, // 21: plenum.identity.v1.AdminService.UpdateGroup:input_type -> plenum.identity.v1.UpdateGroupRequest
+	18, // 22: plenum.identity.v1.AdminService.ChangeGroupMembers:input_type -> plenum.identity.v1.ChangeGroupMembersRequest
+	20, // 23: plenum.identity.v1.AdminService.DeleteGroup:input_type -> plenum.identity.v1.DeleteGroupRequest
+	25, // 24: plenum.identity.v1.AdminService.CreateServiceAccount:input_type -> plenum.identity.v1.CreateServiceAccountRequest
+	27, // 25: plenum.identity.v1.AdminService.RotateServiceSecret:input_type -> plenum.identity.v1.RotateServiceSecretRequest
+	22, // 26: plenum.identity.v1.AdminService.Seed:input_type -> plenum.identity.v1.SeedRequest
+	29, // 27: plenum.identity.v1.AdminService.UpdateWorkspace:input_type -> plenum.identity.v1.UpdateWorkspaceRequest
+	31, // 28: plenum.identity.v1.AdminService.ListAudit:input_type -> plenum.identity.v1.ListAuditRequest
+	33, // 29: plenum.identity.v1.AdminService.VerifyAudit:input_type -> plenum.identity.v1.VerifyAuditRequest
+	1,  // 30: plenum.identity.v1.AdminService.Invite:output_type -> plenum.identity.v1.InviteResponse
+	3,  // 31: plenum.identity.v1.AdminService.ListInvitations:output_type -> plenum.identity.v1.ListInvitationsResponse
+	5,  // 32: plenum.identity.v1.AdminService.RevokeInvitation:output_type -> plenum.identity.v1.RevokeInvitationResponse
+	7,  // 33: plenum.identity.v1.AdminService.ChangeRole:output_type -> plenum.identity.v1.ChangeRoleResponse
+	9,  // 34: plenum.identity.v1.AdminService.SetActive:output_type -> plenum.identity.v1.SetActiveResponse
+	11, // 35: plenum.identity.v1.AdminService.RevokeDevices:output_type -> plenum.identity.v1.RevokeDevicesResponse
+	13, // 36: plenum.identity.v1.AdminService.ResetPassword:output_type -> plenum.identity.v1.ResetPasswordResponse
+	15, // 37: plenum.identity.v1.AdminService.CreateGroup:output_type -> plenum.identity.v1.CreateGroupResponse
+	17, // 38: plenum.identity.v1.AdminService.UpdateGroup:output_type -> plenum.identity.v1.UpdateGroupResponse
+	19, // 39: plenum.identity.v1.AdminService.ChangeGroupMembers:output_type -> plenum.identity.v1.ChangeGroupMembersResponse
+	21, // 40: plenum.identity.v1.AdminService.DeleteGroup:output_type -> plenum.identity.v1.DeleteGroupResponse
+	26, // 41: plenum.identity.v1.AdminService.CreateServiceAccount:output_type -> plenum.identity.v1.CreateServiceAccountResponse
+	28, // 42: plenum.identity.v1.AdminService.RotateServiceSecret:output_type -> plenum.identity.v1.RotateServiceSecretResponse
+	24, // 43: plenum.identity.v1.AdminService.Seed:output_type -> plenum.identity.v1.SeedResponse
+	30, // 44: plenum.identity.v1.AdminService.UpdateWorkspace:output_type -> plenum.identity.v1.UpdateWorkspaceResponse
+	32, // 45: plenum.identity.v1.AdminService.ListAudit:output_type -> plenum.identity.v1.ListAuditResponse
+	34, // 46: plenum.identity.v1.AdminService.VerifyAudit:output_type -> plenum.identity.v1.VerifyAuditResponse
+	30, // [30:47] is the sub-list for method output_type
+	13, // [13:30] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_plenum_identity_v1_admin_proto_init() }
@@ -1835,7 +2000,7 @@ func file_plenum_identity_v1_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_identity_v1_admin_proto_rawDesc), len(file_plenum_identity_v1_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -34,6 +34,7 @@ const (
 	AdminService_DeleteGroup_FullMethodName          = "/plenum.identity.v1.AdminService/DeleteGroup"
 	AdminService_CreateServiceAccount_FullMethodName = "/plenum.identity.v1.AdminService/CreateServiceAccount"
 	AdminService_RotateServiceSecret_FullMethodName  = "/plenum.identity.v1.AdminService/RotateServiceSecret"
+	AdminService_Seed_FullMethodName                 = "/plenum.identity.v1.AdminService/Seed"
 	AdminService_UpdateWorkspace_FullMethodName      = "/plenum.identity.v1.AdminService/UpdateWorkspace"
 	AdminService_ListAudit_FullMethodName            = "/plenum.identity.v1.AdminService/ListAudit"
 	AdminService_VerifyAudit_FullMethodName          = "/plenum.identity.v1.AdminService/VerifyAudit"
@@ -75,6 +76,10 @@ type AdminServiceClient interface {
 	CreateServiceAccount(ctx context.Context, in *CreateServiceAccountRequest, opts ...grpc.CallOption) (*CreateServiceAccountResponse, error)
 	// Gives a service account a new secret; the old one and its tokens end at once.
 	RotateServiceSecret(ctx context.Context, in *RotateServiceSecretRequest, opts ...grpc.CallOption) (*RotateServiceSecretResponse, error)
+	// Makes accounts for a load test, members of the workspace, and signs each in: nobody waits for 12,000 people to follow a link.
+	// They see what members see, so seed a workspace of their own. Needs identity.own. All or none are made; CONFLICT
+	// "identity.HANDLE_TAKEN" names the first handle that is taken. A retry gets the same answer until a session was used.
+	Seed(ctx context.Context, in *SeedRequest, opts ...grpc.CallOption) (*SeedResponse, error)
 	// Renames the workspace (its slug stays).
 	UpdateWorkspace(ctx context.Context, in *UpdateWorkspaceRequest, opts ...grpc.CallOption) (*UpdateWorkspaceResponse, error)
 	// The audit log of the workspace, in pages, newest first.
@@ -221,6 +226,16 @@ func (c *adminServiceClient) RotateServiceSecret(ctx context.Context, in *Rotate
 	return out, nil
 }
 
+func (c *adminServiceClient) Seed(ctx context.Context, in *SeedRequest, opts ...grpc.CallOption) (*SeedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SeedResponse)
+	err := c.cc.Invoke(ctx, AdminService_Seed_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *adminServiceClient) UpdateWorkspace(ctx context.Context, in *UpdateWorkspaceRequest, opts ...grpc.CallOption) (*UpdateWorkspaceResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateWorkspaceResponse)
@@ -287,6 +302,10 @@ type AdminServiceServer interface {
 	CreateServiceAccount(context.Context, *CreateServiceAccountRequest) (*CreateServiceAccountResponse, error)
 	// Gives a service account a new secret; the old one and its tokens end at once.
 	RotateServiceSecret(context.Context, *RotateServiceSecretRequest) (*RotateServiceSecretResponse, error)
+	// Makes accounts for a load test, members of the workspace, and signs each in: nobody waits for 12,000 people to follow a link.
+	// They see what members see, so seed a workspace of their own. Needs identity.own. All or none are made; CONFLICT
+	// "identity.HANDLE_TAKEN" names the first handle that is taken. A retry gets the same answer until a session was used.
+	Seed(context.Context, *SeedRequest) (*SeedResponse, error)
 	// Renames the workspace (its slug stays).
 	UpdateWorkspace(context.Context, *UpdateWorkspaceRequest) (*UpdateWorkspaceResponse, error)
 	// The audit log of the workspace, in pages, newest first.
@@ -341,6 +360,9 @@ func (UnimplementedAdminServiceServer) CreateServiceAccount(context.Context, *Cr
 }
 func (UnimplementedAdminServiceServer) RotateServiceSecret(context.Context, *RotateServiceSecretRequest) (*RotateServiceSecretResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RotateServiceSecret not implemented")
+}
+func (UnimplementedAdminServiceServer) Seed(context.Context, *SeedRequest) (*SeedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Seed not implemented")
 }
 func (UnimplementedAdminServiceServer) UpdateWorkspace(context.Context, *UpdateWorkspaceRequest) (*UpdateWorkspaceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateWorkspace not implemented")
@@ -606,6 +628,24 @@ func _AdminService_RotateServiceSecret_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AdminService_Seed_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SeedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AdminServiceServer).Seed(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AdminService_Seed_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AdminServiceServer).Seed(ctx, req.(*SeedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AdminService_UpdateWorkspace_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateWorkspaceRequest)
 	if err := dec(in); err != nil {
@@ -718,6 +758,10 @@ var AdminService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RotateServiceSecret",
 			Handler:    _AdminService_RotateServiceSecret_Handler,
+		},
+		{
+			MethodName: "Seed",
+			Handler:    _AdminService_Seed_Handler,
 		},
 		{
 			MethodName: "UpdateWorkspace",
