@@ -68,6 +68,7 @@ func (p *one) observe(log io.Writer) (err error) {
 	p.group = run.NewGroup(p.obs.Log, 0)
 	p.obs.ReadyWhen("started", p.group.Ready())
 	p.group.Add("obs", p.obs)
+	p.group.Add("memory", run.Func(run.Trim))
 	return nil
 }
 

@@ -116,6 +116,7 @@ func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error 
 	group := run.NewGroup(n.Obs.Log, 0)
 	n.Obs.ReadyWhen("started", group.Ready())
 	group.Add("obs", n.Obs)
+	group.Add("memory", run.Func(run.Trim))
 	if n.DB != nil {
 		group.Add("schema", run.Step(func(ctx context.Context) error { return n.DB.Migrate(ctx, service.Migrations) }, nil))
 	}
