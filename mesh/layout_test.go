@@ -21,6 +21,7 @@ var layers = map[string][]string{
 	"chat":              {"proto", "mesh"},
 	"services/identity": {"proto", "mesh"},
 	"client":            {"proto", "mesh"},
+	"loadtest":          {"proto", "mesh", "client"},
 	"deploy":            {"proto", "mesh", "gateway", "chat", "services/identity", "client"},
 }
 
