@@ -14,7 +14,7 @@ type Config struct {
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
-	return Config{Batch: 512, Queue: 8192, CacheChannels: 20_000, CacheMembers: 200_000}
+	return Config{Batch: 512, Queue: 8192, CacheChannels: 20_000, CacheMembers: 500_000}
 }
 
 // Validate says what is wrong with the configuration.
