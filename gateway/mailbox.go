@@ -53,6 +53,13 @@ func (s *session) mail(size int, do func(*session)) {
 // deliver gives the session a frame for one of its subscriptions, to be written within the flush window. It returns false, and
 // stops the subscription behind what is queued, where the client reads too slowly.
 func (s *session) deliver(sub *subscription, data []byte) bool {
+	if faults {
+		return s.deliverBroken(sub, data)
+	}
+	return s.deliverWhole(sub, data)
+}
+
+func (s *session) deliverWhole(sub *subscription, data []byte) bool {
 	b := &s.box
 	b.mu.Lock()
 	defer b.mu.Unlock()
