@@ -47,8 +47,9 @@ $(BIN)/.installed: tools/go.mod
 	@GOWORK=off GOBIN=$(BIN) $(GO) install -C tools tool
 	@touch $@
 
-bench: ## the benchmarks
-	$(GO) test -run '^$$' -bench . -benchtime 2s work
+bench: tools ## hold a Plenum against its bars; ONLY=fanout runs one group, RUNS=1 each once
+	@./.ci/postgres
+	@$(GO) run plenum.internal/loadtest/cmd/bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built; the data stays
 	rm -rf $(BIN) .cluster

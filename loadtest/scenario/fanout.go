@@ -17,12 +17,13 @@ type Fanout struct {
 	Rate     float64 `help:"Messages a second, of all processes together." default:"5"`
 	Bytes    int     `help:"Bytes of a message's text." default:"100"`
 	Senders  int     `help:"Members of each channel that send in turn." default:"4"`
+	Slow     int     `help:"Connections besides that follow the first channel and read nothing." default:"0"`
 }
 
 // Run implements Scenario.
 func (s *Fanout) Run(ctx context.Context, r *run.Run) error {
-	if s.Channels < 1 || s.Rate <= 0 || s.Bytes < crowd.MarkBytes || s.Senders < 1 {
-		return fmt.Errorf("--channels and --senders must be at least 1, --rate positive, --bytes at least %d", crowd.MarkBytes)
+	if s.Channels < 1 || s.Rate <= 0 || s.Bytes < crowd.MarkBytes || s.Senders < 1 || s.Slow < 0 {
+		return fmt.Errorf("--channels and --senders must be at least 1, --slow at least 0, --rate positive, --bytes at least %d", crowd.MarkBytes)
 	}
 	channels, err := run.Channels(ctx, r, func(users int) []setup.Channel {
 		out := make([]setup.Channel, s.Channels)
@@ -54,6 +55,11 @@ func (s *Fanout) Run(ctx context.Context, r *run.Run) error {
 	if err := r.Connect(ctx); err != nil {
 		return err
 	}
+	slow, err := connectSlow(ctx, r, s.Slow, events(channels[:1]))
+	if err != nil {
+		return err
+	}
+	defer slow.close()
 	return r.Measure(ctx, func(ctx context.Context) error {
 		load := pace.Load{PerSecond: s.Rate / float64(r.Peers.Of), Poisson: true, Seed: r.Seed + uint64(r.Peers.Index)}
 		n := 0

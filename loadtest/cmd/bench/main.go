@@ -1,0 +1,10 @@
+// Command bench holds a Plenum against its bars.
+package main
+
+import (
+	"os"
+
+	"plenum.internal/loadtest/internal/bench"
+)
+
+func main() { os.Exit(bench.Main(os.Args[1:], os.Stdout, os.Stderr)) }
