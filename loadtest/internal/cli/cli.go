@@ -3,6 +3,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ type flags struct {
 
 // member takes part in a run that another process leads.
 type member struct {
-	Join string `help:"Take part in the run whose first process listens there." placeholder:"HOST:PORT"`
+	Join string `help:"Take part in the run whose first process listens there; its secret stands in $LOADTEST_SECRET." placeholder:"HOST:PORT"`
 }
 
 const description = `Puts a load on a Plenum, checks what each client gets, and measures.
@@ -106,21 +107,26 @@ func lead(ctx context.Context, f *flags, args []string, stderr io.Writer) (*peer
 	if err != nil {
 		return nil, fmt.Errorf("wait for other processes: %w", err)
 	}
+	secret := rand.Text()
 	if !f.Spawn {
-		fmt.Fprintf(stderr, "waiting for %d processes: loadtest --join %s\n", f.Processes-1, l.Addr())
-	} else if err := spawn(ctx, l.Addr().String(), f.Processes-1, stderr); err != nil {
+		fmt.Fprintf(stderr, "waiting for %d processes: %s=%s loadtest --join %s\n", f.Processes-1, secretName, secret, l.Addr())
+	} else if err := spawn(ctx, l.Addr().String(), secret, f.Processes-1, stderr); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return peers.Lead(ctx, l, f.Processes, args) //nolint:wrapcheck // says it all
+	return peers.Lead(ctx, l, secret, f.Processes, args) //nolint:wrapcheck // says it all
 }
 
-func spawn(ctx context.Context, address string, n int, stderr io.Writer) error {
+// secretName is the variable of the environment by which the processes of a run know each other: the accounts' tokens go between them.
+const secretName = "LOADTEST_SECRET"
+
+func spawn(ctx context.Context, address, secret string, n int, stderr io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("start other processes: %w", err)
 	}
 	for range n {
 		c := exec.CommandContext(ctx, self, "--join", address) //nolint:gosec // this program
+		c.Env = append(os.Environ(), secretName+"="+secret)
 		c.Stderr = stderr
 		if err := c.Start(); err != nil {
 			return fmt.Errorf("start another process: %w", err)
@@ -135,7 +141,7 @@ func join(ctx context.Context, address string, stdout, stderr io.Writer) (int, e
 		return exitUsage, errors.New("name a scenario; see loadtest --help")
 	}
 	var args []string
-	g, err := peers.Join(ctx, address, &args)
+	g, err := peers.Join(ctx, address, os.Getenv(secretName), &args)
 	if err != nil {
 		return exitFailed, err //nolint:wrapcheck // says it all
 	}

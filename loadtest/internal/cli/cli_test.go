@@ -87,7 +87,7 @@ func TestJoinRefuses(t *testing.T) {
 		}
 		led := make(chan error, 1)
 		go func() {
-			g, err := peers.Lead(t.Context(), l, 2, c.args)
+			g, err := peers.Lead(t.Context(), l, "", 2, c.args)
 			if err == nil {
 				err = g.Close()
 			}

@@ -4,6 +4,7 @@ package peers
 import (
 	"bufio"
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,14 +23,16 @@ type Group struct {
 
 const (
 	maxMembers   = 64
+	secretBytes  = 4 << 10 // of what a stranger says first
+	secretTime   = 5 * time.Second
 	messageBytes = 256 << 20 // of one process at one point: histograms, accounts
 )
 
 // Alone is a group of one.
 func Alone() *Group { return &Group{Of: 1, members: make([]*link, 1)} }
 
-// Lead waits on l until of-1 processes have joined; hello is told to each. It closes l.
-func Lead(ctx context.Context, l net.Listener, of int, hello any) (*Group, error) {
+// Lead waits on l until of-1 processes that know the secret have joined; hello is told to each. It closes l.
+func Lead(ctx context.Context, l net.Listener, secret string, of int, hello any) (*Group, error) {
 	defer l.Close()
 	if of < 1 || of > maxMembers {
 		return nil, fmt.Errorf("%d processes: a group has 1 to %d", of, maxMembers)
@@ -47,6 +50,11 @@ func Lead(ctx context.Context, l net.Listener, of int, hello any) (*Group, error
 			return nil, errors.Join(fmt.Errorf("wait for process %d of %d: %w", i+1, of, err), ctx.Err(), g.Close())
 		}
 		m := newLink(conn)
+		if !m.knows(ctx, secret) {
+			_ = conn.Close()
+			i--
+			continue
+		}
 		g.members = append(g.members, m)
 		if err := m.write(message{Index: i, Of: of, Data: []json.RawMessage{data}}); err != nil {
 			return nil, errors.Join(fmt.Errorf("greet process %d: %w", i, err), g.Close())
@@ -56,13 +64,19 @@ func Lead(ctx context.Context, l net.Listener, of int, hello any) (*Group, error
 }
 
 // Join takes part in the run that a leader at address leads; its greeting is decoded into hello.
-func Join(ctx context.Context, address string, hello any) (*Group, error) {
+func Join(ctx context.Context, address, secret string, hello any) (*Group, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("join: %w", err)
 	}
 	g := &Group{leader: newLink(conn)}
+	if err := g.leader.write(message{Name: secret}); err != nil {
+		return nil, errors.Join(fmt.Errorf("join %s: %w", address, err), conn.Close())
+	}
 	m, err := g.leader.read(ctx)
+	if errors.Is(err, io.EOF) {
+		err = errors.New("the other process doesn't know this secret")
+	}
 	if err == nil && len(m.Data) != 1 {
 		err = errors.New("no greeting")
 	}
@@ -148,6 +162,17 @@ type link struct {
 func newLink(conn net.Conn) *link {
 	n := &io.LimitedReader{R: bufio.NewReaderSize(conn, 64<<10)}
 	return &link{conn, json.NewDecoder(n), n}
+}
+
+// knows tells whether who has connected begins with the secret.
+func (l *link) knows(ctx context.Context, secret string) bool {
+	ctx, cancel := context.WithTimeout(ctx, secretTime)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = l.conn.SetReadDeadline(time.Now()) })
+	defer stop()
+	l.n.N = secretBytes
+	var m message
+	return l.in.Decode(&m) == nil && subtle.ConstantTimeCompare([]byte(m.Name), []byte(secret)) == 1
 }
 
 func (l *link) write(m message) error {

@@ -42,15 +42,52 @@ func TestGather(t *testing.T) {
 	for range 2 {
 		wg.Go(func() {
 			var plan string
-			g, err := Join(t.Context(), l.Addr().String(), &plan)
+			g, err := Join(t.Context(), l.Addr().String(), "secret", &plan)
 			if plan != "fanout" {
 				t.Errorf("the plan is %q", plan)
 			}
 			run(g, err)
 		})
 	}
-	run(Lead(t.Context(), l, 3, "fanout"))
+	run(Lead(t.Context(), l, "secret", 3, "fanout"))
 	wg.Wait()
+}
+
+// Who doesn't know the secret is told nothing, and keeps nobody out.
+func TestSecret(t *testing.T) {
+	l := listen(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer wg.Go(func() {
+			var plan string
+			g, err := Join(t.Context(), l.Addr().String(), "secret", &plan)
+			if err != nil || plan != "fanout" {
+				t.Errorf("%v, %q", err, plan)
+				return
+			}
+			_ = g.Close()
+		})
+		var plan string
+		if _, err := Join(t.Context(), l.Addr().String(), "guess", &plan); err == nil || plan != "" {
+			t.Errorf("a guess was told %q, %v", plan, err)
+		}
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", l.Addr().String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = conn.Write([]byte("GET / HTTP/1.1\r\n"))
+		if n, _ := conn.Read(make([]byte, 1)); n != 0 {
+			t.Error("a stranger was told something")
+		}
+		_ = conn.Close()
+	})
+	g, err := Lead(t.Context(), l, "secret", 2, "fanout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	_ = g.Close()
 }
 
 // A process that dies ends the others' wait with an error, and so does the end of the run.
@@ -59,14 +96,14 @@ func TestLoss(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		var plan string
-		g, err := Join(t.Context(), l.Addr().String(), &plan)
+		g, err := Join(t.Context(), l.Addr().String(), "secret", &plan)
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		_ = g.Close()
 	})
-	g, err := Lead(t.Context(), l, 2, "idle")
+	g, err := Lead(t.Context(), l, "secret", 2, "idle")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +115,7 @@ func TestLoss(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := Lead(ctx, listen(t), 2, "idle"); err == nil {
+	if _, err := Lead(ctx, listen(t), "secret", 2, "idle"); err == nil {
 		t.Error("the wait for others did not end")
 	}
 }

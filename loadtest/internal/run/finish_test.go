@@ -79,7 +79,7 @@ func group(t *testing.T, f func(*peers.Group)) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		var plan int
-		g, err := peers.Join(t.Context(), l.Addr().String(), &plan)
+		g, err := peers.Join(t.Context(), l.Addr().String(), "secret", &plan)
 		if err != nil {
 			t.Error(err)
 			return
@@ -87,7 +87,7 @@ func group(t *testing.T, f func(*peers.Group)) {
 		defer g.Close()
 		f(g)
 	})
-	g, err := peers.Lead(t.Context(), l, 2, 0)
+	g, err := peers.Lead(t.Context(), l, "secret", 2, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
