@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -83,14 +84,14 @@ func number(v float64) string {
 }
 
 func list(all []float64) string {
-	out := ""
+	var out strings.Builder
 	for i, v := range all {
 		if i > 0 {
-			out += " "
+			out.WriteString(" ")
 		}
-		out += number(v)
+		out.WriteString(number(v))
 	}
-	return out
+	return out.String()
 }
 
 // write writes the bars for programs.

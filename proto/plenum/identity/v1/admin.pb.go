@@ -1140,6 +1140,7 @@ func (x *SeedRequest) GetPassword() string {
 	return ""
 }
 
+// SeedAccount is one to make; the handle is its display name, too.
 type SeedAccount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Handle        string                 `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`                     // as Person.handle
