@@ -182,13 +182,13 @@ func (s *Server) loadAccess(ctx context.Context, q query, keys []memberKey) (map
 }
 
 // access reads what the caller may do with one channel.
-func (s *Server) access(ctx context.Context, caller auth.Caller, id string) (access, error) {
+func (s *Server) access(ctx context.Context, q query, caller auth.Caller, id string) (access, error) {
 	a := access{caller: caller}
 	if !validID(id) {
 		return a, nil
 	}
 	k := memberKey{caller.Workspace, id, caller.User}
-	channels, members, err := s.loadAccess(ctx, s.db.Query, []memberKey{k})
+	channels, members, err := s.loadAccess(ctx, q, []memberKey{k})
 	if err != nil {
 		return a, err
 	}
@@ -196,13 +196,21 @@ func (s *Server) access(ctx context.Context, caller auth.Caller, id string) (acc
 	return a, nil
 }
 
-// readable is access for those who may read the channel; for all others it is errChannel.
-func (s *Server) readable(ctx context.Context, caller auth.Caller, id string) (access, error) {
-	a, err := s.access(ctx, caller, id)
-	if err == nil {
-		err = a.readable()
-	}
-	return a, err
+// reading runs fn for those who may read a channel; for all others it is errChannel.
+//
+// Invariant: the right to read and what is read are of one state of the database. Else who is removed in between would read what was
+// written after the removal.
+func (s *Server) reading(ctx context.Context, caller auth.Caller, id string, fn func(tx *sql.Tx, a access) error) error {
+	return s.db.Read(ctx, func(tx *sql.Tx) error {
+		a, err := s.access(ctx, tx.QueryContext, caller, id)
+		if err == nil {
+			err = a.readable()
+		}
+		if err != nil {
+			return err
+		}
+		return fn(tx, a)
+	})
 }
 
 // each runs a statement and hands over its rows.

@@ -70,7 +70,7 @@ func (o *watch) plan(b *batch, st *topic.Step) error {
 
 // threadOf finds the thread that a message is in, for a member who may read it.
 func (s *Server) threadOf(ctx context.Context, caller auth.Caller, channel string, at uint64) (*thread, error) {
-	a, err := s.access(ctx, caller, channel)
+	a, err := s.access(ctx, s.db.Query, caller, channel)
 	if err == nil {
 		err = a.member()
 	}
@@ -125,14 +125,12 @@ func (s *Server) MarkThreadRead(ctx context.Context, req *chatv1.MarkThreadReadR
 	if err := s.mutateOwn(ctx, caller, req, o, res); err != nil || res.GetThread().GetThread() != nil {
 		return res, err
 	}
-	mine, err := s.myThreads(ctx, s.db.Query, map[followKey]*follow{k: {
-		following: res.GetThread().GetFollowing(), seen: res.GetThread().GetRead(),
-	}})
-	if err != nil {
-		return nil, err
-	}
-	res.Thread = mine[k]
-	return res, nil
+	now := &follow{following: res.GetThread().GetFollowing(), seen: res.GetThread().GetRead()}
+	return res, s.reading(ctx, caller, req.GetChannel(), func(tx *sql.Tx, _ access) error {
+		mine, err := s.myThreads(ctx, tx.QueryContext, map[followKey]*follow{k: now})
+		res.Thread = mine[k]
+		return err
+	})
 }
 
 // draft keeps what the caller is writing. A register by version: who writes the next version first wins, and the other is told.

@@ -33,6 +33,7 @@ const (
 
 // page reads messages from a condition on, in an order.
 type page struct {
+	tx    *sql.Tx
 	a     access
 	root  uint64
 	limit int
@@ -53,7 +54,7 @@ func (s *Server) read(ctx context.Context, p page, up bool, bound uint64, limit 
 	} else {
 		q += ` AND l."offset" < $4 ORDER BY l."offset" DESC LIMIT $6`
 	}
-	messages, err := s.messages(ctx, p.a, q, p.a.ch.workspace, p.a.ch.log(), int64(p.root), int64(min(bound, 1<<62)),
+	messages, err := s.messages(ctx, p.tx, p.a, q, p.a.ch.workspace, p.a.ch.log(), int64(p.root), int64(min(bound, 1<<62)),
 		int64(p.a.from()), int64(limit)+1)
 	if err != nil {
 		return nil, false, err
@@ -69,11 +70,11 @@ func (s *Server) read(ctx context.Context, p page, up bool, bound uint64, limit 
 }
 
 // messages runs a statement that begins with messageColumns.
-func (s *Server) messages(ctx context.Context, a access, q string, args ...any) ([]*chatv1.Message, error) {
+func (s *Server) messages(ctx context.Context, tx *sql.Tx, a access, q string, args ...any) ([]*chatv1.Message, error) {
 	var found []*chatv1.Message
 	var reacted [][]any
 	byOffset := map[uint64]*chatv1.Message{}
-	err := each(ctx, s.db.Query, q, args, func(r *sql.Rows) error {
+	err := each(ctx, tx.QueryContext, q, args, func(r *sql.Rows) error {
 		m, reactions, err := scanMessage(r)
 		if err != nil {
 			return err
@@ -91,7 +92,7 @@ func (s *Server) messages(ctx context.Context, a access, q string, args ...any) 
 	if len(reacted) == 0 {
 		return found, nil
 	}
-	err = each(ctx, s.db.Query, s.sql.reactions, s.sql.offsets.Args(reacted), func(r *sql.Rows) error {
+	err = each(ctx, tx.QueryContext, s.sql.reactions, s.sql.offsets.Args(reacted), func(r *sql.Rows) error {
 		var at uint64
 		var emoji, user string
 		if err := r.Scan(&at, &emoji, &user); err != nil {
@@ -178,21 +179,19 @@ func (s *Server) History(ctx context.Context, req *chatv1.HistoryRequest) (*chat
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.readable(ctx, caller, req.GetChannel())
-	if err != nil {
-		return nil, err
-	}
-	p := page{a: a, root: req.GetRoot(), limit: limit}
-	if p.root != 0 {
-		if err := s.checkRoot(ctx, a, p.root); err != nil {
-			return nil, err
-		}
-	}
 	res := &chatv1.HistoryResponse{}
-	if res.Cursor, err = s.cursor(ctx, a.ch); err != nil { // before the messages: what they show is at least as new
-		return nil, err
-	}
-	return res, s.fill(ctx, p, req, res)
+	return res, s.reading(ctx, caller, req.GetChannel(), func(tx *sql.Tx, a access) (err error) {
+		p := page{tx: tx, a: a, root: req.GetRoot(), limit: limit}
+		if p.root != 0 {
+			if err := s.checkRoot(ctx, tx, a, p.root); err != nil {
+				return err
+			}
+		}
+		if res.Cursor, err = cursor(ctx, tx, a.ch); err != nil {
+			return err
+		}
+		return s.fill(ctx, p, req, res)
+	})
 }
 
 // fill reads the page that a request asks for.
@@ -219,7 +218,7 @@ func (s *Server) fill(ctx context.Context, p page, req *chatv1.HistoryRequest, r
 		err = s.around(ctx, p, place.Around, res)
 	case *chatv1.HistoryRequest_AtMs:
 		var at uint64
-		if at, err = s.offsetAt(ctx, p.a, place.AtMs, res.GetCursor().GetOffset()); err == nil {
+		if at, err = offsetAt(ctx, p, place.AtMs, res.GetCursor().GetOffset()); err == nil {
 			err = s.around(ctx, p, at, res)
 		}
 	}
@@ -246,13 +245,13 @@ func (s *Server) around(ctx context.Context, p page, at uint64, res *chatv1.Hist
 }
 
 // offsetAt finds the first event at or after a time, by halving: times of a topic rise with its offsets.
-func (s *Server) offsetAt(ctx context.Context, a access, ms int64, head uint64) (uint64, error) {
-	low, high := max(a.from(), 1), head+1
+func offsetAt(ctx context.Context, p page, ms int64, head uint64) (uint64, error) {
+	low, high := max(p.a.from(), 1), head+1
 	for low < high {
 		mid := low + (high-low)/2
 		var at int64
-		err := s.db.QueryRow(ctx, `SELECT time_ms FROM chat_log WHERE workspace = $1 AND topic = $2 AND "offset" = $3`,
-			a.ch.workspace, a.ch.log(), int64(mid)).Scan(&at)
+		err := p.tx.QueryRowContext(ctx, `SELECT time_ms FROM chat_log WHERE workspace = $1 AND topic = $2 AND "offset" = $3`,
+			p.a.ch.workspace, p.a.ch.log(), int64(mid)).Scan(&at)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) { // no row: compacted, thus older than all that is there
 			return 0, fmt.Errorf("chat: find date: %w", err)
 		}
@@ -266,12 +265,12 @@ func (s *Server) offsetAt(ctx context.Context, a access, ms int64, head uint64) 
 }
 
 // checkRoot is nil when the thread's first message may be read; a reply is no root.
-func (s *Server) checkRoot(ctx context.Context, a access, root uint64) error {
+func (s *Server) checkRoot(ctx context.Context, tx *sql.Tx, a access, root uint64) error {
 	if err := checkOffset("root", root); err != nil {
 		return err
 	}
 	k := threadKey{a.ch.channelKey, root}
-	found, err := s.loadThreads(ctx, s.db.Query, []threadKey{k})
+	found, err := s.loadThreads(ctx, tx.QueryContext, []threadKey{k})
 	if err != nil {
 		return err
 	}
@@ -282,9 +281,9 @@ func (s *Server) checkRoot(ctx context.Context, a access, root uint64) error {
 }
 
 // cursor is where the channel's topic stands.
-func (s *Server) cursor(ctx context.Context, ch *channel) (*edgev1.Cursor, error) {
+func cursor(ctx context.Context, tx *sql.Tx, ch *channel) (*edgev1.Cursor, error) {
 	c := &edgev1.Cursor{}
-	err := s.db.QueryRow(ctx, `SELECT epoch, head FROM chat_topic WHERE workspace = $1 AND topic = $2`, ch.workspace, ch.log()).
+	err := tx.QueryRowContext(ctx, `SELECT epoch, head FROM chat_topic WHERE workspace = $1 AND topic = $2`, ch.workspace, ch.log()).
 		Scan(&c.Epoch, &c.Offset)
 	if err != nil {
 		return nil, fmt.Errorf("chat: read cursor: %w", err)
@@ -304,22 +303,20 @@ func (s *Server) GetMessages(ctx context.Context, req *chatv1.GetMessagesRequest
 	if n := len(offsets); n == 0 || n > 100 {
 		return nil, badField("offsets", "Name 1 to 100 offsets.")
 	}
-	a, err := s.readable(ctx, caller, req.GetChannel())
-	if err != nil {
-		return nil, err
-	}
 	res := &chatv1.GetMessagesResponse{}
-	if res.Cursor, err = s.cursor(ctx, a.ch); err != nil {
-		return nil, err
-	}
-	var rows [][]any
-	for _, at := range offsets {
-		if at >= a.from() && at < 1<<53 {
-			rows = append(rows, []any{a.ch.workspace, a.ch.channel, int64(at)})
+	return res, s.reading(ctx, caller, req.GetChannel(), func(tx *sql.Tx, a access) (err error) {
+		if res.Cursor, err = cursor(ctx, tx, a.ch); err != nil {
+			return err
 		}
-	}
-	res.Messages, err = s.messages(ctx, a, s.sql.byOffset, s.sql.offsets.Args(rows)...)
-	return res, err
+		var rows [][]any
+		for _, at := range offsets {
+			if at >= a.from() && at < 1<<53 {
+				rows = append(rows, []any{a.ch.workspace, a.ch.channel, int64(at)})
+			}
+		}
+		res.Messages, err = s.messages(ctx, tx, a, s.sql.byOffset, s.sql.offsets.Args(rows)...)
+		return err
+	})
 }
 
 // ListPins returns the pinned messages, newest pin first.
@@ -328,13 +325,11 @@ func (s *Server) ListPins(ctx context.Context, req *chatv1.ListPinsRequest) (*ch
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.readable(ctx, caller, req.GetChannel())
-	if err != nil {
-		return nil, err
-	}
 	res := &chatv1.ListPinsResponse{}
-	res.Messages, err = s.messages(ctx, a, messageColumns+` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $3
-		AND m.pinned > 0 AND m.workspace = $1 AND m.channel = $4 ORDER BY m.pinned DESC LIMIT 100`,
-		a.ch.workspace, a.ch.log(), int64(a.from()), a.ch.channel)
-	return res, err
+	return res, s.reading(ctx, caller, req.GetChannel(), func(tx *sql.Tx, a access) (err error) {
+		res.Messages, err = s.messages(ctx, tx, a, messageColumns+` WHERE l.workspace = $1 AND l.topic = $2 AND l."offset" >= $3
+			AND m.pinned > 0 AND m.workspace = $1 AND m.channel = $4 ORDER BY m.pinned DESC LIMIT 100`,
+			a.ch.workspace, a.ch.log(), int64(a.from()), a.ch.channel)
+		return err
+	})
 }

@@ -49,35 +49,34 @@ func (s *Server) GetChannel(ctx context.Context, req *chatv1.GetChannelRequest) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := s.readable(ctx, caller, req.GetChannel())
-	if err != nil {
-		return nil, err
-	}
-	res := &chatv1.GetChannelResponse{Channel: a.ch.proto()}
-	if a.me == nil {
-		return res, nil
-	}
-	k := memberKey{caller.Workspace, req.GetChannel(), caller.User}
-	mines, err := s.mines(ctx, []memberKey{k})
-	if m := mines[k]; err == nil && m != nil {
-		res.Mine = m.proto()
-	}
-	return res, err
+	res := &chatv1.GetChannelResponse{}
+	return res, s.reading(ctx, caller, req.GetChannel(), func(tx *sql.Tx, a access) error {
+		res.Channel, res.Mine = a.ch.proto(), nil
+		if a.me == nil {
+			return nil
+		}
+		k := memberKey{caller.Workspace, req.GetChannel(), caller.User}
+		mines, err := s.mines(ctx, tx, []memberKey{k})
+		if m := mines[k]; err == nil && m != nil {
+			res.Mine = m.proto()
+		}
+		return err
+	})
 }
 
 // mines reads people's states with their mentions counted.
-func (s *Server) mines(ctx context.Context, keys []memberKey) (map[memberKey]*mine, error) {
-	found, err := s.loadMine(ctx, s.db.Query, keys)
+func (s *Server) mines(ctx context.Context, tx *sql.Tx, keys []memberKey) (map[memberKey]*mine, error) {
+	found, err := s.loadMine(ctx, tx.QueryContext, keys)
 	if err != nil {
 		return nil, err
 	}
-	return found, s.countMentions(ctx, s.db.Query, found)
+	return found, s.countMentions(ctx, tx.QueryContext, found)
 }
 
 // memberships lists the channels that a person is in, by id, beyond one.
-func (s *Server) memberships(ctx context.Context, caller auth.Caller, beyond string, limit int) ([]memberKey, error) {
+func memberships(ctx context.Context, tx *sql.Tx, caller auth.Caller, beyond string, limit int) ([]memberKey, error) {
 	var keys []memberKey
-	err := each(ctx, s.db.Query, `SELECT channel FROM chat_member WHERE workspace = $1 AND user_id = $2 AND channel > $3
+	err := each(ctx, tx.QueryContext, `SELECT channel FROM chat_member WHERE workspace = $1 AND user_id = $2 AND channel > $3
 		ORDER BY channel LIMIT $4`, []any{caller.Workspace, caller.User, beyond, limit}, func(r *sql.Rows) error {
 		k := memberKey{workspace: caller.Workspace, user: caller.User}
 		if err := r.Scan(&k.channel); err != nil {
@@ -106,33 +105,43 @@ func (s *Server) ListMyChannels(ctx context.Context, req *chatv1.ListMyChannelsR
 	if err := readPage(req.GetPage(), &beyond); err != nil {
 		return nil, err
 	}
-	keys, err := s.memberships(ctx, caller, beyond, limit+1)
-	if err != nil {
-		return nil, err
-	}
 	res := &chatv1.ListMyChannelsResponse{}
-	if len(keys) > limit {
-		keys = keys[:limit]
-		res.Next = pageToken(keys[limit-1].channel)
-	}
+	return res, s.db.Read(ctx, func(tx *sql.Tx) error {
+		keys, err := memberships(ctx, tx, caller, beyond, limit+1)
+		if err != nil {
+			return err
+		}
+		res.Next = ""
+		if len(keys) > limit {
+			keys = keys[:limit]
+			res.Next = pageToken(keys[limit-1].channel)
+		}
+		res.Channels, err = s.myChannels(ctx, tx, keys)
+		return err
+	})
+}
+
+// myChannels reads channels with a person's part in each.
+func (s *Server) myChannels(ctx context.Context, tx *sql.Tx, keys []memberKey) ([]*chatv1.MyChannel, error) {
 	if len(keys) == 0 {
-		return res, nil
+		return nil, nil
 	}
-	channels, _, err := s.loadAccess(ctx, s.db.Query, keys)
+	channels, _, err := s.loadAccess(ctx, tx.QueryContext, keys)
 	if err != nil {
 		return nil, err
 	}
-	mines, err := s.mines(ctx, keys)
+	mines, err := s.mines(ctx, tx, keys)
 	if err != nil {
 		return nil, err
 	}
+	var found []*chatv1.MyChannel
 	for _, k := range keys {
-		ch, m := channels[channelKey{k.workspace, k.channel}], mines[k]
+		ch, m := channels[k.of()], mines[k]
 		if ch != nil && m != nil && m.role != 0 {
-			res.Channels = append(res.Channels, &chatv1.MyChannel{Channel: ch.proto(), Mine: m.proto()})
+			found = append(found, &chatv1.MyChannel{Channel: ch.proto(), Mine: m.proto()})
 		}
 	}
-	return res, nil
+	return found, nil
 }
 
 // BrowseChannels lists public channels by name; for a guest, those joined.
@@ -194,29 +203,39 @@ func (s *Server) ListMembers(ctx context.Context, req *chatv1.ListMembersRequest
 	if err := readPage(req.GetPage(), &beyond); err != nil {
 		return nil, err
 	}
-	a, err := s.readable(ctx, caller, req.GetChannel())
-	if err != nil {
-		return nil, err
-	}
 	res := &chatv1.ListMembersResponse{}
-	err = each(ctx, s.db.Query, `SELECT m.user_id, m.role, m.joined_ms, coalesce(p.guest, m.guest) FROM chat_member m
-		LEFT JOIN chat_person p ON p.workspace = m.workspace AND p.id = m.user_id
-		WHERE m.workspace = $1 AND m.channel = $2 AND m.user_id > $3 ORDER BY m.user_id LIMIT $4`, []any{a.ch.workspace, a.ch.channel, beyond, limit + 1}, func(r *sql.Rows) error {
-		m := &chatv1.Member{}
-		if err := r.Scan(&m.User, &m.Role, &m.JoinedMs, &m.Guest); err != nil {
-			return fmt.Errorf("scan: %w", err)
-		}
-		res.Members = append(res.Members, m)
-		return nil
+	err = s.reading(ctx, caller, req.GetChannel(), func(tx *sql.Tx, a access) (err error) {
+		res.Members, err = membersOf(ctx, tx, a.ch, beyond, limit+1)
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("chat: list members: %w", err)
+		return nil, err
 	}
 	if len(res.GetMembers()) > limit {
 		res.Members = res.GetMembers()[:limit]
 		res.Next = pageToken(res.GetMembers()[limit-1].GetUser())
 	}
 	return res, nil
+}
+
+// membersOf lists the members of a channel, by id, beyond one.
+func membersOf(ctx context.Context, tx *sql.Tx, ch *channel, beyond string, limit int) ([]*chatv1.Member, error) {
+	var found []*chatv1.Member
+	err := each(ctx, tx.QueryContext, `SELECT m.user_id, m.role, m.joined_ms, coalesce(p.guest, m.guest) FROM chat_member m
+		LEFT JOIN chat_person p ON p.workspace = m.workspace AND p.id = m.user_id
+		WHERE m.workspace = $1 AND m.channel = $2 AND m.user_id > $3 ORDER BY m.user_id LIMIT $4`,
+		[]any{ch.workspace, ch.channel, beyond, limit}, func(r *sql.Rows) error {
+			m := &chatv1.Member{}
+			if err := r.Scan(&m.User, &m.Role, &m.JoinedMs, &m.Guest); err != nil {
+				return fmt.Errorf("scan: %w", err)
+			}
+			found = append(found, m)
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("chat: list members: %w", err)
+	}
+	return found, nil
 }
 
 // newest begins a list that goes back in time.
@@ -274,17 +293,45 @@ func (s *Server) ListThreads(ctx context.Context, req *chatv1.ListThreadsRequest
 	if err := readPage(req.GetPage(), &ms, &ch, &root); err != nil {
 		return nil, err
 	}
+	res := &chatv1.ListThreadsResponse{}
+	return res, s.db.Read(ctx, func(tx *sql.Tx) error {
+		keys, times, follows, err := followed(ctx, tx, caller, []any{ms, ch, root, req.GetUnread(), limit + 1})
+		if err != nil {
+			return err
+		}
+		res.Next, res.Threads = "", nil
+		if len(keys) > limit {
+			delete(follows, keys[limit])
+			keys = keys[:limit]
+			res.Next = pageToken(times[limit-1], keys[limit-1].channel, keys[limit-1].root)
+		}
+		mine, err := s.myThreads(ctx, tx.QueryContext, follows)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if t := mine[k]; t != nil {
+				res.Threads = append(res.Threads, t)
+			}
+		}
+		return nil
+	})
+}
+
+// followed lists the threads that a person follows and may read, with the times of their last replies, newest first. What the page is
+// of: the sort keys before it, whether only unread ones, and how many.
+func followed(ctx context.Context, tx *sql.Tx, caller auth.Caller, page []any) ([]followKey, []int64, map[followKey]*follow, error) {
 	var keys []followKey
 	var times []int64
 	follows := map[followKey]*follow{}
-	err = each(ctx, s.db.Query, `SELECT f.channel, f.root, f.seen, t.last_ms FROM chat_follow f
+	err := each(ctx, tx.QueryContext, `SELECT f.channel, f.root, f.seen, t.last_ms FROM chat_follow f
 		JOIN chat_member m ON m.workspace = f.workspace AND m.channel = f.channel AND m.user_id = f.user_id AND m.visible_from <= f.root
 		JOIN chat_thread t ON t.workspace = f.workspace AND t.channel = f.channel AND t.root = f.root
 		WHERE f.workspace = $1 AND f.user_id = $2 AND f.following AND (t.last_ms, f.channel, f.root) < ($3, $4, $5)
 			AND (NOT $6 OR EXISTS (SELECT 1 FROM chat_log l WHERE l.workspace = f.workspace AND l.topic = 'chat.channel/' || f.channel
 				AND l.parent = f.root AND l.parent > 0 AND l."offset" > f.seen AND l.kind IN (1, 2) AND l.user_id <> f.user_id))
 		ORDER BY t.last_ms DESC, f.channel DESC, f.root DESC LIMIT $7`,
-		[]any{caller.Workspace, caller.User, ms, ch, root, req.GetUnread(), limit + 1}, func(r *sql.Rows) error {
+		append([]any{caller.Workspace, caller.User}, page...), func(r *sql.Rows) error {
 			k := followKey{memberKey: memberKey{workspace: caller.Workspace, user: caller.User}}
 			f := &follow{following: true}
 			var last int64
@@ -295,22 +342,7 @@ func (s *Server) ListThreads(ctx context.Context, req *chatv1.ListThreadsRequest
 			return nil
 		})
 	if err != nil {
-		return nil, fmt.Errorf("chat: list threads: %w", err)
+		return nil, nil, nil, fmt.Errorf("chat: list threads: %w", err)
 	}
-	res := &chatv1.ListThreadsResponse{}
-	if len(keys) > limit {
-		delete(follows, keys[limit])
-		keys = keys[:limit]
-		res.Next = pageToken(times[limit-1], keys[limit-1].channel, keys[limit-1].root)
-	}
-	mine, err := s.myThreads(ctx, s.db.Query, follows)
-	if err != nil {
-		return nil, err
-	}
-	for _, k := range keys {
-		if t := mine[k]; t != nil {
-			res.Threads = append(res.Threads, t)
-		}
-	}
-	return res, nil
+	return keys, times, follows, nil
 }

@@ -130,7 +130,7 @@ func (s *Server) MarkUnread(ctx context.Context, req *chatv1.MarkUnreadRequest) 
 	if err := errors.Join(checkOffset("offset", req.GetOffset()), checkVersion(req.GetVersion())); err != nil {
 		return nil, err
 	}
-	a, err := s.access(ctx, caller, req.GetChannel())
+	a, err := s.access(ctx, s.db.Query, caller, req.GetChannel())
 	if err == nil {
 		err = a.member()
 	}
@@ -165,7 +165,7 @@ func checkVersion(v uint64) error {
 
 // markerAt returns the counts at an offset of a channel that the caller may read. They never change, so no lock is needed.
 func (s *Server) markerAt(ctx context.Context, caller auth.Caller, channel string, at uint64) (*chatv1.Marker, error) {
-	a, err := s.access(ctx, caller, channel)
+	a, err := s.access(ctx, s.db.Query, caller, channel)
 	if err == nil {
 		err = a.member()
 	}
