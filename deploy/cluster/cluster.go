@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,7 @@ type Cluster struct {
 	order     []string          // Invariant: the names in the order of starting; stopping goes backwards
 	stages    [][]string        // of order: the processes of a stage start together, once the stage before serves
 	secrets   map[string]string // made once, kept in state.json
+	half      bool              // the first start did not come to its end: nothing is kept here, and nothing can be started again
 }
 
 // New checks the configuration and starts nothing.
@@ -43,6 +45,9 @@ func New(cfg Config) (*Cluster, error) {
 // Start makes the folder if it is new, starts every process that does not run and returns when all of them serve. A
 // failure stops what was started.
 func (c *Cluster) Start(ctx context.Context) error {
+	if err := c.vacant(ctx); err != nil {
+		return err
+	}
 	fresh, err := c.prepare(ctx)
 	if err != nil {
 		return err
@@ -52,7 +57,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 			return errors.Join(err, c.Down())
 		}
 		if i == 0 && fresh {
-			if err := errors.Join(c.createDatabases(ctx), c.limitEtcd(ctx)); err != nil {
+			if err := c.fill(ctx); err != nil {
 				return errors.Join(err, c.Down())
 			}
 		}
@@ -89,7 +94,41 @@ func (c *Cluster) prepare(ctx context.Context) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	c.half = true
+	if err := c.save(); err != nil {
+		return false, err
+	}
 	return true, c.cfg.initPostgres(ctx, who)
+}
+
+// fill makes what the services find: from then on there is something to keep.
+func (c *Cluster) fill(ctx context.Context) error {
+	if err := errors.Join(c.createDatabases(ctx), c.limitEtcd(ctx)); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.half = false
+	return c.save()
+}
+
+// vacant says so where somebody else, another cluster mostly, has an address of a process that is to start.
+func (c *Cluster) vacant(ctx context.Context) error {
+	for _, set := range c.members() {
+		for i := range set.count {
+			if c.Running(set.name(i + 1)) {
+				continue
+			}
+			var config net.ListenConfig
+			l, err := config.Listen(ctx, "tcp", net.JoinHostPort(c.cfg.IP(set.kind, i+1), set.port))
+			if err != nil {
+				return fmt.Errorf("cluster: %s can't have its address (%w): stop the other cluster on this machine, "+
+					"or give a new one other addresses, such as --net %d", set.name(i+1), err, c.cfg.Net%254+1)
+			}
+			_ = l.Close() // nobody came
+		}
+	}
+	return nil
 }
 
 func (c *Cluster) createDatabases(ctx context.Context) error {
@@ -101,12 +140,7 @@ func (c *Cluster) createDatabases(ctx context.Context) error {
 	for _, service := range databases {
 		passwords[service] = c.secrets["postgres."+service]
 	}
-	if err := c.cfg.createDatabases(ctx, who, passwords); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.save()
+	return c.cfg.createDatabases(ctx, who, passwords)
 }
 
 func (c *Cluster) startStage(ctx context.Context, names []string) error {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -272,5 +273,51 @@ func TestCommandRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "state.json")); err == nil {
 		t.Error("a refused command left a state behind")
+	}
+}
+
+// Where another cluster has the addresses, one line says what to do and nothing is written; a first start that was broken
+// off is begun anew by the next.
+func TestFirstStartAnew(t *testing.T) {
+	p := start(t)
+	dir := filepath.Join(filepath.Dir(p.cfg.Dir), "second")
+	up := func(ctx context.Context, args ...string) (code int, said string) {
+		var problems strings.Builder
+		args = append([]string{"--dir", dir, "--bin", p.cfg.Bin, "--net", strconv.Itoa(p.cfg.Net), "--replicas", "1", "--gateways", "1"}, args...)
+		code = cluster.Command(ctx, args, io.Discard, &problems)
+		return code, strings.TrimSpace(problems.String())
+	}
+	if code, said := up(t.Context()); code != 1 || !strings.Contains(said, "--net") || strings.Contains(said, "\n") {
+		t.Errorf("beside another: %d, %q", code, said)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("beside another: left %v", err)
+	}
+	if err := p.Down(); err != nil {
+		t.Fatal(err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() { up(context.Background(), "wipe") })
+	begun := make(chan struct{})
+	go func() {
+		defer close(begun)
+		for ctx.Err() == nil {
+			if _, err := os.Stat(filepath.Join(dir, "state.json")); err == nil {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	code, _ := up(ctx)
+	cancel()
+	<-begun
+	if code == 0 {
+		t.Fatal("started nevertheless")
+	}
+	for range 2 { // anew, and then it is kept
+		if code, said := up(t.Context()); code != 0 {
+			t.Errorf("the next start: %s", said)
+		}
 	}
 }

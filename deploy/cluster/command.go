@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.StringVar(&cfg.Dir, "dir", cfg.Dir, "folder with everything the cluster writes")
 	flags.StringVar(&cfg.Bin, "bin", cfg.Bin, "folder with nats-server, server (etcd), identity, chat and gateway")
-	flags.IntVar(&cfg.Net, "net", cfg.Net, "second octet of its loopback addresses")
+	flags.IntVar(&cfg.Net, "net", cfg.Net, "second octet of a new cluster's loopback addresses")
 	flags.IntVar(&cfg.Replicas, "replicas", cfg.Replicas, "processes of each service")
 	flags.IntVar(&cfg.Gateways, "gateways", cfg.Gateways, "gateways")
 	flags.DurationVar(&checking.For, "for", checking.For, "check: how long clients write, at most 1h")
@@ -77,6 +78,9 @@ func command(ctx context.Context, cfg Config, checking check.Config, verb string
 		return checkAt(ctx, names[0], checking, out)
 	}
 	if verb == "up" {
+		if err == nil && c.half {
+			err = cmp.Or(c.clear(), ErrNone)
+		}
 		if errors.Is(err, ErrNone) {
 			c, err = New(cfg)
 		}
@@ -99,7 +103,7 @@ func command(ctx context.Context, cfg Config, checking check.Config, verb string
 	case "down":
 		return c.Down()
 	case "wipe":
-		return errors.Join(c.Down(), os.RemoveAll(c.cfg.postgresHome()), os.RemoveAll(c.cfg.Dir))
+		return c.wipe()
 	case "start":
 		return c.StartAgain(ctx, names...)
 	}
@@ -111,6 +115,18 @@ func command(ctx context.Context, cfg Config, checking check.Config, verb string
 		return fmt.Errorf("cluster: %s %v: unknown command, or not one name; see cluster --help", verb, names)
 	}
 	return one(names[0])
+}
+
+// clear makes room where a first start did not come to its end, unless it is going on.
+func (c *Cluster) clear() error {
+	if slices.ContainsFunc(c.order, c.Running) {
+		return fmt.Errorf("cluster: the first start in %s is going on, or was killed: wait for it, or end it first (cluster down)", c.cfg.Dir)
+	}
+	return c.wipe()
+}
+
+func (c *Cluster) wipe() error {
+	return errors.Join(c.Down(), os.RemoveAll(c.cfg.postgresHome()), os.RemoveAll(c.cfg.Dir))
 }
 
 func (c *Cluster) up(ctx context.Context, out io.Writer) error {

@@ -60,17 +60,18 @@ type members struct {
 	service string // "" for what is not ours
 	kind    int
 	count   int
+	port    string // where they listen, among others
 }
 
 func (m members) name(number int) string { return fmt.Sprintf("%s-%d", m.base, number) }
 
 func (c *Cluster) members() []members {
 	return []members{
-		{"nats", "", kindNATS, natsServers},
-		{"etcd", "", kindEtcd, etcdServers},
-		{"identity", "identity", kindIdentity, c.cfg.Replicas},
-		{"chat", "chat", kindChat, c.cfg.Replicas},
-		{"gateway", "gateway", kindGateway, c.cfg.Gateways},
+		{"nats", "", kindNATS, natsServers, "4222"},
+		{"etcd", "", kindEtcd, etcdServers, "2379"},
+		{"identity", "identity", kindIdentity, c.cfg.Replicas, portRPC},
+		{"chat", "chat", kindChat, c.cfg.Replicas, portRPC},
+		{"gateway", "gateway", kindGateway, c.cfg.Gateways, portClients},
 	}
 }
 

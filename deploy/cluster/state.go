@@ -14,13 +14,14 @@ type state struct {
 	Processes map[string]identity `json:"processes"`
 	Order     []string            `json:"order"` // of the start
 	Secrets   map[string]string   `json:"secrets"`
+	Half      bool                `json:"half,omitempty"` // not made to its end
 }
 
 func statePath(dir string) string { return filepath.Join(dir, "state.json") }
 
 // save is called with c.mu held.
 func (c *Cluster) save() error {
-	s := state{Config: c.cfg, Processes: map[string]identity{}, Order: c.order, Secrets: c.secrets}
+	s := state{Config: c.cfg, Processes: map[string]identity{}, Order: c.order, Secrets: c.secrets, Half: c.half}
 	for name, p := range c.processes {
 		p.mu.Lock()
 		s.Processes[name] = p.id
@@ -65,7 +66,7 @@ func Open(dir string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.secrets = s.Secrets
+	c.secrets, c.half = s.Secrets, s.Half
 	if err := c.compose(); err != nil {
 		return nil, err
 	}
