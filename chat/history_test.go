@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/mesh/rpc"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -112,6 +113,9 @@ func TestEditAndDelete(t *testing.T) {
 		}
 		_, err := edit(anna, "hers")
 		refused(t, err, "chat.FORBIDDEN")
+		if text := rpc.FromError(err).GetMessage(); !strings.Contains(text, "author") {
+			t.Errorf("somebody else's message: %q", text)
+		}
 		first := must(edit(bob, "second words"))(t).GetOffset()
 		if again := must(w.api.EditMessage(bob.again(), &chatv1.EditMessageRequest{Channel: ch, Offset: at, Text: "second words"}))(t); again.GetOffset() != first {
 			t.Fatal("a retried edit edits twice")

@@ -118,7 +118,10 @@ func (o *edit) plan(b *batch, st *topic.Step) error {
 	if err != nil {
 		return err
 	}
-	if m.author != o.caller.User || !o.caller.May(mayEdit) {
+	if m.author != o.caller.User {
+		return errNotAuthor
+	}
+	if !o.caller.May(mayEdit) {
 		return errForbidden
 	}
 	old, err := m.current()

@@ -59,6 +59,7 @@ var (
 	errArchived  = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "chat.ARCHIVED", "This channel is archived. Somebody who manages it can bring it back.")
 	errNotMember = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "chat.NOT_A_MEMBER", "Join the channel first.")
 	errForbidden = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "chat.FORBIDDEN", "Your role does not allow this. Ask somebody who manages the channel.")
+	errNotAuthor = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "chat.FORBIDDEN", "Only its author can edit a message.")
 	errNameTaken = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "chat.NAME_TAKEN", "A channel of this name exists. Choose another name.").On("name")
 	errLastOwner = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "chat.LAST_OWNER", "The channel needs an owner. Make somebody else an owner first.")
 	errDeleted   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "chat.DELETED", "This message was deleted.").On("offset")
