@@ -30,7 +30,10 @@ var databases = []struct {
 	restored func(ctx context.Context, db *sqldb.DB, now time.Time) (epoch uint64, err error)
 }{{"chat", chat.Restored}, {"identity", identity.Restored}}
 
-var errNoCopies = errors.New("this is for one program with a data folder: back PostgreSQL's databases up by pg_dump")
+var (
+	errNoCopies = errors.New("this is for one program with a data folder: back PostgreSQL's databases up by pg_dump")
+	errNoFolder = errors.New("backup needs a new folder, named first: plenum backup FOLDER --data DATA")
+)
 
 // Backup copies the data folder, whether or not a Plenum runs on it, into a folder that must not exist yet.
 func Backup(ctx context.Context, cfg Config, to string, out io.Writer) error {

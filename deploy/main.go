@@ -32,7 +32,10 @@ func command(args []string) (do func(ctx context.Context, cfg Config, out, log i
 	switch {
 	case len(args) > 0 && args[0] == "restored":
 		return Restored, args[1:]
-	case len(args) > 1 && args[0] == "backup" && !strings.HasPrefix(args[1], "-"):
+	case len(args) > 0 && args[0] == "backup":
+		if len(args) == 1 || strings.HasPrefix(args[1], "-") {
+			return func(context.Context, Config, io.Writer, io.Writer) error { return errNoFolder }, args[1:]
+		}
 		return func(ctx context.Context, cfg Config, out, _ io.Writer) error { return Backup(ctx, cfg, args[1], out) }, args[2:]
 	default:
 		return Run, args

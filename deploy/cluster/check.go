@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"plenum.internal/deploy/check"
@@ -38,6 +39,9 @@ func (c *Cluster) IssueSetup(ctx context.Context) (secret string, err error) {
 
 // check has clients write and read in a workspace of its own while somebody else kills processes.
 func (c *Cluster) check(ctx context.Context, cfg check.Config, out io.Writer) error {
+	if !slices.ContainsFunc(c.order, c.Running) {
+		return fmt.Errorf("cluster: nothing runs in %s: start it first (cluster up)", c.cfg.Dir)
+	}
 	var err error
 	if cfg.Secret, err = c.IssueSetup(ctx); err != nil {
 		return err

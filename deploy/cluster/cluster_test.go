@@ -296,6 +296,9 @@ func TestFirstStartAnew(t *testing.T) {
 	if err := p.Down(); err != nil {
 		t.Fatal(err)
 	}
+	if code, said := up(t.Context(), "--dir", p.cfg.Dir, "check"); code != 1 || !strings.Contains(said, "start it first") {
+		t.Errorf("a check of what does not run: %d, %q", code, said)
+	}
 
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(func() { up(context.Background(), "wipe") })
