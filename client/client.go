@@ -82,7 +82,7 @@ func (c *Client) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &session{Client: c, ctx: ctx, calls: make(map[uint32]*call), sending: make(map[uint64]struct{}), topics: make(map[string]*Subscription),
 		holding: make(map[*Subscription]struct{}), delivered: make(map[string]*edgev1.Cursor)}
-	err := s.loop() //nolint:contextcheck // the session has it
+	err := s.loop()
 	cancel()
 	s.end(err)
 	return err

@@ -94,7 +94,7 @@ func (s *session) run(x *lane.Call[*call]) {
 		defer cancel()
 		body, err := s.g.invoke(ctx, x.X.request)
 		x.X.hold.Release()
-		s.mail(len(body), func(s *session) { s.finish(x, body, err) }) //nolint:contextcheck // another call's own
+		s.mail(len(body), func(s *session) { s.finish(x, body, err) })
 	})
 }
 

@@ -170,10 +170,10 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 	case err = <-failed:
 		err = fmt.Errorf("gateway: %w", err)
 	}
-	g.drain() //nolint:contextcheck // ctx has ended
+	g.drain()
 	shutdown, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_ = server.Shutdown(shutdown) //nolint:contextcheck // ctx has ended. Calls over HTTP that take longer are cut
+	_ = server.Shutdown(shutdown) // ctx has ended. Calls over HTTP that take longer are cut
 	_ = server.Close()
 	g.stop()
 	g.tasks.Wait()

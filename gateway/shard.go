@@ -81,7 +81,7 @@ func (sh *shard) run(ctx context.Context) {
 				job()
 			}
 		case m := <-sh.bus:
-			sh.receive(m) //nolint:contextcheck // reads end with the gateway, not with this publication
+			sh.receive(m) // reads end with the gateway, not with this publication
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		refuse = errVersion
 	}
 	if refuse != nil {
-		go t.refuse(enc, refuse, g) //nolint:contextcheck // outlives the request
+		go t.refuse(enc, refuse, g) // outlives the request
 		return
 	}
 	slim.conn.Conn = slim.visit.Stay()
@@ -65,8 +65,8 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	g.calls.Add(1) // until done
 	s := g.newSession(t, enc, address, bearer(r))
 	g.people.enter(s)
-	s.mail(0, (*session).setTimer) //nolint:contextcheck // outlives the request
-	go s.read()                    //nolint:contextcheck // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+	s.mail(0, (*session).setTimer) // outlives the request
+	go s.read()                    // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
 }
 
 // refusesNew counts a new session in, or says why there can't be one.

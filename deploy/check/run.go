@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (Verdict, error) {
 	}
 	defer os.RemoveAll(dir)
 	c := &checking{cfg: cfg, dir: dir, out: out}
-	defer c.close() //nolint:contextcheck // leaving has a time of its own
+	defer c.close() // not by ctx: leaving has a time of its own
 	if err := c.gather(ctx); err != nil {
 		return Verdict{}, fmt.Errorf("check: %w", err)
 	}

@@ -63,7 +63,7 @@ func (s *Fanout) Run(ctx context.Context, r *run.Run) error {
 	return r.Measure(ctx, func(ctx context.Context) error {
 		load := pace.Load{PerSecond: s.Rate / float64(r.Peers.Of), Poisson: true, Seed: r.Seed + uint64(r.Peers.Index)}
 		n := 0
-		_, err := load.Run(ctx, func(due time.Time) { //nolint:contextcheck // a write has its own time
+		_, err := load.Run(ctx, func(due time.Time) {
 			n++
 			if all := senders[n%s.Channels]; len(all) > 0 {
 				all[n/s.Channels%len(all)].Send(channels[n%s.Channels], due, s.Bytes)

@@ -121,7 +121,7 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 	m.calls = map[uint32]*send{}
 	m.mu.Unlock()
 	for _, s := range unacked {
-		m.transmit(s) //nolint:contextcheck // a write has its own time
+		m.transmit(s)
 	}
 	m.crowd.watch.Go(func() {
 		<-conn.Done()

@@ -53,7 +53,7 @@ func (c *Crowd) renewTokens(ctx context.Context) {
 				return
 			}
 			for _, m := range members {
-				m.showToken(token) //nolint:contextcheck // a write has its own time
+				m.showToken(token)
 			}
 		})
 	}

@@ -115,18 +115,18 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 	if len(cfg.Wants) > 0 {
 		hello = append(hello, &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: &edgev1.Subscribe{Id: 1, Wants: cfg.Wants}}})
 	}
-	if err := c.Send(hello...); err != nil { //nolint:contextcheck // a write has its own time
+	if err := c.Send(hello...); err != nil {
 		return nil, errors.Join(err, ws.CloseNow())
 	}
 	stop := context.AfterFunc(ctx, func() { _ = ws.CloseNow() })
-	rest, err := c.welcome() //nolint:contextcheck // stop ends it
+	rest, err := c.welcome()
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return nil, errors.Join(err, ws.CloseNow())
 	}
-	go c.read(rest) //nolint:gosec,contextcheck // it lives as long as the connection, which Close ends
+	go c.read(rest) //nolint:gosec // it lives as long as the connection, which Close ends
 	return c, nil
 }
 
