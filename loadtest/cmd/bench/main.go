@@ -4,7 +4,7 @@ package main
 import (
 	"os"
 
-	"plenum.internal/loadtest/internal/bench"
+	"plenum.internal/loadtest/bench"
 )
 
 func main() { os.Exit(bench.Main(os.Args[1:], os.Stdout, os.Stderr)) }
