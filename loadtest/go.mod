@@ -10,6 +10,7 @@ require (
 	golang.org/x/sync v0.24.0
 	google.golang.org/protobuf v1.36.12
 	pgregory.net/rapid v1.3.0
+	plenum.internal/client v0.0.0
 	plenum.internal/proto v0.0.0
 )
 
@@ -22,4 +23,7 @@ require (
 	google.golang.org/grpc v1.85.0 // indirect
 )
 
-replace plenum.internal/proto => ../proto
+replace (
+	plenum.internal/client => ../client
+	plenum.internal/proto => ../proto
+)
