@@ -1,0 +1,68 @@
+package run
+
+import (
+	"context"
+	"fmt"
+
+	"plenum.internal/loadtest/internal/account"
+	"plenum.internal/loadtest/internal/peers"
+	"plenum.internal/loadtest/internal/setup"
+)
+
+// Share is this process's part of n.
+func (r *Run) Share(n int) int { return (n + r.Peers.Of - 1 - r.Peers.Index) / r.Peers.Of }
+
+// Number is the place of Accounts[i] among those of all processes.
+func (r *Run) Number(i int) int { return i*r.Peers.Of + r.Peers.Index }
+
+// AllAccounts is how many accounts all processes have together.
+func (r *Run) AllAccounts() int { return r.all }
+
+// Lead runs f in process 0 and hands its answer to all.
+func Lead[T any](ctx context.Context, r *Run, name string, f func(ctx context.Context) (T, error)) (answer T, err error) {
+	type outcome struct {
+		Answer T
+		Error  string
+	}
+	var o outcome
+	if r.Peers.Index == 0 {
+		r.Phase(name)
+		if o.Answer, err = f(ctx); err != nil {
+			o.Error = err.Error()
+		}
+	}
+	all, gathered := peers.Gather(ctx, r.Peers, name, o)
+	switch {
+	case err != nil:
+		return answer, fmt.Errorf("%s: %w", name, err)
+	case gathered != nil:
+		return answer, gathered
+	case all[0].Error != "":
+		return answer, fmt.Errorf("%s: %s", name, all[0].Error)
+	}
+	return all[0].Answer, nil
+}
+
+// Channels makes channels, in process 0 with the accounts of all, and returns their ids.
+func Channels(ctx context.Context, r *Run, plan func(users int) []setup.Channel) ([]string, error) {
+	parts, err := peers.Gather(ctx, r.Peers, "members", r.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	return Lead(ctx, r, "channels", func(ctx context.Context) ([]string, error) {
+		var owners []*account.Account
+		var users []string
+		for i := 0; len(users) < total(parts); i++ {
+			a := parts[i%r.Peers.Of][i/r.Peers.Of]
+			owners, users = append(owners, a), append(users, a.User)
+		}
+		return setup.New(r.API, owners).Make(ctx, plan(len(users)), users)
+	})
+}
+
+func total[T any](parts [][]T) (n int) {
+	for _, p := range parts {
+		n += len(p)
+	}
+	return n
+}
