@@ -113,10 +113,10 @@ func TestReadingResults(t *testing.T) {
 	}
 }
 
-func TestResidentIsOfTheWindow(t *testing.T) {
-	r := &run.Result{Window: [2]float64{10, 20}}
-	for i, mb := range []int64{900, 1, 3, 2, 900} {
-		r.Intervals = append(r.Intervals, run.Interval{At: []float64{9, 10, 12, 19, 20}[i], Processes: []run.Process{{Resident: mb}}})
+func TestResidentIsOfTheWindowsLastThird(t *testing.T) {
+	r := &run.Result{Window: [2]float64{10, 40}}
+	for i, mb := range []int64{900, 900, 1, 3, 2, 900} {
+		r.Intervals = append(r.Intervals, run.Interval{At: []float64{9, 29, 30, 31, 39, 40}[i], Processes: []run.Process{{Resident: mb}}})
 	}
 	if v := resident(r); v != 2 {
 		t.Error(v)

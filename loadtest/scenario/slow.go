@@ -21,6 +21,7 @@ import (
 
 const (
 	slowBuffer  = 4 << 10 // bytes that the kernel takes in for a slow reader: what waits is the server's to bear
+	restBuffer  = 1 << 20 // bytes likewise, once it reads
 	slowMessage = 8 << 20 // bytes of the longest message that is read
 	slowDial    = 30 * time.Second
 	slowRest    = 10 * time.Second
@@ -37,13 +38,14 @@ type slowReaders struct {
 func connectSlow(ctx context.Context, r *run.Run, n int, topics []*edgev1.Want) (*slowReaders, error) {
 	s := &slowReaders{run: r}
 	for i := range r.Share(n) {
-		ws, err := dialSlow(ctx, r.API.Address(), r.Accounts[i%len(r.Accounts)].Access, topics)
+		ws, tcp, err := dialSlow(ctx, r.API.Address(), r.Accounts[i%len(r.Accounts)].Access, topics)
 		if err != nil {
 			s.close()
 			return nil, fmt.Errorf("connect a slow reader: %w", err)
 		}
 		s.ends = append(s.ends, func() bool {
 			defer func() { _ = ws.CloseNow() }()
+			_ = tcp.SetReadBuffer(restBuffer) // else it takes long
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), slowRest)
 			defer cancel()
 			err := readUntil(ctx, ws, func(f *edgev1.ServerFrame) bool { return f.GetStopped() != nil })
@@ -70,23 +72,27 @@ func (s *slowReaders) close() {
 	}
 }
 
-// dialSlow returns once the topics are subscribed.
-func dialSlow(ctx context.Context, address, token string, topics []*edgev1.Want) (*websocket.Conn, error) {
+// dialSlow returns once the topics are subscribed; tcp is what the connection goes over.
+func dialSlow(ctx context.Context, address, token string, topics []*edgev1.Want) (ws *websocket.Conn, tcp *net.TCPConn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, slowDial)
 	defer cancel()
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, address)
-		if tcp, ok := c.(*net.TCPConn); ok {
-			err = tcp.SetReadBuffer(slowBuffer)
+		if err != nil {
+			return nil, err //nolint:wrapcheck // the transport does
 		}
-		return c, err //nolint:wrapcheck // the transport does
+		var ok bool
+		if tcp, ok = c.(*net.TCPConn); !ok {
+			return nil, errors.Join(fmt.Errorf("%s is not reached over TCP", address), c.Close())
+		}
+		return c, tcp.SetReadBuffer(slowBuffer) //nolint:wrapcheck // the transport does
 	}
-	ws, _, err := websocket.Dial(ctx, address+"/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library owns it
+	ws, _, err = websocket.Dial(ctx, address+"/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library owns it
 		HTTPClient:   &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, ReadBufferSize: slowBuffer}},
 		Subprotocols: []string{"plenum.v1.proto"},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", address, err)
+		return nil, nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
 	ws.SetReadLimit(slowMessage)
 	hello, err := proto.Marshal(&edgev1.ClientMessage{Frames: []*edgev1.ClientFrame{
@@ -102,9 +108,9 @@ func dialSlow(ctx context.Context, address, token string, topics []*edgev1.Want)
 		err = readUntil(ctx, ws, func(f *edgev1.ServerFrame) bool { return f.GetSubscribed() != nil })
 	}
 	if err != nil {
-		return nil, errors.Join(err, ws.CloseNow())
+		return nil, nil, errors.Join(err, ws.CloseNow())
 	}
-	return ws, nil
+	return ws, tcp, nil
 }
 
 // readUntil reads messages up to the first with such a frame.
