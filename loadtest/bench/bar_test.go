@@ -81,6 +81,7 @@ func TestTableAndFile(t *testing.T) {
 		goal{"memory", "KiB", lower, 12}.judge(plain(11.5, 12.25, 3), []float64{1, 2.5, 0.25}, nil),
 		goal{"fan-out", "/s", higher, 370_000}.judge(plain(1e5), nil, nil),
 		goal{"p99", "ms", lower, 50}.judge([]sample{{40, 16}}, nil, nil),
+		goal{"slow machine", "ms", lower, 50}.judge([]sample{{60, 20}}, nil, nil),
 		goal{"broken", "s", lower, 1}.judge(nil, nil, errors.New("it broke")),
 	}
 	var out strings.Builder
@@ -89,7 +90,8 @@ func TestTableAndFile(t *testing.T) {
 	}
 	for _, want := range []string{
 		"memory 11.5 KiB <= 12.0 ok - - 11.5 12.2 3.00 1.00 2.50 0.25", "fan-out 100000 /s >= 370000 missed - - 100000",
-		"p99 40.0 ms <= 50.0 ok 16.0 ms 2.50 40.0", "broken - <= 1.00 missed", "broken: it broke",
+		"p99 40.0 ms <= 50.0 ok 16.0 ms 2.50 40.0", "slow machine 60.0 ms <= 50.0 ok by ratio 20.0 ms 3.00 60.0",
+		"broken - <= 1.00 missed", "broken: it broke",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
@@ -109,7 +111,7 @@ func TestTableAndFile(t *testing.T) {
 			t.Errorf("no %s in %v", key, back[0])
 		}
 	}
-	if back[0]["ok"] != true || back[1]["better"] != "higher" || back[0]["control"] != nil || back[2]["ratio"] != 2.5 || back[3]["problem"] != "it broke" {
+	if back[0]["ok"] != true || back[1]["better"] != "higher" || back[0]["control"] != nil || back[2]["ratio"] != 2.5 || back[4]["problem"] != "it broke" {
 		t.Errorf("%s", data)
 	}
 }

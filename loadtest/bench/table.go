@@ -19,7 +19,10 @@ func show(w io.Writer, bars []Bar) error {
 		if b.Better == higher {
 			sign = ">="
 		}
-		if b.OK {
+		switch {
+		case b.OK && b.Better == lower && b.Value > b.Goal:
+			verdict = "ok by ratio"
+		case b.OK:
 			verdict = "ok"
 		}
 		value, control, ratio := "-", "-", "-"
