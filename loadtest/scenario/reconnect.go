@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"plenum.internal/loadtest/internal/crowd"
+	"plenum.internal/loadtest/internal/peers"
 	"plenum.internal/loadtest/internal/run"
 )
 
@@ -29,20 +31,39 @@ func (s *Reconnect) Run(ctx context.Context, r *run.Run) error {
 	if err := r.Connect(ctx); err != nil {
 		return err
 	}
+	members := r.Crowd.Members
+	random := rand.New(rand.NewPCG(r.Seed, 2))
+	chosen := make([]*crowd.Member, 0, len(members))
+	for _, i := range random.Perm(len(members))[:int(s.Share*float64(len(members)))] {
+		chosen = append(chosen, members[i])
+	}
+	var took time.Duration
+	away := len(chosen)
 	err = r.Measure(ctx, func(ctx context.Context) error {
-		time.AfterFunc(r.Warmup+s.After, func() { cut(r.Crowd.Members, s.Share, r.Seed) })
+		cut := make(chan struct{})
+		go func() {
+			defer close(cut)
+			select {
+			case <-time.After(r.Warmup + s.After):
+				took, away = r.Crowd.Cut(ctx, chosen)
+			case <-ctx.Done():
+			}
+		}()
+		defer func() { <-cut }()
 		return s.work(ctx, r, people)
 	})
-	if n, want := r.Crowd.Connected(), len(r.Crowd.Members); err == nil && n < want {
+	if err != nil {
+		return err
+	}
+	if away > 0 {
+		r.Fail("%d of %d sessions that were cut are not resumed at the end: --duration %v is too short, or the server too slow", away, len(chosen), r.Duration)
+	}
+	if n, want := r.Crowd.Connected(), len(members); n < want {
 		r.Fail("%d of %d connections are not back at the end", want-n, want)
 	}
-	return err
-}
-
-// cut breaks the connections of a random share of the members.
-func cut(members []*crowd.Member, share float64, seed uint64) {
-	random := rand.New(rand.NewPCG(seed, 2))
-	for _, i := range random.Perm(len(members))[:int(share*float64(len(members)))] {
-		go members[i].Cut()
+	all, err := peers.Gather(ctx, r.Peers, "resumed", took)
+	if err == nil {
+		r.Figure("resumed within", slices.Max(all).Seconds(), "s")
 	}
+	return err
 }

@@ -33,8 +33,9 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 		Address: m.crowd.cfg.Addresses[(m.n+m.moves)%len(m.crowd.cfg.Addresses)], Local: m.local(), Token: token,
 		ClientID: m.clientID, SessionID: m.session, Wants: m.resume(),
 	}
-	m.opening = len(cfg.Wants)
+	m.opening, m.complete, m.later = len(cfg.Wants), false, nil
 	m.connections++
+	m.dialed++
 	m.mu.Unlock()
 	conn, err := edge.Dial(dialing, cfg, m)
 	if err != nil {
@@ -56,6 +57,9 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 		m.crowd.Connect.Record(m.n, time.Since(due))
 	}
 	m.conn, m.attempt, m.subscribes = conn, 0, 1
+	for _, w := range m.later { // stopped since
+		m.subscribe(w) //nolint:contextcheck // a write has its own time
+	}
 	unacked := m.unacked
 	m.calls = map[uint32]*send{}
 	m.mu.Unlock()
@@ -119,9 +123,9 @@ func (m *Member) again(ctx context.Context, err error) {
 // Cut breaks the connection without a word; the member comes back if its crowd reconnects.
 func (m *Member) Cut() {
 	m.mu.Lock()
-	conn := m.conn
+	conn, live := m.conn, m.live.Swap(false)
 	m.mu.Unlock()
-	if conn != nil && m.live.Load() {
+	if live {
 		conn.Cut()
 	}
 }

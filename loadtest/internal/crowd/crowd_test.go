@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
@@ -19,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gateway welcomes everybody, counts who is there, and tells the tokens that it is shown.
+// gateway welcomes everybody, lets them subscribe with Hello, counts who is there, and tells the tokens that it is shown.
 func gateway(t *testing.T) (address string, there *atomic.Int32, shown <-chan string) {
 	t.Helper()
 	there = new(atomic.Int32)
@@ -47,6 +48,9 @@ func gateway(t *testing.T) (address string, there *atomic.Int32, shown <-chan st
 			case *edgev1.ClientFrame_Hello:
 				tokens <- f.Hello.GetToken()
 				err = ws.Write(r.Context(), websocket.MessageBinary, welcome)
+				for _, f := range m.GetFrames()[1:] {
+					err = errors.Join(err, ws.Write(r.Context(), websocket.MessageBinary, subscribed(t, f.GetSubscribe())))
+				}
 			case *edgev1.ClientFrame_Refresh:
 				tokens <- f.Refresh.GetToken()
 			}
@@ -57,6 +61,20 @@ func gateway(t *testing.T) (address string, there *atomic.Int32, shown <-chan st
 	}))
 	t.Cleanup(s.Close)
 	return s.URL, there, tokens
+}
+
+// subscribed is the answer to a Subscribe.
+func subscribed(t *testing.T, asked *edgev1.Subscribe) []byte {
+	t.Helper()
+	yes := &edgev1.Subscribed{Id: asked.GetId()}
+	for _, w := range asked.GetWants() {
+		yes.Subscriptions = append(yes.Subscriptions, answer(w.GetTopic(), 0, 0).GetSubscriptions()...)
+	}
+	data, err := proto.Marshal(&edgev1.ServerMessage{Frames: []*edgev1.ServerFrame{{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: yes}}}})
+	if err != nil {
+		t.Error(err)
+	}
+	return data
 }
 
 // A member that is on its way back when the crowd leaves does not stay behind, and nobody waits for it for long.

@@ -23,14 +23,17 @@ type Member struct {
 	live     atomic.Bool
 	leaving  atomic.Bool
 
-	mu          sync.Mutex // guards all below
-	conn        *edge.Conn // nil: none
-	attempt     int        // to connect, without success
-	connections int        // that were made
-	moves       int        // to other gateways
-	since       time.Time  // when the connection was due, or was lost
-	opening     int        // wants that were not answered yet
-	subscribes  uint32     // the id of the last Subscribe
+	mu          sync.Mutex     // guards all below
+	conn        *edge.Conn     // nil: none
+	attempt     int            // to connect, without success
+	connections int            // that were made
+	moves       int            // to other gateways
+	since       time.Time      // when the connection was due, or was lost
+	dialed      int            // connections that were tried
+	opening     int            // wants of this connection that are neither subscribed nor refused for good
+	complete    bool           // there were none such, once
+	later       []*edgev1.Want // to subscribe again once the connection is there
+	subscribes  uint32         // the id of the last Subscribe
 	topics      map[string]*topic
 	seq         uint64
 	calls       map[uint32]*send

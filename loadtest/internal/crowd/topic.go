@@ -1,6 +1,7 @@
 package crowd
 
 import (
+	"slices"
 	"time"
 
 	"plenum.internal/loadtest/internal/tally"
@@ -18,44 +19,35 @@ type topic struct {
 	marks  map[[2]uint64]uint64 // of a witness: publisher and number, and the offset
 }
 
-// want is the topic, from where its reader stands.
-func (t *topic) want(name string) *edgev1.Want {
-	return &edgev1.Want{Topic: name, Mode: edgev1.Mode_MODE_EVENTS, Cursor: &edgev1.Cursor{Epoch: t.epoch, Offset: t.reader.Cursor()}}
-}
-
-// resume is what to subscribe: each topic from where its reader stands. It needs the lock.
+// resume is what to subscribe on a new connection. It needs the lock.
 func (m *Member) resume() []*edgev1.Want {
 	wants := make([]*edgev1.Want, 0, len(m.wants))
 	for _, w := range m.wants {
-		t := m.topics[w.GetTopic()]
-		switch {
-		case t == nil || !t.begun:
-			wants = append(wants, w)
-		case !t.gone:
-			wants = append(wants, t.want(w.GetTopic()))
+		if t := m.topics[w.GetTopic()]; t == nil || !t.gone {
+			wants = append(wants, m.from(w))
 		}
 	}
 	return wants
+}
+
+// from is a want that goes on from where its reader stands. It needs the lock.
+func (m *Member) from(w *edgev1.Want) *edgev1.Want {
+	t := m.topics[w.GetTopic()]
+	if t == nil || !t.begun {
+		return w
+	}
+	return &edgev1.Want{Topic: w.GetTopic(), Mode: w.GetMode(), Cursor: &edgev1.Cursor{Epoch: t.epoch, Offset: t.reader.Cursor()}}
 }
 
 func (m *Member) subscribed(f *edgev1.Subscribed) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range f.GetSubscriptions() {
-		if m.opening--; m.opening == 0 {
-			series := m.crowd.Open
-			if m.connections > 1 {
-				series = m.crowd.Resume
-			}
-			series.Record(m.n, time.Since(m.since))
-		}
+		m.opening--
 		t := m.topics[s.GetTopic()]
 		switch {
 		case s.GetError() != nil:
-			m.crowd.refused(s.GetError().GetReason())
-			if t != nil {
-				m.lose(s.GetTopic(), t, s.GetError())
-			}
+			m.lose(s.GetTopic(), s.GetError())
 		case t == nil: // in mode HEADS
 		case t.begun && s.GetStart().GetEpoch() == t.epoch && s.GetStart().GetOffset() <= t.reader.Cursor():
 		default:
@@ -66,6 +58,15 @@ func (m *Member) subscribed(f *edgev1.Subscribed) {
 			t.reader.Start(s.GetStart().GetOffset())
 		}
 	}
+	if m.opening > 0 || m.complete {
+		return
+	}
+	m.complete = true
+	series := m.crowd.Open
+	if m.connections > 1 {
+		series = m.crowd.Resume
+	}
+	series.Record(m.n, time.Since(m.since))
 }
 
 // opened tells that nothing it wants is without an answer.
@@ -75,49 +76,60 @@ func (m *Member) opened() bool {
 	return !m.live.Load() || m.opening <= 0
 }
 
+// back tells that it is connected, and nothing it wants is without an answer.
+func (m *Member) back() bool { return m.live.Load() && m.opened() }
+
 func (m *Member) stopped(f *edgev1.Stopped) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.crowd.refused(f.GetError().GetReason())
 	for _, name := range f.GetTopics() {
-		if t := m.topics[name]; t != nil {
-			m.lose(name, t, f.GetError())
-		}
+		m.lose(name, f.GetError())
 	}
 }
 
 // lose goes on with a topic as its error's range says. It needs the lock.
-func (m *Member) lose(name string, t *topic, why *edgev1.Error) {
+func (m *Member) lose(name string, why *edgev1.Error) {
+	m.crowd.refused(why.GetReason())
+	i := slices.IndexFunc(m.wants, func(w *edgev1.Want) bool { return w.GetTopic() == name })
+	if i < 0 {
+		return
+	}
+	t, w := m.topics[name], m.wants[i]
 	switch code := why.GetCode(); {
 	case code >= 300 && code < 320:
-		m.subscribe(t.want(name))
+		m.opening++
+		m.subscribe(w)
 	case code >= 320 && code < 340:
 		m.crowd.Counts.Resets.Add(1)
-		t.begun = false
-		m.subscribe(&edgev1.Want{Topic: name, Mode: edgev1.Mode_MODE_EVENTS})
-	case code >= 200 && code < 300:
-		w := &edgev1.Want{Topic: name, Mode: edgev1.Mode_MODE_EVENTS}
-		if t.begun {
-			w = t.want(name)
+		if t != nil {
+			t.begun = false
 		}
+		m.opening++
+		m.subscribe(w)
+	case code >= 200 && code < 300:
+		m.opening++
+		on := m.dialed
 		time.AfterFunc(max(backoff, time.Duration(why.GetRetryAfterMs())*time.Millisecond), func() {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.subscribe(w)
+			if m.dialed == on { // another connection has subscribed everything
+				m.subscribe(w)
+			}
 		})
-	default:
+	case t != nil:
 		t.gone = true
 	}
 }
 
-// subscribe needs the lock. Where the connection is gone, the next one subscribes everything.
+// subscribe subscribes a topic again, once the connection is there; if it is gone, the next one subscribes everything. It needs the lock.
 func (m *Member) subscribe(w *edgev1.Want) {
-	if m.conn == nil {
+	if !m.live.Load() {
+		m.later = append(m.later, w)
 		return
 	}
 	m.subscribes++
-	conn, id := m.conn, m.subscribes
+	conn, frame := m.conn, &edgev1.Subscribe{Id: m.subscribes, Wants: []*edgev1.Want{m.from(w)}}
 	go func() { // the reading goroutine may not wait for a write
-		_ = conn.Send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: &edgev1.Subscribe{Id: id, Wants: []*edgev1.Want{w}}}})
+		_ = conn.Send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: frame}})
 	}()
 }
