@@ -23,8 +23,8 @@ func slow() group {
 		const crowd = 100 // one's memory would be lost in the noise
 		var results []*run.Result
 		for _, slow := range []int{0, 1, crowd} {
-			// 120 KB a second: what the kernel buffers for a slow reader, some 2.6 MB, is full after half of the time.
-			res, err := s.load(ctx, "fanout", "-n", "1000", "--rate", "15", "--bytes", "8000", "--duration", "45s", "--slow", strconv.Itoa(slow))
+			// 160 KB a second: what the kernel buffers for a slow reader, some 4 MB, is full after half of the time.
+			res, err := s.load(ctx, "fanout", "-n", "1000", "--rate", "20", "--bytes", "8000", "--duration", "45s", "--slow", strconv.Itoa(slow))
 			if err != nil {
 				return nil, err
 			}

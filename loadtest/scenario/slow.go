@@ -20,11 +20,12 @@ import (
 )
 
 const (
-	slowBuffer  = 4 << 10 // bytes that the kernel takes in for a slow reader: what waits is the server's to bear
-	restBuffer  = 1 << 20 // bytes likewise, once it reads
+	// slowBuffer is what the kernel takes in for a slow reader, in bytes: the rest is the server's to bear. It holds a segment of loopback,
+	// or else the two kernels would agree on one only after many seconds once it reads.
+	slowBuffer  = 128 << 10
 	slowMessage = 8 << 20 // bytes of the longest message that is read
 	slowDial    = 30 * time.Second
-	slowRest    = 10 * time.Second
+	slowRest    = 20 * time.Second // to read what had waited
 )
 
 // slowReaders are connections that follow topics and read nothing of them: the server has to bear them, and so have the others.
@@ -38,14 +39,13 @@ type slowReaders struct {
 func connectSlow(ctx context.Context, r *run.Run, n int, topics []*edgev1.Want) (*slowReaders, error) {
 	s := &slowReaders{run: r}
 	for i := range r.Share(n) {
-		ws, tcp, err := dialSlow(ctx, r.API.Address(), r.Accounts[i%len(r.Accounts)].Access, topics)
+		ws, err := dialSlow(ctx, r.API.Address(), r.Accounts[i%len(r.Accounts)].Access, topics)
 		if err != nil {
 			s.close()
 			return nil, fmt.Errorf("connect a slow reader: %w", err)
 		}
 		s.ends = append(s.ends, func() bool {
 			defer func() { _ = ws.CloseNow() }()
-			_ = tcp.SetReadBuffer(restBuffer) // else it takes long
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), slowRest)
 			defer cancel()
 			err := readUntil(ctx, ws, func(f *edgev1.ServerFrame) bool { return f.GetStopped() != nil })
@@ -72,8 +72,8 @@ func (s *slowReaders) close() {
 	}
 }
 
-// dialSlow returns once the topics are subscribed; tcp is what the connection goes over.
-func dialSlow(ctx context.Context, address, token string, topics []*edgev1.Want) (ws *websocket.Conn, tcp *net.TCPConn, err error) {
+// dialSlow returns once the topics are subscribed.
+func dialSlow(ctx context.Context, address, token string, topics []*edgev1.Want) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, slowDial)
 	defer cancel()
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -81,18 +81,17 @@ func dialSlow(ctx context.Context, address, token string, topics []*edgev1.Want)
 		if err != nil {
 			return nil, err //nolint:wrapcheck // the transport does
 		}
-		var ok bool
-		if tcp, ok = c.(*net.TCPConn); !ok {
-			return nil, errors.Join(fmt.Errorf("%s is not reached over TCP", address), c.Close())
+		if tcp, ok := c.(*net.TCPConn); ok {
+			err = tcp.SetReadBuffer(slowBuffer)
 		}
-		return c, tcp.SetReadBuffer(slowBuffer) //nolint:wrapcheck // the transport does
+		return c, err //nolint:wrapcheck // the transport does
 	}
-	ws, _, err = websocket.Dial(ctx, address+"/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library owns it
-		HTTPClient:   &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, ReadBufferSize: slowBuffer}},
+	ws, _, err := websocket.Dial(ctx, address+"/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library owns it
+		HTTPClient:   &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}},
 		Subprotocols: []string{"plenum.v1.proto"},
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("connect to %s: %w", address, err)
+		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
 	ws.SetReadLimit(slowMessage)
 	hello, err := proto.Marshal(&edgev1.ClientMessage{Frames: []*edgev1.ClientFrame{
@@ -108,9 +107,9 @@ func dialSlow(ctx context.Context, address, token string, topics []*edgev1.Want)
 		err = readUntil(ctx, ws, func(f *edgev1.ServerFrame) bool { return f.GetSubscribed() != nil })
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, ws.CloseNow())
+		return nil, errors.Join(err, ws.CloseNow())
 	}
-	return ws, tcp, nil
+	return ws, nil
 }
 
 // readUntil reads messages up to the first with such a frame.
