@@ -56,7 +56,7 @@ func (l *lab) told(ctx context.Context, input, name string, args ...string) erro
 	ctx, cancel := context.WithTimeout(ctx, toolTime)
 	defer cancel()
 	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own programs
-	c.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(l.dir, "profiles"), "TMPDIR="+l.dir)
+	c.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(l.dir, "profiles"))
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(input), l.log, l.log
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = stopTime

@@ -10,7 +10,8 @@ import (
 	"strconv"
 )
 
-// sends are the benchmark of the chat service, which has the generator in its process.
+// sends are the benchmark of the chat service, which has the generator in its process. Its data lies in $TMPDIR, where the user of PostgreSQL
+// can read: that must be on a disk, too.
 func sends() group {
 	goals := []goal{{"durable sends on SQLite, over gRPC", "/s", higher, 10_000}, {"durable sends on PostgreSQL, over gRPC", "/s", higher, 20_000}}
 	return group{"sends", goals, func(ctx context.Context, l *lab) ([]sample, error) {
