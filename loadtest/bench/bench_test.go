@@ -123,6 +123,13 @@ func TestResidentIsOfTheWindowsLastThird(t *testing.T) {
 	}
 }
 
+func TestMemoryOfAConnection(t *testing.T) {
+	const mib = 1 << 20
+	if v := perConnection(350, 200*mib); v != 10.24 { // 150 MiB for 15,000
+		t.Error(v)
+	}
+}
+
 func TestParseSends(t *testing.T) {
 	postgres := "BenchmarkSend/postgres/rpc-2 \t 1 \t 5 ns/op \t 20100.5 sends/s\n"
 	sqlite := "BenchmarkSend/sqlite/rpc-2   \t 27238\t 108341 ns/op\t 0.3390 s-behind\t 9229 sends/s\n"

@@ -3,10 +3,13 @@ package bench
 import (
 	"context"
 	"strconv"
+	"time"
+
+	"plenum.internal/loadtest/internal/proc"
 )
 
-// quiet is more than the 10 to 20 s after which the server has given back what the connecting took; warm-up comes before it.
-const quiet = "50s"
+// quiet is more than the 10 to 20 s after which the server has given back what a burst took: the seeding, and the connecting.
+const quiet = 45 * time.Second
 
 // idleConnections of a bar are as many as one process has descriptors for, with room.
 const idleConnections = 15_000
@@ -20,14 +23,33 @@ func bundle() group {
 	return group{"bundle", []goal{{"idle connection with a bundle of 300", "KiB", lower, 16}}, memory(500, "300")}
 }
 
-// memory is that of the server for each connection.
+// memory is what the server holds for each connection beyond what it held before, both in quiet.
 func memory(accounts int, channels string) func(context.Context, *lab) ([]sample, error) {
 	return func(ctx context.Context, l *lab) ([]sample, error) {
-		res, err := l.alone(ctx, accounts, "idle", "-n", strconv.Itoa(idleConnections), "--bundle", channels, "--duration", quiet)
+		s, err := l.serve(ctx, accounts)
 		if err != nil {
 			return nil, err
 		}
-		v, err := figure(res, "memory for each connection")
-		return []sample{{value: v}}, err
+		defer s.stop()
+		select {
+		case <-time.After(quiet):
+		case <-ctx.Done():
+			return nil, ctx.Err() //nolint:wrapcheck // the bench was stopped
+		}
+		before, err := proc.Read([]int{s.pid})
+		if err != nil {
+			return nil, err //nolint:wrapcheck // names the process
+		}
+		res, err := s.load(ctx, "idle", "-n", strconv.Itoa(idleConnections), "--bundle", channels, "--duration", quiet.String())
+		if err != nil {
+			return nil, err
+		}
+		after, err := figure(res, "server memory") // MiB
+		return []sample{{value: perConnection(after, before.Resident)}}, err
 	}
+}
+
+// perConnection is KiB for each, of MiB after and bytes before.
+func perConnection(after float64, before int64) float64 {
+	return (after*1024 - float64(before)/1024) / idleConnections
 }
