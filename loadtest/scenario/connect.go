@@ -15,6 +15,7 @@ import (
 type Connect struct {
 	Topics int    `help:"Channels that each opens with its log-in." default:"20"`
 	With   string `help:"What each signs in with: a valid token, a refresh just before, or its password, which queues." enum:"token,refresh,password" default:"token"`
+	Warm   bool   `help:"Every account connects once before, with a valid token, and leaves: what a storm of reconnecting meets. Else most are seen for the first time."`
 }
 
 // Run implements Scenario.
@@ -28,6 +29,15 @@ func (s *Connect) Run(ctx context.Context, r *run.Run) error {
 	channels, err := shared(ctx, r, "connect", s.Topics)
 	if err != nil {
 		return err
+	}
+	if s.Warm {
+		before := r.NewCrowd()
+		for _, a := range r.Accounts {
+			before.Add(a, events(channels)...)
+		}
+		if err := r.Rehearse(ctx, before); err != nil {
+			return err
+		}
 	}
 	r.Crowd = r.NewCrowd()
 	if s.With != "token" {

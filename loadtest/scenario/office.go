@@ -49,6 +49,9 @@ func (o *Office) open(ctx context.Context, r *run.Run) ([]person, error) {
 	if o.Rate <= 0 || o.Bytes < crowd.MarkBytes || o.Open < 1 {
 		return nil, fmt.Errorf("--rate must be positive, --open at least 1, --bytes at least %d", crowd.MarkBytes)
 	}
+	if err := o.checkShares(); err != nil {
+		return nil, err
+	}
 	var plan []setup.Channel
 	ids, err := run.Channels(ctx, r, func(users int) []setup.Channel {
 		plan = channelPlan(kinds, users, r.Tag())
@@ -76,6 +79,21 @@ func (o *Office) open(ctx context.Context, r *run.Run) ([]person, error) {
 		people[i] = person{r.Crowd.Add(r.Accounts[a], wants...), open}
 	}
 	return people, nil
+}
+
+// checkShares: what is left of 1 is people who look and do nothing.
+func (o *Office) checkShares() error {
+	sum := 0.0
+	for _, share := range []float64{o.Sends, o.Edits, o.Reacts, o.Reads, o.Types} {
+		if !(share >= 0) { // nor a NaN
+			return errors.New("--sends, --edits, --reacts, --reads and --types must not be negative")
+		}
+		sum += share
+	}
+	if sum > 1+1e-9 {
+		return fmt.Errorf("--sends, --edits, --reacts, --reads and --types are shares of all actions: together at most 1, not %.3g", sum)
+	}
+	return nil
 }
 
 type kind struct{ size, each int }

@@ -30,7 +30,7 @@ func (r *Run) Connect(ctx context.Context) error {
 	return err
 }
 
-// MeasureConnect connects the crowd and measures until all its topics are open.
+// MeasureConnect connects the crowd and measures until all topics are open, in all processes.
 func (r *Run) MeasureConnect(ctx context.Context) error {
 	if err := r.mark(0); err != nil {
 		return err
@@ -39,6 +39,9 @@ func (r *Run) MeasureConnect(ctx context.Context) error {
 		return err
 	}
 	r.Crowd.WaitOpen(ctx, settleMost)
+	if _, err := peers.Gather(ctx, r.Peers, "open", true); err != nil {
+		return err
+	}
 	return r.mark(1)
 }
 

@@ -20,7 +20,7 @@ type Options struct {
 	Connections int           `help:"Connections, of all processes together; several share an account where there are more." default:"1000" short:"n" json:"connections"`
 	Warmup      time.Duration `help:"Load before anything is measured." default:"5s" json:"warmup"`
 	Duration    time.Duration `help:"How long to measure; at most 24h." default:"30s" short:"d" json:"duration"`
-	Ramp        float64       `help:"New connections a second; 0: all at once." default:"1000" json:"ramp"`
+	Ramp        float64       `help:"New connections a second, each timed from when it is due; 0: all at once, 128 at the same time, each timed from its turn." default:"1000" json:"ramp"`
 	Local       []netip.Addr  `help:"Source addresses, in turn; one has about 28,000 ports for each gateway. Default on loopback: 127.0.0.2 to 127.0.0.9." placeholder:"IP" json:"local,omitempty"`
 	PID         []int         `help:"Processes of the server on this machine, to measure their processor time and memory." name:"pid" json:"pid,omitempty"`
 	Seed        uint64        `help:"Of everything random: the same seed is the same load." default:"1" json:"seed"`

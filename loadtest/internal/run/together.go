@@ -43,7 +43,7 @@ func Lead[T any](ctx context.Context, r *Run, name string, f func(ctx context.Co
 	return all[0].Answer, nil
 }
 
-// Channels makes channels, in process 0 with the accounts of all, and returns their ids.
+// Channels makes channels, in process 0 with the accounts of all, and returns their ids once the server has worked them off.
 func Channels(ctx context.Context, r *Run, plan func(users int) []setup.Channel) ([]string, error) {
 	parts, err := peers.Gather(ctx, r.Peers, "members", r.Accounts)
 	if err != nil {
@@ -56,7 +56,11 @@ func Channels(ctx context.Context, r *Run, plan func(users int) []setup.Channel)
 			a := parts[i%r.Peers.Of][i/r.Peers.Of]
 			owners, users = append(owners, a), append(users, a.User)
 		}
-		return setup.New(r.API, owners).Make(ctx, plan(len(users)), users)
+		ids, err := setup.New(r.API, owners).Make(ctx, plan(len(users)), users)
+		if err != nil {
+			return nil, err
+		}
+		return ids, r.rest(ctx)
 	})
 }
 
