@@ -122,7 +122,7 @@ func channelPlan(kinds []kind, users int, tag string) (out []setup.Channel) {
 		for round := range kind.each {
 			stride := coprime(users, 7*k+13*round+1)
 			for first := 0; first < users; first += kind.size {
-				c := setup.Channel{Name: fmt.Sprintf("office-%s-%d-%d-%d", tag, kind.size, round, first), Public: kind.size >= publicFrom}
+				c := setup.Channel{Name: fmt.Sprintf("office-%s-%d-%d-%d", tag, k, round, first), Public: kind.size >= publicFrom}
 				for i := first; i < min(first+kind.size, users); i++ {
 					c.Members = append(c.Members, i*stride%users)
 				}

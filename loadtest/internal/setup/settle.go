@@ -16,7 +16,7 @@ import (
 
 const (
 	settleMost = 5 * time.Minute
-	witnesses  = 200 // channels whose last member is waited for
+	witnesses  = 500 // channels whose last member is waited for
 )
 
 // settle waits until the last members that were added to some of the channels, among them the newest, are told of them: what belongs
