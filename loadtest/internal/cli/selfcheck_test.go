@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"plenum.internal/loadtest/internal/account"
@@ -16,44 +17,57 @@ import (
 	"plenum.internal/loadtest/internal/tally"
 )
 
-// The harness is put to the test. A Plenum that keeps its promises passes, and what was counted is what somebody else counts. Of one that
-// breaks them exactly that is found which it does, and what came and what was lost is together what stands in the channel.
-func TestFanout(t *testing.T) {
-	const readers = 20
+// The harness is put to the test, by servers of its own.
+func TestAgainstServers(t *testing.T) {
 	bin := programs(t)
-	for fault, kinds := range map[string]string{"": "", "drop": "gaps lost", "twice": "duplicates", "swap": "disorder gaps"} {
-		t.Run("fault "+fault, func(t *testing.T) {
+	for name, test := range map[string]func(*testing.T, string){"fanout": testFanout, "scenarios": testScenarios} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, bin, fault)
-			accounts := s.seed(t, "reader", readers)
-			all, err := account.Load(accounts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			w := observe(t, s.address, all[0])
-			code, res := load(t, s, accounts, "fanout", "-n", "20", "--rate", "40", "--warmup", "1s", "-d", "4s")
-			messages := w.stand(t)
-			f := res.Findings
-			if messages == 0 || f.Events+f.Lost != readers*messages {
-				t.Errorf("%d messages stand for %d readers, %+v", messages, readers, f)
-			}
-			if got := kindsOf(t, f); got != kinds {
-				t.Errorf("%q was found, not %q: %+v", got, kinds, f)
-			}
-			if fault != "" {
-				if code != exitFailed || len(res.Problems) != 1 {
-					t.Errorf("exit code %d, %v", code, res.Problems)
-				}
-				return
-			}
-			if n := w.heard(t); n != messages {
-				t.Errorf("%d messages stand, %d were heard", messages, n)
-			}
-			if code != 0 || len(res.Problems) != 0 {
-				t.Errorf("exit code %d, %v", code, res.Problems)
-			}
+			test(t, bin)
 		})
 	}
+}
+
+// A Plenum that keeps its promises passes, and what was counted is what somebody else counts. Of one that
+// breaks them exactly that is found which it does, and what came and what was lost is together what stands in the channel.
+func testFanout(t *testing.T, bin string) {
+	const readers = 20
+	var all sync.WaitGroup
+	for fault, kinds := range map[string]string{"": "", "drop": "gaps lost", "twice": "duplicates", "swap": "disorder gaps"} {
+		all.Go(func() {
+			t.Run("fault "+fault, func(t *testing.T) {
+				s := serve(t, bin, fault)
+				accounts := s.seed(t, "reader", readers)
+				people, err := account.Load(accounts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := observe(t, s.address, people[0])
+				code, res := load(t, s, accounts, "fanout", "-n", "20", "--rate", "40", "--warmup", "1s", "-d", "4s")
+				messages := w.stand(t)
+				f := res.Findings
+				if messages == 0 || f.Events+f.Lost != readers*messages {
+					t.Errorf("%d messages stand for %d readers, %+v", messages, readers, f)
+				}
+				if got := kindsOf(t, f); got != kinds {
+					t.Errorf("%q was found, not %q: %+v", got, kinds, f)
+				}
+				if fault != "" {
+					if code != exitFailed || len(res.Problems) != 1 {
+						t.Errorf("exit code %d, %v", code, res.Problems)
+					}
+					return
+				}
+				if n := w.heard(t); n != messages {
+					t.Errorf("%d messages stand, %d were heard", messages, n)
+				}
+				if code != 0 || len(res.Problems) != 0 {
+					t.Errorf("exit code %d, %v", code, res.Problems)
+				}
+			})
+		})
+	}
+	all.Wait()
 }
 
 // kindsOf names what was found of broken promises.
