@@ -4,8 +4,10 @@ import (
 	"context"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -88,6 +90,27 @@ func TestSecret(t *testing.T) {
 	}
 	wg.Wait()
 	_ = g.Close()
+}
+
+// Who says nothing, or never ends what it says, is heard for secretTime and secretBytes.
+func TestStranger(t *testing.T) {
+	for name, says := range map[string]string{"silent": "", "unended": `{"name":"` + strings.Repeat("x", 2*secretBytes)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				defer ours.Close()
+				go func() { _, _ = theirs.Write([]byte(says)) }()
+				defer theirs.Close()
+				begin, want := time.Now(), time.Duration(0)
+				if says == "" {
+					want = secretTime
+				}
+				if newLink(ours).knows(t.Context(), "secret") || time.Since(begin) != want {
+					t.Errorf("the end came after %v", time.Since(begin))
+				}
+			})
+		})
+	}
 }
 
 // A process that dies ends the others' wait with an error, and so does the end of the run.
