@@ -56,7 +56,9 @@ func (l *lab) told(ctx context.Context, input, name string, args ...string) erro
 	ctx, cancel := context.WithTimeout(ctx, toolTime)
 	defer cancel()
 	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own programs
-	c.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(l.dir, "profiles"))
+	if filepath.Dir(name) == l.dir {             // not go's: it would write there behind its end, when the folder is gone
+		c.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(l.dir, "profiles"))
+	}
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(input), l.log, l.log
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = stopTime
