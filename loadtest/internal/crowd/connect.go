@@ -58,13 +58,13 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 	}
 	m.conn, m.attempt, m.subscribes = conn, 0, 1
 	for _, w := range m.later { // stopped since
-		m.subscribe(w) //nolint:contextcheck // a write has its own time
+		m.subscribe(w)
 	}
 	unacked := m.unacked
 	m.calls = map[uint32]*send{}
 	m.mu.Unlock()
 	for _, s := range unacked {
-		m.transmit(s) //nolint:contextcheck // a write has its own time
+		m.transmit(s)
 	}
 	m.crowd.watch.Go(func() {
 		<-conn.Done()
