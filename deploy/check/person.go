@@ -96,7 +96,10 @@ func Enter(ctx context.Context, door Door, way Way) (_ *Person, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(client.Config{Server: door.Server, Others: door.Others, Tokens: account, Outbox: outbox, Agent: "check", Dial: door.Dial, Watch: door.Watch})
+	c, err := client.New(client.Config{
+		Server: door.Server, Others: door.Others, Tokens: account, Outbox: outbox, Agent: "check", Dependencies: client.ChatDependencies,
+		Dial: door.Dial, Watch: door.Watch,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -114,6 +115,9 @@ func (c *Cluster) fill(ctx context.Context) error {
 
 // vacant says so where somebody else, another cluster mostly, has an address of a process that is to start.
 func (c *Cluster) vacant(ctx context.Context) error {
+	if c.cfg.apart() { // nobody else is there
+		return nil
+	}
 	for _, set := range c.members() {
 		for i := range set.count {
 			if c.Running(set.name(i + 1)) {
@@ -168,6 +172,17 @@ func (c *Cluster) Names() []string { return slices.Clone(c.order) }
 func (c *Cluster) Running(name string) bool {
 	p, err := c.find(name)
 	return err == nil && p.running()
+}
+
+// Serves tells whether a process answers now.
+func (c *Cluster) Serves(ctx context.Context, name string) bool {
+	p, err := c.find(name)
+	if err != nil || !p.running() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	return p.probe(ctx) == nil
 }
 
 // Kill ends a process by SIGKILL, with its children, as a crash of its machine would.
@@ -233,8 +248,46 @@ func (c *Cluster) PID(name string) int {
 	return p.id.PID
 }
 
+// Family is the number of a process that runs, and those of its descendants.
+func (c *Cluster) Family(name string) []int {
+	p, err := c.find(name)
+	if err != nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var pids []int
+	for _, id := range p.id.family() {
+		if id.alive() {
+			pids = append(pids, id.PID)
+		}
+	}
+	return pids
+}
+
 // Log is the path of a process's log.
 func (c *Cluster) Log(name string) string { return c.cfg.path("logs", name+".log") }
+
+// IP is the address of a process; empty: there is none of this name.
+func (c *Cluster) IP(name string) string {
+	p, err := c.find(name)
+	if err != nil {
+		return ""
+	}
+	return p.ip
+}
+
+// Data is the folder in which a process keeps what must outlive it; empty: it keeps nothing.
+func (c *Cluster) Data(name string) string {
+	switch kind, _, _ := strings.Cut(name, "-"); kind {
+	case "postgres":
+		return filepath.Join(c.cfg.postgresHome(), "data")
+	case "etcd":
+		return c.cfg.path("data", name)
+	default:
+		return ""
+	}
+}
 
 func (c *Cluster) find(name string) (*process, error) {
 	if p := c.processes[name]; p != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 )
 
 // databases are the services that keep one.
@@ -114,9 +115,13 @@ func (c *Cluster) compose() error {
 
 // add makes a stage of processes that start together.
 func (c *Cluster) add(stage []spec) {
+	launch := c.cfg.Launch
+	if launch == nil {
+		launch = func(_ string, cmd *exec.Cmd) error { return cmd.Start() }
+	}
 	var names []string
 	for _, s := range stage {
-		c.processes[s.name] = &process{spec: s, log: c.Log(s.name)}
+		c.processes[s.name] = &process{spec: s, log: c.Log(s.name), launch: launch}
 		names = append(names, s.name)
 	}
 	c.order = append(c.order, names...)

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,10 @@ type Config struct {
 	Net      int
 	Replicas int // of each service
 	Gateways int
+	// Block is the first octet instead of 127, where Launch puts each process into a network of its own. 0: 127.
+	Block int `json:",omitempty"`
+	// Launch starts a process that is to be reached at ip. Nil: on this machine's loopback, by cmd.Start.
+	Launch func(ip string, cmd *exec.Cmd) error `json:"-"`
 }
 
 // DefaultConfig is the cluster of `make cluster`.
@@ -34,6 +39,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("cluster: the folder %s is too deep for the unix socket of PostgreSQL: at most 70 characters", c.Dir)
 	case c.Net < 1 || c.Net > 254:
 		return errors.New("cluster: the net must be within 1 and 254")
+	case c.apart() && c.Launch == nil:
+		return errors.New("cluster: addresses other than loopback's need processes in networks of their own")
 	case c.Replicas < 1 || c.Replicas > 9 || c.Gateways < 1 || c.Gateways > 9:
 		return errors.New("cluster: one to nine of each service and of gateways")
 	}
@@ -74,7 +81,12 @@ const ( // the numbers are used by tests, too
 )
 
 // IP is the address of a server.
-func (c Config) IP(kind, number int) string { return fmt.Sprintf("127.%d.%d.%d", c.Net, kind, number) }
+func (c Config) IP(kind, number int) string {
+	return fmt.Sprintf("%d.%d.%d.%d", cmp.Or(c.Block, 127), c.Net, kind, number)
+}
+
+// apart is true where the addresses are not this machine's loopback.
+func (c Config) apart() bool { return cmp.Or(c.Block, 127) != 127 }
 
 func (c Config) path(elem ...string) string {
 	return filepath.Join(append([]string{c.Dir}, elem...)...)

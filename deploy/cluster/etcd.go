@@ -61,7 +61,7 @@ func (c Config) etcd(number int, f files) (spec, error) {
 		return spec{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return spec{
-		name: name, path: filepath.Join(c.Bin, "server"), args: []string{"--config-file", file}, dir: c.Dir,
+		name: name, ip: ip, path: filepath.Join(c.Bin, "server"), args: []string{"--config-file", file}, dir: c.Dir,
 		// It is made to be killed. In order, it hands its leadership over, for 7 s if the others are stopping too.
 		quit:  syscall.SIGKILL,
 		probe: func(ctx context.Context) error { return httpOK(ctx, client, "https://"+ip+":2379/health") },

@@ -93,7 +93,7 @@ func (c Config) nats(number int, f files, keys map[string]string) (spec, error) 
 		return spec{}, fmt.Errorf("%s: %w", name, err)
 	}
 	return spec{
-		name: name, path: filepath.Join(c.Bin, "nats-server"), args: []string{"-c", file}, dir: c.Dir, quit: syscall.SIGTERM,
+		name: name, ip: ip, path: filepath.Join(c.Bin, "nats-server"), args: []string{"-c", file}, dir: c.Dir, quit: syscall.SIGTERM,
 		probe: func(ctx context.Context) error { return natsInfo(ctx, ip+":4222") },
 	}, nil
 }

@@ -106,7 +106,7 @@ func (c Config) postgres(o owner) (spec, error) {
 	ip, home := c.IP(kindPostgres, 1), c.postgresHome()
 	data := filepath.Join(home, "data")
 	return spec{
-		name: "postgres", path: filepath.Join(bin, "postgres"), dir: "/", user: o.credential,
+		name: "postgres", ip: ip, path: filepath.Join(bin, "postgres"), dir: "/", user: o.credential,
 		quit: syscall.SIGINT, // fast shutdown: sessions end, everything is written
 		args: []string{
 			"-D", data, "-h", ip, "-p", "5432", "-k", data,

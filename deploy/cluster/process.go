@@ -17,12 +17,14 @@ import (
 // Limits of waiting for a process.
 const (
 	startLimit = 60 * time.Second
+	probeLimit = 2 * time.Second
 	stopLimit  = 15 * time.Second // then SIGKILL
 )
 
 // spec says how a process is started; it stays the same over restarts.
 type spec struct {
 	name string
+	ip   string // where it listens
 	path string
 	args []string
 	env  []string // beside PATH and HOME
@@ -37,7 +39,8 @@ type spec struct {
 // process is one server of the cluster, running or not.
 type process struct {
 	spec
-	log string
+	log    string
+	launch func(ip string, cmd *exec.Cmd) error
 
 	mu     sync.Mutex // guards what follows; held while starting and stopping
 	id     identity
@@ -68,7 +71,7 @@ func (p *process) start() error {
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "TZ=UTC", "LC_ALL=C.UTF-8"}, p.env...)
 	// A session of its own: Ctrl-C at the terminal is not for it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.user}
-	if err := cmd.Start(); err != nil {
+	if err := p.launch(p.ip, cmd); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	p.id = identify(cmd.Process.Pid)
@@ -86,7 +89,7 @@ func (p *process) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	for {
-		attempt, stop := context.WithTimeout(ctx, 2*time.Second)
+		attempt, stop := context.WithTimeout(ctx, probeLimit)
 		err := p.probe(attempt)
 		stop()
 		switch {

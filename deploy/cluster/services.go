@@ -67,7 +67,7 @@ func (c *Cluster) service(set members, number int) (spec, error) {
 		return spec{}, err
 	}
 	return spec{
-		name: name, path: filepath.Join(c.cfg.Bin, set.service), args: []string{"--config", file},
+		name: name, ip: ip, path: filepath.Join(c.cfg.Bin, set.service), args: []string{"--config", file},
 		dir: c.cfg.Dir, quit: syscall.SIGTERM,
 		probe: func(ctx context.Context) error {
 			return httpOK(ctx, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, "http://"+ip+":"+portOperator+"/readyz")
