@@ -82,7 +82,7 @@ func command(ctx context.Context, cfg Config, args []string, out io.Writer) (cod
 	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
 		return 0, fmt.Errorf("faults: %w", err)
 	}
-	if err := clear(cfg.Dir); err != nil {
+	if err := empty(cfg.Dir); err != nil {
 		return 0, err
 	}
 	v, err := Run(ctx, cfg, out)
@@ -121,8 +121,8 @@ func build(ctx context.Context, bin string) error {
 // runMark is a file in the folder of a run: nothing else is ever emptied.
 const runMark = ".faults-run"
 
-// clear makes the folder of a run empty.
-func clear(dir string) error {
+// empty makes the folder of a run empty.
+func empty(dir string) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		if _, err := os.Stat(filepath.Join(dir, runMark)); err != nil {
 			return fmt.Errorf("faults: %s is not empty, and no run has made it: name a folder that does not exist yet", dir)

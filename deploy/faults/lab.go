@@ -18,7 +18,7 @@ import (
 
 const (
 	block    = 10      // first octet of addresses in networks of the lab's own: a private range
-	diskSize = 2 << 30 // bytes of the database's disk
+	diskSize = 1 << 30 // bytes of the database's disk
 )
 
 // lab is a cluster that can be made to fail.

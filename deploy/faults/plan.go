@@ -44,6 +44,11 @@ type Step struct {
 	Loss    float64       // of slow
 }
 
+// excludes is true for steps that can't overlap: a process fails in one way at a time, and the same fault is done once at a time.
+func (s Step) excludes(o Step) bool {
+	return s.Kind.hitsProcess() && o.Kind.hitsProcess() && s.Targets[0] == o.Targets[0] || s.Kind == o.Kind && slices.Equal(s.Targets, o.Targets)
+}
+
 func (s Step) String() string {
 	text := fmt.Sprintf("%-9s %s", s.Kind, strings.Join(s.Targets, ", "))
 	switch s.Kind {
@@ -82,9 +87,9 @@ func Plan(seed uint64, length time.Duration, processes []string, able []Kind) []
 		step := p.step(bag[0])
 		bag = bag[1:]
 		step.At = at
-		for _, o := range steps { // a process fails in one way at a time
-			if o.Kind.hitsProcess() && step.Kind.hitsProcess() && o.At+o.For >= step.At && o.Targets[0] == step.Targets[0] {
-				step.At = o.At + o.For + time.Second
+		for _, o := range steps {
+			if o.excludes(step) {
+				step.At = max(step.At, o.At+o.For+time.Second)
 			}
 		}
 		at = step.At

@@ -166,7 +166,9 @@ func (l *lab) follow(ctx context.Context, plan []Step, say func(string, ...any))
 		say("%v", step)
 		all.Go(func() {
 			sleep(ctx, step.For)
-			failed[i] = heal()
+			if err := heal(); err != nil {
+				failed[i] = fmt.Errorf("the end of %v: %w", step, err)
+			}
 			say("%-9s is over", step.Kind)
 		})
 	}

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -59,7 +60,7 @@ func (h *History) once(v *Verdict, logs map[string][]Event) {
 		channel string
 	}
 	last := map[lane]uint64{}
-	for _, op := range h.Ops {
+	for _, op := range slices.SortedFunc(slices.Values(h.Ops), func(a, b Op) int { return cmp.Compare(a.Call, b.Call) }) {
 		if !op.appends() {
 			continue
 		}
