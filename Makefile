@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 MODULES := $(patsubst ./%,%,$(shell sed -n 's|^\t\(\./.*\)|\1|p' go.work))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint modules vulnerabilities cluster proto tools bench clean
+.PHONY: help run test lint modules vulnerabilities cluster faults proto tools bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ cluster: tools ## the same as many processes on loopback: `make cluster`, and `m
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
 	@exec $(BIN)/cluster $(CMD)
 
+faults: tools ## a cluster whose parts fail by a schedule, under load, and a verdict; SEED=7 FOR=10m ONLY=disk,kill choose it
+	@./.ci/postgres
+	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/faults
+	@$(BIN)/faults build
+	@exec $(BIN)/faults $(if $(SEED),--seed $(SEED)) $(if $(FOR),--for $(FOR)) $(if $(ONLY),--only $(ONLY))
+
 proto: tools ## generate Go from the .proto files, and note their checksum
 	cd proto && buf lint && buf generate
 	cd proto && find . -name '*.proto' | LC_ALL=C sort | xargs sha256sum > checksums
@@ -52,4 +58,4 @@ bench: tools ## hold a Plenum against its bars; ONLY=fanout runs one group, RUNS
 	@$(GO) run plenum.internal/loadtest/cmd/bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built; the data stays
-	rm -rf $(BIN) .cluster
+	rm -rf $(BIN) .cluster .faults

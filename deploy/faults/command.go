@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -51,7 +52,16 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, k := range *only {
 		cfg.Only = append(cfg.Only, Kind(k))
 	}
-	code, err := command(ctx, cfg, flags.Args(), stdout)
+	if cfg.Seed == 0 {
+		cfg.Seed = 1 + rand.Uint64N(1e9)
+	}
+	again := fmt.Sprintf("faults --seed %d", cfg.Seed)
+	flags.Visit(func(f *pflag.Flag) {
+		if f.Name != "seed" {
+			again += fmt.Sprintf(" --%s %s", f.Name, strings.Trim(f.Value.String(), "[]"))
+		}
+	})
+	code, err := command(ctx, cfg, flags.Args(), again, stdout)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
@@ -59,7 +69,8 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-func command(ctx context.Context, cfg Config, args []string, out io.Writer) (code int, err error) {
+// command does what the arguments say; again is the command line that runs the same schedule.
+func command(ctx context.Context, cfg Config, args []string, again string, out io.Writer) (code int, err error) {
 	if err := cfg.Validate(); err != nil {
 		return 0, err
 	}
@@ -76,9 +87,6 @@ func command(ctx context.Context, cfg Config, args []string, out io.Writer) (cod
 		}
 		fmt.Fprintf(out, "All on loopback, without faults of networks, disks and freezers: %v\n", why)
 	}
-	if cfg.Seed == 0 {
-		cfg.Seed = 1 + rand.Uint64N(1e9)
-	}
 	if cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
 		return 0, fmt.Errorf("faults: %w", err)
 	}
@@ -90,7 +98,7 @@ func command(ctx context.Context, cfg Config, args []string, out io.Writer) (cod
 		for _, fault := range v.Faults {
 			fmt.Fprintln(out, fault)
 		}
-		fmt.Fprintf(out, "The history, the plan and the logs are in %s. The same schedule again: make faults SEED=%d FOR=%v\n", cfg.Dir, cfg.Seed, cfg.For)
+		fmt.Fprintf(out, "The history, the plan and the logs are in %s. The same schedule again: %s\n", cfg.Dir, again)
 		return 1, err
 	}
 	fmt.Fprintln(out, "Nothing that was acknowledged is lost, doubled or out of order, and everybody was shown the same.")

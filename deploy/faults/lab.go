@@ -18,8 +18,12 @@ import (
 
 const (
 	block    = 10      // first octet of addresses in networks of the lab's own: a private range
+	net      = 79      // their second octet, and of those on loopback: a cluster of `make cluster` may run beside
 	diskSize = 1 << 30 // bytes of the database's disk
 )
+
+// clients is the address of the load.
+var clients = netip.AddrFrom4([4]byte{block, net, 255, 1})
 
 // lab is a cluster that can be made to fail.
 type lab struct {
@@ -53,10 +57,10 @@ func (l *lab) able() []Kind {
 func open(ctx context.Context, cfg Config) (_ *lab, err error) {
 	l := &lab{dir: cfg.Dir, apart: space.Inside(), networks: map[string]*space.Network{}}
 	set := cluster.DefaultConfig()
-	set.Dir, set.Bin, set.Launch = filepath.Join(cfg.Dir, "c"), cfg.Bin, l.launch
+	set.Dir, set.Bin, set.Net, set.Launch = filepath.Join(cfg.Dir, "c"), cfg.Bin, net, l.launch
 	if l.apart {
 		set.Block, l.wire = block, &wire.Switch{}
-		if err := l.join(ctx, set); err != nil {
+		if err := l.join(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -79,20 +83,15 @@ func open(ctx context.Context, cfg Config) (_ *lab, err error) {
 }
 
 // join makes the load a part of the network.
-func (l *lab) join(ctx context.Context, set cluster.Config) error {
+func (l *lab) join(ctx context.Context) error {
 	if err := space.Settle(ctx); err != nil {
 		return err
 	}
-	address := clientsAddress(set)
-	device, err := space.OpenDevice(ctx, netip.PrefixFrom(address, 16))
+	device, err := space.OpenDevice(ctx, netip.PrefixFrom(clients, 16))
 	if err != nil {
 		return err
 	}
-	return l.wire.Plug(address, device)
-}
-
-func clientsAddress(set cluster.Config) netip.Addr {
-	return netip.AddrFrom4([4]byte{block, byte(set.Net), 255, 1})
+	return l.wire.Plug(clients, device)
 }
 
 // clockFile says how wrong the clock is of the process at an address.
@@ -142,7 +141,7 @@ func (l *lab) addresses(names ...string) ([]netip.Addr, error) {
 	var out []netip.Addr
 	for _, name := range names {
 		if name == Clients {
-			out = append(out, clientsAddress(cluster.DefaultConfig()))
+			out = append(out, clients)
 			continue
 		}
 		address, err := netip.ParseAddr(l.cluster.IP(name))

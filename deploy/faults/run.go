@@ -44,7 +44,12 @@ func (c Config) Validate() error {
 			return fmt.Errorf("faults: no kind is called %s: there are %v", k, kinds)
 		}
 	}
-	return nil
+	return c.crowd().Validate()
+}
+
+// crowd is the load, but for where it goes.
+func (c Config) crowd() crowd.Config {
+	return crowd.Config{Dir: c.Dir, People: c.People, Channels: c.Channels, Pause: c.Pause, Seed: c.Seed, Patience: c.Patience}
 }
 
 // progressEvery is how often a run tells how it stands.
@@ -94,8 +99,7 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (v history.Verdict, err
 
 // gather brings in the people.
 func (l *lab) gather(ctx context.Context, cfg Config) (*crowd.Crowd, error) {
-	set := crowd.DefaultConfig()
-	set.People, set.Channels, set.Pause, set.Patience, set.Seed, set.Dir = cfg.People, cfg.Channels, cfg.Pause, cfg.Patience, cfg.Seed, cfg.Dir
+	set := cfg.crowd()
 	for _, address := range l.cluster.Addresses() {
 		set.Gateways = append(set.Gateways, "http://"+address)
 	}

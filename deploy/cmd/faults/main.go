@@ -12,6 +12,6 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // the first ends the load, and what was seen so far is judged; the second ends it all
 	os.Exit(faults.Command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

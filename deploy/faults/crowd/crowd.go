@@ -38,8 +38,6 @@ func DefaultConfig() Config {
 // Validate keeps a crowd within bounds.
 func (c Config) Validate() error {
 	switch {
-	case c.Secret == "" || len(c.Gateways) == 0:
-		return errors.New("crowd: it needs a set-up secret and the address of a gateway")
 	case c.People < 2 || c.People > 30:
 		return fmt.Errorf("crowd: %d people: take 2 to 30", c.People)
 	case c.Channels < 1 || c.Channels > 20:
@@ -80,6 +78,9 @@ type channel struct {
 func Gather(ctx context.Context, cfg Config) (_ *Crowd, err error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if cfg.Secret == "" || len(cfg.Gateways) == 0 {
+		return nil, errors.New("crowd: it needs a set-up secret and the address of a gateway")
 	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Patience)
 	defer cancel()

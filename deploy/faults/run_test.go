@@ -1,0 +1,45 @@
+package faults
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"plenum.internal/deploy/clustertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestARunOnLoopback is a short one where nothing has a network, a disk or a clock of its own: .ci/run has one with all kinds of faults.
+func TestARunOnLoopback(t *testing.T) {
+	bin, err := clustertest.Programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "plenum-") // t.TempDir is too deep for PostgreSQL's socket, and closed to its user
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	cfg := DefaultConfig()
+	cfg.Dir, cfg.Bin, cfg.Seed, cfg.For, cfg.Only = filepath.Join(dir, "f"), bin, 5, 20*time.Second, []Kind{Kill, Stop}
+	if err := empty(cfg.Dir); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	v, err := Run(t.Context(), cfg, &out)
+	t.Log(out.String())
+	if err != nil || len(v.Faults) > 0 {
+		t.Fatal(err, v.Faults)
+	}
+	if v.Done < 100 || v.Events == 0 || !strings.Contains(out.String(), string(Kill)) {
+		t.Error("next to nothing took place")
+	}
+}
