@@ -15,6 +15,7 @@ require (
 	golang.org/x/sys v0.49.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
+	pgregory.net/rapid v1.3.0
 	plenum.internal/chat v0.0.0-00010101000000-000000000000
 	plenum.internal/client v0.0.0-00010101000000-000000000000
 	plenum.internal/gateway v0.0.0-00010101000000-000000000000

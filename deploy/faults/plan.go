@@ -161,5 +161,5 @@ func only(able, wanted []Kind) []Kind {
 	if len(wanted) == 0 {
 		return able
 	}
-	return slices.DeleteFunc(able, func(k Kind) bool { return !slices.Contains(wanted, k) })
+	return slices.DeleteFunc(slices.Clone(able), func(k Kind) bool { return !slices.Contains(wanted, k) })
 }

@@ -66,6 +66,9 @@ func TestOnlyWhatIsWantedAndPossible(t *testing.T) {
 	if got := only(kinds, []Kind{Disk, Kill}); !slices.Equal(got, []Kind{Kill, Disk}) {
 		t.Errorf("%v", got)
 	}
+	if !valid(Skew) {
+		t.Error("what can be done was changed by choosing among it")
+	}
 	if got := only([]Kind{Kill}, nil); !slices.Equal(got, []Kind{Kill}) {
 		t.Errorf("%v", got)
 	}

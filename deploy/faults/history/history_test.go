@@ -1,6 +1,7 @@
 package history
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func sound() *History {
 		all = append(all, Shown{"d", e})
 	}
 	device := func(user string, unread map[string]Unread) Device {
-		return Device{Name: user + "/0", User: user, Channels: []string{"c", "d"}, Shown: slices.Clone(all), Unread: unread, Listed: clone(unread)}
+		return Device{Name: user + "/0", User: user, Channels: []string{"c", "d"}, Shown: slices.Clone(all), Unread: unread, Listed: maps.Clone(unread)}
 	}
 	return &History{
 		Base: map[string]uint64{"c": 1, "d": 1},
@@ -50,14 +51,6 @@ func sound() *History {
 			device("bob", map[string]Unread{"c": {Marker: 3, Messages: 1, Mentions: 1}, "d": {Marker: 2}}),
 		},
 	}
-}
-
-func clone(in map[string]Unread) map[string]Unread {
-	out := map[string]Unread{}
-	for k, v := range in {
-		out[k] = v
-	}
-	return out
 }
 
 func TestASoundHistoryHasNoFaults(t *testing.T) {
