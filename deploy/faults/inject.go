@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 	"time"
 
@@ -126,5 +125,5 @@ func (l *lab) cut(from, to string) (heal func() error, err error) {
 
 func (l *lab) skew(name string, by time.Duration) (heal func() error, err error) {
 	file := l.clockFile(l.cluster.IP(name))
-	return func() error { return os.Remove(file) }, skew.Set(file, by)
+	return func() error { return skew.Set(file, 0) }, skew.Set(file, by)
 }

@@ -36,6 +36,7 @@ type lab struct {
 
 	mu       sync.Mutex                // guards what follows
 	networks map[string]*space.Network // by address
+	clocks   map[string]bool           // files that were made
 }
 
 // able are the kinds of faults that can be done here.
@@ -55,7 +56,7 @@ func (l *lab) able() []Kind {
 
 // open starts the cluster.
 func open(ctx context.Context, cfg Config) (_ *lab, err error) {
-	l := &lab{dir: cfg.Dir, apart: space.Inside(), networks: map[string]*space.Network{}}
+	l := &lab{dir: cfg.Dir, apart: space.Inside(), networks: map[string]*space.Network{}, clocks: map[string]bool{}}
 	set := cluster.DefaultConfig()
 	set.Dir, set.Bin, set.Net, set.Launch = filepath.Join(cfg.Dir, "c"), cfg.Bin, net, l.launch
 	if l.apart {
@@ -99,12 +100,19 @@ func (l *lab) clockFile(ip string) string { return filepath.Join(l.dir, "clock-"
 
 // launch starts a process in its network, which outlives it.
 func (l *lab) launch(ip string, cmd *exec.Cmd) error {
-	cmd.Env = append(cmd.Env, skew.Env+"="+l.clockFile(ip))
+	clock := l.clockFile(ip)
+	cmd.Env = append(cmd.Env, skew.Env+"="+clock)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.clocks[clock] { // a later start finds the clock as it is
+		if err := skew.Set(clock, 0); err != nil {
+			return err
+		}
+		l.clocks[clock] = true
+	}
 	if !l.apart {
 		return cmd.Start()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	network := l.networks[ip]
 	if network == nil {
 		address, err := netip.ParseAddr(ip)

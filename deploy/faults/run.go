@@ -113,7 +113,10 @@ func (l *lab) gather(ctx context.Context, cfg Config) (*crowd.Crowd, error) {
 // work has people work while parts fail, and returns when everything is healed and all they asked for is answered, or patience has ended.
 func (l *lab) work(ctx context.Context, cfg Config, c *crowd.Crowd, plan []Step, out io.Writer) error {
 	begun := time.Now()
+	var one sync.Mutex // line at a time
 	say := func(format string, args ...any) {
+		one.Lock()
+		defer one.Unlock()
 		fmt.Fprintf(out, "%6.1f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
 	}
 	working, stop := context.WithTimeout(ctx, cfg.For)

@@ -3,64 +3,55 @@ package skew
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Env names the file in a program's environment. The file holds the offset in seconds; none, or none that can be read, is 0.
+// Env names the file in a program's environment. Set makes it; without it when the program starts, the clock is right for good.
 const Env = "FAULTS_CLOCK"
 
 // What is put in place of one line of the package time. The monotonic clock, and with it timers and timeouts, stays right, as it does where an
 // administrator sets the clock.
 const (
 	line   = "	sec, nsec, mono := runtimeNow()\n"
-	skewed = "	sec, nsec, mono := runtimeNow()\n	sec += skewSeconds(mono)\n"
+	skewed = "	sec, nsec, mono := runtimeNow()\n	sec += skew.Load()\n"
 )
 
-// source is added to the package time. It can't use what imports time.
+// source is added to the package time. It can't use what imports time. The file is mapped into memory, since the runtime asks for the time on
+// stacks of its own, too, where nothing may be allocated and no system call be made.
 const source = `package time
 
 import (
 	"sync/atomic"
 	"syscall"
+	"unsafe"
 )
 
-var (
-	skewFile, skewSet = syscall.Getenv("` + Env + `")
-	skewNow, skewRead atomic.Int64
-)
+var skew = mapSkew()
 
-// skewSeconds reads the file anew every 100 ms.
-func skewSeconds(mono int64) int64 {
-	last := skewRead.Load()
-	if !skewSet || mono-last < 100e6 || !skewRead.CompareAndSwap(last, mono) {
-		return skewNow.Load()
+func mapSkew() *atomic.Int64 {
+	right := new(atomic.Int64)
+	file, set := syscall.Getenv("` + Env + `")
+	if !set {
+		return right
 	}
-	fd, err := syscall.Open(skewFile, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	fd, err := syscall.Open(file, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		skewNow.Store(0)
-		return 0
+		return right
 	}
-	var buffer [20]byte
-	n, _ := syscall.Read(fd, buffer[:])
-	_ = syscall.Close(fd)
-	var value, sign int64 = 0, 1
-	for i := 0; i < n; i++ {
-		switch c := buffer[i]; {
-		case c == '-' && i == 0:
-			sign = -1
-		case c >= '0' && c <= '9':
-			value = value*10 + int64(c-'0')
-		}
+	defer syscall.Close(fd)
+	memory, err := syscall.Mmap(fd, 0, 8, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		return right
 	}
-	skewNow.Store(sign * value)
-	return sign * value
+	return (*atomic.Int64)(unsafe.Pointer(&memory[0]))
 }
 `
 
@@ -115,13 +106,15 @@ func writeOverlay(ctx context.Context, dir string) (string, error) {
 	return filepath.Join(dir, "overlay.json"), nil
 }
 
-// Set has the programs that read this file be wrong by so much from now on, in whole seconds.
-func Set(file string, by time.Duration) error {
-	next := file + ".new"
-	if err := os.WriteFile(next, []byte(strconv.FormatInt(int64(by/time.Second), 10)), 0o644); err != nil {
+// Set has the programs that started with this file be wrong by so much from now on, in whole seconds. The file stays one and the same, and never
+// gets shorter: programs have it in their memory.
+func Set(file string, by time.Duration) (err error) {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
 		return fmt.Errorf("skew: %w", err)
 	}
-	if err := os.Rename(next, file); err != nil {
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(by/time.Second)), 0); err != nil {
 		return fmt.Errorf("skew: %w", err)
 	}
 	return nil

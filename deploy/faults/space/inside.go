@@ -47,13 +47,10 @@ func Enter(ctx context.Context) (code int, err error) {
 		Pdeathsig:  syscall.SIGKILL,
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	var exit *exec.ExitError
-	if err := pinned(cmd.Run); errors.As(err, &exit) {
-		return exit.ExitCode(), nil
-	} else if err != nil {
+	if err := pinned(cmd.Run); cmd.ProcessState == nil || !cmd.ProcessState.Exited() {
 		return 0, fmt.Errorf("space: %w", err)
 	}
-	return 0, nil
+	return cmd.ProcessState.ExitCode(), nil // whether it was told to end or not
 }
 
 // Settle makes the namespaces that Enter gave fit to live in: mounts stay inside, /proc tells of the processes inside, and loopback is up.
