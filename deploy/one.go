@@ -44,6 +44,7 @@ func (p *one) database(ctx context.Context, name string, migrations func() (fs.F
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the database %s: %w", path, err)
 	}
+	db.Register(p.obs.Metrics, name)
 	p.onClose(func() { _ = db.Close() }) // every transaction is over
 	p.group.Add(name+"'s schema", run.Step(func(ctx context.Context) error { return db.Migrate(ctx, files) }, nil))
 	return db, nil

@@ -194,6 +194,7 @@ func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *N
 	if n.DB, err = sqldb.Open(ctx, cfg.Database); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+	n.DB.Register(metrics, service.Name)
 	return n, nil
 }
 

@@ -60,8 +60,9 @@ type Config struct {
 type DB struct {
 	dialect Dialect
 	// Invariant: on SQLite write has one connection, so that writers queue in the process and never meet SQLITE_BUSY.
-	write *sql.DB
-	read  *sql.DB
+	write  *sql.DB
+	read   *sql.DB
+	counts counts
 }
 
 // Open opens the database and checks that it answers.
@@ -119,7 +120,7 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 	readers := min(cfg.MaxConns, max(8, 2*runtime.GOMAXPROCS(0)))                              // more would only hold more memory: reads compute, they hardly wait
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &DB{SQLite, write, read}, nil
+	return &DB{dialect: SQLite, write: write, read: read}, nil
 }
 
 // createPrivate makes a new file that nobody else may read, whatever the folder's mode; SQLite gives its other files the mode of this
@@ -172,7 +173,7 @@ func openPostgres(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{Postgres, write, read}, nil
+	return &DB{dialect: Postgres, write: write, read: read}, nil
 }
 
 // Dialect returns the engine's dialect.
@@ -181,6 +182,7 @@ func (db *DB) Dialect() Dialect { return db.dialect }
 // Query reads rows outside of a transaction, from the pool that cannot write; where its connection turns out to be broken,
 // another is tried. Its error is classified; what Scan and rows.Err return later is the driver's, for Classify.
 func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	db.counts.reads.Add(1)
 	for attempt := 1; ; attempt++ {
 		rows, err := db.read.QueryContext(ctx, query, args...)
 		if err = Classify(err); attempt == attempts || !lost(err) {
@@ -191,6 +193,7 @@ func (db *DB) Query(ctx context.Context, query string, args ...any) (*sql.Rows, 
 
 // QueryRow reads one row outside of a transaction, as Query does. What Scan returns is the driver's, for Classify.
 func (db *DB) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	db.counts.reads.Add(1)
 	for attempt := 1; ; attempt++ {
 		row := db.read.QueryRowContext(ctx, query, args...)
 		if attempt == attempts || !lost(Classify(row.Err())) {

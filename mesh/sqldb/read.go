@@ -9,6 +9,7 @@ import (
 // the pool that cannot write, and keeps a connection until fn returns. When the connection breaks the whole of it runs again, at most
 // 8 times, so fn must not keep effects of its own. Its error is fn's, classified.
 func (db *DB) Read(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	db.counts.reads.Add(1)
 	for attempt := 1; ; attempt++ {
 		if err := db.tryRead(ctx, fn); attempt == attempts || !lost(err) {
 			return err

@@ -20,6 +20,7 @@ const attempts = 8
 // ErrUnknownOutcome when the connection was lost or the context ended at COMMIT, so that the transaction may or may not
 // have taken place: settle it by a key before telling anybody. A wait has no bound of its own: give ctx a deadline.
 func (db *DB) Write(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	db.counts.transactions.Add(1)
 	for attempt := 1; ; attempt++ {
 		err := db.try(ctx, fn)
 		if err == nil || attempt == attempts || !errors.Is(err, ErrConflict) && !lost(err) {

@@ -162,42 +162,6 @@ func (c *Crowd) WaitOpen(ctx context.Context, longest time.Duration) {
 	wait(ctx, c.Members, (*Member).opened)
 }
 
-// Cut breaks the connections of members at once and without a word, and waits until all of them have resumed all their topics, or ctx
-// ends. It returns how long that took, and how many have not.
-func (c *Crowd) Cut(ctx context.Context, members []*Member) (took time.Duration, away int) {
-	begin := time.Now()
-	var cut sync.WaitGroup
-	for _, m := range members {
-		cut.Go(m.Cut)
-	}
-	cut.Wait()
-	away = wait(ctx, members, (*Member).back)
-	return time.Since(begin), away
-}
-
-// wait waits until ok is true of each member in its turn, or ctx ends; it returns for how many it is not.
-func wait(ctx context.Context, members []*Member, ok func(*Member) bool) (left int) {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for i := 0; i < len(members); {
-		if ok(members[i]) {
-			i++
-			continue
-		}
-		select {
-		case <-ctx.Done():
-			for _, m := range members {
-				if !ok(m) {
-					left++
-				}
-			}
-			return left
-		case <-tick.C:
-		}
-	}
-	return 0
-}
-
 // Settle waits until no event has come for quiet, or max has passed.
 func (c *Crowd) Settle(ctx context.Context, quiet, longest time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, longest)

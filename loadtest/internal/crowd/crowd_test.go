@@ -53,6 +53,8 @@ func gateway(t *testing.T) (address string, there *atomic.Int32, shown <-chan st
 				}
 			case *edgev1.ClientFrame_Refresh:
 				tokens <- f.Refresh.GetToken()
+			case *edgev1.ClientFrame_Unsubscribe: // breaks the connection
+				return
 			}
 			if err != nil {
 				return

@@ -2,6 +2,7 @@ package crowd
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,8 +81,8 @@ func TestCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.WaitOpen(t.Context(), 10*time.Second)
-	if took, away := c.Cut(t.Context(), c.Members[:2]); away != 0 || took <= 0 {
-		t.Errorf("%d are away after %v", away, took)
+	if l := c.Cut(t.Context(), c.Members[:2]); l.Away != 0 || l.Lost != 2 || l.Took <= 0 {
+		t.Errorf("%+v", l)
 	}
 	if n := c.Resume.Total().TotalCount(); n != 2 || c.Connected() != 3 {
 		t.Errorf("%d of 2 have resumed, %d are there", n, c.Connected())
@@ -89,8 +90,44 @@ func TestCut(t *testing.T) {
 	c.cfg.Reconnect = false
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, away := c.Cut(ctx, c.Members); away != 3 {
-		t.Errorf("%d are away", away)
+	if l := c.Cut(ctx, c.Members); l.Away != 3 {
+		t.Errorf("%+v", l)
+	}
+	c.Leave(nil)
+}
+
+// What a server's end breaks is known when everybody is back, with who had no luck at once.
+func TestLose(t *testing.T) {
+	dies, _, _ := gateway(t)
+	lives, _, _ := gateway(t)
+	c := New(Config{Addresses: []string{dies, lives}, Reconnect: true})
+	for range 6 {
+		c.Add(&account.Account{}, &edgev1.Want{Topic: "a", Mode: edgev1.Mode_MODE_EVENTS})
+	}
+	if err := c.ConnectAll(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	c.WaitOpen(t.Context(), 10*time.Second)
+	l, err := c.Lose(t.Context(), func() error {
+		for _, m := range c.Members {
+			if m.n%2 == 0 { // at the first address
+				if err := m.conn.Send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Unsubscribe{}}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || l.Lost != 3 || l.Away != 0 || l.Took <= 0 {
+		t.Errorf("%+v, %v", l, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if l, err := c.Lose(ctx, func() error { return nil }); err != nil || l.Lost != 0 || l.Away != 0 {
+		t.Errorf("nothing was lost: %+v, %v", l, err)
+	}
+	if _, err := c.Lose(t.Context(), func() error { return errors.New("no such process") }); err == nil {
+		t.Error("no error where nothing could be broken")
 	}
 	c.Leave(nil)
 }
