@@ -39,8 +39,8 @@ type Config struct {
 	RingBytes int           `koanf:"ring_bytes" doc:"bytes of them, for each topic"`
 	RingTotal int           `koanf:"ring_total" doc:"bytes of them, for all topics; beyond, each keeps a few"`
 	Linger    time.Duration `koanf:"linger" doc:"how long a topic is kept after its last subscriber, for those who reconnect"`
-	// Recheck are the ages at which a new hub reads its topic again: its interest may have reached a distant NATS server late.
-	Recheck []time.Duration `koanf:"recheck" doc:"when a new topic is compared with the log again; empty where NATS runs in the process"`
+	// Recheck are the ages at which new hubs are compared with the log again: their interest may have reached a distant NATS server late.
+	Recheck []time.Duration `koanf:"recheck" doc:"when new topics are compared with the log again; empty where NATS runs in the process"`
 
 	Window time.Duration `koanf:"window" doc:"how long events are gathered before they are written to a connection"`
 	Drain  time.Duration `koanf:"drain" doc:"over how long clients are told to reconnect elsewhere when the gateway stops"`
@@ -73,7 +73,7 @@ func DefaultConfig() Config {
 		MaxSessions: 100_000, MaxCalls: 10_000, MaxReads: 64,
 		MaxPlain: 32_768, MaxPlainAddress: 16_384, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
-		Recheck: []time.Duration{250 * time.Millisecond, time.Second},
+		Recheck: []time.Duration{100 * time.Millisecond, time.Second},
 		Window:  10 * time.Millisecond, Drain: 10 * time.Second,
 		Read: limit.Rate{PerSecond: 50, Burst: 200}, Write: limit.Rate{PerSecond: 20, Burst: 100}, Bulk: limit.Rate{PerSecond: 2, Burst: 20},
 		// One address may be a company's: 10,000 people there refresh 17 times a second, and all come back after a power cut.

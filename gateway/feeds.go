@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/heads"
@@ -67,6 +68,43 @@ func (g *Gateway) left(before, now []registry.Node) {
 			}
 		}
 	}
+}
+
+// recheck is one age at which new hubs of a service are compared with its log.
+type recheck struct {
+	feed
+	after time.Duration
+}
+
+// recheck has a service's log asked what moved a while after topics of it were begun: their interest may have reached a distant NATS server
+// late. One question serves all hubs, however many there are, and each comes to its own no later than after twice its age.
+func (g *Gateway) recheck(service string) {
+	g.feedsMu.Lock()
+	defer g.feedsMu.Unlock()
+	for _, after := range g.cfg.Recheck {
+		r := recheck{feed{service: service}, after}
+		if _, due := g.rechecks[r]; due {
+			g.rechecks[r] = true
+			continue
+		}
+		g.rechecks[r] = false
+		time.AfterFunc(after, func() { g.checkAgain(r) })
+	}
+}
+
+// checkAgain is due; the map tells whether more topics were begun since it was set.
+func (g *Gateway) checkAgain(r recheck) {
+	g.feedsMu.Lock()
+	defer g.feedsMu.Unlock()
+	if follow := g.fed[r.feed]; follow != nil {
+		follow.Look()
+	}
+	if !g.rechecks[r] || g.base.Err() != nil {
+		delete(g.rechecks, r)
+		return
+	}
+	g.rechecks[r] = false
+	time.AfterFunc(r.after, func() { g.checkAgain(r) })
 }
 
 // stale reports that changes of access in a service's logs may not have been heard of. Events don't need to know: none is given out

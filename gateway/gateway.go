@@ -72,7 +72,9 @@ type Gateway struct {
 
 	feedsMu sync.Mutex // guards fed
 	fed     map[feed]*topic.HeadsFeed
-	live    sync.Map // heads.Name of every hub, so that heads of other topics cost nothing
+	// rechecks are due; true: and once more after that. Guarded by feedsMu.
+	rechecks map[recheck]bool
+	live     sync.Map // heads.Name of every hub, so that heads of other topics cost nothing
 
 	addrMu sync.Mutex // guards addr
 	addr   string
@@ -101,7 +103,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
 		people: people{every: map[*session]struct{}{}, sessions: map[person]map[*session]who{}}, emptied: make(chan struct{}, 1),
-		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{},
+		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{}, rechecks: map[recheck]bool{},
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

@@ -101,16 +101,7 @@ func (h *hub) flushed() {
 	}
 	h.begin(epoch, start)
 	h.read(start)
-	for _, after := range h.g.cfg.Recheck {
-		r := h.ring
-		time.AfterFunc(after, func() {
-			h.shard.do(func() {
-				if h.ring == r && !h.reading && !h.idle() {
-					h.read(h.ring.Head())
-				}
-			})
-		})
-	}
+	h.g.recheck(h.service)
 }
 
 // begin starts an empty run behind a cursor.

@@ -163,6 +163,31 @@ func TestInterestThatArrivesLate(t *testing.T) {
 	})
 }
 
+// However many hubs are new, the log is asked a few times what moved, and each hub reads its own topic once.
+func TestNewHubsShareTheirComparison(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		var tails, sweeps int
+		s.svc.Set(func(svc *testsvc.Service) { tails, sweeps = svc.Tails, svc.Sweeps })
+		const hubs = 150
+		var wants []*edgev1.Want
+		for i := range hubs {
+			wants = append(wants, events(fmt.Sprint("test.room/", i)))
+		}
+		c := s.signIn("u")
+		defer c.close()
+		c.send(subscribe(1, wants...))
+		time.Sleep(4 * time.Second)
+		s.svc.Set(func(svc *testsvc.Service) {
+			if n := svc.Tails - tails; n != hubs {
+				t.Errorf("%d reads of %d topics", n, hubs)
+			}
+			if n := svc.Sweeps - sweeps; n < 2 || n > 10 {
+				t.Errorf("asked %d times what moved", n)
+			}
+		})
+	})
+}
+
 func TestAllOfNATSAway(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
 		c := s.open("u", events(room))

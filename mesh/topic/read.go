@@ -164,6 +164,8 @@ func (l *Log) Tail(ctx context.Context, workspace, topic string, after *edgev1.C
 		return reset(resetFloor)
 	case s.Offset-after.GetOffset() > uint64(maxBytes/recordBytes):
 		return reset(resetTooLong)
+	case after.GetOffset() == s.Offset: // most of those who come back
+		return send(&topicv1.TailResponse{Head: s.Cursor()})
 	}
 	var records []*topicv1.Record
 	size := 0

@@ -53,6 +53,7 @@ type Service struct {
 	Lag      time.Duration
 	Tails    int
 	Opens    int
+	Sweeps   int // calls of Heads
 	sequence uint64
 	desks    desks
 }
@@ -261,6 +262,7 @@ func (s *Service) Tail(r *topicv1.TailRequest, stream grpc.ServerStreamingServer
 func (s *Service) Heads(_ context.Context, r *topicv1.HeadsRequest) (*topicv1.HeadsResponse, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.Sweeps++
 	if s.Down != nil {
 		return nil, s.Down
 	}
