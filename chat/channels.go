@@ -54,9 +54,6 @@ func (o *create) plan(b *batch, st *topic.Step) error {
 		return b.access(o.caller, id).readable()
 	}
 	if !o.caller.May(mayCreate) {
-		if direct(o.ch.kind) {
-			return errPerson
-		}
 		return errForbidden
 	}
 	guests, err := b.people(o.ch.workspace, slices.DeleteFunc(slices.Clone(o.people), func(id string) bool { return id == o.caller.User }))

@@ -176,8 +176,10 @@ func TestDirectChannels(t *testing.T) {
 
 		_, err = open(anna, zoe)
 		refused(t, err, "chat.PERSON")
-		_, err = open(gast, carl) // guests open none
-		refused(t, err, "chat.PERSON")
+		for _, other := range []*user{carl, zoe} { // guests open none, and learn of nobody by trying
+			_, err = open(gast, other)
+			refused(t, err, "chat.FORBIDDEN")
+		}
 		withGuest := must(open(carl, gast))(t)
 		if again := must(open(gast, carl))(t); again != withGuest { // but use what others opened with them
 			t.Fatal("a guest has another direct channel")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -48,6 +49,7 @@ type entry struct {
 	done     chan struct{} // closed when settled
 	reply    []byte        // valid once done is closed, as is err
 	err      error
+	later    atomic.Pointer[Error] // the last answer after which it is to be repeated; nil: none came
 }
 
 func (e *entry) isAccepted() bool {

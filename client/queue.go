@@ -43,6 +43,9 @@ func (p Pending) Accepted() <-chan struct{} { return p.entry.accepted }
 // Done is closed when its answer came.
 func (p Pending) Done() <-chan struct{} { return p.entry.done }
 
+// Postponed is the last answer by which the server put it off, to be repeated; nil where none came.
+func (p Pending) Postponed() *Error { return p.entry.later.Load() }
+
 // Wait waits for the answer and fills reply, which may be nil. It returns why the mutation was refused (an *Error; it will
 // not be tried again), or the error of ctx, after which it goes on waiting in the outbox.
 func (p Pending) Wait(ctx context.Context, reply proto.Message) error {
@@ -111,6 +114,9 @@ func (s *session) flushOutbox() {
 func (s *session) outboxReply(q *call, result []byte, err error) {
 	delete(s.sending, q.seq)
 	if e, ok := errors.AsType[*Error](err); ok && retryable(e.Code) {
+		if q.entry != nil && !e.local() {
+			q.entry.later.Store(e)
+		}
 		if s.failing = true; s.outboxAt.IsZero() {
 			s.outboxAt = time.Now().Add(s.outboxBackoff.next(e.RetryAfter))
 		}

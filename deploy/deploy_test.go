@@ -170,14 +170,9 @@ func TestRefusesToStart(t *testing.T) {
 }
 
 func TestDiskFull(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Log("only root can mount a small disk: the check of the real one is all there is to see")
-		return
-	}
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=8m"); err != nil {
-		t.Logf("mounting is not allowed here: %v", err)
-		return
+		t.Skipf("only who may mount can run out of a small disk: %v", err)
 	}
 	defer syscall.Unmount(dir, syscall.MNT_DETACH)
 	cfg := laptop(t)

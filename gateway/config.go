@@ -3,8 +3,10 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,17 +89,19 @@ func DefaultConfig() Config {
 
 // Validate names the first field that cannot work.
 func (c Config) Validate() error {
-	for name, n := range map[string]int{
+	numbers := map[string]int{
 		"max_sessions": c.MaxSessions, "max_calls": c.MaxCalls, "max_reads": c.MaxReads, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
 		"limits.message_bytes": int(c.Limits.MessageBytes), "limits.calls": int(c.Limits.Calls), "limits.subscriptions": int(c.Limits.Subscriptions),
 		"limits.heads": int(c.Limits.Heads), "limits.signals": int(c.Limits.Signals), "limits.queue_bytes": int(c.Limits.QueueBytes), "limits.replay_bytes": int(c.Limits.ReplayBytes),
-	} {
-		if n <= 0 {
+	}
+	for _, name := range slices.Sorted(maps.Keys(numbers)) { // the same one is told each time
+		if numbers[name] <= 0 {
 			return fmt.Errorf("gateway.%s: must be positive", name)
 		}
 	}
-	for name, r := range map[string]limit.Rate{"read": c.Read, "write": c.Write, "bulk": c.Bulk, "sign_in": c.SignIn, "public": c.Public, "accept": c.Accept} {
-		if r.PerSecond <= 0 || r.Burst < 1 {
+	rates := map[string]limit.Rate{"read": c.Read, "write": c.Write, "bulk": c.Bulk, "sign_in": c.SignIn, "public": c.Public, "accept": c.Accept}
+	for _, name := range slices.Sorted(maps.Keys(rates)) {
+		if rates[name].PerSecond <= 0 || rates[name].Burst < 1 {
 			return fmt.Errorf("gateway.%s: per_second must be positive and burst at least 1", name)
 		}
 	}
@@ -106,7 +110,7 @@ func (c Config) Validate() error {
 			max(userShare*2*int(c.Limits.MessageBytes), addressShare*2*c.FirstBytes))
 	}
 	if c.Window <= 0 || c.Drain < 0 || c.Linger < 0 {
-		return errors.New("gateway: window must be positive, drain and linger not negative")
+		return errors.New("gateway.window must be positive, drain and linger not negative")
 	}
 	for _, o := range c.Origins {
 		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || strings.Contains(o, "*") {

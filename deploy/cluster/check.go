@@ -18,6 +18,26 @@ const operator = "operator"
 
 // IssueSetup makes a secret for the set-up of one more workspace.
 func (c *Cluster) IssueSetup(ctx context.Context) (secret string, err error) {
+	err = c.asOperator(func(api identityv1.OperatorServiceClient) error {
+		answer, err := api.IssueSetup(ctx, &identityv1.IssueSetupRequest{})
+		secret = answer.GetSecret()
+		return err
+	})
+	return secret, err
+}
+
+// deserted tells that there is no workspace yet.
+func (c *Cluster) deserted(ctx context.Context) (yes bool, err error) {
+	err = c.asOperator(func(api identityv1.OperatorServiceClient) error {
+		answer, err := api.ListWorkspaces(ctx, &identityv1.ListWorkspacesRequest{})
+		yes = len(answer.GetWorkspaces()) == 0
+		return err
+	})
+	return yes, err
+}
+
+// asOperator calls the first identity process that answers.
+func (c *Cluster) asOperator(call func(identityv1.OperatorServiceClient) error) error {
 	f := c.files(operator)
 	var errs []error
 	for i := range c.cfg.Replicas {
@@ -25,16 +45,16 @@ func (c *Cluster) IssueSetup(ctx context.Context) (secret string, err error) {
 			Service: "identity", TLS: rpc.TLSConfig{Cert: f.Cert, Key: f.Key, CA: f.CA},
 		})
 		if err != nil {
-			return "", fmt.Errorf("cluster: %w", err)
+			return fmt.Errorf("cluster: %w", err)
 		}
-		answer, err := identityv1.NewOperatorServiceClient(conn).IssueSetup(ctx, &identityv1.IssueSetupRequest{})
+		err = call(identityv1.NewOperatorServiceClient(conn))
 		_ = conn.Close()
 		if err == nil {
-			return answer.GetSecret(), nil
+			return nil
 		}
 		errs = append(errs, err)
 	}
-	return "", fmt.Errorf("cluster: no identity answers: %w", errors.Join(errs...))
+	return fmt.Errorf("cluster: no identity answers: %w", errors.Join(errs...))
 }
 
 // check has clients write and read in a workspace of its own while somebody else kills processes.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -65,14 +66,17 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(names) > 0 {
 		verb, names = names[0], names[1:]
 	}
-	if err := command(ctx, cfg, checking, verb, names, stdout); err != nil {
+	chosen := map[string]string{}
+	flags.Visit(func(f *pflag.Flag) { chosen[f.Name] = f.Value.String() })
+	if err := command(ctx, cfg, checking, chosen, verb, names, stdout); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
 	return 0
 }
 
-func command(ctx context.Context, cfg Config, checking check.Config, verb string, names []string, out io.Writer) error {
+// command does what the arguments say; chosen are the flags that were given, by name.
+func command(ctx context.Context, cfg Config, checking check.Config, chosen map[string]string, verb string, names []string, out io.Writer) error {
 	c, err := Open(cfg.Dir)
 	if verb == "check" && len(names) == 1 {
 		return checkAt(ctx, names[0], checking, out)
@@ -83,6 +87,8 @@ func command(ctx context.Context, cfg Config, checking check.Config, verb string
 		}
 		if errors.Is(err, ErrNone) {
 			c, err = New(cfg)
+		} else if err == nil {
+			err = c.same(chosen)
 		}
 		if err != nil {
 			return err
@@ -117,6 +123,19 @@ func command(ctx context.Context, cfg Config, checking check.Config, verb string
 	return one(names[0])
 }
 
+// same refuses what a cluster that is there can't become.
+func (c *Cluster) same(chosen map[string]string) error {
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"net", c.cfg.Net}, {"replicas", c.cfg.Replicas}, {"gateways", c.cfg.Gateways}} {
+		if v, ok := chosen[f.name]; ok && v != strconv.Itoa(f.value) {
+			return fmt.Errorf("cluster: the one in %s has --%s %d: leave that out, or name another folder with --dir", c.cfg.Dir, f.name, f.value)
+		}
+	}
+	return nil
+}
+
 // clear makes room where a first start did not come to its end, unless it is going on.
 func (c *Cluster) clear() error {
 	if slices.ContainsFunc(c.order, c.Running) {
@@ -138,7 +157,13 @@ func (c *Cluster) up(ctx context.Context, out io.Writer) error {
 	for _, address := range c.Addresses() {
 		fmt.Fprintf(out, "  http://%s\n", address)
 	}
-	fmt.Fprintf(out, "The first workspace is made, once, by:\n\n  plenumctl setup '%s'\n\n", c.SetupLink())
+	deserted, err := c.deserted(ctx)
+	if err != nil {
+		return err
+	}
+	if deserted {
+		fmt.Fprintf(out, "The first workspace is made, once, by:\n\n  plenumctl setup '%s'\n\n", c.SetupLink())
+	}
 	fmt.Fprintf(out, "The operator's certificate is %s: `make cluster CMD='operator workspaces'` uses it.\n", c.files(operator).Cert)
 	fmt.Fprintln(out, "`make cluster CMD=down` stops it.")
 	return nil

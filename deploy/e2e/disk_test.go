@@ -24,8 +24,7 @@ func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=160m"); err != nil {
-		t.Logf("only who may mount can run out of a small disk: %v", err)
-		return
+		t.Skipf("only who may mount can run out of a small disk: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {

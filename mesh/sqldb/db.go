@@ -136,17 +136,24 @@ func createPrivate(path string) error {
 	return f.Close()
 }
 
+const (
+	idleTimeout = "idle_in_transaction_session_timeout"
+	// lockIdle is how long a transaction that writes may wait for its client: one that was frozen, or has gone without closing its
+	// connection, keeps others from its locks no longer. Who is only slow has its transaction run again.
+	lockIdle = 2 * time.Second
+)
+
 func openPostgres(cfg Config) (*DB, error) {
 	u, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("not a url") // the parser's own error would show the password
 	}
 	q := u.Query()
+	idleChosen := q.Has(idleTimeout)
 	for name, value := range map[string]string{
 		"connect_timeout": fmt.Sprint(int(max(1, cfg.Timeout.Seconds()))),
 		"lock_timeout":    fmt.Sprint(cfg.Timeout.Milliseconds()),
-		// A client that vanished without closing its connection must not hold its locks for hours.
-		"idle_in_transaction_session_timeout": fmt.Sprint(2 * cfg.Timeout.Milliseconds()),
+		idleTimeout:       fmt.Sprint(lockIdle.Milliseconds()),
 	} {
 		if !q.Has(name) {
 			q.Set(name, value)
@@ -169,6 +176,9 @@ func openPostgres(cfg Config) (*DB, error) {
 		return nil, err
 	}
 	q.Set("default_transaction_read_only", "on") // as SQLite's query_only
+	if !idleChosen {
+		q.Set(idleTimeout, fmt.Sprint(2*cfg.Timeout.Milliseconds())) // they hold no locks
+	}
 	read, err := pool()
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -58,6 +59,47 @@ func insert(ctx context.Context, id int) func(tx *sql.Tx) error {
 	return func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO thing (id, name) VALUES ($1, 'x')", id)
 		return err
+	}
+}
+
+// TestFrozenWriter: who stands still in the middle of a transaction keeps others from its locks for a moment only, and runs it again when it goes on.
+func TestFrozenWriter(t *testing.T) {
+	url := meshtest.Postgres(t)
+	frozen, other := open(t, url), open(t, url)
+	if err := other.Write(t.Context(), insert(t.Context(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	rename := func(tx *sql.Tx, name string) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE thing SET name = name || $1 WHERE id = 1", name)
+		return err
+	}
+	holds, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		runs := 0
+		ended <- frozen.Write(t.Context(), func(tx *sql.Tx) error {
+			if err := rename(tx, "f"); err != nil {
+				return err
+			}
+			if runs++; runs == 1 { // nothing more is heard of it, as of a process that was stopped
+				close(holds)
+				<-goOn
+			}
+			return rename(tx, "F")
+		})
+	}()
+	<-holds
+	begun := time.Now()
+	err := other.Write(t.Context(), func(tx *sql.Tx) error { return rename(tx, "o") })
+	if waited := time.Since(begun); err != nil || waited > 3*time.Second {
+		t.Errorf("another writer waited for %v: %v", waited, err)
+	}
+	close(goOn)
+	if err := <-ended; err != nil {
+		t.Errorf("when it went on: %v", err)
+	}
+	var name string
+	if err := other.QueryRow(t.Context(), "SELECT name FROM thing WHERE id = 1").Scan(&name); err != nil || name != "xofF" {
+		t.Errorf("%q, %v: the frozen one's first attempt must be gone", name, err)
 	}
 }
 

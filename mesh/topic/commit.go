@@ -84,7 +84,7 @@ func (l *Log) settle(ctx context.Context, works []*work) {
 		l.settle(ctx, works[len(works)/2:])
 	default:
 		if now := time.Now().Unix(); l.warned.Swap(now) != now { // an outage fails every batch: one line a second tells it
-			l.log.WarnContext(ctx, "a commit failed", "service", l.cfg.Service, "mutations", len(works), "error", err)
+			l.log.WarnContext(ctx, "a commit failed", "owner", l.cfg.Service, "mutations", len(works), "error", err)
 		}
 		if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, sqldb.ErrUnknownOutcome) {
 			err = errAway.Because(err) // too slow, and rolled back

@@ -154,7 +154,7 @@ func (f *HeadsFeed) Run(ctx context.Context) error {
 			}
 		case a := <-answers:
 			if err := s.answer(a); err != nil {
-				f.log.WarnContext(ctx, "an answer can't be read", "service", f.cfg.Service, "error", err)
+				f.log.WarnContext(ctx, "an answer can't be read", "owner", f.cfg.Service, "error", err)
 			}
 		}
 	}
@@ -279,7 +279,9 @@ func (f *HeadsFeed) sweep(ctx context.Context, answers chan<- answer) {
 				at.committed = pack(make([]mark, Partitions))
 				at.derived = at.committed
 			}
-			f.log.WarnContext(ctx, "can't ask what moved", "service", f.cfg.Service, "error", err)
+			if rpc.FromError(err).GetReason() != errStarting.Reason { // a service that starts is no reason to warn
+				f.log.WarnContext(ctx, "can't ask what moved", "owner", f.cfg.Service, "error", err)
+			}
 			if !sleep(ctx, wait) {
 				return
 			}

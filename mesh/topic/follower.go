@@ -155,7 +155,7 @@ func (f *Follower) tell(ctx context.Context, number uint32, err error) {
 		return
 	}
 	if now := time.Now().Unix(); f.warned.Swap(now) != now {
-		f.deps.Log.WarnContext(ctx, "following broke off", "follower", f.cfg.Name, "service", f.cfg.Service, "partition", number, "error", err)
+		f.deps.Log.WarnContext(ctx, "following broke off", "follower", f.cfg.Name, "owner", f.cfg.Service, "partition", number, "error", err)
 	}
 }
 

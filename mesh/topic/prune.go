@@ -18,7 +18,7 @@ func (l *Log) pruneForEver(ctx context.Context) {
 	first := min(l.cfg.PruneGap, time.Minute)
 	for wait := first/2 + rand.N(first/2+1); sleep(ctx, wait); wait = l.cfg.PruneGap {
 		if err := l.Prune(ctx, time.Now().Add(-l.cfg.KeyLife)); err != nil && ctx.Err() == nil {
-			l.log.WarnContext(ctx, "pruning keys failed; it will be tried again", "service", l.cfg.Service, "error", err)
+			l.log.WarnContext(ctx, "pruning keys failed; it will be tried again", "owner", l.cfg.Service, "error", err)
 		}
 	}
 }

@@ -27,7 +27,7 @@ const (
 )
 
 type commands struct {
-	Server  string `help:"Address of the server, http://host:port. Known from the sign-in afterwards." env:"PLENUM_SERVER" placeholder:"URL"`
+	Server  string `help:"Address of the server, http://host:port. Once signed in it is known; another gateway of the same Plenum serves as well." env:"PLENUM_SERVER" placeholder:"URL"`
 	Profile string `help:"Which account to use; each has a folder of its own." default:"default" env:"PLENUM_PROFILE"`
 	JSON    bool   `name:"json" help:"Print JSON, one object a line, for scripts."`
 

@@ -32,6 +32,7 @@ type fake struct {
 
 	mu       sync.Mutex
 	down     bool // answers 503; guarded by mu, as is all below
+	full     bool // saves nothing
 	people   []*identityv1.Person
 	channels []*chatv1.Channel
 	messages []*chatv1.Message
@@ -343,6 +344,9 @@ func (f *fake) BrowseChannels(context.Context, *chatv1.BrowseChannelsRequest) (*
 func (f *fake) Send(ctx context.Context, q *chatv1.SendRequest) (*chatv1.SendResponse, error) {
 	if !slices.ContainsFunc(f.channels, func(c *chatv1.Channel) bool { return c.GetId() == q.GetChannel() }) {
 		return nil, refuse(edgev1.Code_CODE_NOT_FOUND, "chat.CHANNEL", "There is no such channel.")
+	}
+	if f.full {
+		return nil, refuse(edgev1.Code_CODE_UNAVAILABLE, "topic.DISK_FULL", "Nothing can be saved: the server's disk is full.")
 	}
 	if q.GetText() == "bad" {
 		return nil, refuse(edgev1.Code_CODE_FAILED_PRECONDITION, "chat.ARCHIVED", "The channel is archived.")

@@ -115,6 +115,9 @@ func (c *sendCmd) send(ctx context.Context, e *env, cl *client.Client, id, text 
 	var res chatv1.SendResponse
 	err = pending.Wait(ctx, &res)
 	if errors.Is(err, context.DeadlineExceeded) {
+		if e := pending.Postponed(); e != nil {
+			return fmt.Errorf("%s The message waits here, and goes out with the next send", explain(e))
+		}
 		return errors.New("the server did not answer: the message waits here, and goes out with the next send")
 	}
 	if err != nil {

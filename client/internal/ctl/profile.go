@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,6 +66,9 @@ func (e *env) account() (*client.Account, error) {
 	return a, err
 }
 
+// server is the one that was asked for, another gateway of the same Plenum, or the one at which the profile is signed in.
+func (e *env) server(account *client.Account) string { return cmp.Or(e.Server, account.Server()) }
+
 // calls gives f a way to call methods once, over HTTP.
 func (e *env) calls(f func(ctx context.Context, h *client.HTTP) error) error {
 	ctx, cancel := context.WithTimeout(e.ctx, timeout)
@@ -77,7 +81,7 @@ func (e *env) calls(f func(ctx context.Context, h *client.HTTP) error) error {
 	if err != nil {
 		return err
 	}
-	h := &client.HTTP{Server: account.Server(), Token: token}
+	h := &client.HTTP{Server: e.server(account), Token: token}
 	var outbox *client.Outbox
 	defer func() {
 		if outbox != nil {
@@ -111,7 +115,7 @@ func (e *env) session(keep bool, change func(*client.Config), f func(ctx context
 	if err != nil {
 		return err
 	}
-	cfg := client.Config{Server: account.Server(), Tokens: account, Agent: Version, OnState: e.connection()}
+	cfg := client.Config{Server: e.server(account), Tokens: account, Agent: Version, OnState: e.connection()}
 	var before []client.Pending
 	if keep {
 		if cfg.Outbox, err = e.outbox(); err != nil {
