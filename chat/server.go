@@ -84,8 +84,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		// What is derived from one's own log bears being derived again.
 		{"mine", "chat", gather{topicv1.NewTopicServiceClient(deps.Self)}, s.derive, func(context.Context, *sql.Tx, uint32) error { return nil }, true},
 	} {
-		// Busy: one transaction at a time, because each locks the partitions of the people it concerns, which senders need, too.
-		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat", Busy: 1, Announce: f.announce}, topic.FollowerDeps{
+		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat", Announce: f.announce}, topic.FollowerDeps{
 			Source: f.source, DB: deps.DB, Handle: f.handle, Reset: f.reset, Bus: deps.Bus, Log: deps.Log, Metrics: deps.Metrics,
 		})
 		if err != nil {
