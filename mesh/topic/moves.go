@@ -26,7 +26,7 @@ const (
 	// A pause after a transaction is longPause at most, and so many times as long as that took: whoever derives holds the locks of
 	// partitions that senders wait for, and must not do so most of the time.
 	pauseTimes = 8
-	longPause  = 150 * time.Millisecond
+	longPause  = 200 * time.Millisecond
 	// moveRecords is about how many records one transaction derives from; one partition's run may go beyond it.
 	moveRecords = 4000
 )
