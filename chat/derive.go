@@ -76,7 +76,7 @@ func (d *deriving) append() error {
 			return fmt.Errorf("chat: lock partitions: %w", err)
 		}
 	}
-	if err := (planner{d.Server}).Plan(d.ctx, d.tx, steps); err != nil {
+	if err := d.plan(d.ctx, d.tx, steps, 0); err != nil {
 		return err
 	}
 	var appends []topic.Append

@@ -23,7 +23,8 @@ type PartitionSet uint64
 // Add puts a partition into the set.
 func (s *PartitionSet) Add(number uint32) { *s |= 1 << (number % Partitions) }
 
-func (s PartitionSet) has(number uint32) bool { return s&(1<<(number%Partitions)) != 0 }
+// Has reports whether a partition is in the set.
+func (s PartitionSet) Has(number uint32) bool { return s&(1<<(number%Partitions)) != 0 }
 
 // Append writes events inside a follower's transaction, without a key: the follower's cursor makes them happen once. Call it at most
 // once in a transaction, with all there is to append, because the partitions' locks are taken in ascending order, and before anything
@@ -106,7 +107,7 @@ type appended struct {
 // of returns the topics that were appended to because of a partition.
 func (a *afterCommit) of(number uint32) (states []State) {
 	for _, m := range a.moved {
-		if m.sources.has(number) {
+		if m.sources.Has(number) {
 			states = append(states, m.State)
 		}
 	}

@@ -106,11 +106,13 @@ func pointers[T any](values []any) ([]*T, error) {
 
 // statements are the texts that name the log's tables.
 type statements struct {
-	check, lock, keys, topics   string
+	check, lock, newest, keys   string
+	topics                      string
 	partitions                  string
 	erase                       string
 	tail, follow, heads, lookup string
 
+	clientRows sqldb.Relation // of newest
 	keyRows    sqldb.Relation // of keys
 	topicRows  sqldb.Relation // of topics
 	offsetRows sqldb.Relation // of erase
@@ -126,23 +128,28 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 		return strings.ReplaceAll("A.partition = k.partition AND A.workspace = k.workspace AND A.user_id = k.user_id AND A.client_id = k.client_id",
 			"A.", a+".")
 	}
-	lock := "SELECT partition, epoch, position FROM " + s.table("partition") + " WHERE partition IN (SELECT value FROM json_each($1)) ORDER BY partition"
+	lock := "SELECT partition, epoch, position, writer FROM " + s.table("partition") + " WHERE partition IN (SELECT value FROM json_each($1)) ORDER BY partition"
 	if d == sqldb.Postgres {
-		lock = "SELECT partition, epoch, position FROM " + s.table("partition") + " WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE"
+		lock = "SELECT partition, epoch, position, writer FROM " + s.table("partition") + " WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE"
 	}
 	columns := make([]string, 0, len(prescribed)+len(s.Extra))
 	for _, c := range append(prescribed[:len(prescribed):len(prescribed)], s.Extra...) {
 		columns = append(columns, c.Name)
 	}
 	named := "workspace = $1 AND topic = $2"
+	clientRows := sqldb.NewRelation(d, "i bigint", "partition integer", "workspace text", "user_id text", "client_id text")
 	keyRows := sqldb.NewRelation(d, "i bigint", "partition integer", "workspace text", "user_id text", "client_id text", "client_seq bigint")
 	topicRows := sqldb.NewRelation(d, "workspace text", "topic text")
 	offsetRows := sqldb.NewRelation(d, "at bigint")
 	return statements{
-		keyRows: keyRows, topicRows: topicRows, offsetRows: offsetRows,
+		clientRows: clientRows, keyRows: keyRows, topicRows: topicRows, offsetRows: offsetRows,
 		check:      "SELECT " + strings.Join(columns, ", ") + " FROM " + s.table("log") + " WHERE partition < 0",
 		lock:       lock,
 		partitions: "SELECT partition, epoch, position, pruned FROM " + s.table("partition") + " ORDER BY partition",
+		newest: "SELECT k.i," +
+			" coalesce((SELECT l.client_seq FROM " + s.table("log") + " l WHERE " + client("l") + " ORDER BY l.client_seq DESC LIMIT 1), 0)," +
+			" coalesce((SELECT n.client_seq FROM " + s.table("key") + " n WHERE " + client("n") + " ORDER BY n.client_seq DESC LIMIT 1), 0)," +
+			" coalesce((SELECT c.floor FROM " + s.table("client") + " c WHERE " + client("c") + "), 0) FROM " + clientRows.SQL(),
 		keys: "SELECT k.i, l.partition IS NOT NULL OR n.partition IS NOT NULL, coalesce(l.digest, n.digest), coalesce(l.salt, n.salt)," +
 			" coalesce(l.answer, n.answer) FROM " + keyRows.SQL() +
 			" " + keyRows.Lookup("LEFT", s.table("log"), "l", client("l")+" AND l.client_seq = k.client_seq") +
