@@ -54,26 +54,29 @@ func (f *Follower) work(ctx context.Context) {
 		select {
 		case m := <-f.moves:
 			begun := time.Now()
-			f.settle(ctx, f.gather(m))
-			sleep(ctx, min(pauseTimes*time.Since(begun), longPause))
+			moves, more := f.gather(m)
+			f.settle(ctx, moves)
+			if !more {
+				sleep(ctx, min(pauseTimes*time.Since(begun), longPause))
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// gather adds what else waits.
-func (f *Follower) gather(first *move) []*move {
-	moves, n := []*move{first}, len(first.records)
-	for n < moveRecords {
+// gather adds what else waits, and reports whether it left some: then there is no time for a pause.
+func (f *Follower) gather(first *move) (moves []*move, more bool) {
+	moves = []*move{first}
+	for n := len(first.records); n < moveRecords; {
 		select {
 		case m := <-f.moves:
 			moves, n = append(moves, m), n+len(m.records)
 		default:
-			return moves
+			return moves, false
 		}
 	}
-	return moves
+	return moves, true
 }
 
 // settle brings moves to their outcomes. Where one spoils the transaction, halving finds it.
