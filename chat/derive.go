@@ -22,7 +22,7 @@ type deriving struct {
 	ctx      context.Context //nolint:containedctx // lives for one call
 	tx       *sql.Tx
 	people   map[string]*derived           // by workspace "/" user
-	authors  [][]any                       // (workspace, channel, offset) of messages, by which their authors read the channel
+	authors  [][]any                       // (workspace, channel, offset) of messages whose author their event tells no more
 	said     map[threadKey]*said           // messages that name somebody, or were edited: what the newest of the run says
 	threads  map[threadKey]*topicv1.Record // newest reply
 	repliers map[threadKey]map[string]uint64
@@ -76,7 +76,7 @@ func (d *deriving) append() error {
 			return fmt.Errorf("chat: lock partitions: %w", err)
 		}
 	}
-	if err := (planner{d.Server}).Plan(d.ctx, d.tx, steps); err != nil {
+	if err := d.plan(d.ctx, d.tx, steps, 0); err != nil {
 		return err
 	}
 	var appends []topic.Append
@@ -85,7 +85,10 @@ func (d *deriving) append() error {
 			return st.Err
 		}
 		if len(st.Entries) > 0 {
-			appends = append(appends, topic.Append{Workspace: st.Workspace, Route: st.Route, User: st.Route, Entries: st.Entries})
+			appends = append(appends, topic.Append{
+				Workspace: st.Workspace, Route: st.Route, User: st.Route, Entries: st.Entries,
+				Sources: d.people[st.Workspace+"/"+st.Route].sources,
+			})
 		}
 	}
 	if len(appends) == 0 {
@@ -94,16 +97,18 @@ func (d *deriving) append() error {
 	return d.log.Append(d.ctx, d.tx, appends)
 }
 
-func (d *deriving) person(workspace, user string) *derived {
-	k := workspace + "/" + user
-	p := d.people[k]
+// person is whom something in a channel concerns.
+func (d *deriving) person(k memberKey) *derived {
+	name := k.workspace + "/" + k.user
+	p := d.people[name]
 	if p == nil {
 		p = &derived{
-			workspace: workspace, user: user, markers: map[string]*chatv1.Marker{}, mentions: map[mentionKey]*chatv1.Mention{},
+			workspace: k.workspace, user: k.user, markers: map[string]*chatv1.Marker{}, mentions: map[mentionKey]*chatv1.Mention{},
 			counted: map[mentionKey]bool{}, replies: map[followKey]*reply{},
 		}
-		d.people[k] = p
+		d.people[name] = p
 	}
+	p.sources.Add(topic.PartitionOf(k.workspace, k.channel))
 	return p
 }
 
@@ -149,7 +154,7 @@ func (d *deriving) record(r *topicv1.Record) error {
 }
 
 func (d *deriving) list(workspace, user string, l listing) {
-	p := d.person(workspace, user)
+	p := d.person(memberKey{workspace, l.channel, user})
 	p.lists = append(p.lists, l)
 }
 
@@ -158,7 +163,7 @@ func (d *deriving) posted(r *topicv1.Record, id, author string, m *chatv1.Messag
 	k := channelKey{ws, id}
 	shown := m.GetRoot() == 0 || m.GetAlsoInChannel()
 	if shown {
-		d.authors = append(d.authors, []any{ws, id, int64(at)})
+		d.read(memberKey{ws, id, author}, &chatv1.Marker{Offset: at, Count: r.GetCount(), Calls: r.GetCalls()})
 	}
 	if names := m.GetMentions(); len(names.GetUsers())+len(names.GetGroups()) > 0 {
 		d.said[threadKey{k, at}] = &said{
@@ -202,7 +207,15 @@ func (d *deriving) edited(r *topicv1.Record, id, author string, m *chatv1.Messag
 	return nil
 }
 
-// markers moves authors' markers to their newest messages.
+// read moves an author's marker to their newest message: who writes has read.
+func (d *deriving) read(k memberKey, to *chatv1.Marker) {
+	p := d.person(k)
+	if p.markers[k.channel].GetOffset() < to.GetOffset() {
+		p.markers[k.channel] = to
+	}
+}
+
+// markers does so for messages that were redacted before anything was derived.
 func (d *deriving) markers() error {
 	if len(d.authors) == 0 {
 		return nil
@@ -213,10 +226,7 @@ func (d *deriving) markers() error {
 		if err := r.Scan(&ws, &ch, &m.Offset, &author, &m.Count, &m.Calls); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
-		p := d.person(ws, author)
-		if p.markers[ch].GetOffset() < m.GetOffset() {
-			p.markers[ch] = m
-		}
+		d.read(memberKey{ws, ch, author}, m)
 		return nil
 	})
 }
@@ -230,7 +240,7 @@ func (d *deriving) mentions() error {
 		if s.author == user {
 			return
 		}
-		p := d.person(ws, user)
+		p := d.person(k.memberKey)
 		if p.mentions[k] == nil {
 			p.mentions[k] = &chatv1.Mention{Channel: ch, Offset: at, Root: s.root, Author: s.author, Group: group, TimeMs: s.timeMs}
 			p.counted[k] = s.counted
@@ -274,7 +284,7 @@ func (d *deriving) mentions() error {
 	}
 	return read(d.sql.mentioned, edited, []any{&ws, &ch, &user, &at, &group}, func() {
 		k, names := mentionKey{memberKey{ws, ch, user}, at}, d.said[threadKey{channelKey{ws, ch}, at}].names
-		p := d.person(ws, user)
+		p := d.person(k.memberKey)
 		if p.mentions[k] == nil && !slices.Contains(names.GetUsers(), user) && !slices.Contains(names.GetGroups(), group) {
 			p.unnamed = append(p.unnamed, k)
 		}
@@ -325,16 +335,20 @@ func (d *deriving) replies() error {
 		return err
 	}
 	for k, last := range d.threads {
+		tell := func(user string, r *reply) {
+			m := memberKey{k.workspace, k.channel, user}
+			d.person(m).thread(followKey{m, k.root}, r)
+		}
 		at := last.GetEvent().GetOffset()
 		for _, u := range followers[k] {
-			d.person(k.workspace, u).thread(followKey{memberKey{k.workspace, k.channel, u}, k.root}, &reply{at: at})
+			tell(u, &reply{at: at})
 		}
 		full := len(followers[k]) >= MaxFollowers
 		for u, own := range d.repliers[k] {
-			d.person(k.workspace, u).thread(followKey{memberKey{k.workspace, k.channel, u}, k.root}, &reply{at: at, own: own, auto: !full, since: own})
+			tell(u, &reply{at: at, own: own, auto: !full, since: own})
 		}
 		if t := roots[k]; t != nil && !full && !slices.Contains(followers[k], t.author) {
-			d.person(k.workspace, t.author).thread(followKey{memberKey{k.workspace, k.channel, t.author}, k.root}, &reply{at: at, auto: true})
+			tell(t.author, &reply{at: at, auto: true})
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 // remember the offset they came to, markers only rise, a mention is one row.
 type derived struct {
 	workspace, user string
+	sources         topic.PartitionSet // of the channels
 	lists           []listing
 	markers         map[string]*chatv1.Marker // by channel: own messages, read by writing them
 	mentions        map[mentionKey]*chatv1.Mention

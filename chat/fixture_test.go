@@ -294,8 +294,8 @@ func (w *world) settle() {
 func (w *world) followed() bool {
 	var behind int
 	err := w.db.QueryRow(w.tb.Context(), `SELECT count(*) FROM chat_partition p LEFT JOIN chat_cursor c
-		ON c.partition = p.partition AND c.follower = 'mine' WHERE EXISTS (SELECT 1 FROM chat_log l
-		WHERE l.partition = p.partition AND l.position > coalesce(c.position, 0) AND l.topic LIKE 'chat.channel/%')`).Scan(&behind)
+		ON c.partition = p.partition AND c.follower = 'mine' WHERE (SELECT l.position FROM chat_log l
+		WHERE l.partition = p.partition AND l.topic LIKE 'chat.channel/%' ORDER BY l.position DESC LIMIT 1) > coalesce(c.position, 0)`).Scan(&behind)
 	if err != nil {
 		w.tb.Fatal(err)
 	}

@@ -3,22 +3,19 @@ package chat
 import (
 	"context"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc"
 
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-// gather is the source of chat's own log for the follower that derives people's state. Each transaction of the follower costs a
-// flush to disk, so it hands over runs in place of single records, and leaves out what nothing is derived from: people's own events,
-// of which each derivation makes more.
+// gather is the source of chat's own log for the follower that derives people's state. It hands over in one run what has come while the
+// follower was busy, and leaves out what nothing is derived from: people's own events, of which each derivation makes more.
 type gather struct{ topicv1.TopicServiceClient }
 
 const (
-	gatherFor  = 25 * time.Millisecond // how long a run is added to; a badge may come so much later
-	gatherMost = 1000                  // records in a run
-	skipMost   = 1000                  // positions passed over before the cursor is moved for their sake
+	gatherMost = 1000 // records in a run
+	skipMost   = 1000 // positions passed over before the cursor is moved for their sake
 )
 
 // Follow follows a partition; the stream ends with ctx.
@@ -96,10 +93,8 @@ func (s *gathered) take() (*topicv1.FollowResponse, error) {
 	}
 }
 
-// extend adds what comes while the run may grow.
+// extend adds what has come.
 func (s *gathered) extend(run *topicv1.FollowResponse) {
-	end := time.NewTimer(gatherFor)
-	defer end.Stop()
 	for len(run.GetRecords()) < gatherMost {
 		select {
 		case n := <-s.in:
@@ -108,9 +103,7 @@ func (s *gathered) extend(run *topicv1.FollowResponse) {
 				return
 			}
 			run.Upto, run.Head, run.Records = n.r.GetUpto(), n.r.GetHead(), channelRecords(run.GetRecords(), n.r)
-		case <-end.C:
-			return
-		case <-s.Context().Done():
+		default:
 			return
 		}
 	}

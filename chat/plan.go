@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 
 	"google.golang.org/protobuf/proto"
 
@@ -75,6 +76,11 @@ const (
 
 // Plan runs one batch's ops on one load of what they need.
 func (s planner) Plan(ctx context.Context, tx *sql.Tx, steps []*topic.Step) error {
+	return s.plan(ctx, tx, steps, s.remembered.opens(steps))
+}
+
+// plan does so; of the partitions in open, access is remembered.
+func (s *Server) plan(ctx context.Context, tx *sql.Tx, steps []*topic.Step, open topic.PartitionSet) error {
 	n := &needs{
 		access: map[memberKey]bool{}, handles: map[handleKey]bool{}, threads: map[threadKey]bool{}, heads: map[channelKey]bool{},
 		mine: map[memberKey]bool{}, follows: map[followKey]bool{},
@@ -86,8 +92,8 @@ func (s planner) Plan(ctx context.Context, tx *sql.Tx, steps []*topic.Step) erro
 		}
 		o.need(n)
 	}
-	b := &batch{Server: s.Server, ctx: ctx, tx: tx, messages: map[threadKey]*message{}, demoted: map[memberKey]bool{}}
-	if err := b.load(n); err != nil {
+	b := &batch{Server: s, ctx: ctx, tx: tx, messages: map[threadKey]*message{}, demoted: map[memberKey]bool{}}
+	if err := b.load(n, open); err != nil {
 		return err
 	}
 	for _, st := range steps {
@@ -101,14 +107,17 @@ func (s planner) Plan(ctx context.Context, tx *sql.Tx, steps []*topic.Step) erro
 	return b.finishUsers()
 }
 
-func (b *batch) load(n *needs) (err error) {
+func (b *batch) load(n *needs, open topic.PartitionSet) (err error) {
 	q := b.tx.QueryContext
-	if len(n.access) > 0 {
-		if b.channels, b.members, err = b.loadAccess(b.ctx, q, keysOf(n.access)); err != nil {
+	b.channels, b.members = make(map[channelKey]*channel, len(n.access)), make(map[memberKey]*member, len(n.access))
+	if unknown := b.remembered.find(open, n.access, b.channels, b.members); len(unknown) > 0 {
+		channels, members, err := b.loadAccess(b.ctx, q, unknown)
+		if err != nil {
 			return err
 		}
-	} else {
-		b.channels, b.members = map[channelKey]*channel{}, map[memberKey]*member{}
+		b.remembered.keep(open, channels, members)
+		maps.Copy(b.channels, channels)
+		maps.Copy(b.members, members)
 	}
 	if b.named, err = b.loadHandles(b.ctx, q, keysOf(n.handles)); err != nil {
 		return err

@@ -35,16 +35,17 @@ type Deps struct {
 // Server is the service.
 type Server struct {
 	chatv1.UnimplementedChatServiceServer
-	db        *sqldb.DB
-	sql       *statements
-	log       *topic.Log
-	followers []*topic.Follower
-	deriver   *topic.Follower // the one of them that derives what people have of channels
-	loader    *accessLoader   // what grants of channels are made of, …
-	cache     *accessCache    // … of what is known without it, …
-	feed      *accessFeed     // … as long as this is fresh
-	metrics   accessMetrics
-	bundles   turnstile // before reading a bundle
+	db         *sqldb.DB
+	sql        *statements
+	log        *topic.Log
+	followers  []*topic.Follower
+	deriver    *topic.Follower // the one of them that derives what people have of channels
+	loader     *accessLoader   // what grants of channels are made of, …
+	cache      *accessCache    // … of what is known without it, …
+	feed       *accessFeed     // … as long as this is fresh
+	metrics    accessMetrics
+	remembered remembered
+	bundles    turnstile // before reading a bundle
 }
 
 // planner and opener keep what the log calls apart from what people call.
@@ -62,6 +63,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, errors.New("chat: a database and the connections to itself and to identity are needed")
 	}
 	s := &Server{db: deps.DB, sql: newStatements(deps.DB.Dialect()), bundles: newTurnstile(bundleReads, bundleQueue)}
+	s.remembered.limit = max(1, cfg.CacheMembers/topic.Partitions)
 	logConfig := topic.DefaultConfig("chat")
 	logConfig.Schema, logConfig.Batch, logConfig.Queue, logConfig.Writers = logSchema(), cfg.Batch, cfg.Queue, cfg.Writers
 	var err error
@@ -84,8 +86,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		// What is derived from one's own log bears being derived again.
 		{"mine", "chat", gather{topicv1.NewTopicServiceClient(deps.Self)}, s.derive, func(context.Context, *sql.Tx, uint32) error { return nil }, true},
 	} {
-		// Busy: one transaction at a time, because each locks the partitions of the people it concerns, which senders need, too.
-		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat", Busy: 1, Announce: f.announce}, topic.FollowerDeps{
+		follower, err := topic.NewFollower(topic.FollowerConfig{Name: f.name, Service: f.service, Prefix: "chat", Announce: f.announce}, topic.FollowerDeps{
 			Source: f.source, DB: deps.DB, Handle: f.handle, Reset: f.reset, Bus: deps.Bus, Log: deps.Log, Metrics: deps.Metrics,
 		})
 		if err != nil {

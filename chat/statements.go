@@ -39,14 +39,17 @@ func newStatements(d sqldb.Dialect) *statements {
 	}
 	s.members = sqldb.NewRelation(d, "ws text", "ch text", "usr text", "role bigint", "guest boolean", "ms bigint", "at bigint", "vis bigint")
 	keys, offsets, spans := s.keys.SQL(), s.offsets.SQL(), s.spans.SQL()
+	one, left := func(table, alias, on string) string { return s.keys.Lookup("INNER", table, alias, on) }, func(table, alias, on string) string {
+		return s.keys.Lookup("LEFT", table, alias, on)
+	}
 
 	s.access = `SELECT k.ws, k.ch, k.usr, ` + channelColumns + `, m.role, coalesce(p.guest, m.guest), m.joined_ms,
 			m.joined_offset, m.visible_from
-		FROM ` + keys + ` JOIN chat_channel c ON c.workspace = k.ws AND c.id = k.ch
-		LEFT JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr
-		LEFT JOIN chat_person p ON p.workspace = k.ws AND p.id = k.usr`
+		FROM ` + keys + ` ` + one("chat_channel", "c", `c.workspace = k.ws AND c.id = k.ch`) + `
+		` + left("chat_member", "m", `m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`) + `
+		` + left("chat_person", "p", `p.workspace = k.ws AND p.id = k.usr`)
 	s.heads = `SELECT k.ws, k.ch, t.head FROM ` + keys + `
-		JOIN chat_topic t ON t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch`
+		` + one("chat_topic", "t", `t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch`)
 	s.among = `SELECT m.user_id FROM ` + keys + `
 		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`
 	s.handles = `SELECT k.ws, k.ch, p.id, false, p.guest FROM ` + keys + `
@@ -56,11 +59,11 @@ func newStatements(d sqldb.Dialect) *statements {
 	s.threads = `SELECT k.ws, k.ch, k.at, r."offset", r.user_id, coalesce(m.deleted, false), coalesce(t.replies, 0),
 			coalesce(t.last_reply, 0), coalesce(t.last_ms, 0)
 		FROM ` + offsets + `
-		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at AND l.kind IN (1, 2)
-		JOIN chat_log r ON r.workspace = k.ws AND r.topic = l.topic
-			AND r."offset" = CASE WHEN l.parent > 0 THEN l.parent ELSE l."offset" END
-		LEFT JOIN chat_message m ON m.workspace = k.ws AND m.channel = k.ch AND m.at = r."offset"
-		LEFT JOIN chat_thread t ON t.workspace = k.ws AND t.channel = k.ch AND t.root = r."offset"`
+		` + one("chat_log", "l", `l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at AND l.kind IN (1, 2)`) + `
+		` + one("chat_log", "r", `r.workspace = k.ws AND r.topic = l.topic
+			AND r."offset" = CASE WHEN l.parent > 0 THEN l.parent ELSE l."offset" END`) + `
+		` + left("chat_message", "m", `m.workspace = k.ws AND m.channel = k.ch AND m.at = r."offset"`) + `
+		` + left("chat_thread", "t", `t.workspace = k.ws AND t.channel = k.ch AND t.root = r."offset"`)
 	s.replied = `INSERT INTO chat_thread (workspace, channel, root, replies, last_reply, last_ms)
 		SELECT k.ws, k.ch, k.root, k.n, k.last, k.ms FROM ` + s.replies.SQL() + ` WHERE true
 		ON CONFLICT (workspace, channel, root) DO UPDATE SET replies = chat_thread.replies + excluded.replies,
@@ -70,12 +73,12 @@ func newStatements(d sqldb.Dialect) *statements {
 	s.readMine = `SELECT k.ws, k.ch, k.usr, c.kind, m.role, coalesce(m.joined_offset, 0), coalesce(m.visible_from, 0),
 			coalesce(j.count, 0), coalesce(j.calls, 0), n.source, n.listed, n.marker, n.version, n.count, n.calls, n.muted, n.level,
 			t.epoch, t.head, d.epoch, d.head, d.count, d.calls, d.redacted
-		FROM ` + keys + ` JOIN chat_channel c ON c.workspace = k.ws AND c.id = k.ch
-		LEFT JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr
-		LEFT JOIN chat_mine n ON n.workspace = k.ws AND n.user_id = k.usr AND n.channel = k.ch
-		LEFT JOIN chat_topic t ON t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch
-		LEFT JOIN chat_derived d ON d.workspace = k.ws AND d.topic = 'chat.channel/' || k.ch
-		LEFT JOIN chat_log j ON j.workspace = k.ws AND j.topic = 'chat.channel/' || k.ch AND j."offset" = m.joined_offset`
+		FROM ` + keys + ` ` + one("chat_channel", "c", `c.workspace = k.ws AND c.id = k.ch`) + `
+		` + left("chat_member", "m", `m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`) + `
+		` + left("chat_mine", "n", `n.workspace = k.ws AND n.user_id = k.usr AND n.channel = k.ch`) + `
+		` + left("chat_topic", "t", `t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch`) + `
+		` + left("chat_derived", "d", `d.workspace = k.ws AND d.topic = 'chat.channel/' || k.ch`) + `
+		` + left("chat_log", "j", `j.workspace = k.ws AND j.topic = 'chat.channel/' || k.ch AND j."offset" = m.joined_offset`)
 	s.saveMine = `INSERT INTO chat_mine (workspace, user_id, channel, source, listed, marker, version, count, calls, muted, level)
 		SELECT k.ws, k.usr, k.ch, k.source, k.listed, k.marker, k.version, k.count, k.calls, k.muted, k.level
 		FROM ` + s.mine.SQL() + ` WHERE true
@@ -92,7 +95,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		JOIN chat_mention x ON x.workspace = k.ws AND x.channel = k.ch AND x.at = k.at`
 	s.dropMentions = `DELETE FROM chat_mention WHERE (workspace, user_id, channel, at) IN (SELECT k.ws, k.usr, k.ch, k.at FROM ` + spans + `)`
 	s.readFollows = `SELECT k.ws, k.ch, k.usr, k.root, f.following, f.seen, f.told FROM ` + spans + `
-		JOIN chat_follow f ON f.workspace = k.ws AND f.user_id = k.usr AND f.channel = k.ch AND f.root = k.root`
+		` + one("chat_follow", "f", `f.workspace = k.ws AND f.user_id = k.usr AND f.channel = k.ch AND f.root = k.root`)
 	s.saveFollows = `INSERT INTO chat_follow (workspace, user_id, channel, root, following, seen, told)
 		SELECT k.ws, k.usr, k.ch, k.root, k.following, k.seen, k.told FROM ` + s.follows.SQL() + ` WHERE true
 		ON CONFLICT (workspace, user_id, channel, root) DO UPDATE SET following = excluded.following, seen = excluded.seen,
@@ -104,7 +107,7 @@ func newStatements(d sqldb.Dialect) *statements {
 
 	// What the deriver asks of the channel's side. Who joined after a message isn't told of it, whenever this is asked.
 	s.counts = `SELECT k.ws, k.ch, k.at, l.user_id, l.count, l.calls FROM ` + offsets + `
-		JOIN chat_log l ON l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at AND l.kind = 1`
+		` + one("chat_log", "l", `l.workspace = k.ws AND l.topic = 'chat.channel/' || k.ch AND l."offset" = k.at AND l.kind = 1`)
 	s.readers = `SELECT k.ws, k.ch, k.usr, k.at FROM ` + spans + `
 		JOIN chat_member m ON m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr AND m.joined_offset <= k.at`
 	s.groupReaders = `SELECT k.ws, k.ch, k.usr, k.at, g.user_id FROM ` + spans + `

@@ -45,6 +45,19 @@ func (r Relation) SQL() string {
 	return fmt.Sprintf("(SELECT %s FROM json_each($1) LIMIT -1) AS k", strings.Join(from, ", ")) // LIMIT: decode each row once
 }
 
+// Lookup returns the join, INNER or LEFT, of the one row of table that on finds by a unique index to each row in front of it. A
+// busy statement must look each of its keys up by the index, whatever PostgreSQL believes about the size of a table that was empty
+// when it last looked: a plain join may read the whole table instead.
+func (r Relation) Lookup(kind, table, alias, on string) string {
+	if r.dialect == Postgres {
+		return fmt.Sprintf("%s JOIN LATERAL (SELECT * FROM %s %s WHERE %s LIMIT 1) %s ON true", kind, table, alias, on, alias)
+	}
+	if kind == "INNER" {
+		kind = "CROSS" // SQLite keeps the order of such a join
+	}
+	return fmt.Sprintf("%s JOIN %s %s ON %s", kind, table, alias, on)
+}
+
 // Args returns the parameters for rows, whose values are string, int64 or bool, as the columns are declared. It panics on a value of
 // another type: that is a mistake in the program, which the engines would take differently.
 func (r Relation) Args(rows [][]any) []any {

@@ -5,13 +5,26 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Append is what one call of Log.Append writes under one route.
 type Append struct {
 	Workspace, Route, User string // User: the rows' author; may be empty
 	Entries                []Entry
+	// Sources are the partitions that the follower derives this from: with FollowerConfig.Announce it is told together with their heads.
+	// None: all that the transaction derives from.
+	Sources PartitionSet
 }
+
+// PartitionSet is a set of partitions.
+type PartitionSet uint64
+
+// Add puts a partition into the set.
+func (s *PartitionSet) Add(number uint32) { *s |= 1 << (number % Partitions) }
+
+// Has reports whether a partition is in the set.
+func (s PartitionSet) Has(number uint32) bool { return s&(1<<(number%Partitions)) != 0 }
 
 // Append writes events inside a follower's transaction, without a key: the follower's cursor makes them happen once. Call it at most
 // once in a transaction, with all there is to append, because the partitions' locks are taken in ascending order, and before anything
@@ -47,8 +60,17 @@ func (l *Log) Append(ctx context.Context, tx *sql.Tx, appends []Append) error {
 	if err := t.write(ctx); err != nil {
 		return err
 	}
+	sources := make(map[topicKey]PartitionSet, len(t.touched))
+	for _, a := range appends {
+		if a.Sources == 0 {
+			a.Sources = ^PartitionSet(0)
+		}
+		for i := range a.Entries {
+			sources[topicKey{a.Workspace, a.Entries[i].Topic}] |= a.Sources
+		}
+	}
 	for _, s := range t.touched {
-		after.moved = append(after.moved, s.state())
+		after.moved = append(after.moved, appended{s.state(), sources[s.topicKey]})
 	}
 	after.calls = append(after.calls, func() { l.committed(t) })
 	return nil
@@ -69,10 +91,27 @@ func (l *Log) Transact(ctx context.Context, fn func(ctx context.Context, tx *sql
 	return nil
 }
 
-// afterCommit collects what a transaction leaves to be done after its COMMIT.
+// afterCommit collects what a transaction leaves to be done after its COMMIT, once.
 type afterCommit struct {
-	moved []State // topics that were appended to
+	moved []appended
 	calls []func()
+	once  sync.Once
+}
+
+// appended is a topic that was appended to, because of what.
+type appended struct {
+	State
+	sources PartitionSet
+}
+
+// of returns the topics that were appended to because of a partition.
+func (a *afterCommit) of(number uint32) (states []State) {
+	for _, m := range a.moved {
+		if m.sources.Has(number) {
+			states = append(states, m.State)
+		}
+	}
+	return states
 }
 
 type afterKey struct{}
@@ -83,7 +122,9 @@ func withAfterCommit(ctx context.Context) (context.Context, *afterCommit) {
 }
 
 func (a *afterCommit) run() {
-	for _, f := range a.calls {
-		f()
-	}
+	a.once.Do(func() {
+		for _, f := range a.calls {
+			f()
+		}
+	})
 }

@@ -77,6 +77,9 @@ func (l *Log) commit(ctx context.Context, batch []*work) error {
 // settle brings works to an outcome. Where a step spoils its batch, halving finds it.
 func (l *Log) settle(ctx context.Context, works []*work) {
 	err := l.attempt(ctx, works)
+	if err != nil {
+		l.forget(works)
+	}
 	switch {
 	case err == nil:
 	case len(works) > 1 && !outage(err):

@@ -49,18 +49,19 @@ func newDerivations(cfg FollowerConfig, d sqldb.Dialect, b Bus) *derivations {
 // derived is the head of a topic after a run of records.
 type derived struct {
 	State
-	position uint64
+	partition uint32
+	position  uint64
 }
 
-// headsOf returns the heads after a run of records, in the order of their first record.
-func headsOf(records []*topicv1.Record, epoch uint64) []*derived {
+// headsOf returns the heads after a run of records of a partition, in the order of their first record.
+func headsOf(records []*topicv1.Record, number uint32, epoch uint64) []*derived {
 	var heads []*derived
 	known := make(map[topicKey]*derived, len(records))
 	for _, r := range records {
 		k := topicKey{r.GetWorkspace(), r.GetTopic()}
 		h := known[k]
 		if h == nil {
-			h = &derived{State: State{Workspace: k.workspace, Topic: k.topic, Epoch: epoch}}
+			h = &derived{State: State{Workspace: k.workspace, Topic: k.topic, Epoch: epoch}, partition: number}
 			known[k], heads = h, append(heads, h)
 		}
 		h.Offset, h.Count, h.Calls, h.position = r.GetEvent().GetOffset(), r.GetCount(), r.GetCalls(), r.GetPosition()
@@ -75,10 +76,10 @@ func headsOf(records []*topicv1.Record, epoch uint64) []*derived {
 //
 // Invariant: a row is never ahead of the cursor that the same transaction moves; only while a restored history is derived again,
 // where all of it was derived before.
-func (v *derivations) keep(ctx context.Context, tx *sql.Tx, number uint32, heads []*derived) error {
+func (v *derivations) keep(ctx context.Context, tx *sql.Tx, heads []*derived) error {
 	values := newTable(derivedTable)
 	for _, h := range heads {
-		values.add(h.Workspace, h.Topic, int64(number), signed(h.Epoch), signed(h.Offset), signed(h.Count), signed(h.Calls), signed(h.Redacted),
+		values.add(h.Workspace, h.Topic, int64(h.partition), signed(h.Epoch), signed(h.Offset), signed(h.Count), signed(h.Calls), signed(h.Redacted),
 			signed(h.position))
 	}
 	return insert(ctx, tx, v.dialect, v.table, values.columns, values.values, "ON CONFLICT (workspace, topic) DO UPDATE SET epoch = excluded.epoch,"+
@@ -95,7 +96,11 @@ func (v *derivations) begun(ctx context.Context, tx *sql.Tx, number uint32, epoc
 	return nil
 }
 
-// announce tells that a transaction took the follower from one place to another: what it appended to, then what it derived from.
+// announce tells that a transaction took the follower from one place of a partition to another: what was appended to because of it, then
+// what was derived from.
+//
+// Invariant: no head is announced without those of what was derived from it, or whoever misses the one message would show a head ahead of
+// somebody's removal or badge.
 func (v *derivations) announce(number uint32, from, to mark, appended []State, heads []*derived) {
 	m := &topicv1.Derived{Epoch: to.epoch, After: from.position, Upto: to.position}
 	if from.epoch != to.epoch {

@@ -9,8 +9,12 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-// heartbeat is how often a silent Follow says that it lives.
-const heartbeat = 10 * time.Second
+const (
+	heartbeat = 10 * time.Second // how often a silent Follow says that it lives
+	// followGap lies between two reads of a partition that moves all the time: who follows wants runs, and a read for each commit would
+	// cost as much as the commit. After silence a record is sent at once.
+	followGap = 50 * time.Millisecond
+)
 
 // Follow sends the rows of a partition after a position, in commit order, in responses of at most 64 KiB or one record; upto is where
 // the reader stands once it has applied a response. Without wait it returns at the end, with a last response that has no records;
@@ -54,6 +58,7 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 			return numbered(err)
 		}
 		if n := len(records); n > 0 {
+			full := size >= responseBytes || n == followRows
 			if size > responseBytes && n > 1 {
 				n--
 			}
@@ -62,6 +67,9 @@ func (l *Log) Follow(ctx context.Context, number uint32, epoch, after uint64, wa
 				return err
 			}
 			silence.Reset(heartbeat)
+			if wait && !full && !sleep(ctx, followGap) {
+				return ctx.Err()
+			}
 			continue
 		}
 		if !wait {

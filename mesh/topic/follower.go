@@ -23,7 +23,6 @@ type FollowerConfig struct {
 	Name    string // of its cursors: "mentions"
 	Service string // whose log it follows
 	Prefix  string // of the table of cursors in its database: FollowerSQL(prefix)
-	Busy    int    // transactions at a time; 0: 4
 	// Announce keeps the heads of what was derived from, in <prefix>_derived (DerivedSQL), for Server.Deriving, and tells feeds with
 	// FeedDeps.Derived of each transaction. One follower of a service at most, of the service's own log.
 	Announce bool
@@ -33,9 +32,9 @@ type FollowerConfig struct {
 type FollowerDeps struct {
 	Source topicv1.TopicServiceClient
 	DB     *sqldb.DB
-	// Handle derives from a run of records of one partition, in commit order, within the transaction that moves the cursor: each
-	// record exactly once, whatever dies. It must not wait for a Log of the same database but may call Log.Append with ctx. An error
-	// is logged and the run tried again, for ever.
+	// Handle derives from records within the transaction that moves the cursors: each record exactly once, whatever dies. They are a run
+	// of each partition that has moved, in commit order; records of different partitions have no order. It must not wait for a Log of
+	// the same database but may call Log.Append with ctx. An error is logged and the runs tried again, for ever.
 	Handle func(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error
 	// Reset forgets what was derived of a partition, because its history has begun anew; all records follow again. Nil: Run ends
 	// with an error instead.
@@ -47,13 +46,17 @@ type FollowerDeps struct {
 
 // Follower derives tables from a log, exactly once: its cursor in a partition moves in the transaction of what it derives. Several
 // processes may run the same follower; they take turns by losing races.
+//
+// One transaction at a time takes all partitions that have moved: each costs a flush to disk, and locks what senders need, too. Under load
+// they are some time apart, so that what many records of a run derive is written once (moves.go).
 type Follower struct {
 	cfg     FollowerConfig
 	deps    FollowerDeps
-	sql     struct{ read, create, lock, move string } // of the cursor
-	busy    chan struct{}
-	pending atomic.Int32 // partitions whose end was not reached yet
-	warned  atomic.Int64 // second of the last warning
+	sql     cursorStatements
+	moves   chan *move    // Invariant: each partition has one under way at most, so that nobody waits to put one in
+	stopped chan struct{} // closed when no more moves are made
+	pending atomic.Int32  // partitions whose end was not reached yet
+	warned  atomic.Int64  // second of the last warning
 	lag     lag
 	derived *derivations // nil: not announced
 	ready   chan struct{}
@@ -75,19 +78,9 @@ func NewFollower(cfg FollowerConfig, deps FollowerDeps) (*Follower, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Busy <= 0 {
-		cfg.Busy = 4
-	}
-	if deps.DB.Dialect() == sqldb.SQLite {
-		cfg.Busy = 1
-	}
-	f := &Follower{cfg: cfg, deps: deps, busy: make(chan struct{}, cfg.Busy), ready: make(chan struct{})}
-	table := cfg.Prefix + "_cursor"
-	f.sql.read = "SELECT epoch, position FROM " + table + " WHERE follower = $1 AND partition = $2"
-	f.sql.create = "INSERT INTO " + table + " (follower, partition, epoch, position) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING"
-	f.sql.move = "UPDATE " + table + " SET epoch = $3, position = $4 WHERE follower = $1 AND partition = $2"
-	if f.sql.lock = f.sql.read; deps.DB.Dialect() == sqldb.Postgres {
-		f.sql.lock += " FOR UPDATE"
+	f := &Follower{
+		cfg: cfg, deps: deps, sql: newCursorStatements(cfg.Prefix, deps.DB.Dialect()),
+		moves: make(chan *move, Partitions), stopped: make(chan struct{}), ready: make(chan struct{}),
 	}
 	if b, ok := deps.Bus.(*bus.Bus); ok && b == nil {
 		deps.Bus = nil
@@ -115,6 +108,10 @@ func (f *Follower) Run(ctx context.Context) error {
 			}
 		})
 	}
+	wg.Go(func() {
+		defer close(f.stopped)
+		f.work(ctx)
+	})
 	if f.derived != nil {
 		wg.Go(func() { f.derived.run(ctx) })
 	}
@@ -169,7 +166,7 @@ type place struct {
 	number uint32
 	mark
 	caught bool
-	// after is left of a transaction whose COMMIT was lost: due once the cursor shows that it took place.
+	// after is left of a transaction whose COMMIT was lost: due once a cursor of it shows that it took place.
 	after *afterCommit
 	to    mark
 }
@@ -196,28 +193,21 @@ func (f *Follower) stream(ctx context.Context, p *place) (progress bool, err err
 			return false, fmt.Errorf("follower %s of %s, partition %d: %w, and it can't be rebuilt", f.cfg.Name, f.cfg.Service, p.number, errReset)
 		case r.GetReset_() != nil:
 			f.deps.Log.WarnContext(ctx, "the history has begun anew: deriving again", "follower", f.cfg.Name, "partition", p.number)
-			err := f.move(ctx, p, mark{epoch: r.GetEpoch()}, nil, func(ctx context.Context, tx *sql.Tx) error {
-				if f.derived != nil {
-					if err := f.derived.begun(ctx, tx, p.number, r.GetEpoch()); err != nil {
-						return err
-					}
-				}
-				return f.deps.Reset(ctx, tx, p.number)
-			})
+			err := f.move(ctx, &move{place: p, to: mark{epoch: r.GetEpoch()}, reset: true})
 			if err == nil {
 				err = errMoved // by ourselves: start there
 			}
 			return true, err
 		case len(r.GetRecords()) > 0:
 			f.lag.note(p.number, time.UnixMilli(r.GetRecords()[0].GetEvent().GetTimeMs()), less(r.GetHead(), p.position))
-			err := f.move(ctx, p, to, r.GetRecords(), func(ctx context.Context, tx *sql.Tx) error { return f.deps.Handle(ctx, tx, r.GetRecords()) })
+			err := f.move(ctx, &move{place: p, to: to, records: r.GetRecords()})
 			if err != nil {
 				return progress, err
 			}
 			f.lag.clear(p.number)
 			progress = true
 		case to.epoch == p.epoch && to.position > p.position: // a source that leaves records out has come so far
-			if err := f.move(ctx, p, to, nil, func(context.Context, *sql.Tx) error { return nil }); err != nil {
+			if err := f.move(ctx, &move{place: p, to: to}); err != nil {
 				return progress, err
 			}
 			progress = true
@@ -249,66 +239,6 @@ func (f *Follower) load(ctx context.Context, p *place) error {
 	if f.derived != nil {
 		f.derived.stands(p.number, p.mark)
 	}
-	return nil
-}
-
-// move derives and moves the cursor in one transaction.
-//
-// Invariant: the cursor is compared under its lock before anything is derived, so that no record is applied twice.
-func (f *Follower) move(ctx context.Context, p *place, to mark, records []*topicv1.Record, derive func(ctx context.Context, tx *sql.Tx) error) error {
-	select {
-	case f.busy <- struct{}{}:
-		defer func() { <-f.busy }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	var after *afterCommit
-	err := f.deps.DB.Write(ctx, func(tx *sql.Tx) error {
-		var inner context.Context
-		inner, after = withAfterCommit(ctx)
-		if _, err := tx.ExecContext(ctx, f.sql.create, f.cfg.Name, int64(p.number)); err != nil {
-			return fmt.Errorf("make cursor: %w", err)
-		}
-		var at mark
-		if err := tx.QueryRowContext(ctx, f.sql.lock, f.cfg.Name, int64(p.number)).Scan(&at.epoch, &at.position); err != nil {
-			return fmt.Errorf("lock cursor: %w", err)
-		}
-		if at != p.mark {
-			return errMoved
-		}
-		if f.derived != nil {
-			if err := f.keep(inner, tx, p, to, records, after); err != nil {
-				return err
-			}
-		}
-		if err := derive(inner, tx); err != nil {
-			return fmt.Errorf("derive: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, f.sql.move, f.cfg.Name, int64(p.number), signed(to.epoch), signed(to.position)); err != nil {
-			return fmt.Errorf("move cursor: %w", err)
-		}
-		return nil
-	})
-	if errors.Is(err, sqldb.ErrUnknownOutcome) {
-		p.after, p.to = after, to // load will see
-	}
-	if err != nil {
-		return err
-	}
-	after.run()
-	p.mark = to
-	return nil
-}
-
-// keep writes the heads of what is being derived from, and has them announced after the COMMIT: before what was appended is
-// published, so that who gets both can tell them together.
-func (f *Follower) keep(ctx context.Context, tx *sql.Tx, p *place, to mark, records []*topicv1.Record, after *afterCommit) error {
-	heads := headsOf(records, to.epoch)
-	if err := f.derived.keep(ctx, tx, p.number, heads); err != nil {
-		return fmt.Errorf("keep heads: %w", err)
-	}
-	from := p.mark
-	after.calls = append(after.calls, func() { f.derived.announce(p.number, from, to, after.moved, heads) })
 	return nil
 }
 

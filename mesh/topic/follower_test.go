@@ -80,7 +80,10 @@ func TestFollowerLosesCommits(t *testing.T) {
 			s := mustStart(t, db, openDB(t, through))
 			trap := &meshtest.Trap{Match: []byte("commit"), Forward: forward, Times: 6}
 			proxy.Set(trap)
-			fill(t, s.log, 1, 20)
+			for seq := 1; seq < 20; seq++ { // by and by, or one transaction would take it all
+				fill(t, s.log, seq, seq+1)
+				time.Sleep(30 * time.Millisecond)
+			}
 			if own, echoed := events(settled(t, db, s.log)); own != 8*19 || echoed != own {
 				t.Errorf("%d events, %d echoes", own, echoed)
 			}

@@ -83,9 +83,12 @@ type Log struct {
 	bus     Bus
 	digests *digests
 	wakes   wakes
-	writers []*sqldb.Batcher[*work]
-	warned  atomic.Int64 // second of the last warning
-	ready   chan struct{}
+	// incarnation is the name of this process in the rows of partitions, and in digests: 1 to 2^63-1.
+	incarnation uint64
+	memories    [Partitions]memory // each is its writer's
+	writers     []*sqldb.Batcher[*work]
+	warned      atomic.Int64 // second of the last warning
+	ready       chan struct{}
 }
 
 // NewLog checks the configuration; nothing runs, and the database isn't touched, before Run.
@@ -111,10 +114,11 @@ func NewLog(cfg Config, deps Deps) (*Log, error) {
 		cfg.Writers = 4
 	}
 	l := &Log{
-		cfg: cfg, db: deps.DB, dialect: deps.DB.Dialect(), planner: deps.Planner, log: deps.Log, bus: deps.Bus,
-		digests: newDigests(cfg.Service, rand.Uint64(), deps.Assigned, deps.Bus),
-		ready:   make(chan struct{}),
+		incarnation: rand.Uint64()>>1 | 1,
+		cfg:         cfg, db: deps.DB, dialect: deps.DB.Dialect(), planner: deps.Planner, log: deps.Log, bus: deps.Bus,
+		ready: make(chan struct{}),
 	}
+	l.digests = newDigests(cfg.Service, l.incarnation, deps.Assigned, deps.Bus)
 	l.sql = newStatements(cfg.Schema, l.dialect)
 	l.metrics = newMetrics(deps.Metrics, cfg.Service, l.Waiting)
 	l.wakes.init()

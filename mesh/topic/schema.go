@@ -63,7 +63,8 @@ CREATE TABLE {P}_partition (
     partition integer PRIMARY KEY, -- 0 to 63
     epoch     bigint  NOT NULL,    -- life of the history, Unix seconds; topics begin with it
     position  bigint  NOT NULL,    -- of the newest row
-    pruned    bigint  NOT NULL     -- keys up to this position are gone
+    pruned    bigint  NOT NULL,    -- keys up to this position are gone
+    writer    bigint  NOT NULL     -- the process that ran the last mutation, by a number of its own; 0: none yet
 );
 
 CREATE TABLE {P}_topic (

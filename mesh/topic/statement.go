@@ -106,11 +106,13 @@ func pointers[T any](values []any) ([]*T, error) {
 
 // statements are the texts that name the log's tables.
 type statements struct {
-	check, lock, keys, topics   string
+	check, lock, newest, keys   string
+	topics                      string
 	partitions                  string
 	erase                       string
 	tail, follow, heads, lookup string
 
+	clientRows sqldb.Relation // of newest
 	keyRows    sqldb.Relation // of keys
 	topicRows  sqldb.Relation // of topics
 	offsetRows sqldb.Relation // of erase
@@ -122,47 +124,40 @@ const (
 )
 
 func newStatements(s Schema, d sqldb.Dialect) statements {
-	pg := d == sqldb.Postgres
-	// PostgreSQL must look each tuple up by its index, whatever it believes about the size of a table that was empty a minute ago.
-	join := func(kind, table, alias, on string) string {
-		if pg {
-			return fmt.Sprintf("%s JOIN LATERAL (SELECT * FROM %s %s WHERE %s LIMIT 1) %s ON true", kind, s.table(table), alias, on, alias)
-		}
-		return fmt.Sprintf("%s JOIN %s %s ON %s", kind, s.table(table), alias, on)
-	}
-	inner := "CROSS" // SQLite keeps the order of such a join
-	if pg {
-		inner = "INNER"
-	}
 	client := func(a string) string {
 		return strings.ReplaceAll("A.partition = k.partition AND A.workspace = k.workspace AND A.user_id = k.user_id AND A.client_id = k.client_id",
 			"A.", a+".")
 	}
-	lock := "SELECT partition, epoch, position FROM " + s.table("partition") + " WHERE partition IN (SELECT value FROM json_each($1)) ORDER BY partition"
-	if pg {
-		lock = "SELECT partition, epoch, position FROM " + s.table("partition") + " WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE"
+	lock := "SELECT partition, epoch, position, writer FROM " + s.table("partition") + " WHERE partition IN (SELECT value FROM json_each($1)) ORDER BY partition"
+	if d == sqldb.Postgres {
+		lock = "SELECT partition, epoch, position, writer FROM " + s.table("partition") + " WHERE partition = ANY($1::integer[]) ORDER BY partition FOR UPDATE"
 	}
 	columns := make([]string, 0, len(prescribed)+len(s.Extra))
 	for _, c := range append(prescribed[:len(prescribed):len(prescribed)], s.Extra...) {
 		columns = append(columns, c.Name)
 	}
 	named := "workspace = $1 AND topic = $2"
+	clientRows := sqldb.NewRelation(d, "i bigint", "partition integer", "workspace text", "user_id text", "client_id text")
 	keyRows := sqldb.NewRelation(d, "i bigint", "partition integer", "workspace text", "user_id text", "client_id text", "client_seq bigint")
 	topicRows := sqldb.NewRelation(d, "workspace text", "topic text")
 	offsetRows := sqldb.NewRelation(d, "at bigint")
 	return statements{
-		keyRows: keyRows, topicRows: topicRows, offsetRows: offsetRows,
+		clientRows: clientRows, keyRows: keyRows, topicRows: topicRows, offsetRows: offsetRows,
 		check:      "SELECT " + strings.Join(columns, ", ") + " FROM " + s.table("log") + " WHERE partition < 0",
 		lock:       lock,
 		partitions: "SELECT partition, epoch, position, pruned FROM " + s.table("partition") + " ORDER BY partition",
+		newest: "SELECT k.i," +
+			" coalesce((SELECT l.client_seq FROM " + s.table("log") + " l WHERE " + client("l") + " ORDER BY l.client_seq DESC LIMIT 1), 0)," +
+			" coalesce((SELECT n.client_seq FROM " + s.table("key") + " n WHERE " + client("n") + " ORDER BY n.client_seq DESC LIMIT 1), 0)," +
+			" coalesce((SELECT c.floor FROM " + s.table("client") + " c WHERE " + client("c") + "), 0) FROM " + clientRows.SQL(),
 		keys: "SELECT k.i, l.partition IS NOT NULL OR n.partition IS NOT NULL, coalesce(l.digest, n.digest), coalesce(l.salt, n.salt)," +
 			" coalesce(l.answer, n.answer) FROM " + keyRows.SQL() +
-			" " + join("LEFT", "log", "l", client("l")+" AND l.client_seq = k.client_seq") +
-			" " + join("LEFT", "key", "n", client("n")+" AND n.client_seq = k.client_seq") +
-			" " + join("LEFT", "client", "c", client("c")) +
+			" " + keyRows.Lookup("LEFT", s.table("log"), "l", client("l")+" AND l.client_seq = k.client_seq") +
+			" " + keyRows.Lookup("LEFT", s.table("key"), "n", client("n")+" AND n.client_seq = k.client_seq") +
+			" " + keyRows.Lookup("LEFT", s.table("client"), "c", client("c")) +
 			" WHERE l.partition IS NOT NULL OR n.partition IS NOT NULL OR c.floor >= k.client_seq",
 		topics: "SELECT " + topicColumns + " FROM " + topicRows.SQL() + " " +
-			join(inner, "topic", "t", "t.workspace = k.workspace AND t.topic = k.topic"),
+			topicRows.Lookup("INNER", s.table("topic"), "t", "t.workspace = k.workspace AND t.topic = k.topic"),
 		erase: "UPDATE " + s.table("log") + " SET body = NULL, salt = NULL, digest = NULL WHERE workspace = $2 AND topic = $3" +
 			` AND "offset" IN (SELECT at FROM ` + offsetRows.SQL() + ")",
 		lookup: "SELECT " + topicColumns + " FROM " + s.table("topic") + " t WHERE " + named,

@@ -70,6 +70,7 @@ var (
 	}
 	partitionTable = []Column{
 		{Name: "partition", Type: "integer"}, {Name: "epoch", Type: "bigint"}, {Name: "position", Type: "bigint"}, {Name: "pruned", Type: "bigint"},
+		{Name: "writer", Type: "bigint"},
 	}
 	keyTable = []Column{
 		{Name: "partition", Type: "integer"}, {Name: "workspace", Type: "text"}, {Name: "user_id", Type: "text"}, {Name: "client_id", Type: "text"},
@@ -94,12 +95,12 @@ func (t *transaction) writeTopics(ctx context.Context) error {
 func (t *transaction) writePartitions(ctx context.Context) error {
 	v := newTable(partitionTable)
 	for _, p := range t.parts {
-		if p.moved {
-			v.add(int64(p.number), signed(p.epoch), signed(p.position), int64(0))
+		if p.written {
+			v.add(int64(p.number), signed(p.epoch), signed(p.position), int64(0), signed(p.writer))
 		}
 	}
 	return insert(ctx, t.tx, t.dialect, t.cfg.Schema.table("partition"), v.columns, v.values,
-		"ON CONFLICT (partition) DO UPDATE SET position = excluded.position")
+		"ON CONFLICT (partition) DO UPDATE SET position = excluded.position, writer = excluded.writer")
 }
 
 func (t *transaction) writeKeys(ctx context.Context) error {
@@ -116,7 +117,7 @@ func (t *transaction) writeKeys(ctx context.Context) error {
 func (l *Log) createPartitions(ctx context.Context, tx *sql.Tx) error {
 	v := newTable(partitionTable)
 	for n := range int64(Partitions) {
-		v.add(n, time.Now().Unix(), int64(0), int64(0))
+		v.add(n, time.Now().Unix(), int64(0), int64(0), int64(0))
 	}
 	if err := insert(ctx, tx, l.dialect, l.cfg.Schema.table("partition"), v.columns, v.values, "ON CONFLICT (partition) DO NOTHING"); err != nil {
 		return err

@@ -123,10 +123,13 @@ type Mutation struct {
 	Op        any           // for the planner
 }
 
-// Step is a mutation within a batch. The planner sets what stands below Now.
+// Step is a mutation within a batch. The planner sets what stands below Alone.
 type Step struct {
 	Mutation
 	Now time.Time // of the batch: what time_ms of its rows will be
+	// Alone says that nobody else's mutation has run in this partition since the last of this process's that reached the planner: what
+	// the planner remembers of the partition from then still holds, but for what this process's own mutations have changed.
+	Alone bool
 
 	Entries []Entry
 	// Answer makes the reply once the entries are numbered; rows are those of this step's entries, in order. Nil: an empty reply.

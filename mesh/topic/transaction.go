@@ -32,9 +32,10 @@ type transaction struct {
 }
 
 type partition struct {
-	number          uint32
-	epoch, position uint64
-	moved           bool
+	number                  uint32
+	epoch, position, writer uint64
+	alone                   bool // nobody else has mutated here since this process did
+	written                 bool
 }
 
 type topicKey struct{ workspace, topic string }
@@ -65,6 +66,7 @@ func (t *transaction) run(ctx context.Context, works []*work) error {
 	if err := t.lock(ctx, numbers); err != nil {
 		return err
 	}
+	t.recall()
 	open, err := t.dedup(ctx, works)
 	if err != nil {
 		return err
@@ -100,7 +102,7 @@ func (t *transaction) lock(ctx context.Context, numbers []uint32) error {
 	}
 	err := each(t.tx.QueryContext(ctx, t.sql.lock, arg))(func(r *sql.Rows) error {
 		p := &partition{}
-		if err := r.Scan(&p.number, &p.epoch, &p.position); err != nil {
+		if err := r.Scan(&p.number, &p.epoch, &p.position, &p.writer); err != nil {
 			return err
 		}
 		t.parts[p.number] = p
@@ -118,18 +120,20 @@ func (t *transaction) lock(ctx context.Context, numbers []uint32) error {
 // dedup answers retries and returns the others. Invariant: it runs under the locks of the partitions, so that nobody can use a key
 // between its look-up and COMMIT.
 func (t *transaction) dedup(ctx context.Context, works []*work) ([]*work, error) {
-	tuples := make([][]any, 0, len(works))
-	for i, w := range works {
+	for _, w := range works {
 		w.answer, w.err = nil, nil
-		if k := w.step.Key; k.named() {
-			tuples = append(tuples, []any{int64(i), int64(w.partition), w.step.Workspace, k.User, k.ClientID, signed(k.Seq)})
-		}
 	}
-	if len(tuples) == 0 {
-		return works, nil
+	places, err := t.perhapsUsed(ctx, works)
+	if err != nil || len(places) == 0 {
+		return works, err
+	}
+	tuples := make([][]any, 0, len(places))
+	for _, i := range places {
+		w, k := works[i], works[i].step.Key
+		tuples = append(tuples, []any{int64(i), int64(w.partition), w.step.Workspace, k.User, k.ClientID, signed(k.Seq)})
 	}
 	settled := map[int]bool{}
-	err := each(t.tx.QueryContext(ctx, t.sql.keys, t.sql.keyRows.Args(tuples)...))(func(r *sql.Rows) error {
+	err = each(t.tx.QueryContext(ctx, t.sql.keys, t.sql.keyRows.Args(tuples)...))(func(r *sql.Rows) error {
 		var (
 			i                    int
 			known                bool
@@ -179,8 +183,10 @@ func (t *transaction) plan(ctx context.Context, works []*work) ([]*work, error) 
 	}
 	steps := make([]*Step, len(works))
 	for i, w := range works {
-		w.step.Now, w.step.Entries, w.step.Answer, w.step.Err = t.now, nil, nil, nil
+		p := t.parts[w.partition]
+		w.step.Now, w.step.Alone, w.step.Entries, w.step.Answer, w.step.Err = t.now, p.alone, nil, nil, nil
 		steps[i] = &w.step
+		p.writer, p.written = t.incarnation, true // whatever the planner makes of it
 	}
 	if err := t.planner.Plan(ctx, t.tx, steps); err != nil {
 		return nil, fmt.Errorf("topic: plan: %w", err)
@@ -263,7 +269,7 @@ func (t *transaction) append(e *Entry, m *Mutation, number uint32) error {
 		return errTooLarge
 	}
 	p.position++
-	p.moved = true
+	p.written = true
 	s.head++
 	s.position = p.position
 	if e.Countable {
