@@ -67,12 +67,12 @@ func TestStormOfSessions(t *testing.T) {
 	var loads atomic.Int32
 	begun, release := make(chan struct{}), make(chan struct{})
 	read := w.server.loader.read
-	w.server.loader.read = func(ctx context.Context, keys map[memberKey]struct{}) (map[channelKey]*held, error) {
+	w.server.loader.read = func(ctx context.Context, asks []*asked) (map[channelKey]*held, error) {
 		if loads.Add(1) == 1 {
 			close(begun)
 			<-release
 		}
-		return read(ctx, keys)
+		return read(ctx, asks)
 	}
 	storm := func(people []*user) *sync.WaitGroup {
 		var wg sync.WaitGroup
@@ -97,7 +97,7 @@ func TestStormOfSessions(t *testing.T) {
 	eventually(t, "all ask", func() bool {
 		w.server.loader.mu.Lock()
 		defer w.server.loader.mu.Unlock()
-		return w.server.loader.next != nil && len(w.server.loader.next.keys) == (sessions-1)*channels
+		return w.server.loader.next != nil && w.server.loader.next.keys == (sessions-1)*channels
 	})
 	close(release)
 	first.Wait()

@@ -1,7 +1,7 @@
 package chat
 
 import (
-	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,7 +51,8 @@ type held struct {
 type passed struct {
 	records []*topicv1.Record
 	heard   *edgev1.Head
-	lost    bool // there was more
+	lost    bool  // there was more
+	into    *held // what takes up what was read; nil: nothing does
 }
 
 // newAccessCache returns a cache of so many channels and memberships, at most.
@@ -138,40 +139,69 @@ func (c *accessCache) clear() {
 }
 
 // begin is called before a load reads; one load at a time.
-func (c *accessCache) begin(keys map[memberKey]struct{}) {
+func (c *accessCache) begin(asks []*asked) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.loading = make(map[channelKey]*passed, len(keys))
-	for k := range keys {
-		c.loading[k.of()] = &passed{}
+	c.loading = map[channelKey]*passed{}
+	for _, a := range asks {
+		for _, ch := range a.channels {
+			if k := (channelKey{a.workspace, ch}); c.loading[k] == nil {
+				c.loading[k] = &passed{}
+			}
+		}
 	}
 }
 
-// finish takes over what a load has read, if anything.
-func (c *accessCache) finish(read map[channelKey]*held) {
+// finish takes over what a load has read, if anything: channels, and what was asked of their members.
+func (c *accessCache) finish(asks []*asked, read map[channelKey]*held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	loading := c.loading
 	c.loading = nil
 	for k, r := range read {
 		p := loading[k]
-		now := &held{state: r.state, ch: r.ch.deciding(), members: maps.Clone(r.members)}
+		now := &held{state: r.state, ch: r.ch.deciding(), members: map[string]*member{}}
 		if r.ch == nil || p.lost || !now.follow(p.records) || !now.hear(p.heard) {
 			continue
 		}
-		if e, ok := c.channels.Get(k); ok && e.state.Epoch == now.state.Epoch { // it is where the feed is, and now is no older
-			before := len(e.members)
-			maps.Copy(e.members, now.members)
-			c.members += len(e.members) - before
-			continue
+		p.records = slices.DeleteFunc(p.records, func(r *topicv1.Record) bool { return len(r.GetAccess()) == 0 })
+		if p.into, _ = c.channels.Get(k); p.into == nil || p.into.state.Epoch != now.state.Epoch {
+			c.channels.Remove(k)
+			c.channels.Add(k, now)
+			p.into = now
+		} // else it is where the feed is, and now is no older
+	}
+	for k, p := range loading {
+		if h, ok := c.channels.Peek(k); !ok || h != p.into { // there is no room for all
+			delete(loading, k)
 		}
-		c.channels.Remove(k)
-		c.channels.Add(k, now)
-		c.members += len(now.members)
+	}
+	for _, a := range asks {
+		for i, m := range a.members {
+			p := loading[channelKey{a.workspace, a.channels[i]}]
+			if p == nil || p.changes(a.user) {
+				continue
+			}
+			before := len(p.into.members)
+			p.into.members[a.user] = m
+			c.members += len(p.into.members) - before
+		}
 	}
 	for c.members > c.limit {
 		c.channels.RemoveOldest()
 	}
+}
+
+// changes tells whether what was passed changed a user's rights.
+func (p *passed) changes(user string) bool {
+	for _, r := range p.records {
+		for _, a := range r.GetAccess() {
+			if a.GetPrincipal() == user {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // size is how many channels and memberships are held.

@@ -32,8 +32,8 @@ func (t topics) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.Op
 		return t.Server.Open(ctx, req) // which refuses
 	}
 	res := &topicv1.OpenResponse{Grants: make([]*topicv1.Grant, len(req.GetWants()))}
-	var others, asked []int // places in res
-	var unknown []memberKey
+	var others, unknown []int // places in res
+	ask := &asked{workspace: caller.Workspace, user: caller.User}
 	for i, w := range req.GetWants() {
 		k, ok := channelWanted(caller, w)
 		if !ok {
@@ -41,16 +41,17 @@ func (t topics) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.Op
 			continue
 		}
 		if res.Grants[i] = t.chat.remember(caller, k, w); res.Grants[i] == nil {
-			asked, unknown = append(asked, i), append(unknown, k)
+			unknown, ask.channels = append(unknown, i), append(ask.channels, k.channel)
 		}
 	}
 	if len(unknown) > 0 {
-		found, err := t.chat.loader.load(ctx, unknown)
+		found, err := t.chat.loader.load(ctx, ask)
 		if err != nil {
 			return nil, err
 		}
-		for j, i := range asked {
-			res.Grants[i] = grantChannel(caller, found[unknown[j].of()].view(caller.User), req.GetWants()[i])
+		for j, i := range unknown {
+			h := found[channelKey{ask.workspace, ask.channels[j]}]
+			res.Grants[i] = grantChannel(caller, view{h.state, h.ch, ask.members[j]}, req.GetWants()[i])
 		}
 	}
 	return res, t.openOthers(ctx, req, res, others)
