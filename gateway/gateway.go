@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
 
 	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/door"
@@ -53,6 +54,8 @@ type Gateway struct {
 	shards  []*shard
 	index   *heads.Index
 	people  people
+
+	openings openings
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -110,6 +113,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		g.proxies = append(g.proxies, netip.MustParsePrefix(p)) // Validate has parsed them
 	}
 	g.base, g.stop = context.WithCancel(context.Background())
+	g.openings = openings{g: g, nodes: map[grpc.ClientConnInterface]*node{}}
 	g.learner = newLearner(g)
 	g.shards = newShards(g)
 	return g, nil
