@@ -129,12 +129,16 @@ func (g *Gateway) Addr() string {
 	return g.addr
 }
 
+// Listening is how to listen for clients. TCP need not probe them, which would be four system calls for each connection: sessions are
+// pinged, and requests have their times.
+func Listening() *net.ListenConfig { return &net.ListenConfig{KeepAlive: -1} }
+
 // Run listens and serves until ctx ends; then it drains and returns nil. It fails if it can't listen.
 func (g *Gateway) Run(ctx context.Context) error {
 	l := g.deps.Listener
 	if l == nil {
 		var err error
-		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.cfg.Listen); err != nil {
+		if l, err = Listening().Listen(ctx, "tcp", g.cfg.Listen); err != nil {
 			return fmt.Errorf("gateway: can't listen for clients: %w", err)
 		}
 	}

@@ -50,6 +50,19 @@ func (s *session) mail(size int, do func(*session)) {
 	}
 }
 
+// start is mail whose turn the caller runs, unless one runs already.
+func (s *session) start(do func(*session)) {
+	s.put(do)
+	b := &s.box
+	b.mu.Lock()
+	idle := !b.busy && len(b.items) > 0
+	b.busy = b.busy || idle
+	b.mu.Unlock()
+	if idle {
+		s.turns()
+	}
+}
+
 // deliver gives the session a frame for one of its subscriptions, to be written within the flush window. It returns false, and
 // stops the subscription behind what is queued, where the client reads too slowly.
 func (s *session) deliver(sub *subscription, data []byte) bool {
@@ -87,6 +100,16 @@ func (s *session) later(do func(*session)) {
 	default:
 		b.put(item{do: do})
 		s.arm()
+	}
+}
+
+// put leaves something to be done by the next turn, which somebody is about to begin.
+func (s *session) put(do func(*session)) {
+	b := &s.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.put(item{do: do})
 	}
 }
 

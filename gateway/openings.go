@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,17 +35,23 @@ type opened struct {
 func (g *Gateway) open(ctx context.Context, caller auth.Caller, todo []opened, done func()) {
 	var asks []*opening
 	for i := range todo {
-		o := &todo[i]
-		if o.err != nil {
+		w := &todo[i]
+		if w.err != nil {
 			continue
 		}
-		k := g.catalog().Kind(o.want.GetTopic())
+		k := g.catalog().Kind(w.want.GetTopic())
 		if k == nil { // its service was redeployed without it
-			o.err = errTopic
+			w.err = errTopic
 			continue
 		}
-		of := opening{ctx: ctx, caller: caller, service: k.Service, alone: k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE}
-		asks = of.take(asks, o)
+		alone := k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE
+		at := slices.IndexFunc(asks, func(o *opening) bool { return o.service == k.Service && o.alone == alone })
+		if at < 0 {
+			at, asks = len(asks), append(asks, &opening{
+				ctx: ctx, caller: caller, service: k.Service, alone: alone, list: make([]*opened, 0, len(todo)-i),
+			})
+		}
+		asks[at].list = append(asks[at].list, w)
 	}
 	left := atomic.Int32{}
 	left.Store(int32(len(asks)))
@@ -70,18 +77,6 @@ type opening struct {
 	list    []*opened
 	since   time.Time
 	done    func()
-}
-
-// take adds a want to the opening of its service.
-func (o *opening) take(asks []*opening, w *opened) []*opening {
-	for _, a := range asks {
-		if a.service == o.service && a.alone == o.alone {
-			a.list = append(a.list, w)
-			return asks
-		}
-	}
-	o.list = []*opened{w}
-	return append(asks, o)
 }
 
 // answer notes what the service said, or why it said nothing.

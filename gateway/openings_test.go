@@ -17,9 +17,9 @@ import (
 func TestSessionsOpenTogether(t *testing.T) {
 	const sessions = 200
 	for name, c := range map[string]struct {
-		old   bool
-		calls int
-	}{"together": {false, 3}, "one by one": {true, sessions}} {
+		old         bool
+		least, most int // calls
+	}{"together": {false, 3, 6}, "one by one": {true, sessions, sessions}} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, nil, func(t *testing.T, s *system) {
 				s.svc.Set(func(svc *testsvc.Service) { svc.Old, svc.Lag = c.old, 20*time.Millisecond })
@@ -46,7 +46,7 @@ func TestSessionsOpenTogether(t *testing.T) {
 					c.close()
 				}
 				s.svc.Set(func(svc *testsvc.Service) {
-					if svc.Calls != c.calls || svc.Opens != sessions {
+					if svc.Calls < c.least || svc.Calls > c.most || svc.Opens != sessions {
 						t.Errorf("%d calls for %d openings", svc.Calls, svc.Opens)
 					}
 				})

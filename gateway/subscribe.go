@@ -191,27 +191,43 @@ func (x *subscription) use(g *topicv1.Grant, caller auth.Caller) {
 	}
 }
 
-// join gives each shard all that the turn has attached there, and has what the hubs answer told in one message.
+// join gives each shard all that the turn has attached there, and has what the hubs answer at once told in one message.
 func (s *session) join() {
-	for len(s.joining) > 0 {
-		sh := s.joining[0].shard()
-		var mine, others []*subscription
-		for _, x := range s.joining {
-			if x.shard() == sh {
-				mine = append(mine, x)
-			} else {
-				others = append(others, x)
-			}
+	if len(s.joining) == 0 {
+		return
+	}
+	apart := make([][]*subscription, len(s.g.shards))
+	shards := 0
+	for _, x := range s.joining {
+		i := s.g.place(x.log)
+		if apart[i] == nil {
+			shards++
+			apart[i] = make([]*subscription, 0, len(s.joining))
 		}
-		s.joining = others
-		sh.do(func() {
-			for _, x := range mine {
-				sh.hub(x.log, x.service).attach(x)
-			}
-			s.mail(0, func(*session) {}) // begins a turn with what they mailed for later
-		})
+		apart[i] = append(apart[i], x)
 	}
 	s.joining = nil
+	left := &atomic.Int32{}
+	left.Store(int32(shards))
+	for i, mine := range apart {
+		if len(mine) == 0 {
+			continue
+		}
+		sh := s.g.shards[i]
+		sh.do(func() {
+			begun := sh.join(s, mine)
+			tell := func(s *session) {
+				for _, b := range begun {
+					b.tell(s)
+				}
+			}
+			if left.Add(-1) == 0 {
+				s.mail(0, tell)
+			} else {
+				s.put(tell) // the last one begins the turn
+			}
+		})
+	}
 }
 
 // unsubscribe ends subscriptions as the client wishes, also those that are only being opened.
