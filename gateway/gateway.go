@@ -56,6 +56,7 @@ type Gateway struct {
 	people  people
 
 	openings openings
+	turners  *turners
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -113,6 +114,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		g.proxies = append(g.proxies, netip.MustParsePrefix(p)) // Validate has parsed them
 	}
 	g.base, g.stop = context.WithCancel(context.Background())
+	g.turners = newTurners(g.base)
 	g.openings = openings{g: g, nodes: map[grpc.ClientConnInterface]*node{}}
 	g.learner = newLearner(g)
 	g.shards = newShards(g)

@@ -46,7 +46,7 @@ func (s *session) mail(size int, do func(*session)) {
 	b.busy = true
 	b.mu.Unlock()
 	if start {
-		go s.turns()
+		s.g.turners.turn(s)
 	}
 }
 

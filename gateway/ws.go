@@ -67,7 +67,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	s := g.newSession(t, enc, address, bearer(r))
 	g.people.enter(s)
 	s.start((*session).setTimer)
-	go s.read()                    // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+	go s.read() // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
 }
 
 // refusesNew counts a new session in, or says why there can't be one.
