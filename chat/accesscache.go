@@ -33,6 +33,9 @@ type accessCache struct {
 	channels *simplelru.LRU[channelKey, *held]
 	members  int                    // held in all
 	loading  map[channelKey]*passed // nil: no load is under way
+	// people counts the memberships that are held of somebody: of most who come, there is none yet, and the channels need not be looked
+	// through. Invariant: no zeros; the sum is members.
+	people map[person]int
 }
 
 // anybody is the principal of an Access that concerns everybody.
@@ -57,10 +60,22 @@ type passed struct {
 
 // newAccessCache returns a cache of so many channels and memberships, at most.
 func newAccessCache(channels, members int) (*accessCache, error) {
-	c := &accessCache{limit: members}
+	c := &accessCache{limit: members, people: map[person]int{}}
 	var err error
-	c.channels, err = simplelru.NewLRU(channels, func(_ channelKey, h *held) { c.members -= len(h.members) })
+	c.channels, err = simplelru.NewLRU(channels, func(k channelKey, h *held) {
+		for user := range h.members {
+			c.count(person{k.workspace, user}, -1)
+		}
+	})
 	return c, err
+}
+
+// count needs the lock.
+func (c *accessCache) count(p person, n int) {
+	c.members += n
+	if c.people[p] += n; c.people[p] == 0 {
+		delete(c.people, p)
+	}
 }
 
 // deciding is what rights follow from: whatever changes it tells so by an Access of everybody.
@@ -75,6 +90,9 @@ func (c *channel) deciding() *channel {
 func (c *accessCache) find(k memberKey, cursor *edgev1.Cursor) (v view, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.people[person{k.workspace, k.user}] == 0 {
+		return view{}, false
+	}
 	h, ok := c.channels.Get(k.of())
 	if !ok || cursor.GetEpoch() > h.state.Epoch || cursor.GetOffset() > h.state.Offset {
 		return view{}, false
@@ -108,10 +126,7 @@ func (c *accessCache) publish(k channelKey, records []*topicv1.Record) {
 	if !ok {
 		return
 	}
-	before := len(e.members)
-	whole := e.follow(records)
-	c.members += len(e.members) - before
-	if !whole {
+	if !e.follow(records, func(user string) { c.count(person{k.workspace, user}, -1) }) {
 		c.channels.Remove(k)
 	}
 }
@@ -161,7 +176,7 @@ func (c *accessCache) finish(asks []*asked, read map[channelKey]*held) {
 	for k, r := range read {
 		p := loading[k]
 		now := &held{state: r.state, ch: r.ch.deciding(), members: map[string]*member{}}
-		if r.ch == nil || p.lost || !now.follow(p.records) || !now.hear(p.heard) {
+		if r.ch == nil || p.lost || !now.follow(p.records, func(string) {}) || !now.hear(p.heard) {
 			continue
 		}
 		p.records = slices.DeleteFunc(p.records, func(r *topicv1.Record) bool { return len(r.GetAccess()) == 0 })
@@ -182,9 +197,10 @@ func (c *accessCache) finish(asks []*asked, read map[channelKey]*held) {
 			if p == nil || p.changes(a.user) {
 				continue
 			}
-			before := len(p.into.members)
+			if _, known := p.into.members[a.user]; !known {
+				c.count(person{a.workspace, a.user}, 1)
+			}
 			p.into.members[a.user] = m
-			c.members += len(p.into.members) - before
 		}
 	}
 	for c.members > c.limit {
@@ -213,8 +229,9 @@ func (c *accessCache) size() (channels, members int) {
 
 func (h *held) view(user string) view { return view{h.state, h.ch, h.members[user]} }
 
-// follow raises the head by records. It returns false where that can't be: some are missing, or everybody's rights have changed.
-func (h *held) follow(records []*topicv1.Record) bool {
+// follow raises the head by records, and tells whose rights have changed of those that were held. It returns false where that can't be:
+// some are missing, or everybody's rights have changed.
+func (h *held) follow(records []*topicv1.Record, changed func(user string)) bool {
 	for _, r := range records {
 		at := r.GetEvent().GetOffset()
 		switch {
@@ -227,7 +244,10 @@ func (h *held) follow(records []*topicv1.Record) bool {
 			if a.GetPrincipal() == anybody {
 				return false
 			}
-			delete(h.members, a.GetPrincipal())
+			if _, known := h.members[a.GetPrincipal()]; known {
+				delete(h.members, a.GetPrincipal())
+				changed(a.GetPrincipal())
+			}
 		}
 		h.state.Offset, h.state.Count, h.state.Calls = at, r.GetCount(), r.GetCalls()
 		if len(r.GetRedacts()) > 0 {

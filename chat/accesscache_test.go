@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -137,6 +138,16 @@ func (l *modelLog) member(user string, at int) (m *member) {
 func (m *accessModel) check() {
 	if n, people := m.cache.size(); n > 2 || people > 4 {
 		m.t.Fatalf("%d channels, %d memberships", n, people)
+	}
+	of := map[person]int{}
+	for _, k := range m.cache.channels.Keys() {
+		e, _ := m.cache.channels.Peek(k)
+		for user := range e.members {
+			of[person{k.workspace, user}]++
+		}
+	}
+	if !maps.Equal(of, m.cache.people) {
+		m.t.Fatalf("held are %v, counted %v", of, m.cache.people)
 	}
 	for k, l := range m.logs {
 		e, ok := m.cache.channels.Peek(k)
