@@ -14,6 +14,7 @@ import (
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -67,12 +68,12 @@ func TestStormOfSessions(t *testing.T) {
 	var loads atomic.Int32
 	begun, release := make(chan struct{}), make(chan struct{})
 	read := w.server.loader.read
-	w.server.loader.read = func(ctx context.Context, keys map[memberKey]struct{}) (map[channelKey]*held, error) {
+	w.server.loader.read = func(ctx context.Context, asks []*asked) (map[channelKey]*held, error) {
 		if loads.Add(1) == 1 {
 			close(begun)
 			<-release
 		}
-		return read(ctx, keys)
+		return read(ctx, asks)
 	}
 	storm := func(people []*user) *sync.WaitGroup {
 		var wg sync.WaitGroup
@@ -97,7 +98,7 @@ func TestStormOfSessions(t *testing.T) {
 	eventually(t, "all ask", func() bool {
 		w.server.loader.mu.Lock()
 		defer w.server.loader.mu.Unlock()
-		return w.server.loader.next != nil && len(w.server.loader.next.keys) == (sessions-1)*channels
+		return w.server.loader.next != nil && w.server.loader.next.keys == (sessions-1)*channels
 	})
 	close(release)
 	first.Wait()
@@ -120,6 +121,74 @@ func TestStormOfSessions(t *testing.T) {
 		t.Error("a refusal without the database")
 	}
 	proxy.Refuse(false)
+}
+
+// Who shares a call is granted what they would be granted alone; a token that is no good is refused by itself, and no want may be left
+// out or made up.
+func TestOpenEach(t *testing.T) {
+	nats := meshtest.NATS(t)
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		w := newWorld(t, url, withBus(t, nats))
+		anna, bob, carl, visitor, stranger := w.person("w1", "anna", plain), w.person("w1", "bob", plain), w.person("w1", "carl", plain), w.person("w1", "visitor", guest), w.person("w2", "stranger", plain)
+		w.settle()
+		w.fresh()
+		open, secret, news := anna.public("open"), anna.private("secret"), anna.private("news")
+		anna.add(secret, bob)
+		anna.send(secret, "early")
+		must(w.api.UpdateChannel(anna.write(), &chatv1.UpdateChannelRequest{Channel: secret, History: chatv1.ChannelHistory_CHANNEL_HISTORY_JOINED}))(t)
+		must(w.api.UpdateChannel(anna.write(), &chatv1.UpdateChannelRequest{Channel: news, Posting: moderators}))(t)
+		anna.add(secret, carl)
+		anna.add(news, carl, visitor)
+		w.settle()
+		var wants []*edgev1.Want
+		for _, name := range []string{topicChannel + open, topicChannel + secret, topicChannel + news, topicUser + "me", topicChannel + "unknown", "chat.channel/?"} {
+			wants = append(wants, &edgev1.Want{Topic: name, Mode: edgev1.Mode_MODE_EVENTS})
+		}
+		people := []*user{anna, bob, carl, visitor, stranger}
+		for _, from := range []string{"database", "memory"} {
+			var alone [][]*topicv1.Grant
+			req := &topicv1.OpenEachRequest{Wants: wants, Openings: []*topicv1.Opening{{Token: "rubbish", Wants: []uint32{0}}, {Wants: []uint32{0}}}}
+			for _, u := range people {
+				alone = append(alone, u.open(wants...))
+				req.Openings = append(req.Openings, &topicv1.Opening{Token: u.token, Wants: []uint32{0, 1, 2, 3, 4, 5, 1}})
+			}
+			if from == "database" {
+				w.server.cache.clear()
+			}
+			res := must(w.gateway.OpenEach(t.Context(), req))(t)
+			for i, o := range res.GetOpened() {
+				if i < 2 {
+					if o.GetError().GetCode() != edgev1.Code_CODE_TOKEN_REFUSED || len(o.GetGrants()) > 0 {
+						t.Errorf("%s: a bad token: %v", from, o)
+					}
+					continue
+				}
+				if len(o.GetGrants()) != 7 {
+					t.Fatalf("%s: %d grants", from, len(o.GetGrants()))
+				}
+				for j, at := range o.GetGrants() {
+					if got, want := res.GetGrants()[at], alone[i-2][[]int{0, 1, 2, 3, 4, 5, 1}[j]]; !proto.Equal(got, want) {
+						t.Errorf("%s: %s is granted %v, alone %v", from, people[i-2].handle, got, want)
+					}
+				}
+			}
+		}
+		for what, req := range map[string]*topicv1.OpenEachRequest{
+			"a want that isn't there": {Wants: wants, Openings: []*topicv1.Opening{{Token: anna.token, Wants: []uint32{6}}}},
+			"too many openings":       {Openings: make([]*topicv1.Opening, topic.MaxOpenings+1)},
+			"too many wants of one":   {Wants: wants, Openings: []*topicv1.Opening{{Token: anna.token, Wants: make([]uint32, topic.MaxWants+1)}}},
+			"too many wants":          {Wants: wants, Openings: slices.Repeat([]*topicv1.Opening{{Token: anna.token, Wants: make([]uint32, topic.MaxWants)}}, topic.MaxEachWants/topic.MaxWants+1)},
+		} {
+			for i, o := range req.GetOpenings() {
+				if o == nil {
+					req.Openings[i] = &topicv1.Opening{}
+				}
+			}
+			if _, err := w.gateway.OpenEach(t.Context(), req); rpc.CodeOf(err) != edgev1.Code_CODE_INVALID_ARGUMENT {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
 }
 
 // What one process changes, the other hears. Until then it grants as of before, so that a hub sees the change; and never refuses from

@@ -1,7 +1,7 @@
 package chat
 
 import (
-	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +33,9 @@ type accessCache struct {
 	channels *simplelru.LRU[channelKey, *held]
 	members  int                    // held in all
 	loading  map[channelKey]*passed // nil: no load is under way
+	// people counts the memberships that are held of somebody: of most who come, there is none yet, and the channels need not be looked
+	// through. Invariant: no zeros; the sum is members.
+	people map[person]int
 }
 
 // anybody is the principal of an Access that concerns everybody.
@@ -51,15 +54,28 @@ type held struct {
 type passed struct {
 	records []*topicv1.Record
 	heard   *edgev1.Head
-	lost    bool // there was more
+	lost    bool  // there was more
+	into    *held // what takes up what was read; nil: nothing does
 }
 
 // newAccessCache returns a cache of so many channels and memberships, at most.
 func newAccessCache(channels, members int) (*accessCache, error) {
-	c := &accessCache{limit: members}
+	c := &accessCache{limit: members, people: map[person]int{}}
 	var err error
-	c.channels, err = simplelru.NewLRU(channels, func(_ channelKey, h *held) { c.members -= len(h.members) })
+	c.channels, err = simplelru.NewLRU(channels, func(k channelKey, h *held) {
+		for user := range h.members {
+			c.count(person{k.workspace, user}, -1)
+		}
+	})
 	return c, err
+}
+
+// count needs the lock.
+func (c *accessCache) count(p person, n int) {
+	c.members += n
+	if c.people[p] += n; c.people[p] == 0 {
+		delete(c.people, p)
+	}
 }
 
 // deciding is what rights follow from: whatever changes it tells so by an Access of everybody.
@@ -74,6 +90,9 @@ func (c *channel) deciding() *channel {
 func (c *accessCache) find(k memberKey, cursor *edgev1.Cursor) (v view, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.people[person{k.workspace, k.user}] == 0 {
+		return view{}, false
+	}
 	h, ok := c.channels.Get(k.of())
 	if !ok || cursor.GetEpoch() > h.state.Epoch || cursor.GetOffset() > h.state.Offset {
 		return view{}, false
@@ -107,10 +126,7 @@ func (c *accessCache) publish(k channelKey, records []*topicv1.Record) {
 	if !ok {
 		return
 	}
-	before := len(e.members)
-	whole := e.follow(records)
-	c.members += len(e.members) - before
-	if !whole {
+	if !e.follow(records, func(user string) { c.count(person{k.workspace, user}, -1) }) {
 		c.channels.Remove(k)
 	}
 }
@@ -138,40 +154,70 @@ func (c *accessCache) clear() {
 }
 
 // begin is called before a load reads; one load at a time.
-func (c *accessCache) begin(keys map[memberKey]struct{}) {
+func (c *accessCache) begin(asks []*asked) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.loading = make(map[channelKey]*passed, len(keys))
-	for k := range keys {
-		c.loading[k.of()] = &passed{}
+	c.loading = map[channelKey]*passed{}
+	for _, a := range asks {
+		for _, ch := range a.channels {
+			if k := (channelKey{a.workspace, ch}); c.loading[k] == nil {
+				c.loading[k] = &passed{}
+			}
+		}
 	}
 }
 
-// finish takes over what a load has read, if anything.
-func (c *accessCache) finish(read map[channelKey]*held) {
+// finish takes over what a load has read, if anything: channels, and what was asked of their members.
+func (c *accessCache) finish(asks []*asked, read map[channelKey]*held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	loading := c.loading
 	c.loading = nil
 	for k, r := range read {
 		p := loading[k]
-		now := &held{state: r.state, ch: r.ch.deciding(), members: maps.Clone(r.members)}
-		if r.ch == nil || p.lost || !now.follow(p.records) || !now.hear(p.heard) {
+		now := &held{state: r.state, ch: r.ch.deciding(), members: map[string]*member{}}
+		if r.ch == nil || p.lost || !now.follow(p.records, func(string) {}) || !now.hear(p.heard) {
 			continue
 		}
-		if e, ok := c.channels.Get(k); ok && e.state.Epoch == now.state.Epoch { // it is where the feed is, and now is no older
-			before := len(e.members)
-			maps.Copy(e.members, now.members)
-			c.members += len(e.members) - before
-			continue
+		p.records = slices.DeleteFunc(p.records, func(r *topicv1.Record) bool { return len(r.GetAccess()) == 0 })
+		if p.into, _ = c.channels.Get(k); p.into == nil || p.into.state.Epoch != now.state.Epoch {
+			c.channels.Remove(k)
+			c.channels.Add(k, now)
+			p.into = now
+		} // else it is where the feed is, and now is no older
+	}
+	for k, p := range loading {
+		if h, ok := c.channels.Peek(k); !ok || h != p.into { // there is no room for all
+			delete(loading, k)
 		}
-		c.channels.Remove(k)
-		c.channels.Add(k, now)
-		c.members += len(now.members)
+	}
+	for _, a := range asks {
+		for i, m := range a.members {
+			p := loading[channelKey{a.workspace, a.channels[i]}]
+			if p == nil || p.changes(a.user) {
+				continue
+			}
+			if _, known := p.into.members[a.user]; !known {
+				c.count(person{a.workspace, a.user}, 1)
+			}
+			p.into.members[a.user] = m
+		}
 	}
 	for c.members > c.limit {
 		c.channels.RemoveOldest()
 	}
+}
+
+// changes tells whether what was passed changed a user's rights.
+func (p *passed) changes(user string) bool {
+	for _, r := range p.records {
+		for _, a := range r.GetAccess() {
+			if a.GetPrincipal() == user {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // size is how many channels and memberships are held.
@@ -183,8 +229,9 @@ func (c *accessCache) size() (channels, members int) {
 
 func (h *held) view(user string) view { return view{h.state, h.ch, h.members[user]} }
 
-// follow raises the head by records. It returns false where that can't be: some are missing, or everybody's rights have changed.
-func (h *held) follow(records []*topicv1.Record) bool {
+// follow raises the head by records, and tells whose rights have changed of those that were held. It returns false where that can't be:
+// some are missing, or everybody's rights have changed.
+func (h *held) follow(records []*topicv1.Record, changed func(user string)) bool {
 	for _, r := range records {
 		at := r.GetEvent().GetOffset()
 		switch {
@@ -197,7 +244,10 @@ func (h *held) follow(records []*topicv1.Record) bool {
 			if a.GetPrincipal() == anybody {
 				return false
 			}
-			delete(h.members, a.GetPrincipal())
+			if _, known := h.members[a.GetPrincipal()]; known {
+				delete(h.members, a.GetPrincipal())
+				changed(a.GetPrincipal())
+			}
 		}
 		h.state.Offset, h.state.Count, h.state.Calls = at, r.GetCount(), r.GetCalls()
 		if len(r.GetRedacts()) > 0 {

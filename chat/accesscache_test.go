@@ -2,6 +2,7 @@ package chat
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -40,7 +41,7 @@ type accessModel struct {
 	cache *accessCache
 	logs  map[channelKey]*modelLog
 	// The load under way, if any: what was read of heads, then of access.
-	keys  map[memberKey]struct{}
+	asks  []*asked
 	found map[channelKey]*held
 }
 
@@ -90,34 +91,28 @@ func (m *accessModel) digest(t *rapid.T) {
 // load does the next step of a load.
 func (m *accessModel) load(t *rapid.T) {
 	switch {
-	case m.keys == nil:
-		m.keys = map[memberKey]struct{}{}
+	case m.asks == nil:
+		m.found = map[channelKey]*held{}
 		for range rapid.IntRange(1, 3).Draw(t, "keys") {
 			k, _ := m.pick(t)
-			m.keys[memberKey{k.workspace, k.channel, rapid.SampledFrom(modelUsers).Draw(t, "user")}] = struct{}{}
+			m.asks = append(m.asks, &asked{workspace: k.workspace, user: rapid.SampledFrom(modelUsers).Draw(t, "user"), channels: []string{k.channel}})
 		}
-		m.cache.begin(m.keys)
-		m.found = map[channelKey]*held{}
-		for k := range m.keys {
-			m.found[k.of()] = &held{members: map[string]*member{}, state: topic.State{Epoch: 1, Offset: uint64(len(m.logs[k.of()].records))}}
+		m.cache.begin(m.asks)
+		for _, a := range m.asks {
+			k := channelKey{a.workspace, a.channels[0]}
+			m.found[k] = &held{state: topic.State{Epoch: 1, Offset: uint64(len(m.logs[k].records))}}
 		}
-	case m.found[firstOf(m.keys).of()].ch == nil:
-		for k := range m.keys {
-			l := m.logs[k.of()]
-			m.found[k.of()].ch = &channel{channelKey: k.of(), archived: l.archived(len(l.records))}
-			m.found[k.of()].members[k.user] = l.member(k.user, len(l.records))
+	case m.asks[0].members == nil:
+		for _, a := range m.asks {
+			k := channelKey{a.workspace, a.channels[0]}
+			l := m.logs[k]
+			m.found[k].ch = &channel{channelKey: k, archived: l.archived(len(l.records))}
+			a.members = []*member{l.member(a.user, len(l.records))}
 		}
 	default:
-		m.cache.finish(m.found)
-		m.keys = nil
+		m.cache.finish(m.asks, m.found)
+		m.asks = nil
 	}
-}
-
-func firstOf(keys map[memberKey]struct{}) memberKey {
-	for k := range keys {
-		return k
-	}
-	return memberKey{}
 }
 
 func (l *modelLog) archived(at int) (yes bool) {
@@ -143,6 +138,16 @@ func (l *modelLog) member(user string, at int) (m *member) {
 func (m *accessModel) check() {
 	if n, people := m.cache.size(); n > 2 || people > 4 {
 		m.t.Fatalf("%d channels, %d memberships", n, people)
+	}
+	of := map[person]int{}
+	for _, k := range m.cache.channels.Keys() {
+		e, _ := m.cache.channels.Peek(k)
+		for user := range e.members {
+			of[person{k.workspace, user}]++
+		}
+	}
+	if !maps.Equal(of, m.cache.people) {
+		m.t.Fatalf("held are %v, counted %v", of, m.cache.people)
 	}
 	for k, l := range m.logs {
 		e, ok := m.cache.channels.Peek(k)

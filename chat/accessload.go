@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	loadKeys = 4096 // memberships in one load
+	loadKeys = 4096 // memberships in one load, but for those of the last who joins it
 	loadTime = 10 * time.Second
 )
 
@@ -21,12 +21,20 @@ type view struct {
 	me    *member  // nil: not a member
 }
 
+// asked is what one person wants to know: what they are in some channels of their workspace.
+type asked struct {
+	workspace, user string
+	channels        []string
+	members         []*member // what a load found, for each of channels; nil: not a member
+}
+
 // accessLoader reads access for all who ask at the same time: while one load reads, what is asked for gathers for the next. So a storm
 // of sessions costs as many statements as loads fit into it, however many sessions it has.
 //
 // Invariant: a load begins to read after everybody who shares it has asked. So nobody is answered with what was before they asked.
 type accessLoader struct {
-	read  func(ctx context.Context, keys map[memberKey]struct{}) (map[channelKey]*held, error)
+	// read answers each asked, and returns the channels.
+	read  func(ctx context.Context, asks []*asked) (map[channelKey]*held, error)
 	cache *accessCache
 	turn  chan struct{} // holds the one load that reads
 
@@ -34,17 +42,18 @@ type accessLoader struct {
 	next *accessLoad
 }
 
-// accessLoad is one load: keys until it begins, then what it found.
+// accessLoad is one load: what is asked until it begins, then what it found.
 type accessLoad struct {
-	keys  map[memberKey]struct{}
+	asks  []*asked
+	keys  int // memberships that are asked for
 	found map[channelKey]*held
 	err   error
 	done  chan struct{}
 }
 
-// load reads keys from the database.
-func (l *accessLoader) load(ctx context.Context, keys []memberKey) (map[channelKey]*held, error) {
-	b := l.join(ctx, keys)
+// load answers what is asked from the database, and returns the channels.
+func (l *accessLoader) load(ctx context.Context, asks ...*asked) (map[channelKey]*held, error) {
+	b := l.join(ctx, asks)
 	select {
 	case <-b.done:
 		return b.found, b.err
@@ -53,18 +62,18 @@ func (l *accessLoader) load(ctx context.Context, keys []memberKey) (map[channelK
 	}
 }
 
-// join adds keys to the next load; who is the first of it starts it.
-func (l *accessLoader) join(ctx context.Context, keys []memberKey) *accessLoad {
+// join adds to the next load; who is the first of it starts it.
+func (l *accessLoader) join(ctx context.Context, asks []*asked) *accessLoad {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	b := l.next
-	if b == nil || len(b.keys) >= loadKeys {
-		b = &accessLoad{keys: map[memberKey]struct{}{}, done: make(chan struct{})}
+	if b == nil || b.keys >= loadKeys {
+		b = &accessLoad{done: make(chan struct{})}
 		l.next = b
 		go l.run(context.WithoutCancel(ctx), b) // it ends within loadTime of its turn, and serves others than the first, too
 	}
-	for _, k := range keys {
-		b.keys[k] = struct{}{}
+	for _, a := range asks {
+		b.asks, b.keys = append(b.asks, a), b.keys+len(a.channels)
 	}
 	return b
 }
@@ -80,21 +89,24 @@ func (l *accessLoader) run(ctx context.Context, b *accessLoad) {
 	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
-	l.cache.begin(b.keys)
-	b.found, b.err = l.read(ctx, b.keys)
-	l.cache.finish(b.found)
+	l.cache.begin(b.asks)
+	b.found, b.err = l.read(ctx, b.asks)
+	l.cache.finish(b.asks, b.found)
 }
 
-// readAccess reads channels and memberships: a statement for the heads of each workspace's channels, and one for everything else.
+// readAccess reads channels and memberships: a statement for the heads of each workspace's channels, one for the channels, and one for
+// the memberships of everybody who is in few others.
 //
 // Invariant: heads are read before access, so that what is revoked in between lies behind the head, where the hub sees it.
-func (s *Server) readAccess(ctx context.Context, keys map[memberKey]struct{}) (map[channelKey]*held, error) {
-	found := make(map[channelKey]*held, len(keys))
+func (s *Server) readAccess(ctx context.Context, asks []*asked) (map[channelKey]*held, error) {
+	found := map[channelKey]*held{}
 	names := map[string][]string{}
-	for k := range keys {
-		if found[k.of()] == nil {
-			found[k.of()] = &held{members: map[string]*member{}}
-			names[k.workspace] = append(names[k.workspace], topicChannel+k.channel)
+	for _, a := range asks {
+		for _, ch := range a.channels {
+			if k := (channelKey{a.workspace, ch}); found[k] == nil {
+				found[k] = &held{}
+				names[a.workspace] = append(names[a.workspace], topicChannel+ch)
+			}
 		}
 	}
 	for workspace, list := range names {
@@ -106,13 +118,8 @@ func (s *Server) readAccess(ctx context.Context, keys map[memberKey]struct{}) (m
 			found[channelKey{workspace, topic.ID(st.Topic)}].state = st
 		}
 	}
-	channels, members, err := s.loadAccess(ctx, s.db.Query, keysOf(keys))
-	if err != nil {
+	if err := s.readRules(ctx, found); err != nil {
 		return nil, err
 	}
-	for k := range keys {
-		h := found[k.of()]
-		h.ch, h.members[k.user] = channels[k.of()], members[k]
-	}
-	return found, nil
+	return found, s.readMembers(ctx, asks)
 }

@@ -21,94 +21,134 @@ type topics struct {
 	chat *Server
 }
 
-// Open grants channels from memory where that can be, and the rest from the database.
+// Open answers one user.
+func (t topics) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.OpenResponse, error) {
+	return topic.OpenOne(ctx, req, t.grant)
+}
+
+// OpenEach answers several.
+func (t topics) OpenEach(ctx context.Context, req *topicv1.OpenEachRequest) (*topicv1.OpenEachResponse, error) {
+	return topic.OpenEach(ctx, req, t.grant)
+}
+
+// grant grants channels from memory where that can be, and the rest from the database: all that is asked for in one call with one load.
 //
 // Invariant: nothing is refused from memory. So who was let in a moment ago is let in, whatever this process has heard of it yet.
 // Invariant: a grant from memory is for those who read the log from its head on, in mode EVENTS: the hub takes from them what was taken
 // since. In mode HEADS nobody reads along.
-func (t topics) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.OpenResponse, error) {
-	caller, ok := auth.FromContext(ctx)
-	if !ok || len(req.GetWants()) > topic.MaxWants {
-		return t.Server.Open(ctx, req) // which refuses
-	}
-	res := &topicv1.OpenResponse{Grants: make([]*topicv1.Grant, len(req.GetWants()))}
-	var others, asked []int // places in res
-	var unknown []memberKey
-	for i, w := range req.GetWants() {
-		k, ok := channelWanted(caller, w)
-		if !ok {
-			others = append(others, i)
-			continue
+func (t topics) grant(ctx context.Context, openings []*topic.Opening) error {
+	fresh, made := t.chat.feed.fresh(), grants{}
+	var asks []*asked
+	var unknown, others []opens
+	hits, misses := 0, 0
+	for _, o := range openings {
+		o.Grants = make([]*topicv1.Grant, len(o.Wants))
+		var mine, theirs []int
+		var channels []string
+		for i, w := range o.Wants {
+			id, ok := strings.CutPrefix(w.GetTopic(), topicChannel)
+			if !ok || !validID(id) {
+				theirs = append(theirs, i)
+				continue
+			}
+			if fresh && w.GetMode() != edgev1.Mode_MODE_HEADS {
+				o.Grants[i] = t.chat.remember(made, o.Caller, id, w)
+			}
+			if o.Grants[i] == nil {
+				mine, channels = append(mine, i), append(channels, id)
+			}
 		}
-		if res.Grants[i] = t.chat.remember(caller, k, w); res.Grants[i] == nil {
-			asked, unknown = append(asked, i), append(unknown, k)
+		if len(theirs) > 0 {
+			others = append(others, opens{o, theirs})
 		}
+		if len(mine) > 0 {
+			unknown, asks = append(unknown, opens{o, mine}), append(asks, &asked{workspace: o.Caller.Workspace, user: o.Caller.User, channels: channels})
+		}
+		hits, misses = hits+len(o.Wants)-len(mine)-len(theirs), misses+len(mine)
 	}
-	if len(unknown) > 0 {
-		found, err := t.chat.loader.load(ctx, unknown)
+	t.chat.metrics.hits.Add(float64(hits))
+	t.chat.metrics.misses.Add(float64(misses))
+	if len(asks) > 0 {
+		found, err := t.chat.loader.load(ctx, asks...)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for j, i := range asked {
-			res.Grants[i] = grantChannel(caller, found[unknown[j].of()].view(caller.User), req.GetWants()[i])
-		}
-	}
-	return res, t.openOthers(ctx, req, res, others)
-}
-
-func (t topics) openOthers(ctx context.Context, req *topicv1.OpenRequest, res *topicv1.OpenResponse, places []int) error {
-	if len(places) == 0 {
-		return nil
-	}
-	wants := make([]*edgev1.Want, len(places))
-	for j, i := range places {
-		wants[j] = req.GetWants()[i]
-	}
-	got, err := t.Server.Open(ctx, &topicv1.OpenRequest{Wants: wants})
-	if err != nil {
-		return err
-	}
-	for j, i := range places {
-		res.Grants[i] = got.GetGrants()[j]
-	}
-	return nil
-}
-
-// channelWanted tells whether a want is of what may be a channel.
-func channelWanted(caller auth.Caller, w *edgev1.Want) (memberKey, bool) {
-	id, ok := strings.CutPrefix(w.GetTopic(), topicChannel)
-	return memberKey{caller.Workspace, id, caller.User}, ok && validID(id)
-}
-
-// remember grants a channel from memory; nil: the database is to be asked.
-func (s *Server) remember(caller auth.Caller, k memberKey, w *edgev1.Want) *topicv1.Grant {
-	if w.GetMode() != edgev1.Mode_MODE_HEADS && s.feed.fresh() {
-		if v, ok := s.cache.find(k, w.GetCursor()); ok {
-			if g := grantChannel(caller, v, w); g.GetError() == nil {
-				s.metrics.hits.Inc()
-				return g
+		for i, u := range unknown {
+			for j, at := range u.places {
+				h := found[channelKey{asks[i].workspace, asks[i].channels[j]}]
+				u.Grants[at] = made.channel(u.Caller, view{h.state, h.ch, asks[i].members[j]}, u.Wants[at])
 			}
 		}
 	}
-	s.metrics.misses.Inc()
+	return t.grantOthers(ctx, others)
+}
+
+// opens are some of an opening's wants, by their places.
+type opens struct {
+	*topic.Opening
+	places []int
+}
+
+// grantOthers answers what are no channels.
+func (t topics) grantOthers(ctx context.Context, others []opens) error {
+	if len(others) == 0 {
+		return nil
+	}
+	parts := make([]*topic.Opening, len(others))
+	for i, o := range others {
+		parts[i] = &topic.Opening{Caller: o.Caller}
+		for _, at := range o.places {
+			parts[i].Wants = append(parts[i].Wants, o.Wants[at])
+		}
+	}
+	if err := t.Grant(ctx, parts); err != nil {
+		return err
+	}
+	for i, o := range others {
+		for j, at := range o.places {
+			o.Grants[at] = parts[i].Grants[j]
+		}
+	}
 	return nil
 }
 
-// grantChannel decides on one channel. Who may read it from an offset on gets a floor, and no resumption from below it.
-func grantChannel(caller auth.Caller, v view, w *edgev1.Want) *topicv1.Grant {
-	a := access{caller: caller, ch: v.ch, me: v.me}
-	g := &topicv1.Grant{Topic: w.GetTopic()}
-	if err := a.readable(); err != nil {
-		g.Error = rpc.FromError(err)
+// remember grants a channel from memory; nil: the database is to be asked.
+func (s *Server) remember(made grants, caller auth.Caller, id string, w *edgev1.Want) *topicv1.Grant {
+	v, ok := s.cache.find(memberKey{caller.Workspace, id, caller.User}, w.GetCursor())
+	if !ok {
+		return nil
+	}
+	if g := made.channel(caller, v, w); g.GetError() == nil {
 		return g
 	}
-	g.Signal = a.posts()
-	v.state.Floor = max(v.state.Floor, less(a.from(), 1))
-	g.Head, g.Floor = v.state.Cursor(), v.state.Start()
-	if c := w.GetCursor(); c != nil && c.GetEpoch() == v.state.Epoch && c.GetOffset() < less(a.from(), 1) {
-		g.Error = rpc.FromError(errBelowFloor)
+	return nil
+}
+
+// grants are those of one call: for each want the last that was made. Most people are granted the same.
+type grants map[*edgev1.Want]*topicv1.Grant
+
+// channel decides on one channel. Who may read it from an offset on gets a floor, and no resumption from below it.
+func (m grants) channel(caller auth.Caller, v view, w *edgev1.Want) *topicv1.Grant {
+	a := access{caller: caller, ch: v.ch, me: v.me}
+	if err := a.readable(); err != nil {
+		return &topicv1.Grant{Topic: w.GetTopic(), Error: rpc.FromError(err)}
 	}
+	from := less(a.from(), 1)
+	if c := w.GetCursor(); c != nil && c.GetEpoch() == v.state.Epoch && c.GetOffset() < from {
+		return &topicv1.Grant{Topic: w.GetTopic(), Error: rpc.FromError(errBelowFloor)}
+	}
+	v.state.Floor = max(v.state.Floor, from)
+	signal := a.posts()
+	if g := m[w]; g != nil && g.GetSignal() == signal && is(g.GetHead(), v.state.Epoch, v.state.Offset) && is(g.GetFloor(), v.state.Epoch, v.state.Floor) {
+		return g
+	}
+	g := &topicv1.Grant{Topic: w.GetTopic(), Signal: signal, Head: v.state.Cursor(), Floor: v.state.Start()}
+	m[w] = g
 	return g
+}
+
+func is(c *edgev1.Cursor, epoch, offset uint64) bool {
+	return c.GetEpoch() == epoch && c.GetOffset() == offset
 }
 
 // accessMetrics count how grants of channels were made.

@@ -137,6 +137,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 func Callers() map[string][]string {
 	return map[string][]string{
 		topicv1.TopicService_Open_FullMethodName:          {"gateway"},
+		topicv1.TopicService_OpenEach_FullMethodName:      {"gateway"},
 		topicv1.TopicService_Heads_FullMethodName:         {"gateway"},
 		topicv1.TopicService_Tail_FullMethodName:          {"gateway"},
 		topicv1.TopicService_Follow_FullMethodName:        {rpc.AnyPeer},

@@ -4,12 +4,14 @@ import (
 	"strconv"
 
 	"plenum.internal/mesh/sqldb"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
 )
 
 // statements are those whose text depends on the engine, made once.
 type statements struct {
 	keys, offsets, replies, spans, mine, mentions, follows, members             sqldb.Relation
 	access, heads, among, handles, threads, replied                             string
+	rules, memberships, membership                                              string
 	readMine, saveMine, countMentions, addMentions, readFollows, saveFollows    string
 	unreadReplies, counts, readers, followers, groupReaders, people, addMembers string
 	reactions, byOffset, met, full, mentioned, dropMentions                     string
@@ -48,6 +50,16 @@ func newStatements(d sqldb.Dialect) *statements {
 		FROM ` + keys + ` ` + one("chat_channel", "c", `c.workspace = k.ws AND c.id = k.ch`) + `
 		` + left("chat_member", "m", `m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`) + `
 		` + left("chat_person", "p", `p.workspace = k.ws AND p.id = k.usr`)
+	// What grants are made of. Of a member, all is told by the channel alone who has a member's rights, and may read from the start on.
+	plain := strconv.Itoa(int(chatv1.ChannelRole_CHANNEL_ROLE_MEMBER))
+	limit := "$" + strconv.Itoa(1+len(s.keys.Args(nil)))
+	s.rules = `SELECT k.ws, k.ch, c.kind, c.posting, c.archived FROM ` + keys + ` ` + one("chat_channel", "c", `c.workspace = k.ws AND c.id = k.ch`)
+	s.memberships = `SELECT k.ws, k.usr, (SELECT string_agg(CASE WHEN x.role = ` + plain + ` AND x.visible_from = 0 THEN x.channel
+			ELSE x.channel || ' ' || x.role || ' ' || x.visible_from END, ',')
+		FROM (SELECT m.channel, m.role, m.visible_from FROM chat_member m WHERE m.workspace = k.ws AND m.user_id = k.usr LIMIT ` + limit + `) x)
+		FROM ` + keys
+	s.membership = `SELECT k.ws, k.ch, k.usr, m.role, m.visible_from FROM ` + keys + `
+		` + one("chat_member", "m", `m.workspace = k.ws AND m.channel = k.ch AND m.user_id = k.usr`)
 	s.heads = `SELECT k.ws, k.ch, t.head FROM ` + keys + `
 		` + one("chat_topic", "t", `t.workspace = k.ws AND t.topic = 'chat.channel/' || k.ch`)
 	s.among = `SELECT m.user_id FROM ` + keys + `

@@ -74,7 +74,7 @@ func (p *one) observe(log io.Writer) (err error) {
 
 // listen takes the address first, before anything is touched that another instance may be working with. Who connects meanwhile waits.
 func (p *one) listen(ctx context.Context) (err error) {
-	if p.clients, err = new(net.ListenConfig).Listen(ctx, "tcp", p.cfg.Addr); err != nil {
+	if p.clients, err = gateway.Listening().Listen(ctx, "tcp", p.cfg.Addr); err != nil {
 		return cannotListen(p.cfg.Addr, err)
 	}
 	p.onClose(func() { _ = p.clients.Close() }) // the gateway has, if it ran

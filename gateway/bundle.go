@@ -356,9 +356,8 @@ func (s *session) renew(b *bundle) {
 		return
 	}
 	b.anew = true
-	caller, todo := s.caller, []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
-	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
+	todo := []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
+	s.g.open(s.ctx, s.caller, todo, func() {
 		s.mail(0, func(s *session) {
 			switch {
 			case x.stopped || s.state != open:

@@ -35,9 +35,7 @@ func (s *session) confirmAll() {
 		todo[i].want = &edgev1.Want{Topic: m.b.x.topic, Mode: m.b.x.mode}
 	}
 	s.confirming = true
-	caller := s.caller
-	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
+	s.g.open(s.ctx, s.caller, todo, func() {
 		s.mail(0, func(s *session) {
 			for i, m := range list {
 				s.confirmed(m, todo[i].err)

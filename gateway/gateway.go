@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
 
 	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/door"
@@ -53,6 +54,9 @@ type Gateway struct {
 	shards  []*shard
 	index   *heads.Index
 	people  people
+
+	openings openings
+	turners  *turners
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -112,6 +116,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		g.proxies = append(g.proxies, netip.MustParsePrefix(p)) // Validate has parsed them
 	}
 	g.base, g.stop = context.WithCancel(context.Background())
+	g.turners = newTurners(g.base)
+	g.openings = openings{g: g, nodes: map[grpc.ClientConnInterface]*node{}}
 	g.learner = newLearner(g)
 	g.shards = newShards(g)
 	return g, nil
@@ -127,12 +133,16 @@ func (g *Gateway) Addr() string {
 	return g.addr
 }
 
+// Listening is how to listen for clients. TCP need not probe them, which would be four system calls for each connection: sessions are
+// pinged, and requests have their times.
+func Listening() *net.ListenConfig { return &net.ListenConfig{KeepAlive: -1} }
+
 // Run listens and serves until ctx ends; then it drains and returns nil. It fails if it can't listen.
 func (g *Gateway) Run(ctx context.Context) error {
 	l := g.deps.Listener
 	if l == nil {
 		var err error
-		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", g.cfg.Listen); err != nil {
+		if l, err = Listening().Listen(ctx, "tcp", g.cfg.Listen); err != nil {
 			return fmt.Errorf("gateway: can't listen for clients: %w", err)
 		}
 	}

@@ -38,6 +38,10 @@ func (g *Gateway) newServer(d *door.Door) *http.Server {
 
 // ServeHTTP implements http.Handler: everything that clients see.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == pathWebSocket && g.isReady() {
+		g.serveWebSocket(w, r) // an upgrade has no content that the headers below would speak of
+		return
+	}
 	secure(w.Header(), g.encrypted(r))
 	call := g.isCall(r)
 	edge := call || r.URL.Path == pathWebSocket
@@ -46,8 +50,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Before the services are learned, what they offer would be refused for good: "no such method".
 		w.Header().Set("Retry-After", "1")
 		plain(w, http.StatusServiceUnavailable, "starting")
-	case r.URL.Path == pathWebSocket:
-		g.serveWebSocket(w, r)
 	case r.URL.Path == pathLive:
 		plain(w, http.StatusOK, "alive")
 	case r.URL.Path == pathReady:

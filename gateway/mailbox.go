@@ -46,7 +46,20 @@ func (s *session) mail(size int, do func(*session)) {
 	b.busy = true
 	b.mu.Unlock()
 	if start {
-		go s.turns()
+		s.g.turners.turn(s)
+	}
+}
+
+// start is mail whose turn the caller runs, unless one runs already.
+func (s *session) start(do func(*session)) {
+	s.put(do)
+	b := &s.box
+	b.mu.Lock()
+	idle := !b.busy && len(b.items) > 0
+	b.busy = b.busy || idle
+	b.mu.Unlock()
+	if idle {
+		s.turns()
 	}
 }
 
@@ -87,6 +100,16 @@ func (s *session) later(do func(*session)) {
 	default:
 		b.put(item{do: do})
 		s.arm()
+	}
+}
+
+// put leaves something to be done by the next turn, which somebody is about to begin.
+func (s *session) put(do func(*session)) {
+	b := &s.box
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.put(item{do: do})
 	}
 }
 

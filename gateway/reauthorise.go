@@ -13,7 +13,7 @@ const reopenWait = 500 * time.Millisecond
 // reauthorise asks the services again for the subscriptions that a change of everybody's access has stopped. Where access is granted
 // the subscription goes on, and the client isn't told.
 func (s *session) reauthorise() {
-	if len(s.reopens) == 0 || s.opening {
+	if len(s.reopens) == 0 || s.opening != nil {
 		return
 	}
 	list := s.reopens
@@ -22,9 +22,7 @@ func (s *session) reauthorise() {
 	for i, x := range list {
 		todo[i].want = &edgev1.Want{Topic: x.topic, Mode: x.mode, Cursor: x.cursor}
 	}
-	caller := s.caller
-	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
+	s.g.open(s.ctx, s.caller, todo, func() {
 		s.mail(0, func(s *session) {
 			for i, x := range list {
 				s.reattach(x, &todo[i])

@@ -27,6 +27,10 @@ func (s *session) receive(data []byte) {
 		s.goodbye(unreadable(err))
 		return
 	}
+	if cap(data) == intake.Free { // frames have copies
+		data = data[:0]
+		messages.Put(&data)
+	}
 	s.heard, s.pinged = time.Now(), false
 	s.pace(frames)
 	for _, f := range frames {

@@ -91,8 +91,8 @@ type session struct {
 	subs       map[string]*subscription // by topic, as the client names it
 	events     int                      // of subs, in mode EVENTS
 	heads      int                      // of subs, topics in mode HEADS
-	opening    bool                     // a Subscribe is being opened
-	left       map[string]bool          // the topics of the Subscribe that is being opened; true: unsubscribed meanwhile
+	opening    *wanted                  // the Subscribe that is being opened
+	left       map[string]bool          // its topics, once some are unsubscribed meanwhile: those, true
 	opens      []*wanted                // Subscribes that wait for the one that is being opened
 	answers    []answer                 // of hubs, to be told at the end of the turn
 	joining    []*subscription          // to be handed to their hubs
@@ -356,7 +356,7 @@ func (s *session) tick() {
 		case s.state != open:
 		case !now.Before(s.caller.Expires.Add(tokenGrace)):
 			s.goodbye(errTokenExpired)
-		case s.gated || s.opening: // the reader doesn't read: silence proves nothing
+		case s.gated || s.opening != nil: // the reader doesn't read: silence proves nothing
 			s.heard, s.pinged = now, false
 		case !now.Before(s.heard.Add(silence)):
 			s.goodbye(errSilent)

@@ -28,6 +28,8 @@ type shard struct {
 	bySubject map[string]*hub
 	unflushed []*hub // subscribed, and not known to have reached the server
 	flushing  bool
+	joining   *session // whose subscriptions are being attached
+	begun     []begun  // of them, those that began at once
 }
 
 const (
@@ -49,8 +51,11 @@ func newShards(g *Gateway) []*shard {
 }
 
 // shard is the one that a topic belongs to.
-func (g *Gateway) shard(name heads.Name) *shard {
-	return g.shards[maphash.Comparable(seed, name)%uint64(len(g.shards))]
+func (g *Gateway) shard(name heads.Name) *shard { return g.shards[g.place(name)] }
+
+// place is the shard's.
+func (g *Gateway) place(name heads.Name) int {
+	return int(maphash.Comparable(seed, name) % uint64(len(g.shards)))
 }
 
 // do has a job done by the shard's goroutine. It never waits: what may come is bounded by sessions and hubs.
@@ -118,6 +123,17 @@ func (sh *shard) hub(name heads.Name, service string) *hub {
 		sh.g.metrics.hubs.Inc()
 	}
 	return h
+}
+
+// join attaches subscriptions of one session, and returns those that began at once: they are told together.
+func (sh *shard) join(s *session, list []*subscription) []begun {
+	sh.joining, sh.begun = s, make([]begun, 0, len(list))
+	for _, x := range list {
+		sh.hub(x.log, x.service).attach(x)
+	}
+	out := sh.begun
+	sh.joining, sh.begun = nil, nil
+	return out
 }
 
 // flush makes sure that the interest of new hubs has reached the NATS server, for all of them at once; then they read.

@@ -1,9 +1,8 @@
 package gateway
 
 import (
-	"context"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -22,9 +21,8 @@ const (
 	maxAnswered = 2 * maxWants // wants that are answered, if only by an error; more end the connection
 	maxOpens    = 4            // Subscribes that wait; beyond, the reader does
 	maxPulls    = 2            // parts of replays asked for at the same time
-	openTime    = 10 * time.Second
-	wantBytes   = 256 // that a want takes besides its own while it is opened
-	wantsToken  = 50  // wants that cost one token of READ
+	wantBytes   = 256          // that a want takes besides its own while it is opened
+	wantsToken  = 50           // wants that cost one token of READ
 )
 
 // answer is what a Subscribed frame will say.
@@ -37,13 +35,6 @@ type answer struct {
 type wanted struct {
 	*edgev1.Subscribe
 	hold intake.Hold
-}
-
-// opened is one want and what became of it.
-type opened struct {
-	want  *edgev1.Want
-	grant *topicv1.Grant
-	err   error
 }
 
 // subscribe takes what a client wants, and counts it for what the user holds.
@@ -59,22 +50,20 @@ func (s *session) subscribe(f *edgev1.Subscribe) {
 
 // openNext opens topics: one Subscribe at a time, so that of two wants for a topic the later one stays.
 func (s *session) openNext(f *wanted) {
-	if s.opening {
+	if s.opening != nil {
 		s.opens = append(s.opens, f)
 		return
 	}
-	s.left = make(map[string]bool, len(f.GetWants()))
-	for _, w := range f.GetWants() {
-		s.left[w.GetTopic()] = false
-	}
 	wants, refuse := f.GetWants(), s.mayOpen(len(f.GetWants()))
-	todo := make([]opened, 0, len(wants))
+	var bundles []opened // need not keep the others waiting: one may have thousands of members
+	others := make([]opened, 0, len(wants))
 	for i, w := range wants {
 		if w.GetMode() == edgev1.Mode_MODE_UNSPECIFIED {
 			w.Mode = edgev1.Mode_MODE_EVENTS
 		}
 		o := opened{want: w, err: refuse}
-		switch k := s.g.catalog().Kind(w.GetTopic()); {
+		k := s.g.catalog().Kind(w.GetTopic())
+		switch {
 		case refuse != nil:
 		case i >= maxWants:
 			o.err = errTooManySub
@@ -85,54 +74,47 @@ func (s *session) openNext(f *wanted) {
 		case len(w.GetParams()) > 0: // only a VIEW has some
 			o.err = errParams
 		}
-		todo = append(todo, o)
-	}
-	s.opening = true
-	caller := s.caller
-	s.g.calls.Go(func() {
-		var parts sync.WaitGroup
-		for _, part := range s.g.apart(todo) {
-			parts.Go(func() {
-				s.g.open(s.ctx, caller, part)
-				s.mail(0, func(s *session) {
-					for i := range part {
-						if !s.left[part[i].want.GetTopic()] {
-							s.attach(f.GetId(), &part[i])
-						}
-					}
-				})
-			})
-		}
-		parts.Wait()
-		f.hold.Release()
-		s.mail(0, func(s *session) {
-			s.opening, s.left = false, nil
-			if len(s.opens) > 0 && s.state == open {
-				next := s.opens[0]
-				s.opens = s.opens[1:]
-				s.openNext(next)
-			}
-			s.ease()
-		})
-	})
-}
-
-// apart parts bundles from the rest, which need not wait for them: a bundle may have thousands of members.
-func (g *Gateway) apart(todo []opened) (parts [][]opened) {
-	var bundles, others []opened
-	for _, o := range todo {
-		if k := g.catalog().Kind(o.want.GetTopic()); k != nil && k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE {
+		if k != nil && k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE {
 			bundles = append(bundles, o)
 		} else {
 			others = append(others, o)
 		}
 	}
-	for _, part := range [][]opened{others, bundles} {
-		if len(part) > 0 {
-			parts = append(parts, part)
-		}
+	s.opening, s.left = f, nil
+	parts := [][]opened{others}
+	if len(bundles) > 0 {
+		parts = append(parts, bundles)
 	}
-	return parts
+	left, held := len(parts), atomic.Int32{}
+	held.Store(int32(left))
+	for _, part := range parts {
+		s.g.open(s.ctx, s.caller, part, func() {
+			if held.Add(-1) == 0 { // also where the session has ended and takes no mail
+				f.hold.Release()
+			}
+			s.mail(0, func(s *session) {
+				for i := range part {
+					if !s.left[part[i].want.GetTopic()] {
+						s.attach(f.GetId(), &part[i])
+					}
+				}
+				if left--; left == 0 {
+					s.opened()
+				}
+			})
+		})
+	}
+}
+
+// opened begins with the next Subscribe.
+func (s *session) opened() {
+	s.opening, s.left = nil, nil
+	if len(s.opens) > 0 && s.state == open {
+		next := s.opens[0]
+		s.opens = s.opens[1:]
+		s.openNext(next)
+	}
+	s.ease()
 }
 
 func followable(c edgev1.TopicClass, m edgev1.Mode) bool {
@@ -155,57 +137,6 @@ func (s *session) mayOpen(wants int) error {
 		return errRate.RetryIn(wait)
 	}
 	return nil
-}
-
-// open asks the services, each once for all its topics, as the user.
-//
-// Invariant: a grant is as of the want's cursor or later. What lies behind its head is the hub's to look through for changes of access,
-// and the hub begins at the cursor.
-func (g *Gateway) open(ctx context.Context, caller auth.Caller, todo []opened) {
-	byService := map[string][]*opened{}
-	for i := range todo {
-		if o := &todo[i]; o.err == nil {
-			k := g.catalog().Kind(o.want.GetTopic())
-			if k == nil { // its service was redeployed without it
-				o.err = errTopic
-				continue
-			}
-			byService[k.Service] = append(byService[k.Service], o)
-		}
-	}
-	var wg sync.WaitGroup
-	for service, list := range byService {
-		wg.Go(func() { g.openAt(ctx, service, caller, list) })
-	}
-	wg.Wait()
-}
-
-func (g *Gateway) openAt(ctx context.Context, service string, caller auth.Caller, list []*opened) {
-	ctx, cancel := context.WithTimeout(rpc.WithToken(ctx, caller.Token), openTime)
-	defer cancel()
-	req := &topicv1.OpenRequest{}
-	for _, o := range list {
-		req.Wants = append(req.Wants, o.want)
-	}
-	res, err := g.topics(service, routeKey(caller.Workspace, caller.User)).Open(ctx, req)
-	for i, o := range list {
-		switch {
-		case err != nil:
-			o.err = err
-		case i >= len(res.GetGrants()) || res.GetGrants()[i].GetTopic() != o.want.GetTopic():
-			o.err = away
-		case res.GetGrants()[i].GetError() != nil:
-			o.err = numbered(res.GetGrants()[i].GetError())
-		case older(res.GetGrants()[i].GetHead(), o.want.GetCursor()): // no such event was there when it was asked for
-			o.err = errResetEpoch
-		default:
-			o.grant = res.GetGrants()[i]
-		}
-	}
-}
-
-func older(head, cursor *edgev1.Cursor) bool {
-	return head.GetEpoch() == cursor.GetEpoch() && head.GetOffset() < cursor.GetOffset()
 }
 
 // attach makes a subscription of a grant.
@@ -260,31 +191,53 @@ func (x *subscription) use(g *topicv1.Grant, caller auth.Caller) {
 	}
 }
 
-// join gives each shard all that the turn has attached there, and has what the hubs answer told in one message.
+// join gives each shard all that the turn has attached there, and has what the hubs answer at once told in one message.
 func (s *session) join() {
-	for len(s.joining) > 0 {
-		sh := s.joining[0].shard()
-		var mine, others []*subscription
-		for _, x := range s.joining {
-			if x.shard() == sh {
-				mine = append(mine, x)
-			} else {
-				others = append(others, x)
-			}
+	if len(s.joining) == 0 {
+		return
+	}
+	apart := make([][]*subscription, len(s.g.shards))
+	shards := 0
+	for _, x := range s.joining {
+		i := s.g.place(x.log)
+		if apart[i] == nil {
+			shards++
+			apart[i] = make([]*subscription, 0, len(s.joining))
 		}
-		s.joining = others
-		sh.do(func() {
-			for _, x := range mine {
-				sh.hub(x.log, x.service).attach(x)
-			}
-			s.mail(0, func(*session) {}) // begins a turn with what they mailed for later
-		})
+		apart[i] = append(apart[i], x)
 	}
 	s.joining = nil
+	left := &atomic.Int32{}
+	left.Store(int32(shards))
+	for i, mine := range apart {
+		if len(mine) == 0 {
+			continue
+		}
+		sh := s.g.shards[i]
+		sh.do(func() {
+			begun := sh.join(s, mine)
+			tell := func(s *session) {
+				for _, b := range begun {
+					b.tell(s)
+				}
+			}
+			if left.Add(-1) == 0 {
+				s.mail(0, tell)
+			} else {
+				s.put(tell) // the last one begins the turn
+			}
+		})
+	}
 }
 
 // unsubscribe ends subscriptions as the client wishes, also those that are only being opened.
 func (s *session) unsubscribe(names []string) {
+	if s.opening != nil && s.left == nil {
+		s.left = make(map[string]bool, len(s.opening.GetWants()))
+		for _, w := range s.opening.GetWants() {
+			s.left[w.GetTopic()] = false
+		}
+	}
 	gone := make(map[string]struct{}, len(names))
 	for _, name := range names {
 		gone[name] = struct{}{}

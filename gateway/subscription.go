@@ -56,21 +56,42 @@ func (x *subscription) detach() {
 
 // begin tells the session that the hub has taken it, and whether parts are to be asked for.
 func (x *subscription) begin(epoch, start, head uint64, parts bool) {
-	first := !x.begun
+	b := begun{x, epoch, start, head, !x.begun, parts}
 	x.begun = true
-	x.s.later(func(s *session) {
-		switch {
-		case x.stopped:
-			return
-		case x.watches != nil:
-			x.watches.begun(&edgev1.Cursor{Epoch: epoch, Offset: start}, head)
-		case first:
-			s.answer(x, &edgev1.Subscription{Topic: x.topic, Start: &edgev1.Cursor{Epoch: epoch, Offset: start}, Head: &edgev1.Cursor{Epoch: epoch, Offset: head}})
-		}
-		if parts {
-			s.catching = append(s.catching, x)
-		}
-	})
+	if sh := x.hub.shard; sh.joining == x.s {
+		sh.begun = append(sh.begun, b)
+		return
+	}
+	x.s.later(b.tell)
+}
+
+// begun is where a subscription begins.
+type begun struct {
+	x                  *subscription
+	epoch, start, head uint64
+	first              bool // the client waits to hear of it
+	parts              bool // are to be asked for
+}
+
+func (b begun) tell(s *session) {
+	x := b.x
+	switch {
+	case x.stopped:
+		return
+	case x.watches != nil:
+		x.watches.begun(&edgev1.Cursor{Epoch: b.epoch, Offset: b.start}, b.head)
+	case b.first:
+		a := &struct { // in one piece, for a session opens many at once
+			edgev1.Subscription
+			start, head edgev1.Cursor
+		}{}
+		a.Topic, a.Start, a.Head = x.topic, &a.start, &a.head
+		a.start.Epoch, a.start.Offset, a.head.Epoch, a.head.Offset = b.epoch, b.start, b.epoch, b.head
+		s.answer(x, &a.Subscription)
+	}
+	if b.parts {
+		s.catching = append(s.catching, x)
+	}
 }
 
 // refuse tells that it can't be begun, or not be continued.

@@ -27,12 +27,13 @@ import (
 func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if !g.originAllowed(r) {
 		g.deps.Refusals.Origin(g.address(r))
+		secure(w.Header(), g.encrypted(r))
 		http.Error(w, "origin not allowed", http.StatusForbidden)
 		return
 	}
 	address := g.address(r)
 	refuse := g.refusesNew(address)
-	slim := &slimWriter{ResponseWriter: w}
+	slim := &slimWriter{ResponseWriter: w, encrypted: g.encrypted(r)}
 	conn, err := websocket.Accept(slim, r, &websocket.AcceptOptions{
 		Subprotocols: []string{wire.ProtoName, wire.JSONName}, InsecureSkipVerify: true, // originAllowed has looked
 		CompressionMode: websocket.CompressionDisabled,
@@ -65,8 +66,8 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	g.calls.Add(1) // until done
 	s := g.newSession(t, enc, address, bearer(r))
 	g.people.enter(s)
-	s.mail(0, (*session).setTimer) // outlives the request
-	go s.read()                    // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+	s.start((*session).setTimer)
+	go s.read() // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
 }
 
 // refusesNew counts a new session in, or says why there can't be one.
@@ -92,12 +93,19 @@ type socket struct {
 	rest io.Reader // of the message that was not read to its end
 }
 
+// messages are buffers for what clients send, most of which is shorter.
+var messages = sync.Pool{New: func() any { b := make([]byte, 0, intake.Free); return &b }}
+
 func (t *socket) read(hold *intake.Hold, limit int) ([]byte, error) {
 	kind, r, err := t.ws.Reader(context.Background())
 	if err != nil {
 		return nil, err //nolint:wrapcheck // ends the session, whatever it is
 	}
-	data, err := hold.Read(r, limit)
+	first := messages.Get().(*[]byte) //nolint:forcetypeassert // holds nothing else
+	data, err := hold.ReadInto(*first, r, limit)
+	if err != nil || cap(data) != cap(*first) { // else receive gives it back
+		messages.Put(first)
+	}
 	switch {
 	case err != nil:
 		t.rest = r
@@ -147,8 +155,17 @@ func (t *socket) refuse(enc wire.Encoding, e *rpc.Error, g *Gateway) {
 // slimWriter hands the WebSocket library small buffers instead of the HTTP server's.
 type slimWriter struct {
 	http.ResponseWriter
-	visit *door.Visit
-	conn  *corked
+	encrypted bool
+	visit     *door.Visit
+	conn      *corked
+}
+
+// WriteHeader gives an answer that is no upgrade what every answer carries.
+func (w *slimWriter) WriteHeader(status int) {
+	if status != http.StatusSwitchingProtocols {
+		secure(w.Header(), w.encrypted)
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 const bufferBytes = 512

@@ -89,20 +89,41 @@ func (s *Server) admit(ctx context.Context, full string) (context.Context, error
 	if _, ok := tokenFrom(ctx); ok {
 		return s.authenticate(ctx)
 	}
-	return ctx, nil
+	return context.WithValue(ctx, serverKey{}, s), nil
 }
 
 func (s *Server) authenticate(ctx context.Context) (context.Context, error) {
 	token, _ := tokenFrom(ctx)
+	caller, err := s.verify(ctx, token)
+	if err != nil {
+		return nil, toStatus(FromError(err)).Err()
+	}
+	return auth.NewContext(ctx, caller), nil
+}
+
+// verify tells whose token it is; what is refused goes on record.
+func (s *Server) verify(ctx context.Context, token string) (auth.Caller, error) {
 	if s.deps.Verifier == nil || token == "" {
-		return nil, refused
+		return auth.Caller{}, refused
 	}
 	caller, err := s.deps.Verifier.Verify(ctx, token)
 	if err != nil {
 		s.deps.Refusals.Token(err, ClientAddress(ctx))
-		return nil, toStatus(FromError(err)).Err()
 	}
-	return auth.NewContext(ctx, caller), nil
+	return caller, err
+}
+
+// serverKey is where the handler of an internal method that came without a token finds its server.
+type serverKey struct{}
+
+// Bearer verifies a token that stands in the request of an internal method, by the rules for the token of a call: a peer that speaks for
+// several users at once proves each. Its error is one to answer with.
+func Bearer(ctx context.Context, token string) (auth.Caller, error) {
+	s, ok := ctx.Value(serverKey{}).(*Server)
+	if !ok {
+		return auth.Caller{}, refused
+	}
+	return s.verify(ctx, token)
 }
 
 // Caller returns the user on whose behalf the call is made, or an error to answer with where there is none.

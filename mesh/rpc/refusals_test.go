@@ -56,3 +56,44 @@ func TestRefusedTokensAreReported(t *testing.T) {
 		}
 	})
 }
+
+// A peer that speaks for several users proves each, by the rules for the token of a call; nobody but an internal method asks.
+func TestTokensInRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		record := recorder{}
+		reporter, err := auth.NewReporter(record, auth.VerifierDeps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, stop := serve(t, ServerConfig{}, ServerDeps{Refusals: reporter}, func(ctx context.Context, in *edgev1.Call) (*edgev1.Call, error) {
+			caller, err := Bearer(ctx, in.GetMethod())
+			return &edgev1.Call{Method: caller.User}, err
+		})
+		const ok, refusedCode = edgev1.Code_CODE_UNSPECIFIED, edgev1.Code_CODE_TOKEN_REFUSED
+		for _, x := range []struct {
+			method, token string
+			code          edgev1.Code
+			saw           string
+		}{
+			{"Internal", token(t, "ada"), ok, "ada"},
+			{"Internal", token(t, "ada") + "x", refusedCode, ""},
+			{"Internal", "", refusedCode, ""},
+			{"Public", token(t, "ada"), refusedCode, ""},
+		} {
+			out, err := call(t.Context(), s.Pipe("gateway"), x.method, &edgev1.Call{Id: 1, Method: x.token})
+			expect(t, x.method, err, x.code)
+			if out.GetMethod() != x.saw {
+				t.Errorf("%s: %q, want %q", x.method, out.GetMethod(), x.saw)
+			}
+		}
+		stop()
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := reporter.Run(ended); err != nil {
+			t.Error(err)
+		}
+		if want := (recorder{"token.forged ": 1}); !maps.Equal(record, want) {
+			t.Errorf("on record: %v, want %v", record, want)
+		}
+	})
+}

@@ -23,6 +23,7 @@ var (
 	errBadPartition = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.BAD_PARTITION", "Partitions go from 0 to 63.").On("partition")
 	errNotDerived   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "topic.NOT_DERIVED", "Nothing is derived from this service's topics.")
 	errTooMany      = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.TOO_MANY", "Open at most 500 topics at once.").On("wants")
+	errNoWant       = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.NO_WANT", "An opening names a want that isn't there.").On("openings.wants")
 	errTooLarge     = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "topic.TOO_LARGE", "This is too large to be stored. Send less at once.")
 
 	errOutcomeUnknown = rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "topic.OUTCOME_UNKNOWN",

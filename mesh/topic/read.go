@@ -82,29 +82,46 @@ func (l *Log) States(ctx context.Context, workspace string, topics ...string) ([
 	for i, t := range topics {
 		keys[i] = topicKey{workspace, t}
 	}
-	found, err := l.loadTopics(ctx, l.db.Query, keys)
+	heads, err := l.heads(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	states := make([]State, len(topics))
+	for i, k := range keys {
+		states[i] = heads[k]
+	}
+	return states, nil
+}
+
+// heads is States for topics of any workspace; a topic may be asked for more than once.
+func (l *Log) heads(ctx context.Context, keys []topicKey) (map[topicKey]State, error) {
+	heads := make(map[topicKey]State, len(keys))
+	once := make([]topicKey, 0, len(keys))
+	for _, k := range keys {
+		if _, ok := heads[k]; !ok {
+			heads[k], once = State{}, append(once, k)
+		}
+	}
+	found, err := l.loadTopics(ctx, l.db.Query, once)
 	if err != nil {
 		return nil, numbered(err)
 	}
-	known := make(map[string]*topicState, len(found))
 	for i := range found {
-		known[found[i].topic] = &found[i]
+		heads[found[i].topicKey] = found[i].state()
 	}
-	var parts []mark
-	states := make([]State, len(topics))
-	for i, t := range topics {
-		if k := known[t]; k != nil {
-			states[i] = k.state()
-			continue
-		}
-		if parts == nil {
-			if parts, err = l.marks(ctx); err != nil {
-				return nil, numbered(err)
-			}
-		}
-		states[i] = State{Workspace: workspace, Topic: t, Epoch: parts[PartitionOf(workspace, ID(t))].epoch}
+	if len(found) == len(once) {
+		return heads, nil
 	}
-	return states, nil
+	parts, err := l.marks(ctx)
+	if err != nil {
+		return nil, numbered(err)
+	}
+	for k, h := range heads {
+		if h.Topic == "" {
+			heads[k] = State{Workspace: k.workspace, Topic: k.topic, Epoch: parts[PartitionOf(k.workspace, ID(k.topic))].epoch}
+		}
+	}
+	return heads, nil
 }
 
 // marks reads epoch and position of every partition. Invariant: a partition has an epoch before anybody hears of it; until the first

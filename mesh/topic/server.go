@@ -12,9 +12,6 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-// MaxWants is how many topics one Open may ask for.
-const MaxWants = 500
-
 // Opener decides who may open what; it is the service's authorisation.
 type Opener interface {
 	// Open returns one grant for each want, in their order: with an error (CODE_NOT_FOUND for what may not be known), or with the
@@ -43,73 +40,88 @@ func (s *Server) Deriving(f *Follower) *Server {
 
 // Open authorises, as the user.
 func (s *Server) Open(ctx context.Context, req *topicv1.OpenRequest) (*topicv1.OpenResponse, error) {
-	caller, err := rpc.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(req.GetWants()) > MaxWants {
-		return nil, errTooMany
-	}
-	grants := make([]*topicv1.Grant, len(req.GetWants()))
-	var (
-		wants []*edgev1.Want
-		names []string
-		place []int
-	)
-	for i, w := range req.GetWants() {
-		if !ValidName(w.GetTopic()) {
-			grants[i] = &topicv1.Grant{Topic: w.GetTopic(), Error: rpc.FromError(errBadTopic)}
-			continue
-		}
-		wants, names, place = append(wants, w), append(names, w.GetTopic()), append(place, i)
-	}
-	if len(wants) == 0 {
-		return &topicv1.OpenResponse{Grants: grants}, nil
-	}
-	// Invariant: heads are read before access is decided. What is revoked in between has an offset behind the head, so the hub sees it.
-	states, err := s.log.States(ctx, caller.Workspace, names...)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := s.opener.Open(ctx, caller, wants)
-	if err != nil {
-		return nil, err
-	}
-	if len(opened) != len(wants) {
-		return nil, errors.New("topic: the opener must grant or refuse each topic")
-	}
-	if err := s.canonical(ctx, caller.Workspace, opened, states); err != nil {
-		return nil, err
-	}
-	for i, g := range opened {
-		g.Topic = names[i]
-		if g.GetError() == nil && g.GetHead() == nil && g.GetMembers() == nil {
-			g.Head, g.Floor = states[i].Cursor(), states[i].Start()
-		}
-		grants[place[i]] = g
-	}
-	return &topicv1.OpenResponse{Grants: grants}, nil
+	return OpenOne(ctx, req, s.Grant)
 }
 
-// canonical replaces the states of aliases. Their access never changes: an alias names what is the caller's own.
-func (s *Server) canonical(ctx context.Context, workspace string, grants []*topicv1.Grant, states []State) error {
-	var (
-		names []string
-		place []int
-	)
-	for i, g := range grants {
-		if g.GetError() == nil && g.GetCanonical() != "" {
-			names, place = append(names, g.GetCanonical()), append(place, i)
+// OpenEach authorises, as several users.
+func (s *Server) OpenEach(ctx context.Context, req *topicv1.OpenEachRequest) (*topicv1.OpenEachResponse, error) {
+	return OpenEach(ctx, req, s.Grant)
+}
+
+// Grant answers openings: a statement for the heads of them all, and one for those of aliases.
+//
+// Invariant: heads are read before access is decided. What is revoked in between has an offset behind the head, so the hub sees it.
+func (s *Server) Grant(ctx context.Context, openings []*Opening) error {
+	var named []topicKey
+	for _, o := range openings {
+		for _, w := range o.Wants {
+			if ValidName(w.GetTopic()) {
+				named = append(named, topicKey{o.Caller.Workspace, w.GetTopic()})
+			}
 		}
 	}
-	if len(names) == 0 {
+	heads, err := s.log.heads(ctx, named)
+	if err != nil {
+		return err
+	}
+	// Access to aliases never changes: an alias names what is the caller's own.
+	var aliases []topicKey
+	for _, o := range openings {
+		if err := s.decide(ctx, o); err != nil {
+			return err
+		}
+		for _, g := range o.Grants {
+			if g.GetError() == nil && g.GetCanonical() != "" {
+				aliases = append(aliases, topicKey{o.Caller.Workspace, g.GetCanonical()})
+			}
+		}
+	}
+	own, err := s.log.heads(ctx, aliases)
+	if err != nil {
+		return err
+	}
+	for _, o := range openings {
+		for _, g := range o.Grants {
+			if g.GetError() != nil || g.GetHead() != nil || g.GetMembers() != nil {
+				continue
+			}
+			head := heads[topicKey{o.Caller.Workspace, g.GetTopic()}]
+			if g.GetCanonical() != "" {
+				head = own[topicKey{o.Caller.Workspace, g.GetCanonical()}]
+			}
+			g.Head, g.Floor = head.Cursor(), head.Start()
+		}
+	}
+	return nil
+}
+
+// decide asks the opener for one user.
+func (s *Server) decide(ctx context.Context, o *Opening) error {
+	o.Grants = make([]*topicv1.Grant, len(o.Wants))
+	var wants []*edgev1.Want
+	var place []int
+	for i, w := range o.Wants {
+		if !ValidName(w.GetTopic()) {
+			o.Grants[i] = &topicv1.Grant{Topic: w.GetTopic(), Error: rpc.FromError(errBadTopic)}
+			continue
+		}
+		wants, place = append(wants, w), append(place, i)
+	}
+	if len(wants) == 0 {
 		return nil
 	}
-	own, err := s.log.States(ctx, workspace, names...)
-	for i := range own {
-		states[place[i]] = own[i]
+	opened, err := s.opener.Open(ctx, o.Caller, wants)
+	if err != nil {
+		return err
 	}
-	return err
+	if len(opened) != len(wants) {
+		return errors.New("topic: the opener must grant or refuse each topic")
+	}
+	for i, g := range opened {
+		g.Topic = wants[i].GetTopic()
+		o.Grants[place[i]] = g
+	}
+	return nil
 }
 
 // Heads tells what moved since a watermark, or what of it was derived.

@@ -124,6 +124,7 @@ func Callers() map[string][]string {
 		authv1.AuthService_Revocations_FullMethodName:            {rpc.AnyPeer},
 		authv1.AuthService_Report_FullMethodName:                 {rpc.AnyPeer}, // every server refuses tokens
 		topicv1.TopicService_Open_FullMethodName:                 {"gateway"},
+		topicv1.TopicService_OpenEach_FullMethodName:             {"gateway"},
 		topicv1.TopicService_Heads_FullMethodName:                {"gateway"},
 		topicv1.TopicService_Tail_FullMethodName:                 {"gateway"},
 		topicv1.TopicService_Follow_FullMethodName:               {rpc.AnyPeer},

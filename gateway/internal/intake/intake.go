@@ -129,7 +129,11 @@ const firstBytes = 512
 
 // Read reads to the end of r. What it needs beyond Free it takes as it goes. Its errors are ErrLong, ErrFull, and r's.
 func (h *Hold) Read(r io.Reader, limit int) ([]byte, error) {
-	b := make([]byte, 0, min(firstBytes, limit+1))
+	return h.ReadInto(make([]byte, 0, min(firstBytes, limit+1)), r, limit)
+}
+
+// ReadInto is Read into a buffer that is there already, of 1 to Free bytes, as far as that is long enough.
+func (h *Hold) ReadInto(b []byte, r io.Reader, limit int) ([]byte, error) {
 	for {
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]

@@ -17,6 +17,7 @@ import (
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
@@ -26,7 +27,8 @@ const Epoch = 7
 
 // Internal is the allow-list for rpc.ServerDeps.
 var Internal = map[string][]string{
-	"/plenum.topic.v1.TopicService/Open": {"gateway"}, "/plenum.topic.v1.TopicService/Tail": {"gateway"}, "/plenum.topic.v1.TopicService/Heads": {"gateway"},
+	"/plenum.topic.v1.TopicService/Open": {"gateway"}, "/plenum.topic.v1.TopicService/OpenEach": {"gateway"},
+	"/plenum.topic.v1.TopicService/Tail": {"gateway"}, "/plenum.topic.v1.TopicService/Heads": {"gateway"},
 }
 
 // Service implements TestService and TopicService.
@@ -52,8 +54,10 @@ type Service struct {
 	// Lag is how long Open's answers take on their way.
 	Lag      time.Duration
 	Tails    int
-	Opens    int
-	Sweeps   int // calls of Heads
+	Sweeps   int  // calls of Heads
+	Opens    int  // of one user each
+	Calls    int  // by which they came
+	Old      bool // OpenEach is unknown. Not to be changed while it runs
 	sequence uint64
 	desks    desks
 }
@@ -189,22 +193,38 @@ func (s *Service) Hello(ctx context.Context, r *testv1.EchoRequest) (*testv1.Ech
 
 // Open implements TopicService.
 func (s *Service) Open(ctx context.Context, r *topicv1.OpenRequest) (*topicv1.OpenResponse, error) {
-	caller, err := rpc.Caller(ctx)
-	if err != nil {
-		return nil, err
+	return topic.OpenOne(ctx, r, s.open)
+}
+
+// OpenEach implements TopicService.
+func (s *Service) OpenEach(ctx context.Context, r *topicv1.OpenEachRequest) (*topicv1.OpenEachResponse, error) {
+	if s.Old {
+		return s.UnimplementedTopicServiceServer.OpenEach(ctx, r)
 	}
+	return topic.OpenEach(ctx, r, s.open)
+}
+
+func (s *Service) open(_ context.Context, openings []*topic.Opening) error {
 	s.mu.Lock()
 	defer func() {
 		lag := s.Lag
 		s.mu.Unlock()
 		time.Sleep(lag)
 	}()
-	s.Opens++
+	s.Calls++
+	s.Opens += len(openings)
 	if s.Down != nil {
-		return nil, s.Down
+		return s.Down
 	}
-	res := &topicv1.OpenResponse{}
-	for _, w := range r.GetWants() {
+	for _, o := range openings {
+		o.Grants = s.grants(o.Caller, o.Wants)
+	}
+	return nil
+}
+
+// grants needs the lock.
+func (s *Service) grants(caller auth.Caller, wants []*edgev1.Want) (grants []*topicv1.Grant) {
+	for _, w := range wants {
 		g := &topicv1.Grant{Topic: w.GetTopic(), Signal: true}
 		log := w.GetTopic()
 		kind, id, _ := strings.Cut(log, "/")
@@ -227,9 +247,9 @@ func (s *Service) Open(ctx context.Context, r *topicv1.OpenRequest) (*topicv1.Op
 		if s.Grant != nil && g.GetError() == nil {
 			s.Grant(caller.User, g)
 		}
-		res.Grants = append(res.Grants, g)
+		grants = append(grants, g)
 	}
-	return res, nil
+	return grants
 }
 
 // Tail implements TopicService.

@@ -119,6 +119,226 @@ func (x *OpenResponse) GetGrants() []*Grant {
 	return nil
 }
 
+// OpenEachRequest asks for topics as several users.
+type OpenEachRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is wanted, once however many want it. No BUNDLE: it would keep the others waiting.
+	Wants []*v1.Want `protobuf:"bytes,1,rep,name=wants,proto3" json:"wants,omitempty"`
+	// By whom.
+	Openings      []*Opening `protobuf:"bytes,2,rep,name=openings,proto3" json:"openings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenEachRequest) Reset() {
+	*x = OpenEachRequest{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenEachRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenEachRequest) ProtoMessage() {}
+
+func (x *OpenEachRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenEachRequest.ProtoReflect.Descriptor instead.
+func (*OpenEachRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *OpenEachRequest) GetWants() []*v1.Want {
+	if x != nil {
+		return x.Wants
+	}
+	return nil
+}
+
+func (x *OpenEachRequest) GetOpenings() []*Opening {
+	if x != nil {
+		return x.Openings
+	}
+	return nil
+}
+
+// Opening is what one user wants.
+type Opening struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's token.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Which of the request's wants, by their places. <= 500.
+	Wants         []uint32 `protobuf:"varint,2,rep,packed,name=wants,proto3" json:"wants,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Opening) Reset() {
+	*x = Opening{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Opening) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Opening) ProtoMessage() {}
+
+func (x *Opening) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Opening.ProtoReflect.Descriptor instead.
+func (*Opening) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Opening) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *Opening) GetWants() []uint32 {
+	if x != nil {
+		return x.Wants
+	}
+	return nil
+}
+
+// OpenEachResponse answers each opening.
+type OpenEachResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was granted or refused, once where it is the same for many.
+	Grants []*Grant `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"`
+	// In the order of the openings, one for each.
+	Opened        []*Opened `protobuf:"bytes,2,rep,name=opened,proto3" json:"opened,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenEachResponse) Reset() {
+	*x = OpenEachResponse{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenEachResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenEachResponse) ProtoMessage() {}
+
+func (x *OpenEachResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenEachResponse.ProtoReflect.Descriptor instead.
+func (*OpenEachResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *OpenEachResponse) GetGrants() []*Grant {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *OpenEachResponse) GetOpened() []*Opened {
+	if x != nil {
+		return x.Opened
+	}
+	return nil
+}
+
+// Opened answers an opening.
+type Opened struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which of the response's grants, by their places: one for each want, in their order.
+	Grants []uint32 `protobuf:"varint,1,rep,packed,name=grants,proto3" json:"grants,omitempty"`
+	// Set: the token was refused, and there are no grants.
+	Error         *v1.Error `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Opened) Reset() {
+	*x = Opened{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Opened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Opened) ProtoMessage() {}
+
+func (x *Opened) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Opened.ProtoReflect.Descriptor instead.
+func (*Opened) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Opened) GetGrants() []uint32 {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *Opened) GetError() *v1.Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
 // Grant is the owner's word on one topic for one user.
 type Grant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -145,7 +365,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[2]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -157,7 +377,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[2]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -170,7 +390,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{2}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Grant) GetTopic() string {
@@ -238,7 +458,7 @@ type HeadsRequest struct {
 
 func (x *HeadsRequest) Reset() {
 	*x = HeadsRequest{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[3]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -250,7 +470,7 @@ func (x *HeadsRequest) String() string {
 func (*HeadsRequest) ProtoMessage() {}
 
 func (x *HeadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[3]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -263,7 +483,7 @@ func (x *HeadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeadsRequest.ProtoReflect.Descriptor instead.
 func (*HeadsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{3}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *HeadsRequest) GetSince() string {
@@ -304,7 +524,7 @@ type HeadsResponse struct {
 
 func (x *HeadsResponse) Reset() {
 	*x = HeadsResponse{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[4]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +536,7 @@ func (x *HeadsResponse) String() string {
 func (*HeadsResponse) ProtoMessage() {}
 
 func (x *HeadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[4]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +549,7 @@ func (x *HeadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeadsResponse.ProtoReflect.Descriptor instead.
 func (*HeadsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{4}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HeadsResponse) GetHeads() []*v1.Head {
@@ -379,7 +599,7 @@ type TailRequest struct {
 
 func (x *TailRequest) Reset() {
 	*x = TailRequest{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[5]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -391,7 +611,7 @@ func (x *TailRequest) String() string {
 func (*TailRequest) ProtoMessage() {}
 
 func (x *TailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[5]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -404,7 +624,7 @@ func (x *TailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailRequest.ProtoReflect.Descriptor instead.
 func (*TailRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{5}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TailRequest) GetTopic() string {
@@ -457,7 +677,7 @@ type TailResponse struct {
 
 func (x *TailResponse) Reset() {
 	*x = TailResponse{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[6]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -469,7 +689,7 @@ func (x *TailResponse) String() string {
 func (*TailResponse) ProtoMessage() {}
 
 func (x *TailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[6]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -482,7 +702,7 @@ func (x *TailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailResponse.ProtoReflect.Descriptor instead.
 func (*TailResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{6}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *TailResponse) GetRecords() []*Record {
@@ -524,7 +744,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[7]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -536,7 +756,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[7]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -549,7 +769,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{7}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FollowRequest) GetPartition() uint32 {
@@ -599,7 +819,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[8]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -611,7 +831,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[8]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -624,7 +844,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{8}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FollowResponse) GetRecords() []*Record {
@@ -697,7 +917,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[9]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +929,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[9]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +942,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{9}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Record) GetWorkspace() string {
@@ -826,7 +1046,7 @@ type Access struct {
 
 func (x *Access) Reset() {
 	*x = Access{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +1058,7 @@ func (x *Access) String() string {
 func (*Access) ProtoMessage() {}
 
 func (x *Access) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1071,7 @@ func (x *Access) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Access.ProtoReflect.Descriptor instead.
 func (*Access) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{10}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Access) GetPrincipal() string {
@@ -889,7 +1109,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +1121,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +1134,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{11}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Publication) GetRecords() []*Record {
@@ -951,7 +1171,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1183,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1196,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{12}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Digest) GetIncarnation() uint64 {
@@ -1035,7 +1255,7 @@ type Derived struct {
 
 func (x *Derived) Reset() {
 	*x = Derived{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1267,7 @@ func (x *Derived) String() string {
 func (*Derived) ProtoMessage() {}
 
 func (x *Derived) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1280,7 @@ func (x *Derived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Derived.ProtoReflect.Descriptor instead.
 func (*Derived) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{13}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Derived) GetEpoch() uint64 {
@@ -1106,7 +1326,19 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\vOpenRequest\x12*\n" +
 	"\x05wants\x18\x01 \x03(\v2\x14.plenum.edge.v1.WantR\x05wants\">\n" +
 	"\fOpenResponse\x12.\n" +
-	"\x06grants\x18\x01 \x03(\v2\x16.plenum.topic.v1.GrantR\x06grants\"\x90\x02\n" +
+	"\x06grants\x18\x01 \x03(\v2\x16.plenum.topic.v1.GrantR\x06grants\"s\n" +
+	"\x0fOpenEachRequest\x12*\n" +
+	"\x05wants\x18\x01 \x03(\v2\x14.plenum.edge.v1.WantR\x05wants\x124\n" +
+	"\bopenings\x18\x02 \x03(\v2\x18.plenum.topic.v1.OpeningR\bopenings\"5\n" +
+	"\aOpening\x12\x14\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\x12\x14\n" +
+	"\x05wants\x18\x02 \x03(\rR\x05wants\"s\n" +
+	"\x10OpenEachResponse\x12.\n" +
+	"\x06grants\x18\x01 \x03(\v2\x16.plenum.topic.v1.GrantR\x06grants\x12/\n" +
+	"\x06opened\x18\x02 \x03(\v2\x17.plenum.topic.v1.OpenedR\x06opened\"M\n" +
+	"\x06Opened\x12\x16\n" +
+	"\x06grants\x18\x01 \x03(\rR\x06grants\x12+\n" +
+	"\x05error\x18\x02 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05error\"\x90\x02\n" +
 	"\x05Grant\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12*\n" +
 	"\x04head\x18\x02 \x01(\v2\x16.plenum.edge.v1.CursorR\x04head\x12,\n" +
@@ -1183,9 +1415,10 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x05heads\x18\x04 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x1e\n" +
 	"\n" +
 	"workspaces\x18\x05 \x03(\tR\n" +
-	"workspaces2\xaf\x02\n" +
+	"workspaces2\x80\x03\n" +
 	"\fTopicService\x12C\n" +
-	"\x04Open\x12\x1c.plenum.topic.v1.OpenRequest\x1a\x1d.plenum.topic.v1.OpenResponse\x12F\n" +
+	"\x04Open\x12\x1c.plenum.topic.v1.OpenRequest\x1a\x1d.plenum.topic.v1.OpenResponse\x12O\n" +
+	"\bOpenEach\x12 .plenum.topic.v1.OpenEachRequest\x1a!.plenum.topic.v1.OpenEachResponse\x12F\n" +
 	"\x05Heads\x12\x1d.plenum.topic.v1.HeadsRequest\x1a\x1e.plenum.topic.v1.HeadsResponse\x12E\n" +
 	"\x04Tail\x12\x1c.plenum.topic.v1.TailRequest\x1a\x1d.plenum.topic.v1.TailResponse0\x01\x12K\n" +
 	"\x06Follow\x12\x1e.plenum.topic.v1.FollowRequest\x1a\x1f.plenum.topic.v1.FollowResponse0\x01B/Z-plenum.internal/proto/plenum/topic/v1;topicv1b\x06proto3"
@@ -1202,63 +1435,74 @@ func file_plenum_topic_v1_topic_proto_rawDescGZIP() []byte {
 	return file_plenum_topic_v1_topic_proto_rawDescData
 }
 
-var file_plenum_topic_v1_topic_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_plenum_topic_v1_topic_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_plenum_topic_v1_topic_proto_goTypes = []any{
-	(*OpenRequest)(nil),    // 0: plenum.topic.v1.OpenRequest
-	(*OpenResponse)(nil),   // 1: plenum.topic.v1.OpenResponse
-	(*Grant)(nil),          // 2: plenum.topic.v1.Grant
-	(*HeadsRequest)(nil),   // 3: plenum.topic.v1.HeadsRequest
-	(*HeadsResponse)(nil),  // 4: plenum.topic.v1.HeadsResponse
-	(*TailRequest)(nil),    // 5: plenum.topic.v1.TailRequest
-	(*TailResponse)(nil),   // 6: plenum.topic.v1.TailResponse
-	(*FollowRequest)(nil),  // 7: plenum.topic.v1.FollowRequest
-	(*FollowResponse)(nil), // 8: plenum.topic.v1.FollowResponse
-	(*Record)(nil),         // 9: plenum.topic.v1.Record
-	(*Access)(nil),         // 10: plenum.topic.v1.Access
-	(*Publication)(nil),    // 11: plenum.topic.v1.Publication
-	(*Digest)(nil),         // 12: plenum.topic.v1.Digest
-	(*Derived)(nil),        // 13: plenum.topic.v1.Derived
-	(*v1.Want)(nil),        // 14: plenum.edge.v1.Want
-	(*v1.Cursor)(nil),      // 15: plenum.edge.v1.Cursor
-	(*v1.Head)(nil),        // 16: plenum.edge.v1.Head
-	(*v1.Error)(nil),       // 17: plenum.edge.v1.Error
-	(*v1.Event)(nil),       // 18: plenum.edge.v1.Event
-	(*v1.Signal)(nil),      // 19: plenum.edge.v1.Signal
+	(*OpenRequest)(nil),      // 0: plenum.topic.v1.OpenRequest
+	(*OpenResponse)(nil),     // 1: plenum.topic.v1.OpenResponse
+	(*OpenEachRequest)(nil),  // 2: plenum.topic.v1.OpenEachRequest
+	(*Opening)(nil),          // 3: plenum.topic.v1.Opening
+	(*OpenEachResponse)(nil), // 4: plenum.topic.v1.OpenEachResponse
+	(*Opened)(nil),           // 5: plenum.topic.v1.Opened
+	(*Grant)(nil),            // 6: plenum.topic.v1.Grant
+	(*HeadsRequest)(nil),     // 7: plenum.topic.v1.HeadsRequest
+	(*HeadsResponse)(nil),    // 8: plenum.topic.v1.HeadsResponse
+	(*TailRequest)(nil),      // 9: plenum.topic.v1.TailRequest
+	(*TailResponse)(nil),     // 10: plenum.topic.v1.TailResponse
+	(*FollowRequest)(nil),    // 11: plenum.topic.v1.FollowRequest
+	(*FollowResponse)(nil),   // 12: plenum.topic.v1.FollowResponse
+	(*Record)(nil),           // 13: plenum.topic.v1.Record
+	(*Access)(nil),           // 14: plenum.topic.v1.Access
+	(*Publication)(nil),      // 15: plenum.topic.v1.Publication
+	(*Digest)(nil),           // 16: plenum.topic.v1.Digest
+	(*Derived)(nil),          // 17: plenum.topic.v1.Derived
+	(*v1.Want)(nil),          // 18: plenum.edge.v1.Want
+	(*v1.Error)(nil),         // 19: plenum.edge.v1.Error
+	(*v1.Cursor)(nil),        // 20: plenum.edge.v1.Cursor
+	(*v1.Head)(nil),          // 21: plenum.edge.v1.Head
+	(*v1.Event)(nil),         // 22: plenum.edge.v1.Event
+	(*v1.Signal)(nil),        // 23: plenum.edge.v1.Signal
 }
 var file_plenum_topic_v1_topic_proto_depIdxs = []int32{
-	14, // 0: plenum.topic.v1.OpenRequest.wants:type_name -> plenum.edge.v1.Want
-	2,  // 1: plenum.topic.v1.OpenResponse.grants:type_name -> plenum.topic.v1.Grant
-	15, // 2: plenum.topic.v1.Grant.head:type_name -> plenum.edge.v1.Cursor
-	15, // 3: plenum.topic.v1.Grant.floor:type_name -> plenum.edge.v1.Cursor
-	16, // 4: plenum.topic.v1.Grant.members:type_name -> plenum.edge.v1.Head
-	17, // 5: plenum.topic.v1.Grant.error:type_name -> plenum.edge.v1.Error
-	16, // 6: plenum.topic.v1.HeadsResponse.heads:type_name -> plenum.edge.v1.Head
-	15, // 7: plenum.topic.v1.TailRequest.after:type_name -> plenum.edge.v1.Cursor
-	9,  // 8: plenum.topic.v1.TailResponse.records:type_name -> plenum.topic.v1.Record
-	17, // 9: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
-	15, // 10: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
-	9,  // 11: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
-	17, // 12: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
-	18, // 13: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
-	10, // 14: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
-	16, // 15: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
-	9,  // 16: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
-	19, // 17: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
-	16, // 18: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
-	16, // 19: plenum.topic.v1.Derived.heads:type_name -> plenum.edge.v1.Head
-	0,  // 20: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
-	3,  // 21: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
-	5,  // 22: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
-	7,  // 23: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
-	1,  // 24: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
-	4,  // 25: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
-	6,  // 26: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
-	8,  // 27: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
-	24, // [24:28] is the sub-list for method output_type
-	20, // [20:24] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	18, // 0: plenum.topic.v1.OpenRequest.wants:type_name -> plenum.edge.v1.Want
+	6,  // 1: plenum.topic.v1.OpenResponse.grants:type_name -> plenum.topic.v1.Grant
+	18, // 2: plenum.topic.v1.OpenEachRequest.wants:type_name -> plenum.edge.v1.Want
+	3,  // 3: plenum.topic.v1.OpenEachRequest.openings:type_name -> plenum.topic.v1.Opening
+	6,  // 4: plenum.topic.v1.OpenEachResponse.grants:type_name -> plenum.topic.v1.Grant
+	5,  // 5: plenum.topic.v1.OpenEachResponse.opened:type_name -> plenum.topic.v1.Opened
+	19, // 6: plenum.topic.v1.Opened.error:type_name -> plenum.edge.v1.Error
+	20, // 7: plenum.topic.v1.Grant.head:type_name -> plenum.edge.v1.Cursor
+	20, // 8: plenum.topic.v1.Grant.floor:type_name -> plenum.edge.v1.Cursor
+	21, // 9: plenum.topic.v1.Grant.members:type_name -> plenum.edge.v1.Head
+	19, // 10: plenum.topic.v1.Grant.error:type_name -> plenum.edge.v1.Error
+	21, // 11: plenum.topic.v1.HeadsResponse.heads:type_name -> plenum.edge.v1.Head
+	20, // 12: plenum.topic.v1.TailRequest.after:type_name -> plenum.edge.v1.Cursor
+	13, // 13: plenum.topic.v1.TailResponse.records:type_name -> plenum.topic.v1.Record
+	19, // 14: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
+	20, // 15: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
+	13, // 16: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
+	19, // 17: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
+	22, // 18: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
+	14, // 19: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
+	21, // 20: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
+	13, // 21: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
+	23, // 22: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
+	21, // 23: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
+	21, // 24: plenum.topic.v1.Derived.heads:type_name -> plenum.edge.v1.Head
+	0,  // 25: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
+	2,  // 26: plenum.topic.v1.TopicService.OpenEach:input_type -> plenum.topic.v1.OpenEachRequest
+	7,  // 27: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
+	9,  // 28: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
+	11, // 29: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
+	1,  // 30: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
+	4,  // 31: plenum.topic.v1.TopicService.OpenEach:output_type -> plenum.topic.v1.OpenEachResponse
+	8,  // 32: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
+	10, // 33: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
+	12, // 34: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
+	30, // [30:35] is the sub-list for method output_type
+	25, // [25:30] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_plenum_topic_v1_topic_proto_init() }
@@ -1272,7 +1516,7 @@ func file_plenum_topic_v1_topic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_topic_v1_topic_proto_rawDesc), len(file_plenum_topic_v1_topic_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
