@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -31,8 +30,7 @@ func WithMutation(ctx context.Context, clientID string, seq uint64) context.Cont
 
 // MutationFrom returns the name that the caller gave the mutation; ok is false where it is absent or not well formed.
 func MutationFrom(ctx context.Context) (clientID string, seq uint64, ok bool) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	ids, seqs := md[clientIDKey], md[clientSeqKey]
+	ids, seqs := metadata.ValueFromIncomingContext(ctx, clientIDKey), metadata.ValueFromIncomingContext(ctx, clientSeqKey)
 	if len(ids) != 1 || len(seqs) != 1 || ids[0] == "" || len(ids[0]) > maxClientID {
 		return "", 0, false
 	}
@@ -55,8 +53,7 @@ func WithClientAddress(ctx context.Context, address netip.Addr) context.Context 
 
 // ClientAddress returns the address of the client behind the call, invalid where the peer is no gateway or named none.
 func ClientAddress(ctx context.Context) netip.Addr {
-	md, _ := metadata.FromIncomingContext(ctx)
-	v := md[addressKey]
+	v := metadata.ValueFromIncomingContext(ctx, addressKey)
 	if len(v) != 1 || Peer(ctx) != "gateway" {
 		return netip.Addr{}
 	}
@@ -65,8 +62,7 @@ func ClientAddress(ctx context.Context) netip.Addr {
 }
 
 func tokenFrom(ctx context.Context) (string, bool) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	v := md[tokenKey]
+	v := metadata.ValueFromIncomingContext(ctx, tokenKey)
 	if len(v) != 1 {
 		return "", len(v) > 1 // two tokens: none that could be told from the other
 	}
@@ -76,10 +72,14 @@ func tokenFrom(ctx context.Context) (string, bool) {
 	return v[0][len(bearer):], true
 }
 
-// setOutgoing replaces keys of the outgoing metadata.
+// setOutgoing replaces keys, which are lower case, of the outgoing metadata.
 func setOutgoing(ctx context.Context, kv ...string) context.Context {
-	md, _ := metadata.FromOutgoingContext(ctx)
-	md = md.Copy()
-	maps.Copy(md, metadata.Pairs(kv...))
+	md, _ := metadata.FromOutgoingContext(ctx) // a copy
+	if md == nil {
+		md = make(metadata.MD, len(kv)/2)
+	}
+	for i := 0; i < len(kv); i += 2 {
+		md[kv[i]] = []string{kv[i+1]}
+	}
 	return metadata.NewOutgoingContext(ctx, md)
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,14 @@ type metrics struct {
 	seconds *prometheus.HistogramVec
 	active  *prometheus.GaugeVec
 	panics  prometheus.Counter
+	methods sync.Map // string -> *methodMetrics: of the methods that were called
+}
+
+// methodMetrics are those of one method: to find them by their labels costs more than to count.
+type methodMetrics struct {
+	active  prometheus.Gauge
+	seconds prometheus.Observer
+	ok      prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer, service, side string) (*metrics, error) {
@@ -42,14 +51,28 @@ func newMetrics(r prometheus.Registerer, service, side string) (*metrics, error)
 
 // begin counts a call in; what it returns counts it out.
 func (m *metrics) begin(method string) (done func(error)) {
-	start := time.Now()
-	active := m.active.WithLabelValues(method)
-	active.Inc()
+	start, of := time.Now(), m.of(method)
+	of.active.Inc()
 	return func(err error) {
-		active.Dec()
-		m.seconds.WithLabelValues(method).Observe(time.Since(start).Seconds())
+		of.active.Dec()
+		of.seconds.Observe(time.Since(start).Seconds())
+		if err == nil {
+			of.ok.Inc()
+			return
+		}
 		m.calls.WithLabelValues(method, codeLabel(CodeOf(err))).Inc()
 	}
+}
+
+// of returns a method's metrics. A server knows its methods, and a client calls those of the contract: their number is bounded by it.
+func (m *metrics) of(method string) *methodMetrics {
+	if known, ok := m.methods.Load(method); ok {
+		return known.(*methodMetrics) //nolint:forcetypeassert // nothing else is in there
+	}
+	known, _ := m.methods.LoadOrStore(method, &methodMetrics{
+		m.active.WithLabelValues(method), m.seconds.WithLabelValues(method), m.calls.WithLabelValues(method, codeLabel(CodeOf(nil))),
+	})
+	return known.(*methodMetrics) //nolint:forcetypeassert // as above
 }
 
 func codeLabel(c edgev1.Code) string { return fmt.Sprint(int32(c)) }

@@ -72,7 +72,10 @@ func (l *Log) loadTopics(ctx context.Context, q query, keys []topicKey) ([]topic
 
 func scanTopic(r *sql.Rows) (topicState, error) {
 	var s topicState
-	err := r.Scan(&s.workspace, &s.topic, &s.partition, &s.epoch, &s.head, &s.count, &s.calls, &s.floor, &s.redacted, &s.position)
+	var partition, epoch, head, count, calls, floor, redacted, position int64 // as in records
+	err := r.Scan(&s.workspace, &s.topic, &partition, &epoch, &head, &count, &calls, &floor, &redacted, &position)
+	s.partition, s.epoch, s.head, s.count, s.calls = uint32(partition), unsigned(epoch), unsigned(head), unsigned(count), unsigned(calls)
+	s.floor, s.redacted, s.position = unsigned(floor), unsigned(redacted), unsigned(position)
 	return s, err
 }
 
@@ -232,15 +235,16 @@ func (l *Log) records(ctx context.Context, q string, args []any, f func(*topicv1
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var (
-			envelope []byte
-			mutation int64
+			envelope                                         []byte
+			epoch, offset, position, mutation, count, called int64 // database/sql takes a detour by text to unsigned numbers
 		)
 		r := &topicv1.Record{Event: &edgev1.Event{}}
 		e := r.GetEvent()
-		if err := rows.Scan(&r.Workspace, &r.Topic, &r.Epoch, &e.Offset, &r.Position, &e.TimeMs, &mutation, &e.Body, &envelope, &r.Count, &r.Calls); err != nil {
+		if err := rows.Scan(&r.Workspace, &r.Topic, &epoch, &offset, &position, &e.TimeMs, &mutation, &e.Body, &envelope, &count, &called); err != nil {
 			return fmt.Errorf("topic: read the log: %w", err)
 		}
-		e.Mutation = unsigned(mutation)
+		r.Epoch, r.Position, r.Count, r.Calls = unsigned(epoch), unsigned(position), unsigned(count), unsigned(called)
+		e.Offset, e.Mutation = unsigned(offset), unsigned(mutation)
 		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(envelope, r); err != nil {
 			return fmt.Errorf("topic: decode an envelope: %w", err)
 		}

@@ -84,15 +84,27 @@ func array(kind string, values []any) (any, error) {
 		}
 		return a, nil
 	case "text":
-		return pointers[string](values)
+		return slice[string](values)
 	case "boolean":
-		return pointers[bool](values)
+		return slice[bool](values)
 	default:
-		return pointers[int64](values)
+		return slice[int64](values)
 	}
 }
 
-func pointers[T any](values []any) ([]*T, error) {
+// slice is one of T where there is no null, which costs no pointer for each value.
+func slice[T any](values []any) (any, error) {
+	plain := make([]T, len(values))
+	for i, v := range values {
+		t, ok := v.(T)
+		if !ok {
+			break
+		}
+		plain[i] = t
+		if i == len(values)-1 {
+			return plain, nil
+		}
+	}
 	a := make([]*T, len(values))
 	for i, v := range values {
 		if t, ok := v.(T); ok {
