@@ -192,15 +192,18 @@ func (c *accessCache) finish(asks []*asked, read map[channelKey]*held) {
 		}
 	}
 	for _, a := range asks {
+		more := 0
 		for i, m := range a.members {
 			p := loading[channelKey{a.workspace, a.channels[i]}]
 			if p == nil || p.changes(a.user) {
 				continue
 			}
-			if _, known := p.into.members[a.user]; !known {
-				c.count(person{a.workspace, a.user}, 1)
-			}
+			more -= len(p.into.members)
 			p.into.members[a.user] = m
+			more += len(p.into.members)
+		}
+		if more > 0 {
+			c.count(person{a.workspace, a.user}, more)
 		}
 	}
 	for c.members > c.limit {

@@ -118,6 +118,7 @@ func TestHeldCalls(t *testing.T) {
 		id := uint32(0)
 		for ; room >= 0; room -= len(slow(1, 1).GetCall().GetBody()) {
 			if id %= calls; id == 0 {
+				synctest.Wait() // the last call is to be the last that is taken in
 				clients = append(clients, s.signIn("u"))
 			}
 			id++

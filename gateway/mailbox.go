@@ -50,19 +50,6 @@ func (s *session) mail(size int, do func(*session)) {
 	}
 }
 
-// start is mail whose turn the caller runs, unless one runs already.
-func (s *session) start(do func(*session)) {
-	s.put(do)
-	b := &s.box
-	b.mu.Lock()
-	idle := !b.busy && len(b.items) > 0
-	b.busy = b.busy || idle
-	b.mu.Unlock()
-	if idle {
-		s.turns()
-	}
-}
-
 // deliver gives the session a frame for one of its subscriptions, to be written within the flush window. It returns false, and
 // stops the subscription behind what is queued, where the client reads too slowly.
 func (s *session) deliver(sub *subscription, data []byte) bool {
@@ -103,7 +90,7 @@ func (s *session) later(do func(*session)) {
 	}
 }
 
-// put leaves something to be done by the next turn, which somebody is about to begin.
+// put leaves something to be done by the next turn, which somebody is about to begin: turn, behind it.
 func (s *session) put(do func(*session)) {
 	b := &s.box
 	b.mu.Lock()
@@ -111,6 +98,30 @@ func (s *session) put(do func(*session)) {
 	if !b.closed {
 		b.put(item{do: do})
 	}
+}
+
+// turn begins a turn if there is mail and none runs.
+func (s *session) turn() {
+	if s.box.begin() {
+		s.g.turners.turn(s)
+	}
+}
+
+// start does something in a turn that the caller runs, unless one runs already.
+func (s *session) start(do func(*session)) {
+	s.put(do)
+	if s.box.begin() {
+		s.turns()
+	}
+}
+
+// begin reports whether a turn is to be begun, which the caller does.
+func (b *mailbox) begin() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	start := !b.busy && len(b.items) > 0
+	b.busy = b.busy || start
+	return start
 }
 
 // put needs the lock.

@@ -19,6 +19,7 @@ import (
 const (
 	openTime     = 10 * time.Second
 	openingCalls = 4 // at the same time, of one node
+	stormed      = 8 // openings in a call show that many come at a time
 )
 
 // opened is one want and what became of it.
@@ -107,7 +108,8 @@ func older(head, cursor *edgev1.Cursor) bool {
 }
 
 // openings gathers what sessions ask, for one call to each node: whoever comes while one is under way waits for the next, so that a
-// storm costs as many calls as sessions fit into one. Who comes alone doesn't wait.
+// storm costs as many calls as sessions fit into one. In a storm there is the flush window between two calls, unless they would be full;
+// who comes alone, or with few, doesn't wait for it.
 //
 // What waits is bounded by the sessions, each of which opens one Subscribe at a time.
 type openings struct {
@@ -159,6 +161,13 @@ func (q *openings) work(cc grpc.ClientConnInterface, n *node) {
 			return
 		}
 		q.each(cc, list)
+		if len(list) < stormed {
+			continue
+		}
+		select {
+		case <-time.After(q.g.cfg.Window):
+		case <-q.g.base.Done():
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func TestSessionsOpenTogether(t *testing.T) {
 	for name, c := range map[string]struct {
 		old         bool
 		least, most int // calls
-	}{"together": {false, 3, 6}, "one by one": {true, sessions, sessions}} {
+	}{"together": {false, 2, 6}, "one by one": {true, sessions, sessions}} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, nil, func(t *testing.T, s *system) {
 				s.svc.Set(func(svc *testsvc.Service) { svc.Old, svc.Lag = c.old, 20*time.Millisecond })

@@ -216,15 +216,13 @@ func (s *session) join() {
 		sh := s.g.shards[i]
 		sh.do(func() {
 			begun := sh.join(s, mine)
-			tell := func(s *session) {
+			s.put(func(s *session) {
 				for _, b := range begun {
 					b.tell(s)
 				}
-			}
-			if left.Add(-1) == 0 {
-				s.mail(0, tell)
-			} else {
-				s.put(tell) // the last one begins the turn
+			})
+			if left.Add(-1) == 0 { // all have put theirs
+				s.turn()
 			}
 		})
 	}
