@@ -78,8 +78,8 @@ func setOutgoing(ctx context.Context, kv ...string) context.Context {
 	if md == nil {
 		md = make(metadata.MD, len(kv)/2)
 	}
-	for i := 0; i < len(kv); i += 2 {
-		md[kv[i]] = []string{kv[i+1]}
+	for i := 1; i < len(kv); i += 2 {
+		md[kv[i-1]] = []string{kv[i]}
 	}
 	return metadata.NewOutgoingContext(ctx, md)
 }
