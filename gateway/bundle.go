@@ -352,14 +352,15 @@ func (s *session) unfollow(x *subscription) {
 // renew opens a bundle anew, for its changes can't be followed on: the client gets a fresh snapshot.
 func (s *session) renew(b *bundle) {
 	x := b.x
-	if x.stopped || s.subs[x.topic] != x {
+	if x.stopped || s.subs.get(x.topic) != x {
 		return
 	}
 	b.anew = true
-	caller, todo := s.caller, []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
+	caller, ctx, todo := s.caller, s.ask(), []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
 	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
+		s.g.open(ctx, caller, todo)
 		s.mail(0, func(s *session) {
+			s.answered()
 			switch {
 			case x.stopped || s.state != open:
 			case todo[0].err != nil && isTransient(todo[0].err):

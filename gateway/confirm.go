@@ -35,10 +35,11 @@ func (s *session) confirmAll() {
 		todo[i].want = &edgev1.Want{Topic: m.b.x.topic, Mode: m.b.x.mode}
 	}
 	s.confirming = true
-	caller := s.caller
+	caller, ctx := s.caller, s.ask()
 	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
+		s.g.open(ctx, caller, todo)
 		s.mail(0, func(s *session) {
+			s.answered()
 			for i, m := range list {
 				s.confirmed(m, todo[i].err)
 			}

@@ -53,6 +53,8 @@ type Gateway struct {
 	shards  []*shard
 	index   *heads.Index
 	people  people
+	alarms  *alarms
+	windows windows
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -100,9 +102,10 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
-		people: people{every: map[*session]struct{}{}, sessions: map[person]map[*session]who{}}, emptied: make(chan struct{}, 1),
+		alarms: newAlarms(), people: people{every: map[*session]struct{}{}, sessions: map[person]*fellows{}}, emptied: make(chan struct{}, 1),
 		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{},
 	}
+	g.windows = windows{length: cfg.Window, clock: g.alarms}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}

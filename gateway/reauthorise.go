@@ -22,10 +22,11 @@ func (s *session) reauthorise() {
 	for i, x := range list {
 		todo[i].want = &edgev1.Want{Topic: x.topic, Mode: x.mode, Cursor: x.cursor}
 	}
-	caller := s.caller
+	caller, ctx := s.caller, s.ask()
 	s.g.calls.Go(func() {
-		s.g.open(s.ctx, caller, todo)
+		s.g.open(ctx, caller, todo)
 		s.mail(0, func(s *session) {
+			s.answered()
 			for i, x := range list {
 				s.reattach(x, &todo[i])
 			}
@@ -34,7 +35,7 @@ func (s *session) reauthorise() {
 }
 
 func (s *session) reattach(x *subscription, o *opened) {
-	old := s.subs[x.topic]
+	old := s.subs.get(x.topic)
 	switch {
 	case s.state != open || old == nil || old.id != x.id: // left, or subscribed anew meanwhile
 	case o.err != nil && isTransient(o.err):
@@ -46,7 +47,7 @@ func (s *session) reattach(x *subscription, o *opened) {
 		s.stop(old, errRevoked)
 	default:
 		x.use(o.grant, s.caller)
-		s.subs[x.topic] = x
+		s.subs.set(x)
 		x.attach()
 	}
 }

@@ -88,12 +88,12 @@ func (s *session) openNext(f *wanted) {
 		todo = append(todo, o)
 	}
 	s.opening = true
-	caller := s.caller
+	caller, ctx := s.caller, s.ask()
 	s.g.calls.Go(func() {
 		var parts sync.WaitGroup
 		for _, part := range s.g.apart(todo) {
 			parts.Go(func() {
-				s.g.open(s.ctx, caller, part)
+				s.g.open(ctx, caller, part)
 				s.mail(0, func(s *session) {
 					for i := range part {
 						if !s.left[part[i].want.GetTopic()] {
@@ -107,6 +107,7 @@ func (s *session) openNext(f *wanted) {
 		f.hold.Release()
 		s.mail(0, func(s *session) {
 			s.opening, s.left = false, nil
+			s.answered()
 			if len(s.opens) > 0 && s.state == open {
 				next := s.opens[0]
 				s.opens = s.opens[1:]
@@ -230,10 +231,7 @@ func (s *session) attach(id uint32, o *opened) {
 		s.answer(x, &edgev1.Subscription{Topic: name, Error: rpc.FromError(errTooManySub)})
 		return
 	}
-	if s.subs == nil {
-		s.subs = map[string]*subscription{}
-	}
-	s.subs[name] = x
+	s.subs.set(x)
 	if x.mode == edgev1.Mode_MODE_HEADS {
 		s.follow(x, o.grant)
 		return
@@ -299,7 +297,7 @@ func (s *session) unsubscribe(names []string) {
 }
 
 func (s *session) drop(name string) {
-	if x := s.subs[name]; x != nil {
+	if x := s.subs.get(name); x != nil {
 		s.release(x)
 		if x.mode == edgev1.Mode_MODE_EVENTS {
 			x.detach()
@@ -310,10 +308,10 @@ func (s *session) drop(name string) {
 // release takes a subscription off the session's list.
 func (s *session) release(x *subscription) {
 	x.stopped = true
-	if s.subs[x.topic] != x {
+	if s.subs.get(x.topic) != x {
 		return
 	}
-	delete(s.subs, x.topic)
+	s.subs.delete(x.topic)
 	s.catching = without(s.catching, x)
 	s.reopens = slices.DeleteFunc(s.reopens, func(r *subscription) bool { return r.topic == x.topic && r.watches == x.watches })
 	if x.mode == edgev1.Mode_MODE_HEADS {
@@ -353,13 +351,13 @@ func (s *session) stop(x *subscription, e *rpc.Error) {
 
 // dropAll ends all subscriptions of a session that ends.
 func (s *session) dropAll() {
-	for _, x := range s.subs {
+	for x := range s.subs.all() {
 		s.drop(x.topic)
 	}
 	for _, f := range s.opens {
 		f.hold.Release()
 	}
-	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers, s.moved = nil, nil, nil, nil, nil, nil, nil
+	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers, s.moved = topics{}, nil, nil, nil, nil, nil, nil
 }
 
 // answer tells what became of a want; the answers of one turn are told together, before any event.
