@@ -137,9 +137,9 @@ func (s *session) frame(f wire.Frame) {
 func (s *session) hello(h *edgev1.Hello) {
 	token := h.GetToken()
 	if token == "" {
-		token = s.header
+		token = s.caller.Token
 	}
-	s.header = ""
+	s.caller.Token = ""
 	if err := faultOf(h); err != nil {
 		s.goodbye(err)
 		return

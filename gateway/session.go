@@ -51,7 +51,6 @@ type session struct {
 	conn    transport
 	enc     wire.Encoding
 	address netip.Addr
-	header  string // the token of an Authorization header, until Hello
 	box     mailbox
 	alarm   int         // its place among the gateway's alarms, from 1; 0: none is set
 	listed  listed      // among the gateway's people
@@ -62,10 +61,8 @@ type session struct {
 	hold *intake.Hold
 
 	// All below belongs to the turn.
-	state   state
-	out     []byte        // encoded frames to be written at the end of the turn
-	outSize int           // bytes of the mail whose frames stand in out: what the mailbox counts until they are written
-	wake    time.Duration // when the alarm that is set rings; 0: none is
+	state state
+	wake  time.Duration // when the alarm that is set rings; 0: none is
 
 	// Times are those of the gateway's alarms.
 	started time.Duration
@@ -76,11 +73,7 @@ type session struct {
 	gated   bool          // nobody reads: a call has to end first, a Subscribe to be opened, or time to pass
 	paused  bool          // for time to pass: the client floods
 
-	closeCode   edgev1.Code
-	closeReason string
-	gone        bool // the connection is broken: no Goodbye and no close frame
-
-	caller   auth.Caller
+	caller   auth.Caller // before Hello it has nothing but the token of an Authorization header
 	clientID string
 	from     string // "user/session", as signals show it
 
@@ -90,22 +83,10 @@ type session struct {
 	flood   limit.Bucket
 	frames  limit.Bucket // of the client, for pace
 
-	subs       topics
-	events     int             // of subs, in mode EVENTS
-	heads      int             // of subs, topics in mode HEADS
-	opening    bool            // a Subscribe is being opened
-	left       map[string]bool // the topics of the Subscribe that is being opened; true: unsubscribed meanwhile
-	opens      []*wanted       // Subscribes that wait for the one that is being opened
-	answers    []answer        // of hubs, to be told at the end of the turn
-	joining    []*subscription // to be handed to their hubs
-	catching   []*subscription // want their next part, round robin
-	pulling    int             // parts that hubs were asked for
-	reopens    []*subscription // to be authorised anew
-	noted      []*bundle       // have something to tell
-	moved      []moved         // to be confirmed
-	confirming bool            // some are
-	asks       asks
-	signaled   map[signalKey][]byte // encoded; of this turn
+	subs   topics
+	events int // of subs, in mode EVENTS
+	heads  int // of subs, topics in mode HEADS
+	*work      // nil between turns, while nothing is under way
 }
 
 type state uint8
@@ -118,7 +99,7 @@ const (
 )
 
 func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header string) *session {
-	s := &session{g: g, conn: conn, enc: enc, address: address, header: header, started: g.alarms.now(), reading: true}
+	s := &session{g: g, conn: conn, enc: enc, address: address, caller: auth.Caller{Token: header}, started: g.alarms.now(), reading: true}
 	s.heard = s.started
 	return s
 }
@@ -131,6 +112,7 @@ func (s *session) turns() {
 		if items == nil {
 			return
 		}
+		s.begin()
 		for i := range items {
 			s.outSize += items[i].size
 			switch it := &items[i]; {
@@ -163,6 +145,7 @@ func (s *session) turns() {
 		if s.state == closing {
 			s.end()
 		}
+		s.rest()
 	}
 }
 
