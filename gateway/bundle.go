@@ -84,7 +84,8 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	snapshot := make([]*edgev1.Head, 0, len(list))
 	for _, m := range list {
 		if b.find(m.GetTopic()) == 0 {
-			snapshot = append(snapshot, b.add(m))
+			b.add(m) // the grant is this session's own, and gone after this
+			snapshot = append(snapshot, m)
 		}
 	}
 	b.tell(snapshot, true)
@@ -94,19 +95,17 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	}
 }
 
-// add follows a member and returns what the client is told of it.
-func (b *bundle) add(m *edgev1.Head) *edgev1.Head {
+// add follows a member, and makes of it what the client is told.
+func (b *bundle) add(m *edgev1.Head) {
 	ref := b.s.g.index.Follow(b.slot, heads.Name{Workspace: b.s.caller.Workspace, Topic: m.GetTopic()})
 	b.members.add(ref, m)
 	b.s.heads++
 	if _, known := b.s.g.index.Head(ref); b.members.news(known) { // heard of while the grant was under way
 		b.Moved(ref)
 	}
-	h := proto.CloneOf(m)
-	if h.Ref = ref; b.single {
-		h.Topic = b.x.topic // as the client names it
+	if m.Ref = ref; b.single {
+		m.Topic = b.x.topic // as the client names it
 	}
-	return h
 }
 
 // find returns the number of a followed topic, or 0.
@@ -273,7 +272,9 @@ func (b *bundle) news(moved []*edgev1.Head) (news []*edgev1.Head, ok bool) {
 			b.s.g.log.Warn("a bundle has too many members to be followed whole", "user", b.x.user, "topic", b.x.topic)
 			continue
 		case ref == 0:
-			news = append(news, b.add(m))
+			h := proto.CloneOf(m) // it is told to others, too
+			b.add(h)
+			news = append(news, h)
 		default:
 			_, h := b.s.g.index.Head(ref)
 			if later(m, h) {
@@ -357,7 +358,7 @@ func (s *session) renew(b *bundle) {
 	}
 	b.anew = true
 	caller, ctx, todo := s.caller, s.ask(), []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
-	s.g.calls.Go(func() {
+	s.g.bundles.do(func() {
 		s.g.open(ctx, caller, todo)
 		s.mail(0, func(s *session) {
 			s.answered()

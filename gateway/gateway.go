@@ -55,6 +55,7 @@ type Gateway struct {
 	people  people
 	alarms  *alarms
 	windows windows
+	bundles crew // opens bundles
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -105,6 +106,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		alarms: newAlarms(), people: people{every: map[*session]struct{}{}, sessions: map[person]*fellows{}}, emptied: make(chan struct{}, 1),
 		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{},
 	}
+	g.bundles = crew{most: bundleOpens, start: g.calls.Go}
 	g.windows = windows{length: cfg.Window, clock: g.alarms}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -89,38 +90,55 @@ func (s *session) openNext(f *wanted) {
 	}
 	s.opening = true
 	caller, ctx := s.caller, s.ask()
-	s.g.calls.Go(func() {
-		var parts sync.WaitGroup
-		for _, part := range s.g.apart(todo) {
-			parts.Go(func() {
-				s.g.open(ctx, caller, part)
-				s.mail(0, func(s *session) {
-					for i := range part {
-						if !s.left[part[i].want.GetTopic()] {
-							s.attach(f.GetId(), &part[i])
-						}
+	bundles, others := s.g.apart(todo)
+	left, held := 2, atomic.Int32{} // parts: of the turn, and of what is counted
+	held.Store(2)
+	part := func(list []opened) func() {
+		return func() {
+			s.g.open(ctx, caller, list)
+			if held.Add(-1) == 0 { // also where the session has ended and takes no mail
+				f.hold.Release()
+			}
+			s.mail(0, func(s *session) {
+				for i := range list {
+					if !s.left[list[i].want.GetTopic()] {
+						s.attach(f.GetId(), &list[i])
 					}
-				})
+				}
+				if left--; left == 0 {
+					s.opened()
+				}
 			})
 		}
-		parts.Wait()
-		f.hold.Release()
-		s.mail(0, func(s *session) {
-			s.opening, s.left = false, nil
-			s.answered()
-			if len(s.opens) > 0 && s.state == open {
-				next := s.opens[0]
-				s.opens = s.opens[1:]
-				s.openNext(next)
-			}
-			s.ease()
-		})
-	})
+	}
+	if len(bundles) > 0 {
+		s.g.bundles.do(part(bundles))
+	} else {
+		left--
+		held.Add(-1)
+	}
+	s.g.calls.Go(part(others))
 }
 
-// apart parts bundles from the rest, which need not wait for them: a bundle may have thousands of members.
-func (g *Gateway) apart(todo []opened) (parts [][]opened) {
-	var bundles, others []opened
+// opened begins with the next Subscribe.
+func (s *session) opened() {
+	s.opening, s.left = false, nil
+	s.answered()
+	if len(s.opens) > 0 && s.state == open {
+		next := s.opens[0]
+		s.opens = s.opens[1:]
+		s.openNext(next)
+	}
+	s.ease()
+}
+
+// bundleOpens is how many bundles are opened at the same time, in all sessions. Each has thousands of members perhaps, which are held several
+// times over on their way to the client: a storm of them all at once would take gigabytes, and leave what lives scattered among what it
+// leaves behind.
+const bundleOpens = 16
+
+// apart parts bundles from the rest, which need not wait for them.
+func (g *Gateway) apart(todo []opened) (bundles, others []opened) {
 	for _, o := range todo {
 		if k := g.catalog().Kind(o.want.GetTopic()); k != nil && k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE {
 			bundles = append(bundles, o)
@@ -128,12 +146,7 @@ func (g *Gateway) apart(todo []opened) (parts [][]opened) {
 			others = append(others, o)
 		}
 	}
-	for _, part := range [][]opened{others, bundles} {
-		if len(part) > 0 {
-			parts = append(parts, part)
-		}
-	}
-	return parts
+	return bundles, others
 }
 
 func followable(c edgev1.TopicClass, m edgev1.Mode) bool {
