@@ -38,6 +38,7 @@ type bundle struct {
 
 	// All below belongs to the session's turn.
 	members members
+	joint   *followed               // members.refs is shared; nil: it is this bundle's own
 	changed map[string]*edgev1.Head // of the user's own part, not yet told, by topic
 	watch   *subscription           // brings the changes; nil for a single log
 	read    *edgev1.Cursor          // how far the user's own log was read; nil: the watch has not begun
@@ -88,6 +89,11 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 			snapshot = append(snapshot, m)
 		}
 	}
+	if b.watch != nil {
+		if b.joint = s.g.shared.share(x.log, b.members.refs); b.joint != nil {
+			b.members.refs = b.joint.refs
+		}
+	}
 	b.tell(snapshot, true)
 	s.g.metrics.followed.Set(float64(s.g.index.Size()))
 	if b.watch != nil {
@@ -95,8 +101,17 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	}
 }
 
+// own makes the list of members this bundle's own, before it changes.
+func (b *bundle) own() {
+	if b.joint != nil && !b.s.g.shared.leave(b.x.log, b.joint) {
+		b.members.refs = slices.Clone(b.members.refs)
+	}
+	b.joint = nil
+}
+
 // add follows a member, and makes of it what the client is told.
 func (b *bundle) add(m *edgev1.Head) {
+	b.own()
 	ref := b.s.g.index.Follow(b.slot, heads.Name{Workspace: b.s.caller.Workspace, Topic: m.GetTopic()})
 	b.members.add(ref, m)
 	b.s.heads++
@@ -311,6 +326,7 @@ func rank(h *edgev1.Head) int {
 }
 
 func (b *bundle) remove(ref uint32) {
+	b.own()
 	b.members.remove(ref)
 	b.s.g.index.Unfollow(b.slot, ref)
 	b.s.heads--
@@ -341,7 +357,10 @@ func (s *session) unfollow(x *subscription) {
 		s.g.index.Unfollow(b.slot, b.gate)
 	}
 	s.g.index.Leave(b.slot, b.members.refs)
-	b.members = members{}
+	if b.joint != nil {
+		s.g.shared.leave(x.log, b.joint)
+	}
+	b.members, b.joint = members{}, nil
 	s.noted = slices.DeleteFunc(s.noted, func(o *bundle) bool { return o == b })
 	if b.watch != nil {
 		b.watch.stopped = true

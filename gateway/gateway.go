@@ -56,6 +56,7 @@ type Gateway struct {
 	alarms  *alarms
 	windows windows
 	bundles crew // opens bundles
+	shared  shared
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -103,7 +104,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
-		alarms: newAlarms(), people: people{every: map[*session]struct{}{}, sessions: map[person]*fellows{}}, emptied: make(chan struct{}, 1),
+		alarms: newAlarms(), people: people{every: map[*session]struct{}{}, sessions: map[person]*fellows{}}, shared: shared{lists: map[heads.Name]*followed{}}, emptied: make(chan struct{}, 1),
 		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{},
 	}
 	g.bundles = crew{most: bundleOpens, start: g.calls.Go}
