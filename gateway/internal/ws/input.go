@@ -58,6 +58,14 @@ func (c *Conn) Next() (Kind, error) {
 	return Kind(h.op), nil
 }
 
+// Left is how many bytes the message that Next has begun is still long at least: those of its frame.
+func (c *Conn) Left() int {
+	if c.in == nil {
+		return 0
+	}
+	return int(c.in.left)
+}
+
 // Read implements io.Reader for the message that Next has begun.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.in == nil || !c.in.open {
