@@ -45,7 +45,7 @@ type Server struct {
 	feed       *accessFeed     // … as long as this is fresh
 	metrics    accessMetrics
 	remembered remembered
-	bundles    turnstile // before reading a bundle
+	bundles    bundleLoads
 }
 
 // planner and opener keep what the log calls apart from what people call.
@@ -62,7 +62,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if deps.DB == nil || deps.Self == nil || deps.Identity == nil {
 		return nil, errors.New("chat: a database and the connections to itself and to identity are needed")
 	}
-	s := &Server{db: deps.DB, sql: newStatements(deps.DB.Dialect()), bundles: newTurnstile(bundleReads, bundleQueue)}
+	s := &Server{db: deps.DB, sql: newStatements(deps.DB.Dialect()), bundles: bundleLoads{turns: newTurnstile(bundleReads, bundleQueue), next: map[personKey]*bundleLoad{}}}
 	s.remembered.limit = max(1, cfg.CacheMembers/topic.Partitions)
 	logConfig := topic.DefaultConfig("chat")
 	logConfig.Schema, logConfig.Batch, logConfig.Queue, logConfig.Writers = logSchema(), cfg.Batch, cfg.Queue, cfg.Writers

@@ -38,6 +38,7 @@ type bundle struct {
 
 	// All below belongs to the session's turn.
 	members members
+	joint   *followed               // members.refs is shared; nil: it is this bundle's own
 	changed map[string]*edgev1.Head // of the user's own part, not yet told, by topic
 	watch   *subscription           // brings the changes; nil for a single log
 	read    *edgev1.Cursor          // how far the user's own log was read; nil: the watch has not begun
@@ -84,7 +85,13 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	snapshot := make([]*edgev1.Head, 0, len(list))
 	for _, m := range list {
 		if b.find(m.GetTopic()) == 0 {
-			snapshot = append(snapshot, b.add(m))
+			b.add(m) // the grant is this session's own, and gone after this
+			snapshot = append(snapshot, m)
+		}
+	}
+	if b.watch != nil {
+		if b.joint = s.g.shared.share(x.log, b.members.refs); b.joint != nil {
+			b.members.refs = b.joint.refs
 		}
 	}
 	b.tell(snapshot, true)
@@ -94,19 +101,26 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 	}
 }
 
-// add follows a member and returns what the client is told of it.
-func (b *bundle) add(m *edgev1.Head) *edgev1.Head {
+// own makes the list of members this bundle's own, before it changes.
+func (b *bundle) own() {
+	if b.joint != nil && !b.s.g.shared.leave(b.x.log, b.joint) {
+		b.members.refs = slices.Clone(b.members.refs)
+	}
+	b.joint = nil
+}
+
+// add follows a member, and makes of it what the client is told.
+func (b *bundle) add(m *edgev1.Head) {
+	b.own()
 	ref := b.s.g.index.Follow(b.slot, heads.Name{Workspace: b.s.caller.Workspace, Topic: m.GetTopic()})
 	b.members.add(ref, m)
 	b.s.heads++
 	if _, known := b.s.g.index.Head(ref); b.members.news(known) { // heard of while the grant was under way
 		b.Moved(ref)
 	}
-	h := proto.CloneOf(m)
-	if h.Ref = ref; b.single {
-		h.Topic = b.x.topic // as the client names it
+	if m.Ref = ref; b.single {
+		m.Topic = b.x.topic // as the client names it
 	}
-	return h
 }
 
 // find returns the number of a followed topic, or 0.
@@ -273,7 +287,9 @@ func (b *bundle) news(moved []*edgev1.Head) (news []*edgev1.Head, ok bool) {
 			b.s.g.log.Warn("a bundle has too many members to be followed whole", "user", b.x.user, "topic", b.x.topic)
 			continue
 		case ref == 0:
-			news = append(news, b.add(m))
+			h := proto.CloneOf(m) // it is told to others, too
+			b.add(h)
+			news = append(news, h)
 		default:
 			_, h := b.s.g.index.Head(ref)
 			if later(m, h) {
@@ -310,6 +326,7 @@ func rank(h *edgev1.Head) int {
 }
 
 func (b *bundle) remove(ref uint32) {
+	b.own()
 	b.members.remove(ref)
 	b.s.g.index.Unfollow(b.slot, ref)
 	b.s.heads--
@@ -340,7 +357,10 @@ func (s *session) unfollow(x *subscription) {
 		s.g.index.Unfollow(b.slot, b.gate)
 	}
 	s.g.index.Leave(b.slot, b.members.refs)
-	b.members = members{}
+	if b.joint != nil {
+		s.g.shared.leave(x.log, b.joint)
+	}
+	b.members, b.joint = members{}, nil
 	s.noted = slices.DeleteFunc(s.noted, func(o *bundle) bool { return o == b })
 	if b.watch != nil {
 		b.watch.stopped = true
@@ -352,13 +372,14 @@ func (s *session) unfollow(x *subscription) {
 // renew opens a bundle anew, for its changes can't be followed on: the client gets a fresh snapshot.
 func (s *session) renew(b *bundle) {
 	x := b.x
-	if x.stopped || s.subs[x.topic] != x {
+	if x.stopped || s.subs.get(x.topic) != x {
 		return
 	}
 	b.anew = true
 	todo := []opened{{want: &edgev1.Want{Topic: x.topic, Mode: x.mode}}}
-	s.g.open(s.ctx, s.caller, todo, func() {
+	s.g.open(s.ask(), s.caller, todo, func() {
 		s.mail(0, func(s *session) {
+			s.answered()
 			switch {
 			case x.stopped || s.state != open:
 			case todo[0].err != nil && isTransient(todo[0].err):

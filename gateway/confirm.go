@@ -35,8 +35,9 @@ func (s *session) confirmAll() {
 		todo[i].want = &edgev1.Want{Topic: m.b.x.topic, Mode: m.b.x.mode}
 	}
 	s.confirming = true
-	s.g.open(s.ctx, s.caller, todo, func() {
+	s.g.open(s.ask(), s.caller, todo, func() {
 		s.mail(0, func(s *session) {
+			s.answered()
 			for i, m := range list {
 				s.confirmed(m, todo[i].err)
 			}

@@ -54,6 +54,10 @@ type Gateway struct {
 	shards  []*shard
 	index   *heads.Index
 	people  people
+	alarms  *alarms
+	windows windows
+	bundles crew // opens bundles
+	shared  shared
 
 	openings openings
 	turners  *turners
@@ -106,9 +110,11 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	}
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
-		people: people{every: map[*session]struct{}{}, sessions: map[person]map[*session]who{}}, emptied: make(chan struct{}, 1),
+		alarms: newAlarms(), people: people{every: map[*session]struct{}{}, sessions: map[person]*fellows{}}, shared: shared{lists: map[heads.Name]*followed{}}, emptied: make(chan struct{}, 1),
 		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{}, rechecks: map[recheck]bool{},
 	}
+	g.bundles = crew{most: bundleOpens, start: g.calls.Go}
+	g.windows = windows{length: cfg.Window, clock: g.alarms}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}

@@ -1,53 +1,53 @@
 package gateway
 
-import (
-	"sync"
-	"time"
-)
+import "sync"
 
 // itemBytes is what an item counts for itself: what a session that can't write is given to do may hold no data.
 const itemBytes = 64
 
-// item is one piece of a session's mail: a frame to pass on for a subscription, or something to do.
+// item is one piece of a session's mail: a frame to pass on for a subscription, something to do, or, of neither, a message of the client.
 type item struct {
 	sub  *subscription
-	data []byte // encoded, shared with other sessions
+	data []byte // encoded, shared with other sessions; or the client's
 	do   func(*session)
 	size int // bytes that it counts for the queue
 }
 
-// mailbox is what waits for a session. While something is in it, a turn runs or the timer of the flush window is set; else the
+// mailbox is what waits for a session. While something is in it, a turn runs or its flush window is open; else the
 // session has no goroutine but its reader.
 type mailbox struct {
 	mu     sync.Mutex // guards all below; nobody blocks while holding it
 	items  []item
 	queued int  // bytes of items, and of those that the turn has taken and not yet written
 	busy   bool // a turn runs, or is about to
-	armed  bool // window runs
+	armed  bool // its flush window is open
 	closed bool
-	window *time.Timer // made when first needed
 }
 
 // mail gives the session something to do at once. size is what it holds in bytes; beyond four times the queue's limit the session ends.
-func (s *session) mail(size int, do func(*session)) {
+func (s *session) mail(size int, do func(*session)) { s.post(item{do: do, size: size}) }
+
+// post is mail of any kind. It returns false where the session has ended, or ends.
+func (s *session) post(it item) bool {
 	b := &s.box
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
-		return
+		return false
 	}
 	if b.queued > 4*s.queueLimit() {
 		b.mu.Unlock()
 		s.slow()
-		return
+		return false
 	}
-	b.put(item{do: do, size: size})
+	b.put(it)
 	start := !b.busy
 	b.busy = true
 	b.mu.Unlock()
 	if start {
 		s.g.turners.turn(s)
 	}
+	return true
 }
 
 // deliver gives the session a frame for one of its subscriptions, to be written within the flush window. It returns false, and
@@ -133,18 +133,13 @@ func (b *mailbox) put(it item) {
 
 // arm needs the lock.
 func (s *session) arm() {
-	b := &s.box
-	switch {
-	case b.busy || b.armed:
-	case b.window == nil:
+	if b := &s.box; !b.busy && !b.armed {
 		b.armed = true
-		b.window = time.AfterFunc(s.g.cfg.Window, s.windowEnds)
-	default:
-		b.armed = true
-		b.window.Reset(s.g.cfg.Window)
+		s.g.windows.begin(s)
 	}
 }
 
+// windowEnds begins a turn with what was gathered.
 func (s *session) windowEnds() {
 	b := &s.box
 	b.mu.Lock()
@@ -153,7 +148,7 @@ func (s *session) windowEnds() {
 	b.busy = b.busy || start
 	b.mu.Unlock()
 	if start {
-		s.turns()
+		s.g.turners.turn(s)
 	}
 }
 
@@ -189,9 +184,6 @@ func (b *mailbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	if b.window != nil {
-		b.window.Stop()
-	}
 }
 
 func (s *session) queueLimit() int { return int(s.g.cfg.Limits.QueueBytes) }

@@ -20,6 +20,10 @@ const (
 	openTime     = 10 * time.Second
 	openingCalls = 4 // at the same time, of one node
 	stormed      = 8 // openings in a call show that many come at a time
+	// bundleOpens is how many bundles are opened at the same time, in all sessions. Each has thousands of members perhaps, which are held
+	// several times over on their way to the client: a storm of them all at once would take gigabytes, and leave what lives scattered among
+	// what it leaves behind.
+	bundleOpens = 16
 )
 
 // opened is one want and what became of it.
@@ -134,7 +138,7 @@ func (q *openings) ask(o *opening) {
 		return
 	}
 	if o.alone {
-		q.g.calls.Go(func() { q.alone(cc, o) })
+		q.g.bundles.do(func() { q.alone(cc, o) })
 		return
 	}
 	o.since = time.Now()

@@ -8,9 +8,23 @@ import (
 
 // people are the sessions.
 type people struct {
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards all below, and the listed of every session
 	every    map[*session]struct{}
-	sessions map[person]map[*session]who // that were welcomed
+	sessions map[person]*fellows // that were welcomed
+}
+
+// fellows are the sessions of one user: a list through session.listed, and its length.
+type fellows struct {
+	first *session
+	n     int // Invariant: more than 0
+}
+
+// listed is a session's place among its fellows, and what a revocation is compared with; a refresh changes that.
+type listed struct {
+	among      *fellows // nil: not yet
+	prev, next *session
+	device     string
+	issued     int64 // Unix ms
 }
 
 // enter lists a new session.
@@ -22,12 +36,6 @@ func (p *people) enter(s *session) {
 
 type person struct{ workspace, user string }
 
-// who is what a revocation is compared with; a refresh changes it.
-type who struct {
-	device string
-	issued int64 // Unix ms
-}
-
 // userSessions is the part of MaxSessions that one user may have: 1/n.
 const userSessions = 5
 
@@ -36,14 +44,23 @@ func (g *Gateway) admit(s *session) bool {
 	p := &g.people
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := person{s.caller.Workspace, s.caller.User}
-	if p.sessions[key] == nil {
-		p.sessions[key] = map[*session]who{}
+	if s.listed.among == nil {
+		key := person{s.caller.Workspace, s.caller.User}
+		all := p.sessions[key]
+		switch {
+		case all == nil:
+			all = &fellows{}
+			p.sessions[key] = all
+		case all.n >= max(1, g.cfg.MaxSessions/userSessions):
+			return false
+		default:
+			all.first.listed.prev = s
+		}
+		s.listed = listed{among: all, next: all.first}
+		all.first = s
+		all.n++
 	}
-	if _, known := p.sessions[key][s]; !known && len(p.sessions[key]) >= max(1, g.cfg.MaxSessions/userSessions) {
-		return false
-	}
-	p.sessions[key][s] = who{s.caller.Device, s.caller.IssuedAt.UnixMilli()}
+	s.listed.device, s.listed.issued = s.caller.Device, s.caller.IssuedAt.UnixMilli()
 	return true
 }
 
@@ -52,12 +69,23 @@ func (g *Gateway) forget(s *session) {
 	p := &g.people
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	key := person{s.caller.Workspace, s.caller.User}
 	delete(p.every, s)
-	delete(p.sessions[key], s)
-	if len(p.sessions[key]) == 0 {
-		delete(p.sessions, key)
+	l := s.listed
+	if l.among == nil {
+		return
 	}
+	if l.prev != nil {
+		l.prev.listed.next = l.next
+	} else {
+		l.among.first = l.next
+	}
+	if l.next != nil {
+		l.next.listed.prev = l.prev
+	}
+	if l.among.n--; l.among.n == 0 {
+		delete(p.sessions, person{s.caller.Workspace, s.caller.User})
+	}
+	s.listed = listed{}
 }
 
 // revoked ends the sessions that a revocation means, whether or not their clients read.
@@ -75,15 +103,17 @@ func (g *Gateway) revoked(r *authv1.Revocation) {
 func (p *people) meant(r *authv1.Revocation) (out []*session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	look := func(sessions map[*session]who) {
-		for s, w := range sessions {
-			if (r.GetDevice() == "" || r.GetDevice() == w.device) && w.issued < r.GetIssuedBeforeMs() {
+	look := func(all *fellows) {
+		for s := all.first; s != nil; s = s.listed.next {
+			if (r.GetDevice() == "" || r.GetDevice() == s.listed.device) && s.listed.issued < r.GetIssuedBeforeMs() {
 				out = append(out, s)
 			}
 		}
 	}
 	if r.GetUser() != "" {
-		look(p.sessions[person{r.GetWorkspace(), r.GetUser()}])
+		if all := p.sessions[person{r.GetWorkspace(), r.GetUser()}]; all != nil {
+			look(all)
+		}
 		return out
 	}
 	for key, sessions := range p.sessions {

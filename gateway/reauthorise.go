@@ -22,8 +22,9 @@ func (s *session) reauthorise() {
 	for i, x := range list {
 		todo[i].want = &edgev1.Want{Topic: x.topic, Mode: x.mode, Cursor: x.cursor}
 	}
-	s.g.open(s.ctx, s.caller, todo, func() {
+	s.g.open(s.ask(), s.caller, todo, func() {
 		s.mail(0, func(s *session) {
+			s.answered()
 			for i, x := range list {
 				s.reattach(x, &todo[i])
 			}
@@ -32,7 +33,7 @@ func (s *session) reauthorise() {
 }
 
 func (s *session) reattach(x *subscription, o *opened) {
-	old := s.subs[x.topic]
+	old := s.subs.get(x.topic)
 	switch {
 	case s.state != open || old == nil || old.id != x.id: // left, or subscribed anew meanwhile
 	case o.err != nil && isTransient(o.err):
@@ -44,7 +45,7 @@ func (s *session) reattach(x *subscription, o *opened) {
 		s.stop(old, errRevoked)
 	default:
 		x.use(o.grant, s.caller)
-		s.subs[x.topic] = x
+		s.subs.set(x)
 		x.attach()
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
@@ -18,7 +17,9 @@ import (
 
 // receive takes a message of the client.
 func (s *session) receive(data []byte) {
+	s.reading = false
 	if s.state >= closing {
+		s.readOut()
 		return
 	}
 	frames, err := s.g.decode(s.enc, data)
@@ -27,11 +28,7 @@ func (s *session) receive(data []byte) {
 		s.goodbye(unreadable(err))
 		return
 	}
-	if cap(data) == intake.Free { // frames have copies
-		data = data[:0]
-		messages.Put(&data)
-	}
-	s.heard, s.pinged = time.Now(), false
+	s.heard, s.pinged = s.g.alarms.now(), false
 	s.pace(frames)
 	for _, f := range frames {
 		if s.state >= closing {
@@ -101,25 +98,6 @@ func (s *session) paceBy(cost float64) {
 	}
 }
 
-// readOn lets the reader take the next message, unless there is too much to do already.
-func (s *session) readOn() {
-	if s.gated = s.full || s.paused || len(s.opens) >= maxOpens; s.gated {
-		return
-	}
-	may := allowance{intake.User(s.caller.Workspace, s.caller.User), int(s.g.cfg.Limits.MessageBytes)}
-	select {
-	case s.more <- may:
-	default:
-	}
-}
-
-// ease is called when something was done that may have kept the reader waiting.
-func (s *session) ease() {
-	if s.gated {
-		s.readOn()
-	}
-}
-
 func (s *session) frame(f wire.Frame) {
 	hello, isHello := f.GetFrame().(*edgev1.ClientFrame_Hello)
 	switch {
@@ -159,14 +137,14 @@ func (s *session) frame(f wire.Frame) {
 func (s *session) hello(h *edgev1.Hello) {
 	token := h.GetToken()
 	if token == "" {
-		token = s.header
+		token = s.caller.Token
 	}
-	s.header = ""
+	s.caller.Token = ""
 	if err := faultOf(h); err != nil {
 		s.goodbye(err)
 		return
 	}
-	caller, err := s.g.verify(s.ctx, token)
+	caller, err := s.g.verify(s.g.base, token)
 	if err != nil {
 		s.g.deps.Refusals.Token(err, s.address)
 		s.g.log.Debug("a session was refused", "address", s.address, "error", err)
@@ -186,13 +164,12 @@ func (s *session) hello(h *edgev1.Hello) {
 	s.from = caller.User + "/" + h.GetSessionId()
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
-	s.id = base64.RawURLEncoding.EncodeToString(id[:])
 	if !s.g.admit(s) {
 		s.goodbye(errSessions)
 		return
 	}
 	// A revocation that came between the verification and admit was told to nobody: it is seen now.
-	if _, err := s.g.verify(s.ctx, token); err != nil {
+	if _, err := s.g.verify(s.g.base, token); err != nil {
 		s.g.deps.Refusals.Token(err, s.address)
 		s.goodbye(refusal(err))
 		return
@@ -200,7 +177,7 @@ func (s *session) hello(h *edgev1.Hello) {
 	s.g.metrics.opened.WithLabelValues(s.encoding()).Inc()
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Welcome{Welcome: &edgev1.Welcome{
 		HeartbeatMs: uint32(heartbeat.Milliseconds()), TokenTtlMs: s.ttl(), ServerTimeMs: time.Now().UnixMilli(),
-		Limits: s.g.cfg.Limits.proto(), ConnectionId: s.id,
+		Limits: s.g.cfg.Limits.proto(), ConnectionId: base64.RawURLEncoding.EncodeToString(id[:]),
 	}}})
 }
 
@@ -243,7 +220,7 @@ func (s *session) ttl() uint32 {
 
 // refresh takes a new token of the same user, device and workspace.
 func (s *session) refresh(token string) {
-	caller, err := s.g.verify(s.ctx, token)
+	caller, err := s.g.verify(s.g.base, token)
 	if err == nil && (caller.User != s.caller.User || caller.Device != s.caller.Device || caller.Workspace != s.caller.Workspace) {
 		err = auth.Foreign(caller)
 	}

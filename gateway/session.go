@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -35,6 +34,7 @@ const (
 
 // transport carries messages to and from one client.
 type transport interface {
+	await()                                            // that there is something to read, or an end. It takes as good as no stack
 	read(hold *intake.Hold, limit int) ([]byte, error) // the next message, of at most limit bytes
 	write(data []byte) error                           // one message, within writeTime
 	discard()                                          // what still comes, to the end: a client that only writes would never see its Goodbye
@@ -51,36 +51,31 @@ type session struct {
 	conn    transport
 	enc     wire.Encoding
 	address netip.Addr
-	header  string // the token of an Authorization header, until Hello
 	box     mailbox
-	ctx     context.Context //nolint:containedctx // ends with the session
-	cancel  context.CancelFunc
-	more    chan allowance // lets the reader read the next message; capacity 1
-	once    sync.Once      // guards conn.kill
-	tooSlow atomic.Bool    // it was killed because its client doesn't read
+	alarm   int         // its place among the gateway's alarms, from 1; 0: none is set
+	listed  listed      // among the gateway's people
+	once    sync.Once   // guards conn.kill
+	tooSlow atomic.Bool // it was killed because its client doesn't read
+
+	// hold counts the message that was read last, until the next may be read. It passes with the message from the reader to the turn.
+	hold *intake.Hold
 
 	// All below belongs to the turn.
-	state   state
-	out     []byte // encoded frames to be written at the end of the turn
-	outSize int    // bytes of the mail whose frames stand in out: what the mailbox counts until they are written
-	timer   *time.Timer
-	wake    time.Time // when timer fires; zero: not set
+	state state
+	wake  time.Duration // when the alarm that is set rings; 0: none is
 
-	started time.Time
-	heard   time.Time // of the last message
-	pinged  bool      // since then
-	full    bool      // a call was refused because too many are unanswered
-	gated   bool      // the reader waits: for a call to end, for a Subscribe, or for time to pass
-	paused  bool      // the reader waits for time to pass: the client floods
+	// Times are those of the gateway's alarms.
+	started time.Duration
+	heard   time.Duration // of the last message
+	pinged  bool          // since then
+	full    bool          // a call was refused because too many are unanswered
+	reading bool          // somebody reads, or what was read lies in the mail
+	gated   bool          // nobody reads: a call has to end first, a Subscribe to be opened, or time to pass
+	paused  bool          // for time to pass: the client floods
 
-	closeCode   edgev1.Code
-	closeReason string
-	gone        bool // the connection is broken: no Goodbye and no close frame
-
-	caller   auth.Caller
+	caller   auth.Caller // before Hello it has nothing but the token of an Authorization header
 	clientID string
 	from     string // "user/session", as signals show it
-	id       string // connection_id
 
 	board   *lane.Board[*call] // nil: no calls
 	buckets [5]limit.Bucket    // by rate class
@@ -88,21 +83,10 @@ type session struct {
 	flood   limit.Bucket
 	frames  limit.Bucket // of the client, for pace
 
-	subs       map[string]*subscription // by topic, as the client names it
-	events     int                      // of subs, in mode EVENTS
-	heads      int                      // of subs, topics in mode HEADS
-	opening    *wanted                  // the Subscribe that is being opened
-	left       map[string]bool          // its topics, once some are unsubscribed meanwhile: those, true
-	opens      []*wanted                // Subscribes that wait for the one that is being opened
-	answers    []answer                 // of hubs, to be told at the end of the turn
-	joining    []*subscription          // to be handed to their hubs
-	catching   []*subscription          // want their next part, round robin
-	pulling    int                      // parts that hubs were asked for
-	reopens    []*subscription          // to be authorised anew
-	noted      []*bundle                // have something to tell
-	moved      []moved                  // to be confirmed
-	confirming bool                     // some are
-	signaled   map[signalKey][]byte     // encoded; of this turn
+	subs   topics
+	events int // of subs, in mode EVENTS
+	heads  int // of subs, topics in mode HEADS
+	*work      // nil between turns, while nothing is under way
 }
 
 type state uint8
@@ -115,40 +99,9 @@ const (
 )
 
 func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header string) *session {
-	s := &session{g: g, conn: conn, enc: enc, address: address, header: header, more: make(chan allowance, 1), started: time.Now()}
+	s := &session{g: g, conn: conn, enc: enc, address: address, caller: auth.Caller{Token: header}, started: g.alarms.now(), reading: true}
 	s.heard = s.started
-	s.ctx, s.cancel = context.WithCancel(g.base)
 	return s
-}
-
-// allowance is what the reader may read next, and who answers for it.
-type allowance struct {
-	who   intake.Holder
-	bytes int
-}
-
-// read is the session's one goroutine while it is idle. It reads on when the turn has taken the message before.
-func (s *session) read() {
-	may := allowance{intake.Stranger(prefix(s.address)), s.g.cfg.FirstBytes}
-	for {
-		hold := s.g.intake.Hold(may.who)
-		data, err := s.conn.read(&hold, may.bytes)
-		if err != nil {
-			hold.Release()
-			s.mail(0, func(s *session) { s.lost(err) })
-			s.conn.discard()
-			return
-		}
-		s.mail(0, func(s *session) { s.receive(data) })
-		select {
-		case may = <-s.more:
-			hold.Release()
-		case <-s.ctx.Done():
-			hold.Release()
-			s.conn.discard()
-			return
-		}
-	}
 }
 
 // turns works off the mail until there is none.
@@ -159,9 +112,12 @@ func (s *session) turns() {
 		if items == nil {
 			return
 		}
+		s.begin()
 		for i := range items {
 			s.outSize += items[i].size
 			switch it := &items[i]; {
+			case it.sub == nil && it.do == nil:
+				s.receive(it.data)
 			case s.state == closed:
 			case it.sub == nil:
 				it.do(s)
@@ -189,6 +145,7 @@ func (s *session) turns() {
 		if s.state == closing {
 			s.end()
 		}
+		s.rest()
 	}
 }
 
@@ -202,7 +159,7 @@ func (s *session) settle() {
 	s.tellSignals()
 	s.reauthorise()
 	s.join()
-	s.setTimer()
+	s.setAlarm()
 }
 
 // send queues a frame.
@@ -255,7 +212,8 @@ func (s *session) goodbye(e *rpc.Error) {
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}})
 	s.closeCode = p.GetCode()
 	s.closeReason = p.GetReason()
-	s.cancel()
+	s.asks.end()
+	s.readOut()
 }
 
 // expel ends the session from outside within killTime, even if its client doesn't read.
@@ -301,10 +259,9 @@ func (s *session) lost(err error) {
 func (s *session) end() {
 	s.state = closed
 	s.box.close()
-	s.cancel()
-	if s.timer != nil {
-		s.timer.Stop()
-	}
+	s.asks.end()
+	s.readOut()
+	s.g.alarms.clear(s)
 	s.dropAll()
 	s.dropCalls()
 	s.g.forget(s)
@@ -317,50 +274,44 @@ func (s *session) end() {
 	s.g.done(s)
 }
 
-// setTimer makes the session wake for what comes next.
-func (s *session) setTimer() {
+// setAlarm makes the session wake for what comes next.
+func (s *session) setAlarm() {
 	if s.state >= closing {
 		return
 	}
-	next := s.started.Add(helloTime)
+	next := s.started + helloTime
 	if s.state == open {
-		next = s.heard.Add(heartbeat)
+		next = s.heard + heartbeat
 		if s.pinged {
-			next = s.heard.Add(silence)
+			next = s.heard + silence
 		}
-		if end := s.caller.Expires.Add(tokenGrace); end.Before(next) {
-			next = end
-		}
-		if at, ok := s.headsDue(); ok && at.Before(next) {
-			next = at
+		now := s.g.alarms.now()
+		next = min(next, now+time.Until(s.caller.Expires.Add(tokenGrace)))
+		if at, ok := s.headsDue(); ok {
+			next = min(next, now+time.Until(at))
 		}
 	}
-	switch {
-	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Until(next), s.tick)
-	case !s.wake.IsZero() && !next.Before(s.wake): // it fires earlier and is set again then
-		return
-	default:
-		s.timer.Reset(time.Until(next))
+	if s.wake == 0 || next < s.wake { // else it rings earlier and is set again then
+		s.wake = next
+		s.g.alarms.set(s, next)
 	}
-	s.wake = next
 }
 
 func (s *session) tick() {
 	s.mail(0, func(s *session) {
-		s.wake = time.Time{}
-		now := time.Now()
+		s.wake = 0
+		now := s.g.alarms.now()
 		switch {
-		case s.state == greeting && !now.Before(s.started.Add(helloTime)):
+		case s.state == greeting && now >= s.started+helloTime:
 			s.goodbye(errSilent)
 		case s.state != open:
-		case !now.Before(s.caller.Expires.Add(tokenGrace)):
+		case !time.Now().Before(s.caller.Expires.Add(tokenGrace)):
 			s.goodbye(errTokenExpired)
 		case s.gated || s.opening != nil: // the reader doesn't read: silence proves nothing
 			s.heard, s.pinged = now, false
-		case !now.Before(s.heard.Add(silence)):
+		case now >= s.heard+silence:
 			s.goodbye(errSilent)
-		case !s.pinged && !now.Before(s.heard.Add(heartbeat)):
+		case !s.pinged && now >= s.heard+heartbeat:
 			s.pinged = true
 			s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Ping{Ping: &edgev1.Ping{}}})
 		}

@@ -31,7 +31,7 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 		s.goodbye(errFlood)
 		return
 	}
-	x := s.subs[f.GetTopic()]
+	x := s.subs.get(f.GetTopic())
 	ok := unread == nil && x != nil && x.mode == edgev1.Mode_MODE_EVENTS && x.signals &&
 		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires) && !s.g.stale(x.service)
 	if ok {
@@ -100,7 +100,7 @@ func (s *session) offerSignal(x *subscription, key signalKey, data []byte) {
 
 func (s *session) tellSignals() {
 	for key, data := range s.signaled {
-		if x := s.subs[key.topic]; x != nil {
+		if x := s.subs.get(key.topic); x != nil {
 			s.out = append(s.buffer(), data...)
 		}
 	}

@@ -85,10 +85,10 @@ func (s *session) openNext(f *wanted) {
 	if len(bundles) > 0 {
 		parts = append(parts, bundles)
 	}
-	left, held := len(parts), atomic.Int32{}
+	ctx, left, held := s.ask(), len(parts), atomic.Int32{}
 	held.Store(int32(left))
 	for _, part := range parts {
-		s.g.open(s.ctx, s.caller, part, func() {
+		s.g.open(ctx, s.caller, part, func() {
 			if held.Add(-1) == 0 { // also where the session has ended and takes no mail
 				f.hold.Release()
 			}
@@ -109,6 +109,7 @@ func (s *session) openNext(f *wanted) {
 // opened begins with the next Subscribe.
 func (s *session) opened() {
 	s.opening, s.left = nil, nil
+	s.answered()
 	if len(s.opens) > 0 && s.state == open {
 		next := s.opens[0]
 		s.opens = s.opens[1:]
@@ -161,10 +162,7 @@ func (s *session) attach(id uint32, o *opened) {
 		s.answer(x, &edgev1.Subscription{Topic: name, Error: rpc.FromError(errTooManySub)})
 		return
 	}
-	if s.subs == nil {
-		s.subs = map[string]*subscription{}
-	}
-	s.subs[name] = x
+	s.subs.set(x)
 	if x.mode == edgev1.Mode_MODE_HEADS {
 		s.follow(x, o.grant)
 		return
@@ -250,7 +248,7 @@ func (s *session) unsubscribe(names []string) {
 }
 
 func (s *session) drop(name string) {
-	if x := s.subs[name]; x != nil {
+	if x := s.subs.get(name); x != nil {
 		s.release(x)
 		if x.mode == edgev1.Mode_MODE_EVENTS {
 			x.detach()
@@ -261,10 +259,10 @@ func (s *session) drop(name string) {
 // release takes a subscription off the session's list.
 func (s *session) release(x *subscription) {
 	x.stopped = true
-	if s.subs[x.topic] != x {
+	if s.subs.get(x.topic) != x {
 		return
 	}
-	delete(s.subs, x.topic)
+	s.subs.delete(x.topic)
 	s.catching = without(s.catching, x)
 	s.reopens = slices.DeleteFunc(s.reopens, func(r *subscription) bool { return r.topic == x.topic && r.watches == x.watches })
 	if x.mode == edgev1.Mode_MODE_HEADS {
@@ -304,13 +302,13 @@ func (s *session) stop(x *subscription, e *rpc.Error) {
 
 // dropAll ends all subscriptions of a session that ends.
 func (s *session) dropAll() {
-	for _, x := range s.subs {
+	for x := range s.subs.all() {
 		s.drop(x.topic)
 	}
 	for _, f := range s.opens {
 		f.hold.Release()
 	}
-	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers, s.moved = nil, nil, nil, nil, nil, nil, nil
+	s.subs, s.joining, s.catching, s.reopens, s.opens, s.answers, s.moved = topics{}, nil, nil, nil, nil, nil, nil
 }
 
 // answer tells what became of a want; the answers of one turn are told together, before any event.

@@ -46,7 +46,7 @@ func Foreign(c Caller) error { return &signedError{errForeign, c.Claims} }
 
 // VerifierConfig bounds a Verifier. Zero means the default.
 type VerifierConfig struct {
-	CacheSize   int           `koanf:"cache_size" doc:"verified tokens kept, about 1 KiB each; 0: 16384"`
+	CacheSize   int           `koanf:"cache_size" doc:"verified tokens kept, about half a KiB each; 0: 16384"`
 	MaxLifetime time.Duration `koanf:"max_lifetime" doc:"longest lifetime of a token, and how long a revocation is remembered; 0: 1h"`
 	Skew        time.Duration `koanf:"skew" doc:"tolerated difference between two machines' clocks; 0: 5s"`
 	StaleAfter  time.Duration `koanf:"stale_after" doc:"without word of revocations for so long, no session is opened; 0: 10s"`
@@ -92,6 +92,7 @@ type Verifier struct {
 	// Invariant: only tokens whose signature was verified are cached. The key is the token's SHA-256, so that the time of a
 	// look-up tells nothing of the tokens that are cached.
 	cache *lru.Cache[[sha256.Size]byte, verified]
+	words words // of those
 
 	keys     atomic.Pointer[map[string]publicKey] // nil until first read
 	fetch    chan struct{}                        // capacity 1: held by the one who reads keys; guards the next two
@@ -223,7 +224,7 @@ func (v *Verifier) parse(ctx context.Context, token string) (verified, error) {
 	case err != nil, w.complete() != nil:
 		return verified{}, ErrRefused
 	}
-	return verified{w.claims(), keyID}, nil
+	return verified{v.words.share(w.claims()), v.words.keyID(keyID)}, nil
 }
 
 // check applies what changes with time: the key's end, the token's, and the revocations.

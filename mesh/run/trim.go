@@ -9,7 +9,7 @@ import (
 
 const (
 	trimEvery = 10 * time.Second
-	quietPart = 8       // of what lives: a process that allocates less between two looks is quiet
+	quietPart = 6       // of what lives: a process that allocates less between two looks is quiet; heartbeats alone are a tenth
 	excess    = 8       // what is held beside what lives, as a part of it, is worth a collection
 	least     = 4 << 20 // bytes that are not worth one
 )

@@ -95,6 +95,15 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	return db, nil
 }
 
+// quietTime is how long a connection to SQLite that nobody needs keeps its cache, which takes twice the memory that SQLite counts: a page
+// and its header are a little more than the allocator's classes are made for. Readers live for readerLife at most: the one that is left
+// after a burst would have its few pages in every region of the allocator's that the others have emptied, and keep them all. To open
+// another takes about a millisecond.
+const (
+	quietTime  = 15 * time.Second
+	readerLife = 30 * time.Second
+)
+
 func openSQLite(path string, cfg Config) (*DB, error) {
 	if path == "" || path == ":memory:" {
 		return nil, fmt.Errorf("sqlite needs the path of a file")
@@ -120,6 +129,9 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 	readers := min(cfg.MaxConns, max(8, 2*runtime.GOMAXPROCS(0)))                              // more would only hold more memory: reads compute, they hardly wait
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
+	write.SetConnMaxIdleTime(quietTime)
+	read.SetConnMaxLifetime(readerLife)
+	read.SetConnMaxIdleTime(quietTime) // the one used last is taken first: few are left when most have gone
 	return &DB{dialect: SQLite, write: write, read: read}, nil
 }
 

@@ -125,15 +125,20 @@ func (h *Hold) Release() {
 	}
 }
 
-const firstBytes = 512
+// The buffer that a message begins with: a few bytes where the reader knows that it has no more.
+const (
+	leastBytes = 16
+	firstBytes = 512
+)
 
-// Read reads to the end of r. What it needs beyond Free it takes as it goes. Its errors are ErrLong, ErrFull, and r's.
+// Read reads to the end of r, which may have a method Left() int: how many bytes are surely still to come. What it needs beyond Free it
+// takes as it goes. Its errors are ErrLong, ErrFull, and r's.
 func (h *Hold) Read(r io.Reader, limit int) ([]byte, error) {
-	return h.ReadInto(make([]byte, 0, min(firstBytes, limit+1)), r, limit)
-}
-
-// ReadInto is Read into a buffer that is there already, of 1 to Free bytes, as far as that is long enough.
-func (h *Hold) ReadInto(b []byte, r io.Reader, limit int) ([]byte, error) {
+	first := firstBytes
+	if known, ok := r.(interface{ Left() int }); ok {
+		first = min(Free, max(leastBytes, known.Left()+1))
+	}
+	b := make([]byte, 0, min(first, limit+1))
 	for {
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]

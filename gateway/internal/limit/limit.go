@@ -13,19 +13,21 @@ type Rate struct {
 	Burst     float64 `koanf:"burst" doc:"tokens a full bucket holds"`
 }
 
+// begin is what buckets' times count from: many are kept, and so a time takes a third of the room.
+var begin = time.Now()
+
 // Bucket holds tokens. The zero value is full. Not safe for concurrent use.
 type Bucket struct {
-	spent float64 // tokens missing to full, at the time `at`. Invariant: 0 <= spent
-	at    time.Time
+	spent float64       // tokens missing to full, at the time `at`. Invariant: 0 <= spent
+	at    time.Duration // since begin
 }
 
 // Take takes cost tokens, or none and says when they will be there. What costs more than a full bucket takes a full one.
 func (b *Bucket) Take(r Rate, cost float64, now time.Time) (wait time.Duration, ok bool) {
 	cost = min(cost, r.Burst)
-	if !b.at.IsZero() {
-		b.spent = max(0, b.spent-r.PerSecond*max(0, now.Sub(b.at).Seconds()))
-	}
-	b.at = now
+	at := now.Sub(begin)
+	b.spent = max(0, b.spent-r.PerSecond*max(0, (at-b.at).Seconds()))
+	b.at = at
 	if over := b.spent + cost - r.Burst; over > 0 {
 		return time.Duration(over / r.PerSecond * float64(time.Second)), false
 	}
