@@ -85,9 +85,9 @@ func (s *Server) loadBundle(ctx context.Context, k personKey, load *bundleLoad) 
 // readBundle reads by one statement.
 func (s *Server) readBundle(ctx context.Context, k personKey) ([]*edgev1.Head, error) {
 	var members []*edgev1.Head
+	m := &mine{marker: &chatv1.Marker{}, head: &edgev1.Head{}, role: chatv1.ChannelRole_CHANNEL_ROLE_MEMBER} // of each row, which has it all
 	err := each(ctx, s.db.Query, readBundle, []any{k.workspace, k.user, maxBundle}, func(r *sql.Rows) error {
 		var level int64
-		m := &mine{marker: &chatv1.Marker{}, head: &edgev1.Head{}, role: chatv1.ChannelRole_CHANNEL_ROLE_MEMBER}
 		if err := r.Scan(&m.head.Topic, &m.kind, &m.marker.Offset, &m.marker.Version, &m.marker.Count, &m.marker.Calls, &m.muted, &level, &m.mentions,
 			&m.head.Epoch, &m.head.Offset, &m.head.Count, &m.head.Calls, &m.head.Redacted); err != nil {
 			return fmt.Errorf("scan: %w", err)
