@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"runtime"
@@ -151,8 +152,10 @@ func openPostgres(cfg Config) (*DB, error) {
 			q.Set(name, value)
 		}
 	}
-	pool := func() (*sql.DB, error) {
-		u.RawQuery = q.Encode()
+	pool := func(setting, value string) (*sql.DB, error) {
+		own := maps.Clone(q)
+		own.Set(setting, value)
+		u.RawQuery = own.Encode()
 		pool, err := sql.Open("pgx", u.String())
 		if err != nil {
 			return nil, err
@@ -163,12 +166,13 @@ func openPostgres(cfg Config) (*DB, error) {
 		pool.SetConnMaxIdleTime(5 * time.Minute)
 		return pool, nil
 	}
-	write, err := pool()
+	// A writer's statements take arrays or look single rows up. PostgreSQL would plan some of them for each call, because it believes a plan
+	// for three rows to be cheaper than one for any number; the planning costs more than the running does.
+	write, err := pool("plan_cache_mode", "force_generic_plan")
 	if err != nil {
 		return nil, err
 	}
-	q.Set("default_transaction_read_only", "on") // as SQLite's query_only
-	read, err := pool()
+	read, err := pool("default_transaction_read_only", "on") // as SQLite's query_only
 	if err != nil {
 		return nil, err
 	}
