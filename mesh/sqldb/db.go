@@ -160,20 +160,19 @@ func openPostgres(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not a url") // the parser's own error would show the password
 	}
-	q := u.Query()
-	idleChosen := q.Has(idleTimeout)
-	for name, value := range map[string]string{
-		"connect_timeout": fmt.Sprint(int(max(1, cfg.Timeout.Seconds()))),
-		"lock_timeout":    fmt.Sprint(cfg.Timeout.Milliseconds()),
-		idleTimeout:       fmt.Sprint(lockIdle.Milliseconds()),
-	} {
-		if !q.Has(name) {
-			q.Set(name, value)
+	milliseconds := func(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+	pool := func(settings map[string]string) (*sql.DB, error) {
+		own := *u
+		q := own.Query()
+		settings["connect_timeout"] = fmt.Sprint(int(max(1, cfg.Timeout.Seconds())))
+		settings["lock_timeout"] = milliseconds(cfg.Timeout)
+		for name, value := range settings {
+			if !q.Has(name) { // the operator's choice
+				q.Set(name, value)
+			}
 		}
-	}
-	pool := func() (*sql.DB, error) {
-		u.RawQuery = q.Encode()
-		pool, err := sql.Open("pgx", u.String())
+		own.RawQuery = q.Encode()
+		pool, err := sql.Open("pgx", own.String())
 		if err != nil {
 			return nil, err
 		}
@@ -183,15 +182,19 @@ func openPostgres(cfg Config) (*DB, error) {
 		pool.SetConnMaxIdleTime(5 * time.Minute)
 		return pool, nil
 	}
-	write, err := pool()
+	write, err := pool(map[string]string{
+		idleTimeout: milliseconds(lockIdle),
+		// A writer's statements take arrays or look single rows up. PostgreSQL would plan some of them for each call, because it believes a
+		// plan for three rows to be cheaper than one for any number; the planning costs more than the running does.
+		"plan_cache_mode": "force_generic_plan",
+	})
 	if err != nil {
 		return nil, err
 	}
-	q.Set("default_transaction_read_only", "on") // as SQLite's query_only
-	if !idleChosen {
-		q.Set(idleTimeout, fmt.Sprint(2*cfg.Timeout.Milliseconds())) // they hold no locks
-	}
-	read, err := pool()
+	read, err := pool(map[string]string{
+		idleTimeout:                     milliseconds(2 * cfg.Timeout), // they hold no locks
+		"default_transaction_read_only": "on",                          // as SQLite's query_only
+	})
 	if err != nil {
 		return nil, err
 	}
