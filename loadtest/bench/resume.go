@@ -19,20 +19,25 @@ func resume() group {
 	goals := []goal{
 		{"5,000 sessions of a killed gateway resumed", "s", lower, 3},
 		{"database reads meanwhile, to those for 1,000 sessions", "x", lower, 1.5},
+		{"the same 5,000 with bundle and own topic resumed", "s", lower, 3},
 	}
 	return group{"resume", goals, func(ctx context.Context, l *lab) ([]sample, error) {
-		took, many, err := l.failover(ctx, 5000)
+		took, many, err := l.failover(ctx, 5000, "--no-mine")
 		if err != nil {
 			return nil, err
 		}
-		_, few, err := l.failover(ctx, 1000)
-		return []sample{{value: took}, {value: many / max(few, 1)}}, err
+		_, few, err := l.failover(ctx, 1000, "--no-mine")
+		if err != nil {
+			return nil, err
+		}
+		whole, _, err := l.failover(ctx, 5000)
+		return []sample{{value: took}, {value: many / max(few, 1)}, {value: whole}}, err
 	}}
 }
 
 // failover starts a cluster of two gateways, with as many clients at each, kills one, and tells how long its clients took to resume, and what the
 // database was read meanwhile.
-func (l *lab) failover(ctx context.Context, clients int) (seconds, reads float64, err error) {
+func (l *lab) failover(ctx context.Context, clients int, flags ...string) (seconds, reads float64, err error) {
 	c, err := l.startCluster(ctx)
 	if err != nil {
 		return 0, 0, err
@@ -45,10 +50,10 @@ func (l *lab) failover(ctx context.Context, clients int) (seconds, reads float64
 	if err != nil {
 		return 0, 0, err
 	}
-	args := []string{
+	args := append(flags,
 		"--address", c.gateway(2), "-n", strconv.Itoa(2 * clients), "--sizes", "1000:1,100:1,10:2", "--rate", "50", "--warmup", "5s", "--after", "5s",
 		"--duration", "40s", "--kill", strconv.Itoa(victim),
-	}
+	)
 	for replica := range 2 {
 		for _, kind := range []int{4, 5} { // identity, chat
 			args = append(args, "--metrics", fmt.Sprintf("http://127.%d.%d.%d:9000/metrics", clusterNet, kind, replica+1))

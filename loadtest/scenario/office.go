@@ -21,7 +21,8 @@ import (
 // Office is a company's channels and what its people do in them.
 type Office struct {
 	Sizes  []string `help:"Channels as SIZE:EACH: each person is a member of EACH channels of SIZE people. The default is a company's: everybody, departments, teams, pairs." default:"10000:1,100:1,10:2,2:2"`
-	Open   int      `help:"Channels that each connection has open, the smaller ones first; beside them it follows its bundle and its own topic." default:"3"`
+	Open   int      `help:"Channels that each connection has open, the smaller ones first." default:"3"`
+	Mine   bool     `help:"Each connection follows its bundle and its own topic, too." default:"true" negatable:""`
 	Rate   float64  `help:"Actions a second, of all processes together." default:"200"`
 	Sends  float64  `help:"Share of actions that are messages." default:"0.55"`
 	Edits  float64  `help:"Share that edits one's last message." default:"0.03"`
@@ -75,7 +76,10 @@ func (o *Office) open(ctx context.Context, r *run.Run) ([]person, error) {
 		a := i % len(r.Accounts)
 		open := mine[r.Number(a)]
 		open = open[max(0, len(open)-o.Open):] // the plan has the big ones first
-		wants := append(events(open), bundle(), &edgev1.Want{Topic: "chat.user/me", Mode: edgev1.Mode_MODE_EVENTS})
+		wants := events(open)
+		if o.Mine {
+			wants = append(wants, bundle(), &edgev1.Want{Topic: "chat.user/me", Mode: edgev1.Mode_MODE_EVENTS})
+		}
 		people[i] = person{r.Crowd.Add(r.Accounts[a], wants...), open}
 	}
 	return people, nil

@@ -48,6 +48,9 @@ func (s *Server) OpenEach(ctx context.Context, req *topicv1.OpenEachRequest) (*t
 	return OpenEach(ctx, req, s.Grant)
 }
 
+// callersOwn is the id of aliases (edge.v1.Want.topic): no log has it.
+const callersOwn = "me"
+
 // Grant answers openings: a statement for the heads of them all, and one for those of aliases.
 //
 // Invariant: heads are read before access is decided. What is revoked in between has an offset behind the head, so the hub sees it.
@@ -55,7 +58,7 @@ func (s *Server) Grant(ctx context.Context, openings []*Opening) error {
 	var named []topicKey
 	for _, o := range openings {
 		for _, w := range o.Wants {
-			if ValidName(w.GetTopic()) {
+			if ValidName(w.GetTopic()) && ID(w.GetTopic()) != callersOwn {
 				named = append(named, topicKey{o.Caller.Workspace, w.GetTopic()})
 			}
 		}

@@ -43,9 +43,8 @@ func (c *Crowd) Lose(ctx context.Context, by func() error) (l Loss, err error) {
 		case <-ctx.Done():
 		}
 		if lost := int(c.Dropped.Load() - before); lost > l.Lost {
-			l.Lost, last = lost, time.Now()
 			l.Away = wait(ctx, c.Members, (*Member).back)
-			l.Took = time.Since(begin)
+			l.Lost, l.Took, last = int(c.Dropped.Load()-before), time.Since(begin), time.Now()
 		}
 		if ctx.Err() != nil {
 			break
