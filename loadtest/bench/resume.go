@@ -51,7 +51,7 @@ func (l *lab) failover(ctx context.Context, clients int, flags ...string) (secon
 		return 0, 0, err
 	}
 	args := append(flags,
-		"--address", c.gateway(2), "-n", strconv.Itoa(2 * clients), "--sizes", "1000:1,100:1,10:2", "--rate", "50", "--warmup", "5s", "--after", "5s",
+		"--address", c.gateway(2), "-n", strconv.Itoa(2*clients), "--sizes", "1000:1,100:1,10:2", "--rate", "50", "--warmup", "5s", "--after", "5s",
 		"--duration", "40s", "--kill", strconv.Itoa(victim),
 	)
 	for replica := range 2 {
