@@ -117,7 +117,7 @@ type ChannelHistory int32
 const (
 	ChannelHistory_CHANNEL_HISTORY_UNSPECIFIED ChannelHistory = 0 // in requests: unchanged, at creation ALL
 	ChannelHistory_CHANNEL_HISTORY_ALL         ChannelHistory = 1 // new members may read everything
-	ChannelHistory_CHANNEL_HISTORY_JOINED      ChannelHistory = 2 // no message from before they joined, over any path (later reactions to one do show, as an offset and an emoji); private channels only
+	ChannelHistory_CHANNEL_HISTORY_JOINED      ChannelHistory = 2 // no message from before they joined, over any path (of later reactions to one, nothing but that something took place); private channels only
 )
 
 // Enum value maps for ChannelHistory.
