@@ -103,10 +103,9 @@ func (s *session) follow(x *subscription, g *topicv1.Grant) {
 
 // own makes the list of members this bundle's own, before it changes.
 func (b *bundle) own() {
-	if b.joint != nil && !b.s.g.shared.leave(b.x.log, b.joint) {
-		b.members.refs = slices.Clone(b.members.refs)
+	if b.joint != nil {
+		b.members.refs, b.joint = b.s.g.shared.take(b.x.log, b.joint), nil
 	}
-	b.joint = nil
 }
 
 // add follows a member, and makes of it what the client is told.

@@ -36,13 +36,23 @@ func (s *shared) share(log heads.Name, refs []uint32) *followed {
 	return list
 }
 
-// leave ends the sharing, and reports whether the list is nobody else's.
-func (s *shared) leave(log heads.Name, list *followed) (last bool) {
+// leave ends the sharing: the list is no longer to be read.
+func (s *shared) leave(log heads.Name, list *followed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if list.by--; list.by == 0 {
+		delete(s.lists, log)
+	}
+}
+
+// take ends the sharing and returns a list that may be changed: the last one's own, a copy for the others. It is copied before the last one
+// can know to be the last.
+func (s *shared) take(log heads.Name, list *followed) (refs []uint32) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if list.by--; list.by > 0 {
-		return false
+		return slices.Clone(list.refs)
 	}
 	delete(s.lists, log)
-	return true
+	return list.refs
 }
