@@ -23,6 +23,9 @@ const (
 	waitLeast  = 100 * time.Millisecond
 	waitMost   = 5 * time.Second
 	createMost = 200_000 // channels
+	// newcomers is how long somebody may be unknown to chat who was just seeded: it learns of people by following identity's log.
+	newcomers = 10 * time.Second
+	unknown   = "chat.PERSON"
 )
 
 // Maker makes channels in the name of accounts, which own them.
@@ -96,6 +99,7 @@ func (m *Maker) one(ctx context.Context, owner *account.Account, c Channel, user
 // call repeats what was refused for now, under the same key.
 func (m *Maker) call(ctx context.Context, by *account.Account, method string, req, resp proto.Message) error {
 	key := account.Key{ClientID: m.client, Seq: m.seq.Add(1)}
+	begun := time.Now()
 	var err error
 	for attempt := range attempts {
 		err = m.api.Call(ctx, by, key, method[1:], req, resp)
@@ -104,10 +108,13 @@ func (m *Maker) call(ctx context.Context, by *account.Account, method string, re
 		}
 		wait := min(waitLeast<<attempt, waitMost)
 		if refused, ok := errors.AsType[*account.Refused](err); ok {
-			if code := refused.Why.GetCode(); code < edgev1.Code_CODE_UNAVAILABLE || code > edgev1.Code_CODE_TOKEN_STALE {
+			code, early := refused.Why.GetCode(), refused.Why.GetReason() == unknown && time.Since(begun) < newcomers
+			if !early && (code < edgev1.Code_CODE_UNAVAILABLE || code > edgev1.Code_CODE_TOKEN_STALE) {
 				return err
 			}
-			wait = max(waitLeast, time.Duration(refused.Why.GetRetryAfterMs())*time.Millisecond)
+			if !early {
+				wait = max(waitLeast, time.Duration(refused.Why.GetRetryAfterMs())*time.Millisecond)
+			}
 		}
 		select {
 		case <-time.After(wait):

@@ -32,6 +32,7 @@ type chat struct {
 	calls   map[string]int      // by client and seq: how often
 	members map[string][]string // of channels, by name, with their owner first
 	refuse  func(method string, times int) edgev1.Code
+	reason  string        // of what is refused
 	told    chan struct{} // closed: bundles tell of the channels
 }
 
@@ -74,7 +75,7 @@ func (c *chat) answer(t *testing.T, w http.ResponseWriter, r *http.Request, q pr
 	c.calls[key]++
 	if c.refuse != nil {
 		if code := c.refuse(r.URL.Path, c.calls[key]); code != 0 {
-			why, _ := proto.Marshal(&edgev1.Error{Code: code, Reason: "test"})
+			why, _ := proto.Marshal(&edgev1.Error{Code: code, Reason: c.reason})
 			w.WriteHeader(http.StatusTooManyRequests)
 			_ = json.NewEncoder(w).Encode(map[string]any{"details": []any{map[string]string{"value": base64.RawStdEncoding.EncodeToString(why)}}})
 			return
@@ -170,6 +171,26 @@ func TestMake(t *testing.T) {
 	}
 	if len(c.calls) != 3+1+3 {
 		t.Errorf("%d calls", len(c.calls))
+	}
+}
+
+// Who was seeded a moment ago may be unknown to chat for another.
+func TestNewcomersAreWaitedFor(t *testing.T) {
+	c, api := serve(t)
+	close(c.told)
+	c.reason = unknown
+	c.refuse = func(method string, times int) edgev1.Code {
+		if method == chatv1.ChatService_AddMembers_FullMethodName && times < 3 {
+			return edgev1.Code_CODE_NOT_FOUND
+		}
+		return 0
+	}
+	owners, users := people(2)
+	if _, err := New(api, owners).Make(t.Context(), []Channel{{Name: "one", Members: []int{0, 1}}}, users); err != nil {
+		t.Error(err)
+	}
+	if n := len(c.members["one"]); n != 2 {
+		t.Errorf("%d members", n)
 	}
 }
 
