@@ -11,8 +11,12 @@
 //	hub.go        one topic with subscribers       shard.go      the goroutines that own the hubs; the bus
 //	fanout.go     events to all who are live       read.go       reads of the log for hubs
 //	people.go     sessions by user: revocations    subscription.go  one topic on one connection
+//	openings.go   calls of Open that sessions share   crew.go     bundles, opened a few at a time
+//	listen.go     waiting for a client, and reading   turners.go  goroutines that run turns
+//	alarms.go     one timer for all sessions       windows.go     flush windows, likewise
+//	work.go       what only a busy session has     shared.go      lists that a user's bundles share
 //
-// The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, door, ring, heads.
+// The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, ring, heads; door and ws are the connections themselves.
 //
 // Invariant: a session belongs to its turn, a hub to its shard's goroutine; everybody else mails them. Who mails never waits.
 // Invariant: a subscriber is given exactly the log's events after its cursor, in order, until it is stopped; and none behind an
