@@ -18,6 +18,9 @@ const keptStatements = 128
 type connector struct {
 	driver driver.Driver
 	dsn    string
+	// whole: a statement runs to its end, even where its context ends first. To watch the context takes the driver a goroutine for each
+	// statement, which is as long as a short one runs.
+	whole bool
 }
 
 // Driver implements driver.Connector.
@@ -37,7 +40,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	return &keepingConn{conn, idle}, nil
+	return &keepingConn{conn, idle, c.whole}, nil
 }
 
 // sqliteConn is what database/sql needs of the driver's connection. QueryContext and ExecContext are left out, so that every
@@ -62,7 +65,8 @@ type sqliteStmt interface {
 // Invariant: idle holds statements that nobody uses; a text that is in use twice at a time is compiled twice.
 type keepingConn struct {
 	sqliteConn
-	idle *simplelru.LRU[string, sqliteStmt]
+	idle  *simplelru.LRU[string, sqliteStmt]
+	whole bool
 }
 
 // PrepareContext implements driver.ConnPrepareContext.
@@ -111,6 +115,22 @@ type keptStmt struct {
 	sqliteStmt
 	conn *keepingConn
 	text string
+}
+
+// ExecContext implements driver.StmtExecContext.
+func (s *keptStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if s.conn.whole {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return s.sqliteStmt.ExecContext(ctx, args) //nolint:wrapcheck // for Classify
+}
+
+// QueryContext implements driver.StmtQueryContext.
+func (s *keptStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if s.conn.whole {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return s.sqliteStmt.QueryContext(ctx, args) //nolint:wrapcheck // for Classify
 }
 
 // Close implements driver.Stmt.

@@ -47,13 +47,14 @@ type FollowerDeps struct {
 // Follower derives tables from a log, exactly once: its cursor in a partition moves in the transaction of what it derives. Several
 // processes may run the same follower; they take turns by losing races.
 //
-// One transaction at a time takes all partitions that have moved: each costs a flush to disk, and locks what senders need, too. Under load
-// they are some time apart, so that what many records of a run derive is written once (moves.go).
+// A round takes all partitions that have moved, in few transactions: each costs a flush to disk, and locks what senders need, too. Under
+// load rounds are some time apart, so that what many records of a run derive is written once (moves.go).
 type Follower struct {
 	cfg     FollowerConfig
 	deps    FollowerDeps
 	sql     cursorStatements
 	moves   chan *move    // Invariant: each partition has one under way at most, so that nobody waits to put one in
+	records int           // that one transaction should derive from; the worker's
 	stopped chan struct{} // closed when no more moves are made
 	pending atomic.Int32  // partitions whose end was not reached yet
 	warned  atomic.Int64  // second of the last warning
@@ -80,7 +81,7 @@ func NewFollower(cfg FollowerConfig, deps FollowerDeps) (*Follower, error) {
 	}
 	f := &Follower{
 		cfg: cfg, deps: deps, sql: newCursorStatements(cfg.Prefix, deps.DB.Dialect()),
-		moves: make(chan *move, Partitions), stopped: make(chan struct{}), ready: make(chan struct{}),
+		moves: make(chan *move, Partitions), records: moveRecords, stopped: make(chan struct{}), ready: make(chan struct{}),
 	}
 	if b, ok := deps.Bus.(*bus.Bus); ok && b == nil {
 		deps.Bus = nil

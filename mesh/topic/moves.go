@@ -23,12 +23,15 @@ type move struct {
 }
 
 const (
-	// A pause after a transaction is longPause at most, and so many times as long as that took: whoever derives holds the locks of
-	// partitions that senders wait for, and must not do so most of the time.
+	// A pause after a transaction is so many times as long as that took, and those of a round are longPause at most: whoever derives holds
+	// the locks of partitions that senders wait for, and must not do so most of the time.
 	pauseTimes = 8
 	longPause  = 200 * time.Millisecond
-	// moveRecords is about how many records one transaction derives from; one partition's run may go beyond it.
+	// moveRecords is about how many records one round derives from; one partition's run may go beyond it.
 	moveRecords = 4000
+	// holdTime is how long one transaction of a round should take: a sender waits for no more than one of them. On SQLite it keeps all
+	// senders waiting, on PostgreSQL those of the people whom it tells something.
+	holdTime = 10 * time.Millisecond
 )
 
 // move waits for its turn and for the COMMIT. The place is the worker's until then.
@@ -48,16 +51,21 @@ func (f *Follower) move(ctx context.Context, m *move) error {
 	}
 }
 
-// work moves what waits, one transaction after the other, until ctx ends.
+// work moves what waits, a round after the other, until ctx ends.
 func (f *Follower) work(ctx context.Context) {
 	for {
 		select {
 		case m := <-f.moves:
-			begun := time.Now()
 			moves, more := f.gather(m)
-			f.settle(ctx, moves)
-			if !more {
-				sleep(ctx, min(pauseTimes*time.Since(begun), longPause))
+			for left := moves; len(left) > 0; {
+				begun, n := time.Now(), f.portion(left)
+				f.settle(ctx, left[:n])
+				took := time.Since(begun)
+				f.learn(left[:n], took)
+				if !more {
+					sleep(ctx, min(pauseTimes*took, longPause*time.Duration(n)/time.Duration(len(moves))))
+				}
+				left = left[n:]
 			}
 		case <-ctx.Done():
 			return
@@ -77,6 +85,30 @@ func (f *Follower) gather(first *move) (moves []*move, more bool) {
 		}
 	}
 	return moves, true
+}
+
+// portion is how many of the moves holdTime is enough for, by what the last ones took.
+func (f *Follower) portion(moves []*move) int {
+	n, records := 1, len(moves[0].records)
+	for n < len(moves) && records+len(moves[n].records) <= f.records {
+		records += len(moves[n].records)
+		n++
+	}
+	return n
+}
+
+// learn fits the next portions to what one took.
+func (f *Follower) learn(moves []*move, took time.Duration) {
+	records := 0
+	for _, m := range moves {
+		records += len(m.records)
+	}
+	switch {
+	case took > holdTime:
+		f.records = max(1, min(records, f.records)/2)
+	case took < holdTime/2 && records > f.records/2:
+		f.records = min(2*f.records, moveRecords)
+	}
 }
 
 // settle brings moves to their outcomes. Where one spoils the transaction, halving finds it.

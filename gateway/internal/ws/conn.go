@@ -20,6 +20,7 @@ const (
 const (
 	controlTime = 5 * time.Second // for writing a control frame
 	closeTime   = 5 * time.Second // that a client may take to answer a close frame
+	leewayPart  = 4               // of a write's time that it may take longer, so that not each has to set the socket's deadline
 	maxPooled   = 128 << 10       // the longest buffer that is kept for the next frame
 )
 
@@ -36,6 +37,7 @@ type Conn struct {
 	end error  // of reading
 
 	mu     sync.Mutex    // orders writes, and guards all below
+	until  time.Duration // since began: the socket's deadline for writing; it may lie in the past where nothing is being written
 	closed bool          // a close frame was sent, or another in part: nothing can follow
 	ended  bool          // Discard has come to the end
 	over   chan struct{} // is closed with ended; nil: nobody waits for it
@@ -53,7 +55,7 @@ func (c *Conn) Begin(conn net.Conn, early []byte) {
 }
 
 // Write sends one message. After an error nothing more can be sent; it is os.ErrDeadlineExceeded where the client did not take the
-// message within the time.
+// message within the time, or up to a quarter of it more.
 func (c *Conn) Write(k Kind, message []byte, within time.Duration) error {
 	return c.send(opcode(k), message, within)
 }
@@ -70,15 +72,26 @@ func (c *Conn) send(op opcode, body []byte, within time.Duration) error {
 	c.closed = op == opClose
 	b := output.Get().(*[]byte) //nolint:forcetypeassert // holds nothing else
 	frame := append(appendHeader((*b)[:0], op, len(body)), body...)
-	_ = c.net.SetWriteDeadline(time.Now().Add(within))
+	c.limit(within)
 	_, err := c.net.Write(frame)
-	_ = c.net.SetWriteDeadline(time.Time{})
 	if cap(frame) <= maxPooled {
 		*b = frame
 		output.Put(b)
 	}
 	c.closed = c.closed || err != nil
 	return err //nolint:wrapcheck // the connection's own
+}
+
+// began is what deadlines count from.
+var began = time.Now()
+
+// limit sees to it that a write that begins now ends in time.
+func (c *Conn) limit(within time.Duration) {
+	now, leeway := time.Since(began), within/leewayPart
+	if left := c.until - now; left < within || left > within+leeway {
+		c.until = now + within + leeway
+		_ = c.net.SetWriteDeadline(began.Add(c.until))
+	}
 }
 
 // Close sends a close frame and closes the connection when the client has answered, or has not within 5 s. Somebody must be reading who
