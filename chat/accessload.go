@@ -46,6 +46,7 @@ type accessLoader struct {
 type accessLoad struct {
 	asks  []*asked
 	keys  int // memberships that are asked for
+	waits int // who waits for it; guarded by the loader's mu
 	found map[channelKey]*held
 	err   error
 	done  chan struct{}
@@ -58,6 +59,9 @@ func (l *accessLoader) load(ctx context.Context, asks ...*asked) (map[channelKey
 	case <-b.done:
 		return b.found, b.err
 	case <-ctx.Done():
+		l.mu.Lock()
+		b.waits--
+		l.mu.Unlock()
 		return nil, ctx.Err()
 	}
 }
@@ -72,6 +76,7 @@ func (l *accessLoader) join(ctx context.Context, asks []*asked) *accessLoad {
 		l.next = b
 		go l.run(context.WithoutCancel(ctx), b) // it ends within loadTime of its turn, and serves others than the first, too
 	}
+	b.waits++
 	for _, a := range asks {
 		b.asks, b.keys = append(b.asks, a), b.keys+len(a.channels)
 	}
@@ -86,11 +91,18 @@ func (l *accessLoader) run(ctx context.Context, b *accessLoad) {
 	if l.next == b {
 		l.next = nil
 	}
+	gone := b.waits == 0
 	l.mu.Unlock()
+	if gone { // all of them, while the database was slow
+		b.err = context.DeadlineExceeded
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
 	l.cache.begin(b.asks)
-	b.found, b.err = l.read(ctx, b.asks)
+	if b.found, b.err = l.read(ctx, b.asks); b.err != nil {
+		b.found = nil // of members it may say that they are none
+	}
 	l.cache.finish(b.asks, b.found)
 }
 

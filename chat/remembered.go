@@ -6,8 +6,8 @@ import "plenum.internal/mesh/topic"
 // for each batch under the lock of the partition, and mostly they are the same as for the batch before.
 //
 // Invariant: what is kept of a partition is what its rows say, whenever a batch holds its lock. topic.Step.Alone vouches that no other
-// process has mutated there since; a batch of this process with anything but sends in the partition forgets it before it plans, and reads
-// for itself. Nothing but mutations writes chat_channel and chat_member. A send doesn't ask whether its author is a guest by chat_person,
+// process has mutated there since; a batch of this process with anything in the partition that may write chat_channel or chat_member forgets
+// it before it plans, and reads for itself. Nothing but mutations writes them. A send doesn't ask whether its author is a guest by chat_person,
 // which a follower writes: the token says so.
 //
 // A partition is used by the one writer that owns it.
@@ -25,10 +25,13 @@ func (r *remembered) opens(steps []*topic.Step) topic.PartitionSet {
 	for _, st := range steps {
 		n := topic.PartitionOf(st.Workspace, st.Route)
 		all.Add(n)
-		if _, ok := st.Op.(*send); !ok {
+		switch st.Op.(type) {
+		case *send, *mark, *notify: // a person's own state is in other tables
+			if !st.Alone {
+				r.forget(n)
+			}
+		default:
 			others.Add(n)
-			r.forget(n)
-		} else if !st.Alone {
 			r.forget(n)
 		}
 	}

@@ -65,14 +65,14 @@ func (s *session) note(b *bundle) {
 	}
 }
 
-// follow begins a subscription in mode HEADS with a snapshot.
-func (s *session) follow(x *subscription, g *topicv1.Grant) {
+// follow begins a subscription in mode HEADS, to a topic of a class, with a snapshot.
+func (s *session) follow(x *subscription, g *topicv1.Grant, class edgev1.TopicClass) {
 	b := &bundle{s: s, x: x}
 	x.list = b
 	b.slot = s.g.index.Join(b)
 	told := &edgev1.Subscription{Topic: x.topic}
 	list := g.GetMembers()
-	if b.single = s.g.catalog().Kind(x.topic).Class == edgev1.TopicClass_TOPIC_CLASS_LOG; b.single {
+	if b.single = class == edgev1.TopicClass_TOPIC_CLASS_LOG; b.single {
 		told.Head = g.GetHead()
 		list = []*edgev1.Head{{Topic: x.log.Topic, Epoch: g.GetHead().GetEpoch(), Offset: g.GetHead().GetOffset()}}
 	} else if g.GetHead() != nil { // the log that x.log names brings what changes

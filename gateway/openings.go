@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
@@ -18,8 +19,9 @@ import (
 
 const (
 	openTime     = 10 * time.Second
-	openingCalls = 4 // at the same time, of one node
-	stormed      = 8 // openings in a call show that many come at a time
+	openingCalls = 4                      // at the same time, of one node
+	openingWait  = 200 * time.Millisecond // for a call under way; then another is begun beside it
+	stormed      = 8                      // openings in a call show that many come at a time
 	// bundleOpens is how many bundles are opened at the same time, in all sessions. Each has thousands of members perhaps, which are held
 	// several times over on their way to the client: a storm of them all at once would take gigabytes, and leave what lives scattered among
 	// what it leaves behind.
@@ -29,6 +31,7 @@ const (
 // opened is one want and what became of it.
 type opened struct {
 	want  *edgev1.Want
+	kind  *catalog.Kind // of the topic, when it was asked for
 	grant *topicv1.Grant
 	err   error
 }
@@ -49,6 +52,7 @@ func (g *Gateway) open(ctx context.Context, caller auth.Caller, todo []opened, d
 			w.err = errTopic
 			continue
 		}
+		w.kind = k
 		alone := k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE
 		at := slices.IndexFunc(asks, func(o *opening) bool { return o.service == k.Service && o.alone == alone })
 		if at < 0 {
@@ -132,13 +136,13 @@ type node struct {
 
 // ask has an opening answered.
 func (q *openings) ask(o *opening) {
+	if o.alone {
+		q.g.bundles.do(func() { q.bundle(o) })
+		return
+	}
 	cc, err := q.g.deps.Services.Conn(o.service, routeKey(o.caller.Workspace, o.caller.User))
 	if err != nil {
 		o.answer(0, nil, away.Because(err))
-		return
-	}
-	if o.alone {
-		q.g.bundles.do(func() { q.alone(cc, o) })
 		return
 	}
 	o.since = time.Now()
@@ -151,7 +155,8 @@ func (q *openings) ask(o *opening) {
 	}
 	n.waiting, n.wants = append(n.waiting, o), n.wants+len(o.list)
 	full := len(n.waiting) >= topic.MaxOpenings || n.wants >= topic.MaxEachWants
-	if n.calls == 0 || full && n.calls < openingCalls {
+	late := o.since.Sub(n.waiting[0].since) > openingWait
+	if n.calls == 0 || (full || late) && n.calls < openingCalls {
 		n.calls++
 		q.g.calls.Go(func() { q.work(cc, n) })
 	}
@@ -180,7 +185,7 @@ func (q *openings) next(cc grpc.ClientConnInterface, n *node) []*opening {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	wants, k := 0, 0
-	for k < len(n.waiting) && k < topic.MaxOpenings && wants+len(n.waiting[k].list) <= topic.MaxEachWants {
+	for k < len(n.waiting) && k < topic.MaxOpenings && (k == 0 || wants+len(n.waiting[k].list) <= topic.MaxEachWants) {
 		wants += len(n.waiting[k].list)
 		k++
 	}
@@ -227,7 +232,7 @@ func (q *openings) each(cc grpc.ClientConnInterface, list []*opening) {
 		return
 	}
 	res, err := topicv1.NewTopicServiceClient(cc).OpenEach(ctx, req)
-	if rpc.CodeOf(err) == edgev1.Code_CODE_NOT_FOUND { // the node is of a version before OpenEach
+	if err != nil && rpc.CodeOf(err) < edgev1.Code_CODE_UNAVAILABLE { // one of them is the cause, or the node is of a version before OpenEach
 		var wg sync.WaitGroup
 		for _, o := range asked {
 			wg.Go(func() { q.alone(cc, o) })
@@ -261,6 +266,16 @@ type want struct {
 	mode          edgev1.Mode
 	epoch, offset uint64
 	cursor        bool
+}
+
+// bundle asks for one that is alone, of the node that is there by now.
+func (q *openings) bundle(o *opening) {
+	cc, err := q.g.deps.Services.Conn(o.service, routeKey(o.caller.Workspace, o.caller.User))
+	if err != nil {
+		o.answer(0, nil, away.Because(err))
+		return
+	}
+	q.alone(cc, o)
 }
 
 // alone asks for one.

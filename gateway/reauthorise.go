@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -16,8 +17,9 @@ func (s *session) reauthorise() {
 	if len(s.reopens) == 0 || s.opening != nil {
 		return
 	}
-	list := s.reopens
-	s.reopens = nil
+	n := min(len(s.reopens), maxWants)
+	list := slices.Clone(s.reopens[:n])
+	s.reopens = slices.Delete(s.reopens, 0, n)
 	todo := make([]opened, len(list))
 	for i, x := range list {
 		todo[i].want = &edgev1.Want{Topic: x.topic, Mode: x.mode, Cursor: x.cursor}

@@ -23,7 +23,7 @@ const (
 	heartbeat   = 25 * time.Second // of silence before a Ping
 	silence     = 60 * time.Second // before 4001
 	tokenGrace  = 60 * time.Second // behind a token's end, before 4200
-	writeTime   = 30 * time.Second // for one write, before 4002
+	writeTime   = 24 * time.Second // for one write, before 4002, or a quarter more
 	killTime    = 1500 * time.Millisecond
 	flushBytes  = 64 << 10 // a message to the client is about as long at most, if no single frame is longer
 	maxAgent    = 64

@@ -107,8 +107,8 @@ func (s *session) tellSignals() {
 	s.signaled = nil
 }
 
-// isTransient reports that nobody could tell: it is to be asked again.
+// isTransient reports that nobody could tell: it is to be asked again. A service that broke down has not said no.
 func isTransient(err error) bool {
 	c := rpc.CodeOf(err)
-	return c >= 200 && c < 300
+	return c >= 200 && c < 300 || c == edgev1.Code_CODE_INTERNAL
 }

@@ -152,7 +152,7 @@ func (s *session) attach(id uint32, o *opened) {
 		s.answer(x, &edgev1.Subscription{Topic: name, Error: answerable(o.err)})
 		return
 	}
-	x.service = s.g.catalog().Kind(name).Service
+	x.service = o.kind.Service
 	x.use(o.grant, s.caller)
 	tooMany := s.events >= int(s.g.cfg.Limits.Subscriptions)
 	if x.mode == edgev1.Mode_MODE_HEADS {
@@ -164,7 +164,7 @@ func (s *session) attach(id uint32, o *opened) {
 	}
 	s.subs.set(x)
 	if x.mode == edgev1.Mode_MODE_HEADS {
-		s.follow(x, o.grant)
+		s.follow(x, o.grant, o.kind.Class)
 		return
 	}
 	s.events++

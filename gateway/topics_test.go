@@ -428,7 +428,7 @@ func TestStuckReader(t *testing.T) {
 		c := s.open("u", events(room))
 		s.svc.Append("w", room, "x", nil)
 		synctest.Wait()
-		time.Sleep(writeTime + time.Second)
+		time.Sleep(writeTime + writeTime/4 + time.Second)
 		synctest.Wait()
 		if n := s.metric("sessions"); n != 0 {
 			t.Errorf("%v sessions", n)

@@ -20,7 +20,8 @@ type memory struct {
 	clients map[clientKey]uint64 // greatest client_seq, of keys that were pruned too
 }
 
-// knownClients bounds a memory: some 200 bytes each, in each of 64 partitions. A client beyond it takes the place of any other.
+// knownClients bounds a memory between two transactions: some 200 bytes each, in each of 64 partitions. A client beyond it takes the place
+// of any other.
 const knownClients = 1024
 
 // recall finds out whether the memories of the locked partitions hold, and begins those anew that don't.
@@ -41,18 +42,15 @@ func (l *Log) forget(works []*work) {
 	}
 }
 
-func (m *memory) learn(k clientKey, seq uint64) {
-	if old, known := m.clients[k]; known {
-		m.clients[k] = max(old, seq)
-		return
-	}
+// trim keeps the bound. Only when all of a transaction's keys are known: one that is taken out before its next mutation in the same
+// transaction would seem to be unused.
+func (m *memory) trim() {
 	for other := range m.clients {
-		if len(m.clients) < knownClients {
-			break
+		if len(m.clients) <= knownClients {
+			return
 		}
 		delete(m.clients, other)
 	}
-	m.clients[k] = seq
 }
 
 // perhapsUsed returns the works whose keys may have been used before, by their places, and remembers all of them as used.
@@ -75,7 +73,10 @@ func (t *transaction) perhapsUsed(ctx context.Context, works []*work) (places []
 		if k.Seq <= at {
 			places = append(places, i)
 		}
-		m.learn(c, max(at, k.Seq))
+		m.clients[c] = max(at, k.Seq)
+	}
+	for _, w := range works {
+		t.memories[w.partition].trim()
 	}
 	return places, nil
 }

@@ -32,6 +32,8 @@ const (
 	// holdTime is how long one transaction of a round should take: a sender waits for no more than one of them. On SQLite it keeps all
 	// senders waiting, on PostgreSQL those of the people whom it tells something.
 	holdTime = 10 * time.Millisecond
+	// moveTime bounds it: a connection that has gone without a word must not hold all partitions up.
+	moveTime = 10 * time.Second
 )
 
 // move waits for its turn and for the COMMIT. The place is the worker's until then.
@@ -114,7 +116,7 @@ func (f *Follower) learn(moves []*move, took time.Duration) {
 // settle brings moves to their outcomes. Where one spoils the transaction, halving finds it.
 func (f *Follower) settle(ctx context.Context, moves []*move) {
 	err := f.commit(ctx, moves)
-	if err != nil && len(moves) > 1 && !outage(err) {
+	if err != nil && len(moves) > 1 && (!outage(err) || errors.Is(err, sqldb.ErrConflict)) {
 		f.settle(ctx, moves[:len(moves)/2])
 		f.settle(ctx, moves[len(moves)/2:])
 		return
@@ -128,6 +130,8 @@ func (f *Follower) settle(ctx context.Context, moves []*move) {
 
 // commit makes moves in one transaction. Those whose cursor another process has moved are told so; the others fail together.
 func (f *Follower) commit(ctx context.Context, moves []*move) error {
+	ctx, cancel := context.WithTimeout(ctx, moveTime)
+	defer cancel()
 	var after *afterCommit
 	var due []*move
 	err := f.deps.DB.Write(ctx, func(tx *sql.Tx) (err error) {
