@@ -8,8 +8,9 @@ import (
 	"plenum.internal/loadtest/internal/proc"
 )
 
-// quiet is more than the 10 to 20 s after which the server has given back what a burst took: the seeding, and the connecting.
-const quiet = 45 * time.Second
+// quiet is more than the 15 to 30 s after which the server has given back what a burst took: the seeding, or the connecting and opening, which
+// goes on for half of the time where bundles are long.
+const quiet = 60 * time.Second
 
 // idleConnections of a bar are as many as one process has descriptors for, with room.
 const idleConnections = 15_000

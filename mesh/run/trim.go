@@ -2,27 +2,21 @@ package run
 
 import (
 	"context"
-	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
 )
 
 const (
-	collectAt = 200 // percent of what lives that may be allocated before a collection
 	trimEvery = 10 * time.Second
 	quietPart = 6       // of what lives: a process that allocates less between two looks is quiet; heartbeats alone are a tenth
 	excess    = 8       // what is held beside what lives, as a part of it, is worth a collection
 	least     = 4 << 20 // bytes that are not worth one
 )
 
-// Trim has the garbage collector run when the heap is three times of what lives instead of twice, which halves its work under load, and
-// gives memory back to the operating system when a burst is over, until ctx ends: tens of thousands of idle connections would be paid for
-// three times. GOGC, where it is set, and GOMEMLIMIT count as ever.
+// Trim gives memory back to the operating system when a burst is over, until ctx ends. The garbage collector keeps about as much again
+// as lives for the next burst; tens of thousands of idle connections would be paid for twice.
 func Trim(ctx context.Context) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
 	for before := readHeap(); ; {
