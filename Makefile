@@ -14,9 +14,9 @@ MODULES := $(patsubst ./%,%,$(shell sed -n 's|^\t\(\./.*\)|\1|p' go.work))
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## start Plenum on ADDR with its data under DATA; Ctrl-C stops it
+run: ## start Plenum on ADDR with its data under DATA, TLS=1 with a certificate of its own; Ctrl-C stops it
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/plenum plenum.internal/client/cmd/plenumctl
-	@exec $(BIN)/plenum --addr $(ADDR) --data $(DATA)
+	@exec $(BIN)/plenum --addr $(ADDR) --data $(DATA) $(if $(TLS),--self_signed)
 
 test: tools ## every test, on both SQL engines and in both shapes, with the race detector
 	@./.ci/postgres

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -77,6 +78,9 @@ func (h *HTTP) Invoke(ctx context.Context, method string, args, reply any, _ ...
 	}
 	res, err := client.Do(req)
 	if err != nil {
+		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted { // nothing was sent
+			return unreachable(h.Server, err)
+		}
 		if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" || level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS {
 			return unreachable(h.Server, err)
 		}
@@ -94,6 +98,9 @@ func (h *HTTP) Invoke(ctx context.Context, method string, args, reply any, _ ...
 }
 
 func unreachable(server string, err error) *Error {
+	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.UNTRUSTED", "The certificate of %s is not trusted: %v. One of your own is named by SSL_CERT_FILE.", server, untrusted.Err).because(err)
+	}
 	return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.UNREACHABLE", "%s can't be reached. Check the address, and that Plenum runs there.", server).because(err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -236,5 +237,21 @@ func TestWebSocket(t *testing.T) {
 	}
 	if _, err := New(Config{Server: "localhost:8080", Tokens: &tokens{}}); err == nil {
 		t.Error("an address without a scheme is taken")
+	}
+}
+
+// A call to a server that is not trusted has not been sent, and the error says what is wrong.
+func TestUntrustedCertificate(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(server.Close)
+	h := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	chat := chatv1.NewChatServiceClient(&HTTP{Server: server.URL, Client: h, ClientID: "me", Seq: func() (uint64, error) { return 1, nil }})
+	_, sent := chat.Send(t.Context(), &chatv1.SendRequest{})
+	_, dialled := DialWebSocket(h)(t.Context(), server.URL)
+	for _, err := range []error{sent, dialled} {
+		if e, ok := errors.AsType[*Error](err); !ok || e.Reason != "client.UNTRUSTED" {
+			t.Errorf("got %v", err)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -86,7 +87,11 @@ func (p *one) openData(context.Context) (err error) {
 		return err
 	}
 	p.onClose(func() { _ = p.data.Close() })
-	return notACopy(p.data)
+	if err := notACopy(p.data); err != nil || !p.cfg.SelfSigned {
+		return err
+	}
+	p.cfg.Gateway.TLS, err = selfSigned(p.data.Path("tls"), p.cfg.Addr, time.Now())
+	return err
 }
 
 func (p *one) startBackbone(ctx context.Context) (err error) {

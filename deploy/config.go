@@ -14,13 +14,14 @@ import (
 
 // Config of the program. Where everything runs in one process, node is not used but for its obs.
 type Config struct {
-	Target   string          `koanf:"target" doc:"what runs in this process: all, gateway, chat or identity"`
-	Addr     string          `koanf:"addr" doc:"address for clients, host:port"`
-	Data     string          `koanf:"data" doc:"folder with everything that is kept; of one process alone"`
-	Gateway  gateway.Config  `koanf:"gateway"`
-	Chat     chat.Config     `koanf:"chat"`
-	Identity identity.Config `koanf:"identity"`
-	Node     node.Config     `koanf:"node"`
+	Target     string          `koanf:"target" doc:"what runs in this process: all, gateway, chat or identity"`
+	Addr       string          `koanf:"addr" doc:"address for clients, host:port"`
+	SelfSigned bool            `koanf:"self_signed" doc:"serve clients by HTTPS with a certificate that is made in the data folder, for trying; target all alone. Another one: gateway.tls"`
+	Data       string          `koanf:"data" doc:"folder with everything that is kept; of one process alone"`
+	Gateway    gateway.Config  `koanf:"gateway"`
+	Chat       chat.Config     `koanf:"chat"`
+	Identity   identity.Config `koanf:"identity"`
+	Node       node.Config     `koanf:"node"`
 }
 
 // DefaultConfig is everything on this machine alone.
@@ -46,6 +47,9 @@ func (c Config) Validate() error {
 	if c.Data == "" {
 		return fmt.Errorf("data is empty: name a folder")
 	}
+	if c.SelfSigned && (c.Target != "all" || c.Gateway.TLS.Enabled()) {
+		return fmt.Errorf("self_signed makes a certificate for target all where gateway.tls names none: set one of them")
+	}
 	return nil
 }
 
@@ -58,10 +62,13 @@ func within(data, path string) string {
 }
 
 // origin is the address as a person opens it.
-func origin(addr string) string {
+func origin(addr string, encrypted bool) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
 		addr = net.JoinHostPort("localhost", port)
+	}
+	if encrypted {
+		return "https://" + strings.TrimSuffix(addr, ":443")
 	}
 	return "http://" + strings.TrimSuffix(addr, ":80")
 }

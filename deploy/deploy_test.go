@@ -204,8 +204,11 @@ func TestOrigin(t *testing.T) {
 		"127.0.0.1:8080": "http://127.0.0.1:8080", "0.0.0.0:8080": "http://localhost:8080", "[::]:8080": "http://localhost:8080",
 		":80": "http://localhost", "chat.example:80": "http://chat.example", "[::1]:8080": "http://[::1]:8080",
 	} {
-		if got := origin(addr); got != want {
+		if got := origin(addr, false); got != want {
 			t.Errorf("origin(%q) = %q, want %q", addr, got, want)
 		}
+	}
+	if got := origin("chat.example:443", true); got != "https://chat.example" {
+		t.Errorf("with TLS it is %q", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"plenum.internal/mesh/config"
@@ -64,10 +65,21 @@ func Run(ctx context.Context, cfg Config, out, log io.Writer) error {
 
 // greet tells where Plenum is, and how the first person gets in, in one piece.
 func (p *one) greet(out io.Writer) {
-	at := origin(p.gateway.Addr())
+	at := origin(p.gateway.Addr(), p.cfg.Gateway.TLS.Enabled())
 	text := fmt.Sprintf("Plenum is ready at %s (data in %s). Ctrl-C stops it.\n", at, p.cfg.Data)
+	if p.cfg.SelfSigned {
+		text += fmt.Sprintf("\nIts certificate is its own: browsers ask about it once, plenumctl and others trust it by\n\n  export SSL_CERT_FILE=%s\n", absolute(p.cfg.Gateway.TLS.Cert))
+	}
 	if link := p.identity.SetupLink(at); link != "" {
 		text += fmt.Sprintf("\nNobody is here yet. This link works once and makes you the owner of a new workspace:\n\n  plenumctl setup '%s'\n\n", link)
 	}
 	_, _ = io.WriteString(out, text) // nobody may be watching
+}
+
+// absolute is a path for who stands elsewhere.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }

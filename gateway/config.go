@@ -18,6 +18,7 @@ import (
 // Config is what an operator may set. DefaultConfig is what a laptop and a cluster both start from.
 type Config struct {
 	Listen string `koanf:"listen" doc:"address for clients, host:port"`
+	TLS    TLS    `koanf:"tls"`
 	// Origins are the pages that may talk to the gateway from a browser, "https://chat.example.com". The gateway's own host always may.
 	Origins []string `koanf:"origins" doc:"web origins admitted besides the gateway's own host, scheme://host[:port]"`
 	// Proxies are believed in X-Forwarded-For and -Proto.
@@ -108,6 +109,9 @@ func (c Config) Validate() error {
 	if shares := c.intake(); shares.User < 2*int(c.Limits.MessageBytes) || shares.Address < 2*c.FirstBytes {
 		return fmt.Errorf("gateway.intake_bytes: must be at least %d, so that everybody's share has room for two messages",
 			max(userShare*2*int(c.Limits.MessageBytes), addressShare*2*c.FirstBytes))
+	}
+	if err := c.TLS.validate(); err != nil {
+		return err
 	}
 	if c.Window <= 0 || c.Drain < 0 || c.Linger < 0 {
 		return errors.New("gateway.window must be positive, drain and linger not negative")

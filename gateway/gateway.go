@@ -49,15 +49,17 @@ type Gateway struct {
 	log     *slog.Logger
 	metrics *metrics
 	proxies []netip.Prefix
-	ready   chan struct{}
-	learner *learner
-	shards  []*shard
-	index   *heads.Index
-	people  people
-	alarms  *alarms
-	windows windows
-	bundles crew // opens bundles
-	shared  shared
+	// certificate is what clients see; nil: plain HTTP.
+	certificate *certificate
+	ready       chan struct{}
+	learner     *learner
+	shards      []*shard
+	index       *heads.Index
+	people      people
+	alarms      *alarms
+	windows     windows
+	bundles     crew // opens bundles
+	shared      shared
 
 	openings openings
 	turners  *turners
@@ -125,6 +127,11 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.turners = newTurners(g.base)
 	g.openings = openings{g: g, nodes: map[grpc.ClientConnInterface]*node{}}
 	g.learner = newLearner(g)
+	if cfg.TLS.Enabled() {
+		if g.certificate, err = openCertificate(cfg.TLS, g.log, m.certificateEnds); err != nil {
+			return nil, err
+		}
+	}
 	g.shards = newShards(g)
 	return g, nil
 }
@@ -168,10 +175,16 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 		g.tasks.Go(func() { s.run(g.base) })
 	}
 	g.tasks.Go(func() { g.learner.run(g.base) })
-	entrance := door.New(l, door.Limits{All: g.cfg.MaxPlain, Address: g.cfg.MaxPlainAddress}, g.household, g.metrics.turnedAway.Inc)
+	limits := door.Limits{All: g.cfg.MaxPlain, Address: g.cfg.MaxPlainAddress, Silent: g.certificate != nil}
+	entrance := door.New(l, limits, g.household, g.metrics.turnedAway.Inc)
 	server := g.newServer(entrance)
 	failed := make(chan error, 1)
-	g.tasks.Go(func() { failed <- server.Serve(entrance) })
+	if g.certificate == nil {
+		g.tasks.Go(func() { failed <- server.Serve(entrance) })
+	} else {
+		g.tasks.Go(func() { g.certificate.run(g.base) })
+		g.tasks.Go(func() { failed <- server.ServeTLS(entrance, "", "") })
+	}
 	g.tasks.Go(func() {
 		select {
 		case <-g.learner.ready:

@@ -30,10 +30,14 @@ const (
 )
 
 func (g *Gateway) newServer(d *door.Door) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler: g, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(), ConnState: d.Changed,
 	}
+	if g.certificate != nil {
+		server.TLSConfig = g.certificate.config()
+	}
+	return server
 }
 
 // ServeHTTP implements http.Handler: everything that clients see.

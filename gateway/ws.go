@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -27,7 +28,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	address := g.address(r)
 	refuse := g.refusesNew(address)
 	conn, early, name, err := ws.Upgrade(w, r, wire.ProtoName, wire.JSONName)
-	visit, ok := conn.(*door.Visit)
+	visit, ok := visitOf(conn)
 	if err != nil || !ok {
 		if refuse == nil {
 			g.sessions.Add(-1)
@@ -49,15 +50,27 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		refuse = errVersion
 	}
 	if refuse != nil {
-		go newSocket(visit, early, kind).refuse(enc, refuse, g) // outlives the request
+		go newSocket(conn, early, kind).refuse(enc, refuse, g) // outlives the request; the door counts it on
 		return
 	}
 	g.metrics.sessions.Inc()
 	g.calls.Add(1) // until done
-	s := g.newSession(newSocket(visit.Stay(), early, kind), enc, address, bearer(r))
+	if plain := visit.Stay(); conn == net.Conn(visit) {
+		conn = plain
+	}
+	s := g.newSession(newSocket(conn, early, kind), enc, address, bearer(r))
 	g.people.enter(s)
 	s.start((*session).setAlarm)
 	go s.listen() // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+}
+
+// visitOf is what came through the door: the connection itself, or what lies below TLS.
+func visitOf(conn net.Conn) (*door.Visit, bool) {
+	if secret, ok := conn.(*tls.Conn); ok {
+		conn = secret.NetConn()
+	}
+	visit, ok := conn.(*door.Visit)
+	return visit, ok
 }
 
 // refusesNew counts a new session in, or says why there can't be one.

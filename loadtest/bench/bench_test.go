@@ -153,7 +153,7 @@ func TestTheSetupLink(t *testing.T) {
 }
 
 func TestTheControlServerLeavesNothing(t *testing.T) {
-	l := &lab{t.TempDir(), io.Discard}
+	l := &lab{dir: t.TempDir(), log: io.Discard}
 	b, err := l.control(t.Context(), 3)
 	if err != nil {
 		t.Fatal(err)

@@ -24,10 +24,15 @@ func bundle() group {
 	return group{"bundle", []goal{{"idle connection with a bundle of 300", "KiB", lower, 16}}, memory(500, "300")}
 }
 
+// encrypted is idle, over TLS.
+func encrypted() group {
+	return group{"tls", []goal{{"idle connection over TLS", "KiB", lower, 32}}, memory(idleConnections, "0", "--self_signed")}
+}
+
 // memory is what the server holds for each connection beyond what it held before, both in quiet.
-func memory(accounts int, channels string) func(context.Context, *lab) ([]sample, error) {
+func memory(accounts int, channels string, flags ...string) func(context.Context, *lab) ([]sample, error) {
 	return func(ctx context.Context, l *lab) ([]sample, error) {
-		s, err := l.serve(ctx, accounts)
+		s, err := l.serve(ctx, accounts, flags...)
 		if err != nil {
 			return nil, err
 		}

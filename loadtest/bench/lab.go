@@ -23,8 +23,9 @@ const (
 
 // lab is where the runs take place: a folder with the programs, and one for each server's data.
 type lab struct {
-	dir string
-	log io.Writer // what the programs say
+	dir   string
+	log   io.Writer // what the programs say
+	trust string    // file of the certificate that they trust; empty: the system's
 }
 
 // open builds the programs.
@@ -36,7 +37,7 @@ func open(ctx context.Context, parent string, log io.Writer) (*lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
 	}
-	l := &lab{dir, log}
+	l := &lab{dir: dir, log: log}
 	err = l.tool(ctx, "go", "build", "-o", dir+"/", "plenum.internal/deploy/cmd/plenum", "plenum.internal/client/cmd/plenumctl", "plenum.internal/loadtest/cmd/loadtest")
 	if err != nil {
 		return nil, errors.Join(err, l.close())
@@ -58,6 +59,9 @@ func (l *lab) told(ctx context.Context, input, name string, args ...string) erro
 	c := exec.CommandContext(ctx, name, args...) //nolint:gosec // our own programs
 	if filepath.Dir(name) == l.dir {             // not go's: it would write there behind its end, when the folder is gone
 		c.Env = append(os.Environ(), "XDG_CONFIG_HOME="+filepath.Join(l.dir, "profiles"))
+	}
+	if l.trust != "" {
+		c.Env = append(c.Env, "SSL_CERT_FILE="+l.trust)
 	}
 	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(input), l.log, l.log
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }

@@ -129,7 +129,7 @@ func (c *startedCluster) gateway(number int) string {
 
 // run does something with the cluster.
 func (c *startedCluster) run(ctx context.Context, out io.Writer, verb string) error {
-	tee := &lab{c.dir, out}
+	tee := &lab{dir: c.dir, log: out}
 	return tee.tool(ctx, filepath.Join(c.dir, "cluster"), "--dir", filepath.Join(c.home, "c"), "--bin", c.dir, "--net", strconv.Itoa(clusterNet), "--gateways", "2", verb)
 }
 

@@ -16,7 +16,7 @@ func sends() group {
 	goals := []goal{{"durable sends on SQLite, over gRPC", "/s", higher, 10_000}, {"durable sends on PostgreSQL, over gRPC", "/s", higher, 20_000}}
 	return group{"sends", goals, func(ctx context.Context, l *lab) ([]sample, error) {
 		var out bytes.Buffer
-		tee := &lab{l.dir, io.MultiWriter(l.log, &out)}
+		tee := &lab{dir: l.dir, log: io.MultiWriter(l.log, &out)}
 		if err := tee.tool(ctx, "go", "test", "-run", "^$", "-bench", "^BenchmarkSend$/./^rpc$", "-benchtime", "5s", "plenum.internal/chat"); err != nil {
 			return nil, err
 		}

@@ -25,16 +25,17 @@ type server struct {
 }
 
 // setupLink is what a new server prints for who sets it up.
-var setupLink = regexp.MustCompile(`http://\S+#setup=[\w-]+`)
+var setupLink = regexp.MustCompile(`https?://\S+#setup=[\w-]+`)
 
 // serve starts a server with so many accounts, on an empty folder.
-func (l *lab) serve(ctx context.Context, accounts int) (_ *server, err error) {
+func (l *lab) serve(ctx context.Context, accounts int, flags ...string) (_ *server, err error) {
 	t, err := l.newTarget()
 	if err != nil {
 		return nil, err
 	}
 	s := &server{target: t}
-	s.cmd = exec.CommandContext(ctx, filepath.Join(l.dir, "plenum"), "--addr", "127.0.0.1:0", "--data", filepath.Join(t.data, "data")) //nolint:gosec // our own
+	data := filepath.Join(t.data, "data")
+	s.cmd = exec.CommandContext(ctx, filepath.Join(l.dir, "plenum"), append(flags, "--addr", "127.0.0.1:0", "--data", data)...) //nolint:gosec // our own
 	defer func() {
 		if err != nil {
 			s.stop()
@@ -47,6 +48,10 @@ func (l *lab) serve(ctx context.Context, accounts int) (_ *server, err error) {
 		return nil, err
 	}
 	s.address, _, _ = strings.Cut(link, "/#")
+	if strings.HasPrefix(link, "https:") {
+		l = &lab{dir: l.dir, log: l.log, trust: filepath.Join(data, "tls", "cert.pem")}
+		s.lab = l
+	}
 	s.pid = s.cmd.Process.Pid
 	ctl, profile := filepath.Join(l.dir, "plenumctl"), filepath.Base(t.data)
 	err = l.told(ctx, "a long password\n", ctl, "--profile", profile, "setup", link, "--workspace", "bench", "--handle", "owner", "--password-stdin")

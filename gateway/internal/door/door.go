@@ -3,6 +3,7 @@ package door
 
 import (
 	"container/list"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -13,7 +14,8 @@ import (
 // Limits are numbers of connections at the same time.
 type Limits struct {
 	All     int
-	Address int // from one address
+	Address int  // from one address
+	Silent  bool // who is turned away is not told, for TLS is spoken
 }
 
 // Door counts the connections that are no sessions: those that have said nothing yet, that are being served over HTTP, or wait
@@ -67,7 +69,11 @@ func (d *Door) Accept() (net.Conn, error) {
 			return v, nil
 		}
 		d.refused()
-		turnAway(c)
+		if d.limits.Silent {
+			_ = c.Close()
+		} else {
+			turnAway(c)
+		}
 	}
 }
 
@@ -136,6 +142,9 @@ func (v *Visit) wake() {
 
 // Changed is for http.Server.ConnState.
 func (d *Door) Changed(c net.Conn, s http.ConnState) {
+	if secret, ok := c.(*tls.Conn); ok {
+		c = secret.NetConn()
+	}
 	v, ok := c.(*Visit)
 	if !ok {
 		return

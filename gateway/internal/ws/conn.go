@@ -74,6 +74,10 @@ func (c *Conn) send(op opcode, body []byte, within time.Duration) error {
 	frame := append(appendHeader((*b)[:0], op, len(body)), body...)
 	c.limit(within)
 	_, err := c.net.Write(frame)
+	if c.raw == nil { // TLS may have something to say by itself, when this deadline is over
+		c.until = 0
+		_ = c.net.SetWriteDeadline(time.Time{})
+	}
 	if cap(frame) <= maxPooled {
 		*b = frame
 		output.Put(b)

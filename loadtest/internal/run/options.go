@@ -76,7 +76,9 @@ func (o *Options) Validate() error {
 		}
 		o.Address[i] = u.String()
 	}
-	if len(o.Local) == 0 && !slices.ContainsFunc(o.Address, func(a string) bool { return !strings.HasPrefix(a, "http://127.") }) {
+	if len(o.Local) == 0 && !slices.ContainsFunc(o.Address, func(a string) bool {
+		return !strings.HasPrefix(a, "http://127.") && !strings.HasPrefix(a, "https://127.")
+	}) {
 		for i := byte(2); i < 10; i++ {
 			o.Local = append(o.Local, netip.AddrFrom4([4]byte{127, 0, 0, i}))
 		}
