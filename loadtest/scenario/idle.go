@@ -55,8 +55,5 @@ func (s *Idle) Run(ctx context.Context, r *run.Run) error {
 		r.Figure("memory for each connection", float64(after.Resident-before.Resident)/n/1024, "KiB")
 		r.Figure("server processor time for 1,000 idle connections", cpu.Seconds()/d.Seconds()/n*1000*float64(time.Second/time.Millisecond), "ms/s")
 	}
-	if n, want := r.Crowd.Connected(), r.Share(r.Connections); n < want {
-		r.Fail("%d of %d connections are there at the end", n, want)
-	}
 	return nil
 }

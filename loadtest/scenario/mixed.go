@@ -29,8 +29,9 @@ func (s *Mixed) Run(ctx context.Context, r *run.Run) error {
 		return err
 	}
 	return r.Measure(ctx, func(ctx context.Context) error {
-		random := rand.New(rand.NewPCG(r.Seed, 3))
-		churn := pace.Load{PerSecond: s.Churn * float64(len(people)), Poisson: true, Seed: r.Seed}
+		seed := r.Seed + uint64(r.Peers.Index)
+		random := rand.New(rand.NewPCG(seed, 3))
+		churn := pace.Load{PerSecond: s.Churn * float64(len(people)), Poisson: true, Seed: seed}
 		ended := make(chan error, 1)
 		go func() {
 			_, err := churn.Run(ctx, func(time.Time) { go people[random.IntN(len(people))].m.Cut() })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +22,7 @@ import (
 // Office is a company's channels and what its people do in them.
 type Office struct {
 	Sizes  []string `help:"Channels as SIZE:EACH: each person is a member of EACH channels of SIZE people. The default is a company's: everybody, departments, teams, pairs." default:"10000:1,100:1,10:2,2:2"`
-	Open   int      `help:"Channels that each connection has open, the smaller ones first." default:"3"`
+	Open   int      `help:"Channels that each connection has open: one of each size, the smaller ones first, then more of them." default:"4"`
 	Mine   bool     `help:"Each connection follows its bundle and its own topic, too." default:"true" negatable:""`
 	Rate   float64  `help:"Actions a second, of all processes together." default:"200"`
 	Sends  float64  `help:"Share of actions that are messages." default:"0.55"`
@@ -38,7 +39,53 @@ const publicFrom = 100
 // person is one connection of the office.
 type person struct {
 	m        *crowd.Member
-	channels []string // ids, that it has open
+	channels []seat // that it has open
+}
+
+// seat is a place in a channel.
+type seat struct {
+	id     string
+	size   int     // of its kind
+	weight float64 // how much is done there, of all that the person does
+}
+
+// sit chooses n of a person's channels, of which the plan has the big ones first: the last of each size, from the smallest up, then the last
+// of each but those, and so on. The larger a channel, the less each of its people does there: by the root of its size.
+func sit(all []seat, n int) []seat {
+	var chosen []seat
+	left := slices.Clone(all)
+	for len(chosen) < n && len(left) > 0 {
+		size := 0
+		var others []seat
+		for i := len(left) - 1; i >= 0; i-- {
+			if left[i].size != size && len(chosen) < n {
+				chosen, size = append(chosen, left[i]), left[i].size
+			} else {
+				others = append(others, left[i])
+			}
+		}
+		slices.Reverse(others)
+		left = others
+	}
+	sum := 0.0
+	for _, c := range chosen {
+		sum += 1 / math.Sqrt(float64(c.size))
+	}
+	for i, c := range chosen {
+		chosen[i].weight = 1 / math.Sqrt(float64(c.size)) / sum
+	}
+	return chosen
+}
+
+// choose is where a person does the next thing.
+func (p person) choose(random *rand.Rand) string {
+	at := random.Float64()
+	for _, c := range p.channels {
+		if at -= c.weight; at < 0 {
+			return c.id
+		}
+	}
+	return p.channels[len(p.channels)-1].id
 }
 
 // open makes the channels and the crowd.
@@ -47,7 +94,7 @@ func (o *Office) open(ctx context.Context, r *run.Run) ([]person, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Rate <= 0 || o.Bytes < crowd.MarkBytes || o.Open < 1 {
+	if !(o.Rate > 0) || o.Bytes > maxBytes || o.Bytes < crowd.MarkBytes || o.Open < 1 {
 		return nil, fmt.Errorf("--rate must be positive, --open at least 1, --bytes at least %d", crowd.MarkBytes)
 	}
 	if err := o.checkShares(); err != nil {
@@ -64,19 +111,21 @@ func (o *Office) open(ctx context.Context, r *run.Run) ([]person, error) {
 	if plan == nil { // made in process 0; it is the same for the same number of accounts
 		plan = channelPlan(kinds, r.AllAccounts(), r.Tag())
 	}
-	mine := make([][]string, r.AllAccounts())
+	mine := make([][]seat, r.AllAccounts())
 	for i, c := range plan {
 		for _, u := range c.Members {
-			mine[u] = append(mine[u], ids[i])
+			mine[u] = append(mine[u], seat{id: ids[i], size: len(c.Members)})
 		}
 	}
 	r.Crowd = r.NewCrowd()
 	people := make([]person, r.Share(r.Connections))
 	for i := range people {
 		a := i % len(r.Accounts)
-		open := mine[r.Number(a)]
-		open = open[max(0, len(open)-o.Open):] // the plan has the big ones first
-		wants := events(open)
+		open := sit(mine[r.Number(a)], o.Open)
+		var wants []*edgev1.Want
+		for _, c := range open {
+			wants = append(wants, &edgev1.Want{Topic: crowd.Channel(c.id), Mode: edgev1.Mode_MODE_EVENTS})
+		}
 		if o.Mine {
 			wants = append(wants, bundle(), &edgev1.Want{Topic: "chat.user/me", Mode: edgev1.Mode_MODE_EVENTS})
 		}
@@ -157,7 +206,7 @@ func (o *Office) work(ctx context.Context, r *run.Run, people []person) error {
 	load := pace.Load{PerSecond: o.Rate / float64(r.Peers.Of), Poisson: true, Seed: r.Seed + uint64(r.Peers.Index)}
 	_, err := load.Run(ctx, func(due time.Time) {
 		p := people[random.IntN(len(people))]
-		channel := p.channels[random.IntN(len(p.channels))]
+		channel := p.choose(random)
 		at := random.Float64()
 		for _, a := range []struct {
 			share float64
@@ -176,7 +225,7 @@ func (o *Office) work(ctx context.Context, r *run.Run, people []person) error {
 func (o *Office) send(p person, channel string, due time.Time, random *rand.Rand) {
 	size := min(int(float64(o.Bytes)*math.Exp(random.NormFloat64())), 8<<10)
 	var causes []*chatv1.Dependency
-	other := crowd.Channel(p.channels[random.IntN(len(p.channels))])
+	other := crowd.Channel(p.channels[random.IntN(len(p.channels))].id)
 	if seen, cursor := p.m.Seen(other); seen > 0 && other != crowd.Channel(channel) {
 		causes = append(causes, &chatv1.Dependency{Topic: other, Cursor: &edgev1.Cursor{Epoch: cursor.GetEpoch(), Offset: seen}})
 	}

@@ -73,3 +73,28 @@ func TestShares(t *testing.T) {
 		}
 	}
 }
+
+// A connection has one channel of each size open before it has two of one, and does most in the small ones.
+func TestSit(t *testing.T) {
+	all := []seat{{id: "all", size: 400}, {id: "department", size: 100}, {id: "team 1", size: 10}, {id: "team 2", size: 10}, {id: "pair 1", size: 2}, {id: "pair 2", size: 2}}
+	names := func(seats []seat) (names []string) {
+		for _, s := range seats {
+			names = append(names, s.id)
+		}
+		return names
+	}
+	if got := names(sit(all, 4)); !slices.Equal(got, []string{"pair 2", "team 2", "department", "all"}) {
+		t.Error(got)
+	}
+	if got := names(sit(all, 5)); !slices.Equal(got, []string{"pair 2", "team 2", "department", "all", "pair 1"}) {
+		t.Error(got)
+	}
+	got := sit(all, 100)
+	sum := 0.0
+	for _, s := range got {
+		sum += s.weight
+	}
+	if len(got) != len(all) || math.Abs(sum-1) > 1e-9 || got[0].weight <= got[1].weight {
+		t.Errorf("%+v", got)
+	}
+}

@@ -42,7 +42,7 @@ type member struct {
 const description = `Puts a load on a Plenum, checks what each client gets, and measures.
 
 Accounts come from "plenumctl admin seed". The load is open: messages are due at their times, whether or not the server keeps up, and
-latency counts from then. Exit code 1: a promise was broken.`
+latency counts from then. Exit code 1: a promise was broken, or not all took place that should have; 2: the flags are wrong.`
 
 // setupTime bounds what comes before and after the measurement: accounts, channels, connections, the last checks.
 const setupTime = 30 * time.Minute
@@ -51,6 +51,7 @@ const setupTime = 30 * time.Minute
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second one ends the program at once
 	code, err := start(ctx, args, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "loadtest:", err)
@@ -65,6 +66,9 @@ func start(ctx context.Context, args []string, stdout, stderr io.Writer) (int, e
 	}
 	if f == nil { // help was asked for
 		return 0, nil
+	}
+	if err := report.Writable(f.JSON, f.HTML); err != nil {
+		return exitUsage, err //nolint:wrapcheck // says it all
 	}
 	if sc == nil {
 		return join(ctx, f.Member.Join, stdout, stderr)

@@ -30,6 +30,9 @@ func (m *Member) lookForCauses(body []byte, now time.Time) {
 	}
 	for _, d := range event.GetPosted().GetContext() {
 		t := m.topics[d.GetTopic()]
+		if t != nil {
+			m.crowd.Causes.Add(1)
+		}
 		if t == nil || !t.begun || t.gone || t.epoch != d.GetCursor().GetEpoch() || t.reader.Cursor() >= d.GetCursor().GetOffset() {
 			continue
 		}

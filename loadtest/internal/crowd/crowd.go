@@ -50,14 +50,16 @@ type Crowd struct {
 	left      chan struct{}   // closed by Leave
 	tokens    sync.Mutex      // guards the tokens in accounts
 
-	mu       sync.Mutex // guards refusals
+	mu       sync.Mutex // guards refusals and unsent
 	refusals map[string]int
+	unsent   []time.Time   // when sends were due that there was no room for
 	Offered  atomic.Uint64 // mutations that were due
 	Answered atomic.Uint64 // of them that took place
 	Dropped  atomic.Uint64 // connections that ended and were not meant to
 	Unsent   atomic.Uint64 // sends that a client had no room for: the server answers too slowly
 	Failed   atomic.Uint64 // sends that were refused
 	Heads    atomic.Uint64 // entries of frames of heads
+	Causes   atomic.Uint64 // that messages named, of topics that their reader follows
 }
 
 // SignIn gets an account's tokens.
@@ -162,7 +164,7 @@ func (c *Crowd) WaitOpen(ctx context.Context, longest time.Duration) {
 	wait(ctx, c.Members, (*Member).opened)
 }
 
-// Settle waits until no event has come for quiet, or max has passed.
+// Settle waits until no event has come for quiet, everything is answered and everybody is connected who comes back, or longest has passed.
 func (c *Crowd) Settle(ctx context.Context, quiet, longest time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
@@ -176,11 +178,61 @@ func (c *Crowd) Settle(ctx context.Context, quiet, longest time.Duration) {
 		}
 		if now := c.Counts.Events.Load(); now != last {
 			last, since = now, time.Now()
-		} else if time.Since(since) >= quiet {
+		} else if time.Since(since) >= quiet && c.settled() {
 			tick.Stop()
 			return
 		}
 	}
+}
+
+func (c *Crowd) settled() bool {
+	for _, m := range c.Members {
+		if m.Unacked() > 0 || c.cfg.Reconnect && !m.live.Load() {
+			return false
+		}
+	}
+	return true
+}
+
+// maxUnsent bounds the memory of sends that there was no room for.
+const maxUnsent = 1 << 16
+
+func (c *Crowd) noRoom(due time.Time) {
+	c.Unsent.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.unsent) < maxUnsent {
+		c.unsent = append(c.unsent, due)
+	}
+}
+
+// Charge measures what has no answer by now, as if it came now: a server that stalls must not look quick because only what it answered
+// is measured.
+func (c *Crowd) Charge(now time.Time) {
+	c.mu.Lock()
+	due := c.unsent
+	c.unsent = nil
+	c.mu.Unlock()
+	for _, m := range c.Members {
+		m.mu.Lock()
+		for _, s := range m.unacked {
+			due = append(due, s.due)
+		}
+		m.mu.Unlock()
+	}
+	for i, at := range due {
+		if c.counts(at) {
+			c.Ack.Record(i, now.Sub(at))
+		}
+	}
+}
+
+// NotOpen counts the topics that members want and don't have.
+func (c *Crowd) NotOpen() (n int) {
+	for _, m := range c.Members {
+		n += m.notOpen()
+	}
+	return n
 }
 
 // Leave is called once: it closes all connections, and counts what each member has not got of what heads say was acknowledged.

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/loadtest/internal/account"
+	"plenum.internal/loadtest/internal/meter"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -210,5 +211,27 @@ func TestAnsweredTwice(t *testing.T) {
 	}
 	if n := c.Ack.Total().TotalCount(); n != 1 || c.Answered.Load() != 1 || m.Unacked() != 0 {
 		t.Errorf("%d latencies, %d answers, %d open", n, c.Answered.Load(), m.Unacked())
+	}
+}
+
+// What is not answered is measured as if it were by now, and a topic that was not opened is no open one.
+func TestCharge(t *testing.T) {
+	c := New(Config{})
+	m := c.Add(&account.Account{}, &edgev1.Want{Topic: "chat.channel/a", Mode: edgev1.Mode_MODE_EVENTS})
+	c.Measure()
+	due := time.Now().Add(time.Millisecond)
+	for range maxUnacked + 2 { // for the last two there is no room
+		m.Send("a", due, 100)
+	}
+	if c.settled() {
+		t.Error("nothing is answered, and all is settled")
+	}
+	c.Charge(due.Add(3 * time.Second))
+	sum := meter.Summarise(c.Ack.Total())
+	if sum.Count != maxUnacked+2 || sum.P50 < 2_900_000 {
+		t.Errorf("%+v", sum)
+	}
+	if n := c.NotOpen(); n != 1 {
+		t.Errorf("%d topics are not open, want 1", n)
 	}
 }

@@ -60,7 +60,7 @@ func (m *Member) mutate(due time.Time, method, topic string, body func(seq uint6
 	m.mu.Lock()
 	if len(m.unacked) >= maxUnacked {
 		m.mu.Unlock()
-		m.crowd.Unsent.Add(1)
+		m.crowd.noRoom(due)
 		return
 	}
 	m.seq++

@@ -76,6 +76,18 @@ func (m *Member) opened() bool {
 	return !m.live.Load() || m.opening <= 0
 }
 
+// notOpen counts the topics that it wants and doesn't have: not subscribed yet, or stopped for good.
+func (m *Member) notOpen() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.topics {
+		if t.gone || !t.begun {
+			n++
+		}
+	}
+	return max(n, m.opening)
+}
+
 // back tells that it is connected, and nothing it wants is without an answer.
 func (m *Member) back() bool { return m.live.Load() && m.opened() }
 

@@ -53,6 +53,7 @@ type Handler interface {
 // Conn is one signed-in connection.
 type Conn struct {
 	ws      *websocket.Conn
+	raw     net.Conn // below it
 	handler Handler
 	calls   atomic.Uint32
 	// Welcome is the answer to Hello.
@@ -97,7 +98,12 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(cfg.Local, 0))
 	}
 	// A transport of its own, without keep-alive: it goes with the request, and the connection stays.
-	transport := &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
+	var raw net.Conn
+	dial := func(ctx context.Context, network, address string) (_ net.Conn, err error) {
+		raw, err = dialer.DialContext(ctx, network, address)
+		return raw, err
+	}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
 	ws, resp, err := websocket.Dial(ctx, cfg.Address+"/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library owns it
 		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{subprotocol},
 	})
@@ -108,7 +114,7 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Address, err)
 	}
 	ws.SetReadLimit(messageBytes)
-	c := &Conn{ws: ws, handler: h, done: make(chan struct{})}
+	c := &Conn{ws: ws, raw: raw, handler: h, done: make(chan struct{})}
 	hello := []*edgev1.ClientFrame{{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
 		Token: cfg.Token, ClientId: cfg.ClientID, SessionId: cfg.SessionID, Agent: "plenum-loadtest",
 	}}}}
@@ -261,7 +267,7 @@ func (c *Conn) leave(how func()) {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	t := time.AfterFunc(closeTime, func() { _ = c.ws.CloseNow() })
+	t := time.AfterFunc(closeTime, func() { _ = c.raw.Close() }) // the library would wait for its close frame to be answered
 	how()
 	<-c.done
 	t.Stop()

@@ -30,6 +30,7 @@ func Write(res *run.Result, stdout io.Writer, jsonFile, htmlFile string) error {
 	if err := show(res, stdout); err != nil {
 		return err
 	}
+	var errs []error
 	for _, file := range []struct {
 		name  string
 		write func(*run.Result, io.Writer) error
@@ -42,17 +43,33 @@ func Write(res *run.Result, stdout io.Writer, jsonFile, htmlFile string) error {
 			err = errors.Join(file.write(res, f), f.Close())
 		}
 		if err != nil {
-			return fmt.Errorf("write the report: %w", err)
+			errs = append(errs, fmt.Errorf("write the report: %w", err))
+			continue
 		}
 		fmt.Fprintln(said, "written to", file.name)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 func writeJSON(res *run.Result, w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", " ")
 	return enc.Encode(res) //nolint:wrapcheck // Write does
+}
+
+// Writable fails where a report could not be written: before a run, not behind it.
+func Writable(files ...string) error {
+	for _, name := range files {
+		if name == "" || name == "-" {
+			continue
+		}
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o644) //nolint:gosec // the user's file
+		if err != nil {
+			return fmt.Errorf("the report can't be written: %w", err)
+		}
+		_ = f.Close()
+	}
+	return nil
 }
 
 // Text writes the table.
@@ -67,7 +84,7 @@ func Text(res *run.Result, out io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	for _, f := range res.Figures {
-		if f.Value != 0 {
+		if f.Value != 0 || f.Name == run.ConnectedAtEnd {
 			fmt.Fprintf(w, "%s\t%.6g\t %s\n", f.Name, f.Value, f.Unit)
 		}
 	}

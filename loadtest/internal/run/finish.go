@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -27,6 +28,8 @@ type part struct {
 // Finish closes the connections, checks what each client got against all that was acknowledged, and adds up what the processes found.
 // Only process 0 gets a result.
 func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, error) {
+	ctx, cancel := ending(ctx)
+	defer cancel()
 	heads, err := peers.Gather(ctx, r.Peers, "acknowledged", r.Crowd.Acked.Read())
 	if err != nil {
 		return nil, err
@@ -41,7 +44,8 @@ func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, 
 	for _, m := range r.Crowd.Members {
 		unanswered += m.Unacked()
 	}
-	connected := r.Crowd.Connected()
+	connected, closed := r.Crowd.Connected(), r.Crowd.NotOpen()
+	r.Crowd.Charge(time.Now())
 	r.Crowd.Leave(all)
 	if err := r.saveAccounts(ctx); err != nil {
 		return nil, err
@@ -52,8 +56,8 @@ func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, 
 		Findings: r.Crowd.Counts.Read(), Refusals: r.Crowd.Refusals(), Figures: r.figures, Problems: r.problem, Series: r.series, Ends: r.ends,
 		Latency: map[string][]byte{},
 		Counters: map[string]uint64{
-			"connected at the end": uint64(connected), "connections lost": r.Crowd.Dropped.Load(), "sends without room": r.Crowd.Unsent.Load(),
-			"sends refused": r.Crowd.Failed.Load(), "sends without an answer": uint64(unanswered), "heads told": r.Crowd.Heads.Load(),
+			ConnectedAtEnd: uint64(connected), "connections lost": r.Crowd.Dropped.Load(), "sends without room": r.Crowd.Unsent.Load(),
+			"sends refused": r.Crowd.Failed.Load(), "sends without an answer": uint64(unanswered), "heads told": r.Crowd.Heads.Load(), "topics not open": uint64(closed), "causes looked for": r.Crowd.Causes.Load(),
 		},
 	}
 	for name, l := range latencies(r.Crowd) {
@@ -68,8 +72,30 @@ func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, 
 	return r.add(parts, scenario, flags)
 }
 
+// ConnectedAtEnd names a figure that is shown even where it is 0.
+const ConnectedAtEnd = "connected at the end"
+
 // counters is the order in which they are shown.
-var counters = []string{"connected at the end", "connections lost", "sends without room", "sends refused", "sends without an answer", "heads told"}
+var counters = []string{ConnectedAtEnd, "connections lost", "sends without room", "sends refused", "sends without an answer", "topics not open", "heads told", "causes looked for"}
+
+// verdict is why a counter makes the run fail; empty: it doesn't. What did not take place proves nothing, and is in no latency but its own.
+func (r *Run) verdict(counter string, n uint64) string {
+	switch counter {
+	case ConnectedAtEnd:
+		if n < uint64(r.Connections) {
+			return fmt.Sprintf("%d of %d connections are not there at the end", uint64(r.Connections)-n, r.Connections)
+		}
+	case "sends without room":
+		if n > 0 {
+			return fmt.Sprintf("%d sends found their client with all of its calls unanswered: the server is too slow for this rate, or limits it for each person; more senders carry more", n)
+		}
+	case "sends refused", "sends without an answer", "topics not open":
+		if n > 0 {
+			return fmt.Sprintf("%s: %d", counter, n)
+		}
+	}
+	return ""
+}
 
 func (r *Run) add(parts []part, scenario string, flags any) (*Result, error) {
 	from, to := r.ends[0], r.ends[1]
@@ -96,6 +122,9 @@ func (r *Run) add(parts []part, scenario string, flags any) (*Result, error) {
 			sum += p.Counters[name]
 		}
 		res.Figures = append(res.Figures, Figure{name, float64(sum), ""})
+		if why := r.verdict(name, sum); why != "" {
+			res.Problems = append(res.Problems, why)
+		}
 	}
 	for i, p := range parts {
 		res.Findings.Add(p.Findings)
@@ -143,13 +172,13 @@ func (r *Run) rates(res *Result, parts []part) {
 	}
 	res.Figures = append(res.Figures, Figure{"mutations offered", offered / res.Measured, "/s"},
 		Figure{"mutations that took place", answered / res.Measured, "/s"}, Figure{"events taken by clients", events / res.Measured, "/s"})
-	if len(r.PID) == 0 {
+	if len(r.PID) == 0 || r.ends[1].Usage.Resident == 0 { // the server has ended
 		return
 	}
 	cpu := (r.ends[1].Usage.CPU - r.ends[0].Usage.CPU).Seconds()
 	res.Figures = append(res.Figures, Figure{"server processor time", cpu, "s"},
 		Figure{"server memory", float64(r.ends[1].Usage.Resident) / (1 << 20), "MiB"})
-	if cpu > 0 {
+	if cpu > 0 && events > 0 {
 		res.Figures = append(res.Figures, Figure{"deliveries per core and second", events / cpu, ""})
 	}
 }

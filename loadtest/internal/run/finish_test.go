@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -127,7 +128,7 @@ func TestTwoProcesses(t *testing.T) {
 	if f := res.Findings; f.Events != 30 || f.Lost != 1 || f.Clean() {
 		t.Errorf("%+v", f)
 	}
-	if res.Measured != 4 || len(res.Problems) != 2 || res.Problems[0] != "process 1: hurt" || !strings.Contains(res.Problems[1], "Lost:1") {
+	if res.Measured != 4 || len(res.Problems) != 3 || !strings.Contains(res.Problems[0], "3 of 3 connections") || res.Problems[1] != "process 1: hurt" || !strings.Contains(res.Problems[2], "Lost:1") {
 		t.Errorf("%v measured, %q", res.Measured, res.Problems)
 	}
 	figures := map[string]float64{}
@@ -219,5 +220,47 @@ func TestTokenReserve(t *testing.T) {
 	defer r.API.Close()
 	if r.Accounts[0].Refresh != "long" || r.Accounts[1].Refresh != "next short" {
 		t.Errorf("%+v %+v", r.Accounts[0], r.Accounts[1])
+	}
+}
+
+// What did not take place makes a run fail, whatever is shown of what did.
+func TestVerdict(t *testing.T) {
+	r := &Run{Options: Options{Connections: 3}}
+	for counter, bad := range map[string]uint64{
+		ConnectedAtEnd: 2, "sends without room": 1, "sends refused": 1, "sends without an answer": 1, "topics not open": 1,
+	} {
+		good := uint64(0)
+		if counter == ConnectedAtEnd {
+			good = 3
+		}
+		if r.verdict(counter, bad) == "" || r.verdict(counter, good) != "" {
+			t.Errorf("%s: %q of %d, %q of %d", counter, r.verdict(counter, bad), bad, r.verdict(counter, good), good)
+		}
+	}
+	if why := r.verdict("connections lost", 5); why != "" {
+		t.Error(why) // who comes back has lost nothing
+	}
+}
+
+// A run that fails on its way leaves a file with the tokens that are good.
+func TestFailureKeepsAccounts(t *testing.T) {
+	o := valid()
+	o.Address = []string{identity(t)}
+	o.Accounts = accounts(t, "a")
+	r, err := New(t.Context(), o, peers.Alone(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = r.Play(ctx, func(ctx context.Context, r *Run) error {
+		r.Accounts[0].Refresh = "renewed on the way"
+		cancel()
+		return ctx.Err()
+	}, "none", nil)
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if all, err := account.Load(o.Accounts); err != nil || all[0].Refresh != "renewed on the way" {
+		t.Errorf("%+v: %v", all, err)
 	}
 }

@@ -61,8 +61,8 @@ func (r *Run) Measure(ctx context.Context, load func(ctx context.Context) error)
 	r.Crowd.Measure()
 	r.Phase("measure")
 	err := <-done
-	if e := r.mark(1); err == nil {
-		err = e
+	if e := r.mark(1); e != nil {
+		r.Fail("the server has ended: %v", e)
 	}
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
@@ -72,8 +72,15 @@ func (r *Run) Measure(ctx context.Context, load func(ctx context.Context) error)
 	}
 	r.Phase("settle")
 	r.Crowd.Settle(ctx, settleQuiet, settleMost)
+	ctx, cancel := ending(ctx)
+	defer cancel()
 	_, err = peers.Gather(ctx, r.Peers, "measured", true)
 	return err
+}
+
+// ending is for what comes behind a run, though it was stopped: the other processes were, too, and tell what they found.
+func ending(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), settleMost)
 }
 
 // What is late by less than settleQuiet after the last is still waited for, up to settleMost.

@@ -36,10 +36,10 @@ type Options struct {
 
 // Bounds of a run.
 const (
-	maxConnections = 2_000_000
 	maxDuration    = 24 * time.Hour
 	maxProcesses   = 64
 	perProcess     = 18_000 // connections: descriptors are bounded
+	maxConnections = maxProcesses * perProcess
 )
 
 // Validate names the first option that cannot be.
@@ -48,10 +48,10 @@ func (o *Options) Validate() error {
 	case o.Connections < 1 || o.Connections > maxConnections:
 		return fmt.Errorf("--connections must be 1 to %d", maxConnections)
 	case o.Duration <= 0 || o.Duration > maxDuration:
-		return fmt.Errorf("--duration must be at most %v", maxDuration)
+		return fmt.Errorf("--duration must be more than 0 and at most %v", maxDuration)
 	case o.Warmup < 0 || o.Warmup > time.Hour:
 		return errors.New("--warmup must be 0 to 1h")
-	case o.Ramp < 0:
+	case !(o.Ramp >= 0): // nor a NaN
 		return errors.New("--ramp must not be negative")
 	case o.Processes < 1 || o.Processes > maxProcesses:
 		return fmt.Errorf("--processes must be 1 to %d", maxProcesses)

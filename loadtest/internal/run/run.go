@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -95,7 +96,10 @@ func (r *Run) Play(ctx context.Context, scenario func(context.Context, *Run) err
 		if r.Crowd != nil {
 			r.Crowd.Leave(nil)
 		}
-		return nil, err
+		// The tokens that were spent are no good any more; without those that came instead the accounts would be lost.
+		saving, cancel := ending(ctx)
+		defer cancel()
+		return nil, errors.Join(err, r.saveAccounts(saving))
 	}
 	return r.Finish(ctx, name, flags)
 }
