@@ -64,12 +64,8 @@ func (m *Member) Event(name []byte, e edge.Event) {
 	if m.crowd.counts(mark.due) {
 		m.crowd.Deliver.Record(m.n, now.Sub(mark.due))
 	}
-	if t.marks != nil {
-		key := [2]uint64{uint64(mark.publisher), mark.seq}
-		if at, twice := t.marks[key]; twice && at != e.Offset {
-			m.crowd.Counts.Doubled.Add(1)
-		}
-		t.marks[key] = e.Offset
+	if t.marks != nil && t.storedBefore([2]uint64{uint64(mark.publisher), mark.seq}, e.Offset) {
+		m.crowd.Counts.Doubled.Add(1)
 	}
 }
 

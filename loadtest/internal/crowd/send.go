@@ -128,14 +128,20 @@ func (m *Member) replied(r *edgev1.Reply) {
 		m.crowd.Ack.Record(m.n, time.Since(s.due))
 	}
 	var sent chatv1.SendResponse
-	if s.topic != "" && proto.Unmarshal(r.GetBody(), &sent) == nil {
-		m.crowd.Acked.Note(s.topic, sent.GetOffset())
-		m.mu.Lock()
-		if t := m.topics[s.topic]; t != nil {
-			t.own = sent.GetOffset()
-		}
-		m.mu.Unlock()
+	if s.topic == "" {
+		return
 	}
+	if proto.Unmarshal(r.GetBody(), &sent) != nil {
+		m.crowd.Failed.Add(1)
+		m.crowd.refused("an answer that can't be read")
+		return
+	}
+	m.crowd.Acked.Note(s.topic, sent.GetOffset())
+	m.mu.Lock()
+	if t := m.topics[s.topic]; t != nil {
+		t.own = sent.GetOffset()
+	}
+	m.mu.Unlock()
 }
 
 // Own is the member's last message in a topic that was acknowledged; 0: none.

@@ -17,6 +17,23 @@ type topic struct {
 	seen   uint64               // offset of the newest message
 	own    uint64               // offset of the member's own newest message
 	marks  map[[2]uint64]uint64 // of a witness: publisher and number, and the offset
+	older  map[[2]uint64]uint64 // those before
+}
+
+// keptMarks bounds what a witness remembers: twice as many of the last messages of its topic.
+const keptMarks = 1 << 16
+
+// storedBefore notes where a message stands, and tells whether it stands elsewhere, too.
+func (t *topic) storedBefore(key [2]uint64, offset uint64) bool {
+	at, known := t.marks[key]
+	if !known {
+		at, known = t.older[key]
+	}
+	if len(t.marks) >= keptMarks {
+		t.marks, t.older = make(map[[2]uint64]uint64, keptMarks), t.marks
+	}
+	t.marks[key] = offset
+	return known && at != offset
 }
 
 // resume is what to subscribe on a new connection. It needs the lock.

@@ -131,3 +131,23 @@ func TestLose(t *testing.T) {
 	}
 	c.Leave(nil)
 }
+
+// A message that stands twice is found as long as the first is among the last 65,536.
+func TestStoredBefore(t *testing.T) {
+	x := &topic{marks: map[[2]uint64]uint64{}}
+	for n := range uint64(2*keptMarks + 10) {
+		if x.storedBefore([2]uint64{1, n}, n) {
+			t.Fatalf("message %d has not come before", n)
+		}
+	}
+	last := uint64(2*keptMarks + 9)
+	if !x.storedBefore([2]uint64{1, last - keptMarks}, last+1) {
+		t.Error("a message that stands twice was not found")
+	}
+	if x.storedBefore([2]uint64{1, last}, last) {
+		t.Error("the same event again is no second message")
+	}
+	if n := len(x.marks) + len(x.older); n > 2*keptMarks {
+		t.Errorf("%d are remembered", n)
+	}
+}
