@@ -47,11 +47,16 @@ latency counts from then. Exit code 1: a promise was broken, or not all took pla
 // setupTime bounds what comes before and after the measurement: accounts, channels, connections, the last checks.
 const setupTime = 30 * time.Minute
 
+// endTime is how long a process that was started may take from being interrupted to its end.
+const endTime = 3 * time.Minute
+
 // Main is the program; it returns the exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second one ends the program at once
+	if os.Getenv(secretName) == "" { // who has joined may be told twice: by the terminal, and by the first process
+		context.AfterFunc(ctx, stop) // a second one ends the program at once
+	}
 	code, err := start(ctx, args, stdout, stderr)
 	if err != nil {
 		fmt.Fprintln(stderr, "loadtest:", err)
@@ -132,6 +137,8 @@ func spawn(ctx context.Context, address, secret string, n int, stderr io.Writer)
 		c := exec.CommandContext(ctx, self, "--join", address) //nolint:gosec // this program
 		c.Env = append(os.Environ(), secretName+"="+secret)
 		c.Stderr = stderr
+		c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it tells what it found
+		c.WaitDelay = endTime
 		if err := c.Start(); err != nil {
 			return fmt.Errorf("start another process: %w", err)
 		}

@@ -71,9 +71,9 @@ func (r *Run) Measure(ctx context.Context, load func(ctx context.Context) error)
 		r.Fail("stopped before its end: %v", context.Cause(ctx))
 	}
 	r.Phase("settle")
-	r.Crowd.Settle(ctx, settleQuiet, settleMost)
-	ctx, cancel := ending(ctx)
+	ctx, cancel := ending(ctx) // what is under way comes, too: else it would look lost
 	defer cancel()
+	r.Crowd.Settle(ctx, settleQuiet, settleMost/2)
 	_, err = peers.Gather(ctx, r.Peers, "measured", true)
 	return err
 }
