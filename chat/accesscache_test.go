@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +33,51 @@ func TestAccessCacheAgainstModel(t *testing.T) {
 			"load": func(t *rapid.T) { m.load(t) }, "": func(*rapid.T) { m.check() },
 		})
 	})
+}
+
+// What a load that failed on its way has found is remembered of nobody: of members it has not read it would say that they are none.
+func TestFailedLoad(t *testing.T) {
+	c, err := newAccessCache(2, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the connection broke")
+	k := channelKey{"w", "a"}
+	l := &accessLoader{cache: c, turn: make(chan struct{}, 1), read: func(_ context.Context, asks []*asked) (map[channelKey]*held, error) {
+		for _, a := range asks {
+			a.members = make([]*member, len(a.channels))
+		}
+		return map[channelKey]*held{k: {ch: &channel{channelKey: k}}}, broken
+	}}
+	if _, err := l.load(t.Context(), &asked{workspace: "w", user: "u", channels: []string{"a"}}); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+	if v, ok := c.find(memberKey{"w", "a", "u"}, nil); ok {
+		t.Errorf("%+v is remembered", v)
+	}
+}
+
+// A load that nobody waits for any more is not read.
+func TestAbandonedLoad(t *testing.T) {
+	c, err := newAccessCache(2, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &accessLoader{cache: c, turn: make(chan struct{}, 1), read: func(context.Context, []*asked) (map[channelKey]*held, error) {
+		t.Error("it is read")
+		return nil, nil
+	}}
+	l.turn <- struct{}{} // the load before is slow
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.load(ctx, &asked{workspace: "w", user: "u", channels: []string{"a"}}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	l.mu.Lock()
+	b := l.next
+	l.mu.Unlock()
+	<-l.turn
+	<-b.done
 }
 
 var modelUsers = []string{"u", "v", "x"}

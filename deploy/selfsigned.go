@@ -1,20 +1,16 @@
 package deploy
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
 
+	"plenum.internal/deploy/certs"
 	"plenum.internal/gateway"
 )
 
@@ -34,16 +30,12 @@ func selfSigned(folder, addr string, now time.Time) (gateway.TLS, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return files, fmt.Errorf("make a certificate: %w", err)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := certs.NewKey()
 	if err != nil {
-		return files, fmt.Errorf("make a certificate: %w", err)
-	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return files, fmt.Errorf("make a certificate: %w", err)
+		return files, err //nolint:wrapcheck // says it all
 	}
 	template := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "Plenum on " + names[0]},
+		Subject:   pkix.Name{CommonName: "Plenum on " + names[0]},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true,
@@ -55,18 +47,11 @@ func selfSigned(folder, addr string, now time.Time) (gateway.TLS, error) {
 			template.DNSNames = append(template.DNSNames, name)
 		}
 	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return files, fmt.Errorf("make a certificate: %w", err)
+	if err := certs.WriteKey(key, files.Key); err != nil {
+		return files, err //nolint:wrapcheck // says it all
 	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return files, fmt.Errorf("make a certificate: %w", err)
-	}
-	if err := writePEM(files.Key, "PRIVATE KEY", secret, 0o600); err != nil {
-		return files, err
-	}
-	return files, writePEM(files.Cert, "CERTIFICATE", cert, 0o644)
+	_, err = certs.Sign(template, template, &key.PublicKey, key, files.Cert)
+	return files, err //nolint:wrapcheck // says it all
 }
 
 // namesOf are what clients may call a server that listens at addr.
@@ -95,12 +80,4 @@ func fits(files gateway.TLS, names []string, now time.Time) bool {
 		}
 	}
 	return true
-}
-
-func writePEM(path, kind string, der []byte, mode os.FileMode) error {
-	err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), mode)
-	if err != nil {
-		return fmt.Errorf("make a certificate: %w", err)
-	}
-	return nil
 }

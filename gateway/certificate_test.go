@@ -23,6 +23,7 @@ import (
 
 	"plenum.internal/gateway/internal/testsvc/testv1"
 	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/gateway/internal/ws"
 )
 
 // pair is a certificate for plenum.test and its key, as PEM.
@@ -100,13 +101,13 @@ func fetch(client *http.Client, url string) (a page, err error) {
 
 func TestSessionOverTLS(t *testing.T) {
 	encrypted(t, func(t *testing.T, s *system, _ TLS, p pair) {
-		ws, _, err := websocket.Dial(t.Context(), "wss://plenum.test/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
+		conn, _, err := websocket.Dial(t.Context(), "wss://plenum.test/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
 			HTTPClient: s.https(p, &tls.Config{}), Subprotocols: []string{wire.ProtoName}, HTTPHeader: http.Header{"Origin": {"https://plenum.test"}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &client{s: s, ws: ws}
+		c := &client{s: s, ws: conn}
 		c.send(hello(s.token("u", 10*time.Minute)), ask(1, "Echo", &testv1.EchoRequest{Text: "x"}), subscribe(2, events(room)))
 		if c.next().GetWelcome() == nil {
 			t.Fatal("no welcome")
@@ -221,4 +222,31 @@ func TestUnusableCertificate(t *testing.T) {
 	if _, err := openCertificate(TLS{Cert: "nowhere/cert.pem", Key: "nowhere/key.pem"}, nil, nil); err == nil {
 		t.Error("it starts without the files")
 	}
+}
+
+// TLS says that it ends, and waits for 5 s until a client has taken that. Who is killed is not waited for.
+func TestKillOverTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, 1)
+		cert, err := tls.X509KeyPair(p.cert, p.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, theirs := net.Pipe()
+		server := tls.Server(ours, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true})
+		client := tls.Client(theirs, &tls.Config{InsecureSkipVerify: true})
+		go func() { _ = client.Handshake() }()
+		if err := server.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		var conn ws.Conn
+		conn.Begin(server, nil)
+		begun := time.Now()
+		conn.Kill()
+		if took := time.Since(begun); took > 0 {
+			t.Errorf("it took %v", took)
+		}
+		_ = theirs.Close()
+	})
 }

@@ -89,3 +89,24 @@ func TestOpeningsEnd(t *testing.T) {
 		}
 	})
 }
+
+// Where one of those who share a call breaks it, the others are asked for by themselves.
+func TestOneBreaksTheSharedCall(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		s.svc.Set(func(svc *testsvc.Service) { svc.Poison, svc.Lag = "u7", 20*time.Millisecond })
+		var clients []*client
+		for i := range 20 {
+			clients = append(clients, s.signIn(fmt.Sprint("u", i)))
+		}
+		synctest.Wait()
+		for _, c := range clients {
+			c.send(subscribe(1, events(room)))
+		}
+		for i, c := range clients {
+			if x := c.subscribed()[room]; (x.GetError() != nil) != (i == 7) {
+				t.Errorf("u%d: %v", i, x)
+			}
+			c.close()
+		}
+	})
+}

@@ -348,6 +348,21 @@ func TestEverybodyIsAskedAnew(t *testing.T) {
 	})
 }
 
+// A service that breaks down when it is asked anew has taken nobody's right: it is asked until it can answer.
+func TestServiceBreaksDownWhenAskedAnew(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		member := s.open("member", events(room))
+		defer member.close()
+		s.svc.Set(func(svc *testsvc.Service) { svc.Poison = "member" })
+		s.svc.Append("w", room, "1", func(r *topicv1.Record) { r.Access = []*topicv1.Access{{Principal: "*", Read: false}} })
+		s.fill(room, 2, 3)
+		time.AfterFunc(3*time.Second, func() { s.svc.Set(func(svc *testsvc.Service) { svc.Poison = "" }) })
+		if got := member.texts(room, 3); !slices.Equal(got, numbers(1, 3)) {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
 // One who was removed and let in again before opening isn't cut off by the old removal.
 func TestOldRemovalsAreInTheGrant(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {

@@ -2,17 +2,15 @@ package cluster
 
 import (
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
+
+	"plenum.internal/deploy/certs"
 )
 
 // domain follows a service's name in its certificate; mesh/rpc reads it there.
@@ -39,9 +37,9 @@ func newAuthority(dir string) (*authority, error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := certs.NewKey()
 	if err != nil {
-		return nil, fmt.Errorf("certificates: %w", err)
+		return nil, err //nolint:wrapcheck // says it all
 	}
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: "Plenum cluster"},
@@ -53,8 +51,8 @@ func newAuthority(dir string) (*authority, error) {
 		KeyUsage:              x509.KeyUsageCertSign,
 	}
 	a := &authority{dir: dir, key: key}
-	if a.cert, err = a.sign(template, template, &key.PublicKey, a.ca()); err != nil {
-		return nil, err
+	if a.cert, err = certs.Sign(template, template, &key.PublicKey, key, a.ca()); err != nil {
+		return nil, err //nolint:wrapcheck // says it all
 	}
 	return a, nil
 }
@@ -64,7 +62,7 @@ func (a *authority) ca() string { return filepath.Join(a.dir, "ca.pem") }
 // issue writes <name>.pem and <name>.key into dir for a server and client that is reached at ip and, when service is set, speaks
 // for that service. uid and gid own the key.
 func (a *authority) issue(dir, name, service, ip string, uid, gid int) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := certs.NewKey()
 	if err != nil {
 		return fmt.Errorf("certificate of %s: %w", name, err)
 	}
@@ -79,38 +77,14 @@ func (a *authority) issue(dir, name, service, ip string, uid, gid int) error {
 	if service != "" {
 		template.DNSNames = []string{service + domain}
 	}
-	if _, err := a.sign(template, a.cert, &key.PublicKey, filepath.Join(dir, name+".pem")); err != nil {
-		return err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
+	if _, err := certs.Sign(template, a.cert, &key.PublicKey, a.key, filepath.Join(dir, name+".pem")); err != nil {
 		return fmt.Errorf("certificate of %s: %w", name, err)
 	}
 	keyFile := filepath.Join(dir, name+".key")
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := certs.WriteKey(key, keyFile); err != nil {
 		return fmt.Errorf("certificate of %s: %w", name, err)
 	}
 	return chown(keyFile, uid, gid)
-}
-
-func (a *authority) sign(template, parent *x509.Certificate, public *ecdsa.PublicKey, path string) (*x509.Certificate, error) {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, fmt.Errorf("certificates: %w", err)
-	}
-	template.SerialNumber = serial
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, a.key)
-	if err != nil {
-		return nil, fmt.Errorf("certificates: %w", err)
-	}
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644); err != nil {
-		return nil, fmt.Errorf("certificates: %w", err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("certificates: %w", err)
-	}
-	return cert, nil
 }
 
 // chown does nothing for the own user; only root can do more.

@@ -45,7 +45,7 @@ type person struct {
 // seat is a place in a channel.
 type seat struct {
 	id     string
-	size   int     // of its kind
+	size   int     // its people
 	weight float64 // how much is done there, of all that the person does
 }
 

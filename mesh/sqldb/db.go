@@ -123,10 +123,10 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 		}, extra...)}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
-	write := sql.OpenDB(connector{&sqlite.Driver{}, dsn("cache_size(-16384)"), true})
+	write := sql.OpenDB(connector{&sqlite.Driver{}, dsn("cache_size(-16384)")})
 	write.SetMaxOpenConns(1)
-	read := sql.OpenDB(connector{&sqlite.Driver{}, dsn("query_only(1)", "cache_size(-2048)"), false}) // each has its own, which a commit empties
-	readers := min(cfg.MaxConns, max(8, 2*runtime.GOMAXPROCS(0)))                                     // more would only hold more memory: reads compute, they hardly wait
+	read := sql.OpenDB(connector{&sqlite.Driver{}, dsn("query_only(1)", "cache_size(-2048)")}) // each has its own, which a commit empties
+	readers := min(cfg.MaxConns, max(8, 2*runtime.GOMAXPROCS(0)))                              // more would only hold more memory: reads compute, they hardly wait
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
 	write.SetConnMaxIdleTime(quietTime)

@@ -18,9 +18,6 @@ const keptStatements = 128
 type connector struct {
 	driver driver.Driver
 	dsn    string
-	// whole: a statement runs to its end, even where its context ends first. To watch the context takes the driver a goroutine for each
-	// statement, which is as long as a short one runs.
-	whole bool
 }
 
 // Driver implements driver.Connector.
@@ -40,7 +37,7 @@ func (c connector) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	return &keepingConn{conn, idle, c.whole}, nil
+	return &keepingConn{conn, idle}, nil
 }
 
 // sqliteConn is what database/sql needs of the driver's connection. QueryContext and ExecContext are left out, so that every
@@ -65,8 +62,7 @@ type sqliteStmt interface {
 // Invariant: idle holds statements that nobody uses; a text that is in use twice at a time is compiled twice.
 type keepingConn struct {
 	sqliteConn
-	idle  *simplelru.LRU[string, sqliteStmt]
-	whole bool
+	idle *simplelru.LRU[string, sqliteStmt]
 }
 
 // PrepareContext implements driver.ConnPrepareContext.
@@ -115,22 +111,6 @@ type keptStmt struct {
 	sqliteStmt
 	conn *keepingConn
 	text string
-}
-
-// ExecContext implements driver.StmtExecContext.
-func (s *keptStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if s.conn.whole {
-		ctx = context.WithoutCancel(ctx)
-	}
-	return s.sqliteStmt.ExecContext(ctx, args) //nolint:wrapcheck // for Classify
-}
-
-// QueryContext implements driver.StmtQueryContext.
-func (s *keptStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if s.conn.whole {
-		ctx = context.WithoutCancel(ctx)
-	}
-	return s.sqliteStmt.QueryContext(ctx, args) //nolint:wrapcheck // for Classify
 }
 
 // Close implements driver.Stmt.

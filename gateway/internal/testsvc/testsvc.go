@@ -4,6 +4,7 @@ package testsvc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -51,6 +52,8 @@ type Service struct {
 	Digest bool
 	// Down, if set, fails every topic's call.
 	Down error
+	// Poison is a user whose opening breaks the call that it is in.
+	Poison string
 	// Lag is how long Open's answers take on their way.
 	Lag      time.Duration
 	Tails    int
@@ -217,6 +220,9 @@ func (s *Service) open(_ context.Context, openings []*topic.Opening) error {
 		return s.Down
 	}
 	for _, o := range openings {
+		if s.Poison != "" && o.Caller.User == s.Poison {
+			return errors.New("broken down")
+		}
 		o.Grants = s.grants(o.Caller, o.Wants)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -103,6 +104,7 @@ func (c *Conn) limit(within time.Duration) {
 func (c *Conn) Close(code int, reason string) {
 	if c.send(opClose, appendClose(nil, code, reason), controlTime) == nil {
 		c.awaitEnd()
+		_ = c.net.Close() // over TLS with a word of its own
 	}
 	c.Kill()
 }
@@ -123,5 +125,12 @@ func (c *Conn) awaitEnd() {
 	}
 }
 
-// Kill closes the connection without a word; reads and writes under way end.
-func (c *Conn) Kill() { _ = c.net.Close() }
+// Kill closes the connection without a word; reads and writes under way end. It doesn't wait: TLS would, to say that it ends to a client
+// that takes nothing.
+func (c *Conn) Kill() {
+	if secret, ok := c.net.(*tls.Conn); ok {
+		_ = secret.NetConn().Close()
+		return
+	}
+	_ = c.net.Close()
+}

@@ -33,7 +33,7 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 		Address: m.crowd.cfg.Addresses[(m.n+m.moves)%len(m.crowd.cfg.Addresses)], Local: m.local(), Token: token,
 		ClientID: m.clientID, SessionID: m.session, Wants: m.resume(),
 	}
-	m.opening, m.complete, m.later = len(cfg.Wants), false, nil
+	m.opening, m.complete, m.denied, m.later = len(cfg.Wants), false, 0, nil
 	m.connections++
 	m.dialed++
 	m.mu.Unlock()

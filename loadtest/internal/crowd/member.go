@@ -32,6 +32,7 @@ type Member struct {
 	dialed      int            // connections that were tried
 	opening     int            // wants of this connection that are neither subscribed nor refused for good
 	complete    bool           // there were none such, once
+	denied      int            // topics in mode HEADS that this connection was refused for good
 	later       []*edgev1.Want // to subscribe again once the connection is there
 	subscribes  uint32         // the id of the last Subscribe
 	topics      map[string]*topic

@@ -102,7 +102,7 @@ func (m *Member) notOpen() (n int) {
 			n++
 		}
 	}
-	return max(n, m.opening)
+	return max(n+m.denied, m.opening)
 }
 
 // back tells that it is connected, and nothing it wants is without an answer.
@@ -147,6 +147,8 @@ func (m *Member) lose(name string, why *edgev1.Error) {
 		})
 	case t != nil:
 		t.gone = true
+	default:
+		m.denied++
 	}
 }
 
