@@ -15,6 +15,8 @@ import (
 // Paths of the edge; "/<package.Service>/<Method>" are calls, and all else is the web application's.
 const (
 	pathWebSocket = "/edge/v1/ws"
+	pathEvents    = "/edge/v1/sse"
+	pathPoll      = "/edge/v1/poll"
 	pathLive      = "/livez"
 	pathReady     = "/readyz"
 )
@@ -26,7 +28,7 @@ const (
 	answerTime     = 75 * time.Second // longer than the longest call
 	idleTime       = 30 * time.Second
 	corsAge        = "600"
-	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Plenum-Client-Id, Plenum-Client-Seq"
+	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Last-Event-ID, Plenum-Client-Id, Plenum-Client-Seq"
 )
 
 func (g *Gateway) newServer(d *door.Door) *http.Server {
@@ -48,7 +50,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	secure(w.Header(), g.encrypted(r))
 	call := g.isCall(r)
-	edge := call || r.URL.Path == pathWebSocket
+	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll
 	switch {
 	case edge && !g.isReady():
 		// Before the services are learned, what they offer would be refused for good: "no such method".
@@ -65,6 +67,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case call:
 		if g.cors(w, r) {
 			g.serveCall(w, r)
+		}
+	case r.URL.Path == pathEvents:
+		if g.cors(w, r) {
+			g.serveEvents(w, r)
+		}
+	case r.URL.Path == pathPoll:
+		if g.cors(w, r) {
+			g.servePoll(w, r)
 		}
 	case g.deps.Static != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		g.deps.Static.ServeHTTP(w, r)
@@ -130,7 +140,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodOptions {
 		return true
 	}
-	h.Set("Access-Control-Allow-Methods", http.MethodPost)
+	h.Set("Access-Control-Allow-Methods", "GET, POST")
 	h.Set("Access-Control-Allow-Headers", allowedHeaders)
 	h.Set("Access-Control-Max-Age", corsAge)
 	w.WriteHeader(http.StatusNoContent)

@@ -10,7 +10,8 @@ import (
 
 // metrics are the gateway's own; those of rpc, bus and auth stand beside them.
 type metrics struct {
-	sessions, hubs, subscribers, followed, ringBytes, methods, refused, calling          prometheus.Gauge
+	by                                                                                   [transports]transportMetrics
+	hubs, followed, ringBytes, methods, refused, calling                                 prometheus.Gauge
 	certificateEnds                                                                      prometheus.Gauge
 	opened, closed, received, replies, stopped, http                                     *prometheus.CounterVec
 	sentBytes, writes, events, signals, signalsDropped, headFrames                       prometheus.Counter
@@ -36,10 +37,8 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger) (*metrics, error
 		return m
 	}
 	m := &metrics{
-		sessions:        gauge("sessions", "Connections that are open."),
 		certificateEnds: gauge("certificate_ends_seconds", "When the certificate that clients see expires, since 1970; 0: there is none."),
 		hubs:            gauge("hubs", "Topics with local subscribers, or lingering."),
-		subscribers:     gauge("subscribers", "Subscriptions in mode EVENTS."),
 		followed:        gauge("followed_topics", "Topics in the index of heads."),
 		ringBytes:       gauge("ring_bytes", "Bytes of recent events that are kept."),
 		methods:         gauge("methods", "Methods that services expose."),
@@ -69,7 +68,12 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger) (*metrics, error
 		callSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "plenum", Subsystem: "gateway", Name: "call_seconds",
 			Help: "Time of calls to services.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 8)}, []string{"service"}),
 	}
-	all = append(all, m.callSeconds, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: "intake_bytes",
+	sessions := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: "sessions", Help: "Sessions that are open, by transport."}, []string{"transport"})
+	subscribers := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: "subscribers", Help: "Subscriptions in mode EVENTS, by the session's transport."}, []string{"transport"})
+	for i, name := range transportNames {
+		m.by[i] = transportMetrics{sessions.WithLabelValues(name), subscribers.WithLabelValues(name)}
+	}
+	all = append(all, sessions, subscribers, m.callSeconds, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: "intake_bytes",
 		Help: "Bytes of messages that are not finished, and of calls not answered."}, func() float64 { return float64(ledger.Held()) }))
 	if r != nil {
 		for _, c := range all {
@@ -79,4 +83,28 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger) (*metrics, error
 		}
 	}
 	return m, nil
+}
+
+// transportMetrics are those of the sessions over one transport.
+type transportMetrics struct{ sessions, subscribers prometheus.Gauge }
+
+// What carries sessions, in the order of transportNames.
+const (
+	overWebSocket = iota
+	overEvents
+	overPoll
+	transports
+)
+
+var transportNames = [transports]string{"websocket", "sse", "poll"}
+
+// metrics are those of the session's transport.
+func (s *session) metrics() *transportMetrics {
+	i := overWebSocket
+	if t := s.stream(); t != nil {
+		if i = overEvents; t.poll {
+			i = overPoll
+		}
+	}
+	return &s.g.metrics.by[i]
 }
