@@ -1,24 +1,15 @@
 package gateway
 
 import (
-	"maps"
 	"net/http"
 	"strconv"
 	"time"
 
-	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 var errWait = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.WAIT", "wait is how long to wait for news, in ms: 0 to 55000.").On("wait")
-
-// messageTypes are the media types of messages.
-var messageTypes = func() map[string]wire.Encoding {
-	types := maps.Clone(jsonTypes)
-	types["application/proto"] = wire.Proto
-	return types
-}()
 
 // servePoll serves a session of one question and one answer: it does what the message says, waits for all that was asked and, where topics are
 // followed, for the first news of them.
@@ -30,7 +21,7 @@ func (g *Gateway) servePoll(w http.ResponseWriter, r *http.Request) {
 		notAllowed(w, http.MethodPost)
 		return
 	}
-	kind, ok := accepts(w, r, messageTypes)
+	kind, ok := accepts(w, r)
 	if !ok {
 		return
 	}
@@ -43,7 +34,7 @@ func (g *Gateway) servePoll(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.Set("Content-Type", kind)
-	t := newStream(w, r, r.Body, true)
+	t := newStream(w, r, r.Body, messageTypes[kind], true)
 	t.ends, t.late = g.alarms.now()+wait, wait == 0
-	g.serveStream(r, t, messageTypes[kind], bearer(r), g.address(r))
+	g.serveStream(r, t, bearer(r), g.address(r))
 }

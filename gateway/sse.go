@@ -43,17 +43,18 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request) {
 	token := bearer(r)
 	switch r.Method {
 	case http.MethodPost:
-		if _, ok := accepts(w, r, jsonTypes); !ok {
+		kind, ok := accepts(w, r)
+		if !ok {
 			return
 		}
-		t = newStream(w, r, r.Body, false)
+		t = newStream(w, r, r.Body, messageTypes[kind], false)
 	case http.MethodGet:
 		message, query, err := fromURL(r.URL.RawQuery)
 		if err != nil {
 			connectError(w, err)
 			return
 		}
-		t = newStream(w, r, bytes.NewReader(message), false)
+		t = newStream(w, r, bytes.NewReader(message), wire.JSON, false)
 		if id := query.Get("last_event_id"); t.lastID == "" {
 			t.lastID = id
 		}
@@ -66,7 +67,7 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request) {
 			if token, err = g.redeem(r.Context(), ticket, address); err != nil {
 				if isTransient(err) { // a browser doesn't come back after a status
 					h.Set("Content-Type", "text/event-stream")
-					t.refuse(wire.JSON, errUnchecked, g)
+					t.refuse(errUnchecked, g)
 					return
 				}
 				connectError(w, err)
@@ -79,13 +80,13 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Type", "text/event-stream")
 	t.ends = g.alarms.now() + g.cfg.StreamLife
-	g.serveStream(r, t, wire.JSON, token, address)
+	g.serveStream(r, t, token, address)
 }
 
 // serveStream serves a session as the answer to its request.
-func (g *Gateway) serveStream(r *http.Request, t *stream, enc wire.Encoding, token string, address netip.Addr) {
+func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address netip.Addr) {
 	if refuse := g.refusesNew(address); refuse != nil {
-		t.refuse(enc, refuse, g)
+		t.refuse(refuse, g)
 		return
 	}
 	if token != "" {
@@ -93,18 +94,18 @@ func (g *Gateway) serveStream(r *http.Request, t *stream, enc wire.Encoding, tok
 			t.limit = int(g.cfg.Limits.MessageBytes)
 		}
 	}
-	g.begin(g.newSession(t, enc, address, token))
+	g.begin(g.newSession(t, t.enc, address, token))
 	t.wait()
 }
 
-// jsonTypes are the media types of messages with a frame a line.
-var jsonTypes = map[string]wire.Encoding{"application/json": wire.JSON, "application/x-ndjson": wire.JSON}
+// messageTypes are the media types of messages; in JSON each frame is a line.
+var messageTypes = map[string]wire.Encoding{"application/json": wire.JSON, "application/x-ndjson": wire.JSON, "application/proto": wire.Proto}
 
 // accepts tells whether the request's message can be read, and as what, or answers that it can't.
-func accepts(w http.ResponseWriter, r *http.Request, types map[string]wire.Encoding) (kind string, ok bool) {
+func accepts(w http.ResponseWriter, r *http.Request) (kind string, ok bool) {
 	kind, _, _ = mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if _, ok = types[kind]; !ok {
-		w.Header().Set("Accept-Post", strings.Join(slices.Sorted(maps.Keys(types)), ", "))
+	if _, ok = messageTypes[kind]; !ok {
+		w.Header().Set("Accept-Post", strings.Join(slices.Sorted(maps.Keys(messageTypes)), ", "))
 		http.Error(w, "unsupported media type", http.StatusUnsupportedMediaType)
 		return "", false
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -35,6 +36,7 @@ type stream struct {
 	control *http.ResponseController
 	left    <-chan struct{} // the client has
 	poll    bool
+	enc     wire.Encoding
 	limit   int // bytes of the message, where the client has shown who it is; 0: what a stranger may send
 
 	// These belong to the goroutine that reads.
@@ -64,9 +66,9 @@ type stream struct {
 	sent      int                        // bytes
 }
 
-func newStream(w http.ResponseWriter, r *http.Request, message io.Reader, poll bool) *stream {
+func newStream(w http.ResponseWriter, r *http.Request, message io.Reader, enc wire.Encoding, poll bool) *stream {
 	t := &stream{
-		w: w, control: http.NewResponseController(w), left: r.Context().Done(), poll: poll, message: message,
+		w: w, control: http.NewResponseController(w), left: r.Context().Done(), poll: poll, enc: enc, message: message,
 		wasRead: make(chan struct{}), beginning: map[*subscription]struct{}{}, over: make(chan struct{}), lastID: r.Header.Get("Last-Event-ID"),
 	}
 	_ = t.control.EnableFullDuplex() // what refuses a message need not read it first. HTTP/2 is so anyway
@@ -225,11 +227,11 @@ func (t *stream) note(f *edgev1.ServerFrame) {
 }
 
 // refuse tells a client that there is no session for it.
-func (t *stream) refuse(enc wire.Encoding, e *rpc.Error, g *Gateway) {
+func (t *stream) refuse(e *rpc.Error, g *Gateway) {
 	p := rpc.FromError(e)
 	t.back(time.Duration(p.GetRetryAfterMs()) * time.Millisecond)
 	f := &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}}
-	_ = t.write(t.framed(wire.Append(nil, enc, f, "", g.catalog()))) // the client may be gone
+	_ = t.write(t.framed(wire.Append(nil, t.enc, f, "", g.catalog()))) // the client may be gone
 	g.metrics.closed.WithLabelValues(code(p.GetCode())).Inc()
 }
 
@@ -242,6 +244,9 @@ func (t *stream) framed(out []byte) []byte {
 	if t.moved {
 		t.moved = false
 		id = t.places.AppendID(nil)
+	}
+	if t.enc == wire.Proto {
+		out = append(base64.StdEncoding.AppendEncode(make([]byte, 0, base64.StdEncoding.EncodedLen(len(out))+1), out), '\n')
 	}
 	return appendEvent(make([]byte, 0, len(out)+len(id)+eventOverhead), out, id, t.retry)
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -183,6 +184,28 @@ func TestEvents(t *testing.T) {
 		}
 		if got := r.texts(1); got[0] != "three" {
 			t.Errorf("got %v", got)
+		}
+	})
+}
+
+// Typed clients get each event's message as base64.
+func TestBinaryEvents(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		data, err := proto.Marshal(&edgev1.ClientMessage{Frames: []*edgev1.ClientFrame{hello(s.token("ada", 10*time.Minute)), subscribe(1, events(room))}})
+		s.must(err)
+		res, err := s.http().Post("http://plenum.test"+pathEvents, "application/proto", bytes.NewReader(data))
+		s.must(err)
+		defer func() { _ = res.Body.Close() }()
+		var m edgev1.ServerMessage
+		for in := bufio.NewScanner(res.Body); len(m.GetFrames()) < 2 && in.Scan(); {
+			if text, ok := strings.CutPrefix(in.Text(), "data: "); ok {
+				data, err := base64.StdEncoding.DecodeString(text)
+				s.must(err)
+				s.must(proto.UnmarshalOptions{Merge: true}.Unmarshal(data, &m))
+			}
+		}
+		if f := m.GetFrames(); len(f) != 2 || f[0].GetWelcome() == nil || f[1].GetSubscribed() == nil {
+			t.Errorf("%v", f)
 		}
 	})
 }
