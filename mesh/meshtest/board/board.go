@@ -5,12 +5,14 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/meshtest/board/boardv1"
+	"plenum.internal/mesh/node"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -82,6 +84,27 @@ type post struct{ seq, offset uint64 }
 // New returns a service without boards. epoch is its incarnation: Unix milliseconds of its start.
 func New(epoch uint64, cfg Config) *Service {
 	return &Service{epoch: epoch, cfg: cfg, boards: map[name]*board{}}
+}
+
+// Node is the service as a part of a process, whose start is the incarnation.
+func Node() node.Service {
+	return node.Service{Name: "board", Internal: Callers(), New: func(*node.Node) (node.Part, error) {
+		return part{New(uint64(time.Now().UnixMilli()), Config{})}, nil
+	}}
+}
+
+// part is ready at once, and has nothing to do but to answer.
+type part struct{ *Service }
+
+func (part) Ready() <-chan struct{} {
+	ready := make(chan struct{})
+	close(ready)
+	return ready
+}
+
+func (part) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
 }
 
 // Register puts both services on a server.
