@@ -37,6 +37,8 @@ type boards struct {
 	conn    grpc.ClientConnInterface
 	stop    context.CancelFunc
 	offline bool
+	lag     time.Duration               // of a call on its way
+	alone   int                         // Opens that were not shared
 	change  func(*topicv1.TailResponse) // of what is received; nil: nothing
 	open    map[*tail]struct{}
 	begun   int // Tails
@@ -134,11 +136,15 @@ func (b *boards) tails() (open, begun int) {
 
 func (b *boards) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	b.mu.Lock()
-	conn, offline := b.conn, b.offline
+	conn, offline, lag := b.conn, b.offline, b.lag
+	if strings.HasSuffix(method, "/Open") {
+		b.alone++
+	}
 	b.mu.Unlock()
 	if offline {
 		return away
 	}
+	time.Sleep(lag)
 	return conn.Invoke(ctx, method, args, reply, opts...)
 }
 

@@ -234,7 +234,7 @@ func TestSlowOnARing(t *testing.T) {
 	})
 }
 
-// Who loses the right to read is given what lies before, and nothing behind: live and in a replay.
+// Who loses the right to read is given what lies before, and nothing behind.
 func TestRemovedFromARing(t *testing.T) {
 	onBoard(t, board.Config{}, func(t *testing.T, b *boards) {
 		c, other := b.signIn("u"), b.signIn("v")

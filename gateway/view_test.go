@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/meshtest/board"
@@ -282,6 +283,44 @@ func TestParamsAreNotShared(t *testing.T) {
 			c.subscribed()
 			b.sees(c.look(&sight{}), map[string]string{prefix: "1"})
 			c.close()
+		}
+	})
+}
+
+// Parameters are long: those of many who come at a time don't fit into one call, and need not.
+func TestManyLongParams(t *testing.T) {
+	onBoard(t, board.Config{}, func(t *testing.T, b *boards) {
+		b.lag = 20 * time.Millisecond // so that all come while the first are asked for
+		const wants = 120
+		var clients []*client
+		for i := range 8 {
+			clients = append(clients, b.signIn(fmt.Sprint("u", i)))
+		}
+		synctest.Wait()
+		for i, c := range clients {
+			var list []*edgev1.Want
+			for j := 0; len(list) < wants; j++ {
+				if routeKey("w", fmt.Sprint(j)) != routeKey("w", "b") {
+					continue // another owner's
+				}
+				params := protowire.AppendTag(nil, 99, protowire.BytesType) // of a later version
+				params = protowire.AppendBytes(params, fmt.Appendf(nil, "%8000d", i))
+				list = append(list, &edgev1.Want{Topic: fmt.Sprint("board.notes/", j), Params: params})
+			}
+			c.send(subscribe(1, list...))
+		}
+		for _, c := range clients {
+			for answered := 0; answered < wants; {
+				for _, x := range c.next().GetSubscribed().GetSubscriptions() {
+					if answered++; x.GetError() != nil {
+						t.Fatalf("%v", x)
+					}
+				}
+			}
+			c.close()
+		}
+		if b.alone > 0 {
+			t.Errorf("%d were asked for one by one, since a call was too long", b.alone)
 		}
 	})
 }
