@@ -29,6 +29,8 @@ type Config struct {
 
 	MaxSessions int `koanf:"max_sessions" doc:"sessions at the same time, a fifth of them of one user; beyond: 4101"`
 	MaxCalls    int `koanf:"max_calls" doc:"calls to services at the same time, of all sessions; beyond: 200"`
+	// MaxViews is below what gRPC carries on one connection (rpc.DefaultMaxStreams): all views may be of one service's only node.
+	MaxViews int `koanf:"max_views" doc:"topics of the class VIEW that are followed, in all sessions: each is a call to a service that goes on; beyond: 200"`
 	// One address may be a company's, where all come back at once after a power cut.
 	MaxPlain        int `koanf:"max_plain" doc:"connections that are no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`
 	MaxPlainAddress int `koanf:"max_plain_address" doc:"such connections from one address, of IPv6 from a /64; those of proxies are not counted so"`
@@ -76,7 +78,7 @@ type Limits struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen:      "127.0.0.1:8080",
-		MaxSessions: 100_000, MaxCalls: 10_000, MaxReads: 64,
+		MaxSessions: 100_000, MaxCalls: 10_000, MaxViews: 50_000, MaxReads: 64,
 		MaxPlain: 32_768, MaxPlainAddress: 16_384, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
 		Recheck:    []time.Duration{100 * time.Millisecond, time.Second},
@@ -95,7 +97,7 @@ func DefaultConfig() Config {
 // Validate names the first field that cannot work.
 func (c Config) Validate() error {
 	numbers := map[string]int{
-		"max_sessions": c.MaxSessions, "max_calls": c.MaxCalls, "max_reads": c.MaxReads, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
+		"max_sessions": c.MaxSessions, "max_calls": c.MaxCalls, "max_views": c.MaxViews, "max_reads": c.MaxReads, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
 		"limits.message_bytes": int(c.Limits.MessageBytes), "limits.calls": int(c.Limits.Calls), "limits.subscriptions": int(c.Limits.Subscriptions),
 		"limits.heads": int(c.Limits.Heads), "limits.signals": int(c.Limits.Signals), "limits.queue_bytes": int(c.Limits.QueueBytes), "limits.replay_bytes": int(c.Limits.ReplayBytes),
 	}

@@ -17,8 +17,9 @@
 //	listen.go     waiting for a client, and reading   turners.go  goroutines that run turns
 //	alarms.go     one timer for all sessions       windows.go     flush windows, likewise
 //	work.go       what only a busy session has     shared.go      lists that a user's bundles share
+//	ringhub.go    topics of the class RING         view.go        one topic of the class VIEW on one connection
 //
-// The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, ring, heads; door and ws are the connections themselves.
+// The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, ring, heads, view; door and ws are the connections themselves.
 //
 // Invariant: a session belongs to its turn, a hub to its shard's goroutine; everybody else mails them. Who mails never waits.
 // Invariant: a subscriber is given exactly the log's events after its cursor, in order, until it is stopped; and none behind an

@@ -32,17 +32,20 @@ var (
 	errStale      = rpc.Errorf(edgev1.Code_CODE_TOKEN_STALE, "edge.TOKEN_STALE", "Refresh the access token first.")
 	errToken      = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN", "Sign in first.")
 
-	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.TOPIC", "There is no such topic.")
-	errMode       = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.MODE", "This topic can't be followed in this way.").On("mode")
-	errParams     = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.PARAMS", "This topic takes no parameters: leave params out.").On("params")
-	errTypes      = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TYPES", "Name at most 16 fields of the topic's type of events, in mode EVENTS.").On("types")
-	errTooManySub = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_TOPICS, "edge.TOO_MANY_TOPICS", "Too many topics are followed. Leave some first.")
-	errLagged     = rpc.Errorf(edgev1.Code_CODE_LAGGED, "edge.LAGGED", "You read too slowly. Subscribe again from your cursor.")
-	errResetEpoch = rpc.Errorf(edgev1.Code_CODE_RESET_EPOCH, "edge.RESET_EPOCH", "The history has begun anew. Load it again.")
-	errResetFloor = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "edge.RESET_FLOOR", "What lies before can't be replayed. Load it again.")
-	errResetLong  = rpc.Errorf(edgev1.Code_CODE_RESET_TOO_LONG, "edge.RESET_TOO_LONG", "Too much has happened since. Load it again.")
-	errLastID     = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "edge.LAST_EVENT_ID", "The last event's id is of other topics. Load what you follow again, and begin without it.")
-	errRevoked    = rpc.Errorf(edgev1.Code_CODE_REVOKED, "edge.REVOKED", "You can't read this any more.")
+	errTopic        = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.TOPIC", "There is no such topic.")
+	errMode         = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.MODE", "This topic can't be followed in this way.").On("mode")
+	errParams       = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.PARAMS", "This topic takes no parameters: leave params out.").On("params")
+	errParamsLarge  = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "edge.PARAMS_TOO_LARGE", "The parameters have more than 8 KiB. Ask for less at once.").On("params")
+	errViews        = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.VIEWS", "Too many views are open on this server just now. Try again shortly.").RetryIn(5 * time.Second)
+	errViewTooLarge = rpc.Errorf(edgev1.Code_CODE_RESET_TOO_LONG, "edge.VIEW_TOO_LARGE", "More than 1,000 entries or 256 KiB of this view wait for you. Ask for less by its parameters, then subscribe without a cursor.")
+	errTooManySub   = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_TOPICS, "edge.TOO_MANY_TOPICS", "Too many topics are followed. Leave some first.")
+	errLagged       = rpc.Errorf(edgev1.Code_CODE_LAGGED, "edge.LAGGED", "You read too slowly. Subscribe again from your cursor.")
+	errResetEpoch   = rpc.Errorf(edgev1.Code_CODE_RESET_EPOCH, "edge.RESET_EPOCH", "The history has begun anew. Load it again.")
+	errResetFloor   = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "edge.RESET_FLOOR", "What lies before can't be replayed. Load it again.")
+	errResetLong    = rpc.Errorf(edgev1.Code_CODE_RESET_TOO_LONG, "edge.RESET_TOO_LONG", "Too much has happened since. Load it again.")
+	errRevoked      = rpc.Errorf(edgev1.Code_CODE_REVOKED, "edge.REVOKED", "You can't read this any more.")
+	errTypes        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TYPES", "Name at most 16 fields of the topic's type of events, in mode EVENTS.").On("types")
+	errLastID       = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "edge.LAST_EVENT_ID", "The last event's id is of other topics. Load what you follow again, and begin without it.")
 
 	errSilent          = rpc.Errorf(edgev1.Code_CODE_SILENT, "edge.SILENT", "Nothing was heard of you. Connect again.")
 	errDraining        = rpc.Errorf(edgev1.Code_CODE_DRAINING, "edge.DRAINING", "This server is being restarted. Connect again.")
@@ -80,6 +83,11 @@ func refusal(err error) *rpc.Error {
 // unreadable says what is wrong with a message: a frame that is none, or too many.
 func unreadable(err error) *rpc.Error {
 	return rpc.Errorf(edgev1.Code_CODE_MALFORMED, "edge.MALFORMED", "What was sent can't be understood: %s", complaint(err))
+}
+
+// badParams says what is wrong with a view's parameters in JSON.
+func badParams(why string) *rpc.Error {
+	return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, errParams.Reason, "The parameters can't be read: %s", complaint(errors.New(why))).On(errParams.Field)
 }
 
 // badBody says what is wrong with a request in JSON.

@@ -132,7 +132,7 @@ func (h *hub) enforce(r *topicv1.Record) {
 
 // signal passes a signal on to all who are live but its sender; while it is not known who still may get it, to nobody.
 func (h *hub) signal(sig *edgev1.Signal) {
-	if h.g.stale(h.service) {
+	if h.deaf() {
 		h.g.metrics.signalsDropped.Inc()
 		return
 	}

@@ -23,7 +23,7 @@ type filter struct {
 
 // newFilter reads Want.types.
 func newFilter(types []string, k *catalog.Kind, mode edgev1.Mode) (*filter, error) {
-	if len(types) > maxTypes || k.Event == nil || mode != edgev1.Mode_MODE_EVENTS {
+	if len(types) > maxTypes || k.Event == nil || mode != edgev1.Mode_MODE_EVENTS || k.Class == edgev1.TopicClass_TOPIC_CLASS_VIEW {
 		return nil, errTypes
 	}
 	f := &filter{}

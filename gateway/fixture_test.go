@@ -59,7 +59,8 @@ func inBubble(t *testing.T, change func(*Config), test func(*testing.T, *system)
 	})
 }
 
-func newSystem(t *testing.T, change func(*Config)) *system {
+// newSystem makes a system; more adds services to it.
+func newSystem(t *testing.T, change func(*Config), more ...func(*system) (name string, conn grpc.ClientConnInterface)) *system {
 	s := &system{t: t, nats: testsvc.NewNATS(), identity: auth.NewMemory(signingKey), clients: newPipes(), registry: prometheus.NewRegistry(), stopped: make(chan error, 1)}
 	var err error
 	s.verifier, err = auth.NewVerifier(auth.VerifierConfig{}, s.identity, auth.VerifierDeps{})
@@ -79,8 +80,13 @@ func newSystem(t *testing.T, change func(*Config)) *system {
 	if change != nil {
 		change(&cfg)
 	}
+	services := map[string]grpc.ClientConnInterface{"test": s.server.Pipe("gateway")}
+	for _, add := range more {
+		name, conn := add(s)
+		services[name] = conn
+	}
 	s.g, err = New(cfg, Deps{
-		Services: Static(map[string]grpc.ClientConnInterface{"test": s.server.Pipe("gateway")}),
+		Services: Static(services),
 		Verifier: s.verifier, Bus: s.bus, Metrics: s.registry,
 		Static: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the application")) }),
 	})

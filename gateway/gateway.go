@@ -70,6 +70,7 @@ type Gateway struct {
 	draining atomic.Bool
 	sessions atomic.Int64
 	calling  atomic.Int64
+	views    atomic.Int64  // open
 	ringSize atomic.Int64  // bytes of all rings
 	emptied  chan struct{} // a session ended while draining; capacity 1
 	calls    sync.WaitGroup

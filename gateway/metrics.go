@@ -12,9 +12,9 @@ import (
 type metrics struct {
 	by                                                                                   [transports]transportMetrics
 	hubs, followed, ringBytes, methods, refused, calling                                 prometheus.Gauge
-	certificateEnds                                                                      prometheus.Gauge
+	certificateEnds, views                                                               prometheus.Gauge
 	opened, closed, received, replies, stopped, http                                     *prometheus.CounterVec
-	sentBytes, writes, events, signals, signalsDropped, headFrames                       prometheus.Counter
+	sentBytes, writes, events, signals, signalsDropped, headFrames, viewFrames           prometheus.Counter
 	reads, gaps, replayed, fromRing, revoked, drained, malformed, intakeFull, turnedAway prometheus.Counter
 	callSeconds                                                                          *prometheus.HistogramVec
 }
@@ -39,6 +39,7 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger) (*metrics, error
 	m := &metrics{
 		certificateEnds: gauge("certificate_ends_seconds", "When the certificate that clients see expires, since 1970; 0: there is none."),
 		hubs:            gauge("hubs", "Topics with local subscribers, or lingering."),
+		views:           gauge("views", "Topics of the class VIEW that are followed."),
 		followed:        gauge("followed_topics", "Topics in the index of heads."),
 		ringBytes:       gauge("ring_bytes", "Bytes of recent events that are kept."),
 		methods:         gauge("methods", "Methods that services expose."),
@@ -56,6 +57,7 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger) (*metrics, error
 		signals:         counter("signals_total", "Signals published."),
 		signalsDropped:  counter("signals_dropped_total", "Signals dropped by their rate limit or by conflation."),
 		headFrames:      counter("head_frames_total", "Frames of heads sent."),
+		viewFrames:      counter("view_frames_total", "Frames of views sent."),
 		reads:           counter("log_reads_total", "Reads of the log for hubs."),
 		gaps:            counter("gaps_total", "Times that a hub missed an event and read it."),
 		replayed:        counter("replayed_events_total", "Events given to subscribers that came back."),

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"plenum.internal/gateway/internal/testsvc"
 	"plenum.internal/gateway/internal/testsvc/testv1"
+	"plenum.internal/mesh/meshtest/board"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -206,6 +208,72 @@ func TestSlowMessage(t *testing.T) {
 		_, _ = res.Body.Close(), w.Close()
 		if !strings.Contains(string(answer), "CODE_SILENT") || time.Since(start) > 6*time.Second {
 			t.Errorf("%s after %v", answer, time.Since(start))
+		}
+	})
+}
+
+// A view by polls: a snapshot, whole however long it is; then what has changed since the cursor; and nothing for who has it all.
+func TestPollView(t *testing.T) {
+	onBoard(t, board.Config{}, func(t *testing.T, b *boards) {
+		want := map[string]string{}
+		for i := range 50 {
+			want[fmt.Sprint(i)] = strings.Repeat("x", 4000)
+			b.put(fmt.Sprint(i), want[fmt.Sprint(i)])
+		}
+		s := &sight{}
+		poll := func(query string) {
+			for _, f := range b.poll(query, hello(b.token("ada", 10*time.Minute)), subscribe(1, watch(nil, s.at))) {
+				if v := f.GetView(); v != nil {
+					s.see(b.system, v)
+				}
+			}
+		}
+		poll("?wait=0")
+		if b.sees(s, want); s.snapshots != 1 || s.at == nil {
+			t.Errorf("%+v", s)
+		}
+		start := time.Now()
+		if poll("?wait=2000"); s.snapshots != 1 || time.Since(start) < 2*time.Second {
+			t.Errorf("%+v after %v", s, time.Since(start))
+		}
+		b.remove("7")
+		delete(want, "7")
+		start = time.Now()
+		if poll(""); s.snapshots != 1 || time.Since(start) > time.Second {
+			t.Errorf("%+v after %v", s, time.Since(start))
+		}
+		b.sees(s, want)
+		// Without its source it says so, and doesn't wait for ever.
+		b.away(true)
+		start = time.Now()
+		if poll("?wait=0"); time.Since(start) > 15*time.Second {
+			t.Errorf("%+v after %v", s, time.Since(start))
+		}
+		b.away(false)
+	})
+}
+
+// Over a stream a view goes on by the id alone.
+func TestStreamView(t *testing.T) {
+	onBoard(t, board.Config{}, func(t *testing.T, b *boards) {
+		b.put("a", "1")
+		frames := func() []*edgev1.ClientFrame {
+			return []*edgev1.ClientFrame{hello(b.token("ada", 10*time.Minute)), subscribe(1, watch(nil, nil))}
+		}
+		r := b.stream(pathEvents, "", frames())
+		r.welcome()
+		r.subscribed()
+		v := r.next().GetView()
+		if !v.GetSnapshot() || len(v.GetEntries()) != 1 {
+			t.Fatalf("%v", v)
+		}
+		r.close()
+		b.put("b", "2")
+		r = b.stream(pathEvents, r.lastID, frames())
+		r.welcome()
+		r.subscribed()
+		if v := r.next().GetView(); v.GetSnapshot() || len(v.GetEntries()) != 1 || v.GetEntries()[0].GetKey() != "b" {
+			t.Errorf("%v", v)
 		}
 	})
 }

@@ -123,10 +123,7 @@ func (s *session) turns() {
 				it.do(s)
 			case it.sub.stopped: // stale
 			case it.data != nil:
-				if len(s.answers) > 0 {
-					s.tellAnswers() // that it began
-				}
-				s.out = append(s.buffer(), it.data...)
+				s.pass(it.data)
 			default:
 				it.do(s)
 			}
@@ -163,6 +160,14 @@ func (s *session) settle() {
 		s.settleStream(t)
 	}
 	s.setAlarm()
+}
+
+// pass queues a frame of a subscription, behind the answer that it began.
+func (s *session) pass(data []byte) {
+	if len(s.answers) > 0 {
+		s.tellAnswers()
+	}
+	s.out = append(s.buffer(), data...)
 }
 
 // send queues a frame.

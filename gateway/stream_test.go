@@ -97,6 +97,11 @@ func readLine(s *system, line string) *edgev1.ServerFrame {
 	s.t.Helper()
 	var frame map[string]any
 	s.must(json.Unmarshal([]byte(line), &frame))
+	if v, ok := frame["view"].(map[string]any); ok {
+		for _, e := range v["entries"].([]any) {
+			delete(e.(map[string]any), "body")
+		}
+	}
 	if run, ok := frame["events"].(map[string]any); ok {
 		for _, e := range run["events"].([]any) {
 			e := e.(map[string]any)

@@ -9,6 +9,7 @@ import (
 
 	"plenum.internal/gateway/internal/heads"
 	"plenum.internal/gateway/internal/intake"
+	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
@@ -76,12 +77,12 @@ func (s *session) openNext(f *wanted) {
 			o.err = errTooManySub
 		case k == nil || !topic.ValidName(w.GetTopic()):
 			o.err = errTopic
-		case !followable(k.Class, w.GetMode()):
-			o.err = errMode
-		case len(w.GetParams()) > 0: // only a VIEW has some
-			o.err = errParams
-		case len(w.GetTypes()) > 0:
-			o.only, o.err = newFilter(w.GetTypes(), k, w.GetMode())
+		case s.stream() != nil && s.stream().unknown && w.GetMode() == edgev1.Mode_MODE_EVENTS:
+			o.err = errLastID
+		default:
+			if o.err = admissible(k.Class, w); o.err == nil && len(w.GetTypes()) > 0 {
+				o.only, o.err = newFilter(w.GetTypes(), k, w.GetMode())
+			}
 		}
 		if bundle {
 			bundles = append(bundles, o)
@@ -127,23 +128,38 @@ func (s *session) opened() {
 	s.ease()
 }
 
+// admissible says why a topic of a class can't be followed as it is wanted.
+func admissible(c edgev1.TopicClass, w *edgev1.Want) error {
+	view := c == edgev1.TopicClass_TOPIC_CLASS_VIEW
+	switch {
+	case view && w.GetMode() == wire.UnreadParams:
+		return badParams(string(w.GetParams()))
+	case !view && len(w.GetParams()) > 0:
+		return errParams
+	case !followable(c, w.GetMode()):
+		return errMode
+	case len(w.GetParams()) > topic.MaxParams:
+		return errParamsLarge
+	}
+	return nil
+}
+
 func followable(c edgev1.TopicClass, m edgev1.Mode) bool {
 	switch c {
 	case edgev1.TopicClass_TOPIC_CLASS_LOG:
 		return m == edgev1.Mode_MODE_EVENTS || m == edgev1.Mode_MODE_HEADS
+	case edgev1.TopicClass_TOPIC_CLASS_RING, edgev1.TopicClass_TOPIC_CLASS_VIEW:
+		return m == edgev1.Mode_MODE_EVENTS
 	case edgev1.TopicClass_TOPIC_CLASS_BUNDLE:
 		return m == edgev1.Mode_MODE_HEADS
-	case edgev1.TopicClass_TOPIC_CLASS_RING, edgev1.TopicClass_TOPIC_CLASS_VIEW, edgev1.TopicClass_TOPIC_CLASS_UNSPECIFIED:
+	case edgev1.TopicClass_TOPIC_CLASS_UNSPECIFIED:
 	}
-	return false // RING and VIEW come with the edge's second half
+	return false
 }
 
 func (s *session) mayOpen(wants int) error {
 	if !time.Now().Before(s.caller.Expires) {
 		return errStale
-	}
-	if t := s.stream(); t != nil && t.unknown {
-		return errLastID
 	}
 	return s.take(edgev1.RateClass_RATE_CLASS_READ, float64(1+wants/wantsToken))
 }
@@ -188,11 +204,15 @@ func (s *session) attach(id uint32, o *opened) {
 	}
 	s.events++
 	s.metrics().subscribers.Inc()
-	if x.cursor = o.want.GetCursor(); x.cursor == nil {
-		x.cursor = x.granted
-	}
 	if t := s.stream(); t != nil {
 		t.beginning[x] = struct{}{}
+	}
+	if o.kind.Class == edgev1.TopicClass_TOPIC_CLASS_VIEW {
+		s.look(x, o)
+		return
+	}
+	if x.cursor = o.want.GetCursor(); x.cursor == nil {
+		x.cursor = x.granted
 	}
 	x.attach()
 }

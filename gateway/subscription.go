@@ -26,8 +26,9 @@ type subscription struct {
 	stopped bool // nothing more is told of it
 	signals bool // the grant allows signals
 	keys    map[string]struct{}
-	only    *filter // nil: all events
-	list    *bundle // in mode HEADS
+	only    *filter   // nil: all events
+	list    *bundle   // in mode HEADS
+	view    *follower // of a VIEW, which has no hub
 
 	// These belong to the hub's shard.
 	hub      *hub
@@ -35,8 +36,8 @@ type subscription struct {
 	cursor   *edgev1.Cursor // until it is live: what was given
 	begun    bool           // the session was told that it started
 	detached bool           // it is on no list of the hub's any more
-	tries    int            // reads begun because its cursor lies beyond the ring's head
 	fresh    bool           // a read began while it waited
+	tries    int            // reads begun because its cursor lies beyond the ring's head
 	replayed int            // bytes
 }
 
@@ -45,8 +46,12 @@ func (x *subscription) shard() *shard { return x.s.g.shard(x.log) }
 // attach hands it to its hub, at the end of the turn.
 func (x *subscription) attach() { x.s.joining = append(x.s.joining, x) }
 
-// detach takes it off its hub's lists.
+// detach takes it off its hub's lists, or ends what it reads by itself.
 func (x *subscription) detach() {
+	if x.view != nil {
+		x.view.end()
+		return
+	}
 	x.shard().do(func() {
 		x.detached = true
 		if x.hub != nil {
@@ -148,10 +153,7 @@ func (x *subscription) give(run []*topicv1.Record, data []byte) bool {
 	if t := x.s.stream(); t != nil {
 		last, news := run[len(run)-1], x.only.admitsAny(run)
 		return x.s.offer(x, len(data), func(s *session) {
-			if len(s.answers) > 0 {
-				s.tellAnswers() // that it began
-			}
-			s.out = append(s.buffer(), data...)
+			s.pass(data)
 			t.news = t.news || news
 			t.reach(x.topic, last.GetEpoch(), last.GetEvent().GetOffset())
 		})

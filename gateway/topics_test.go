@@ -295,7 +295,7 @@ func TestRefusedTopics(t *testing.T) {
 		heads := func(topic string) *edgev1.Want { return &edgev1.Want{Topic: topic, Mode: edgev1.Mode_MODE_HEADS} }
 		c := s.signIn("u")
 		defer c.close()
-		c.send(subscribe(1, events("test.room/private"), events("other.kind/x"), events("test.room/"), events("test.view/x"), events("test.mine/me"),
+		c.send(subscribe(1, events("test.room/private"), events("other.kind/x"), events("test.room/"), heads("test.view/x"), events("test.mine/me"),
 			heads("test.room/h1"), heads("test.room/h2"), heads("test.room/h3"),
 			events("test.room/1"), events("test.room/2"), events("test.room/3")))
 		got := map[string]edgev1.Code{}

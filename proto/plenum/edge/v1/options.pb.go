@@ -354,7 +354,7 @@ type TopicKind struct {
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// What following such a topic means.
 	Class TopicClass `protobuf:"varint,2,opt,name=class,proto3,enum=plenum.edge.v1.TopicClass" json:"class,omitempty"`
-	// Type of Event.body.
+	// Type of Event.body; of a VIEW, of Entry.body.
 	Event string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	// Type of Signal.body; empty: the kind takes no signals.
 	Signal string `protobuf:"bytes,4,opt,name=signal,proto3" json:"signal,omitempty"`
