@@ -80,7 +80,7 @@ func (s *session) admissible(x *lane.Call[*call], unread error) error {
 	}
 	class := r.method.Rate
 	if wait, ok := s.buckets[int(class)%len(s.buckets)].Take(s.g.cfg.rate(class), r.method.Cost, time.Now()); !ok {
-		return errRate.RetryIn(wait)
+		return tooFast(wait)
 	}
 	return nil
 }

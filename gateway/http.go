@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"plenum.internal/gateway/internal/door"
+	"plenum.internal/gateway/internal/limit"
 )
 
 // Paths of the edge; "/<package.Service>/<Method>" are calls, and all else is the web application's.
@@ -25,6 +26,11 @@ const (
 	requestTime    = 30 * time.Second
 	answerTime     = 75 * time.Second // longer than the longest call
 	idleTime       = 30 * time.Second
+	streams        = 100              // requests at the same time on a connection of HTTP/2
+	probeAfter     = 30 * time.Second // of silence on one
+	probeTime      = 10 * time.Second
+	stuckTime      = 15 * time.Second // in which it takes nothing
+	fullTime       = "5"              // seconds until who met too many requests is to come back
 	corsAge        = "600"
 	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Plenum-Client-Id, Plenum-Client-Seq"
 )
@@ -33,6 +39,8 @@ func (g *Gateway) newServer(d *door.Door) *http.Server {
 	server := &http.Server{
 		Handler: g, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(), ConnState: d.Changed,
+		// The times above are for requests: a connection of HTTP/2 whose client is gone, or takes nothing, needs its own.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streams, SendPingTimeout: probeAfter, PingTimeout: probeTime, WriteByteTimeout: stuckTime},
 	}
 	if g.certificate != nil {
 		server.TLSConfig = g.certificate.config()
@@ -47,6 +55,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secure(w.Header(), g.encrypted(r))
+	from, ok := g.admitRequest(w, r)
+	if !ok {
+		return
+	}
+	defer g.requests.Leave(from)
 	call := g.isCall(r)
 	edge := call || r.URL.Path == pathWebSocket
 	switch {
@@ -71,6 +84,18 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// admitRequest counts a request in, or answers that there are too many. from is what it is counted for.
+func (g *Gateway) admitRequest(w http.ResponseWriter, r *http.Request) (from netip.Addr, ok bool) {
+	from = prefix(g.address(r))
+	if g.requests.Enter(from) == limit.Entered {
+		return from, true
+	}
+	g.metrics.requestsRefused.Inc()
+	w.Header().Set("Retry-After", fullTime)
+	plain(w, http.StatusServiceUnavailable, "too many requests at once")
+	return from, false
 }
 
 func (g *Gateway) isReady() bool {
@@ -161,13 +186,24 @@ func (g *Gateway) address(r *http.Request) netip.Addr {
 	a := ap.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && g.isProxy(a); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+		if !ok {
 			break
 		}
-		a = hop.Unmap()
+		a = hop
 	}
 	return a
+}
+
+// parseHop reads an address of X-Forwarded-For; some proxies add the port.
+func parseHop(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		var ap netip.AddrPort
+		ap, err = netip.ParseAddrPort(s)
+		a = ap.Addr()
+	}
+	return a.Unmap().WithZone(""), err == nil
 }
 
 func (g *Gateway) isProxy(a netip.Addr) bool {
