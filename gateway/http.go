@@ -55,11 +55,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secure(w.Header(), g.encrypted(r))
-	from, ok := g.admitRequest(w, r)
+	leave, ok := g.admitRequest(w, r)
 	if !ok {
 		return
 	}
-	defer g.requests.Leave(from)
+	defer leave()
 	call := g.isCall(r)
 	edge := call || r.URL.Path == pathWebSocket
 	switch {
@@ -86,16 +86,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admitRequest counts a request in, or answers that there are too many. from is what it is counted for.
-func (g *Gateway) admitRequest(w http.ResponseWriter, r *http.Request) (from netip.Addr, ok bool) {
-	from = prefix(g.address(r))
-	if g.requests.Enter(from) == limit.Entered {
-		return from, true
+// admitRequest counts a request in until it has left, or answers that there are too many.
+func (g *Gateway) admitRequest(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
+	if r.ProtoMajor == 1 && (r.URL.Path == pathLive || r.URL.Path == pathReady) {
+		return func() {}, true // who watches the gateway, and has a connection for it, would take it for dead
 	}
-	g.metrics.requestsRefused.Inc()
-	w.Header().Set("Retry-After", fullTime)
-	plain(w, http.StatusServiceUnavailable, "too many requests at once")
-	return from, false
+	from := prefix(g.address(r))
+	if g.requests.Enter(from) != limit.Entered {
+		g.metrics.requestsRefused.Inc()
+		w.Header().Set("Retry-After", fullTime)
+		plain(w, http.StatusServiceUnavailable, "too many requests at once")
+		return nil, false
+	}
+	return func() { g.requests.Leave(from) }, true
 }
 
 func (g *Gateway) isReady() bool {
