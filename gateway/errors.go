@@ -27,6 +27,7 @@ var (
 	errTooMany    = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "edge.TOO_MANY_CALLS", "Too many calls at once. Wait for an answer.").RetryIn(100 * time.Millisecond)
 	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.BUSY", "Too much is being asked just now. Try again shortly.").RetryIn(500 * time.Millisecond)
 	errShed       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.SHEDDING", "The server has too much to do just now. Try again shortly.")
+	errRequests   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.REQUESTS", "Too many requests are under way, here or from your network. Try again shortly.").RetryIn(5 * time.Second)
 	errHeld       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.INTAKE", "Too much is being sent just now. Wait for an answer, then try again.").RetryIn(500 * time.Millisecond)
 	errRate       = rpc.Errorf(edgev1.Code_CODE_RATE_LIMITED, "edge.RATE", "That was too fast. Try again shortly.")
 	errStale      = rpc.Errorf(edgev1.Code_CODE_TOKEN_STALE, "edge.TOKEN_STALE", "Refresh the access token first.")

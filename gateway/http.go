@@ -30,7 +30,6 @@ const (
 	probeAfter     = 30 * time.Second // of silence on one
 	probeTime      = 10 * time.Second
 	stuckTime      = 15 * time.Second // in which it takes nothing
-	fullTime       = "5"              // seconds until who met too many requests is to come back
 	corsAge        = "600"
 	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Plenum-Client-Id, Plenum-Client-Seq"
 )
@@ -94,8 +93,7 @@ func (g *Gateway) admitRequest(w http.ResponseWriter, r *http.Request) (leave fu
 	from := prefix(g.address(r))
 	if g.requests.Enter(from) != limit.Entered {
 		g.metrics.requestsRefused.Inc()
-		w.Header().Set("Retry-After", fullTime)
-		plain(w, http.StatusServiceUnavailable, "too many requests at once")
+		connectError(w, errRequests)
 		return nil, false
 	}
 	return func() { g.requests.Leave(from) }, true

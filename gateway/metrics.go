@@ -12,7 +12,7 @@ import (
 type metrics struct {
 	sessions, hubs, subscribers, followed, ringBytes, methods, refused, calling          prometheus.Gauge
 	certificateEnds                                                                      prometheus.Gauge
-	opened, closed, received, replies, stopped, http, shed                               *prometheus.CounterVec
+	opened, closed, received, replies, stopped, http, shed, unwelcome                    *prometheus.CounterVec
 	sentBytes, writes, events, signals, signalsDropped, headFrames                       prometheus.Counter
 	reads, gaps, replayed, fromRing, revoked, drained, malformed, intakeFull, turnedAway prometheus.Counter
 	requestsRefused                                                                      prometheus.Counter
@@ -51,6 +51,7 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger, memory *shedder)
 		received:        vector("frames_received_total", "Frames of clients, by kind.", "kind"),
 		replies:         vector("replies_total", "Answers to calls, by number; 0: success.", "code"),
 		stopped:         vector("stopped_total", "Subscriptions ended by the gateway, by number.", "code"),
+		unwelcome:       vector("sessions_refused_total", "Sessions that were not begun, by reason.", "reason"),
 		shed:            vector("shed_total", "What was refused because memory is short: session, call.", "what"),
 		http:            vector("http_calls_total", "Unary calls over HTTP, by number; 0: success.", "code"),
 		sentBytes:       counter("sent_bytes_total", "Bytes written to connections."),

@@ -168,6 +168,7 @@ func (s *session) hello(h *edgev1.Hello) {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
 	if !s.g.admit(s) {
+		s.g.metrics.unwelcome.WithLabelValues(errSessions.Reason).Inc()
 		s.goodbye(errSessions)
 		return
 	}

@@ -144,6 +144,7 @@ func (t *socket) refuse(enc wire.Encoding, e *rpc.Error, g *Gateway) {
 	}
 	t.kill()
 	g.metrics.closed.WithLabelValues(code(p.GetCode())).Inc()
+	g.metrics.unwelcome.WithLabelValues(p.GetReason()).Inc()
 }
 
 // bearer is the token of an Authorization header, or empty.
