@@ -72,13 +72,13 @@ func TestSessionsOfOneAddress(t *testing.T) {
 // Requests that one address has under way are bounded, also those that a proxy brings by one connection; who watches the gateway is answered.
 func TestRequestsOfOneAddress(t *testing.T) {
 	attacked(t, func(c *Config) { c.MaxRequestsAddress, c.Proxies = 2, []string{"10.0.0.0/8"} }, func(t *testing.T, s *system, b *bystander) {
-		slow := func(address string) *http.Response {
+		slow := func(address string) response {
 			res, err := s.httpFrom("10.0.0.1").Do(post(t, hello4s, `{"waitMs":4000}`, "X-Forwarded-For", address))
 			s.must(err)
 			_ = res.Body.Close()
-			return res
+			return response{res.StatusCode, res.Status, res.Header}
 		}
-		answers := make(chan *http.Response, 3)
+		answers := make(chan response, 3)
 		for _, address := range []string{"198.51.100.1", "198.51.100.1", "198.51.100.2"} {
 			go func() { answers <- slow(address) }()
 		}
