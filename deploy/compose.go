@@ -178,6 +178,7 @@ func (p *one) addGateway(context.Context) (err error) {
 			"identity": p.servers["identity"].Pipe("gateway"),
 			"chat":     p.servers["chat"].Pipe("gateway"),
 		}),
+		Tickets:  authv1.NewAuthServiceClient(p.servers["identity"].Pipe("gateway")),
 		Listener: p.clients, Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
 	})
 	if err != nil {

@@ -69,6 +69,21 @@ func TestSessionsOfOneAddress(t *testing.T) {
 	}
 }
 
+// Streams and polls are sessions, and counted so.
+func TestSessionsOfOneAddressByHTTP(t *testing.T) {
+	attacked(t, func(c *Config) { c.MaxSessionsAddress = 1 }, func(t *testing.T, s *system, _ *bystander) {
+		for _, path := range []string{pathPoll, pathEvents} {
+			_, data := s.request("POST", path, `{"hello":{"sessionId":"s"}}`, "Content-Type", asJSON, "Authorization", "Bearer "+s.token("u", time.Minute))
+			if !strings.Contains(string(data), "edge.ADDRESS_SESSIONS") {
+				t.Errorf("%s: %s", path, data)
+			}
+		}
+		if s.g.sessions.Inside() != 1 || s.metric("sessions_refused_total") != 2 {
+			t.Errorf("%d sessions are counted", s.g.sessions.Inside())
+		}
+	})
+}
+
 // Requests that one address has under way are bounded, also those that a proxy brings by one connection; who watches the gateway is answered.
 func TestRequestsOfOneAddress(t *testing.T) {
 	attacked(t, func(c *Config) { c.MaxRequestsAddress, c.Proxies = 2, []string{"10.0.0.0/8"} }, func(t *testing.T, s *system, b *bystander) {

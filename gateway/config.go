@@ -51,6 +51,9 @@ type Config struct {
 	// Recheck are the ages at which new hubs are compared with the log again: their interest may have reached a distant NATS server late.
 	Recheck []time.Duration `koanf:"recheck" doc:"when new topics are compared with the log again; empty where NATS runs in the process"`
 
+	// A stream's end is not a break: its client comes back at once, to any gateway, and goes on from where it was.
+	StreamLife time.Duration `koanf:"stream_life" doc:"how long a stream of server-sent events lasts before its client is told to open the next"`
+
 	Window time.Duration `koanf:"window" doc:"how long events are gathered before they are written to a connection"`
 	Drain  time.Duration `koanf:"drain" doc:"over how long clients are told to reconnect elsewhere when the gateway stops"`
 
@@ -82,8 +85,9 @@ func DefaultConfig() Config {
 		MaxSessions: 100_000, MaxSessionsUser: 20_000, MaxSessionsAddress: 50_000, MaxCalls: 10_000, MaxReads: 64,
 		MaxPlain: 32_768, MaxPlainAddress: 16_384, MaxRequests: 16_384, MaxRequestsAddress: 8192, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
-		Recheck: []time.Duration{100 * time.Millisecond, time.Second},
-		Window:  10 * time.Millisecond, Drain: 10 * time.Second,
+		Recheck:    []time.Duration{100 * time.Millisecond, time.Second},
+		StreamLife: 10 * time.Minute,
+		Window:     10 * time.Millisecond, Drain: 10 * time.Second,
 		Read: limit.Rate{PerSecond: 50, Burst: 200}, Write: limit.Rate{PerSecond: 20, Burst: 100}, Bulk: limit.Rate{PerSecond: 2, Burst: 20},
 		// One address may be a company's: 10,000 people there refresh 17 times a second, and all come back after a power cut.
 		// Guessing is identity's to stop.
@@ -122,6 +126,9 @@ func (c Config) Validate() error {
 	}
 	if c.ShedBytes < 0 {
 		return errors.New("gateway.shed_bytes: must not be negative")
+	}
+	if c.StreamLife < time.Minute {
+		return errors.New("gateway.stream_life must be a minute or more")
 	}
 	if c.Window <= 0 || c.Drain < 0 || c.Linger < 0 {
 		return errors.New("gateway.window must be positive, drain and linger not negative")

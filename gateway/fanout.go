@@ -89,6 +89,7 @@ func (h *hub) send(before uint64, run []*topicv1.Record) {
 		enc    wire.Encoding
 		name   string
 		hidden uint64
+		only   string
 	}
 	var encoded map[form][]byte
 	var last form
@@ -96,7 +97,7 @@ func (h *hub) send(before uint64, run []*topicv1.Record) {
 	tells := slices.ContainsFunc(run, func(r *topicv1.Record) bool { return r.GetAbout() != 0 })
 	h.g.metrics.events.Add(float64(len(h.live)))
 	h.keepLive(func(x *subscription) bool {
-		f := form{x.s.enc, x.topic, 0}
+		f := form{x.s.enc, x.topic, 0, x.only.name()}
 		if tells && x.floor > 0 {
 			f.hidden = x.hides(run)
 		}

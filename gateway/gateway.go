@@ -35,6 +35,7 @@ type Deps struct {
 	Services Services       // Static or Registered; the gateway's own identity there is "gateway"
 	Verifier *auth.Verifier // follows identity's revocations
 	Refusals *auth.Reporter // of tokens and origins, run by whoever made it; nil: not on record
+	Tickets  Redeemer       // identity; nil: nobody has a ticket
 	Bus      *bus.Bus
 	Listener net.Listener // for clients, already listening; Run serves and closes it. Nil: Run listens at Config.Listen
 	Static   http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
@@ -152,8 +153,8 @@ func (g *Gateway) Addr() string {
 }
 
 // Listening is how to listen for clients. TCP need not probe them, which would be four system calls for each connection: sessions are
-// pinged, and requests have their times.
-func Listening() *net.ListenConfig { return &net.ListenConfig{KeepAlive: -1} }
+// pinged, streams have their comments, and requests have their times.
+func Listening() *net.ListenConfig { return &net.ListenConfig{KeepAlive: -1, Control: limitSilence} }
 
 // Run listens and serves until ctx ends; then it drains and returns nil. It fails if it can't listen.
 func (g *Gateway) Run(ctx context.Context) error {
@@ -268,7 +269,7 @@ const drainGrace = 5 * time.Second
 func (g *Gateway) done(s *session) {
 	defer g.calls.Done()
 	g.sessions.Leave(prefix(s.address))
-	g.metrics.sessions.Dec()
+	s.metrics().sessions.Dec()
 	if g.draining.Load() {
 		select {
 		case g.emptied <- struct{}{}:

@@ -16,6 +16,8 @@ import (
 // Paths of the edge; "/<package.Service>/<Method>" are calls, and all else is the web application's.
 const (
 	pathWebSocket = "/edge/v1/ws"
+	pathEvents    = "/edge/v1/sse"
+	pathPoll      = "/edge/v1/poll"
 	pathLive      = "/livez"
 	pathReady     = "/readyz"
 )
@@ -31,7 +33,7 @@ const (
 	probeTime      = 10 * time.Second
 	stuckTime      = 15 * time.Second // in which it takes nothing
 	corsAge        = "600"
-	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Plenum-Client-Id, Plenum-Client-Seq"
+	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Last-Event-ID, Plenum-Client-Id, Plenum-Client-Seq"
 )
 
 func (g *Gateway) newServer(d *door.Door) *http.Server {
@@ -60,7 +62,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	call := g.isCall(r)
-	edge := call || r.URL.Path == pathWebSocket
+	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll
 	switch {
 	case edge && !g.isReady():
 		// Before the services are learned, what they offer would be refused for good: "no such method".
@@ -78,6 +80,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if g.cors(w, r) {
 			g.serveCall(w, r)
 		}
+	case r.URL.Path == pathEvents:
+		if g.cors(w, r) {
+			g.serveEvents(w, r)
+		}
+	case r.URL.Path == pathPoll:
+		if g.cors(w, r) {
+			g.servePoll(w, r)
+		}
 	case g.deps.Static != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		g.deps.Static.ServeHTTP(w, r)
 	default:
@@ -87,8 +97,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // admitRequest counts a request in until it has left, or answers that there are too many.
 func (g *Gateway) admitRequest(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
-	if r.ProtoMajor == 1 && (r.URL.Path == pathLive || r.URL.Path == pathReady) {
-		return func() {}, true // who watches the gateway, and has a connection for it, would take it for dead
+	switch path := r.URL.Path; {
+	case r.ProtoMajor == 1 && (path == pathLive || path == pathReady): // who watches the gateway, and has a connection for it, would take it for dead
+		return func() {}, true
+	case path == pathEvents, path == pathPoll: // sessions, which are counted as such
+		return func() {}, true
 	}
 	from := prefix(g.address(r))
 	if g.requests.Enter(from) != limit.Entered {
@@ -156,7 +169,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodOptions {
 		return true
 	}
-	h.Set("Access-Control-Allow-Methods", http.MethodPost)
+	h.Set("Access-Control-Allow-Methods", "GET, POST")
 	h.Set("Access-Control-Allow-Headers", allowedHeaders)
 	h.Set("Access-Control-Max-Age", corsAge)
 	w.WriteHeader(http.StatusNoContent)

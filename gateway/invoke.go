@@ -176,8 +176,8 @@ func (g *Gateway) takeAddress(address netip.Addr, class string, rate limit.Rate,
 const spreadPart = 4
 
 // takeCaller takes from the buckets of a device's calls over HTTP; those over a connection are counted there.
-func (g *Gateway) takeCaller(c auth.Caller, m *catalog.Method) error {
-	wait, ok := g.take(bucket{c.Workspace + "/" + c.User + "/" + c.Device, m.Rate.String()}, g.cfg.rate(m.Rate), m.Cost)
+func (g *Gateway) takeCaller(c auth.Caller, class edgev1.RateClass, cost float64) error {
+	wait, ok := g.take(bucket{c.Workspace + "/" + c.User + "/" + c.Device, class.String()}, g.cfg.rate(class), cost)
 	if ok {
 		return nil
 	}

@@ -10,7 +10,8 @@ import (
 
 // metrics are the gateway's own; those of rpc, bus and auth stand beside them.
 type metrics struct {
-	sessions, hubs, subscribers, followed, ringBytes, methods, refused, calling          prometheus.Gauge
+	by                                                                                   [transports]transportMetrics
+	hubs, followed, ringBytes, methods, refused, calling                                 prometheus.Gauge
 	certificateEnds                                                                      prometheus.Gauge
 	opened, closed, received, replies, stopped, http, shed, unwelcome                    *prometheus.CounterVec
 	sentBytes, writes, events, signals, signalsDropped, headFrames                       prometheus.Counter
@@ -37,10 +38,8 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger, memory *shedder)
 		return m
 	}
 	m := &metrics{
-		sessions:        gauge("sessions", "Connections that are open."),
 		certificateEnds: gauge("certificate_ends_seconds", "When the certificate that clients see expires, since 1970; 0: there is none."),
 		hubs:            gauge("hubs", "Topics with local subscribers, or lingering."),
-		subscribers:     gauge("subscribers", "Subscriptions in mode EVENTS."),
 		followed:        gauge("followed_topics", "Topics in the index of heads."),
 		ringBytes:       gauge("ring_bytes", "Bytes of recent events that are kept."),
 		methods:         gauge("methods", "Methods that services expose."),
@@ -87,7 +86,12 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger, memory *shedder)
 		}
 		return 0
 	})
-	all = append(all, m.callSeconds)
+	sessions := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: "sessions", Help: "Sessions that are open, by transport."}, []string{"transport"})
+	subscribers := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "gateway", Name: "subscribers", Help: "Subscriptions in mode EVENTS, by the session's transport."}, []string{"transport"})
+	for i, name := range transportNames {
+		m.by[i] = transportMetrics{sessions.WithLabelValues(name), subscribers.WithLabelValues(name)}
+	}
+	all = append(all, sessions, subscribers, m.callSeconds)
 	if r != nil {
 		for _, c := range all {
 			if err := r.Register(c); err != nil {
@@ -96,4 +100,28 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger, memory *shedder)
 		}
 	}
 	return m, nil
+}
+
+// transportMetrics are those of the sessions over one transport.
+type transportMetrics struct{ sessions, subscribers prometheus.Gauge }
+
+// What carries sessions, in the order of transportNames.
+const (
+	overWebSocket = iota
+	overEvents
+	overPoll
+	transports
+)
+
+var transportNames = [transports]string{"websocket", "sse", "poll"}
+
+// metrics are those of the session's transport.
+func (s *session) metrics() *transportMetrics {
+	i := overWebSocket
+	if t := s.stream(); t != nil {
+		if i = overEvents; t.poll {
+			i = overPoll
+		}
+	}
+	return &s.g.metrics.by[i]
 }

@@ -31,6 +31,8 @@ const (
 // opened is one want and what became of it.
 type opened struct {
 	want  *edgev1.Want
+	known uint64        // of a bundle: stands for the list that the client has; 0: it has none
+	only  *filter       // nil: all events
 	kind  *catalog.Kind // of the topic, when it was asked for
 	grant *topicv1.Grant
 	err   error

@@ -160,6 +160,9 @@ func (s *session) settle() {
 	s.tellSignals()
 	s.reauthorise()
 	s.join()
+	if t := s.stream(); t != nil {
+		s.settleStream(t)
+	}
 	s.setAlarm()
 }
 
@@ -167,6 +170,9 @@ func (s *session) settle() {
 func (s *session) send(f *edgev1.ServerFrame) { s.sendReply(f, "") }
 
 func (s *session) sendReply(f *edgev1.ServerFrame, method string) {
+	if t := s.stream(); t != nil {
+		t.note(f)
+	}
 	if s.state != closed {
 		s.out = wire.Append(s.buffer(), s.enc, f, method, s.g.catalog())
 	}
@@ -185,13 +191,19 @@ func (s *session) buffer() []byte {
 // flush writes what the turn has queued, in one message.
 func (s *session) flush() {
 	if len(s.out) > 0 {
-		if err := s.conn.write(s.out); err != nil {
+		data := s.out
+		if t := s.stream(); t != nil {
+			data = t.framed(data)
+			t.sent += len(data)
+			s.heard = s.g.alarms.now()
+		}
+		if err := s.conn.write(data); err != nil {
 			if s.state != closed {
 				s.lost(err)
 			}
 		} else {
 			s.g.metrics.writes.Inc()
-			s.g.metrics.sentBytes.Add(float64(len(s.out)))
+			s.g.metrics.sentBytes.Add(float64(len(data)))
 		}
 	}
 	if cap(s.out) > 0 && cap(s.out) <= 2*flushBytes {
@@ -210,6 +222,9 @@ func (s *session) goodbye(e *rpc.Error) {
 	}
 	s.state = closing
 	p := rpc.FromError(e)
+	if t := s.stream(); t != nil {
+		t.back(time.Duration(p.GetRetryAfterMs()) * time.Millisecond)
+	}
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}})
 	s.closeCode = p.GetCode()
 	s.closeReason = p.GetReason()
@@ -288,6 +303,9 @@ func (s *session) setAlarm() {
 		if s.pinged {
 			next = s.heard + silence
 		}
+		if t := s.stream(); t != nil {
+			next = s.dueStream(t)
+		}
 		now := s.g.alarms.now()
 		next = min(next, now+time.Until(s.caller.Expires.Add(tokenGrace)))
 		if at, ok := s.headsDue(); ok {
@@ -310,6 +328,8 @@ func (s *session) tick() {
 		case s.state != open:
 		case !time.Now().Before(s.caller.Expires.Add(tokenGrace)):
 			s.goodbye(errTokenExpired)
+		case s.stream() != nil: // says nothing after its first message
+			s.tickStream(s.stream(), now)
 		case s.gated || s.opening != nil: // the reader doesn't read: silence proves nothing
 			s.heard, s.pinged = now, false
 		case now >= s.heard+silence:

@@ -26,6 +26,7 @@ type subscription struct {
 	stopped bool // nothing more is told of it
 	signals bool // the grant allows signals
 	keys    map[string]struct{}
+	only    *filter // nil: all events
 	list    *bundle // in mode HEADS
 
 	// These belong to the hub's shard.
@@ -75,6 +76,10 @@ type begun struct {
 
 func (b begun) tell(s *session) {
 	x := b.x
+	if t := s.stream(); t != nil && !x.stopped && x.watches == nil {
+		delete(t.beginning, x)
+		t.reach(x.topic, b.epoch, b.start)
+	}
 	switch {
 	case x.stopped:
 		return
@@ -140,6 +145,17 @@ func (x *subscription) give(run []*topicv1.Record, data []byte) bool {
 	if x.watches != nil {
 		return x.s.watched(x, run)
 	}
+	if t := x.s.stream(); t != nil {
+		last, news := run[len(run)-1], x.only.admitsAny(run)
+		return x.s.offer(x, len(data), func(s *session) {
+			if len(s.answers) > 0 {
+				s.tellAnswers() // that it began
+			}
+			s.out = append(s.buffer(), data...)
+			t.news = t.news || news
+			t.reach(x.topic, last.GetEpoch(), last.GetEvent().GetOffset())
+		})
+	}
 	return x.s.deliver(x, data)
 }
 
@@ -159,16 +175,22 @@ func (x *subscription) encode(run []*topicv1.Record, before, hidden uint64) []by
 	if x.watches != nil {
 		return nil
 	}
-	e := &edgev1.Events{Topic: x.topic, Events: make([]*edgev1.Event, len(run))}
+	e := &edgev1.Events{Topic: x.topic, Events: make([]*edgev1.Event, 0, len(run))}
 	size := len(x.topic) + 16
-	for i, r := range run {
-		e.Events[i] = r.GetEvent()
+	for _, r := range run {
+		event := r.GetEvent()
 		if about := r.GetAbout(); about != 0 && about <= hidden {
-			e.Events[i] = &edgev1.Event{Offset: r.GetEvent().GetOffset(), TimeMs: r.GetEvent().GetTimeMs()}
+			event = &edgev1.Event{Offset: event.GetOffset(), TimeMs: event.GetTimeMs()}
 		}
-		size += len(r.GetEvent().GetBody()) + 32
+		if x.only.admits(event) {
+			e.Events = append(e.Events, event)
+			size += len(event.GetBody()) + 32
+		}
 	}
-	if run[0].GetEvent().GetOffset() != before+1 {
+	if upto := run[len(run)-1].GetEvent().GetOffset(); len(e.GetEvents()) == 0 || e.GetEvents()[len(e.GetEvents())-1].GetOffset() != upto {
+		e.Upto = upto
+	}
+	if len(e.GetEvents()) == 0 || e.GetEvents()[0].GetOffset() != before+1 {
 		e.After = &before
 	}
 	return wire.Append(make([]byte, 0, size), x.s.enc, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: e}}, "", x.s.g.catalog())
@@ -209,6 +231,6 @@ func (x *subscription) until(records []*topicv1.Record) (kept []*topicv1.Record,
 func (x *subscription) again(at *edgev1.Cursor) *subscription {
 	return &subscription{
 		s: x.s, topic: x.topic, service: x.service, log: x.log, id: x.id, mode: x.mode, user: x.user, watches: x.watches,
-		cursor: at, begun: true, keys: x.keys,
+		cursor: at, begun: true, keys: x.keys, only: x.only,
 	}
 }

@@ -54,15 +54,19 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		go newSocket(conn, early, kind).refuse(enc, refuse, g) // outlives the request; the door counts it on
 		return
 	}
-	g.metrics.sessions.Inc()
-	g.calls.Add(1) // until done
 	if plain := visit.Stay(); conn == net.Conn(visit) {
 		conn = plain
 	}
-	s := g.newSession(newSocket(conn, early, kind), enc, address, bearer(r))
+	g.begin(g.newSession(newSocket(conn, early, kind), enc, address, bearer(r))) // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+}
+
+// begin has a session run that refusesNew has counted in.
+func (g *Gateway) begin(s *session) {
+	s.metrics().sessions.Inc()
+	g.calls.Add(1) // until done
 	g.people.enter(s)
 	s.start((*session).setAlarm)
-	go s.listen() // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+	go s.listen() // outlives whoever has begun it
 }
 
 // visitOf is what came through the door: the connection itself, or what lies below TLS.

@@ -33,7 +33,7 @@ const (
 type Mode int32
 
 const (
-	// Read as EVENTS. A mode that the server does not know is refused [105].
+	// Read as HEADS of a BUNDLE, else as EVENTS. A mode that the server does not know is refused [105].
 	Mode_MODE_UNSPECIFIED Mode = 0
 	// Every event.
 	Mode_MODE_EVENTS Mode = 1
@@ -1333,10 +1333,14 @@ type Want struct {
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
 	// What to send of it.
 	Mode Mode `protobuf:"varint,2,opt,name=mode,proto3,enum=plenum.edge.v1.Mode" json:"mode,omitempty"`
-	// Where to go on. Absent: from now on.
+	// Where to go on. Absent: from now on. Of a BUNDLE: the Subscription.start of the list that the client has; no snapshot is sent if
+	// that is still true.
 	Cursor *Cursor `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Encoded parameters of a VIEW topic, <= 8 KiB; else empty, or the want is refused [105].
-	Params        []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
+	Params []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
+	// Send only events of these types: names of fields of the kind's event type, of which one is set in each event ("posted"). <= 16;
+	// empty: all events. In mode EVENTS only.
+	Types         []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1395,6 +1399,13 @@ func (x *Want) GetCursor() *Cursor {
 func (x *Want) GetParams() []byte {
 	if x != nil {
 		return x.Params
+	}
+	return nil
+}
+
+func (x *Want) GetTypes() []string {
+	if x != nil {
+		return x.Types
 	}
 	return nil
 }
@@ -1459,7 +1470,7 @@ type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Want.topic, as it was written.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Events follow this cursor.
+	// Events follow this cursor. Of a BUNDLE: stands for its list as it is now; to be sent back in Want.cursor, and nothing else.
 	Start *Cursor `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
 	// Where the topic stands.
 	Head *Cursor `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
@@ -1578,7 +1589,7 @@ type Events struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The topic's name, as it was subscribed.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Ascending by offset, 1 or more, <= 64 KiB in all.
+	// Ascending by offset, <= 64 KiB in all. None: all that lies between after and upto is of types that weren't asked for.
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	// The offset that the run follows; absent: the first event's offset - 1. Behind the own cursor: skip what is known.
 	// Ahead of it: something is missing, subscribe again from the own cursor.
@@ -2268,15 +2279,15 @@ func (x *Pong) GetNonce() uint32 {
 	return 0
 }
 
-// Cursors is the SSE event id: the cursors of all topics of the stream, in base64url, one a flush, <= 1 KiB. It is
-// not signed and grants nothing: every topic is authorised anew.
+// Cursors is the id of a server-sent event: the cursors of all topics of the stream, in base64url without padding. To clients it is
+// opaque. It is not signed and grants nothing: every topic is authorised anew.
 type Cursors struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// CRC-32C of the list of topics in the URL: cursors of another list are refused.
+	// CRC-32C of the topics' names in the order of the request, each followed by a line feed: cursors of other topics are refused [321].
 	Topics uint32 `protobuf:"fixed32,1,opt,name=topics,proto3" json:"topics,omitempty"`
-	// Cursor.epoch of each topic, in the list's order.
+	// Cursor.epoch of each topic, in that order. 0: it has none.
 	Epochs []uint64 `protobuf:"varint,2,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
-	// Cursor.offset of each topic, in the list's order.
+	// Cursor.offset of each topic, in that order.
 	Offsets       []uint64 `protobuf:"varint,3,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2420,12 +2431,13 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\"G\n" +
 	"\tSubscribe\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12*\n" +
-	"\x05wants\x18\x02 \x03(\v2\x14.plenum.edge.v1.WantR\x05wants\"\x8e\x01\n" +
+	"\x05wants\x18\x02 \x03(\v2\x14.plenum.edge.v1.WantR\x05wants\"\xa4\x01\n" +
 	"\x04Want\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12(\n" +
 	"\x04mode\x18\x02 \x01(\x0e2\x14.plenum.edge.v1.ModeR\x04mode\x12.\n" +
 	"\x06cursor\x18\x03 \x01(\v2\x16.plenum.edge.v1.CursorR\x06cursor\x12\x16\n" +
-	"\x06params\x18\x04 \x01(\fR\x06params\"`\n" +
+	"\x06params\x18\x04 \x01(\fR\x06params\x12\x14\n" +
+	"\x05types\x18\x05 \x03(\tR\x05types\"`\n" +
 	"\n" +
 	"Subscribed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12B\n" +
