@@ -177,6 +177,23 @@ func TestFloodOfRequestsOverManyConnections(t *testing.T) {
 	})
 }
 
+// Who takes no answer, not even a refusal, has it until its time is over: that of a refusal is short, for it is counted nowhere.
+func TestRefusalThatNobodyTakes(t *testing.T) {
+	overHTTP2(t, func(c *Config) { c.MaxRequestsAddress = 10 }, func(t *testing.T, s *system, p pair) {
+		c := s.http2(p, false)
+		s.must(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
+		for range streams {
+			s.must(c.ask("/", ""))
+		}
+		time.Sleep(refuseTime)
+		synctest.Wait()
+		if n := s.g.requests.Inside(); n != 10 || c.status["503"] != streams-10 || c.resets[http2.ErrCodeInternal] != streams-10 {
+			t.Errorf("%d are answered; %v, %v", n, c.status, c.resets)
+		}
+		_ = c.Close()
+	})
+}
+
 // Rapid reset (CVE-2023-44487): requests that are given up at once cost no more than those that may be open at the same time.
 func TestRapidReset(t *testing.T) {
 	overHTTP2(t, nil, func(t *testing.T, s *system, p pair) {

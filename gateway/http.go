@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"plenum.internal/gateway/internal/door"
@@ -32,6 +33,7 @@ const (
 	probeAfter     = 30 * time.Second // of silence on one
 	probeTime      = 10 * time.Second
 	stuckTime      = 15 * time.Second // in which it takes nothing
+	refuseTime     = time.Second      // for the answer to a request too many
 	corsAge        = "600"
 	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Last-Event-ID, Plenum-Client-Id, Plenum-Client-Seq"
 )
@@ -60,7 +62,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	defer leave()
+	defer func() {
+		if r.ProtoMajor > 1 { // what the client doesn't take yet would be waited for behind this, and counted nowhere
+			_ = http.NewResponseController(w).Flush()
+		}
+		leave()
+	}()
 	call := g.isCall(r)
 	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll
 	switch {
@@ -82,11 +89,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case r.URL.Path == pathEvents:
 		if g.cors(w, r) {
-			g.serveEvents(w, r)
+			g.serveEvents(w, r, leave)
 		}
 	case r.URL.Path == pathPoll:
 		if g.cors(w, r) {
-			g.servePoll(w, r)
+			g.servePoll(w, r, leave)
 		}
 	case g.deps.Static != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		g.deps.Static.ServeHTTP(w, r)
@@ -95,21 +102,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admitRequest counts a request in until it has left, or answers that there are too many.
+// admitRequest counts a request in until it has left, or has become a session, or answers that there are too many.
 func (g *Gateway) admitRequest(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
-	switch path := r.URL.Path; {
-	case r.ProtoMajor == 1 && (path == pathLive || path == pathReady): // who watches the gateway, and has a connection for it, would take it for dead
-		return func() {}, true
-	case path == pathEvents, path == pathPoll: // sessions, which are counted as such
-		return func() {}, true
+	if r.ProtoMajor == 1 && (r.URL.Path == pathLive || r.URL.Path == pathReady) {
+		return func() {}, true // who watches the gateway, and has a connection for it, would take it for dead
 	}
 	from := prefix(g.address(r))
 	if g.requests.Enter(from) != limit.Entered {
 		g.metrics.requestsRefused.Inc()
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(refuseTime)) // nobody counts who takes no answer
 		connectError(w, errRequests)
 		return nil, false
 	}
-	return func() { g.requests.Leave(from) }, true
+	return sync.OnceFunc(func() { g.requests.Leave(from) }), true
 }
 
 func (g *Gateway) isReady() bool {
