@@ -50,7 +50,7 @@ func TestCompressionBombs(t *testing.T) {
 	})
 }
 
-// JSON that is deep, huge in number or in doubt is refused, and costs no stack, no memory and no time.
+// JSON that is deep, huge in number or in doubt is refused, and nobody waits for it. (Time in a bubble tells waiting, not computing.)
 func TestBombsOfJSON(t *testing.T) {
 	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
 	attacked(t, nil, func(t *testing.T, s *system, _ *bystander) {

@@ -11,7 +11,7 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
-// Who asks for what others own is answered as for what doesn't exist, to the byte and at once, in either mode, also while its topic is busy;
+// Who asks for what others own is answered as for what doesn't exist, to the byte and without waiting for anything, in either mode, also while its topic is busy;
 // and gets nothing of it afterwards: no event, head or signal. (That a service answers so is its own to prove: chat/channels_test.go.)
 func TestForeignTopics(t *testing.T) {
 	const private, absent, user = "test.room/private", "test.room/absent", "test.user/bystander"
