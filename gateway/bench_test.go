@@ -153,7 +153,7 @@ func BenchmarkConnect(b *testing.B) {
 	for _, c := range conns {
 		_ = c.Close()
 	}
-	for g.sessions.Load() > 0 {
+	for g.sessions.Inside() > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
@@ -211,7 +211,7 @@ func idle(b *testing.B, members int) {
 	for _, c := range conns {
 		_ = c.Close()
 	}
-	for g.sessions.Load() > 0 {
+	for g.sessions.Inside() > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 }

@@ -72,6 +72,11 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 	if q.method == nil {
 		return nil, errNoMethod
 	}
+	if q.method.Public && !q.method.Keeps {
+		if err := g.sheds("call", errShed); err != nil {
+			return nil, err
+		}
+	}
 	if err := g.admitAddress(q.address, q.method); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,8 @@ var (
 	errCancelled  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.CANCELLED", "It was not done, as you asked.")
 	errTooMany    = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "edge.TOO_MANY_CALLS", "Too many calls at once. Wait for an answer.").RetryIn(100 * time.Millisecond)
 	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.BUSY", "Too much is being asked just now. Try again shortly.").RetryIn(500 * time.Millisecond)
+	errShed       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.SHEDDING", "The server has too much to do just now. Try again shortly.")
+	errRequests   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.REQUESTS", "Too many requests are under way, here or from your network. Try again shortly.").RetryIn(5 * time.Second)
 	errHeld       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.INTAKE", "Too much is being sent just now. Wait for an answer, then try again.").RetryIn(500 * time.Millisecond)
 	errRate       = rpc.Errorf(edgev1.Code_CODE_RATE_LIMITED, "edge.RATE", "That was too fast. Try again shortly.")
 	errStale      = rpc.Errorf(edgev1.Code_CODE_TOKEN_STALE, "edge.TOKEN_STALE", "Refresh the access token first.")
@@ -52,6 +54,8 @@ var (
 	errRotated         = rpc.Errorf(edgev1.Code_CODE_DRAINING, "edge.ROTATED", "This stream has lasted long enough. Open the next.")
 	errOverloaded      = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.OVERLOADED", "Too many are connected just now. Try again shortly.").RetryIn(5 * time.Second)
 	errSessions        = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.SESSIONS", "You have too many connections. Close some of them first.").RetryIn(5 * time.Second)
+	errAddressSessions = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.ADDRESS_SESSIONS", "Too many connections come from your network. Close some of them, or ask who runs this server to raise gateway.max_sessions_address.").RetryIn(5 * time.Second)
+	errShedding        = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.SHEDDING", "The server has too much to do just now, and takes nobody new. Try again shortly.")
 	errUnchecked       = rpc.Errorf(edgev1.Code_CODE_OVERLOADED, "edge.UNCHECKED", "Sign-ins can't be checked just now. Try again shortly.").RetryIn(2 * time.Second)
 	errFlood           = rpc.Errorf(edgev1.Code_CODE_FLOOD, "edge.FLOOD", "You send too much. Wait before you connect again.").RetryIn(10 * time.Second)
 	errTokenExpired    = rpc.Errorf(edgev1.Code_CODE_TOKEN_EXPIRED, "edge.TOKEN_EXPIRED", "The access token has expired. Refresh it.")
@@ -78,6 +82,11 @@ func refusal(err error) *rpc.Error {
 		return errUnchecked
 	}
 	return errTokenRefused
+}
+
+// tooFast tells when there is room again, in whole milliseconds: less than one would not be told.
+func tooFast(wait time.Duration) *rpc.Error {
+	return errRate.RetryIn((wait + time.Millisecond - 1).Truncate(time.Millisecond))
 }
 
 // unreadable says what is wrong with a message: a frame that is none, or too many.

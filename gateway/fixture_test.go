@@ -183,13 +183,22 @@ func (p pipe) RemoteAddr() net.Addr {
 }
 
 func (s *system) dial(context.Context, string, string) (net.Conn, error) {
+	return s.dialFrom("192.0.2.7")
+}
+
+func (s *system) dialFrom(address string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	select {
-	case s.clients.conns <- pipe{theirs, "192.0.2.7:1234"}:
+	case s.clients.conns <- pipe{theirs, net.JoinHostPort(address, "1234")}:
 		return ours, nil
 	case <-s.clients.done:
 		return nil, errors.New("connection refused")
 	}
+}
+
+// httpFrom is http from another address.
+func (s *system) httpFrom(address string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return s.dialFrom(address) }}}
 }
 
 // http returns a client that reaches the gateway; its connections end with each request.
@@ -205,10 +214,12 @@ type client struct {
 	closed error
 }
 
-func (s *system) connect(header http.Header) *client {
+func (s *system) connect(header http.Header) *client { return s.connectBy(s.http(), header) }
+
+func (s *system) connectBy(by *http.Client, header http.Header) *client {
 	s.t.Helper()
 	ws, res, err := websocket.Dial(s.t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
-		HTTPClient: s.http(), Subprotocols: []string{wire.ProtoName}, HTTPHeader: header,
+		HTTPClient: by, Subprotocols: []string{wire.ProtoName}, HTTPHeader: header,
 	})
 	if err != nil {
 		s.t.Fatalf("dial: %v (%v)", err, res)

@@ -68,7 +68,8 @@ type Gateway struct {
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
 	draining atomic.Bool
-	sessions atomic.Int64
+	sessions *limit.Crowd[netip.Addr] // by the address of their client, as prefix has it
+	requests *limit.Crowd[netip.Addr] // over HTTP, likewise
 	calling  atomic.Int64
 	views    atomic.Int64  // open
 	ringSize atomic.Int64  // bytes of all rings
@@ -81,6 +82,7 @@ type Gateway struct {
 	bucketsMu sync.Mutex // guards buckets
 	buckets   *limit.Table[bucket]
 	intake    *intake.Ledger
+	shedder   *shedder
 
 	feedsMu sync.Mutex // guards fed
 	fed     map[feed]*topic.HeadsFeed
@@ -104,7 +106,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		return nil, errors.New("gateway: needs services, a verifier and a bus")
 	}
 	ledger := intake.New(cfg.intake())
-	m, err := newMetrics(deps.Metrics, ledger)
+	shedder := newShedder(cfg.ShedBytes)
+	m, err := newMetrics(deps.Metrics, ledger, shedder)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +118,10 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
 		alarms: newAlarms(), people: people{every: map[*session]struct{}{}, sessions: map[person]*fellows{}}, shared: shared{lists: map[heads.Name]*followed{}}, emptied: make(chan struct{}, 1),
-		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{}, rechecks: map[recheck]bool{},
+		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, shedder: shedder, fed: map[feed]*topic.HeadsFeed{}, rechecks: map[recheck]bool{},
 	}
+	g.sessions = limit.NewCrowd[netip.Addr](cfg.MaxSessions, cfg.MaxSessionsAddress)
+	g.requests = limit.NewCrowd[netip.Addr](cfg.MaxRequests, cfg.MaxRequestsAddress)
 	g.bundles = crew{most: bundleOpens, start: g.calls.Go}
 	g.windows = windows{length: cfg.Window, clock: g.alarms}
 	if g.log == nil {
@@ -246,7 +251,7 @@ func (g *Gateway) drain() {
 	}
 	late := time.NewTimer(drainGrace)
 	defer late.Stop()
-	for g.sessions.Load() > 0 {
+	for g.sessions.Inside() > 0 {
 		select {
 		case <-g.emptied:
 		case <-late.C:
@@ -264,7 +269,7 @@ const drainGrace = 5 * time.Second
 // done counts a session out.
 func (g *Gateway) done(s *session) {
 	defer g.calls.Done()
-	g.sessions.Add(-1)
+	g.sessions.Leave(prefix(s.address))
 	s.metrics().sessions.Dec()
 	if g.draining.Load() {
 		select {

@@ -13,7 +13,7 @@ var errWait = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.WAIT", "wait i
 
 // servePoll serves a session of one question and one answer: it does what the message says, waits for all that was asked and, where topics are
 // followed, for the first news of them.
-func (g *Gateway) servePoll(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) servePoll(w http.ResponseWriter, r *http.Request, leave func()) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no")
@@ -36,5 +36,5 @@ func (g *Gateway) servePoll(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", kind)
 	t := newStream(w, r, r.Body, messageTypes[kind], true)
 	t.ends, t.late = g.alarms.now()+wait, wait == 0
-	g.serveStream(r, t, bearer(r), g.address(r))
+	g.serveStream(r, t, bearer(r), g.address(r), leave)
 }

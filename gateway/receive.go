@@ -81,6 +81,9 @@ const refreshCost = 50 // frames: its signature is verified
 // pace makes the reader wait where a client sends more frames than framesRate: who floods slows down its own connection, no other.
 func (s *session) pace(frames []wire.Frame) {
 	cost := 1.0 // an empty message
+	if x, ok := s.conn.(interface{ frames() int }); ok {
+		cost = float64(x.frames()) // of a message in parts, and of control: a pong costs a system call
+	}
 	for _, f := range frames {
 		if cost++; f.GetRefresh() != nil {
 			cost += refreshCost
@@ -175,6 +178,7 @@ func (s *session) hello(h *edgev1.Hello) {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
 	if !s.g.admit(s) {
+		s.g.metrics.unwelcome.WithLabelValues(errSessions.Reason).Inc()
 		s.goodbye(errSessions)
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"plenum.internal/gateway/internal/lane"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/gateway/internal/ws"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -264,6 +265,8 @@ func (s *session) lost(err error) {
 		s.goodbye(errFirstTooLarge)
 	case errors.Is(err, intake.ErrLong):
 		s.goodbye(errMessageTooLarge)
+	case errors.Is(err, ws.ErrFrames):
+		s.goodbye(errFlood)
 	case errors.Is(err, intake.ErrFull):
 		s.g.metrics.intakeFull.Inc()
 		s.goodbye(errIntake)

@@ -75,7 +75,8 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 // mayLetOut counts a signal: against the session, or against the device where a session lasts for one request.
 func (s *session) mayLetOut(rate limit.Rate, now time.Time) bool {
 	if s.stream() != nil {
-		return s.g.take(bucket{s.caller.Workspace + "/" + s.caller.User + "/" + s.caller.Device, "signal"}, rate, 1) == nil
+		_, ok := s.g.take(bucket{s.caller.Workspace + "/" + s.caller.User + "/" + s.caller.Device, "signal"}, rate, 1)
+		return ok
 	}
 	_, ok := s.signals.Take(rate, 1, now)
 	return ok

@@ -34,7 +34,7 @@ var (
 
 // serveEvents serves a session as server-sent events: by POST with the client's message, as fetch does it, or by GET with all in the URL, as
 // EventSource does.
-func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request) {
+func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request, leave func()) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no") // nginx and those who took it over
@@ -80,15 +80,16 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Type", "text/event-stream")
 	t.ends = g.alarms.now() + g.cfg.StreamLife
-	g.serveStream(r, t, token, address)
+	g.serveStream(r, t, token, address, leave)
 }
 
-// serveStream serves a session as the answer to its request.
-func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address netip.Addr) {
+// serveStream serves a session as the answer to its request, which leaves the count of requests then.
+func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address netip.Addr, leave func()) {
 	if refuse := g.refusesNew(address); refuse != nil {
 		t.refuse(refuse, g)
 		return
 	}
+	leave()
 	if token != "" {
 		if _, err := g.verify(r.Context(), token); err == nil {
 			t.limit = int(g.cfg.Limits.MessageBytes)

@@ -233,6 +233,7 @@ func (t *stream) refuse(e *rpc.Error, g *Gateway) {
 	f := &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}}
 	_ = t.write(t.framed(wire.Append(nil, t.enc, f, "", g.catalog()))) // the client may be gone
 	g.metrics.closed.WithLabelValues(code(p.GetCode())).Inc()
+	g.metrics.unwelcome.WithLabelValues(p.GetReason()).Inc()
 }
 
 // framed is what a turn has queued, as it is written.

@@ -170,7 +170,7 @@ func (s *session) take(class edgev1.RateClass, cost float64) error {
 		return s.g.takeCaller(s.caller, class, cost)
 	}
 	if wait, ok := s.buckets[int(class)%len(s.buckets)].Take(s.g.cfg.rate(class), cost, time.Now()); !ok {
-		return errRate.RetryIn(wait)
+		return tooFast(wait)
 	}
 	return nil
 }
