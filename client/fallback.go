@@ -26,6 +26,22 @@ func DialAny(h *http.Client) Dialer {
 	return (&ladder{rungs: []Dialer{DialWebSocket(h), DialEvents(h), DialPolls(h)}}).dial
 }
 
+// Transports are the names that DialBy knows.
+const Transports = "auto,websocket,sse,poll"
+
+// DialBy returns the dialer for a transport by its name; another name than those is taken as auto.
+func DialBy(transport string, h *http.Client) Dialer {
+	switch transport {
+	case "websocket":
+		return DialWebSocket(h)
+	case "sse":
+		return DialEvents(h)
+	case "poll":
+		return DialPolls(h)
+	}
+	return DialAny(h)
+}
+
 // ladder is transports, the best first, and what is known of them. It is shared by all connections of a dialer.
 type ladder struct {
 	rungs []Dialer

@@ -255,7 +255,7 @@ func TestGoodbyeOverAnyTransport(t *testing.T) {
 // An application that takes nothing loses nothing by it.
 func TestSlowApplicationOverAnyTransport(t *testing.T) {
 	over(t, func(t *testing.T, h *hall, dial Dialer) {
-		const events = 400_000 // more than waits for Next
+		const events = 120_000 // more than waits for Next
 		c, _ := visitor(t, dial, nil)
 		sub, err := c.Follow(t.Context(), topicA, From(&edgev1.Cursor{Epoch: 1}))
 		if err != nil {
