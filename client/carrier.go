@@ -92,7 +92,7 @@ func dialCarrier(h *http.Client, stream bool, listen func(*carrier, *round) erro
 				bare.Transport, idle = t, t.CloseIdleConnections
 			}
 		}
-		ctx, cancel := context.WithCancel(context.Background()) //nolint:gosec // Close calls it
+		ctx, cancel := context.WithCancel(context.Background())
 		c := &carrier{client: &bare, server: strings.TrimSuffix(server, "/"), listen: listen, stream: stream, ctx: ctx, cancel: cancel,
 			in: make(chan *edgev1.ServerMessage), ended: make(chan struct{}), wake: make(chan struct{}, 1), wants: wants{}}
 		context.AfterFunc(ctx, func() {

@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,14 +80,14 @@ func holding(t *testing.T, server string) string {
 				since = time.Now()
 			}
 			n += m
-			timeout, _ := err.(net.Error)
+			held := errors.Is(err, os.ErrDeadlineExceeded)
 			if n == len(buf) || err != nil {
 				if _, failed := to.Write(buf[:n]); failed != nil {
 					return
 				}
 				n = 0
 			}
-			if err != nil && (timeout == nil || !timeout.Timeout()) {
+			if err != nil && !held {
 				return
 			}
 		}

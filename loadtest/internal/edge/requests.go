@@ -26,7 +26,7 @@ func dialRequests(ctx context.Context, cfg Config, dialer *net.Dialer, h Handler
 		}
 		rest, refused := c.welcomed(m)
 		if err = refused; err == nil {
-			go func() { //nolint:gosec // it lives as long as the connection, which Close ends
+			go func() { // it lives as long as the connection, which Close ends
 				defer transport.CloseIdleConnections()
 				c.read(rest)
 			}()
