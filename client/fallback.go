@@ -26,10 +26,7 @@ func DialAny(h *http.Client) Dialer {
 	return (&ladder{rungs: []Dialer{DialWebSocket(h), DialEvents(h), DialPolls(h)}}).dial
 }
 
-// Transports are the names that DialBy knows.
-const Transports = "auto,websocket,sse,poll"
-
-// DialBy returns the dialer for a transport by its name; another name than those is taken as auto.
+// DialBy returns the dialer for a transport by its name: websocket, sse or poll. Any other name, such as auto, is DialAny.
 func DialBy(transport string, h *http.Client) Dialer {
 	switch transport {
 	case "websocket":
