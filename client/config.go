@@ -32,7 +32,8 @@ type Config struct {
 	Agent string
 	// Dependencies reads the causal context out of an event. Nil: events are not held back. ChatDependencies reads chat's.
 	Dependencies func(topic string, event *edgev1.Event) []Dependency
-	// Dial opens the connection. Nil: a WebSocket.
+	// Dial opens the connection: DialWebSocket, DialEvents, DialPolls, or DialAny where something on the way may let no WebSocket
+	// through. Nil: a WebSocket.
 	Dial Dialer
 	// HTTP is the client for what goes over plain HTTP. Nil: one with a timeout of 30 s.
 	HTTP *http.Client

@@ -135,5 +135,7 @@ func connectError(res *http.Response, data []byte) error {
 		}
 	}
 	// Not a gateway's word but that of something on the way, which may be gone soon.
-	return errorf(edgev1.Code_CODE_UNAVAILABLE, "client.HTTP_STATUS", "The server answered %s. Is it a Plenum server?", res.Status)
+	failure := errorf(edgev1.Code_CODE_UNAVAILABLE, "client.HTTP_STATUS", "The server answered %s. Is it a Plenum server?", res.Status)
+	failure.status = res.StatusCode
+	return failure
 }

@@ -20,6 +20,7 @@ type Error struct {
 	Field      string        // of the request, where one is at fault
 	RetryAfter time.Duration // zero: as the code says
 	cause      error
+	status     int // of HTTP, where something other than a gateway answered; else 0
 }
 
 func errorf(code edgev1.Code, reason, format string, args ...any) *Error {

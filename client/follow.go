@@ -308,6 +308,10 @@ func (s *session) subscribed(m *edgev1.Subscribed) {
 			continue
 		}
 		t.attached = true
+		if t.mode == edgev1.Mode_MODE_HEADS { // what a start says is known only once the whole list came: each connection tells it anew
+			t.cursor = nil
+			continue
+		}
 		// The own cursor stands: what the server repeats is skipped, and what it would leave out is noticed as a hole.
 		if start := sub.GetStart(); t.cursor == nil || start.GetEpoch() != t.cursor.GetEpoch() {
 			t.cursor = start

@@ -43,7 +43,9 @@ func DialWebSocket(h *http.Client) Dialer {
 		ws, res, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: &bare, Subprotocols: []string{subprotocol}}) //nolint:bodyclose // the library closes it
 		if err != nil {
 			if res != nil {
-				return nil, errorf(edgev1.Code_CODE_UNAVAILABLE, "client.HTTP_STATUS", "%s answered %s. Is it a Plenum server?", server, res.Status).because(err)
+				e := errorf(edgev1.Code_CODE_UNAVAILABLE, "client.HTTP_STATUS", "%s answered %s. Is it a Plenum server?", server, res.Status).because(err)
+				e.status = res.StatusCode
+				return nil, e
 			}
 			return nil, unreachable(server, err)
 		}

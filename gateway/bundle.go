@@ -83,9 +83,7 @@ func (s *session) follow(x *subscription, g *topicv1.Grant, class edgev1.TopicCl
 		b.watch = &subscription{s: s, topic: x.log.Topic, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
 		b.gate = s.g.index.Follow(b.slot, x.log)
 	}
-	if !b.single {
-		told.Start = &edgev1.Cursor{Offset: listOf(list)}
-	}
+	told.Start = &edgev1.Cursor{Offset: listOf(list)} // of a single log, too: else who polls is answered at once, for ever
 	s.answer(x, told)
 	s.tellAnswers()
 	b.members.grow(len(list))
@@ -367,7 +365,10 @@ func (b *bundle) tell(news []*edgev1.Head, snapshot bool) {
 // name puts the topics' names into heads.
 func (b *bundle) name(news []*edgev1.Head) {
 	for _, h := range news {
-		if h.GetTopic() == "" {
+		switch {
+		case b.single:
+			h.Topic = b.x.topic // as the client names it
+		case h.GetTopic() == "":
 			name, _ := b.s.g.index.Head(h.GetRef())
 			h.Topic = name.Topic
 		}

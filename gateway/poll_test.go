@@ -133,6 +133,38 @@ func TestPollCalls(t *testing.T) {
 	})
 }
 
+// Who polls for where one topic stands waits, too, once they know.
+func TestPollOfHeads(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		s.svc.Append("w", room, "one", nil)
+		ask := func(cursor *edgev1.Cursor) (start *edgev1.Cursor, told []*edgev1.Head) {
+			for _, f := range s.poll("?wait=3000", hello(s.token("ada", 10*time.Minute)), subscribe(1, &edgev1.Want{Topic: room, Mode: edgev1.Mode_MODE_HEADS, Cursor: cursor})) {
+				for _, x := range f.GetSubscribed().GetSubscriptions() {
+					start = x.GetStart()
+				}
+				told = append(told, f.GetHeads().GetHeads()...)
+			}
+			return start, told
+		}
+		start, told := ask(nil)
+		if len(told) != 1 || told[0].GetOffset() != 1 || start == nil {
+			t.Fatalf("%v, %v", start, told)
+		}
+		begun := time.Now()
+		if again, told := ask(start); len(told) > 0 || !proto.Equal(again, start) || time.Since(begun) < 3*time.Second {
+			t.Errorf("%v, %v after %v", again, told, time.Since(begun))
+		}
+		s.svc.Set(func(v *testsvc.Service) { v.Digest = true })
+		go func() {
+			time.Sleep(time.Second)
+			s.svc.Append("w", room, "two", nil)
+		}()
+		if _, told := ask(start); len(told) != 1 || told[0].GetOffset() != 2 || told[0].GetTopic() != room {
+			t.Errorf("what moved: %v", told)
+		}
+	})
+}
+
 // Each refusal has its number, in the answer or with a status.
 func TestPollRefusals(t *testing.T) {
 	inBubble(t, func(c *Config) { c.MaxSessions = 1 }, func(t *testing.T, s *system) {

@@ -59,17 +59,17 @@ func (s *shape) up(t *testing.T) {
 	}
 }
 
-// everythingDies: people write while every part of the system is killed and comes back, one after the other. Nothing that
+// everythingDies: people write, over each transport, while every part of the system is killed and comes back, one after the other. Nothing that
 // was acknowledged is lost, doubled or out of order, for nobody, and nothing needs a restart afterwards.
 func everythingDies(t *testing.T, s *shape) {
 	const writers, pause = 6, 100 * time.Millisecond
 	var people []*person
-	for range writers {
-		people = append(people, s.member(t))
+	for i := range writers {
+		people = append(people, s.memberBy(t, transports[i%len(transports)]))
 	}
 	channel := s.channel(t, private, people...)
 	var readers []*reader
-	for _, p := range people[:3] {
+	for _, p := range people[:len(transports)] {
 		readers = append(readers, p.read(t, channel))
 	}
 	var l ledger

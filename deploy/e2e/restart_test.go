@@ -11,12 +11,18 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
-// rollingRestart: every process is stopped in order and started again, one after the other, while people write. Nobody notices but
+// rollingRestart: every process is stopped in order and started again, one after the other, while people write, over each transport. Nobody notices but
 // by a reconnect.
 func rollingRestart(t *testing.T, s *shape) {
-	people := []*person{s.member(t), s.member(t), s.member(t)}
+	var people []*person
+	for _, transport := range transports {
+		people = append(people, s.memberBy(t, transport))
+	}
 	channel := s.channel(t, private, people...)
-	readers := []*reader{people[0].read(t, channel), people[1].read(t, channel)}
+	var readers []*reader
+	for _, p := range people {
+		readers = append(readers, p.read(t, channel))
+	}
 	var l ledger
 	stop := l.load(t, channel, 100*time.Millisecond, people...)
 	for _, f := range s.halt {

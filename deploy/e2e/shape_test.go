@@ -80,6 +80,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"offline and back", offlineAndBack},
 		{"drain", drain},
 		{"rolling restart", rollingRestart},
+		{"bad proxies", badProxies},
 		{"everything dies in turn under load", everythingDies},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })

@@ -27,9 +27,10 @@ const (
 )
 
 type commands struct {
-	Server  string `help:"Address of the server, http://host:port. Once signed in it is known; another gateway of the same Plenum serves as well." env:"PLENUM_SERVER" placeholder:"URL"`
-	Profile string `help:"Which account to use; each has a folder of its own." default:"default" env:"PLENUM_PROFILE"`
-	JSON    bool   `name:"json" help:"Print JSON, one object a line, for scripts."`
+	Server    string `help:"Address of the server, http://host:port. Once signed in it is known; another gateway of the same Plenum serves as well." env:"PLENUM_SERVER" placeholder:"URL"`
+	Profile   string `help:"Which account to use; each has a folder of its own." default:"default" env:"PLENUM_PROFILE"`
+	Transport string `help:"How to connect where a command stays connected: by a WebSocket, by server-sent events or by polls where something on the way lets none through; auto finds out." enum:"auto,websocket,sse,poll" default:"auto" env:"PLENUM_TRANSPORT" placeholder:"auto|websocket|sse|poll"`
+	JSON      bool   `name:"json" help:"Print JSON, one object a line, for scripts."`
 
 	Setup     setupCmd     `cmd:"" help:"Create a workspace by the link that the server printed at its first start."`
 	Join      joinCmd      `cmd:"" help:"Create an account by an invitation's link."`

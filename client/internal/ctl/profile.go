@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -115,7 +116,8 @@ func (e *env) session(keep bool, change func(*client.Config), f func(ctx context
 	if err != nil {
 		return err
 	}
-	cfg := client.Config{Server: e.server(account), Tokens: account, Agent: Version, OnState: e.connection()}
+	cfg := client.Config{Server: e.server(account), Tokens: account, Agent: Version, OnState: e.connection(),
+		Dial: client.DialBy(e.Transport, &http.Client{})}
 	var before []client.Pending
 	if keep {
 		if cfg.Outbox, err = e.outbox(); err != nil {

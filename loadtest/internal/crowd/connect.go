@@ -30,7 +30,7 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 	m.mu.Lock()
 	m.since = due
 	cfg := edge.Config{
-		Address: m.crowd.cfg.Addresses[(m.n+m.moves)%len(m.crowd.cfg.Addresses)], Local: m.local(), Token: token,
+		Address: m.crowd.cfg.Addresses[(m.n+m.moves)%len(m.crowd.cfg.Addresses)], Local: m.local(), Token: token, Transport: m.crowd.cfg.Transport,
 		ClientID: m.clientID, SessionID: m.session, Wants: m.resume(),
 	}
 	m.opening, m.complete, m.denied, m.later = len(cfg.Wants), false, 0, nil

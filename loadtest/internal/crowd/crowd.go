@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Addresses []string     // of gateways; clients take them in turn
 	Locals    []netip.Addr // source addresses, in turn; none: the system chooses
+	Transport string       // websocket, sse or poll; empty: websocket
 	// Renew gets new tokens for an account whose own are about to end; nil: they last.
 	Renew SignIn
 	// Dialing bounds the connections that are being made at the same time. 0: 128.

@@ -17,6 +17,7 @@ import (
 	"github.com/coder/websocket"
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/client"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -35,6 +36,9 @@ type Config struct {
 	// Local is the source address; the zero value lets the system choose. One address has about 28,000 ports for each gateway.
 	Local netip.Addr
 	Token string
+	// Transport is websocket, sse or poll. Empty: websocket. The other two are the client library's, whose events are decoded: they say
+	// how a system does under them, not how little a client of them may cost.
+	Transport string
 	// ClientID and SessionID are 128 random bits each, as base64url.
 	ClientID, SessionID string
 	// Wants are subscribed with Hello, in one message.
@@ -52,10 +56,11 @@ type Handler interface {
 
 // Conn is one signed-in connection.
 type Conn struct {
-	ws      *websocket.Conn
-	raw     net.Conn // below it
-	handler Handler
-	calls   atomic.Uint32
+	ws       *websocket.Conn // nil: the next but one
+	raw      net.Conn        // below it
+	requests client.Conn     // by server-sent events or polls
+	handler  Handler
+	calls    atomic.Uint32
 	// Welcome is the answer to Hello.
 	Welcome *edgev1.Welcome
 
@@ -97,6 +102,9 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 	if cfg.Local.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(cfg.Local, 0))
 	}
+	if cfg.Transport == "sse" || cfg.Transport == "poll" {
+		return dialRequests(ctx, cfg, dialer, h)
+	}
 	// A transport of its own, without keep-alive: it goes with the request, and the connection stays.
 	var raw net.Conn
 	dial := func(ctx context.Context, network, address string) (_ net.Conn, err error) {
@@ -115,13 +123,7 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 	}
 	ws.SetReadLimit(messageBytes)
 	c := &Conn{ws: ws, raw: raw, handler: h, done: make(chan struct{})}
-	hello := []*edgev1.ClientFrame{{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
-		Token: cfg.Token, ClientId: cfg.ClientID, SessionId: cfg.SessionID, Agent: "plenum-loadtest",
-	}}}}
-	if len(cfg.Wants) > 0 {
-		hello = append(hello, &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: &edgev1.Subscribe{Id: 1, Wants: cfg.Wants}}})
-	}
-	if err := c.Send(hello...); err != nil {
+	if err := c.Send(cfg.hello()...); err != nil {
 		return nil, errors.Join(err, ws.CloseNow())
 	}
 	stop := context.AfterFunc(ctx, func() { _ = ws.CloseNow() })
@@ -136,6 +138,17 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 	return c, nil
 }
 
+// hello is the first message.
+func (cfg *Config) hello() []*edgev1.ClientFrame {
+	hello := []*edgev1.ClientFrame{{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
+		Token: cfg.Token, ClientId: cfg.ClientID, SessionId: cfg.SessionID, Agent: "plenum-loadtest",
+	}}}}
+	if len(cfg.Wants) > 0 {
+		hello = append(hello, &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: &edgev1.Subscribe{Id: 1, Wants: cfg.Wants}}})
+	}
+	return hello
+}
+
 // welcome reads the first message, whose first frame it takes.
 func (c *Conn) welcome() (rest []*edgev1.ServerFrame, err error) {
 	_, data, err := c.ws.Read(context.Background())
@@ -146,6 +159,10 @@ func (c *Conn) welcome() (rest []*edgev1.ServerFrame, err error) {
 	if err := proto.Unmarshal(data, &m); err != nil || len(m.GetFrames()) == 0 {
 		return nil, fmt.Errorf("the first message can't be read: %w", err)
 	}
+	return c.welcomed(&m)
+}
+
+func (c *Conn) welcomed(m *edgev1.ServerMessage) (rest []*edgev1.ServerFrame, err error) {
 	first := m.GetFrames()[0]
 	if g := first.GetGoodbye(); g != nil {
 		return nil, &Refused{g.GetError()}
@@ -158,6 +175,9 @@ func (c *Conn) welcome() (rest []*edgev1.ServerFrame, err error) {
 
 // Send writes frames as one message. Safe for concurrent use.
 func (c *Conn) Send(frames ...*edgev1.ClientFrame) error {
+	if c.requests != nil {
+		return c.requests.Write(context.Background(), &edgev1.ClientMessage{Frames: frames}) //nolint:wrapcheck // says what it was
+	}
 	data, err := proto.Marshal(&edgev1.ClientMessage{Frames: frames})
 	if err != nil {
 		return fmt.Errorf("encode frames: %w", err)
@@ -183,12 +203,10 @@ func (c *Conn) NewCall(method string, body proto.Message, seq uint64) (f *edgev1
 // read is the connection's goroutine.
 func (c *Conn) read(first []*edgev1.ServerFrame) {
 	defer close(c.done)
-	for _, f := range first {
-		if events := f.GetEvents(); events != nil {
-			c.events(events)
-		} else {
-			c.frame(f)
-		}
+	c.frames(first)
+	if c.requests != nil {
+		c.readRequests()
+		return
 	}
 	var buf []byte
 	for {
@@ -205,6 +223,16 @@ func (c *Conn) read(first []*edgev1.ServerFrame) {
 		}
 		if cap(buf) > 16<<10 {
 			buf = nil // was a burst; thousands of connections must not each keep it
+		}
+	}
+}
+
+func (c *Conn) frames(all []*edgev1.ServerFrame) {
+	for _, f := range all {
+		if events := f.GetEvents(); events != nil {
+			c.events(events)
+		} else {
+			c.frame(f)
 		}
 	}
 }
@@ -267,6 +295,11 @@ func (c *Conn) leave(how func()) {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
+	if c.requests != nil {
+		_ = c.requests.Close()
+		<-c.done
+		return
+	}
 	t := time.AfterFunc(closeTime, func() { _ = c.raw.Close() }) // the library would wait for its close frame to be answered
 	how()
 	<-c.done

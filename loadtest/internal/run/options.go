@@ -24,6 +24,7 @@ type Options struct {
 	Local       []netip.Addr  `help:"Source addresses, in turn; one has about 28,000 ports for each gateway. Default on loopback: 127.0.0.2 to 127.0.0.9." placeholder:"IP" json:"local,omitempty"`
 	PID         []int         `help:"Processes of the server on this machine, to measure their processor time and memory." name:"pid" json:"pid,omitempty"`
 	Seed        uint64        `help:"Of everything random: the same seed is the same load." default:"1" json:"seed"`
+	Transport   string        `help:"How clients connect: websocket, sse or poll. The last two go through the client library." enum:"websocket,sse,poll" default:"websocket" json:"transport,omitempty"`
 	Reconnect   bool          `help:"Who loses the connection comes back." default:"true" negatable:"" json:"reconnect"`
 
 	Processes int    `help:"Generator processes. They wait for each other; start the others with --join." default:"1" json:"processes"`

@@ -76,7 +76,7 @@ func New(ctx context.Context, o Options, g *peers.Group, log io.Writer) (*Run, e
 // NewCrowd returns a crowd that goes where the options say.
 func (r *Run) NewCrowd() *crowd.Crowd {
 	return crowd.New(crowd.Config{
-		Addresses: r.Address, Locals: r.Local, Reconnect: r.Reconnect, Renew: r.API.Renew, First: uint32(r.Peers.Index) << 24,
+		Addresses: r.Address, Locals: r.Local, Transport: r.Transport, Reconnect: r.Reconnect, Renew: r.API.Renew, First: uint32(r.Peers.Index) << 24,
 	})
 }
 

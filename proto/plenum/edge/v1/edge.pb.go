@@ -1350,8 +1350,8 @@ type Want struct {
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
 	// What to send of it.
 	Mode Mode `protobuf:"varint,2,opt,name=mode,proto3,enum=plenum.edge.v1.Mode" json:"mode,omitempty"`
-	// Where to go on. Absent: from now on; of a VIEW: from a snapshot. Of a BUNDLE: the Subscription.start of the list that the client has;
-	// no snapshot is sent if that is still true.
+	// Where to go on. Absent: from now on; of a VIEW: from a snapshot. In mode HEADS: the Subscription.start of the list that the client
+	// has; no snapshot is sent if that is still true.
 	Cursor *Cursor `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Encoded parameters of a VIEW topic, <= 8 KiB [104], of the type that the topic kind names [100, field "params"]; else empty, or the
 	// want is refused [105].
@@ -1488,8 +1488,8 @@ type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Want.topic, as it was written.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Events follow this cursor. Absent of a VIEW. Of a BUNDLE: stands for its list as it is now; to be sent back in Want.cursor, and
-	// nothing else.
+	// Events follow this cursor. Absent of a VIEW. In mode HEADS: stands for the list as it is now; to be sent back in Want.cursor,
+	// and nothing else.
 	Start *Cursor `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
 	// Where the topic stands. Absent of a BUNDLE and of a VIEW.
 	Head *Cursor `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
