@@ -6,8 +6,6 @@ import (
 	"net"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"plenum.internal/chat"
 	"plenum.internal/deploy/backbone"
 	"plenum.internal/deploy/datadir"
@@ -174,10 +172,7 @@ func (p *one) addGateway(context.Context) (err error) {
 	cfg := p.cfg.Gateway
 	cfg.Recheck = nil // interest reaches a server in the same process at once
 	p.gateway, err = gateway.New(cfg, gateway.Deps{
-		Services: gateway.Static(map[string]grpc.ClientConnInterface{
-			"identity": p.servers["identity"].Pipe("gateway"),
-			"chat":     p.servers["chat"].Pipe("gateway"),
-		}),
+		Services: gateway.Static(p.servers),
 		Listener: p.clients, Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
 	})
 	if err != nil {

@@ -80,7 +80,7 @@ func newSystem(t *testing.T, change func(*Config)) *system {
 		change(&cfg)
 	}
 	s.g, err = New(cfg, Deps{
-		Services: Static(map[string]grpc.ClientConnInterface{"test": s.server.Pipe("gateway")}),
+		Services: Static(map[string]*rpc.Server{"test": s.server}),
 		Verifier: s.verifier, Bus: s.bus, Metrics: s.registry,
 		Static: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the application")) }),
 	})

@@ -105,7 +105,7 @@ func TestResumeAtAnotherGateway(t *testing.T) {
 		c.texts(room, 5)
 		c.close()
 		other := &system{t: t, clients: newPipes()}
-		g, err := New(DefaultConfig(), Deps{Services: Static(map[string]grpc.ClientConnInterface{"test": s.server.Pipe("gateway")}), Verifier: s.verifier, Bus: s.bus})
+		g, err := New(DefaultConfig(), Deps{Services: Static(map[string]*rpc.Server{"test": s.server}), Verifier: s.verifier, Bus: s.bus})
 		s.must(err)
 		stopped := make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())
