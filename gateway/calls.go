@@ -76,7 +76,7 @@ func (s *session) admissible(x *lane.Call[*call], unread error) error {
 		return errHeld
 	}
 	if r.method.Public {
-		return s.g.admitAddress(s.address, r.method)
+		return s.g.admitAddress(s.address, r.method.Terms)
 	}
 	class := r.method.Rate
 	if wait, ok := s.buckets[int(class)%len(s.buckets)].Take(s.g.cfg.rate(class), r.method.Cost, time.Now()); !ok {

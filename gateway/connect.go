@@ -72,7 +72,7 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 	if q.method == nil {
 		return nil, errNoMethod
 	}
-	if err := g.admitAddress(q.address, q.method); err != nil {
+	if err := g.admitAddress(q.address, q.method.Terms); err != nil {
 		return nil, err
 	}
 	if err := g.headers(r, &q); err != nil {
@@ -134,7 +134,7 @@ func (g *Gateway) headers(r *http.Request, q *request) error {
 			return refusal(err)
 		}
 		q.caller = caller
-		if err := g.takeCaller(caller, q.method); err != nil {
+		if err := g.takeCaller(caller, q.method.Terms); err != nil {
 			return err
 		}
 	}
@@ -161,6 +161,13 @@ func (g *Gateway) headers(r *http.Request, q *request) error {
 
 // connectError writes the error as the Connect protocol does: its code by name, and plenum.edge.v1.Error as a detail.
 func connectError(w http.ResponseWriter, err error) {
+	answerError(w, connectCode(err), err)
+}
+
+func connectCode(err error) int { return connectStatus[status.Code(toGRPC(err))] }
+
+// answerError writes it with a status of HTTP's own.
+func answerError(w http.ResponseWriter, httpStatus int, err error) {
 	e := rpc.FromError(err)
 	c := status.Code(toGRPC(err))
 	raw, _ := proto.Marshal(e)
@@ -174,7 +181,7 @@ func connectError(w http.ResponseWriter, err error) {
 	if ms := e.GetRetryAfterMs(); ms > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((ms+999)/1000)))
 	}
-	w.WriteHeader(connectStatus[c])
+	w.WriteHeader(httpStatus)
 	_, _ = w.Write(body) // the client may be gone
 }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 
 	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -41,6 +42,10 @@ func (c *cluster) Conn(service, _ string) (grpc.ClientConnInterface, error) {
 		return conns[0], nil
 	}
 	return nil, away
+}
+
+func (c *cluster) Bulk(service, key string) (grpc.ClientConnInterface, error) {
+	return c.Conn(service, key)
 }
 
 func (c *cluster) All(service string) []grpc.ClientConnInterface {

@@ -11,7 +11,8 @@ import (
 // metrics are the gateway's own; those of rpc, bus and auth stand beside them.
 type metrics struct {
 	sessions, hubs, subscribers, followed, ringBytes, methods, refused, calling          prometheus.Gauge
-	certificateEnds                                                                      prometheus.Gauge
+	certificateEnds, exchanging                                                          prometheus.Gauge
+	exchanges, exchangeBytes                                                             *prometheus.CounterVec
 	opened, closed, received, replies, stopped, http                                     *prometheus.CounterVec
 	sentBytes, writes, events, signals, signalsDropped, headFrames                       prometheus.Counter
 	reads, gaps, replayed, fromRing, revoked, drained, malformed, intakeFull, turnedAway prometheus.Counter
@@ -45,6 +46,9 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger) (*metrics, error
 		methods:         gauge("methods", "Methods that services expose."),
 		refused:         gauge("refused_exposures", "What services may not expose and was refused."),
 		calling:         gauge("calls_executing", "Calls to services under way."),
+		exchanging:      gauge("exchanges", "Requests of HTTP routes under way."),
+		exchanges:       vector("exchanges_total", "Requests of HTTP routes, by the class of their status; aborted: the client was cut off, or left.", "status"),
+		exchangeBytes:   vector("exchange_bytes_total", "Bytes of bodies of HTTP routes; in: of requests.", "direction"),
 		opened:          vector("sessions_opened_total", "Sessions that were welcomed, by encoding.", "encoding"),
 		closed:          vector("sessions_closed_total", "Connections closed, by the number told; 0: by the client.", "code"),
 		received:        vector("frames_received_total", "Frames of clients, by kind.", "kind"),

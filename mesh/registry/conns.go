@@ -48,8 +48,8 @@ type link struct {
 	node   Node
 	conn   atomic.Pointer[grpc.ClientConn] // another one once the node was left as frozen
 	bulk   bulk
-	misses atomic.Int32                    // probes in a row that were not answered
-	end    context.CancelFunc              // ends its goroutine, which closes conn
+	misses atomic.Int32       // probes in a row that were not answered
+	end    context.CancelFunc // ends its goroutine, which closes conn
 }
 
 // bulk is a connection for long streams of bytes, so that no call stands behind them; it is dialled when the first one comes.
