@@ -45,6 +45,8 @@ faults: tools ## a cluster whose parts fail by a schedule, under load, and a ver
 proto: tools ## generate Go from the .proto files, and note their checksum
 	cd proto && buf lint && buf generate
 	cd proto && find . -name '*.proto' | LC_ALL=C sort | xargs sha256sum > checksums
+	./.ci/generate gateway/internal/testsvc/testv1 plenum/test/v1
+	./.ci/generate mesh/meshtest/board/boardv1 plenum/board/v1
 
 tools: $(BIN)/.installed ## buf, golangci-lint, nats-server, etcd and others into bin/
 

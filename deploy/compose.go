@@ -13,6 +13,7 @@ import (
 	"plenum.internal/gateway"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/bus"
+	"plenum.internal/mesh/node"
 	"plenum.internal/mesh/obs"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/run"
@@ -42,7 +43,7 @@ type one struct {
 
 // compose builds the process. What can fail because of its surroundings fails here, before anything runs, and leaves
 // nothing behind.
-func compose(ctx context.Context, cfg Config, log io.Writer) (_ *one, err error) {
+func compose(ctx context.Context, cfg Config, log io.Writer, extra ...node.Service) (_ *one, err error) {
 	p := &one{cfg: cfg, servers: map[string]*rpc.Server{}, chat: &later{}}
 	defer func() {
 		if err != nil {
@@ -52,7 +53,8 @@ func compose(ctx context.Context, cfg Config, log io.Writer) (_ *one, err error)
 	if err := p.observe(log); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{p.listen, p.openData, p.startBackbone, p.addIdentity, p.addChat, p.addGateway} {
+	more := func(context.Context) error { return p.addExtra(extra) }
+	for _, step := range []func(context.Context) error{p.listen, p.openData, p.startBackbone, p.addIdentity, p.addChat, more, p.addGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -168,11 +170,33 @@ func (p *one) addChat(ctx context.Context) error {
 	return nil
 }
 
+// addExtra adds services without a database.
+func (p *one) addExtra(services []node.Service) error {
+	for _, s := range services {
+		part, err := s.New(&node.Node{ID: s.Name, Obs: p.obs, Bus: p.bus, Verifier: p.tokens, Refusals: p.refusals})
+		if err != nil {
+			return err
+		}
+		server, err := p.server(s.Name, part, s.Internal)
+		if err != nil {
+			return err
+		}
+		p.group.Add(s.Name, part)
+		p.group.Add(s.Name+"'s server", server)
+	}
+	return nil
+}
+
 func (p *one) addGateway(context.Context) (err error) {
 	cfg := p.cfg.Gateway
 	cfg.Recheck = nil // interest reaches a server in the same process at once
+	services := make(map[string]gateway.Server, len(p.servers))
+	for name, server := range p.servers {
+		services[name] = server
+	}
 	p.gateway, err = gateway.New(cfg, gateway.Deps{
-		Services: gateway.Static(p.servers),
+		Services: gateway.Static(services),
+		Tickets:  authv1.NewAuthServiceClient(p.servers["identity"].Pipe("gateway")),
 		Listener: p.clients, Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
 	})
 	if err != nil {

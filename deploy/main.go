@@ -55,7 +55,12 @@ func Run(ctx context.Context, cfg Config, out, log io.Writer) error {
 		}
 		return node.Run(ctx, cfg.Node, service, log)
 	}
-	p, err := compose(ctx, cfg, log)
+	return RunAll(ctx, cfg, out, log)
+}
+
+// RunAll is Run of everything in one process, with further services beside Plenum's own: of tests, for what services stand on.
+func RunAll(ctx context.Context, cfg Config, out, log io.Writer, extra ...node.Service) error {
+	p, err := compose(ctx, cfg, log, extra...)
 	if err != nil {
 		return err
 	}

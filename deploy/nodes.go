@@ -7,6 +7,7 @@ import (
 	"plenum.internal/deploy/page"
 	"plenum.internal/gateway"
 	"plenum.internal/mesh/node"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 	"plenum.internal/services/identity"
 )
 
@@ -47,7 +48,8 @@ func gatewayNode(cfg Config) (node.Service, error) {
 		New: func(n *node.Node) (node.Part, error) {
 			g, err := gateway.New(settings, gateway.Deps{
 				Services: gateway.Registered(n.Registry, n.Conns), Verifier: n.Verifier, Refusals: n.Refusals, Bus: n.Bus,
-				Static: page.Handler(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
+				Tickets: authv1.NewAuthServiceClient(n.Conn("identity")),
+				Static:  page.Handler(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
 			})
 			return edge{g}, err
 		},

@@ -110,7 +110,7 @@ func listening(b *testing.B) (*Gateway, *testsvc.Service) {
 	cfg.Listen = "127.0.0.1:0"
 	cfg.Accept.PerSecond, cfg.Accept.Burst = 1e6, 1e6
 	cfg.Recheck = nil
-	g, err := New(cfg, Deps{Services: Static(map[string]*rpc.Server{"test": server}), Verifier: verifier, Bus: nats})
+	g, err := New(cfg, Deps{Services: Static(map[string]Server{"test": server}), Verifier: verifier, Bus: nats})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func BenchmarkConnect(b *testing.B) {
 	for _, c := range conns {
 		_ = c.Close()
 	}
-	for g.sessions.Load() > 0 {
+	for g.sessions.Inside() > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
@@ -210,7 +210,7 @@ func idle(b *testing.B, members int) {
 	for _, c := range conns {
 		_ = c.Close()
 	}
-	for g.sessions.Load() > 0 {
+	for g.sessions.Inside() > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 }

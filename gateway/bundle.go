@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/gateway/internal/heads"
@@ -29,8 +30,10 @@ type bundle struct {
 	s      *session
 	x      *subscription
 	slot   uint32
-	single bool   // one log, no BUNDLE
-	gate   uint32 // the index's number of the user's own log; 0 for a single log
+	single bool // one log, no BUNDLE
+	// nameless: the client has the list, but not these numbers for its topics. Each head names its topic then.
+	nameless bool
+	gate     uint32 // the index's number of the user's own log; 0 for a single log
 
 	mu     sync.Mutex // guards the next two
 	moves  heads.Conflator
@@ -65,8 +68,9 @@ func (s *session) note(b *bundle) {
 	}
 }
 
-// follow begins a subscription in mode HEADS, to a topic of a class, with a snapshot.
-func (s *session) follow(x *subscription, g *topicv1.Grant, class edgev1.TopicClass) {
+// follow begins a subscription in mode HEADS, to a topic of a class, with a snapshot. A client that has the same list already, as known says,
+// gets none.
+func (s *session) follow(x *subscription, g *topicv1.Grant, class edgev1.TopicClass, known uint64) {
 	b := &bundle{s: s, x: x}
 	x.list = b
 	b.slot = s.g.index.Join(b)
@@ -78,6 +82,9 @@ func (s *session) follow(x *subscription, g *topicv1.Grant, class edgev1.TopicCl
 	} else if g.GetHead() != nil { // the log that x.log names brings what changes
 		b.watch = &subscription{s: s, topic: x.log.Topic, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
 		b.gate = s.g.index.Follow(b.slot, x.log)
+	}
+	if !b.single {
+		told.Start = &edgev1.Cursor{Offset: listOf(list)}
 	}
 	s.answer(x, told)
 	s.tellAnswers()
@@ -94,7 +101,9 @@ func (s *session) follow(x *subscription, g *topicv1.Grant, class edgev1.TopicCl
 			b.members.refs = b.joint.refs
 		}
 	}
-	b.tell(snapshot, true)
+	if b.nameless = known != 0 && known == told.GetStart().GetOffset(); !b.nameless {
+		b.tell(snapshot, true)
+	}
 	s.g.metrics.followed.Set(float64(s.g.index.Size()))
 	if b.watch != nil {
 		b.watch.attach()
@@ -281,7 +290,11 @@ func (b *bundle) news(moved []*edgev1.Head) (news []*edgev1.Head, ok bool) {
 			continue
 		case m.GetRemoved():
 			b.remove(ref)
-			news = append(news, &edgev1.Head{Ref: ref, Removed: true})
+			gone := &edgev1.Head{Ref: ref, Removed: true}
+			if b.nameless {
+				gone.Topic = m.GetTopic()
+			}
+			news = append(news, gone)
 		case ref == 0 && b.s.heads >= int(b.s.g.cfg.Limits.Heads):
 			b.s.g.log.Warn("a bundle has too many members to be followed whole", "user", b.x.user, "topic", b.x.topic)
 			continue
@@ -342,10 +355,35 @@ func (b *bundle) tell(news []*edgev1.Head, snapshot bool) {
 			size += proto.Size(news[n]) + 3 // tag and length
 			n++
 		}
+		if b.nameless {
+			b.name(news[:n])
+		}
 		b.s.g.metrics.headFrames.Inc()
 		b.s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Heads{Heads: &edgev1.Heads{Topic: b.x.topic, Heads: news[:n], Snapshot: snapshot && first}}})
 		news = news[n:]
 	}
+}
+
+// name puts the topics' names into heads.
+func (b *bundle) name(news []*edgev1.Head) {
+	for _, h := range news {
+		if h.GetTopic() == "" {
+			name, _ := b.s.g.index.Head(h.GetRef())
+			h.Topic = name.Topic
+		}
+	}
+}
+
+// listOf stands for a bundle's list: the same number for the same, below 2^53 as every cursor, in any order of its members.
+func listOf(members []*edgev1.Head) (sum uint64) {
+	for _, m := range members {
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+		if err != nil {
+			continue // was read from bytes
+		}
+		sum += xxhash.Sum64(b)
+	}
+	return max(sum&maxSeq, 1)
 }
 
 // unfollow ends a subscription in mode HEADS.

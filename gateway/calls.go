@@ -78,11 +78,7 @@ func (s *session) admissible(x *lane.Call[*call], unread error) error {
 	if r.method.Public {
 		return s.g.admitAddress(s.address, r.method.Terms)
 	}
-	class := r.method.Rate
-	if wait, ok := s.buckets[int(class)%len(s.buckets)].Take(s.g.cfg.rate(class), r.method.Cost, time.Now()); !ok {
-		return errRate.RetryIn(wait)
-	}
-	return nil
+	return s.take(r.method.Rate, r.method.Cost)
 }
 
 // run calls the service on a goroutine of its own. The call outlives the session: what was asked for is done.

@@ -60,13 +60,22 @@ func write(t *testing.T, path string, data []byte) {
 // encrypted runs a test with a system that speaks TLS, and the files of its certificate, whose serial number is 1.
 func encrypted(t *testing.T, test func(t *testing.T, s *system, files TLS, p pair)) {
 	t.Helper()
+	encryptedWith(t, nil, test)
+}
+
+func encryptedWith(t *testing.T, change func(*Config), test func(t *testing.T, s *system, files TLS, p pair)) {
+	t.Helper()
 	dir := t.TempDir()
 	files := TLS{Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, 1)
 		write(t, files.Cert, p.cert)
 		write(t, files.Key, p.key)
-		test(t, newSystem(t, func(c *Config) { c.TLS = files }), files, p)
+		test(t, newSystem(t, func(c *Config) {
+			if c.TLS = files; change != nil {
+				change(c)
+			}
+		}), files, p)
 		time.Sleep(10 * time.Second) // a pipe holds nothing: who ends TLS waits 5 s for somebody to read that
 	})
 }

@@ -29,16 +29,24 @@ type Config struct {
 	// Services: a client that came earlier would be told that what they offer does not exist.
 	Services []string `koanf:"services" doc:"services that must have been seen before clients are let in"`
 
-	MaxSessions  int `koanf:"max_sessions" doc:"sessions at the same time, a fifth of them of one user; beyond: 4101"`
-	MaxCalls     int `koanf:"max_calls" doc:"calls to services at the same time, of all sessions; beyond: 200"`
+	MaxSessions        int `koanf:"max_sessions" doc:"sessions at the same time; beyond: 4101"`
+	MaxSessionsUser    int `koanf:"max_sessions_user" doc:"of them of one user; beyond: 4101"`
+	MaxSessionsAddress int `koanf:"max_sessions_address" doc:"of them from one address, of IPv6 from a /64, as proxies tell it; beyond: 4101"`
+	MaxCalls           int `koanf:"max_calls" doc:"calls to services at the same time, three quarters of them without a token; beyond: 200"`
+	// MaxViews is below what gRPC carries on one connection (rpc.DefaultMaxStreams): all views may be of one service's only node.
+	MaxViews     int `koanf:"max_views" doc:"topics of the class VIEW that are followed, in all sessions: each is a call to a service that goes on; beyond: 200"`
 	MaxExchanges int `koanf:"max_exchanges" doc:"requests of HTTP routes at the same time, each up to 1 MiB of memory while its client is slow; beyond: 200. A sixteenth of them from one address without a token, a thirty-second of one user; beyond: 202"`
 	// One address may be a company's, where all come back at once after a power cut.
 	MaxPlain        int `koanf:"max_plain" doc:"connections that are no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`
 	MaxPlainAddress int `koanf:"max_plain_address" doc:"such connections from one address, of IPv6 from a /64; those of proxies are not counted so"`
+	// A connection of HTTP/2 carries a hundred requests, and one of a proxy those of many clients.
+	MaxRequests        int `koanf:"max_requests" doc:"requests over HTTP being answered at the same time; beyond: 503"`
+	MaxRequestsAddress int `koanf:"max_requests_address" doc:"of them from one address, of IPv6 from a /64, as proxies tell it; beyond: 503"`
 
 	// FirstBytes is little: nobody knows yet who sends it. Hello and a log-in's Subscribe have room in it.
 	FirstBytes  int `koanf:"first_bytes" doc:"a client's first message, before its token is verified [4301]"`
 	IntakeBytes int `koanf:"intake_bytes" doc:"what clients have sent and is not worked off, in all: messages that are not finished, calls not answered; beyond: 4101 and 200. A quarter of it for all without a token, a sixteenth for such at one address, a thirty-second for one user"`
+	ShedBytes   int `koanf:"shed_bytes" doc:"live memory of the process beyond which nothing new is taken, sessions [4101] and calls without a token [200], until it is an eighth less; 0: three quarters of GOMEMLIMIT, or never where that is not set"`
 	MaxReads    int `koanf:"max_reads" doc:"reads of the log at the same time, for hubs; the others wait"`
 
 	Ring      int           `koanf:"ring" doc:"recent events that a topic with subscribers keeps"`
@@ -47,6 +55,9 @@ type Config struct {
 	Linger    time.Duration `koanf:"linger" doc:"how long a topic is kept after its last subscriber, for those who reconnect"`
 	// Recheck are the ages at which new hubs are compared with the log again: their interest may have reached a distant NATS server late.
 	Recheck []time.Duration `koanf:"recheck" doc:"when new topics are compared with the log again; empty where NATS runs in the process"`
+
+	// A stream's end is not a break: its client comes back at once, to any gateway, and goes on from where it was.
+	StreamLife time.Duration `koanf:"stream_life" doc:"how long a stream of server-sent events lasts before its client is told to open the next"`
 
 	Window time.Duration `koanf:"window" doc:"how long events are gathered before they are written to a connection"`
 	Drain  time.Duration `koanf:"drain" doc:"over how long clients are told to reconnect elsewhere when the gateway stops, and how long requests of HTTP routes may take then"`
@@ -76,11 +87,12 @@ type Limits struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen:      "127.0.0.1:8080",
-		MaxSessions: 100_000, MaxCalls: 10_000, MaxReads: 64, MaxExchanges: 2048,
-		MaxPlain: 32_768, MaxPlainAddress: 16_384, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
+		MaxSessions: 100_000, MaxSessionsUser: 20_000, MaxSessionsAddress: 50_000, MaxCalls: 10_000, MaxViews: 50_000, MaxReads: 64, MaxExchanges: 2048,
+		MaxPlain: 32_768, MaxPlainAddress: 16_384, MaxRequests: 16_384, MaxRequestsAddress: 8192, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
-		Recheck: []time.Duration{100 * time.Millisecond, time.Second},
-		Window:  10 * time.Millisecond, Drain: 10 * time.Second,
+		Recheck:    []time.Duration{100 * time.Millisecond, time.Second},
+		StreamLife: 10 * time.Minute,
+		Window:     10 * time.Millisecond, Drain: 10 * time.Second,
 		Read: limit.Rate{PerSecond: 50, Burst: 200}, Write: limit.Rate{PerSecond: 20, Burst: 100}, Bulk: limit.Rate{PerSecond: 2, Burst: 20},
 		// One address may be a company's: 10,000 people there refresh 17 times a second, and all come back after a power cut.
 		// Guessing is identity's to stop.
@@ -94,7 +106,8 @@ func DefaultConfig() Config {
 // Validate names the first field that cannot work.
 func (c Config) Validate() error {
 	numbers := map[string]int{
-		"max_sessions": c.MaxSessions, "max_calls": c.MaxCalls, "max_reads": c.MaxReads, "max_exchanges": c.MaxExchanges, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
+		"max_sessions": c.MaxSessions, "max_sessions_user": c.MaxSessionsUser, "max_sessions_address": c.MaxSessionsAddress, "max_requests": c.MaxRequests, "max_requests_address": c.MaxRequestsAddress,
+		"max_calls": c.MaxCalls, "max_views": c.MaxViews, "max_reads": c.MaxReads, "max_exchanges": c.MaxExchanges, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
 		"limits.message_bytes": int(c.Limits.MessageBytes), "limits.calls": int(c.Limits.Calls), "limits.subscriptions": int(c.Limits.Subscriptions),
 		"limits.heads": int(c.Limits.Heads), "limits.signals": int(c.Limits.Signals), "limits.queue_bytes": int(c.Limits.QueueBytes), "limits.replay_bytes": int(c.Limits.ReplayBytes),
 	}
@@ -115,6 +128,12 @@ func (c Config) Validate() error {
 	}
 	if err := c.TLS.validate(); err != nil {
 		return err
+	}
+	if c.ShedBytes < 0 {
+		return errors.New("gateway.shed_bytes: must not be negative")
+	}
+	if c.StreamLife < time.Minute {
+		return errors.New("gateway.stream_life must be a minute or more")
 	}
 	if c.Window <= 0 || c.Drain < 0 || c.Linger < 0 {
 		return errors.New("gateway.window must be positive, drain and linger not negative")

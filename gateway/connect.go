@@ -72,6 +72,11 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 	if q.method == nil {
 		return nil, errNoMethod
 	}
+	if q.method.Public && !q.method.Keeps {
+		if err := g.sheds("call", errShed); err != nil {
+			return nil, err
+		}
+	}
 	if err := g.admitAddress(q.address, q.method.Terms); err != nil {
 		return nil, err
 	}
@@ -79,7 +84,7 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 		return nil, err
 	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return nil, rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.CONTENT_ENCODING", "Send the request uncompressed.")
+		return nil, errEncoding
 	}
 	limit := q.method.MaxBody
 	if asJSON {
@@ -134,7 +139,7 @@ func (g *Gateway) headers(r *http.Request, q *request) error {
 			return refusal(err)
 		}
 		q.caller = caller
-		if err := g.takeCaller(caller, q.method.Terms); err != nil {
+		if err := g.takeCaller(caller, q.method.Rate, q.method.Cost); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@
 //	learn.go      what they offer, by reflection   calls.go      Call and Cancel
 //	invoke.go     one call of a service            subscribe.go  Subscribe, Open, and what hubs answer
 //	ws.go         WebSocket                        bundle.go     topics in mode HEADS
+//	stream.go     sessions as answers of HTTP      filter.go     events by their types
+//	sse.go        server-sent events, tickets      poll.go       one question, one answer
 //	http.go       the listener's HTTP              signal.go     signals
 //	connect.go    unary calls over HTTP            mailbox.go    what waits for a session, bounded
 //	hub.go        one topic with subscribers       shard.go      the goroutines that own the hubs; the bus
@@ -15,8 +17,9 @@
 //	listen.go     waiting for a client, and reading   turners.go  goroutines that run turns
 //	alarms.go     one timer for all sessions       windows.go     flush windows, likewise
 //	work.go       what only a busy session has     shared.go      lists that a user's bundles share
+//	ringhub.go    topics of the class RING         view.go        one topic of the class VIEW on one connection
 //
-// The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, ring, heads; door and ws are the connections themselves.
+// The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, ring, heads, view; door and ws are the connections themselves.
 //
 // Invariant: a session belongs to its turn, a hub to its shard's goroutine; everybody else mails them. Who mails never waits.
 // Invariant: a subscriber is given exactly the log's events after its cursor, in order, until it is stopped; and none behind an

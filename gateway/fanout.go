@@ -89,6 +89,7 @@ func (h *hub) send(before uint64, run []*topicv1.Record) {
 		enc    wire.Encoding
 		name   string
 		hidden uint64
+		only   string
 	}
 	var encoded map[form][]byte
 	var last form
@@ -96,7 +97,7 @@ func (h *hub) send(before uint64, run []*topicv1.Record) {
 	tells := slices.ContainsFunc(run, func(r *topicv1.Record) bool { return r.GetAbout() != 0 })
 	h.g.metrics.events.Add(float64(len(h.live)))
 	h.keepLive(func(x *subscription) bool {
-		f := form{x.s.enc, x.topic, 0}
+		f := form{x.s.enc, x.topic, 0, x.only.name()}
 		if tells && x.floor > 0 {
 			f.hidden = x.hides(run)
 		}
@@ -131,7 +132,7 @@ func (h *hub) enforce(r *topicv1.Record) {
 
 // signal passes a signal on to all who are live but its sender; while it is not known who still may get it, to nobody.
 func (h *hub) signal(sig *edgev1.Signal) {
-	if h.g.stale(h.service) {
+	if h.deaf() {
 		h.g.metrics.signalsDropped.Inc()
 		return
 	}

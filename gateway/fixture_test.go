@@ -16,6 +16,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/gateway/internal/testsvc"
@@ -58,7 +59,8 @@ func inBubble(t *testing.T, change func(*Config), test func(*testing.T, *system)
 	})
 }
 
-func newSystem(t *testing.T, change func(*Config)) *system {
+// newSystem makes a system; more adds services to it.
+func newSystem(t *testing.T, change func(*Config), more ...func(*system) (name string, conn grpc.ClientConnInterface)) *system {
 	s := &system{t: t, nats: testsvc.NewNATS(), identity: auth.NewMemory(signingKey), clients: newPipes(), registry: prometheus.NewRegistry(), stopped: make(chan error, 1)}
 	var err error
 	s.verifier, err = auth.NewVerifier(auth.VerifierConfig{}, s.identity, auth.VerifierDeps{})
@@ -78,8 +80,13 @@ func newSystem(t *testing.T, change func(*Config)) *system {
 	if change != nil {
 		change(&cfg)
 	}
+	services := map[string]Server{"test": s.server}
+	for _, add := range more {
+		name, conn := add(s)
+		services[name] = way{conn}
+	}
 	s.g, err = New(cfg, Deps{
-		Services: Static(map[string]*rpc.Server{"test": s.server}),
+		Services: Static(services),
 		Verifier: s.verifier, Bus: s.bus, Metrics: s.registry,
 		Static: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the application")) }),
 	})
@@ -92,6 +99,12 @@ func newSystem(t *testing.T, change func(*Config)) *system {
 	synctest.Wait()
 	return s
 }
+
+// way is a service to which one connection leads.
+type way struct{ conn grpc.ClientConnInterface }
+
+func (w way) Pipe(string) grpc.ClientConnInterface     { return w.conn }
+func (w way) BulkPipe(string) grpc.ClientConnInterface { return w.conn }
 
 // run runs a component until the test ends.
 func (s *system) run(f func(context.Context) error) {
@@ -176,13 +189,22 @@ func (p pipe) RemoteAddr() net.Addr {
 }
 
 func (s *system) dial(context.Context, string, string) (net.Conn, error) {
+	return s.dialFrom("192.0.2.7")
+}
+
+func (s *system) dialFrom(address string) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	select {
-	case s.clients.conns <- pipe{theirs, "192.0.2.7:1234"}:
+	case s.clients.conns <- pipe{theirs, net.JoinHostPort(address, "1234")}:
 		return ours, nil
 	case <-s.clients.done:
 		return nil, errors.New("connection refused")
 	}
+}
+
+// httpFrom is http from another address.
+func (s *system) httpFrom(address string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return s.dialFrom(address) }}}
 }
 
 // http returns a client that reaches the gateway; its connections end with each request.
@@ -198,10 +220,12 @@ type client struct {
 	closed error
 }
 
-func (s *system) connect(header http.Header) *client {
+func (s *system) connect(header http.Header) *client { return s.connectBy(s.http(), header) }
+
+func (s *system) connectBy(by *http.Client, header http.Header) *client {
 	s.t.Helper()
 	ws, res, err := websocket.Dial(s.t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
-		HTTPClient: s.http(), Subprotocols: []string{wire.ProtoName}, HTTPHeader: header,
+		HTTPClient: by, Subprotocols: []string{wire.ProtoName}, HTTPHeader: header,
 	})
 	if err != nil {
 		s.t.Fatalf("dial: %v (%v)", err, res)

@@ -36,6 +36,7 @@ type Deps struct {
 	Services Services       // Static or Registered; the gateway's own identity there is "gateway"
 	Verifier *auth.Verifier // follows identity's revocations
 	Refusals *auth.Reporter // of tokens and origins, run by whoever made it; nil: not on record
+	Tickets  Redeemer       // identity; nil: nobody has a ticket
 	Bus      *bus.Bus
 	Listener net.Listener // for clients, already listening; Run serves and closes it. Nil: Run listens at Config.Listen
 	Static   http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
@@ -70,8 +71,10 @@ type Gateway struct {
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
 	draining atomic.Bool
-	sessions atomic.Int64
+	sessions *limit.Crowd[netip.Addr] // by the address of their client, as prefix has it
+	requests *limit.Crowd[netip.Addr] // over HTTP, likewise
 	calling  atomic.Int64
+	views    atomic.Int64  // open
 	ringSize atomic.Int64  // bytes of all rings
 	emptied  chan struct{} // a session ended while draining; capacity 1
 	calls    sync.WaitGroup
@@ -82,6 +85,7 @@ type Gateway struct {
 	bucketsMu sync.Mutex // guards buckets
 	buckets   *limit.Table[bucket]
 	intake    *intake.Ledger
+	shedder   *shedder
 
 	feedsMu sync.Mutex // guards fed
 	fed     map[feed]*topic.HeadsFeed
@@ -105,7 +109,8 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		return nil, errors.New("gateway: needs services, a verifier and a bus")
 	}
 	ledger := intake.New(cfg.intake())
-	m, err := newMetrics(deps.Metrics, ledger)
+	shedder := newShedder(cfg.ShedBytes)
+	m, err := newMetrics(deps.Metrics, ledger, shedder)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +121,10 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, deps: deps, log: deps.Log, metrics: m, ready: make(chan struct{}), index: heads.New(),
 		alarms: newAlarms(), people: people{every: map[*session]struct{}{}, sessions: map[person]*fellows{}}, shared: shared{lists: map[heads.Name]*followed{}}, emptied: make(chan struct{}, 1),
-		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, fed: map[feed]*topic.HeadsFeed{}, rechecks: map[recheck]bool{},
+		reads: make(chan struct{}, cfg.MaxReads), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)), buckets: buckets, intake: ledger, shedder: shedder, fed: map[feed]*topic.HeadsFeed{}, rechecks: map[recheck]bool{},
 	}
+	g.sessions = limit.NewCrowd[netip.Addr](cfg.MaxSessions, cfg.MaxSessionsAddress)
+	g.requests = limit.NewCrowd[netip.Addr](cfg.MaxRequests, cfg.MaxRequestsAddress)
 	g.bundles = crew{most: bundleOpens, start: g.calls.Go}
 	g.windows = windows{length: cfg.Window, clock: g.alarms}
 	if g.log == nil {
@@ -156,8 +163,8 @@ func (g *Gateway) Addr() string {
 }
 
 // Listening is how to listen for clients. TCP need not probe them, which would be four system calls for each connection: sessions are
-// pinged, and requests have their times.
-func Listening() *net.ListenConfig { return &net.ListenConfig{KeepAlive: -1} }
+// pinged, streams have their comments, and requests have their times.
+func Listening() *net.ListenConfig { return &net.ListenConfig{KeepAlive: -1, Control: limitSilence} }
 
 // Run listens and serves until ctx ends; then it drains and returns nil. It fails if it can't listen.
 func (g *Gateway) Run(ctx context.Context) error {
@@ -256,7 +263,7 @@ func (g *Gateway) drain() {
 	}
 	late := time.NewTimer(drainGrace)
 	defer late.Stop()
-	for g.sessions.Load() > 0 {
+	for g.sessions.Inside() > 0 {
 		select {
 		case <-g.emptied:
 		case <-late.C:
@@ -272,10 +279,10 @@ func (g *Gateway) drain() {
 const drainGrace = 5 * time.Second
 
 // done counts a session out.
-func (g *Gateway) done(*session) {
+func (g *Gateway) done(s *session) {
 	defer g.calls.Done()
-	g.sessions.Add(-1)
-	g.metrics.sessions.Dec()
+	g.sessions.Leave(prefix(s.address))
+	s.metrics().sessions.Dec()
 	if g.draining.Load() {
 		select {
 		case g.emptied <- struct{}{}:

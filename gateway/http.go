@@ -7,14 +7,18 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"plenum.internal/gateway/internal/door"
+	"plenum.internal/gateway/internal/limit"
 )
 
 // Paths of the edge; "/<package.Service>/<Method>" are calls, prefixes are the services' routes, and all else is the web application's.
 const (
 	pathWebSocket = "/edge/v1/ws"
+	pathEvents    = "/edge/v1/sse"
+	pathPoll      = "/edge/v1/poll"
 	pathLive      = "/livez"
 	pathReady     = "/readyz"
 )
@@ -25,14 +29,21 @@ const (
 	requestTime    = 30 * time.Second
 	answerTime     = 75 * time.Second // longer than the longest call
 	idleTime       = 30 * time.Second
+	streams        = 100              // requests at the same time on a connection of HTTP/2
+	probeAfter     = 30 * time.Second // of silence on one
+	probeTime      = 10 * time.Second
+	stuckTime      = 15 * time.Second // in which it takes nothing
+	refuseTime     = time.Second      // for the answer to a request too many
 	corsAge        = "600"
-	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Plenum-Client-Id, Plenum-Client-Seq"
+	allowedHeaders = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Last-Event-ID, Plenum-Client-Id, Plenum-Client-Seq"
 )
 
 func (g *Gateway) newServer(d *door.Door) *http.Server {
 	server := &http.Server{
 		Handler: g, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(), ConnState: d.Changed,
+		// The times above are for requests: a connection of HTTP/2 whose client is gone, or takes nothing, needs its own.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streams, SendPingTimeout: probeAfter, PingTimeout: probeTime, WriteByteTimeout: stuckTime},
 	}
 	if g.certificate != nil {
 		server.TLSConfig = g.certificate.config()
@@ -52,9 +63,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secure(w.Header(), g.encrypted(r))
+	leave, ok := g.admitRequest(w, r)
+	if !ok {
+		return
+	}
+	defer func() {
+		if r.ProtoMajor > 1 { // what the client doesn't take yet would be waited for behind this, and counted nowhere
+			_ = http.NewResponseController(w).Flush()
+		}
+		leave()
+	}()
 	call := g.isCall(r)
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	edge := call || r.URL.Path == pathWebSocket || !reads // perhaps a route's
+	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll || !reads // perhaps a route's
 	switch {
 	case fault != nil:
 		connectError(w, fault)
@@ -76,11 +97,34 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if g.cors(w, r) {
 			g.serveCall(w, r)
 		}
+	case r.URL.Path == pathEvents:
+		if g.cors(w, r) {
+			g.serveEvents(w, r, leave)
+		}
+	case r.URL.Path == pathPoll:
+		if g.cors(w, r) {
+			g.servePoll(w, r, leave)
+		}
 	case g.deps.Static != nil && reads:
 		g.deps.Static.ServeHTTP(w, r)
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// admitRequest counts a request in until it has left, or has become a session, or answers that there are too many.
+func (g *Gateway) admitRequest(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
+	if r.ProtoMajor == 1 && (r.URL.Path == pathLive || r.URL.Path == pathReady) {
+		return func() {}, true // who watches the gateway, and has a connection for it, would take it for dead
+	}
+	from := prefix(g.address(r))
+	if g.requests.Enter(from) != limit.Entered {
+		g.metrics.requestsRefused.Inc()
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(refuseTime)) // nobody counts who takes no answer
+		connectError(w, errRequests)
+		return nil, false
+	}
+	return sync.OnceFunc(func() { g.requests.Leave(from) }), true
 }
 
 func (g *Gateway) isReady() bool {
@@ -131,7 +175,7 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method != http.MethodOptions {
 		return true
 	}
-	preflight(w, http.MethodPost, allowedHeaders)
+	preflight(w, "GET, POST", allowedHeaders)
 	return false
 }
 
@@ -185,13 +229,24 @@ func (g *Gateway) address(r *http.Request) netip.Addr {
 	a := ap.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && g.isProxy(a); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
+		hop, ok := parseHop(strings.TrimSpace(hops[i]))
+		if !ok {
 			break
 		}
-		a = hop.Unmap()
+		a = hop
 	}
 	return a
+}
+
+// parseHop reads an address of X-Forwarded-For; some proxies add the port.
+func parseHop(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		var ap netip.AddrPort
+		ap, err = netip.ParseAddrPort(s)
+		a = ap.Addr()
+	}
+	return a.Unmap().WithZone(""), err == nil
 }
 
 func (g *Gateway) isProxy(a netip.Addr) bool {

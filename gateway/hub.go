@@ -20,13 +20,17 @@ const (
 // hub is one topic with local subscribers. It belongs to its shard's goroutine.
 //
 // Its life: the first subscriber makes it subscribe to the bus; when that has reached the server, it reads what was committed
-// since the subscriber's grant; from then on the ring is contiguous, and publications, heads and reads only extend it.
+// since the subscriber's grant; from then on the ring is contiguous, and publications, heads and reads only extend it. In place of the bus
+// the hub of a RING has a stream from the topic's owner (ringhub.go).
 type hub struct {
 	shard   *shard
 	g       *Gateway
 	name    heads.Name
 	service string
 	subject string
+
+	streams bool    // it is of the class RING
+	source  *source // of a RING: where its records come from; nil: there is none just now
 
 	interest *bus.Subscription // nil: not subscribed
 	signals  *bus.Subscription // nil: not subscribed, or the kind has no signals
@@ -55,6 +59,11 @@ func (h *hub) attach(x *subscription) {
 		h.linger = nil
 	}
 	x.hub = h
+	if h.streams && h.ring != nil && h.source == nil { // it broke, perhaps while nobody was here to miss it
+		h.waiting = append(h.waiting, x)
+		h.read(h.ring.Head())
+		return
+	}
 	if h.ring != nil && !h.reading {
 		h.place(x)
 		return
@@ -68,7 +77,7 @@ func (h *hub) open() {
 	if h.ring != nil || h.opening {
 		return
 	}
-	if h.interest == nil {
+	if h.interest == nil && !h.streams {
 		interest, err := h.g.deps.Bus.Subscribe(h.subject, h.shard.bus)
 		if err != nil { // closed: the gateway stops
 			h.refuse(func(*subscription) *rpc.Error { return away.Because(err) })
@@ -81,17 +90,27 @@ func (h *hub) open() {
 			h.shard.bySubject[h.signalSubject()] = h
 		}
 	}
+	if h.streams {
+		h.first()
+		return
+	}
 	h.opening = true
 	h.shard.flush(h)
 }
 
-// flushed begins the run. It begins at the smallest cursor that is near, so that one read answers those who reconnect.
+// flushed tells that the bus knows.
 func (h *hub) flushed() {
 	h.opening = false
 	if len(h.waiting) == 0 || h.interest == nil { // all have left, or the hub was closed
 		h.rest()
 		return
 	}
+	h.first()
+	h.g.recheck(h.service)
+}
+
+// first begins the run, for those who wait. It begins at the smallest cursor that is near, so that one read answers those who reconnect.
+func (h *hub) first() {
 	first := h.waiting[0]
 	epoch, start := first.granted.GetEpoch(), first.granted.GetOffset()
 	for _, x := range h.waiting {
@@ -101,7 +120,6 @@ func (h *hub) flushed() {
 	}
 	h.begin(epoch, start)
 	h.read(start)
-	h.g.recheck(h.service)
 }
 
 // begin starts an empty run behind a cursor.
@@ -268,6 +286,7 @@ func (h *hub) reset(why *rpc.Error) {
 		x.stop(why)
 	}
 	h.ring, h.reading = nil, false
+	h.leaveSource()
 	h.account()
 	if len(h.waiting) > 0 {
 		h.open()
@@ -306,6 +325,7 @@ func (h *hub) close() {
 		delete(h.shard.bySubject, h.signalSubject())
 	}
 	h.ring = nil
+	h.leaveSource()
 	h.account()
 	delete(h.shard.hubs, h.name)
 	delete(h.shard.bySubject, h.subject)

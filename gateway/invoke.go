@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 const (
 	retryPause = 50 * time.Millisecond
 	maxSeq     = 1<<53 - 1
+	// insidersPart is the part of MaxCalls that calls without a token don't get: 1/n.
+	insidersPart = 4
 )
 
 // request is one call of a service, over a connection or by HTTP.
@@ -71,7 +74,11 @@ func (r *request) route() string {
 // invoke calls the service. What may be repeated is tried once more where it was not answered: by then the node that was asked is
 // known to be gone, or frozen (registry.Conns), and another one answers. A change repeats its number, and so takes place once.
 func (g *Gateway) invoke(ctx context.Context, r request) ([]byte, error) {
-	if n := g.calling.Add(1); n > int64(g.cfg.MaxCalls) {
+	most := g.cfg.MaxCalls
+	if r.method.Public { // a storm of sign-ins leaves room for those who are in
+		most -= most / insidersPart
+	}
+	if n := g.calling.Add(1); n > int64(most) {
 		g.calling.Add(-1)
 		return nil, errBusy
 	}
@@ -156,21 +163,31 @@ func (g *Gateway) admitAddress(address netip.Addr, t catalog.Terms) error {
 }
 
 func (g *Gateway) takeAddress(address netip.Addr, class string, rate limit.Rate, cost float64) error {
-	return g.take(bucket{prefix(address).String(), class}, rate, cost)
+	wait, ok := g.take(bucket{prefix(address).String(), class}, rate, cost)
+	if ok {
+		return nil
+	}
+	// Many may stand behind the address: all told the same time, they would come back at the same time.
+	full := time.Duration(rate.Burst / rate.PerSecond * float64(time.Second))
+	return tooFast(wait + rand.N(full/spreadPart+1))
 }
 
-// takeCaller takes from the buckets of what a device asks over HTTP; calls over a connection are counted there.
-func (g *Gateway) takeCaller(c auth.Caller, t catalog.Terms) error {
-	return g.take(bucket{c.Workspace + "/" + c.User + "/" + c.Device, t.Rate.String()}, g.cfg.rate(t.Rate), t.Cost)
+// spreadPart is the part of the time in which an address's bucket fills over which those who found it empty are told to come back: 1/n.
+const spreadPart = 4
+
+// takeCaller takes from the buckets of a device's calls over HTTP; those over a connection are counted there.
+func (g *Gateway) takeCaller(c auth.Caller, class edgev1.RateClass, cost float64) error {
+	wait, ok := g.take(bucket{c.Workspace + "/" + c.User + "/" + c.Device, class.String()}, g.cfg.rate(class), cost)
+	if ok {
+		return nil
+	}
+	return tooFast(wait)
 }
 
-func (g *Gateway) take(b bucket, rate limit.Rate, cost float64) error {
+func (g *Gateway) take(b bucket, rate limit.Rate, cost float64) (wait time.Duration, ok bool) {
 	g.bucketsMu.Lock()
 	defer g.bucketsMu.Unlock()
-	if wait, ok := g.buckets.Take(b, rate, cost, time.Now()); !ok {
-		return errRate.RetryIn(wait)
-	}
-	return nil
+	return g.buckets.Take(b, rate, cost, time.Now())
 }
 
 // bucket names the bucket of an address, or of a device that calls over HTTP.

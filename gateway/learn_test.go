@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc"
 
 	"plenum.internal/mesh/registry"
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -110,7 +109,7 @@ func TestResumeAtAnotherGateway(t *testing.T) {
 		c.texts(room, 5)
 		c.close()
 		other := &system{t: t, clients: newPipes()}
-		g, err := New(DefaultConfig(), Deps{Services: Static(map[string]*rpc.Server{"test": s.server}), Verifier: s.verifier, Bus: s.bus})
+		g, err := New(DefaultConfig(), Deps{Services: Static(map[string]Server{"test": s.server}), Verifier: s.verifier, Bus: s.bus})
 		s.must(err)
 		stopped := make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -180,7 +180,7 @@ func TestFullGateway(t *testing.T) {
 
 // One user can't take the place of all others; a connection that ends makes room, and a refresh takes none.
 func TestTooManySessionsOfOneUser(t *testing.T) {
-	inBubble(t, func(c *Config) { c.MaxSessions = 2 * userSessions }, func(t *testing.T, s *system) {
+	inBubble(t, func(c *Config) { c.MaxSessionsUser = 2 }, func(t *testing.T, s *system) {
 		a, b := s.signIn("u"), s.signIn("u")
 		a.send(refresh(s.token("u", time.Minute)))
 		if f := a.next(); f.GetRefreshed() == nil {

@@ -31,12 +31,17 @@ const (
 // opened is one want and what became of it.
 type opened struct {
 	want  *edgev1.Want
+	known uint64        // of a bundle: stands for the list that the client has; 0: it has none
+	only  *filter       // nil: all events
 	kind  *catalog.Kind // of the topic, when it was asked for
 	grant *topicv1.Grant
 	err   error
 }
 
-// open asks the services, each once for all its topics, as the user. When all have answered it calls done, which must not block.
+// openBytes is how many bytes of parameters may share a call: far below what a message holds.
+const openBytes = 1 << 20
+
+// open asks the services, each once for all its topics that one node answers for, as the user. When all have answered it calls done, which must not block.
 //
 // Invariant: a grant is as of the want's cursor or later. What lies behind its head is the hub's to look through for changes of access,
 // and the hub begins at the cursor.
@@ -54,13 +59,20 @@ func (g *Gateway) open(ctx context.Context, caller auth.Caller, todo []opened, d
 		}
 		w.kind = k
 		alone := k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE
-		at := slices.IndexFunc(asks, func(o *opening) bool { return o.service == k.Service && o.alone == alone })
+		key := routeKey(caller.Workspace, caller.User)
+		if k.Class == edgev1.TopicClass_TOPIC_CLASS_RING || k.Class == edgev1.TopicClass_TOPIC_CLASS_VIEW { // its owner alone knows it
+			key = topicKey(caller, w.want.GetTopic())
+		}
+		size := len(w.want.GetParams())
+		at := slices.IndexFunc(asks, func(o *opening) bool {
+			return o.service == k.Service && o.alone == alone && o.key == key && (size == 0 || o.bytes+size <= openBytes)
+		})
 		if at < 0 {
 			at, asks = len(asks), append(asks, &opening{
-				ctx: ctx, caller: caller, service: k.Service, alone: alone, list: make([]*opened, 0, len(todo)-i),
+				ctx: ctx, caller: caller, service: k.Service, key: key, alone: alone, list: make([]*opened, 0, len(todo)-i),
 			})
 		}
-		asks[at].list = append(asks[at].list, w)
+		asks[at].list, asks[at].bytes = append(asks[at].list, w), asks[at].bytes+size
 	}
 	left := atomic.Int32{}
 	left.Store(int32(len(asks)))
@@ -82,7 +94,9 @@ type opening struct {
 	ctx     context.Context //nolint:containedctx // ends with the session
 	caller  auth.Caller
 	service string
-	alone   bool // its answer may take long: it shares its call with nobody
+	key     string // that routes to the node
+	alone   bool   // its answer may take long: it shares its call with nobody
+	bytes   int    // of parameters
 	list    []*opened
 	since   time.Time
 	done    func()
@@ -140,7 +154,7 @@ func (q *openings) ask(o *opening) {
 		q.g.bundles.do(func() { q.bundle(o) })
 		return
 	}
-	cc, err := q.g.deps.Services.Conn(o.service, routeKey(o.caller.Workspace, o.caller.User))
+	cc, err := q.g.deps.Services.Conn(o.service, o.key)
 	if err != nil {
 		o.answer(0, nil, away.Because(err))
 		return
@@ -184,9 +198,10 @@ func (q *openings) work(cc grpc.ClientConnInterface, n *node) {
 func (q *openings) next(cc grpc.ClientConnInterface, n *node) []*opening {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	wants, k := 0, 0
-	for k < len(n.waiting) && k < topic.MaxOpenings && (k == 0 || wants+len(n.waiting[k].list) <= topic.MaxEachWants) {
-		wants += len(n.waiting[k].list)
+	wants, bytes, k := 0, 0, 0
+	for k < len(n.waiting) && k < topic.MaxOpenings &&
+		(k == 0 || wants+len(n.waiting[k].list) <= topic.MaxEachWants && bytes+n.waiting[k].bytes <= openBytes) {
+		wants, bytes = wants+len(n.waiting[k].list), bytes+n.waiting[k].bytes
 		k++
 	}
 	list := n.waiting[:k:k]
@@ -218,7 +233,10 @@ func (q *openings) each(cc grpc.ClientConnInterface, list []*opening) {
 		}
 		part := &topicv1.Opening{Token: o.caller.Token, Wants: make([]uint32, len(o.list))}
 		for i, w := range o.list {
-			k := want{w.want.GetTopic(), w.want.GetMode(), w.want.GetCursor().GetEpoch(), w.want.GetCursor().GetOffset(), w.want.GetCursor() != nil}
+			k := want{
+				w.want.GetTopic(), string(w.want.GetParams()), w.want.GetMode(),
+				w.want.GetCursor().GetEpoch(), w.want.GetCursor().GetOffset(), w.want.GetCursor() != nil,
+			}
 			n, known := places[k]
 			if !known {
 				n = uint32(len(req.GetWants()))
@@ -260,9 +278,9 @@ func (q *openings) each(cc grpc.ClientConnInterface, list []*opening) {
 	}
 }
 
-// want is what makes one want the same as another: all of it, since only a VIEW has params.
+// want is what makes one want the same as another: all of it.
 type want struct {
-	topic         string
+	topic, params string
 	mode          edgev1.Mode
 	epoch, offset uint64
 	cursor        bool
@@ -270,7 +288,7 @@ type want struct {
 
 // bundle asks for one that is alone, of the node that is there by now.
 func (q *openings) bundle(o *opening) {
-	cc, err := q.g.deps.Services.Conn(o.service, routeKey(o.caller.Workspace, o.caller.User))
+	cc, err := q.g.deps.Services.Conn(o.service, o.key)
 	if err != nil {
 		o.answer(0, nil, away.Because(err))
 		return

@@ -36,9 +36,6 @@ func (p *people) enter(s *session) {
 
 type person struct{ workspace, user string }
 
-// userSessions is the part of MaxSessions that one user may have: 1/n.
-const userSessions = 5
-
 // admit counts a session to its user's, or tells that it has a new token. It returns false where the user has too many.
 func (g *Gateway) admit(s *session) bool {
 	p := &g.people
@@ -51,7 +48,7 @@ func (g *Gateway) admit(s *session) bool {
 		case all == nil:
 			all = &fellows{}
 			p.sessions[key] = all
-		case all.n >= max(1, g.cfg.MaxSessions/userSessions):
+		case all.n >= g.cfg.MaxSessionsUser:
 			return false
 		default:
 			all.first.listed.prev = s

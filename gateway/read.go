@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 
+	"plenum.internal/gateway/internal/ring"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -29,8 +32,15 @@ type outcome struct {
 	err     error
 }
 
-// read extends the run by what the log has after a cursor that is in it. One read serves all subscribers; a hub has one at a time.
-func (h *hub) read(after uint64) { h.start(after, forwardBytes, h.readAhead) }
+// read extends the run by what the log has after a cursor that is in it. One read serves all subscribers; a hub has one at a time. That of
+// a RING goes on.
+func (h *hub) read(after uint64) {
+	if h.streams && h.source == nil {
+		h.follow(after)
+		return
+	}
+	h.start(after, forwardBytes, h.readAhead)
+}
 
 // readBack extends the run to the smallest cursor that somebody waits with.
 func (h *hub) readBack() {
@@ -67,15 +77,24 @@ func (h *hub) start(after uint64, limit int, done func(after uint64, o outcome))
 	})
 }
 
+// enterRead waits until a read may begin; leave, which may be called more than once, tells that it has ended.
+func (g *Gateway) enterRead(ctx context.Context) (leave func(), err error) {
+	select {
+	case g.reads <- struct{}{}:
+		g.metrics.reads.Inc()
+		return sync.OnceFunc(func() { <-g.reads }), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // tail reads the log.
 func (h *hub) tail(epoch, after uint64, limit int) (o outcome) {
-	select {
-	case h.g.reads <- struct{}{}:
-		defer func() { <-h.g.reads }()
-	case <-h.g.base.Done():
-		return outcome{err: h.g.base.Err()}
+	leave, err := h.g.enterRead(h.g.base)
+	if err != nil {
+		return outcome{err: err}
 	}
-	h.g.metrics.reads.Inc()
+	defer leave()
 	ctx, cancel := context.WithTimeout(h.g.base, readTime)
 	defer cancel()
 	stream, err := h.g.topics(h.service, routeKey(h.name.Workspace, topic.ID(h.name.Topic))).Tail(ctx, &topicv1.TailRequest{
@@ -170,11 +189,20 @@ func (h *hub) failed(err error) {
 	h.g.log.Warn("a topic can't be read", "workspace", h.name.Workspace, "topic", h.name.Topic, "error", err)
 	h.refuse(func(x *subscription) *rpc.Error { return away.Because(err).RetryIn(readRetryMax) })
 	h.failures++
-	r := h.ring
-	time.AfterFunc(min(readRetryMin<<min(h.failures, 8), readRetryMax), func() {
+	wait := min(readRetryMin<<min(h.failures, 8), readRetryMax)
+	h.retry(h.ring, wait+rand.N(wait/4)) // all hubs of a service fail at the same time
+}
+
+// retry reads the run's continuation after a while.
+func (h *hub) retry(r *ring.Ring, wait time.Duration) {
+	time.AfterFunc(wait, func() {
 		h.shard.do(func() {
-			if h.ring == r && !h.reading && !h.idle() {
+			switch {
+			case h.ring != r || h.idle() || h.source != nil:
+			case !h.reading:
 				h.read(h.ring.Head())
+			case h.streams: // what is being read lies before the run
+				h.retry(r, wait)
 			}
 		})
 	})
@@ -183,7 +211,7 @@ func (h *hub) failed(err error) {
 // numbered makes an error that is sent of one that was received.
 func numbered(e *edgev1.Error) *rpc.Error {
 	out := rpc.Errorf(e.GetCode(), e.GetReason(), "%s", e.GetMessage())
-	return out.RetryIn(time.Duration(e.GetRetryAfterMs()) * time.Millisecond)
+	return out.On(e.GetField()).RetryIn(time.Duration(e.GetRetryAfterMs()) * time.Millisecond)
 }
 
 // topics is a service's TopicService; key chooses the node.

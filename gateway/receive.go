@@ -29,6 +29,9 @@ func (s *session) receive(data []byte) {
 		return
 	}
 	s.heard, s.pinged = s.g.alarms.now(), false
+	if t := s.stream(); t != nil {
+		t.begin(frames)
+	}
 	s.pace(frames)
 	for _, f := range frames {
 		if s.state >= closing {
@@ -78,6 +81,9 @@ const refreshCost = 50 // frames: its signature is verified
 // pace makes the reader wait where a client sends more frames than framesRate: who floods slows down its own connection, no other.
 func (s *session) pace(frames []wire.Frame) {
 	cost := 1.0 // an empty message
+	if x, ok := s.conn.(interface{ frames() int }); ok {
+		cost = float64(x.frames()) // of a message in parts, and of control: a pong costs a system call
+	}
 	for _, f := range frames {
 		if cost++; f.GetRefresh() != nil {
 			cost += refreshCost
@@ -124,6 +130,10 @@ func (s *session) frame(f wire.Frame) {
 	case *edgev1.ClientFrame_Unsubscribe:
 		s.unsubscribe(x.Unsubscribe.GetTopics())
 	case *edgev1.ClientFrame_Signal:
+		if t := s.stream(); t != nil {
+			t.signals = append(t.signals, f)
+			return
+		}
 		s.signal(x.Signal, f.Err)
 	case *edgev1.ClientFrame_Refresh:
 		s.refresh(x.Refresh.GetToken())
@@ -162,9 +172,13 @@ func (s *session) hello(h *edgev1.Hello) {
 	s.state, s.caller = open, caller
 	s.clientID = h.GetClientId()
 	s.from = caller.User + "/" + h.GetSessionId()
+	if t := s.stream(); t != nil {
+		t.welcome(s)
+	}
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
 	if !s.g.admit(s) {
+		s.g.metrics.unwelcome.WithLabelValues(errSessions.Reason).Inc()
 		s.goodbye(errSessions)
 		return
 	}
@@ -177,8 +191,17 @@ func (s *session) hello(h *edgev1.Hello) {
 	s.g.metrics.opened.WithLabelValues(s.encoding()).Inc()
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Welcome{Welcome: &edgev1.Welcome{
 		HeartbeatMs: uint32(heartbeat.Milliseconds()), TokenTtlMs: s.ttl(), ServerTimeMs: time.Now().UnixMilli(),
-		Limits: s.g.cfg.Limits.proto(), ConnectionId: base64.RawURLEncoding.EncodeToString(id[:]),
+		Limits: s.limits(), ConnectionId: base64.RawURLEncoding.EncodeToString(id[:]),
 	}}})
+}
+
+// limits are the session's.
+func (s *session) limits() *edgev1.Limits {
+	l := s.g.cfg.Limits.proto()
+	if s.stream() != nil {
+		l.Subscriptions = min(l.GetSubscriptions(), streamTopics)
+	}
+	return l
 }
 
 func (s *session) encoding() string {

@@ -27,10 +27,16 @@ type Services interface {
 	All(service string) []grpc.ClientConnInterface
 }
 
-// Static are the services of one binary: "chat" -> its server, which sees the gateway as "gateway".
-func Static(servers map[string]*rpc.Server) Services { return static(maps.Clone(servers)) }
+// Server is a service of the same binary: *rpc.Server.
+type Server interface {
+	Pipe(as string) grpc.ClientConnInterface
+	BulkPipe(as string) grpc.ClientConnInterface // another one
+}
 
-type static map[string]*rpc.Server
+// Static are the services of one binary: "chat" -> its server, which sees the gateway as "gateway".
+func Static(servers map[string]Server) Services { return static(maps.Clone(servers)) }
+
+type static map[string]Server
 
 func (s static) Watch() ([]registry.Node, <-chan struct{}) {
 	var nodes []registry.Node

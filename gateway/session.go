@@ -12,6 +12,7 @@ import (
 	"plenum.internal/gateway/internal/lane"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/gateway/internal/ws"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -123,10 +124,7 @@ func (s *session) turns() {
 				it.do(s)
 			case it.sub.stopped: // stale
 			case it.data != nil:
-				if len(s.answers) > 0 {
-					s.tellAnswers() // that it began
-				}
-				s.out = append(s.buffer(), it.data...)
+				s.pass(it.data)
 			default:
 				it.do(s)
 			}
@@ -159,13 +157,27 @@ func (s *session) settle() {
 	s.tellSignals()
 	s.reauthorise()
 	s.join()
+	if t := s.stream(); t != nil {
+		s.settleStream(t)
+	}
 	s.setAlarm()
+}
+
+// pass queues a frame of a subscription, behind the answer that it began.
+func (s *session) pass(data []byte) {
+	if len(s.answers) > 0 {
+		s.tellAnswers()
+	}
+	s.out = append(s.buffer(), data...)
 }
 
 // send queues a frame.
 func (s *session) send(f *edgev1.ServerFrame) { s.sendReply(f, "") }
 
 func (s *session) sendReply(f *edgev1.ServerFrame, method string) {
+	if t := s.stream(); t != nil {
+		t.note(f)
+	}
 	if s.state != closed {
 		s.out = wire.Append(s.buffer(), s.enc, f, method, s.g.catalog())
 	}
@@ -184,13 +196,19 @@ func (s *session) buffer() []byte {
 // flush writes what the turn has queued, in one message.
 func (s *session) flush() {
 	if len(s.out) > 0 {
-		if err := s.conn.write(s.out); err != nil {
+		data := s.out
+		if t := s.stream(); t != nil {
+			data = t.framed(data)
+			t.sent += len(data)
+			s.heard = s.g.alarms.now()
+		}
+		if err := s.conn.write(data); err != nil {
 			if s.state != closed {
 				s.lost(err)
 			}
 		} else {
 			s.g.metrics.writes.Inc()
-			s.g.metrics.sentBytes.Add(float64(len(s.out)))
+			s.g.metrics.sentBytes.Add(float64(len(data)))
 		}
 	}
 	if cap(s.out) > 0 && cap(s.out) <= 2*flushBytes {
@@ -209,6 +227,9 @@ func (s *session) goodbye(e *rpc.Error) {
 	}
 	s.state = closing
 	p := rpc.FromError(e)
+	if t := s.stream(); t != nil {
+		t.back(time.Duration(p.GetRetryAfterMs()) * time.Millisecond)
+	}
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}})
 	s.closeCode = p.GetCode()
 	s.closeReason = p.GetReason()
@@ -244,6 +265,8 @@ func (s *session) lost(err error) {
 		s.goodbye(errFirstTooLarge)
 	case errors.Is(err, intake.ErrLong):
 		s.goodbye(errMessageTooLarge)
+	case errors.Is(err, ws.ErrFrames):
+		s.goodbye(errFlood)
 	case errors.Is(err, intake.ErrFull):
 		s.g.metrics.intakeFull.Inc()
 		s.goodbye(errIntake)
@@ -285,6 +308,9 @@ func (s *session) setAlarm() {
 		if s.pinged {
 			next = s.heard + silence
 		}
+		if t := s.stream(); t != nil {
+			next = s.dueStream(t)
+		}
 		now := s.g.alarms.now()
 		next = min(next, now+time.Until(s.caller.Expires.Add(tokenGrace)))
 		if at, ok := s.headsDue(); ok {
@@ -307,6 +333,8 @@ func (s *session) tick() {
 		case s.state != open:
 		case !time.Now().Before(s.caller.Expires.Add(tokenGrace)):
 			s.goodbye(errTokenExpired)
+		case s.stream() != nil: // says nothing after its first message
+			s.tickStream(s.stream(), now)
 		case s.gated || s.opening != nil: // the reader doesn't read: silence proves nothing
 			s.heard, s.pinged = now, false
 		case now >= s.heard+silence:

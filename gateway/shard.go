@@ -117,6 +117,7 @@ func (sh *shard) hub(name heads.Name, service string) *hub {
 	h := sh.hubs[name]
 	if h == nil {
 		h = &hub{shard: sh, g: sh.g, name: name, service: service, subject: bus.Subject(name.Workspace, name.Topic)}
+		h.streams = sh.g.streams(name.Topic)
 		sh.hubs[name] = h
 		sh.bySubject[h.subject] = h
 		sh.g.live.Store(name, sh)

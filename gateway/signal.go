@@ -33,9 +33,9 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 	}
 	x := s.subs.get(f.GetTopic())
 	ok := unread == nil && x != nil && x.mode == edgev1.Mode_MODE_EVENTS && x.signals &&
-		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires) && !s.g.stale(x.service)
+		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires) && (s.g.streams(x.log.Topic) || !s.g.stale(x.service))
 	if ok {
-		_, ok = s.signals.Take(limit.Rate{PerSecond: rate, Burst: rate}, 1, now)
+		ok = s.mayLetOut(limit.Rate{PerSecond: rate, Burst: rate}, now)
 	}
 	if ok && x.keys == nil {
 		x.keys = map[string]struct{}{}
@@ -55,8 +55,31 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 	if err != nil {
 		return // not UTF-8: can't have come in
 	}
-	s.g.metrics.signals.Inc()
-	_ = s.g.deps.Bus.Publish(bus.SignalSubject(x.log.Workspace, x.log.Topic), data) // away: lost, as a signal may be
+	publish := func() {
+		s.g.metrics.signals.Inc()
+		_ = s.g.deps.Bus.Publish(bus.SignalSubject(x.log.Workspace, x.log.Topic), data) // away: lost, as a signal may be
+	}
+	if !s.g.streams(x.log.Topic) {
+		publish()
+		return
+	}
+	x.shard().do(func() { // the hub alone knows whether it would have heard that the right is gone
+		if x.hub == nil || x.hub.deaf() {
+			s.g.metrics.signalsDropped.Inc()
+			return
+		}
+		publish()
+	})
+}
+
+// mayLetOut counts a signal: against the session, or against the device where a session lasts for one request.
+func (s *session) mayLetOut(rate limit.Rate, now time.Time) bool {
+	if s.stream() != nil {
+		_, ok := s.g.take(bucket{s.caller.Workspace + "/" + s.caller.User + "/" + s.caller.Device, "signal"}, rate, 1)
+		return ok
+	}
+	_, ok := s.signals.Take(rate, 1, now)
+	return ok
 }
 
 // offer gives the session something for a subscription to be done within the flush window; false: too much is queued.
@@ -102,6 +125,9 @@ func (s *session) tellSignals() {
 	for key, data := range s.signaled {
 		if x := s.subs.get(key.topic); x != nil {
 			s.out = append(s.buffer(), data...)
+			if t := s.stream(); t != nil {
+				t.news = true
+			}
 		}
 	}
 	s.signaled = nil

@@ -9,6 +9,7 @@ import (
 
 	"plenum.internal/gateway/internal/heads"
 	"plenum.internal/gateway/internal/intake"
+	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
@@ -58,23 +59,32 @@ func (s *session) openNext(f *wanted) {
 	var bundles []opened // need not keep the others waiting: one may have thousands of members
 	others := make([]opened, 0, len(wants))
 	for i, w := range wants {
+		k := s.g.catalog().Kind(w.GetTopic())
+		bundle := k != nil && k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE
 		if w.GetMode() == edgev1.Mode_MODE_UNSPECIFIED {
 			w.Mode = edgev1.Mode_MODE_EVENTS
+			if bundle {
+				w.Mode = edgev1.Mode_MODE_HEADS
+			}
 		}
 		o := opened{want: w, err: refuse}
-		k := s.g.catalog().Kind(w.GetTopic())
+		if w.GetMode() == edgev1.Mode_MODE_HEADS {
+			o.known, w.Cursor = w.GetCursor().GetOffset(), nil
+		}
 		switch {
 		case refuse != nil:
 		case i >= maxWants:
 			o.err = errTooManySub
 		case k == nil || !topic.ValidName(w.GetTopic()):
 			o.err = errTopic
-		case !followable(k.Class, w.GetMode()):
-			o.err = errMode
-		case len(w.GetParams()) > 0: // only a VIEW has some
-			o.err = errParams
+		case s.stream() != nil && s.stream().unknown && w.GetMode() == edgev1.Mode_MODE_EVENTS:
+			o.err = errLastID
+		default:
+			if o.err = admissible(k.Class, w); o.err == nil && len(w.GetTypes()) > 0 {
+				o.only, o.err = newFilter(w.GetTypes(), k, w.GetMode())
+			}
 		}
-		if k != nil && k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE {
+		if bundle {
 			bundles = append(bundles, o)
 		} else {
 			others = append(others, o)
@@ -118,24 +128,49 @@ func (s *session) opened() {
 	s.ease()
 }
 
+// admissible says why a topic of a class can't be followed as it is wanted.
+func admissible(c edgev1.TopicClass, w *edgev1.Want) error {
+	view := c == edgev1.TopicClass_TOPIC_CLASS_VIEW
+	switch {
+	case view && w.GetMode() == wire.UnreadParams:
+		return badParams(string(w.GetParams()))
+	case !view && len(w.GetParams()) > 0:
+		return errParams
+	case !followable(c, w.GetMode()):
+		return errMode
+	case len(w.GetParams()) > topic.MaxParams:
+		return errParamsLarge
+	}
+	return nil
+}
+
 func followable(c edgev1.TopicClass, m edgev1.Mode) bool {
 	switch c {
 	case edgev1.TopicClass_TOPIC_CLASS_LOG:
 		return m == edgev1.Mode_MODE_EVENTS || m == edgev1.Mode_MODE_HEADS
+	case edgev1.TopicClass_TOPIC_CLASS_RING, edgev1.TopicClass_TOPIC_CLASS_VIEW:
+		return m == edgev1.Mode_MODE_EVENTS
 	case edgev1.TopicClass_TOPIC_CLASS_BUNDLE:
 		return m == edgev1.Mode_MODE_HEADS
-	case edgev1.TopicClass_TOPIC_CLASS_RING, edgev1.TopicClass_TOPIC_CLASS_VIEW, edgev1.TopicClass_TOPIC_CLASS_UNSPECIFIED:
+	case edgev1.TopicClass_TOPIC_CLASS_UNSPECIFIED:
 	}
-	return false // RING and VIEW come with the edge's second half
+	return false
 }
 
 func (s *session) mayOpen(wants int) error {
 	if !time.Now().Before(s.caller.Expires) {
 		return errStale
 	}
-	class := edgev1.RateClass_RATE_CLASS_READ
-	if wait, ok := s.buckets[class].Take(s.g.cfg.rate(class), float64(1+wants/wantsToken), time.Now()); !ok {
-		return errRate.RetryIn(wait)
+	return s.take(edgev1.RateClass_RATE_CLASS_READ, float64(1+wants/wantsToken))
+}
+
+// take takes from the session's buckets, or from the device's where a session lasts for one request.
+func (s *session) take(class edgev1.RateClass, cost float64) error {
+	if s.stream() != nil {
+		return s.g.takeCaller(s.caller, class, cost)
+	}
+	if wait, ok := s.buckets[int(class)%len(s.buckets)].Take(s.g.cfg.rate(class), cost, time.Now()); !ok {
+		return tooFast(wait)
 	}
 	return nil
 }
@@ -147,14 +182,14 @@ func (s *session) attach(id uint32, o *opened) {
 	}
 	name := o.want.GetTopic()
 	s.drop(name)
-	x := &subscription{s: s, topic: name, id: id, mode: o.want.GetMode()}
+	x := &subscription{s: s, topic: name, id: id, mode: o.want.GetMode(), only: o.only}
 	if o.err != nil {
 		s.answer(x, &edgev1.Subscription{Topic: name, Error: answerable(o.err)})
 		return
 	}
 	x.service = o.kind.Service
 	x.use(o.grant, s.caller)
-	tooMany := s.events >= int(s.g.cfg.Limits.Subscriptions)
+	tooMany := s.events >= int(s.limits().GetSubscriptions())
 	if x.mode == edgev1.Mode_MODE_HEADS {
 		tooMany = s.heads+max(1, len(o.grant.GetMembers())) > int(s.g.cfg.Limits.Heads)
 	}
@@ -164,11 +199,18 @@ func (s *session) attach(id uint32, o *opened) {
 	}
 	s.subs.set(x)
 	if x.mode == edgev1.Mode_MODE_HEADS {
-		s.follow(x, o.grant, o.kind.Class)
+		s.follow(x, o.grant, o.kind.Class, o.known)
 		return
 	}
 	s.events++
-	s.g.metrics.subscribers.Inc()
+	s.metrics().subscribers.Inc()
+	if t := s.stream(); t != nil {
+		t.beginning[x] = struct{}{}
+	}
+	if o.kind.Class == edgev1.TopicClass_TOPIC_CLASS_VIEW {
+		s.look(x, o)
+		return
+	}
 	if x.cursor = o.want.GetCursor(); x.cursor == nil {
 		x.cursor = x.granted
 	}
@@ -259,6 +301,9 @@ func (s *session) drop(name string) {
 // release takes a subscription off the session's list.
 func (s *session) release(x *subscription) {
 	x.stopped = true
+	if t := s.stream(); t != nil {
+		delete(t.beginning, x)
+	}
 	if s.subs.get(x.topic) != x {
 		return
 	}
@@ -270,7 +315,7 @@ func (s *session) release(x *subscription) {
 		return
 	}
 	s.events--
-	s.g.metrics.subscribers.Dec()
+	s.metrics().subscribers.Dec()
 }
 
 // refused tells that a hub could not begin a subscription.

@@ -26,7 +26,9 @@ type subscription struct {
 	stopped bool // nothing more is told of it
 	signals bool // the grant allows signals
 	keys    map[string]struct{}
-	list    *bundle // in mode HEADS
+	only    *filter   // nil: all events
+	list    *bundle   // in mode HEADS
+	view    *follower // of a VIEW, which has no hub
 
 	// These belong to the hub's shard.
 	hub      *hub
@@ -34,8 +36,8 @@ type subscription struct {
 	cursor   *edgev1.Cursor // until it is live: what was given
 	begun    bool           // the session was told that it started
 	detached bool           // it is on no list of the hub's any more
-	tries    int            // reads begun because its cursor lies beyond the ring's head
 	fresh    bool           // a read began while it waited
+	tries    int            // reads begun because its cursor lies beyond the ring's head
 	replayed int            // bytes
 }
 
@@ -44,8 +46,12 @@ func (x *subscription) shard() *shard { return x.s.g.shard(x.log) }
 // attach hands it to its hub, at the end of the turn.
 func (x *subscription) attach() { x.s.joining = append(x.s.joining, x) }
 
-// detach takes it off its hub's lists.
+// detach takes it off its hub's lists, or ends what it reads by itself.
 func (x *subscription) detach() {
+	if x.view != nil {
+		x.view.end()
+		return
+	}
 	x.shard().do(func() {
 		x.detached = true
 		if x.hub != nil {
@@ -75,6 +81,10 @@ type begun struct {
 
 func (b begun) tell(s *session) {
 	x := b.x
+	if t := s.stream(); t != nil && !x.stopped && x.watches == nil {
+		delete(t.beginning, x)
+		t.reach(x.topic, b.epoch, b.start)
+	}
 	switch {
 	case x.stopped:
 		return
@@ -140,6 +150,14 @@ func (x *subscription) give(run []*topicv1.Record, data []byte) bool {
 	if x.watches != nil {
 		return x.s.watched(x, run)
 	}
+	if t := x.s.stream(); t != nil {
+		last, news := run[len(run)-1], x.only.admitsAny(run)
+		return x.s.offer(x, len(data), func(s *session) {
+			s.pass(data)
+			t.news = t.news || news
+			t.reach(x.topic, last.GetEpoch(), last.GetEvent().GetOffset())
+		})
+	}
 	return x.s.deliver(x, data)
 }
 
@@ -159,16 +177,22 @@ func (x *subscription) encode(run []*topicv1.Record, before, hidden uint64) []by
 	if x.watches != nil {
 		return nil
 	}
-	e := &edgev1.Events{Topic: x.topic, Events: make([]*edgev1.Event, len(run))}
+	e := &edgev1.Events{Topic: x.topic, Events: make([]*edgev1.Event, 0, len(run))}
 	size := len(x.topic) + 16
-	for i, r := range run {
-		e.Events[i] = r.GetEvent()
+	for _, r := range run {
+		event := r.GetEvent()
 		if about := r.GetAbout(); about != 0 && about <= hidden {
-			e.Events[i] = &edgev1.Event{Offset: r.GetEvent().GetOffset(), TimeMs: r.GetEvent().GetTimeMs()}
+			event = &edgev1.Event{Offset: event.GetOffset(), TimeMs: event.GetTimeMs()}
 		}
-		size += len(r.GetEvent().GetBody()) + 32
+		if x.only.admits(event) {
+			e.Events = append(e.Events, event)
+			size += len(event.GetBody()) + 32
+		}
 	}
-	if run[0].GetEvent().GetOffset() != before+1 {
+	if upto := run[len(run)-1].GetEvent().GetOffset(); len(e.GetEvents()) == 0 || e.GetEvents()[len(e.GetEvents())-1].GetOffset() != upto {
+		e.Upto = upto
+	}
+	if len(e.GetEvents()) == 0 || e.GetEvents()[0].GetOffset() != before+1 {
 		e.After = &before
 	}
 	return wire.Append(make([]byte, 0, size), x.s.enc, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: e}}, "", x.s.g.catalog())
@@ -209,6 +233,6 @@ func (x *subscription) until(records []*topicv1.Record) (kept []*topicv1.Record,
 func (x *subscription) again(at *edgev1.Cursor) *subscription {
 	return &subscription{
 		s: x.s, topic: x.topic, service: x.service, log: x.log, id: x.id, mode: x.mode, user: x.user, watches: x.watches,
-		cursor: at, begun: true, keys: x.keys,
+		cursor: at, begun: true, keys: x.keys, only: x.only,
 	}
 }

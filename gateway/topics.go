@@ -48,6 +48,8 @@ func (t *topics) delete(name string) {
 	t.few = slices.DeleteFunc(t.few, func(x *subscription) bool { return x.topic == name })
 }
 
+func (t *topics) empty() bool { return len(t.few)+len(t.many) == 0 }
+
 // all yields them in any order; they may be deleted meanwhile.
 func (t *topics) all() iter.Seq[*subscription] {
 	if t.many != nil {

@@ -90,7 +90,7 @@ func (g *Gateway) visitor(r *http.Request, route *catalog.Route) (v visitor, err
 			g.log.Debug("a request was refused", "address", v.address, "route", route.Prefix, "error", err)
 			return v, refusal(err)
 		}
-		if err := g.takeCaller(v.caller, route.Terms); err != nil {
+		if err := g.takeCaller(v.caller, route.Rate, route.Cost); err != nil {
 			return v, err
 		}
 		v.holder, share = intake.User(v.caller.Workspace, v.caller.User), userExchanges

@@ -328,6 +328,9 @@ func (x *exchange) writeTrailer(t *httpv1.Trailer) error {
 
 // reason is why an exchange has come to a bad end: who cancelled the stream knows better than the stream.
 func (x *exchange) reason(ctx context.Context, err error) error {
+	if x.reading.hasRung() { // HTTP/1.1 takes a read that ran out of time for the client's end
+		return errSlowBody
+	}
 	if x.r.Context().Err() != nil {
 		return errLeft
 	}

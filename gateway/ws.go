@@ -10,6 +10,7 @@ import (
 
 	"plenum.internal/gateway/internal/door"
 	"plenum.internal/gateway/internal/intake"
+	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/gateway/internal/ws"
 	"plenum.internal/mesh/rpc"
@@ -31,7 +32,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	visit, ok := visitOf(conn)
 	if err != nil || !ok {
 		if refuse == nil {
-			g.sessions.Add(-1)
+			g.sessions.Leave(prefix(address))
 		}
 		if conn != nil {
 			_ = conn.Close() // it did not come through the door, which has to count it
@@ -45,7 +46,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	case wire.ProtoName:
 	default:
 		if refuse == nil {
-			g.sessions.Add(-1)
+			g.sessions.Leave(prefix(address))
 		}
 		refuse = errVersion
 	}
@@ -53,15 +54,19 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 		go newSocket(conn, early, kind).refuse(enc, refuse, g) // outlives the request; the door counts it on
 		return
 	}
-	g.metrics.sessions.Inc()
-	g.calls.Add(1) // until done
 	if plain := visit.Stay(); conn == net.Conn(visit) {
 		conn = plain
 	}
-	s := g.newSession(newSocket(conn, early, kind), enc, address, bearer(r))
+	g.begin(g.newSession(newSocket(conn, early, kind), enc, address, bearer(r))) // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+}
+
+// begin has a session run that refusesNew has counted in.
+func (g *Gateway) begin(s *session) {
+	s.metrics().sessions.Inc()
+	g.calls.Add(1) // until done
 	g.people.enter(s)
 	s.start((*session).setAlarm)
-	go s.listen() // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+	go s.listen() // outlives whoever has begun it
 }
 
 // visitOf is what came through the door: the connection itself, or what lies below TLS.
@@ -78,12 +83,18 @@ func (g *Gateway) refusesNew(address netip.Addr) *rpc.Error {
 	if g.draining.Load() {
 		return errDraining.RetryIn(time.Second)
 	}
+	if err := g.sheds("session", errShedding); err != nil {
+		return err
+	}
 	if err := g.takeAddress(address, "accept", g.cfg.Accept, 1); err != nil {
 		return errOverloaded
 	}
-	if g.sessions.Add(1) > int64(g.cfg.MaxSessions) {
-		g.sessions.Add(-1)
+	switch g.sessions.Enter(prefix(address)) {
+	case limit.Full:
 		return errOverloaded
+	case limit.TooMany:
+		return errAddressSessions
+	case limit.Entered:
 	}
 	return nil
 }
@@ -117,6 +128,8 @@ func (t *socket) read(hold *intake.Hold, limit int) ([]byte, error) {
 	return data, nil
 }
 
+func (t *socket) frames() int { return t.Frames() }
+
 func (t *socket) write(data []byte) error { return t.Write(t.kind, data, writeTime) } //nolint:wrapcheck // ends the session
 
 func (t *socket) discard() { t.Discard() }
@@ -135,6 +148,7 @@ func (t *socket) refuse(enc wire.Encoding, e *rpc.Error, g *Gateway) {
 	}
 	t.kill()
 	g.metrics.closed.WithLabelValues(code(p.GetCode())).Inc()
+	g.metrics.unwelcome.WithLabelValues(p.GetReason()).Inc()
 }
 
 // bearer is the token of an Authorization header, or empty.

@@ -38,7 +38,7 @@ func (c *Cluster) credentials() error {
 			return err
 		}
 	}
-	keys, err := natsKeys(c.cfg.path("keys"))
+	keys, err := natsKeys(c.cfg.path("keys"), c.cfg.busPermissions())
 	if err != nil {
 		return err
 	}
@@ -67,13 +67,16 @@ type members struct {
 func (m members) name(number int) string { return fmt.Sprintf("%s-%d", m.base, number) }
 
 func (c *Cluster) members() []members {
-	return []members{
+	all := []members{
 		{"nats", "", kindNATS, natsServers, "4222"},
 		{"etcd", "", kindEtcd, etcdServers, "2379"},
 		{"identity", "identity", kindIdentity, c.cfg.Replicas, portRPC},
 		{"chat", "chat", kindChat, c.cfg.Replicas, portRPC},
-		{"gateway", "gateway", kindGateway, c.cfg.Gateways, portClients},
 	}
+	for i, name := range c.cfg.Extra {
+		all = append(all, members{name, name, kindExtra + i, c.cfg.Replicas, portRPC})
+	}
+	return append(all, members{"gateway", "gateway", kindGateway, c.cfg.Gateways, portClients})
 }
 
 func (c *Cluster) files(name string) files {
@@ -87,7 +90,7 @@ func (c *Cluster) compose() error {
 		return err
 	}
 	keys := map[string]string{}
-	for service := range busPermissions {
+	for service := range c.cfg.busPermissions() {
 		keys[service] = c.secrets["nats."+service]
 	}
 	var base []spec

@@ -19,6 +19,8 @@ type Config struct {
 	Net      int
 	Replicas int // of each service
 	Gateways int
+	// Extra are further services, each a program of its name in Bin: of tests, for what services stand on.
+	Extra []string `json:",omitempty"`
 	// Block is the first octet instead of 127, where Launch puts each process into a network of its own. 0: 127.
 	Block int `json:",omitempty"`
 	// Launch starts a process that is to be reached at ip. Nil: on this machine's loopback, by cmd.Start.
@@ -44,9 +46,11 @@ func (c Config) Validate() error {
 	case c.Replicas < 1 || c.Replicas > 9 || c.Gateways < 1 || c.Gateways > 9:
 		return errors.New("cluster: one to nine of each service and of gateways")
 	}
-	for name, target := range map[string]string{
-		"nats-server": "tools", "server": "tools", "identity": "cluster", "chat": "cluster", "gateway": "cluster",
-	} {
+	programs := map[string]string{"nats-server": "tools", "server": "tools", "identity": "cluster", "chat": "cluster", "gateway": "cluster"}
+	for _, name := range c.Extra {
+		programs[name] = "cluster"
+	}
+	for name, target := range programs {
 		if _, err := exec.LookPath(filepath.Join(c.Bin, name)); err != nil {
 			return fmt.Errorf("cluster: %s is not in %s: run `make %s` first", name, c.Bin, target)
 		}
@@ -78,6 +82,7 @@ const ( // the numbers are used by tests, too
 	kindIdentity
 	kindChat
 	kindGateway
+	kindExtra // and those that follow
 )
 
 // IP is the address of a server.

@@ -38,10 +38,21 @@ var busPermissions = map[string]permissions{
 	},
 }
 
+// busPermissions are those of this cluster's services.
+func (c Config) busPermissions() map[string]permissions {
+	all := maps.Clone(busPermissions)
+	for _, name := range c.Extra {
+		all[name] = permissions{
+			publish: []string{"plenum.*." + name + ".>", "plenum._.digest." + name + ".*"}, subscribe: []string{"plenum._.digest." + name + ".*"},
+		}
+	}
+	return all
+}
+
 // natsKeys makes a signing key for each service and returns its public half; the seed goes to keys/<service>.nk.
-func natsKeys(dir string) (map[string]string, error) {
+func natsKeys(dir string, services map[string]permissions) (map[string]string, error) {
 	public := map[string]string{}
-	for service := range busPermissions {
+	for service := range services {
 		pair, err := nkeys.CreateUser()
 		if err != nil {
 			return nil, fmt.Errorf("nkey of %s: %w", service, err)
@@ -83,7 +94,7 @@ func (c Config) nats(number int, f files, keys map[string]string) (spec, error) 
 	}
 	fmt.Fprintf(&b, "  ]\n}\nauthorization {\n  users: [\n")
 	for _, service := range slices.Sorted(maps.Keys(keys)) {
-		p := busPermissions[service]
+		p := c.busPermissions()[service]
 		fmt.Fprintf(&b, "    # %s\n    { nkey: %s, permissions: { publish: { allow: %s }, subscribe: { allow: %s } } }\n",
 			service, keys[service], quoted(p.publish), quoted(p.subscribe))
 	}

@@ -8,5 +8,6 @@
 //	absence_test.go  all of NATS, all of etcd away   disk_test.go     no room on the disk
 //	slow_test.go     readers that stop reading       asleep_test.go   readers that are frozen or cut off
 //	tour_test.go     README's tour, plenumctl        start_test.go    what cannot start
+//	board_test.go    topics of the classes RING and VIEW, of a service for tests
 //	check_test.go    the checker that `cluster check` is
 package e2e

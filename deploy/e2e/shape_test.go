@@ -67,6 +67,7 @@ type scenario struct {
 func scenarios(t *testing.T, s *shape) {
 	s.owner = s.setUp(t)
 	for _, c := range []scenario{
+		{"the examples of PROTOCOL.md", workedExamples},
 		{"conversation", conversation},
 		{"signals", signals},
 		{"unread counts on two devices", unreadOnTwoDevices},

@@ -30,7 +30,7 @@ import (
 // Defaults of ServerConfig.
 const (
 	DefaultMaxMessageBytes = 4 << 20
-	DefaultMaxStreams      = 10_000
+	DefaultMaxStreams      = 100_000 // each topic of the class VIEW that somebody follows is one
 	DefaultStopGrace       = 5 * time.Second
 )
 
@@ -46,7 +46,7 @@ type ServerConfig struct {
 	Listen          string        `koanf:"listen" doc:"address for the other processes, host:port; empty: only within the process"`
 	TLS             TLSConfig     `koanf:"tls"`
 	MaxMessageBytes int           `koanf:"max_message_bytes" doc:"longest message in either direction, in bytes; 0: 4 MiB"`
-	MaxStreams      uint32        `koanf:"max_streams" doc:"calls at the same time on one connection; 0: 10000"`
+	MaxStreams      uint32        `koanf:"max_streams" doc:"calls at the same time on one connection; 0: 100000"`
 	StopGrace       time.Duration `koanf:"stop_grace" doc:"how long calls under way may take when the process stops; 0: 5s"`
 }
 

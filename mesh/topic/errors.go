@@ -25,6 +25,9 @@ var (
 	errTooMany      = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.TOO_MANY", "Open at most 500 topics at once.").On("wants")
 	errNoWant       = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.NO_WANT", "An opening names a want that isn't there.").On("openings.wants")
 	errTooLarge     = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "topic.TOO_LARGE", "This is too large to be stored. Send less at once.")
+	errBadParams    = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.BAD_PARAMS", "The parameters can't be read. Check them against the topic's kind.").On("params")
+	errBadEntryKey  = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "topic.BAD_ENTRY_KEY", "An entry's key has 1 to 128 bytes of UTF-8.")
+	errViewFull     = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "topic.VIEW_FULL", "There is no room for more entries. Remove some first.")
 
 	errOutcomeUnknown = rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "topic.OUTCOME_UNKNOWN",
 		"It is not known whether this was saved. Repeat it with the same number.").RetryIn(time.Second)

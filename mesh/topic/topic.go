@@ -10,6 +10,12 @@
 // A follower with FollowerConfig.Announce keeps the heads of what it has derived and tells feeds with FeedDeps.Derived: for whoever
 // shows heads together with what was derived from them.
 //
+// # For a service whose topics live in memory
+//
+// It keeps a [Ring] for each topic of the class RING and a [View] for what topics of the class VIEW show, and implements TopicService itself:
+// Open by [OpenOne] and [OpenEach] over Ring.Grant, or a Grant with nothing but the topic for a view; Tail by [Ring.Tail] and [View.Watch].
+// mesh/meshtest/board is one. Gateways route both by the topic's id, so its own methods do well to have a routing field of the same id.
+//
 // # What may surprise
 //
 //   - An entry's topic must lie in the mutation's partition: the part of its name behind "/" is the mutation's Route.

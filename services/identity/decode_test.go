@@ -31,6 +31,22 @@ func FuzzDecodeRefresh(f *testing.F) {
 	})
 }
 
+func FuzzDecodeTicket(f *testing.F) {
+	ring, err := keyring.New(fuzzKey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := ticket{sqlstore.NewID(), sqlstore.NewID()}.encode(ring)
+	f.Add(good)
+	f.Add(good + ".")
+	f.Add("plt_a.b.c")
+	f.Fuzz(func(t *testing.T, s string) {
+		if x, ok := decodeTicket(ring, s); ok && x.encode(ring) != s {
+			t.Errorf("%q was taken for %q", s, x.encode(ring))
+		}
+	})
+}
+
 func TestRefreshTokensOfRetiredKeys(t *testing.T) {
 	const newer = "YWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWE="
 	before, err := keyring.New(fuzzKey)

@@ -34,6 +34,7 @@ var (
 	errService    = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "identity.SERVICE_ROLE", "A service account stays one for ever, and nobody becomes one.")
 	errNoService  = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "identity.NO_SERVICE", "This is not an active service account.")
 	errSecretGone = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "identity.SECRET_GONE", "The secret was replaced meanwhile. Make a new one.")
+	errNoTicket   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "identity.NO_TICKET", "A service account has no ticket: open the stream with an Authorization header.")
 	errNumber     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "identity.CLIENT_SEQ", "This call needs a client id and a number (client_seq).")
 	errStarting   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "identity.STARTING", "The service is starting. Try again shortly.").RetryIn(time.Second)
 )

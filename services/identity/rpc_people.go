@@ -241,12 +241,17 @@ func (s *Server) changePassword(ctx context.Context, q *identityv1.ChangePasswor
 	} else if err != nil {
 		return err
 	}
+	place, err := s.passwords.Enter(sender(ctx))
+	if err != nil {
+		return hashing(err)
+	}
+	defer place.Leave()
 	try, err := s.attempt(ctx, account("password "+p.ID, ""))
 	if err != nil {
 		return err
 	}
 	change := &changePassword{device: c.Device}
-	if change.verified, _, err = s.verify(ctx, p.Password, q.GetCurrent()); err == nil && change.verified {
+	if change.verified, _, err = s.verify(ctx, place, p.Password, q.GetCurrent()); err == nil && change.verified {
 		change.password, err = s.passwords.Hash(ctx, sender(ctx), q.GetPassword())
 	}
 	if err != nil {

@@ -123,6 +123,7 @@ func Callers() map[string][]string {
 		authv1.AuthService_Keys_FullMethodName:                   {rpc.AnyPeer},
 		authv1.AuthService_Revocations_FullMethodName:            {rpc.AnyPeer},
 		authv1.AuthService_Report_FullMethodName:                 {rpc.AnyPeer}, // every server refuses tokens
+		authv1.AuthService_Redeem_FullMethodName:                 {"gateway"},
 		topicv1.TopicService_Open_FullMethodName:                 {"gateway"},
 		topicv1.TopicService_OpenEach_FullMethodName:             {"gateway"},
 		topicv1.TopicService_Heads_FullMethodName:                {"gateway"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
+	"plenum.internal/services/identity/password"
 	"plenum.internal/services/identity/policy"
 	"plenum.internal/services/identity/sqlstore"
 )
@@ -112,9 +113,10 @@ func (a *attempt) forgive(ctx context.Context) error {
 // A known device has a count of its own, so that strangers can't lock its owner out.
 func account(name, device string) string { return sqlstore.Hash(fmt.Sprintf("%q %q", name, device)) }
 
-// verify checks a password, and makes a new hash if the stored one was made at another cost.
-func (s *Server) verify(ctx context.Context, stored, typed string) (ok bool, rehash string, err error) {
-	ok, stale, err := s.passwords.Verify(ctx, sender(ctx), stored, typed)
+// verify checks a password in a place that was taken for it, and makes a new hash if the stored one was made at another cost.
+func (s *Server) verify(ctx context.Context, place *password.Place, stored, typed string) (ok bool, rehash string, err error) {
+	ok, stale, err := place.Verify(ctx, stored, typed)
+	place.Leave()
 	if err != nil {
 		return false, "", hashing(err)
 	}
@@ -127,6 +129,12 @@ func (s *Server) verify(ctx context.Context, stored, typed string) (ok bool, reh
 // signIn checks the password of an account, which may not exist (its ID is empty then), and signs the client in. name is what the
 // guess is counted against.
 func (s *Server) signIn(ctx context.Context, name string, p sqlstore.Person, c *identityv1.Client, typed string) (*identityv1.Session, error) {
+	// Who finds no place is told so before anything is written: a storm of sign-ins would keep refreshes waiting for the database.
+	place, err := s.passwords.Enter(sender(ctx))
+	if err != nil {
+		return nil, hashing(err)
+	}
+	defer place.Leave()
 	d, err := s.store.Reads().DeviceOfClient(ctx, p.Workspace, p.ID, sqlstore.Hash(c.GetClientId()))
 	if err != nil && !isNotFound(err) {
 		return nil, err
@@ -135,7 +143,7 @@ func (s *Server) signIn(ctx context.Context, name string, p sqlstore.Person, c *
 	if err != nil {
 		return nil, err
 	}
-	ok, rehash, err := s.verify(ctx, p.Password, typed)
+	ok, rehash, err := s.verify(ctx, place, p.Password, typed)
 	if err != nil {
 		return nil, errors.Join(err, try.forgive(ctx))
 	}
@@ -203,18 +211,29 @@ func (s *Server) failed(ctx context.Context, workspace, action, target string, r
 	return refusal
 }
 
+// genuine reads a refresh token. One that was never ours counts against the caller's address, and is errEnded. What is genuine is no guess, so
+// that an office that comes back after an outage may refresh at once from its one address.
+func (s *Server) genuine(ctx context.Context, text string) (refreshToken, error) {
+	token, ok := decodeRefresh(s.ring, text)
+	if ok {
+		return token, nil
+	}
+	if _, err := s.attempt(ctx, ""); err != nil {
+		return token, err
+	}
+	return token, errEnded
+}
+
 // refresh spends a refresh token.
 //
 // Invariant: of each generation of a family one refresh at most succeeds; the grace repeats its answer to its own client only.
 func (s *Server) refresh(ctx context.Context, text, clientID string) (*identityv1.Session, error) {
-	try, err := s.attempt(ctx, "")
+	token, err := s.genuine(ctx, text)
+	if errors.Is(err, errEnded) {
+		s.metrics.refresh("forged")
+	}
 	if err != nil {
 		return nil, err
-	}
-	token, genuine := decodeRefresh(s.ring, text)
-	if !genuine {
-		s.metrics.refresh("forged")
-		return nil, errEnded
 	}
 	var (
 		p       sqlstore.Person
@@ -254,7 +273,6 @@ func (s *Server) refresh(ctx context.Context, text, clientID string) (*identityv
 	if err != nil {
 		return nil, err
 	}
-	s.addresses.Return(try.address) // the token was genuine: nobody guesses
 	if refusal != nil {
 		if outcome == "rotated" {
 			outcome = "ended"
@@ -294,15 +312,12 @@ func (s *Server) stolen(ctx context.Context, tx sqlstore.Tx, p sqlstore.Person, 
 
 // signOut ends the session of a genuine refresh token; any other is as good as signed out.
 func (s *Server) signOut(ctx context.Context, text string) error {
-	try, err := s.attempt(ctx, "")
-	if err != nil {
+	token, err := s.genuine(ctx, text)
+	if errors.Is(err, errEnded) {
+		return nil
+	} else if err != nil {
 		return err
 	}
-	token, genuine := decodeRefresh(s.ring, text)
-	if !genuine {
-		return nil
-	}
-	s.addresses.Return(try.address)
 	defer s.feed.nudge()
 	return s.store.Write(ctx, func(tx sqlstore.Tx) error {
 		p, d, err := lockDevice(ctx, tx, token.device)

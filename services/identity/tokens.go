@@ -22,6 +22,7 @@ type refreshToken struct {
 const (
 	refreshPrefix = "plr_"
 	servicePrefix = "pls_"
+	ticketPrefix  = "plt_"
 	idLength      = 26
 	macLength     = 43 // 32 bytes in base64url
 )
@@ -38,20 +39,47 @@ func (t refreshToken) encode(ring *keyring.Ring) string {
 func decodeRefresh(ring *keyring.Ring, s string) (refreshToken, bool) {
 	rest, ok := strings.CutPrefix(s, refreshPrefix)
 	parts := strings.SplitN(rest, ".", 5)
-	if !ok || len(parts) != 4 || !isID(parts[0]) || !isID(parts[1]) || len(parts[2]) > 18 || len(parts[3]) != macLength {
+	if !ok || len(parts) != 4 || !isID(parts[0]) || !isID(parts[1]) || len(parts[2]) > 18 {
 		return refreshToken{}, false
 	}
 	generation, err := strconv.ParseInt(parts[2], 10, 64)
 	if err != nil || generation < 1 || strconv.FormatInt(generation, 10) != parts[2] {
 		return refreshToken{}, false
 	}
-	mac, err := base64.RawURLEncoding.Strict().DecodeString(parts[3])
-	if err != nil {
-		return refreshToken{}, false
-	}
 	t := refreshToken{parts[0], parts[1], generation}
-	_, genuine := ring.Matches(func(b []byte) bool { return hmac.Equal(b, mac) }, "refresh", t.parts()...)
-	return t, genuine
+	return t, genuine(ring, parts[3], append([]string{"refresh"}, t.parts()...)...)
+}
+
+// ticket opens streams for a device's session: "plt_<device>.<family>.<mac>". It is told again whenever it is asked for, and ends with the
+// session.
+type ticket struct{ device, family string }
+
+func (t ticket) encode(ring *keyring.Ring) string {
+	return ticketPrefix + t.device + "." + t.family + "." + base64.RawURLEncoding.EncodeToString(ring.Derive("ticket", t.device, t.family))
+}
+
+// decodeTicket returns what a genuine ticket names.
+func decodeTicket(ring *keyring.Ring, s string) (ticket, bool) {
+	rest, ok := strings.CutPrefix(s, ticketPrefix)
+	parts := strings.SplitN(rest, ".", 4)
+	if !ok || len(parts) != 3 || !isID(parts[0]) || !isID(parts[1]) {
+		return ticket{}, false
+	}
+	t := ticket{parts[0], parts[1]}
+	return t, genuine(ring, parts[2], "ticket", t.device, t.family)
+}
+
+// genuine tells whether a mac in base64url was derived from the installation's key.
+func genuine(ring *keyring.Ring, text string, parts ...string) bool {
+	if len(text) != macLength {
+		return false
+	}
+	mac, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return false
+	}
+	_, ok := ring.Matches(func(b []byte) bool { return hmac.Equal(b, mac) }, parts[0], parts[1:]...)
+	return ok
 }
 
 // serviceSecret is "pls_<account>_<32 bytes>".

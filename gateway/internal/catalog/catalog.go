@@ -43,6 +43,7 @@ type Method struct {
 	Route    protowire.Number // the routing field; 0: routed by the caller
 	MaxBody  int              // bytes of an encoded request
 	Timeout  time.Duration    // default and maximum
+	Keeps    bool             // sessions that exist go on by it
 	Repeats  bool             // NO_SIDE_EFFECTS or IDEMPOTENT: may be tried again
 	Request  protoreflect.MessageDescriptor
 	Response protoreflect.MessageDescriptor
@@ -163,6 +164,7 @@ func method(service string, d protoreflect.MethodDescriptor) *Method {
 	m := &Method{
 		Name:    string(d.Parent().FullName()) + "/" + string(d.Name()),
 		Service: service, Terms: Terms{o.GetExposure() == edgev1.Exposure_EXPOSURE_PUBLIC, o.GetRate(), float64(max(o.GetCost(), 1))},
+		Keeps:   o.GetKeepsSession(),
 		MaxBody: DefaultBodyBytes, Timeout: DefaultTimeout,
 		Request: d.Input(), Response: d.Output(),
 	}

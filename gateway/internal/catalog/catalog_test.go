@@ -11,11 +11,16 @@ import (
 
 	"plenum.internal/gateway/internal/testsvc/testv1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
 
-// test is the test service as reflection would bring it, under any name.
+// test is the test service as reflection would bring it, under any name; reflected is any.
 func test(as string) Service {
-	s := Service{Name: as, Names: []protoreflect.FullName{"plenum.test.v1.TestService"}}
+	return reflected(as, testv1.File_plenum_test_v1_test_proto, "plenum.test.v1.TestService")
+}
+
+func reflected(as string, file protoreflect.FileDescriptor, name protoreflect.FullName) Service {
+	s := Service{Name: as, Names: []protoreflect.FullName{name}}
 	seen := map[string]bool{}
 	var add func(protoreflect.FileDescriptor)
 	add = func(f protoreflect.FileDescriptor) {
@@ -28,8 +33,21 @@ func test(as string) Service {
 		}
 		s.Files = append(s.Files, protodesc.ToFileDescriptorProto(f))
 	}
-	add(testv1.File_plenum_test_v1_test_proto)
+	add(file)
 	return s
+}
+
+// A gateway that sheds load must not end the sessions that it keeps.
+func TestWhatKeepsSessions(t *testing.T) {
+	c, faults := Build(reflected("identity", identityv1.File_plenum_identity_v1_session_proto, "plenum.identity.v1.SessionService"))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	for name, m := range c.methods {
+		if m.Keeps != strings.HasSuffix(name, "/Refresh") {
+			t.Errorf("%s: %v", name, m.Keeps)
+		}
+	}
 }
 
 func TestWhatIsExposed(t *testing.T) {

@@ -47,6 +47,9 @@ var (
 // UnknownMode is that of a Want whose mode has a name that isn't known.
 const UnknownMode edgev1.Mode = -1
 
+// UnreadParams is the mode of a Want whose params could not be read; in their place stands, as text, what is wrong with them.
+const UnreadParams edgev1.Mode = -2
+
 // keepModes puts UnknownMode where a name was left out: it must not be taken for an absent one.
 func keepModes(line []byte, s *edgev1.Subscribe) {
 	var frame struct {
@@ -110,7 +113,7 @@ func decodeLine(line []byte, types Types) (Frame, error) {
 			if i < len(params) && params[i] != nil {
 				var err error
 				if w.Params, err = toProto(params[i], types.Params(w.GetTopic())); err != nil {
-					w.Params = params[i] // so that it isn't taken for absent
+					w.Mode, w.Params = UnreadParams, []byte(err.Error())
 				}
 			}
 		}
@@ -203,6 +206,8 @@ func appendJSON(dst []byte, f *edgev1.ServerFrame, method string, types Types) [
 		return appendEvents(dst, x.Events, types.Event(x.Events.GetTopic()))
 	case *edgev1.ServerFrame_Heads:
 		return appendHeads(dst, x.Heads, types.Badge(x.Heads.GetTopic()))
+	case *edgev1.ServerFrame_View:
+		return appendView(dst, x.View, types.Event(x.View.GetTopic()))
 	case *edgev1.ServerFrame_Signal:
 		dst = appendString(append(dst, `{"signal":{"topic":`...), x.Signal.GetTopic())
 		dst = appendString(append(dst, `,"key":`...), x.Signal.GetKey())
@@ -277,6 +282,37 @@ func appendHeads(dst []byte, h *edgev1.Heads, d protoreflect.MessageDescriptor) 
 		dst = append(dst, '}')
 	}
 	return append(dst, "]}}\n"...)
+}
+
+func appendView(dst []byte, v *edgev1.View, d protoreflect.MessageDescriptor) []byte {
+	dst = appendString(append(dst, `{"view":{"topic":`...), v.GetTopic())
+	if v.GetSnapshot() {
+		dst = append(dst, `,"snapshot":true`...)
+	}
+	dst = append(dst, `,"entries":[`...)
+	for i, x := range v.GetEntries() {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(append(dst, `{"key":`...), x.GetKey())
+		if x.GetRemoved() {
+			dst = append(dst, `,"removed":true}`...)
+			continue
+		}
+		dst = append(appendValue(append(dst, `,"body":`...), x.GetBody(), d), '}')
+	}
+	dst = append(dst, ']')
+	if v.GetMore() {
+		dst = append(dst, `,"more":true`...)
+	}
+	if v.At != nil {
+		dst = appendUint(append(dst, `,"at":{"epoch":`...), v.GetAt().GetEpoch())
+		dst = append(appendUint(append(dst, `,"offset":`...), v.GetAt().GetOffset()), '}')
+	}
+	if v.GetStale() {
+		dst = append(dst, `,"stale":true`...)
+	}
+	return append(dst, "}}\n"...)
 }
 
 // appendValue writes a domain's value; what its descriptor can't read is written as base64, like a value of an unknown type.

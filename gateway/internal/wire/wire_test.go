@@ -77,6 +77,10 @@ func TestJSONFramesAreProtoJSON(t *testing.T) {
 		{Frame: &edgev1.ServerFrame_Heads{Heads: &edgev1.Heads{Topic: "a.b/c", Snapshot: true, Heads: []*edgev1.Head{
 			{Topic: "x.y/z", Ref: 7, Offset: 5, Count: 4, Calls: 3, Redacted: 2, Epoch: 1, Badge: []byte{8, 1}}, {Ref: 8, Removed: true},
 		}}}},
+		{Frame: &edgev1.ServerFrame_View{View: &edgev1.View{Topic: "a.b/c", Snapshot: true, More: true, Entries: []*edgev1.Entry{
+			{Key: "é\"", Body: []byte{8, 1}}, {Key: "b"}, {Key: "c", Removed: true},
+		}}}},
+		{Frame: &edgev1.ServerFrame_View{View: &edgev1.View{Topic: "a.b/c", At: &edgev1.Cursor{Epoch: 1 << 60, Offset: 9}, Stale: true}}},
 		{Frame: &edgev1.ServerFrame_Signal{Signal: &edgev1.Signal{Topic: "a.b/c", Key: "é\"", From: "u/s", Body: []byte{8, 1}}}},
 		{Frame: &edgev1.ServerFrame_Reply{Reply: &edgev1.Reply{Id: 3, Result: &edgev1.Reply_Body{Body: []byte{8, 1}}}}},
 		{Frame: &edgev1.ServerFrame_Reply{Reply: &edgev1.Reply{Id: 3, Result: &edgev1.Reply_Error{Error: &edgev1.Error{Code: 101, Message: "no"}}}}},
@@ -112,6 +116,25 @@ func TestDecodeAgrees(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0].Err != nil || !proto.Equal(got[0].ClientFrame, frame) {
 			t.Errorf("%d: %v %v", e, err, got)
 		}
+	}
+}
+
+// Parameters that can't be read are told apart from those that are absent, want by want.
+func TestUnreadParams(t *testing.T) {
+	line := []byte(`{"subscribe":{"id":1,"wants":[{"topic":"a.b/c","params":{"active":true}},{"topic":"a.b/d","params":{"active":3}},{"topic":"a.b/e"}]}}`)
+	got, err := Decode(JSON, line, known{})
+	if err != nil || len(got) != 1 {
+		t.Fatal(err, got)
+	}
+	wants := got[0].GetSubscribe().GetWants()
+	if wants[0].GetMode() == UnreadParams || !bytes.Equal(wants[0].GetParams(), []byte{8, 1}) {
+		t.Errorf("%v", wants[0])
+	}
+	if wants[1].GetMode() != UnreadParams || !bytes.Contains(wants[1].GetParams(), []byte("active")) {
+		t.Errorf("%v", wants[1])
+	}
+	if wants[2].GetMode() == UnreadParams || wants[2].GetParams() != nil {
+		t.Errorf("%v", wants[2])
 	}
 }
 

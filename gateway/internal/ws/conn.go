@@ -23,10 +23,14 @@ const (
 	closeTime   = 5 * time.Second // that a client may take to answer a close frame
 	leewayPart  = 4               // of a write's time that it may take longer, so that not each has to set the socket's deadline
 	maxPooled   = 128 << 10       // the longest buffer that is kept for the next frame
+	maxFrames   = 4096            // of a message, and of control before and within it
 )
 
-// ErrClosed is what is read behind the client's close frame.
-var ErrClosed = errors.New("ws: the client closes")
+// The ways in which there is no next message.
+var (
+	ErrClosed = errors.New("ws: the client closes")
+	ErrFrames = errors.New("ws: more frames than a message may take")
+)
 
 // Conn is one connection behind its handshake, from Begin on. One goroutine at a time reads: Await, Next, Read, Discard. Any may write and close.
 type Conn struct {
@@ -41,6 +45,7 @@ type Conn struct {
 	until  time.Duration // since began: the socket's deadline for writing; it may lie in the past where nothing is being written
 	closed bool          // a close frame was sent, or another in part: nothing can follow
 	ended  bool          // Discard has come to the end
+	frames uint32        // since Next was called; it belongs to the goroutine that reads, and stands where it takes no room
 	over   chan struct{} // is closed with ended; nil: nobody waits for it
 }
 

@@ -234,6 +234,9 @@ func FuzzAgainstAnother(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte, early int) {
 		early = min(max(early, 0), len(input), 4096)
 		got, _, err := hear(input, early)
+		if errors.Is(err, ErrFrames) {
+			t.Skip("a bound of ours")
+		}
 		want := theirs(t, input)
 		if errors.Is(err, io.ErrUnexpectedEOF) && len(want) == len(got)+1 {
 			want = want[:len(got)] // it takes a message that breaks off between two reads as whole

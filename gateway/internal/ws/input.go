@@ -40,13 +40,14 @@ func (c *Conn) Await() {
 }
 
 // Next reads up to the beginning of the next message, which Read then reads, and answers the control frames before it. What was left of the
-// message before is skipped. ErrClosed tells that the client has closed.
+// message before is skipped. ErrClosed tells that the client has closed, ErrFrames (of Read, too) that it sends frames and no message.
 func (c *Conn) Next() (Kind, error) {
 	for c.in != nil && c.in.open {
 		if _, err := io.Copy(io.Discard, reader{c}); err != nil {
 			return 0, err
 		}
 	}
+	c.frames = 0
 	h, err := c.frame()
 	if err == nil && h.op == opContinuation {
 		err = protocolError("a message is continued that did not begin")
@@ -57,6 +58,9 @@ func (c *Conn) Next() (Kind, error) {
 	c.in.open = true
 	return Kind(h.op), nil
 }
+
+// Frames is how many frames the message that was read last took, with those of control before and within it.
+func (c *Conn) Frames() int { return int(c.frames) }
 
 // Left is how many bytes the message that Next has begun is still long at least: those of its frame.
 func (c *Conn) Left() int {
@@ -110,6 +114,9 @@ func (c *Conn) frame() (header, error) {
 		h, err := readHeader(c.in)
 		if err != nil {
 			return h, err
+		}
+		if c.frames++; c.frames > maxFrames {
+			return h, ErrFrames
 		}
 		if !h.op.control() {
 			c.in.last, c.in.left, c.in.key = h.fin, h.length, h.key

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
@@ -34,7 +35,7 @@ type Config struct {
 	Passes      uint32 // default 2
 	Threads     uint8  // default 1
 	Concurrency int    // hashes at a time; memory is bounded by Concurrency x MemoryKiB. Default 2
-	Queue       int    // callers that wait, of one sender no more than places are free; more are refused at once with BusyError. Default 128
+	Queue       int    // callers that wait for their turn; of one sender no more than places are free, and more are refused at once with BusyError. Default 128
 }
 
 // Default returns the defaults.
@@ -69,7 +70,7 @@ var ErrForm = errors.New("password: use 10 characters or more, at most 256 bytes
 type Hasher struct {
 	cfg     Config
 	running chan struct{} // one token for each hash under way
-	waiting queue
+	inside  queue         // whose turn it is, and who waits for it
 	hashes  atomic.Uint64
 	costNs  atomic.Int64 // moving average of one hash
 	never   hash         // what an absent account is compared with: same cost, never equal
@@ -80,22 +81,45 @@ func New(cfg Config) (*Hasher, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	h := &Hasher{cfg: cfg, running: make(chan struct{}, cfg.Concurrency), waiting: queue{places: cfg.Queue, by: map[string]int{}}}
+	h := &Hasher{cfg: cfg, running: make(chan struct{}, cfg.Concurrency), inside: queue{places: cfg.Concurrency + cfg.Queue, by: map[string]int{}}}
 	h.never = h.fresh()
 	h.never.key = nil // compares unequal with everything
 	h.costNs.Store(int64(50 * time.Millisecond))
 	return h, nil
 }
 
-// Hash returns the password's hash in PHC form. sender is who asks: nobody takes the whole queue. Errors: ErrForm, *BusyError, or the
-// context's.
+// Place is a place in the queue. Who has work to do before a hash that would be in vain without one takes it first.
+type Place struct {
+	h      *Hasher
+	sender string
+	once   sync.Once
+}
+
+// Enter takes a place for a sender (empty: a part of the mesh): nobody takes the whole queue. Leave gives it back. Its error is a *BusyError.
+func (h *Hasher) Enter(sender string) (*Place, error) {
+	n, ok := h.inside.enter(sender)
+	if !ok {
+		return nil, &BusyError{h.delay(n)}
+	}
+	return &Place{h: h, sender: sender}, nil
+}
+
+// Leave gives the place back. Again it does nothing.
+func (p *Place) Leave() { p.once.Do(func() { p.h.inside.leave(p.sender) }) }
+
+// Hash returns the password's hash in PHC form. Errors: ErrForm, *BusyError, or the context's.
 func (h *Hasher) Hash(ctx context.Context, sender, password string) (string, error) {
 	typed, err := prepare(password)
 	if err != nil || utf8.RuneCountInString(typed) < MinRunes {
 		return "", ErrForm
 	}
+	place, err := h.Enter(sender)
+	if err != nil {
+		return "", err
+	}
+	defer place.Leave()
 	x := h.fresh()
-	x.key, err = h.derive(ctx, sender, typed, x)
+	x.key, err = h.derive(ctx, typed, x)
 	if err != nil {
 		return "", err
 	}
@@ -103,9 +127,10 @@ func (h *Hasher) Hash(ctx context.Context, sender, password string) (string, err
 }
 
 // Verify compares a password with a hash; stored "" stands for an account that doesn't exist or has no password: it costs the
-// same and is never equal. stale says that the hash was made at another cost: hash again. Errors: *BusyError, the context's, or
-// a stored hash that can't be read.
-func (h *Hasher) Verify(ctx context.Context, sender, stored, password string) (ok, stale bool, err error) {
+// same and is never equal. stale says that the hash was made at another cost: hash again. Errors: the context's, or a stored hash that
+// can't be read.
+func (p *Place) Verify(ctx context.Context, stored, password string) (ok, stale bool, err error) {
+	h := p.h
 	x := h.never
 	if stored != "" {
 		if x, err = parse(stored); err != nil {
@@ -116,7 +141,7 @@ func (h *Hasher) Verify(ctx context.Context, sender, stored, password string) (o
 	if err != nil {
 		x, typed = h.never, "never" // takes as long as any other
 	}
-	key, err := h.derive(ctx, sender, typed, x)
+	key, err := h.derive(ctx, typed, x)
 	if err != nil {
 		return false, false, err
 	}
@@ -137,20 +162,11 @@ func prepare(password string) (string, error) {
 }
 
 // derive runs argon2id when it is its turn.
-func (h *Hasher) derive(ctx context.Context, sender, password string, x hash) ([]byte, error) {
+func (h *Hasher) derive(ctx context.Context, password string, x hash) ([]byte, error) {
 	select {
 	case h.running <- struct{}{}:
-	default:
-		n, ok := h.waiting.enter(sender)
-		if !ok {
-			return nil, &BusyError{h.delay(n)}
-		}
-		defer h.waiting.leave(sender)
-		select {
-		case h.running <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	defer func() { <-h.running }()
 	h.hashes.Add(1)
@@ -164,7 +180,7 @@ func (h *Hasher) derive(ctx context.Context, sender, password string, x hash) ([
 func (h *Hasher) Hashes() uint64 { return h.hashes.Load() }
 
 // Waiting returns how many callers wait for their turn.
-func (h *Hasher) Waiting() int { return h.waiting.length() }
+func (h *Hasher) Waiting() int { return max(0, h.inside.length()-len(h.running)) }
 
 // delay is how long n callers keep the hasher busy, at least a second.
 func (h *Hasher) delay(n int) time.Duration {

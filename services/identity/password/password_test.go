@@ -18,6 +18,17 @@ func cheap(t *testing.T) *Hasher {
 	return h
 }
 
+// verify takes a place and compares.
+func verify(t *testing.T, h *Hasher, stored, password string) (ok, stale bool, err error) {
+	t.Helper()
+	place, err := h.Enter("")
+	if err != nil {
+		return false, false, err
+	}
+	defer place.Leave()
+	return place.Verify(t.Context(), stored, password)
+}
+
 func TestHashAndVerify(t *testing.T) {
 	h := cheap(t)
 	stored, err := h.Hash(t.Context(), "", "correct horse")
@@ -25,11 +36,11 @@ func TestHashAndVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	for password, want := range map[string]bool{"correct horse": true, "correct horsf": false, "": false, strings.Repeat("x", 300): false, "\x00": false} {
-		if ok, _, err := h.Verify(t.Context(), "", stored, password); ok != want || err != nil {
+		if ok, _, err := verify(t, h, stored, password); ok != want || err != nil {
 			t.Errorf("%q: %v, %v; want %v", password, ok, err, want)
 		}
 	}
-	if ok, _, err := h.Verify(t.Context(), "", "", "correct horse"); ok || err != nil {
+	if ok, _, err := verify(t, h, "", "correct horse"); ok || err != nil {
 		t.Errorf("an absent account: %v, %v", ok, err)
 	}
 }
@@ -40,7 +51,7 @@ func TestTheSameCharactersAreTheSamePassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, _, _ := h.Verify(t.Context(), "", stored, "pass\u00e9-word-1"); !ok {
+	if ok, _, _ := verify(t, h, stored, "pass\u00e9-word-1"); !ok {
 		t.Error("the composed form was refused")
 	}
 }
@@ -63,7 +74,7 @@ func TestAnotherCostIsStale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, stale, err := h.Verify(t.Context(), "", old, "correct horse"); !ok || !stale || err != nil {
+	if ok, stale, err := verify(t, h, old, "correct horse"); !ok || !stale || err != nil {
 		t.Errorf("ok %v, stale %v, %v", ok, stale, err)
 	}
 }
@@ -71,14 +82,21 @@ func TestAnotherCostIsStale(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := cheap(t)
-		h.running <- struct{}{} // one hash is under way, and takes its time
+		first, err := h.Enter("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.running <- struct{}{} // its hash is under way, and takes its time
 		waited := make(chan error, 1)
 		go func() {
 			_, err := h.Hash(t.Context(), "", "correct horse")
 			waited <- err
 		}()
 		synctest.Wait()
-		_, _, err := h.Verify(t.Context(), "", "", "correct horse")
+		if n := h.Waiting(); n != 1 {
+			t.Errorf("%d wait", n)
+		}
+		_, _, err = verify(t, h, "", "correct horse")
 		if busy, ok := errors.AsType[*BusyError](err); !ok || busy.RetryAfter < time.Second {
 			t.Errorf("a third caller: %v, want BusyError", err)
 		}
@@ -92,8 +110,10 @@ func TestQueueIsBounded(t *testing.T) {
 		if _, err := h.Hash(ctx, "", "correct horse"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("one that waits too long: %v", err)
 		}
-		if n := h.Waiting(); n != 0 {
-			t.Errorf("%d still counted as waiting", n)
+		first.Leave()
+		first.Leave()
+		if n := h.inside.length(); n != 0 {
+			t.Errorf("%d places are still taken", n)
 		}
 	})
 }

@@ -532,6 +532,98 @@ func (x *Refusal) GetSinceMs() int64 {
 	return 0
 }
 
+// RedeemRequest shows a ticket.
+type RedeemRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As the client showed it.
+	Ticket        string `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedeemRequest) Reset() {
+	*x = RedeemRequest{}
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedeemRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedeemRequest) ProtoMessage() {}
+
+func (x *RedeemRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedeemRequest.ProtoReflect.Descriptor instead.
+func (*RedeemRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_auth_v1_auth_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RedeemRequest) GetTicket() string {
+	if x != nil {
+		return x.Ticket
+	}
+	return ""
+}
+
+// RedeemResponse answers a good ticket.
+type RedeemResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An access token of the ticket's device.
+	AccessToken   string `protobuf:"bytes,1,opt,name=access_token,json=accessToken,proto3" json:"access_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedeemResponse) Reset() {
+	*x = RedeemResponse{}
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedeemResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedeemResponse) ProtoMessage() {}
+
+func (x *RedeemResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_auth_v1_auth_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedeemResponse.ProtoReflect.Descriptor instead.
+func (*RedeemResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_auth_v1_auth_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *RedeemResponse) GetAccessToken() string {
+	if x != nil {
+		return x.AccessToken
+	}
+	return ""
+}
+
 var File_plenum_auth_v1_auth_proto protoreflect.FileDescriptor
 
 const file_plenum_auth_v1_auth_proto_rawDesc = "" +
@@ -566,11 +658,16 @@ const file_plenum_auth_v1_auth_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
 	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x14\n" +
 	"\x05count\x18\x05 \x01(\rR\x05count\x12\x19\n" +
-	"\bsince_ms\x18\x06 \x01(\x03R\asinceMs2\xf3\x01\n" +
+	"\bsince_ms\x18\x06 \x01(\x03R\asinceMs\"'\n" +
+	"\rRedeemRequest\x12\x16\n" +
+	"\x06ticket\x18\x01 \x01(\tR\x06ticket\"3\n" +
+	"\x0eRedeemResponse\x12!\n" +
+	"\faccess_token\x18\x01 \x01(\tR\vaccessToken2\xbc\x02\n" +
 	"\vAuthService\x12A\n" +
 	"\x04Keys\x12\x1b.plenum.auth.v1.KeysRequest\x1a\x1c.plenum.auth.v1.KeysResponse\x12X\n" +
 	"\vRevocations\x12\".plenum.auth.v1.RevocationsRequest\x1a#.plenum.auth.v1.RevocationsResponse0\x01\x12G\n" +
-	"\x06Report\x12\x1d.plenum.auth.v1.ReportRequest\x1a\x1e.plenum.auth.v1.ReportResponseB-Z+plenum.internal/proto/plenum/auth/v1;authv1b\x06proto3"
+	"\x06Report\x12\x1d.plenum.auth.v1.ReportRequest\x1a\x1e.plenum.auth.v1.ReportResponse\x12G\n" +
+	"\x06Redeem\x12\x1d.plenum.auth.v1.RedeemRequest\x1a\x1e.plenum.auth.v1.RedeemResponseB-Z+plenum.internal/proto/plenum/auth/v1;authv1b\x06proto3"
 
 var (
 	file_plenum_auth_v1_auth_proto_rawDescOnce sync.Once
@@ -584,7 +681,7 @@ func file_plenum_auth_v1_auth_proto_rawDescGZIP() []byte {
 	return file_plenum_auth_v1_auth_proto_rawDescData
 }
 
-var file_plenum_auth_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_plenum_auth_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_plenum_auth_v1_auth_proto_goTypes = []any{
 	(*KeysRequest)(nil),         // 0: plenum.auth.v1.KeysRequest
 	(*KeysResponse)(nil),        // 1: plenum.auth.v1.KeysResponse
@@ -595,22 +692,26 @@ var file_plenum_auth_v1_auth_proto_goTypes = []any{
 	(*ReportRequest)(nil),       // 6: plenum.auth.v1.ReportRequest
 	(*ReportResponse)(nil),      // 7: plenum.auth.v1.ReportResponse
 	(*Refusal)(nil),             // 8: plenum.auth.v1.Refusal
+	(*RedeemRequest)(nil),       // 9: plenum.auth.v1.RedeemRequest
+	(*RedeemResponse)(nil),      // 10: plenum.auth.v1.RedeemResponse
 }
 var file_plenum_auth_v1_auth_proto_depIdxs = []int32{
-	2, // 0: plenum.auth.v1.KeysResponse.keys:type_name -> plenum.auth.v1.Key
-	5, // 1: plenum.auth.v1.RevocationsResponse.revocations:type_name -> plenum.auth.v1.Revocation
-	8, // 2: plenum.auth.v1.ReportRequest.refusals:type_name -> plenum.auth.v1.Refusal
-	0, // 3: plenum.auth.v1.AuthService.Keys:input_type -> plenum.auth.v1.KeysRequest
-	3, // 4: plenum.auth.v1.AuthService.Revocations:input_type -> plenum.auth.v1.RevocationsRequest
-	6, // 5: plenum.auth.v1.AuthService.Report:input_type -> plenum.auth.v1.ReportRequest
-	1, // 6: plenum.auth.v1.AuthService.Keys:output_type -> plenum.auth.v1.KeysResponse
-	4, // 7: plenum.auth.v1.AuthService.Revocations:output_type -> plenum.auth.v1.RevocationsResponse
-	7, // 8: plenum.auth.v1.AuthService.Report:output_type -> plenum.auth.v1.ReportResponse
-	6, // [6:9] is the sub-list for method output_type
-	3, // [3:6] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	2,  // 0: plenum.auth.v1.KeysResponse.keys:type_name -> plenum.auth.v1.Key
+	5,  // 1: plenum.auth.v1.RevocationsResponse.revocations:type_name -> plenum.auth.v1.Revocation
+	8,  // 2: plenum.auth.v1.ReportRequest.refusals:type_name -> plenum.auth.v1.Refusal
+	0,  // 3: plenum.auth.v1.AuthService.Keys:input_type -> plenum.auth.v1.KeysRequest
+	3,  // 4: plenum.auth.v1.AuthService.Revocations:input_type -> plenum.auth.v1.RevocationsRequest
+	6,  // 5: plenum.auth.v1.AuthService.Report:input_type -> plenum.auth.v1.ReportRequest
+	9,  // 6: plenum.auth.v1.AuthService.Redeem:input_type -> plenum.auth.v1.RedeemRequest
+	1,  // 7: plenum.auth.v1.AuthService.Keys:output_type -> plenum.auth.v1.KeysResponse
+	4,  // 8: plenum.auth.v1.AuthService.Revocations:output_type -> plenum.auth.v1.RevocationsResponse
+	7,  // 9: plenum.auth.v1.AuthService.Report:output_type -> plenum.auth.v1.ReportResponse
+	10, // 10: plenum.auth.v1.AuthService.Redeem:output_type -> plenum.auth.v1.RedeemResponse
+	7,  // [7:11] is the sub-list for method output_type
+	3,  // [3:7] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_plenum_auth_v1_auth_proto_init() }
@@ -624,7 +725,7 @@ func file_plenum_auth_v1_auth_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_auth_v1_auth_proto_rawDesc), len(file_plenum_auth_v1_auth_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const (
 	AuthService_Keys_FullMethodName        = "/plenum.auth.v1.AuthService/Keys"
 	AuthService_Revocations_FullMethodName = "/plenum.auth.v1.AuthService/Revocations"
 	AuthService_Report_FullMethodName      = "/plenum.auth.v1.AuthService/Report"
+	AuthService_Redeem_FullMethodName      = "/plenum.auth.v1.AuthService/Redeem"
 )
 
 // AuthServiceClient is the client API for AuthService service.
@@ -39,6 +40,10 @@ type AuthServiceClient interface {
 	// Puts on the audit log which tokens and origins were refused. Anybody in the mesh may call it, about once a second at most;
 	// who refuses also reports, so that nothing is counted twice. INVALID_ARGUMENT: nothing of the request was recorded.
 	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportResponse, error)
+	// Gives a gateway an access token for the bearer of a ticket (identity.v1.PeopleService.GetTicket), so that it can open what the bearer
+	// may read. The token never leaves the mesh. PERMISSION_DENIED "identity.SESSION_ENDED": forged, or its session has ended;
+	// SESSION_REVOKED "identity.WIPE".
+	Redeem(ctx context.Context, in *RedeemRequest, opts ...grpc.CallOption) (*RedeemResponse, error)
 }
 
 type authServiceClient struct {
@@ -88,6 +93,16 @@ func (c *authServiceClient) Report(ctx context.Context, in *ReportRequest, opts 
 	return out, nil
 }
 
+func (c *authServiceClient) Redeem(ctx context.Context, in *RedeemRequest, opts ...grpc.CallOption) (*RedeemResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RedeemResponse)
+	err := c.cc.Invoke(ctx, AuthService_Redeem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AuthServiceServer is the server API for AuthService service.
 // All implementations must embed UnimplementedAuthServiceServer
 // for forward compatibility.
@@ -101,6 +116,10 @@ type AuthServiceServer interface {
 	// Puts on the audit log which tokens and origins were refused. Anybody in the mesh may call it, about once a second at most;
 	// who refuses also reports, so that nothing is counted twice. INVALID_ARGUMENT: nothing of the request was recorded.
 	Report(context.Context, *ReportRequest) (*ReportResponse, error)
+	// Gives a gateway an access token for the bearer of a ticket (identity.v1.PeopleService.GetTicket), so that it can open what the bearer
+	// may read. The token never leaves the mesh. PERMISSION_DENIED "identity.SESSION_ENDED": forged, or its session has ended;
+	// SESSION_REVOKED "identity.WIPE".
+	Redeem(context.Context, *RedeemRequest) (*RedeemResponse, error)
 	mustEmbedUnimplementedAuthServiceServer()
 }
 
@@ -119,6 +138,9 @@ func (UnimplementedAuthServiceServer) Revocations(*RevocationsRequest, grpc.Serv
 }
 func (UnimplementedAuthServiceServer) Report(context.Context, *ReportRequest) (*ReportResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Report not implemented")
+}
+func (UnimplementedAuthServiceServer) Redeem(context.Context, *RedeemRequest) (*RedeemResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Redeem not implemented")
 }
 func (UnimplementedAuthServiceServer) mustEmbedUnimplementedAuthServiceServer() {}
 func (UnimplementedAuthServiceServer) testEmbeddedByValue()                     {}
@@ -188,6 +210,24 @@ func _AuthService_Report_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AuthService_Redeem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedeemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuthServiceServer).Redeem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuthService_Redeem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuthServiceServer).Redeem(ctx, req.(*RedeemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AuthService_ServiceDesc is the grpc.ServiceDesc for AuthService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -202,6 +242,10 @@ var AuthService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Report",
 			Handler:    _AuthService_Report_Handler,
+		},
+		{
+			MethodName: "Redeem",
+			Handler:    _AuthService_Redeem_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

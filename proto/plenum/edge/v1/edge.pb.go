@@ -33,7 +33,7 @@ const (
 type Mode int32
 
 const (
-	// Read as EVENTS. A mode that the server does not know is refused [105].
+	// Read as HEADS of a BUNDLE, else as EVENTS. A mode that the server does not know is refused [105].
 	Mode_MODE_UNSPECIFIED Mode = 0
 	// Every event.
 	Mode_MODE_EVENTS Mode = 1
@@ -399,6 +399,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Goodbye
 	//	*ServerFrame_Ping
 	//	*ServerFrame_Pong
+	//	*ServerFrame_View
 	Frame         isServerFrame_Frame `protobuf_oneof:"frame"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -540,6 +541,15 @@ func (x *ServerFrame) GetPong() *Pong {
 	return nil
 }
 
+func (x *ServerFrame) GetView() *View {
+	if x != nil {
+		if x, ok := x.Frame.(*ServerFrame_View); ok {
+			return x.View
+		}
+	}
+	return nil
+}
+
 type isServerFrame_Frame interface {
 	isServerFrame_Frame()
 }
@@ -599,6 +609,11 @@ type ServerFrame_Pong struct {
 	Pong *Pong `protobuf:"bytes,11,opt,name=pong,proto3,oneof"`
 }
 
+type ServerFrame_View struct {
+	// What one subscriber's view of a topic holds, and what changes of it.
+	View *View `protobuf:"bytes,12,opt,name=view,proto3,oneof"`
+}
+
 func (*ServerFrame_Welcome) isServerFrame_Frame() {}
 
 func (*ServerFrame_Reply) isServerFrame_Frame() {}
@@ -620,6 +635,8 @@ func (*ServerFrame_Goodbye) isServerFrame_Frame() {}
 func (*ServerFrame_Ping) isServerFrame_Frame() {}
 
 func (*ServerFrame_Pong) isServerFrame_Frame() {}
+
+func (*ServerFrame_View) isServerFrame_Frame() {}
 
 // Hello opens a session. It must come within 5 s of the connection. Subscribe and Call may follow at once, without waiting
 // for Welcome: logging in takes one round trip. The message that begins with Hello has 64 KiB at most [4301]; what is longer comes
@@ -1333,10 +1350,15 @@ type Want struct {
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
 	// What to send of it.
 	Mode Mode `protobuf:"varint,2,opt,name=mode,proto3,enum=plenum.edge.v1.Mode" json:"mode,omitempty"`
-	// Where to go on. Absent: from now on.
+	// Where to go on. Absent: from now on; of a VIEW: from a snapshot. Of a BUNDLE: the Subscription.start of the list that the client has;
+	// no snapshot is sent if that is still true.
 	Cursor *Cursor `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// Encoded parameters of a VIEW topic, <= 8 KiB; else empty, or the want is refused [105].
-	Params        []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
+	// Encoded parameters of a VIEW topic, <= 8 KiB [104], of the type that the topic kind names [100, field "params"]; else empty, or the
+	// want is refused [105].
+	Params []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
+	// Send only events of these types: names of fields of the kind's event type, of which one is set in each event ("posted"). <= 16;
+	// empty: all events. In mode EVENTS only.
+	Types         []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1395,6 +1417,13 @@ func (x *Want) GetCursor() *Cursor {
 func (x *Want) GetParams() []byte {
 	if x != nil {
 		return x.Params
+	}
+	return nil
+}
+
+func (x *Want) GetTypes() []string {
+	if x != nil {
+		return x.Types
 	}
 	return nil
 }
@@ -1459,9 +1488,10 @@ type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Want.topic, as it was written.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Events follow this cursor.
+	// Events follow this cursor. Absent of a VIEW. Of a BUNDLE: stands for its list as it is now; to be sent back in Want.cursor, and
+	// nothing else.
 	Start *Cursor `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
-	// Where the topic stands.
+	// Where the topic stands. Absent of a BUNDLE and of a VIEW.
 	Head *Cursor `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
 	// Set: the topic is not followed, and why.
 	Error         *Error `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
@@ -1578,7 +1608,7 @@ type Events struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The topic's name, as it was subscribed.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Ascending by offset, 1 or more, <= 64 KiB in all.
+	// Ascending by offset, <= 64 KiB in all. None: all that lies between after and upto is of types that weren't asked for.
 	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	// The offset that the run follows; absent: the first event's offset - 1. Behind the own cursor: skip what is known.
 	// Ahead of it: something is missing, subscribe again from the own cursor.
@@ -1786,6 +1816,163 @@ func (x *Heads) GetSnapshot() bool {
 	return false
 }
 
+// View is what one subscriber's view of a topic holds: a snapshot, then what changed, the newest state of each key. At once after quiet,
+// then at most one update each 100 ms, and none while much waits for the client. <= 64 KiB; a longer update comes in parts.
+type View struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The topic's name, as it was subscribed.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Entries that are new, changed or removed, each key once.
+	Entries []*Entry `protobuf:"bytes,2,rep,name=entries,proto3" json:"entries,omitempty"`
+	// The beginning of a complete list: forget what was known of the view. An empty view is a snapshot without entries.
+	Snapshot bool `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
+	// The update goes on in the next View of the topic, which is no snapshot.
+	More bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
+	// The cursor once this is applied: epoch is the source's incarnation, offset the version of its state. Absent where `more` is set, and
+	// while the source was never reached.
+	At *Cursor `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
+	// The source can't be asked: what was told may be old, until a View without this.
+	Stale         bool `protobuf:"varint,6,opt,name=stale,proto3" json:"stale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *View) Reset() {
+	*x = View{}
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *View) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*View) ProtoMessage() {}
+
+func (x *View) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use View.ProtoReflect.Descriptor instead.
+func (*View) Descriptor() ([]byte, []int) {
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *View) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *View) GetEntries() []*Entry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *View) GetSnapshot() bool {
+	if x != nil {
+		return x.Snapshot
+	}
+	return false
+}
+
+func (x *View) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *View) GetAt() *Cursor {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *View) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+// Entry is one key of a view.
+type Entry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names the entry within its view, 1 to 128 bytes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// The encoded entry, of the type that the topic kind names as its event; <= 60 KiB.
+	Body []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	// The entry is no longer part of the view; of a key that isn't known: nothing to do.
+	Removed       bool `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entry) Reset() {
+	*x = Entry{}
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entry) ProtoMessage() {}
+
+func (x *Entry) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entry.ProtoReflect.Descriptor instead.
+func (*Entry) Descriptor() ([]byte, []int) {
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Entry) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Entry) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Entry) GetRemoved() bool {
+	if x != nil {
+		return x.Removed
+	}
+	return false
+}
+
 // Head says where one topic stands.
 type Head struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1815,7 +2002,7 @@ type Head struct {
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +2014,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[20]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +2027,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{20}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Head) GetTopic() string {
@@ -1919,7 +2106,7 @@ type Stopped struct {
 
 func (x *Stopped) Reset() {
 	*x = Stopped{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2118,7 @@ func (x *Stopped) String() string {
 func (*Stopped) ProtoMessage() {}
 
 func (x *Stopped) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[21]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2131,7 @@ func (x *Stopped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stopped.ProtoReflect.Descriptor instead.
 func (*Stopped) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{21}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Stopped) GetTopics() []string {
@@ -1979,7 +2166,7 @@ type Signal struct {
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2178,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[22]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2191,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{22}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Signal) GetTopic() string {
@@ -2046,7 +2233,7 @@ type Refresh struct {
 
 func (x *Refresh) Reset() {
 	*x = Refresh{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +2245,7 @@ func (x *Refresh) String() string {
 func (*Refresh) ProtoMessage() {}
 
 func (x *Refresh) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[23]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +2258,7 @@ func (x *Refresh) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refresh.ProtoReflect.Descriptor instead.
 func (*Refresh) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{23}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Refresh) GetToken() string {
@@ -2092,7 +2279,7 @@ type Refreshed struct {
 
 func (x *Refreshed) Reset() {
 	*x = Refreshed{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2104,7 +2291,7 @@ func (x *Refreshed) String() string {
 func (*Refreshed) ProtoMessage() {}
 
 func (x *Refreshed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[24]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2117,7 +2304,7 @@ func (x *Refreshed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refreshed.ProtoReflect.Descriptor instead.
 func (*Refreshed) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{24}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Refreshed) GetTokenTtlMs() uint32 {
@@ -2139,7 +2326,7 @@ type Goodbye struct {
 
 func (x *Goodbye) Reset() {
 	*x = Goodbye{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2151,7 +2338,7 @@ func (x *Goodbye) String() string {
 func (*Goodbye) ProtoMessage() {}
 
 func (x *Goodbye) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[25]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2164,7 +2351,7 @@ func (x *Goodbye) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Goodbye.ProtoReflect.Descriptor instead.
 func (*Goodbye) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{25}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Goodbye) GetError() *Error {
@@ -2186,7 +2373,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2385,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[26]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2398,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{26}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Ping) GetNonce() uint32 {
@@ -2233,7 +2420,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2245,7 +2432,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[27]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2258,7 +2445,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{27}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Pong) GetNonce() uint32 {
@@ -2268,15 +2455,15 @@ func (x *Pong) GetNonce() uint32 {
 	return 0
 }
 
-// Cursors is the SSE event id: the cursors of all topics of the stream, in base64url, one a flush, <= 1 KiB. It is
-// not signed and grants nothing: every topic is authorised anew.
+// Cursors is the id of a server-sent event: the cursors of all topics of the stream, in base64url without padding. To clients it is
+// opaque. It is not signed and grants nothing: every topic is authorised anew.
 type Cursors struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// CRC-32C of the list of topics in the URL: cursors of another list are refused.
+	// CRC-32C of the topics' names in the order of the request, each followed by a line feed: cursors of other topics are refused [321].
 	Topics uint32 `protobuf:"fixed32,1,opt,name=topics,proto3" json:"topics,omitempty"`
-	// Cursor.epoch of each topic, in the list's order.
+	// Cursor.epoch of each topic, in that order. 0: it has none.
 	Epochs []uint64 `protobuf:"varint,2,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
-	// Cursor.offset of each topic, in the list's order.
+	// Cursor.offset of each topic, in that order.
 	Offsets       []uint64 `protobuf:"varint,3,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2284,7 +2471,7 @@ type Cursors struct {
 
 func (x *Cursors) Reset() {
 	*x = Cursors{}
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2483,7 @@ func (x *Cursors) String() string {
 func (*Cursors) ProtoMessage() {}
 
 func (x *Cursors) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_edge_proto_msgTypes[28]
+	mi := &file_plenum_edge_v1_edge_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2496,7 @@ func (x *Cursors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cursors.ProtoReflect.Descriptor instead.
 func (*Cursors) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{28}
+	return file_plenum_edge_v1_edge_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Cursors) GetTopics() uint32 {
@@ -2352,7 +2539,7 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\arefresh\x18\a \x01(\v2\x17.plenum.edge.v1.RefreshH\x00R\arefresh\x12*\n" +
 	"\x04ping\x18\b \x01(\v2\x14.plenum.edge.v1.PingH\x00R\x04ping\x12*\n" +
 	"\x04pong\x18\t \x01(\v2\x14.plenum.edge.v1.PongH\x00R\x04pongB\a\n" +
-	"\x05frame\"\xc8\x04\n" +
+	"\x05frame\"\xf4\x04\n" +
 	"\vServerFrame\x123\n" +
 	"\awelcome\x18\x01 \x01(\v2\x17.plenum.edge.v1.WelcomeH\x00R\awelcome\x12-\n" +
 	"\x05reply\x18\x02 \x01(\v2\x15.plenum.edge.v1.ReplyH\x00R\x05reply\x12<\n" +
@@ -2367,7 +2554,8 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\agoodbye\x18\t \x01(\v2\x17.plenum.edge.v1.GoodbyeH\x00R\agoodbye\x12*\n" +
 	"\x04ping\x18\n" +
 	" \x01(\v2\x14.plenum.edge.v1.PingH\x00R\x04ping\x12*\n" +
-	"\x04pong\x18\v \x01(\v2\x14.plenum.edge.v1.PongH\x00R\x04pongB\a\n" +
+	"\x04pong\x18\v \x01(\v2\x14.plenum.edge.v1.PongH\x00R\x04pong\x12*\n" +
+	"\x04view\x18\f \x01(\v2\x14.plenum.edge.v1.ViewH\x00R\x04viewB\a\n" +
 	"\x05frame\"\x8b\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
@@ -2420,12 +2608,13 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\"G\n" +
 	"\tSubscribe\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12*\n" +
-	"\x05wants\x18\x02 \x03(\v2\x14.plenum.edge.v1.WantR\x05wants\"\x8e\x01\n" +
+	"\x05wants\x18\x02 \x03(\v2\x14.plenum.edge.v1.WantR\x05wants\"\xa4\x01\n" +
 	"\x04Want\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12(\n" +
 	"\x04mode\x18\x02 \x01(\x0e2\x14.plenum.edge.v1.ModeR\x04mode\x12.\n" +
 	"\x06cursor\x18\x03 \x01(\v2\x16.plenum.edge.v1.CursorR\x06cursor\x12\x16\n" +
-	"\x06params\x18\x04 \x01(\fR\x06params\"`\n" +
+	"\x06params\x18\x04 \x01(\fR\x06params\x12\x14\n" +
+	"\x05types\x18\x05 \x03(\tR\x05types\"`\n" +
 	"\n" +
 	"Subscribed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12B\n" +
@@ -2451,7 +2640,18 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\x05Heads\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12*\n" +
 	"\x05heads\x18\x02 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x1a\n" +
-	"\bsnapshot\x18\x03 \x01(\bR\bsnapshot\"\xd4\x01\n" +
+	"\bsnapshot\x18\x03 \x01(\bR\bsnapshot\"\xbb\x01\n" +
+	"\x04View\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12/\n" +
+	"\aentries\x18\x02 \x03(\v2\x15.plenum.edge.v1.EntryR\aentries\x12\x1a\n" +
+	"\bsnapshot\x18\x03 \x01(\bR\bsnapshot\x12\x12\n" +
+	"\x04more\x18\x04 \x01(\bR\x04more\x12&\n" +
+	"\x02at\x18\x05 \x01(\v2\x16.plenum.edge.v1.CursorR\x02at\x12\x14\n" +
+	"\x05stale\x18\x06 \x01(\bR\x05stale\"G\n" +
+	"\x05Entry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04body\x18\x02 \x01(\fR\x04body\x12\x18\n" +
+	"\aremoved\x18\x03 \x01(\bR\aremoved\"\xd4\x01\n" +
 	"\x04Head\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x10\n" +
 	"\x03ref\x18\x02 \x01(\rR\x03ref\x12\x16\n" +
@@ -2504,7 +2704,7 @@ func file_plenum_edge_v1_edge_proto_rawDescGZIP() []byte {
 }
 
 var file_plenum_edge_v1_edge_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plenum_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_plenum_edge_v1_edge_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_plenum_edge_v1_edge_proto_goTypes = []any{
 	(Mode)(0),             // 0: plenum.edge.v1.Mode
 	(*ClientMessage)(nil), // 1: plenum.edge.v1.ClientMessage
@@ -2527,16 +2727,18 @@ var file_plenum_edge_v1_edge_proto_goTypes = []any{
 	(*Events)(nil),        // 18: plenum.edge.v1.Events
 	(*Event)(nil),         // 19: plenum.edge.v1.Event
 	(*Heads)(nil),         // 20: plenum.edge.v1.Heads
-	(*Head)(nil),          // 21: plenum.edge.v1.Head
-	(*Stopped)(nil),       // 22: plenum.edge.v1.Stopped
-	(*Signal)(nil),        // 23: plenum.edge.v1.Signal
-	(*Refresh)(nil),       // 24: plenum.edge.v1.Refresh
-	(*Refreshed)(nil),     // 25: plenum.edge.v1.Refreshed
-	(*Goodbye)(nil),       // 26: plenum.edge.v1.Goodbye
-	(*Ping)(nil),          // 27: plenum.edge.v1.Ping
-	(*Pong)(nil),          // 28: plenum.edge.v1.Pong
-	(*Cursors)(nil),       // 29: plenum.edge.v1.Cursors
-	(Code)(0),             // 30: plenum.edge.v1.Code
+	(*View)(nil),          // 21: plenum.edge.v1.View
+	(*Entry)(nil),         // 22: plenum.edge.v1.Entry
+	(*Head)(nil),          // 23: plenum.edge.v1.Head
+	(*Stopped)(nil),       // 24: plenum.edge.v1.Stopped
+	(*Signal)(nil),        // 25: plenum.edge.v1.Signal
+	(*Refresh)(nil),       // 26: plenum.edge.v1.Refresh
+	(*Refreshed)(nil),     // 27: plenum.edge.v1.Refreshed
+	(*Goodbye)(nil),       // 28: plenum.edge.v1.Goodbye
+	(*Ping)(nil),          // 29: plenum.edge.v1.Ping
+	(*Pong)(nil),          // 30: plenum.edge.v1.Pong
+	(*Cursors)(nil),       // 31: plenum.edge.v1.Cursors
+	(Code)(0),             // 32: plenum.edge.v1.Code
 }
 var file_plenum_edge_v1_edge_proto_depIdxs = []int32{
 	3,  // 0: plenum.edge.v1.ClientMessage.frames:type_name -> plenum.edge.v1.ClientFrame
@@ -2546,40 +2748,43 @@ var file_plenum_edge_v1_edge_proto_depIdxs = []int32{
 	9,  // 4: plenum.edge.v1.ClientFrame.cancel:type_name -> plenum.edge.v1.Cancel
 	13, // 5: plenum.edge.v1.ClientFrame.subscribe:type_name -> plenum.edge.v1.Subscribe
 	17, // 6: plenum.edge.v1.ClientFrame.unsubscribe:type_name -> plenum.edge.v1.Unsubscribe
-	23, // 7: plenum.edge.v1.ClientFrame.signal:type_name -> plenum.edge.v1.Signal
-	24, // 8: plenum.edge.v1.ClientFrame.refresh:type_name -> plenum.edge.v1.Refresh
-	27, // 9: plenum.edge.v1.ClientFrame.ping:type_name -> plenum.edge.v1.Ping
-	28, // 10: plenum.edge.v1.ClientFrame.pong:type_name -> plenum.edge.v1.Pong
+	25, // 7: plenum.edge.v1.ClientFrame.signal:type_name -> plenum.edge.v1.Signal
+	26, // 8: plenum.edge.v1.ClientFrame.refresh:type_name -> plenum.edge.v1.Refresh
+	29, // 9: plenum.edge.v1.ClientFrame.ping:type_name -> plenum.edge.v1.Ping
+	30, // 10: plenum.edge.v1.ClientFrame.pong:type_name -> plenum.edge.v1.Pong
 	6,  // 11: plenum.edge.v1.ServerFrame.welcome:type_name -> plenum.edge.v1.Welcome
 	10, // 12: plenum.edge.v1.ServerFrame.reply:type_name -> plenum.edge.v1.Reply
 	15, // 13: plenum.edge.v1.ServerFrame.subscribed:type_name -> plenum.edge.v1.Subscribed
 	18, // 14: plenum.edge.v1.ServerFrame.events:type_name -> plenum.edge.v1.Events
 	20, // 15: plenum.edge.v1.ServerFrame.heads:type_name -> plenum.edge.v1.Heads
-	22, // 16: plenum.edge.v1.ServerFrame.stopped:type_name -> plenum.edge.v1.Stopped
-	23, // 17: plenum.edge.v1.ServerFrame.signal:type_name -> plenum.edge.v1.Signal
-	25, // 18: plenum.edge.v1.ServerFrame.refreshed:type_name -> plenum.edge.v1.Refreshed
-	26, // 19: plenum.edge.v1.ServerFrame.goodbye:type_name -> plenum.edge.v1.Goodbye
-	27, // 20: plenum.edge.v1.ServerFrame.ping:type_name -> plenum.edge.v1.Ping
-	28, // 21: plenum.edge.v1.ServerFrame.pong:type_name -> plenum.edge.v1.Pong
-	7,  // 22: plenum.edge.v1.Welcome.limits:type_name -> plenum.edge.v1.Limits
-	11, // 23: plenum.edge.v1.Reply.error:type_name -> plenum.edge.v1.Error
-	30, // 24: plenum.edge.v1.Error.code:type_name -> plenum.edge.v1.Code
-	14, // 25: plenum.edge.v1.Subscribe.wants:type_name -> plenum.edge.v1.Want
-	0,  // 26: plenum.edge.v1.Want.mode:type_name -> plenum.edge.v1.Mode
-	12, // 27: plenum.edge.v1.Want.cursor:type_name -> plenum.edge.v1.Cursor
-	16, // 28: plenum.edge.v1.Subscribed.subscriptions:type_name -> plenum.edge.v1.Subscription
-	12, // 29: plenum.edge.v1.Subscription.start:type_name -> plenum.edge.v1.Cursor
-	12, // 30: plenum.edge.v1.Subscription.head:type_name -> plenum.edge.v1.Cursor
-	11, // 31: plenum.edge.v1.Subscription.error:type_name -> plenum.edge.v1.Error
-	19, // 32: plenum.edge.v1.Events.events:type_name -> plenum.edge.v1.Event
-	21, // 33: plenum.edge.v1.Heads.heads:type_name -> plenum.edge.v1.Head
-	11, // 34: plenum.edge.v1.Stopped.error:type_name -> plenum.edge.v1.Error
-	11, // 35: plenum.edge.v1.Goodbye.error:type_name -> plenum.edge.v1.Error
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	24, // 16: plenum.edge.v1.ServerFrame.stopped:type_name -> plenum.edge.v1.Stopped
+	25, // 17: plenum.edge.v1.ServerFrame.signal:type_name -> plenum.edge.v1.Signal
+	27, // 18: plenum.edge.v1.ServerFrame.refreshed:type_name -> plenum.edge.v1.Refreshed
+	28, // 19: plenum.edge.v1.ServerFrame.goodbye:type_name -> plenum.edge.v1.Goodbye
+	29, // 20: plenum.edge.v1.ServerFrame.ping:type_name -> plenum.edge.v1.Ping
+	30, // 21: plenum.edge.v1.ServerFrame.pong:type_name -> plenum.edge.v1.Pong
+	21, // 22: plenum.edge.v1.ServerFrame.view:type_name -> plenum.edge.v1.View
+	7,  // 23: plenum.edge.v1.Welcome.limits:type_name -> plenum.edge.v1.Limits
+	11, // 24: plenum.edge.v1.Reply.error:type_name -> plenum.edge.v1.Error
+	32, // 25: plenum.edge.v1.Error.code:type_name -> plenum.edge.v1.Code
+	14, // 26: plenum.edge.v1.Subscribe.wants:type_name -> plenum.edge.v1.Want
+	0,  // 27: plenum.edge.v1.Want.mode:type_name -> plenum.edge.v1.Mode
+	12, // 28: plenum.edge.v1.Want.cursor:type_name -> plenum.edge.v1.Cursor
+	16, // 29: plenum.edge.v1.Subscribed.subscriptions:type_name -> plenum.edge.v1.Subscription
+	12, // 30: plenum.edge.v1.Subscription.start:type_name -> plenum.edge.v1.Cursor
+	12, // 31: plenum.edge.v1.Subscription.head:type_name -> plenum.edge.v1.Cursor
+	11, // 32: plenum.edge.v1.Subscription.error:type_name -> plenum.edge.v1.Error
+	19, // 33: plenum.edge.v1.Events.events:type_name -> plenum.edge.v1.Event
+	23, // 34: plenum.edge.v1.Heads.heads:type_name -> plenum.edge.v1.Head
+	22, // 35: plenum.edge.v1.View.entries:type_name -> plenum.edge.v1.Entry
+	12, // 36: plenum.edge.v1.View.at:type_name -> plenum.edge.v1.Cursor
+	11, // 37: plenum.edge.v1.Stopped.error:type_name -> plenum.edge.v1.Error
+	11, // 38: plenum.edge.v1.Goodbye.error:type_name -> plenum.edge.v1.Error
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_plenum_edge_v1_edge_proto_init() }
@@ -2611,6 +2816,7 @@ func file_plenum_edge_v1_edge_proto_init() {
 		(*ServerFrame_Goodbye)(nil),
 		(*ServerFrame_Ping)(nil),
 		(*ServerFrame_Pong)(nil),
+		(*ServerFrame_View)(nil),
 	}
 	file_plenum_edge_v1_edge_proto_msgTypes[9].OneofWrappers = []any{
 		(*Reply_Body)(nil),
@@ -2623,7 +2829,7 @@ func file_plenum_edge_v1_edge_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_edge_v1_edge_proto_rawDesc), len(file_plenum_edge_v1_edge_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -215,7 +215,10 @@ type MethodEdge struct {
 	// The largest encoded request, in bytes; a larger one gets CODE_BODY_TOO_LARGE. 0: 64 KiB.
 	MaxBodyBytes uint32 `protobuf:"varint,5,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
 	// How long a call may take, in ms: default and maximum of Call.timeout_ms. 0: 10,000.
-	TimeoutMs     uint32 `protobuf:"varint,6,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	TimeoutMs uint32 `protobuf:"varint,6,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
+	// Sessions that exist go on by it, though it is called without a token: a gateway that is short of memory still passes it on, where it
+	// answers other calls without a token with CODE_UNAVAILABLE "edge.SHEDDING".
+	KeepsSession  bool `protobuf:"varint,7,opt,name=keeps_session,json=keepsSession,proto3" json:"keeps_session,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +295,13 @@ func (x *MethodEdge) GetTimeoutMs() uint32 {
 	return 0
 }
 
+func (x *MethodEdge) GetKeepsSession() bool {
+	if x != nil {
+		return x.KeepsSession
+	}
+	return false
+}
+
 // ServiceEdge is what a domain service brings to the edge besides its methods.
 type ServiceEdge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -354,7 +364,7 @@ type TopicKind struct {
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// What following such a topic means.
 	Class TopicClass `protobuf:"varint,2,opt,name=class,proto3,enum=plenum.edge.v1.TopicClass" json:"class,omitempty"`
-	// Type of Event.body.
+	// Type of Event.body; of a VIEW, of Entry.body.
 	Event string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	// Type of Signal.body; empty: the kind takes no signals.
 	Signal string `protobuf:"bytes,4,opt,name=signal,proto3" json:"signal,omitempty"`
@@ -560,7 +570,7 @@ var File_plenum_edge_v1_options_proto protoreflect.FileDescriptor
 
 const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\x1cplenum/edge/v1/options.proto\x12\x0eplenum.edge.v1\x1a google/protobuf/descriptor.proto\"\xef\x01\n" +
+	"\x1cplenum/edge/v1/options.proto\x12\x0eplenum.edge.v1\x1a google/protobuf/descriptor.proto\"\x94\x02\n" +
 	"\n" +
 	"MethodEdge\x124\n" +
 	"\bexposure\x18\x01 \x01(\x0e2\x18.plenum.edge.v1.ExposureR\bexposure\x12-\n" +
@@ -569,7 +579,8 @@ const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"\rrouting_field\x18\x04 \x01(\tR\froutingField\x12$\n" +
 	"\x0emax_body_bytes\x18\x05 \x01(\rR\fmaxBodyBytes\x12\x1d\n" +
 	"\n" +
-	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\"s\n" +
+	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\x12#\n" +
+	"\rkeeps_session\x18\a \x01(\bR\fkeepsSession\"s\n" +
 	"\vServiceEdge\x121\n" +
 	"\x06topics\x18\x01 \x03(\v2\x19.plenum.edge.v1.TopicKindR\x06topics\x121\n" +
 	"\x06routes\x18\x02 \x03(\v2\x19.plenum.edge.v1.HttpRouteR\x06routes\"\xc7\x01\n" +

@@ -642,6 +642,86 @@ func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
 	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{11}
 }
 
+type GetTicketRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTicketRequest) Reset() {
+	*x = GetTicketRequest{}
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTicketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTicketRequest) ProtoMessage() {}
+
+func (x *GetTicketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTicketRequest.ProtoReflect.Descriptor instead.
+func (*GetTicketRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{12}
+}
+
+type GetTicketResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ticket        string                 `protobuf:"bytes,1,opt,name=ticket,proto3" json:"ticket,omitempty"` // "plt_…", ASCII that needs no escaping in a URL, <= 128 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTicketResponse) Reset() {
+	*x = GetTicketResponse{}
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTicketResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTicketResponse) ProtoMessage() {}
+
+func (x *GetTicketResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTicketResponse.ProtoReflect.Descriptor instead.
+func (*GetTicketResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetTicketResponse) GetTicket() string {
+	if x != nil {
+		return x.Ticket
+	}
+	return ""
+}
+
 type ListDevicesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -650,7 +730,7 @@ type ListDevicesRequest struct {
 
 func (x *ListDevicesRequest) Reset() {
 	*x = ListDevicesRequest{}
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[12]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -662,7 +742,7 @@ func (x *ListDevicesRequest) String() string {
 func (*ListDevicesRequest) ProtoMessage() {}
 
 func (x *ListDevicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[12]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -675,7 +755,7 @@ func (x *ListDevicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDevicesRequest.ProtoReflect.Descriptor instead.
 func (*ListDevicesRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{12}
+	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{14}
 }
 
 type ListDevicesResponse struct {
@@ -687,7 +767,7 @@ type ListDevicesResponse struct {
 
 func (x *ListDevicesResponse) Reset() {
 	*x = ListDevicesResponse{}
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[13]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -699,7 +779,7 @@ func (x *ListDevicesResponse) String() string {
 func (*ListDevicesResponse) ProtoMessage() {}
 
 func (x *ListDevicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[13]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -712,7 +792,7 @@ func (x *ListDevicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDevicesResponse.ProtoReflect.Descriptor instead.
 func (*ListDevicesResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{13}
+	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListDevicesResponse) GetDevices() []*Device {
@@ -732,7 +812,7 @@ type RevokeDeviceRequest struct {
 
 func (x *RevokeDeviceRequest) Reset() {
 	*x = RevokeDeviceRequest{}
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[14]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +824,7 @@ func (x *RevokeDeviceRequest) String() string {
 func (*RevokeDeviceRequest) ProtoMessage() {}
 
 func (x *RevokeDeviceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[14]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +837,7 @@ func (x *RevokeDeviceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDeviceRequest.ProtoReflect.Descriptor instead.
 func (*RevokeDeviceRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{14}
+	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RevokeDeviceRequest) GetDeviceId() string {
@@ -782,7 +862,7 @@ type RevokeDeviceResponse struct {
 
 func (x *RevokeDeviceResponse) Reset() {
 	*x = RevokeDeviceResponse{}
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[15]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +874,7 @@ func (x *RevokeDeviceResponse) String() string {
 func (*RevokeDeviceResponse) ProtoMessage() {}
 
 func (x *RevokeDeviceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_identity_v1_people_proto_msgTypes[15]
+	mi := &file_plenum_identity_v1_people_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +887,7 @@ func (x *RevokeDeviceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeDeviceResponse.ProtoReflect.Descriptor instead.
 func (*RevokeDeviceResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{15}
+	return file_plenum_identity_v1_people_proto_rawDescGZIP(), []int{17}
 }
 
 var File_plenum_identity_v1_people_proto protoreflect.FileDescriptor
@@ -852,14 +932,17 @@ const file_plenum_identity_v1_people_proto_rawDesc = "" +
 	"\x15ChangePasswordRequest\x12\x18\n" +
 	"\acurrent\x18\x01 \x01(\tR\acurrent\x12\x1a\n" +
 	"\bpassword\x18\x02 \x01(\tR\bpassword\"\x18\n" +
-	"\x16ChangePasswordResponse\"\x14\n" +
+	"\x16ChangePasswordResponse\"\x12\n" +
+	"\x10GetTicketRequest\"+\n" +
+	"\x11GetTicketResponse\x12\x16\n" +
+	"\x06ticket\x18\x01 \x01(\tR\x06ticket\"\x14\n" +
 	"\x12ListDevicesRequest\"K\n" +
 	"\x13ListDevicesResponse\x124\n" +
 	"\adevices\x18\x01 \x03(\v2\x1a.plenum.identity.v1.DeviceR\adevices\"F\n" +
 	"\x13RevokeDeviceRequest\x12\x1b\n" +
 	"\tdevice_id\x18\x01 \x01(\tR\bdeviceId\x12\x12\n" +
 	"\x04wipe\x18\x02 \x01(\bR\x04wipe\"\x16\n" +
-	"\x14RevokeDeviceResponse2\xbc\a\n" +
+	"\x14RevokeDeviceResponse2\xa3\b\n" +
 	"\rPeopleService\x12\\\n" +
 	"\x06WhoAmI\x12!.plenum.identity.v1.WhoAmIRequest\x1a\".plenum.identity.v1.WhoAmIResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x01\x90\x02\x01\x12e\n" +
 	"\tGetPeople\x12$.plenum.identity.v1.GetPeopleRequest\x1a%.plenum.identity.v1.GetPeopleResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x01\x90\x02\x01\x12h\n" +
@@ -868,7 +951,8 @@ const file_plenum_identity_v1_people_proto_rawDesc = "" +
 	"\n" +
 	"ListGroups\x12%.plenum.identity.v1.ListGroupsRequest\x1a&.plenum.identity.v1.ListGroupsResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x03\x90\x02\x01\x12t\n" +
 	"\rUpdateProfile\x12(.plenum.identity.v1.UpdateProfileRequest\x1a).plenum.identity.v1.UpdateProfileResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x12{\n" +
-	"\x0eChangePassword\x12).plenum.identity.v1.ChangePasswordRequest\x1a*.plenum.identity.v1.ChangePasswordResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x04(\x80 0\xb0\xea\x01\x90\x02\x02\x12k\n" +
+	"\x0eChangePassword\x12).plenum.identity.v1.ChangePasswordRequest\x1a*.plenum.identity.v1.ChangePasswordResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x04(\x80 0\xb0\xea\x01\x90\x02\x02\x12e\n" +
+	"\tGetTicket\x12$.plenum.identity.v1.GetTicketRequest\x1a%.plenum.identity.v1.GetTicketResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x01\x90\x02\x01\x12k\n" +
 	"\vListDevices\x12&.plenum.identity.v1.ListDevicesRequest\x1a'.plenum.identity.v1.ListDevicesResponse\"\v\xa2\xbb\x18\x04\b\x01\x10\x01\x90\x02\x01\x12q\n" +
 	"\fRevokeDevice\x12'.plenum.identity.v1.RevokeDeviceRequest\x1a(.plenum.identity.v1.RevokeDeviceResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x02(\x80 \x90\x02\x02\x1a?\xa2\xbb\x18;\n" +
 	"9\n" +
@@ -886,7 +970,7 @@ func file_plenum_identity_v1_people_proto_rawDescGZIP() []byte {
 	return file_plenum_identity_v1_people_proto_rawDescData
 }
 
-var file_plenum_identity_v1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_plenum_identity_v1_people_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_plenum_identity_v1_people_proto_goTypes = []any{
 	(*WhoAmIRequest)(nil),          // 0: plenum.identity.v1.WhoAmIRequest
 	(*WhoAmIResponse)(nil),         // 1: plenum.identity.v1.WhoAmIResponse
@@ -900,44 +984,48 @@ var file_plenum_identity_v1_people_proto_goTypes = []any{
 	(*UpdateProfileResponse)(nil),  // 9: plenum.identity.v1.UpdateProfileResponse
 	(*ChangePasswordRequest)(nil),  // 10: plenum.identity.v1.ChangePasswordRequest
 	(*ChangePasswordResponse)(nil), // 11: plenum.identity.v1.ChangePasswordResponse
-	(*ListDevicesRequest)(nil),     // 12: plenum.identity.v1.ListDevicesRequest
-	(*ListDevicesResponse)(nil),    // 13: plenum.identity.v1.ListDevicesResponse
-	(*RevokeDeviceRequest)(nil),    // 14: plenum.identity.v1.RevokeDeviceRequest
-	(*RevokeDeviceResponse)(nil),   // 15: plenum.identity.v1.RevokeDeviceResponse
-	(*Person)(nil),                 // 16: plenum.identity.v1.Person
-	(*Workspace)(nil),              // 17: plenum.identity.v1.Workspace
-	(*v1.Cursor)(nil),              // 18: plenum.edge.v1.Cursor
-	(*Group)(nil),                  // 19: plenum.identity.v1.Group
-	(*Device)(nil),                 // 20: plenum.identity.v1.Device
+	(*GetTicketRequest)(nil),       // 12: plenum.identity.v1.GetTicketRequest
+	(*GetTicketResponse)(nil),      // 13: plenum.identity.v1.GetTicketResponse
+	(*ListDevicesRequest)(nil),     // 14: plenum.identity.v1.ListDevicesRequest
+	(*ListDevicesResponse)(nil),    // 15: plenum.identity.v1.ListDevicesResponse
+	(*RevokeDeviceRequest)(nil),    // 16: plenum.identity.v1.RevokeDeviceRequest
+	(*RevokeDeviceResponse)(nil),   // 17: plenum.identity.v1.RevokeDeviceResponse
+	(*Person)(nil),                 // 18: plenum.identity.v1.Person
+	(*Workspace)(nil),              // 19: plenum.identity.v1.Workspace
+	(*v1.Cursor)(nil),              // 20: plenum.edge.v1.Cursor
+	(*Group)(nil),                  // 21: plenum.identity.v1.Group
+	(*Device)(nil),                 // 22: plenum.identity.v1.Device
 }
 var file_plenum_identity_v1_people_proto_depIdxs = []int32{
-	16, // 0: plenum.identity.v1.WhoAmIResponse.person:type_name -> plenum.identity.v1.Person
-	17, // 1: plenum.identity.v1.WhoAmIResponse.workspace:type_name -> plenum.identity.v1.Workspace
-	16, // 2: plenum.identity.v1.GetPeopleResponse.people:type_name -> plenum.identity.v1.Person
-	16, // 3: plenum.identity.v1.ListPeopleResponse.people:type_name -> plenum.identity.v1.Person
-	18, // 4: plenum.identity.v1.ListPeopleResponse.cursor:type_name -> plenum.edge.v1.Cursor
-	19, // 5: plenum.identity.v1.ListGroupsResponse.groups:type_name -> plenum.identity.v1.Group
-	18, // 6: plenum.identity.v1.ListGroupsResponse.cursor:type_name -> plenum.edge.v1.Cursor
-	16, // 7: plenum.identity.v1.UpdateProfileResponse.person:type_name -> plenum.identity.v1.Person
-	20, // 8: plenum.identity.v1.ListDevicesResponse.devices:type_name -> plenum.identity.v1.Device
+	18, // 0: plenum.identity.v1.WhoAmIResponse.person:type_name -> plenum.identity.v1.Person
+	19, // 1: plenum.identity.v1.WhoAmIResponse.workspace:type_name -> plenum.identity.v1.Workspace
+	18, // 2: plenum.identity.v1.GetPeopleResponse.people:type_name -> plenum.identity.v1.Person
+	18, // 3: plenum.identity.v1.ListPeopleResponse.people:type_name -> plenum.identity.v1.Person
+	20, // 4: plenum.identity.v1.ListPeopleResponse.cursor:type_name -> plenum.edge.v1.Cursor
+	21, // 5: plenum.identity.v1.ListGroupsResponse.groups:type_name -> plenum.identity.v1.Group
+	20, // 6: plenum.identity.v1.ListGroupsResponse.cursor:type_name -> plenum.edge.v1.Cursor
+	18, // 7: plenum.identity.v1.UpdateProfileResponse.person:type_name -> plenum.identity.v1.Person
+	22, // 8: plenum.identity.v1.ListDevicesResponse.devices:type_name -> plenum.identity.v1.Device
 	0,  // 9: plenum.identity.v1.PeopleService.WhoAmI:input_type -> plenum.identity.v1.WhoAmIRequest
 	2,  // 10: plenum.identity.v1.PeopleService.GetPeople:input_type -> plenum.identity.v1.GetPeopleRequest
 	4,  // 11: plenum.identity.v1.PeopleService.ListPeople:input_type -> plenum.identity.v1.ListPeopleRequest
 	6,  // 12: plenum.identity.v1.PeopleService.ListGroups:input_type -> plenum.identity.v1.ListGroupsRequest
 	8,  // 13: plenum.identity.v1.PeopleService.UpdateProfile:input_type -> plenum.identity.v1.UpdateProfileRequest
 	10, // 14: plenum.identity.v1.PeopleService.ChangePassword:input_type -> plenum.identity.v1.ChangePasswordRequest
-	12, // 15: plenum.identity.v1.PeopleService.ListDevices:input_type -> plenum.identity.v1.ListDevicesRequest
-	14, // 16: plenum.identity.v1.PeopleService.RevokeDevice:input_type -> plenum.identity.v1.RevokeDeviceRequest
-	1,  // 17: plenum.identity.v1.PeopleService.WhoAmI:output_type -> plenum.identity.v1.WhoAmIResponse
-	3,  // 18: plenum.identity.v1.PeopleService.GetPeople:output_type -> plenum.identity.v1.GetPeopleResponse
-	5,  // 19: plenum.identity.v1.PeopleService.ListPeople:output_type -> plenum.identity.v1.ListPeopleResponse
-	7,  // 20: plenum.identity.v1.PeopleService.ListGroups:output_type -> plenum.identity.v1.ListGroupsResponse
-	9,  // 21: plenum.identity.v1.PeopleService.UpdateProfile:output_type -> plenum.identity.v1.UpdateProfileResponse
-	11, // 22: plenum.identity.v1.PeopleService.ChangePassword:output_type -> plenum.identity.v1.ChangePasswordResponse
-	13, // 23: plenum.identity.v1.PeopleService.ListDevices:output_type -> plenum.identity.v1.ListDevicesResponse
-	15, // 24: plenum.identity.v1.PeopleService.RevokeDevice:output_type -> plenum.identity.v1.RevokeDeviceResponse
-	17, // [17:25] is the sub-list for method output_type
-	9,  // [9:17] is the sub-list for method input_type
+	12, // 15: plenum.identity.v1.PeopleService.GetTicket:input_type -> plenum.identity.v1.GetTicketRequest
+	14, // 16: plenum.identity.v1.PeopleService.ListDevices:input_type -> plenum.identity.v1.ListDevicesRequest
+	16, // 17: plenum.identity.v1.PeopleService.RevokeDevice:input_type -> plenum.identity.v1.RevokeDeviceRequest
+	1,  // 18: plenum.identity.v1.PeopleService.WhoAmI:output_type -> plenum.identity.v1.WhoAmIResponse
+	3,  // 19: plenum.identity.v1.PeopleService.GetPeople:output_type -> plenum.identity.v1.GetPeopleResponse
+	5,  // 20: plenum.identity.v1.PeopleService.ListPeople:output_type -> plenum.identity.v1.ListPeopleResponse
+	7,  // 21: plenum.identity.v1.PeopleService.ListGroups:output_type -> plenum.identity.v1.ListGroupsResponse
+	9,  // 22: plenum.identity.v1.PeopleService.UpdateProfile:output_type -> plenum.identity.v1.UpdateProfileResponse
+	11, // 23: plenum.identity.v1.PeopleService.ChangePassword:output_type -> plenum.identity.v1.ChangePasswordResponse
+	13, // 24: plenum.identity.v1.PeopleService.GetTicket:output_type -> plenum.identity.v1.GetTicketResponse
+	15, // 25: plenum.identity.v1.PeopleService.ListDevices:output_type -> plenum.identity.v1.ListDevicesResponse
+	17, // 26: plenum.identity.v1.PeopleService.RevokeDevice:output_type -> plenum.identity.v1.RevokeDeviceResponse
+	18, // [18:27] is the sub-list for method output_type
+	9,  // [9:18] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name
@@ -956,7 +1044,7 @@ func file_plenum_identity_v1_people_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_identity_v1_people_proto_rawDesc), len(file_plenum_identity_v1_people_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

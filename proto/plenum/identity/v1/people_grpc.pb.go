@@ -27,6 +27,7 @@ const (
 	PeopleService_ListGroups_FullMethodName     = "/plenum.identity.v1.PeopleService/ListGroups"
 	PeopleService_UpdateProfile_FullMethodName  = "/plenum.identity.v1.PeopleService/UpdateProfile"
 	PeopleService_ChangePassword_FullMethodName = "/plenum.identity.v1.PeopleService/ChangePassword"
+	PeopleService_GetTicket_FullMethodName      = "/plenum.identity.v1.PeopleService/GetTicket"
 	PeopleService_ListDevices_FullMethodName    = "/plenum.identity.v1.PeopleService/ListDevices"
 	PeopleService_RevokeDevice_FullMethodName   = "/plenum.identity.v1.PeopleService/RevokeDevice"
 )
@@ -50,6 +51,10 @@ type PeopleServiceClient interface {
 	UpdateProfile(ctx context.Context, in *UpdateProfileRequest, opts ...grpc.CallOption) (*UpdateProfileResponse, error)
 	// Changes the caller's password and revokes its other devices. PERMISSION_DENIED "identity.PASSWORD": the current one is wrong.
 	ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error)
+	// The ticket of the caller's device, with which a browser's EventSource opens a stream, since it can set no header. It opens streams to
+	// read by and nothing else, and lasts as long as the device's session: it needs no renewal, and ends with sign-out. Keep it like a
+	// token: out of pages' addresses and logs. FAILED_PRECONDITION "identity.NO_TICKET": a service account sets headers.
+	GetTicket(ctx context.Context, in *GetTicketRequest, opts ...grpc.CallOption) (*GetTicketResponse, error)
 	// The caller's signed-in devices, <= 100, newest use first.
 	ListDevices(ctx context.Context, in *ListDevicesRequest, opts ...grpc.CallOption) (*ListDevicesResponse, error)
 	// Signs a device of the caller out from afar; its connections close within 2 s. NOT_FOUND "identity.DEVICE".
@@ -124,6 +129,16 @@ func (c *peopleServiceClient) ChangePassword(ctx context.Context, in *ChangePass
 	return out, nil
 }
 
+func (c *peopleServiceClient) GetTicket(ctx context.Context, in *GetTicketRequest, opts ...grpc.CallOption) (*GetTicketResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTicketResponse)
+	err := c.cc.Invoke(ctx, PeopleService_GetTicket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *peopleServiceClient) ListDevices(ctx context.Context, in *ListDevicesRequest, opts ...grpc.CallOption) (*ListDevicesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListDevicesResponse)
@@ -163,6 +178,10 @@ type PeopleServiceServer interface {
 	UpdateProfile(context.Context, *UpdateProfileRequest) (*UpdateProfileResponse, error)
 	// Changes the caller's password and revokes its other devices. PERMISSION_DENIED "identity.PASSWORD": the current one is wrong.
 	ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error)
+	// The ticket of the caller's device, with which a browser's EventSource opens a stream, since it can set no header. It opens streams to
+	// read by and nothing else, and lasts as long as the device's session: it needs no renewal, and ends with sign-out. Keep it like a
+	// token: out of pages' addresses and logs. FAILED_PRECONDITION "identity.NO_TICKET": a service account sets headers.
+	GetTicket(context.Context, *GetTicketRequest) (*GetTicketResponse, error)
 	// The caller's signed-in devices, <= 100, newest use first.
 	ListDevices(context.Context, *ListDevicesRequest) (*ListDevicesResponse, error)
 	// Signs a device of the caller out from afar; its connections close within 2 s. NOT_FOUND "identity.DEVICE".
@@ -194,6 +213,9 @@ func (UnimplementedPeopleServiceServer) UpdateProfile(context.Context, *UpdatePr
 }
 func (UnimplementedPeopleServiceServer) ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangePassword not implemented")
+}
+func (UnimplementedPeopleServiceServer) GetTicket(context.Context, *GetTicketRequest) (*GetTicketResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTicket not implemented")
 }
 func (UnimplementedPeopleServiceServer) ListDevices(context.Context, *ListDevicesRequest) (*ListDevicesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDevices not implemented")
@@ -330,6 +352,24 @@ func _PeopleService_ChangePassword_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PeopleService_GetTicket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTicketRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeopleServiceServer).GetTicket(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PeopleService_GetTicket_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeopleServiceServer).GetTicket(ctx, req.(*GetTicketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PeopleService_ListDevices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListDevicesRequest)
 	if err := dec(in); err != nil {
@@ -396,6 +436,10 @@ var PeopleService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ChangePassword",
 			Handler:    _PeopleService_ChangePassword_Handler,
+		},
+		{
+			MethodName: "GetTicket",
+			Handler:    _PeopleService_GetTicket_Handler,
 		},
 		{
 			MethodName: "ListDevices",

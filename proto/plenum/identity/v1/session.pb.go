@@ -1165,14 +1165,14 @@ const file_plenum_identity_v1_session_proto_rawDesc = "" +
 	"\x15ExchangeSecretRequest\x12\x16\n" +
 	"\x06secret\x18\x01 \x01(\tR\x06secret\"O\n" +
 	"\x16ExchangeSecretResponse\x125\n" +
-	"\asession\x18\x01 \x01(\v2\x1b.plenum.identity.v1.SessionR\asession2\xc0\x06\n" +
+	"\asession\x18\x01 \x01(\v2\x1b.plenum.identity.v1.SessionR\asession2\xc2\x06\n" +
 	"\x0eSessionService\x12q\n" +
 	"\fDescribeLink\x12'.plenum.identity.v1.DescribeLinkRequest\x1a(.plenum.identity.v1.DescribeLinkResponse\"\x0e\xa2\xbb\x18\a\b\x02\x10\x04(\x80 \x90\x02\x01\x12]\n" +
 	"\x05SetUp\x12 .plenum.identity.v1.SetUpRequest\x1a!.plenum.identity.v1.SetUpResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12Z\n" +
 	"\x04Join\x12\x1f.plenum.identity.v1.JoinRequest\x1a .plenum.identity.v1.JoinResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12f\n" +
 	"\bUseReset\x12#.plenum.identity.v1.UseResetRequest\x1a$.plenum.identity.v1.UseResetResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12`\n" +
-	"\x06SignIn\x12!.plenum.identity.v1.SignInRequest\x1a\".plenum.identity.v1.SignInResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12_\n" +
-	"\aRefresh\x12\".plenum.identity.v1.RefreshRequest\x1a#.plenum.identity.v1.RefreshResponse\"\v\xa2\xbb\x18\a\b\x02\x10\x04(\x80 \x12_\n" +
+	"\x06SignIn\x12!.plenum.identity.v1.SignInRequest\x1a\".plenum.identity.v1.SignInResponse\"\x0f\xa2\xbb\x18\v\b\x02\x10\x04(\x80@0\xb0\xea\x01\x12a\n" +
+	"\aRefresh\x12\".plenum.identity.v1.RefreshRequest\x1a#.plenum.identity.v1.RefreshResponse\"\r\xa2\xbb\x18\t\b\x02\x10\x04(\x80 8\x01\x12_\n" +
 	"\aSignOut\x12\".plenum.identity.v1.SignOutRequest\x1a#.plenum.identity.v1.SignOutResponse\"\v\xa2\xbb\x18\a\b\x02\x10\x04(\x80 \x12t\n" +
 	"\x0eExchangeSecret\x12).plenum.identity.v1.ExchangeSecretRequest\x1a*.plenum.identity.v1.ExchangeSecretResponse\"\v\xa2\xbb\x18\a\b\x02\x10\x04(\x80 B5Z3plenum.internal/proto/plenum/identity/v1;identityv1b\x06proto3"
 

@@ -6,8 +6,8 @@
 
 // What a service that owns topics offers to gateways and followers.
 //
-// LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation. A VIEW is one
-// subscriber's: Tail with parameters.
+// LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation, greater with each, their offsets
+// count from 1. A VIEW is one subscriber's: Tail with parameters.
 
 package topicv1
 
@@ -585,14 +585,17 @@ type TailRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The topic's own name.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// Records after this; absent: from the floor.
+	// Records after this; absent: from the floor. Of a VIEW: what the caller knows; where the source can't say what changed since, and
+	// where it is absent, the first response is a snapshot.
 	After *v1.Cursor `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
 	// Bytes of bodies at the most, 0: 1 MiB. If more lie between the cursor and the head: reset CODE_RESET_TOO_LONG.
 	MaxBytes uint32 `protobuf:"varint,3,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
 	// Encoded parameters of a VIEW.
 	Params []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
 	// The topic's workspace; a hub names it, a VIEW has its user's.
-	Workspace     string `protobuf:"bytes,5,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	Workspace string `protobuf:"bytes,5,opt,name=workspace,proto3" json:"workspace,omitempty"`
+	// Go on until cancelled, instead of ending at the head. Of a RING; of a VIEW it is always set.
+	Follow        bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -662,7 +665,14 @@ func (x *TailRequest) GetWorkspace() string {
 	return ""
 }
 
-// TailResponse is a part of a topic, <= 64 KiB.
+func (x *TailRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+// TailResponse is a part of a topic, <= 64 KiB. The first one comes at once, if only to say where the topic stands.
 type TailResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Ascending, without holes but for what was compacted.
@@ -670,7 +680,9 @@ type TailResponse struct {
 	// Set: it can't be read from there; the last response.
 	Reset_ *v1.Error `protobuf:"bytes,2,opt,name=reset,proto3" json:"reset,omitempty"`
 	// Where the topic stands; in the first response and with a reset.
-	Head          *v1.Cursor `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
+	Head *v1.Cursor `protobuf:"bytes,3,opt,name=head,proto3" json:"head,omitempty"`
+	// Of a VIEW, in place of all others: without `topic` and `stale`, which are the gateway's to set.
+	View          *v1.View `protobuf:"bytes,4,opt,name=view,proto3" json:"view,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -722,6 +734,13 @@ func (x *TailResponse) GetReset_() *v1.Error {
 func (x *TailResponse) GetHead() *v1.Cursor {
 	if x != nil {
 		return x.Head
+	}
+	return nil
+}
+
+func (x *TailResponse) GetView() *v1.View {
+	if x != nil {
+		return x.View
 	}
 	return nil
 }
@@ -1357,17 +1376,19 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\ttruncated\x18\x03 \x01(\bR\ttruncated\x12\x1e\n" +
 	"\n" +
 	"workspaces\x18\x04 \x03(\tR\n" +
-	"workspaces\"\xa4\x01\n" +
+	"workspaces\"\xbc\x01\n" +
 	"\vTailRequest\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12,\n" +
 	"\x05after\x18\x02 \x01(\v2\x16.plenum.edge.v1.CursorR\x05after\x12\x1b\n" +
 	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\x12\x16\n" +
 	"\x06params\x18\x04 \x01(\fR\x06params\x12\x1c\n" +
-	"\tworkspace\x18\x05 \x01(\tR\tworkspace\"\x9a\x01\n" +
+	"\tworkspace\x18\x05 \x01(\tR\tworkspace\x12\x16\n" +
+	"\x06follow\x18\x06 \x01(\bR\x06follow\"\xc4\x01\n" +
 	"\fTailResponse\x121\n" +
 	"\arecords\x18\x01 \x03(\v2\x17.plenum.topic.v1.RecordR\arecords\x12+\n" +
 	"\x05reset\x18\x02 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\x12*\n" +
-	"\x04head\x18\x03 \x01(\v2\x16.plenum.edge.v1.CursorR\x04head\"m\n" +
+	"\x04head\x18\x03 \x01(\v2\x16.plenum.edge.v1.CursorR\x04head\x12(\n" +
+	"\x04view\x18\x04 \x01(\v2\x14.plenum.edge.v1.ViewR\x04view\"m\n" +
 	"\rFollowRequest\x12\x1c\n" +
 	"\tpartition\x18\x01 \x01(\rR\tpartition\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x12\n" +
@@ -1459,8 +1480,9 @@ var file_plenum_topic_v1_topic_proto_goTypes = []any{
 	(*v1.Error)(nil),         // 19: plenum.edge.v1.Error
 	(*v1.Cursor)(nil),        // 20: plenum.edge.v1.Cursor
 	(*v1.Head)(nil),          // 21: plenum.edge.v1.Head
-	(*v1.Event)(nil),         // 22: plenum.edge.v1.Event
-	(*v1.Signal)(nil),        // 23: plenum.edge.v1.Signal
+	(*v1.View)(nil),          // 22: plenum.edge.v1.View
+	(*v1.Event)(nil),         // 23: plenum.edge.v1.Event
+	(*v1.Signal)(nil),        // 24: plenum.edge.v1.Signal
 }
 var file_plenum_topic_v1_topic_proto_depIdxs = []int32{
 	18, // 0: plenum.topic.v1.OpenRequest.wants:type_name -> plenum.edge.v1.Want
@@ -1479,30 +1501,31 @@ var file_plenum_topic_v1_topic_proto_depIdxs = []int32{
 	13, // 13: plenum.topic.v1.TailResponse.records:type_name -> plenum.topic.v1.Record
 	19, // 14: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
 	20, // 15: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
-	13, // 16: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
-	19, // 17: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
-	22, // 18: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
-	14, // 19: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
-	21, // 20: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
-	13, // 21: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
-	23, // 22: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
-	21, // 23: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
-	21, // 24: plenum.topic.v1.Derived.heads:type_name -> plenum.edge.v1.Head
-	0,  // 25: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
-	2,  // 26: plenum.topic.v1.TopicService.OpenEach:input_type -> plenum.topic.v1.OpenEachRequest
-	7,  // 27: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
-	9,  // 28: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
-	11, // 29: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
-	1,  // 30: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
-	4,  // 31: plenum.topic.v1.TopicService.OpenEach:output_type -> plenum.topic.v1.OpenEachResponse
-	8,  // 32: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
-	10, // 33: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
-	12, // 34: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
-	30, // [30:35] is the sub-list for method output_type
-	25, // [25:30] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	22, // 16: plenum.topic.v1.TailResponse.view:type_name -> plenum.edge.v1.View
+	13, // 17: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
+	19, // 18: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
+	23, // 19: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
+	14, // 20: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
+	21, // 21: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
+	13, // 22: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
+	24, // 23: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
+	21, // 24: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
+	21, // 25: plenum.topic.v1.Derived.heads:type_name -> plenum.edge.v1.Head
+	0,  // 26: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
+	2,  // 27: plenum.topic.v1.TopicService.OpenEach:input_type -> plenum.topic.v1.OpenEachRequest
+	7,  // 28: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
+	9,  // 29: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
+	11, // 30: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
+	1,  // 31: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
+	4,  // 32: plenum.topic.v1.TopicService.OpenEach:output_type -> plenum.topic.v1.OpenEachResponse
+	8,  // 33: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
+	10, // 34: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
+	12, // 35: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
+	31, // [31:36] is the sub-list for method output_type
+	26, // [26:31] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_plenum_topic_v1_topic_proto_init() }

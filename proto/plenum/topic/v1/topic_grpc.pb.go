@@ -6,8 +6,8 @@
 
 // What a service that owns topics offers to gateways and followers.
 //
-// LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation. A VIEW is one
-// subscriber's: Tail with parameters.
+// LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation, greater with each, their offsets
+// count from 1. A VIEW is one subscriber's: Tail with parameters.
 
 package topicv1
 
@@ -45,7 +45,9 @@ type TopicServiceClient interface {
 	OpenEach(ctx context.Context, in *OpenEachRequest, opts ...grpc.CallOption) (*OpenEachResponse, error)
 	// Tells what moved since a watermark, as the gateway: one indexed query for a sweep.
 	Heads(ctx context.Context, in *HeadsRequest, opts ...grpc.CallOption) (*HeadsResponse, error)
-	// Reads one topic from a cursor to its head and ends, as a hub. A VIEW: as its user, and goes on until cancelled.
+	// Reads one topic from a cursor to its head and ends, as a hub; of a RING with `follow` it goes on until cancelled. A VIEW: as its user,
+	// with the user's token, and always goes on. RING and VIEW are asked of the node that their id routes to; another node answers
+	// CODE_UNAVAILABLE.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
 	// Reads one partition in commit order, as a follower; with `wait` for ever.
 	Follow(ctx context.Context, in *FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowResponse], error)
@@ -141,7 +143,9 @@ type TopicServiceServer interface {
 	OpenEach(context.Context, *OpenEachRequest) (*OpenEachResponse, error)
 	// Tells what moved since a watermark, as the gateway: one indexed query for a sweep.
 	Heads(context.Context, *HeadsRequest) (*HeadsResponse, error)
-	// Reads one topic from a cursor to its head and ends, as a hub. A VIEW: as its user, and goes on until cancelled.
+	// Reads one topic from a cursor to its head and ends, as a hub; of a RING with `follow` it goes on until cancelled. A VIEW: as its user,
+	// with the user's token, and always goes on. RING and VIEW are asked of the node that their id routes to; another node answers
+	// CODE_UNAVAILABLE.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
 	// Reads one partition in commit order, as a follower; with `wait` for ever.
 	Follow(*FollowRequest, grpc.ServerStreamingServer[FollowResponse]) error

@@ -1,0 +1,195 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"mime"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"plenum.internal/gateway/internal/wire"
+	"plenum.internal/mesh/rpc"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// Redeemer gives an access token for a ticket: authv1.AuthServiceClient.
+type Redeemer interface {
+	Redeem(ctx context.Context, q *authv1.RedeemRequest, opts ...grpc.CallOption) (*authv1.RedeemResponse, error)
+}
+
+// What is wrong with a request for a stream or a poll; told with a status, for there is no stream yet.
+var (
+	errTicket    = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TICKET", "The ticket was refused. Get one by GetTicket, and sign in if that is refused.").On("ticket")
+	errInURL     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TOKEN_IN_URL", "A token never stands in a URL, which is logged on its way. Send it in the header Authorization: Bearer, or use a ticket.")
+	errParameter = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.PARAMETER", "There are the parameters want, ticket, session and last_event_id. Each want is a topic's name, or the JSON of a Want.")
+)
+
+// serveEvents serves a session as server-sent events: by POST with the client's message, as fetch does it, or by GET with all in the URL, as
+// EventSource does.
+func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request, leave func()) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no") // nginx and those who took it over
+	address := g.address(r)
+	var t *stream
+	token := bearer(r)
+	switch r.Method {
+	case http.MethodPost:
+		kind, ok := accepts(w, r)
+		if !ok {
+			return
+		}
+		t = newStream(w, r, r.Body, messageTypes[kind], false)
+	case http.MethodGet:
+		message, query, err := fromURL(r.URL.RawQuery)
+		if err != nil {
+			connectError(w, err)
+			return
+		}
+		t = newStream(w, r, bytes.NewReader(message), wire.JSON, false)
+		if id := query.Get("last_event_id"); t.lastID == "" {
+			t.lastID = id
+		}
+		ticket := query.Get("ticket")
+		if ticket == "" && token == "" {
+			connectError(w, errToken)
+			return
+		}
+		if t.ticket = ticket != ""; t.ticket {
+			if token, err = g.redeem(r.Context(), ticket, address); err != nil {
+				if isTransient(err) { // a browser doesn't come back after a status
+					h.Set("Content-Type", "text/event-stream")
+					t.refuse(errUnchecked, g)
+					return
+				}
+				connectError(w, err)
+				return
+			}
+		}
+	default:
+		notAllowed(w, "GET, POST")
+		return
+	}
+	h.Set("Content-Type", "text/event-stream")
+	t.ends = g.alarms.now() + g.cfg.StreamLife
+	g.serveStream(r, t, token, address, leave)
+}
+
+// serveStream serves a session as the answer to its request, which leaves the count of requests then.
+func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address netip.Addr, leave func()) {
+	if refuse := g.refusesNew(address); refuse != nil {
+		t.refuse(refuse, g)
+		return
+	}
+	leave()
+	if token != "" {
+		if _, err := g.verify(r.Context(), token); err == nil {
+			t.limit = int(g.cfg.Limits.MessageBytes)
+		}
+	}
+	g.begin(g.newSession(t, t.enc, address, token))
+	t.wait()
+}
+
+// messageTypes are the media types of messages; in JSON each frame is a line.
+var messageTypes = map[string]wire.Encoding{"application/json": wire.JSON, "application/x-ndjson": wire.JSON, "application/proto": wire.Proto}
+
+// accepts tells whether the request's message can be read, and as what, or answers that it can't.
+func accepts(w http.ResponseWriter, r *http.Request) (kind string, ok bool) {
+	kind, _, _ = mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if _, ok = messageTypes[kind]; !ok {
+		w.Header().Set("Accept-Post", strings.Join(slices.Sorted(maps.Keys(messageTypes)), ", "))
+		http.Error(w, "unsupported media type", http.StatusUnsupportedMediaType)
+		return "", false
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		connectError(w, errEncoding)
+		return "", false
+	}
+	return kind, true
+}
+
+func notAllowed(w http.ResponseWriter, methods string) {
+	w.Header().Set("Allow", methods)
+	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+}
+
+// fromURL makes the client's message of what stands in a URL. It follows topics and can do nothing else.
+func fromURL(raw string) (message []byte, query url.Values, err error) {
+	query, err = url.ParseQuery(raw)
+	if err != nil {
+		return nil, nil, errParameter
+	}
+	for name := range query {
+		switch name {
+		case "want", "ticket", "session", "last_event_id":
+		case "token", "access_token", "authorization":
+			return nil, nil, errInURL
+		default:
+			return nil, nil, errParameter.On(name)
+		}
+	}
+	if len(query["want"]) > maxAnswered {
+		return nil, nil, errParameter.On("want")
+	}
+	wants := make([]json.RawMessage, 0, len(query["want"]))
+	for _, v := range query["want"] {
+		if !strings.HasPrefix(v, "{") {
+			name, err := json.Marshal(map[string]string{"topic": v})
+			if err != nil {
+				return nil, nil, errParameter.On("want")
+			}
+			wants = append(wants, name)
+			continue
+		}
+		if !json.Valid([]byte(v)) {
+			return nil, nil, errParameter.On("want")
+		}
+		wants = append(wants, json.RawMessage(v))
+	}
+	frames := []any{map[string]any{"hello": map[string]string{"sessionId": query.Get("session"), "agent": "EventSource"}}}
+	if len(wants) > 0 {
+		frames = append(frames, map[string]any{"subscribe": map[string]any{"id": 1, "wants": wants}})
+	}
+	var b bytes.Buffer
+	lines := json.NewEncoder(&b) // one value a line, compact
+	for _, f := range frames {
+		if err := lines.Encode(f); err != nil {
+			return nil, nil, errParameter
+		}
+	}
+	return b.Bytes(), query, nil
+}
+
+// redeem has identity look at a ticket. The token that it gives stays here: with it the topics are opened, and nothing else is done.
+func (g *Gateway) redeem(ctx context.Context, ticket string, address netip.Addr) (token string, err error) {
+	if g.deps.Tickets == nil {
+		return "", errTicket
+	}
+	if err := g.takeAddress(address, "sign-in", g.cfg.SignIn, 1); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, verifyTime)
+	defer cancel()
+	if address.IsValid() {
+		ctx = rpc.WithClientAddress(ctx, address)
+	}
+	res, err := g.deps.Tickets.Redeem(ctx, &authv1.RedeemRequest{Ticket: ticket})
+	switch c := rpc.CodeOf(err); {
+	case err == nil:
+		return res.GetAccessToken(), nil
+	case c == edgev1.Code_CODE_SESSION_REVOKED:
+		return "", errSessionRevoked
+	case isTransient(err):
+		return "", err
+	}
+	return "", errTicket.Because(err)
+}
