@@ -6,8 +6,6 @@ import (
 	"net"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"plenum.internal/chat"
 	"plenum.internal/deploy/backbone"
 	"plenum.internal/deploy/datadir"
@@ -192,9 +190,9 @@ func (p *one) addExtra(services []node.Service) error {
 func (p *one) addGateway(context.Context) (err error) {
 	cfg := p.cfg.Gateway
 	cfg.Recheck = nil // interest reaches a server in the same process at once
-	services := make(map[string]grpc.ClientConnInterface, len(p.servers))
+	services := make(map[string]gateway.Server, len(p.servers))
 	for name, server := range p.servers {
-		services[name] = server.Pipe("gateway")
+		services[name] = server
 	}
 	p.gateway, err = gateway.New(cfg, gateway.Deps{
 		Services: gateway.Static(services),

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/gateway/internal/heads"
@@ -111,7 +110,7 @@ func listening(b *testing.B) (*Gateway, *testsvc.Service) {
 	cfg.Listen = "127.0.0.1:0"
 	cfg.Accept.PerSecond, cfg.Accept.Burst = 1e6, 1e6
 	cfg.Recheck = nil
-	g, err := New(cfg, Deps{Services: Static(map[string]grpc.ClientConnInterface{"test": server.Pipe("gateway")}), Verifier: verifier, Bus: nats})
+	g, err := New(cfg, Deps{Services: Static(map[string]Server{"test": server}), Verifier: verifier, Bus: nats})
 	if err != nil {
 		b.Fatal(err)
 	}

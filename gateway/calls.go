@@ -76,7 +76,7 @@ func (s *session) admissible(x *lane.Call[*call], unread error) error {
 		return errHeld
 	}
 	if r.method.Public {
-		return s.g.admitAddress(s.address, r.method)
+		return s.g.admitAddress(s.address, r.method.Terms)
 	}
 	return s.take(r.method.Rate, r.method.Cost)
 }

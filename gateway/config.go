@@ -21,6 +21,8 @@ type Config struct {
 	TLS    TLS    `koanf:"tls"`
 	// Origins are the pages that may talk to the gateway from a browser, "https://chat.example.com". The gateway's own host always may.
 	Origins []string `koanf:"origins" doc:"web origins admitted besides the gateway's own host, scheme://host[:port]"`
+	// ContentOrigin keeps what users made apart from the application: a page in it has nothing to steal there.
+	ContentOrigin string `koanf:"content_origin" doc:"origin for what users made, scheme://host[:port], on a host without cookies that leads here, too; name the application's in origins. Empty: it comes from the application's own, in a sandbox"`
 	// Proxies are believed in X-Forwarded-For and -Proto.
 	Proxies []string `koanf:"proxies" doc:"reverse proxies that are believed in X-Forwarded-For, as CIDR prefixes"`
 
@@ -32,7 +34,8 @@ type Config struct {
 	MaxSessionsAddress int `koanf:"max_sessions_address" doc:"of them from one address, of IPv6 from a /64, as proxies tell it; beyond: 4101"`
 	MaxCalls           int `koanf:"max_calls" doc:"calls to services at the same time, three quarters of them without a token; beyond: 200"`
 	// MaxViews is below what gRPC carries on one connection (rpc.DefaultMaxStreams): all views may be of one service's only node.
-	MaxViews int `koanf:"max_views" doc:"topics of the class VIEW that are followed, in all sessions: each is a call to a service that goes on; beyond: 200"`
+	MaxViews     int `koanf:"max_views" doc:"topics of the class VIEW that are followed, in all sessions: each is a call to a service that goes on; beyond: 200"`
+	MaxExchanges int `koanf:"max_exchanges" doc:"requests of HTTP routes at the same time, each up to 1 MiB of memory while its client is slow; beyond: 200. A sixteenth of them from one address without a token, a thirty-second of one user; beyond: 202"`
 	// One address may be a company's, where all come back at once after a power cut.
 	MaxPlain        int `koanf:"max_plain" doc:"connections that are no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`
 	MaxPlainAddress int `koanf:"max_plain_address" doc:"such connections from one address, of IPv6 from a /64; those of proxies are not counted so"`
@@ -57,7 +60,7 @@ type Config struct {
 	StreamLife time.Duration `koanf:"stream_life" doc:"how long a stream of server-sent events lasts before its client is told to open the next"`
 
 	Window time.Duration `koanf:"window" doc:"how long events are gathered before they are written to a connection"`
-	Drain  time.Duration `koanf:"drain" doc:"over how long clients are told to reconnect elsewhere when the gateway stops"`
+	Drain  time.Duration `koanf:"drain" doc:"over how long clients are told to reconnect elsewhere when the gateway stops, and how long requests of HTTP routes may take then"`
 
 	Read   limit.Rate `koanf:"read" doc:"calls of class READ, for each session"`
 	Write  limit.Rate `koanf:"write" doc:"calls of class WRITE, for each session"`
@@ -84,7 +87,7 @@ type Limits struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen:      "127.0.0.1:8080",
-		MaxSessions: 100_000, MaxSessionsUser: 20_000, MaxSessionsAddress: 50_000, MaxCalls: 10_000, MaxViews: 50_000, MaxReads: 64,
+		MaxSessions: 100_000, MaxSessionsUser: 20_000, MaxSessionsAddress: 50_000, MaxCalls: 10_000, MaxViews: 50_000, MaxReads: 64, MaxExchanges: 2048,
 		MaxPlain: 32_768, MaxPlainAddress: 16_384, MaxRequests: 16_384, MaxRequestsAddress: 8192, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
 		Recheck:    []time.Duration{100 * time.Millisecond, time.Second},
@@ -104,7 +107,7 @@ func DefaultConfig() Config {
 func (c Config) Validate() error {
 	numbers := map[string]int{
 		"max_sessions": c.MaxSessions, "max_sessions_user": c.MaxSessionsUser, "max_sessions_address": c.MaxSessionsAddress, "max_requests": c.MaxRequests, "max_requests_address": c.MaxRequestsAddress,
-		"max_calls": c.MaxCalls, "max_views": c.MaxViews, "max_reads": c.MaxReads, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
+		"max_calls": c.MaxCalls, "max_views": c.MaxViews, "max_reads": c.MaxReads, "max_exchanges": c.MaxExchanges, "first_bytes": c.FirstBytes, "max_plain": c.MaxPlain, "max_plain_address": c.MaxPlainAddress, "ring": c.Ring, "ring_bytes": c.RingBytes, "ring_total": c.RingTotal,
 		"limits.message_bytes": int(c.Limits.MessageBytes), "limits.calls": int(c.Limits.Calls), "limits.subscriptions": int(c.Limits.Subscriptions),
 		"limits.heads": int(c.Limits.Heads), "limits.signals": int(c.Limits.Signals), "limits.queue_bytes": int(c.Limits.QueueBytes), "limits.replay_bytes": int(c.Limits.ReplayBytes),
 	}
@@ -136,9 +139,12 @@ func (c Config) Validate() error {
 		return errors.New("gateway.window must be positive, drain and linger not negative")
 	}
 	for _, o := range c.Origins {
-		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" || strings.Contains(o, "*") {
+		if !isOrigin(o) {
 			return fmt.Errorf("gateway.origins: %q is not scheme://host[:port]", o)
 		}
+	}
+	if o := c.ContentOrigin; o != "" && (!isOrigin(o) || slices.ContainsFunc(c.Origins, func(x string) bool { return strings.EqualFold(x, o) })) {
+		return fmt.Errorf("gateway.content_origin: %q is not scheme://host[:port], or is among the origins that may talk to the gateway", o)
 	}
 	for _, p := range c.Proxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
@@ -146,6 +152,11 @@ func (c Config) Validate() error {
 		}
 	}
 	return nil
+}
+
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && !strings.ContainsAny(s, "*?# ;,")
 }
 
 // Parts of IntakeBytes: 1/n of it.

@@ -77,7 +77,7 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 			return nil, err
 		}
 	}
-	if err := g.admitAddress(q.address, q.method); err != nil {
+	if err := g.admitAddress(q.address, q.method.Terms); err != nil {
 		return nil, err
 	}
 	if err := g.headers(r, &q); err != nil {
@@ -166,6 +166,13 @@ func (g *Gateway) headers(r *http.Request, q *request) error {
 
 // connectError writes the error as the Connect protocol does: its code by name, and plenum.edge.v1.Error as a detail.
 func connectError(w http.ResponseWriter, err error) {
+	answerError(w, connectCode(err), err)
+}
+
+func connectCode(err error) int { return connectStatus[status.Code(toGRPC(err))] }
+
+// answerError writes it with a status of HTTP's own.
+func answerError(w http.ResponseWriter, httpStatus int, err error) {
 	e := rpc.FromError(err)
 	c := status.Code(toGRPC(err))
 	raw, _ := proto.Marshal(e)
@@ -179,7 +186,7 @@ func connectError(w http.ResponseWriter, err error) {
 	if ms := e.GetRetryAfterMs(); ms > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((ms+999)/1000)))
 	}
-	w.WriteHeader(connectStatus[c])
+	w.WriteHeader(httpStatus)
 	_, _ = w.Write(body) // the client may be gone
 }
 

@@ -8,6 +8,7 @@
 //	ws.go         WebSocket                        bundle.go     topics in mode HEADS
 //	stream.go     sessions as answers of HTTP      filter.go     events by their types
 //	sse.go        server-sent events, tickets      poll.go       one question, one answer
+//	tunnel*.go    HTTP routes of the services      exchanges.go  how many at a time
 //	http.go       the listener's HTTP              signal.go     signals
 //	connect.go    unary calls over HTTP            mailbox.go    what waits for a session, bounded
 //	hub.go        one topic with subscribers       shard.go      the goroutines that own the hubs; the bus

@@ -34,6 +34,15 @@ var (
 	errStale      = rpc.Errorf(edgev1.Code_CODE_TOKEN_STALE, "edge.TOKEN_STALE", "Refresh the access token first.")
 	errToken      = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TOKEN", "Sign in first.")
 
+	errRoute     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.ROUTE", "There is nothing at this path of this host.")
+	errTarget    = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TARGET", "The path and the host must be UTF-8. Escape what is not.").On("path")
+	errHTTP      = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.HTTP_METHOD", "Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.")
+	errUpgrade   = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.UPGRADE", "Only HTTP is spoken at this path. For a WebSocket go to "+pathWebSocket+".")
+	errExchanges = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "edge.EXCHANGES", "Too many transfers at once. Wait until one has ended.").RetryIn(time.Second)
+	errSlowBody  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.SLOW_BODY", "The request's body came too slowly. Send it again.")
+	errNoAnswer  = rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "edge.NO_ANSWER", "No answer came in time. Look whether it was done before you repeat it.")
+	errLost      = rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "edge.LOST", "The service was lost on the way. Look whether it was done before you repeat it.")
+
 	errTopic        = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.TOPIC", "There is no such topic.")
 	errMode         = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.MODE", "This topic can't be followed in this way.").On("mode")
 	errParams       = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.PARAMS", "This topic takes no parameters: leave params out.").On("params")

@@ -80,10 +80,10 @@ func newSystem(t *testing.T, change func(*Config), more ...func(*system) (name s
 	if change != nil {
 		change(&cfg)
 	}
-	services := map[string]grpc.ClientConnInterface{"test": s.server.Pipe("gateway")}
+	services := map[string]Server{"test": s.server}
 	for _, add := range more {
 		name, conn := add(s)
-		services[name] = conn
+		services[name] = way{conn}
 	}
 	s.g, err = New(cfg, Deps{
 		Services: Static(services),
@@ -99,6 +99,12 @@ func newSystem(t *testing.T, change func(*Config), more ...func(*system) (name s
 	synctest.Wait()
 	return s
 }
+
+// way is a service to which one connection leads.
+type way struct{ conn grpc.ClientConnInterface }
+
+func (w way) Pipe(string) grpc.ClientConnInterface     { return w.conn }
+func (w way) BulkPipe(string) grpc.ClientConnInterface { return w.conn }
 
 // run runs a component until the test ends.
 func (s *system) run(f func(context.Context) error) {

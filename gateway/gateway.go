@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime"
 	"slices"
 	"sync"
@@ -62,8 +63,10 @@ type Gateway struct {
 	bundles     crew // opens bundles
 	shared      shared
 
-	openings openings
-	turners  *turners
+	openings  openings
+	turners   *turners
+	exchanges *exchanges
+	content   *url.URL // Config.ContentOrigin; nil: none
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -139,6 +142,12 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 			return nil, err
 		}
 	}
+	if cfg.ContentOrigin != "" {
+		if g.content, err = url.Parse(cfg.ContentOrigin); err != nil {
+			return nil, fmt.Errorf("gateway.content_origin: %w", err)
+		}
+	}
+	g.exchanges = newExchanges(cfg.MaxExchanges)
 	g.shards = newShards(g)
 	return g, nil
 }
@@ -208,12 +217,15 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 	case err = <-failed:
 		err = fmt.Errorf("gateway: %w", err)
 	}
+	stopping := time.Now()
 	g.drain()
+	g.exchanges.close(g.cfg.Drain - time.Since(stopping))
 	shutdown, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = server.Shutdown(shutdown) // ctx has ended. Calls over HTTP that take longer are cut
 	_ = server.Close()
 	g.stop()
+	g.exchanges.wait()
 	g.tasks.Wait()
 	g.calls.Wait()
 	return err

@@ -14,7 +14,7 @@ import (
 	"plenum.internal/gateway/internal/limit"
 )
 
-// Paths of the edge; "/<package.Service>/<Method>" are calls, and all else is the web application's.
+// Paths of the edge; "/<package.Service>/<Method>" are calls, prefixes are the services' routes, and all else is the web application's.
 const (
 	pathWebSocket = "/edge/v1/ws"
 	pathEvents    = "/edge/v1/sse"
@@ -53,6 +53,11 @@ func (g *Gateway) newServer(d *door.Door) *http.Server {
 
 // ServeHTTP implements http.Handler: everything that clients see.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route, fault := g.catalog().Route(r.URL)
+	if g.atContent(r) {
+		g.serveContent(w, r, route)
+		return
+	}
 	if r.URL.Path == pathWebSocket && g.isReady() {
 		g.serveWebSocket(w, r) // an upgrade has no content that the headers below would speak of
 		return
@@ -69,8 +74,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		leave()
 	}()
 	call := g.isCall(r)
-	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll || !reads // perhaps a route's
 	switch {
+	case fault != nil:
+		connectError(w, fault)
+	case route != nil:
+		g.serveRoute(w, r, route)
 	case edge && !g.isReady():
 		// Before the services are learned, what they offer would be refused for good: "no such method".
 		w.Header().Set("Retry-After", "1")
@@ -95,7 +105,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if g.cors(w, r) {
 			g.servePoll(w, r, leave)
 		}
-	case g.deps.Static != nil && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+	case g.deps.Static != nil && reads:
 		g.deps.Static.ServeHTTP(w, r)
 	default:
 		http.NotFound(w, r)
@@ -159,6 +169,18 @@ func secure(h http.Header, encrypted bool) {
 
 // cors answers preflights and admits pages of other origins; it reports whether the request goes on.
 func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
+	if !g.admitsOrigin(w, r) {
+		return false
+	}
+	if r.Method != http.MethodOptions {
+		return true
+	}
+	preflight(w, "GET, POST", allowedHeaders)
+	return false
+}
+
+// admitsOrigin refuses pages of origins that are not admitted, and lets the others read the answer.
+func (g *Gateway) admitsOrigin(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	h := w.Header()
 	h.Add("Vary", "Origin")
@@ -171,14 +193,16 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	}
-	if r.Method != http.MethodOptions {
-		return true
-	}
-	h.Set("Access-Control-Allow-Methods", "GET, POST")
-	h.Set("Access-Control-Allow-Headers", allowedHeaders)
+	return true
+}
+
+// preflight tells a browser what its page may send.
+func preflight(w http.ResponseWriter, methods, headers string) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", methods)
+	h.Set("Access-Control-Allow-Headers", headers)
 	h.Set("Access-Control-Max-Age", corsAge)
 	w.WriteHeader(http.StatusNoContent)
-	return false
 }
 
 // originAllowed admits requests without an Origin (no browser), from the gateway's own host, and from configured pages. Whoever is on
@@ -192,7 +216,7 @@ func (g *Gateway) originAllowed(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return false // "null" too
 	}
-	own := strings.EqualFold(u.Host, r.Host) && (u.Scheme == "https" || u.Scheme == "http" && !g.encrypted(r))
+	own := strings.EqualFold(u.Host, r.Host) && !g.atContent(r) && (u.Scheme == "https" || u.Scheme == "http" && !g.encrypted(r))
 	return own || slices.ContainsFunc(g.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
 }
 

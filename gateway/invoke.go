@@ -150,16 +150,16 @@ func (c *Config) rate(class edgev1.RateClass) limit.Rate {
 	return c.Read
 }
 
-// admitAddress takes from the address's buckets what a call without a token costs; sign-ins are counted so with a token, too.
-func (g *Gateway) admitAddress(address netip.Addr, m *catalog.Method) error {
+// admitAddress takes from the address's buckets what is asked without a token; sign-ins are counted so with a token, too.
+func (g *Gateway) admitAddress(address netip.Addr, t catalog.Terms) error {
 	class, rate := "public", g.cfg.Public
 	switch {
-	case m.Rate == edgev1.RateClass_RATE_CLASS_SIGN_IN:
+	case t.Rate == edgev1.RateClass_RATE_CLASS_SIGN_IN:
 		class, rate = "sign-in", g.cfg.SignIn
-	case !m.Public:
+	case !t.Public:
 		return nil
 	}
-	return g.takeAddress(address, class, rate, m.Cost)
+	return g.takeAddress(address, class, rate, t.Cost)
 }
 
 func (g *Gateway) takeAddress(address netip.Addr, class string, rate limit.Rate, cost float64) error {

@@ -43,6 +43,10 @@ func (c *cluster) Conn(service, _ string) (grpc.ClientConnInterface, error) {
 	return nil, away
 }
 
+func (c *cluster) Bulk(service, key string) (grpc.ClientConnInterface, error) {
+	return c.Conn(service, key)
+}
+
 func (c *cluster) All(service string) []grpc.ClientConnInterface {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +109,7 @@ func TestResumeAtAnotherGateway(t *testing.T) {
 		c.texts(room, 5)
 		c.close()
 		other := &system{t: t, clients: newPipes()}
-		g, err := New(DefaultConfig(), Deps{Services: Static(map[string]grpc.ClientConnInterface{"test": s.server.Pipe("gateway")}), Verifier: s.verifier, Bus: s.bus})
+		g, err := New(DefaultConfig(), Deps{Services: Static(map[string]Server{"test": s.server}), Verifier: s.verifier, Bus: s.bus})
 		s.must(err)
 		stopped := make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())

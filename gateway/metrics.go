@@ -10,14 +10,14 @@ import (
 
 // metrics are the gateway's own; those of rpc, bus and auth stand beside them.
 type metrics struct {
-	by                                                                                   [transports]transportMetrics
-	hubs, followed, ringBytes, methods, refused, calling                                 prometheus.Gauge
-	certificateEnds, views                                                               prometheus.Gauge
-	opened, closed, received, replies, stopped, http, shed, unwelcome                    *prometheus.CounterVec
-	sentBytes, writes, events, signals, signalsDropped, headFrames, viewFrames           prometheus.Counter
-	reads, gaps, replayed, fromRing, revoked, drained, malformed, intakeFull, turnedAway prometheus.Counter
-	requestsRefused                                                                      prometheus.Counter
-	callSeconds                                                                          *prometheus.HistogramVec
+	by                                                                                          [transports]transportMetrics
+	hubs, followed, ringBytes, methods, refused, calling                                        prometheus.Gauge
+	certificateEnds, views, exchanging                                                          prometheus.Gauge
+	opened, closed, received, replies, stopped, http, shed, unwelcome, exchanges, exchangeBytes *prometheus.CounterVec
+	sentBytes, writes, events, signals, signalsDropped, headFrames, viewFrames                  prometheus.Counter
+	reads, gaps, replayed, fromRing, revoked, drained, malformed, intakeFull, turnedAway        prometheus.Counter
+	requestsRefused                                                                             prometheus.Counter
+	callSeconds                                                                                 *prometheus.HistogramVec
 }
 
 func newMetrics(r prometheus.Registerer, ledger *intake.Ledger, memory *shedder) (*metrics, error) {
@@ -46,6 +46,9 @@ func newMetrics(r prometheus.Registerer, ledger *intake.Ledger, memory *shedder)
 		methods:         gauge("methods", "Methods that services expose."),
 		refused:         gauge("refused_exposures", "What services may not expose and was refused."),
 		calling:         gauge("calls_executing", "Calls to services under way."),
+		exchanging:      gauge("exchanges", "Requests of HTTP routes under way."),
+		exchanges:       vector("exchanges_total", "Requests of HTTP routes, by the class of their status; aborted: the client was cut off, or left.", "status"),
+		exchangeBytes:   vector("exchange_bytes_total", "Bytes of bodies of HTTP routes; in: of requests.", "direction"),
 		opened:          vector("sessions_opened_total", "Sessions that were welcomed, by encoding.", "encoding"),
 		closed:          vector("sessions_closed_total", "Connections closed, by the number told; 0: by the client.", "code"),
 		received:        vector("frames_received_total", "Frames of clients, by kind.", "kind"),

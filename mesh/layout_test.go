@@ -76,7 +76,7 @@ func TestLayout(t *testing.T) {
 		}
 		if module == "gateway" && strings.HasPrefix(p.ImportPath, root+"gateway") {
 			for _, imported := range p.Imports {
-				if domain, ok := strings.CutPrefix(imported, root+"proto/plenum/"); ok && !slices.Contains([]string{"edge/v1", "topic/v1", "auth/v1"}, domain) {
+				if domain, ok := strings.CutPrefix(imported, root+"proto/plenum/"); ok && !slices.Contains([]string{"edge/v1", "topic/v1", "auth/v1", "http/v1"}, domain) {
 					t.Errorf("%s imports %s: the gateway knows no domain", p.ImportPath, imported)
 				}
 			}

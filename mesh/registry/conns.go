@@ -31,7 +31,7 @@ type Watcher interface {
 	Watch(service string) (nodes []Node, changed <-chan struct{})
 }
 
-// Conns keeps one connection to each node of the services it is asked for.
+// Conns keeps one connection to each node of the services it is asked for, and a second one to those that long streams go to.
 type Conns struct {
 	nodes Watcher
 	dial  func(Node) (*grpc.ClientConn, error)
@@ -47,8 +47,42 @@ type Conns struct {
 type link struct {
 	node   Node
 	conn   atomic.Pointer[grpc.ClientConn] // another one once the node was left as frozen
-	misses atomic.Int32                    // probes in a row that were not answered
-	end    context.CancelFunc              // ends its goroutine, which closes conn
+	bulk   bulk
+	misses atomic.Int32       // probes in a row that were not answered
+	end    context.CancelFunc // ends its goroutine, which closes conn
+}
+
+// bulk is a connection for long streams of bytes, so that no call stands behind them; it is dialled when the first one comes.
+type bulk struct {
+	mu     sync.Mutex // guards all below
+	conn   *grpc.ClientConn
+	closed bool // the link has ended
+}
+
+func (b *bulk) get(dial func() (*grpc.ClientConn, error)) (*grpc.ClientConn, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, status.Error(codes.Unavailable, "the node has left; try again")
+	}
+	if b.conn == nil {
+		conn, err := dial()
+		if err != nil {
+			return nil, err
+		}
+		b.conn = conn
+	}
+	return b.conn, nil
+}
+
+// drop closes the connection, which ends its streams; for ever, or until the next one comes.
+func (b *bulk) drop(closed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn != nil {
+		_ = b.conn.Close() // fails only when closed before
+	}
+	b.conn, b.closed = nil, closed
 }
 
 // NewConns makes an empty set; dial is usually rpc.Dial to the node's address. log may be nil.
@@ -66,6 +100,23 @@ func (c *Conns) Ready() <-chan struct{} { return c.ready }
 // be reached, to the next one in the key's order. No node at all: codes.Unavailable. Only callers know what may be
 // repeated, so nothing is.
 func (c *Conns) Conn(service, key string) (grpc.ClientConnInterface, error) {
+	l, err := c.pick(service, key)
+	if err != nil {
+		return nil, err
+	}
+	return l.conn.Load(), nil
+}
+
+// Bulk returns another connection to the node that Conn would choose, for long streams of bytes.
+func (c *Conns) Bulk(service, key string) (grpc.ClientConnInterface, error) {
+	l, err := c.pick(service, key)
+	if err != nil {
+		return nil, err
+	}
+	return l.bulk.get(func() (*grpc.ClientConn, error) { return c.dial(l.node) })
+}
+
+func (c *Conns) pick(service, key string) (*link, error) {
 	c.mu.RLock()
 	links := c.links[service]
 	c.mu.RUnlock()
@@ -81,7 +132,7 @@ func (c *Conns) Conn(service, key string) (grpc.ClientConnInterface, error) {
 	if best == nil {
 		return nil, status.Errorf(codes.Unavailable, "no node of %s is known; try again shortly", service)
 	}
-	return best.conn.Load(), nil
+	return best, nil
 }
 
 // Service is a connection that looks for its node anew with each call, as Conn does: for callers that want a service and
@@ -211,6 +262,7 @@ func (c *Conns) open(ctx context.Context, n Node, conn *grpc.ClientConn) *link {
 		case <-time.After(linger):
 		}
 		_ = l.conn.Load().Close() // fails only when closed before
+		l.bulk.drop(true)
 	})
 	return l
 }
@@ -256,4 +308,5 @@ func (c *Conns) renew(l *link) {
 	}
 	l.misses.Store(0)
 	_ = l.conn.Swap(conn).Close() // fails only when closed before
+	l.bulk.drop(false)
 }

@@ -13,6 +13,7 @@ import (
 
 	"plenum.internal/mesh/auth"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	httpv1 "plenum.internal/proto/plenum/http/v1"
 )
 
 // The interceptors stand in one order, outermost first: recovery, tracing (a stats handler), metrics, auth, deadline and
@@ -155,8 +156,11 @@ func (s *Server) limitUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	return handle(ctx, req)
 }
 
-// drainStream ends streams when the server stops: most of them have no end of their own.
-func (s *Server) drainStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+// drainStream ends streams when the server stops: most of them have no end of their own. A request over HTTP has: it is given StopGrace.
+func (s *Server) drainStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if info.FullMethod == httpv1.HttpService_Exchange_FullMethodName {
+		return handle(srv, stream)
+	}
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	stop := context.AfterFunc(s.draining, func() { cancel(errDraining) })

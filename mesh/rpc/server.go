@@ -34,6 +34,13 @@ const (
 	DefaultStopGrace       = 5 * time.Second
 )
 
+// Flow control, of servers and clients alike: what a stream, or a connection, may have sent that nobody has read yet. gRPC's own windows
+// grow with the way's capacity to 16 MiB, for each stream whose reader is slow; a body needs no more than this to fill a data centre's.
+const (
+	streamWindow = 256 << 10
+	connWindow   = 4 << 20
+)
+
 // ServerConfig says where a server listens and what it bounds. Zero values mean the defaults.
 type ServerConfig struct {
 	Listen          string        `koanf:"listen" doc:"address for the other processes, host:port; empty: only within the process"`
@@ -94,7 +101,7 @@ type Server struct {
 	mu    sync.Mutex // guards all below
 	addr  string
 	local []trusted
-	pipes map[string]*pipe
+	pipes map[pipeName]*pipe
 	state state
 	serve sync.WaitGroup // one for each listener
 }
@@ -119,6 +126,12 @@ func (t trusted) Accept() (net.Conn, error) {
 		return nil, err //nolint:wrapcheck // gRPC tells closed listeners by their error
 	}
 	return pipeConn{c, t.as}, nil
+}
+
+// pipeName tells the pipes of one peer apart.
+type pipeName struct {
+	as   string
+	bulk bool
 }
 
 // pipe is one in-process peer: its identity is fixed where it is opened.
@@ -146,7 +159,7 @@ func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 	s := &Server{
 		cfg: cfg.withDefaults(), deps: deps, log: deps.Log, metrics: m,
 		methods: map[string]*method{}, internal: map[string][]string{},
-		ready: make(chan struct{}), pipes: map[string]*pipe{},
+		ready: make(chan struct{}), pipes: map[pipeName]*pipe{},
 	}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	if s.log == nil {
@@ -159,6 +172,7 @@ func NewServer(cfg ServerConfig, deps ServerDeps) (*Server, error) {
 		grpc.Creds(handshake{creds}), grpc.ForceServerCodecV2(serverCodec{encoding.GetCodecV2(proto.Name)}),
 		grpc.MaxRecvMsgSize(s.cfg.MaxMessageBytes), grpc.MaxSendMsgSize(s.cfg.MaxMessageBytes),
 		grpc.MaxConcurrentStreams(s.cfg.MaxStreams), grpc.MaxHeaderListSize(32 << 10),
+		grpc.StaticStreamWindowSize(streamWindow), grpc.StaticConnWindowSize(connWindow),
 		grpc.ConnectionTimeout(10 * time.Second), grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
@@ -306,14 +320,19 @@ func (s *Server) Local(l net.Listener, as string) {
 const pipeBuffer = 256 << 10 // bytes in each direction
 
 // Pipe connects a peer in the same process, whose service identity is as. Calls before Run wait for it. Run's end closes it.
-func (s *Server) Pipe(as string) grpc.ClientConnInterface {
+func (s *Server) Pipe(as string) grpc.ClientConnInterface { return s.pipe(pipeName{as: as}) }
+
+// BulkPipe is another one for long streams of bytes, so that no call stands behind them.
+func (s *Server) BulkPipe(as string) grpc.ClientConnInterface { return s.pipe(pipeName{as, true}) }
+
+func (s *Server) pipe(name pipeName) grpc.ClientConnInterface {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.pipes[as]; p != nil {
+	if p := s.pipes[name]; p != nil {
 		return p.conn
 	}
 	l := bufconn.Listen(pipeBuffer)
-	p := &pipe{trusted: trusted{l, as}}
+	p := &pipe{trusted: trusted{l, name.as}}
 	var err error
 	p.conn, err = newClient("passthrough:///"+s.deps.Service, ClientConfig{
 		Service: s.deps.Service, MaxMessageBytes: s.cfg.MaxMessageBytes, Metrics: s.deps.Metrics, Tracer: s.deps.Tracer,
@@ -321,7 +340,7 @@ func (s *Server) Pipe(as string) grpc.ClientConnInterface {
 	if err != nil {
 		return brokenConn{err}
 	}
-	s.pipes[as] = p
+	s.pipes[name] = p
 	switch s.state {
 	case stateNew:
 	case stateRunning:

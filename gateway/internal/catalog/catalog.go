@@ -1,4 +1,4 @@
-// Package catalog is what the gateway knows of the services: their exposed methods and kinds of topics, read from descriptors.
+// Package catalog is what the gateway knows of the services: their exposed methods, HTTP routes and kinds of topics, read from descriptors.
 package catalog
 
 import (
@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -26,13 +27,19 @@ const (
 	MaxTimeout       = 60 * time.Second
 )
 
+// Terms are those on which a method or a route is used.
+type Terms struct {
+	Public bool // without a token
+	Rate   edgev1.RateClass
+	Cost   float64 // tokens of its rate class
+}
+
 // Method is one exposed method.
 type Method struct {
-	Name     string // "plenum.chat.v1.ChatService/Send"
-	Service  string // that serves it: "chat"
-	Public   bool   // called without a token
-	Rate     edgev1.RateClass
-	Cost     float64          // tokens of its rate class
+	Terms
+
+	Name     string           // "plenum.chat.v1.ChatService/Send"
+	Service  string           // that serves it: "chat"
 	Route    protowire.Number // the routing field; 0: routed by the caller
 	MaxBody  int              // bytes of an encoded request
 	Timeout  time.Duration    // default and maximum
@@ -56,6 +63,8 @@ type Catalog struct {
 	methods  map[string]*Method
 	services map[string]bool // of the methods
 	kinds    map[string]*Kind
+	prefixes rpc.Prefixes
+	routes   map[string]*Route // by prefix
 }
 
 // Service is what was learned of one service: the files that its gRPC services stand in, with all they import.
@@ -85,8 +94,9 @@ func (s Service) Hash() string {
 
 // Build makes a catalog. What a service may not expose, or what two claim, is left out and told.
 func Build(services ...Service) (*Catalog, []error) {
-	c := &Catalog{methods: map[string]*Method{}, services: map[string]bool{}, kinds: map[string]*Kind{}}
+	c := &Catalog{methods: map[string]*Method{}, services: map[string]bool{}, kinds: map[string]*Kind{}, routes: map[string]*Route{}}
 	var faults []error
+	var claims []claim
 	for _, s := range services {
 		files, err := protodesc.FileOptions{AllowUnresolvable: true}.NewFiles(&descriptorpb.FileDescriptorSet{File: s.Files})
 		if err != nil {
@@ -101,13 +111,14 @@ func Build(services ...Service) (*Catalog, []error) {
 				continue
 			}
 			faults = append(faults, c.add(s.Name, files, sd)...)
+			claims = append(claims, claimsOf(s.Name, sd)...)
 		}
 	}
-	return c, faults
+	return c, append(faults, c.settle(claims)...)
 }
 
 func (c *Catalog) add(service string, files *protoregistry.Files, sd protoreflect.ServiceDescriptor) (faults []error) {
-	own := strings.HasPrefix(string(sd.FullName()), "plenum."+service+".")
+	own := owns(service, sd)
 	for i := range sd.Methods().Len() {
 		m := method(service, sd.Methods().Get(i))
 		switch {
@@ -139,6 +150,11 @@ func (c *Catalog) add(service string, files *protoregistry.Files, sd protoreflec
 	return faults
 }
 
+// owns reports whether a gRPC service is in the package of the service that serves it.
+func owns(service string, sd protoreflect.ServiceDescriptor) bool {
+	return strings.HasPrefix(string(sd.FullName()), "plenum."+service+".")
+}
+
 // method returns nil for what is not exposed. Streams are not: there is no frame for them.
 func method(service string, d protoreflect.MethodDescriptor) *Method {
 	o, _ := proto.GetExtension(d.Options(), edgev1.E_Method).(*edgev1.MethodEdge)
@@ -147,8 +163,8 @@ func method(service string, d protoreflect.MethodDescriptor) *Method {
 	}
 	m := &Method{
 		Name:    string(d.Parent().FullName()) + "/" + string(d.Name()),
-		Service: service, Public: o.GetExposure() == edgev1.Exposure_EXPOSURE_PUBLIC,
-		Rate: o.GetRate(), Cost: float64(max(o.GetCost(), 1)), Keeps: o.GetKeepsSession(),
+		Service: service, Terms: Terms{o.GetExposure() == edgev1.Exposure_EXPOSURE_PUBLIC, o.GetRate(), float64(max(o.GetCost(), 1))},
+		Keeps:   o.GetKeepsSession(),
 		MaxBody: DefaultBodyBytes, Timeout: DefaultTimeout,
 		Request: d.Input(), Response: d.Output(),
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	httpv1 "plenum.internal/proto/plenum/http/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
@@ -30,6 +32,7 @@ const Epoch = 7
 var Internal = map[string][]string{
 	"/plenum.topic.v1.TopicService/Open": {"gateway"}, "/plenum.topic.v1.TopicService/OpenEach": {"gateway"},
 	"/plenum.topic.v1.TopicService/Tail": {"gateway"}, "/plenum.topic.v1.TopicService/Heads": {"gateway"},
+	"/plenum.http.v1.HttpService/Exchange": {"gateway"},
 }
 
 // Service implements TestService and TopicService.
@@ -57,10 +60,11 @@ type Service struct {
 	// Lag is how long Open's answers take on their way.
 	Lag      time.Duration
 	Tails    int
-	Sweeps   int  // calls of Heads
-	Opens    int  // of one user each
-	Calls    int  // by which they came
-	Old      bool // OpenEach is unknown. Not to be changed while it runs
+	Sweeps   int              // calls of Heads
+	Opens    int              // of one user each
+	Calls    int              // by which they came
+	Old      bool             // OpenEach is unknown. Not to be changed while it runs
+	Web      http.HandlerFunc // answers the requests of the routes
 	sequence uint64
 	desks    desks
 }
@@ -74,6 +78,22 @@ func New(b *bus.Bus) *Service {
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	testv1.RegisterTestServiceServer(r, s)
 	topicv1.RegisterTopicServiceServer(r, s)
+	web, err := rpc.NewHTTPService("plenum.test.v1.TestService", http.HandlerFunc(s.serveHTTP))
+	if err != nil {
+		panic(err)
+	}
+	httpv1.RegisterHttpServiceServer(r, web)
+}
+
+func (s *Service) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	web := s.Web
+	s.mu.Unlock()
+	if web == nil {
+		http.NotFound(w, r)
+		return
+	}
+	web(w, r)
 }
 
 // Set changes what is disturbed.

@@ -414,12 +414,12 @@ const file_plenum_test_v1_test_proto_rawDesc = "" +
 	"\x06Typing\x12\x16\n" +
 	"\x06active\x18\x01 \x01(\bR\x06active\"#\n" +
 	"\x05Badge\x12\x1a\n" +
-	"\bmentions\x18\x01 \x01(\x04R\bmentions2\xad\x04\n" +
+	"\bmentions\x18\x01 \x01(\x04R\bmentions2\xe6\x04\n" +
 	"\vTestService\x12Z\n" +
 	"\x04Post\x12\x1b.plenum.test.v1.PostRequest\x1a\x1c.plenum.test.v1.PostResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x02\"\x04room(\x80 0\xd0\x0f\x90\x02\x02\x12Q\n" +
 	"\x04Echo\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x010\x88'\x90\x02\x01\x12L\n" +
 	"\x05Hello\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\"\b\xa2\xbb\x18\x04\b\x02\x10\x04\x12C\n" +
-	"\x06Hidden\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\x1a\xdb\x01\xa2\xbb\x18\xd6\x01\n" +
+	"\x06Hidden\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\x1a\x94\x02\xa2\xbb\x18\x8f\x02\n" +
 	";\n" +
 	"\ttest.room\x10\x01\x1a\x15plenum.test.v1.Posted\"\x15plenum.test.v1.Typing\n" +
 	"$\n" +
@@ -429,7 +429,10 @@ const file_plenum_test_v1_test_proto_rawDesc = "" +
 	"#\n" +
 	"\ttest.mine\x10\x042\x14plenum.test.v1.Badge\n" +
 	"$\n" +
-	"\ttest.view\x10\x03*\x15plenum.test.v1.TypingB8Z6plenum.internal/gateway/internal/testsvc/testv1;testv1b\x06proto3"
+	"\ttest.view\x10\x03*\x15plenum.test.v1.Typing\x12\f\n" +
+	"\x06/test/\x10\x01\x18\x01\x12\x11\n" +
+	"\v/test/open/\x10\x02\x18\x01\x12\x16\n" +
+	"\x0e/test/content/\x10\x02\x18\x01 \x01B8Z6plenum.internal/gateway/internal/testsvc/testv1;testv1b\x06proto3"
 
 var (
 	file_plenum_test_v1_test_proto_rawDescOnce sync.Once

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+
+	"plenum.internal/gateway/internal/intake"
+)
+
+// Parts of MaxExchanges: 1/n of it, but at least one.
+const (
+	strangerExchanges = 16
+	userExchanges     = 32
+)
+
+// exchanges counts the requests of HTTP routes that are under way.
+type exchanges struct {
+	most int
+
+	mu     sync.Mutex // guards all below
+	all    int
+	of     map[intake.Holder]int // Invariant: none that is 0
+	closed bool
+	empty  chan struct{} // closed when it is closed, and none is left
+}
+
+func newExchanges(most int) *exchanges {
+	return &exchanges{most: most, of: map[intake.Holder]int{}, empty: make(chan struct{})}
+}
+
+// enter counts one in, or says why it can't be.
+func (e *exchanges) enter(h intake.Holder, share int) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.closed:
+		return errDraining.RetryIn(time.Second)
+	case e.all >= e.most:
+		return errBusy
+	case e.of[h] >= max(e.most/share, 1):
+		return errExchanges
+	}
+	e.all++
+	e.of[h]++
+	return nil
+}
+
+func (e *exchanges) leave(h intake.Holder) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.all--
+	if e.of[h]--; e.of[h] == 0 {
+		delete(e.of, h)
+	}
+	e.settle()
+}
+
+// close lets none in any more, and waits for those under way, at most so long.
+func (e *exchanges) close(most time.Duration) {
+	e.mu.Lock()
+	e.closed = true
+	e.settle()
+	e.mu.Unlock()
+	late := time.NewTimer(most)
+	defer late.Stop()
+	select {
+	case <-e.empty:
+	case <-late.C:
+	}
+}
+
+// wait is for the end, when all are being cut off.
+func (e *exchanges) wait() { <-e.empty }
+
+// settle needs the lock.
+func (e *exchanges) settle() {
+	if e.closed && e.all == 0 {
+		select {
+		case <-e.empty:
+		default:
+			close(e.empty)
+		}
+	}
+}

@@ -1,0 +1,374 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"plenum.internal/gateway/internal/catalog"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	httpv1 "plenum.internal/proto/plenum/http/v1"
+)
+
+const (
+	// progressTime is how long a client may take to send progressBytes of a body, or to take a chunk of one.
+	progressTime  = 30 * time.Second
+	progressBytes = 4 << 10
+	// serviceTime is how long a service may take to ask for the body, to take a chunk of it, and to answer once it has all.
+	serviceTime = 60 * time.Second
+)
+
+// chunks are what bodies are read into.
+var chunks = sync.Pool{New: func() any { return new([rpc.HTTPChunk]byte) }}
+
+// exchange is one request and its response on their way. Its own goroutine, the HTTP server's, brings the response to the client; a
+// second one brings the body to the service. Each has one chunk in its hands: who is slow is waited for.
+//
+// Invariant: a response that did not come to its end aborts the client's connection.
+type exchange struct {
+	g       *Gateway
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	route   *catalog.Route
+	visitor visitor
+	stream  httpv1.HttpService_ExchangeClient
+	cancel  context.CancelCauseFunc
+
+	asked     chan struct{} // closed when the service asks for the body
+	isAsked   bool          // of the response's goroutine
+	sent      chan struct{} // closed when the body's goroutine has ended
+	read      atomic.Bool   // the whole body
+	answering bool          // the head is written
+	left      int64         // of the announced length of the response; -1: unknown
+
+	reading, writing, serving stall // waiting for the client to send, to take; for the service
+	patience                  time.Duration
+	progress                  int // bytes
+}
+
+// Why an exchange ends before its end.
+var errLeft = errors.New("the client has left")
+
+func newExchange(g *Gateway, w http.ResponseWriter, r *http.Request, route *catalog.Route, v visitor) *exchange {
+	x := &exchange{
+		g: g, w: w, r: r, control: http.NewResponseController(w), route: route, visitor: v,
+		asked: make(chan struct{}), sent: make(chan struct{}), left: -1, patience: progressTime,
+	}
+	x.reading.act = func() { _ = x.control.SetReadDeadline(time.Unix(1, 0)) }
+	x.writing.act = func() { _ = x.control.SetWriteDeadline(time.Unix(1, 0)) }
+	x.serving.act = func() { x.cancel(errNoAnswer) }
+	return x
+}
+
+// run serves the request. It panics with http.ErrAbortHandler where the client must not take what it got for an answer.
+func (x *exchange) run() {
+	_ = x.control.EnableFullDuplex()           // HTTP/2 always is
+	_ = x.control.SetReadDeadline(time.Time{}) // bodies may take hours, as long as they make progress
+	_ = x.control.SetWriteDeadline(time.Time{})
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	x.cancel = cancel
+	defer cancel(nil)
+	stop := context.AfterFunc(x.g.base, func() { cancel(errDraining) })
+	defer stop()
+
+	x.serving.start(serviceTime)
+	err := x.open(ctx)
+	if err == nil {
+		go x.sendBody(ctx)
+		err = x.answer()
+	} else {
+		close(x.sent)
+	}
+	x.serving.end()
+	x.writing.end()
+	if err != nil {
+		err = x.reason(ctx, err)
+	}
+	cut := err != nil && (x.answering || errors.Is(err, errLeft) || rpc.FromError(err).GetReason() == rpc.ReasonAborted)
+	x.endBody(cut)
+	switch {
+	case cut:
+		x.g.metrics.exchanges.WithLabelValues("aborted").Inc()
+		x.note(err)
+		panic(http.ErrAbortHandler)
+	case err != nil:
+		x.note(err)
+		s, told := failure(err)
+		x.g.refuseRequest(x.w, x.r, s, told)
+	case !x.read.Load():
+		readOut(x.w, x.r)
+	}
+}
+
+// open begins the stream, with the head of the request.
+func (x *exchange) open(ctx context.Context) error {
+	cc, err := x.g.deps.Services.Bulk(x.route.Service, x.visitor.key())
+	if err != nil {
+		return away.Because(err)
+	}
+	if x.visitor.caller.User != "" {
+		ctx = rpc.WithToken(ctx, x.visitor.caller.Token)
+	}
+	head := x.head()
+	if x.visitor.address.IsValid() {
+		ctx = rpc.WithClientAddress(ctx, x.visitor.address)
+		head.RemoteAddress = x.visitor.address.String()
+	}
+	if x.stream, err = httpv1.NewHttpServiceClient(cc).Exchange(ctx); err != nil {
+		return err //nolint:wrapcheck // gRPC's, told apart in fail
+	}
+	if err := x.stream.Send(&httpv1.ExchangeRequest{Part: &httpv1.ExchangeRequest_Head{Head: head}}); !errors.Is(err, io.EOF) {
+		return err //nolint:wrapcheck // likewise; EOF: what happened is for Recv to say
+	}
+	return nil
+}
+
+func (x *exchange) head() *httpv1.RequestHead {
+	h := passedOn(x.r.Header, x.route.Isolated)
+	scheme := "http"
+	if x.g.encrypted(x.r) {
+		scheme = "https"
+	}
+	h["X-Forwarded-Proto"], h["X-Forwarded-Host"] = []string{scheme}, []string{x.r.Host}
+	if x.visitor.address.IsValid() {
+		h["X-Forwarded-For"] = []string{x.visitor.address.String()}
+	}
+	for name := range x.r.Trailer {
+		h.Add("Trailer", name)
+	}
+	return &httpv1.RequestHead{
+		Method: x.r.Method, Target: x.r.RequestURI, Host: x.r.Host, Headers: rpc.ToHTTPHeaders(h), ContentLength: x.r.ContentLength,
+	}
+}
+
+// sendBody is the body's goroutine.
+func (x *exchange) sendBody(ctx context.Context) {
+	defer close(x.sent)
+	if x.r.ContentLength == 0 {
+		x.read.Store(true)
+		_ = x.stream.CloseSend() // never fails
+		return
+	}
+	select {
+	case <-x.asked:
+	case <-ctx.Done():
+		return
+	}
+	chunk, _ := chunks.Get().(*[rpc.HTTPChunk]byte)
+	defer chunks.Put(chunk)
+	part := &httpv1.ExchangeRequest_Chunk{}
+	for {
+		n, err := x.receive(chunk[:])
+		if n > 0 {
+			part.Chunk = chunk[:n] // encoded before Send returns
+			x.serving.start(serviceTime)
+			e := x.stream.Send(&httpv1.ExchangeRequest{Part: part})
+			x.serving.stop()
+			if e != nil {
+				return // the response says why
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			x.read.Store(true)
+			x.serving.start(serviceTime)
+			if t := trailing(x.r.Trailer); len(t) > 0 {
+				_ = x.stream.Send(&httpv1.ExchangeRequest{Part: &httpv1.ExchangeRequest_Trailer{Trailer: &httpv1.Trailer{Headers: rpc.ToHTTPHeaders(t)}}})
+			}
+			_ = x.stream.CloseSend() // never fails
+			return
+		case err != nil && x.reading.hasRung():
+			x.cancel(errSlowBody)
+			return
+		case err != nil:
+			x.cancel(errLeft)
+			return
+		}
+	}
+}
+
+// receive reads what has come of the body. A client that sends a little now and then has spent its patience in the end.
+func (x *exchange) receive(p []byte) (int, error) {
+	begin := time.Now()
+	x.reading.start(x.patience)
+	n, err := x.r.Body.Read(p)
+	x.reading.stop()
+	x.patience -= time.Since(begin)
+	if x.progress += n; x.progress >= progressBytes {
+		x.progress, x.patience = 0, progressTime
+	}
+	x.g.metrics.exchangeBytes.WithLabelValues("in").Add(float64(n))
+	return n, err //nolint:wrapcheck // looked at at once
+}
+
+// answer brings the response to the client. nil: all of it was written.
+func (x *exchange) answer() error {
+	m := new(httpv1.ExchangeResponse)
+	for {
+		err := x.stream.RecvMsg(m)
+		switch {
+		case errors.Is(err, io.EOF) && x.answering:
+			return nil
+		case errors.Is(err, io.EOF):
+			return errLost
+		case err != nil:
+			return err //nolint:wrapcheck // gRPC's, told apart in fail
+		}
+		switch part := m.GetPart().(type) {
+		case *httpv1.ExchangeResponse_Head:
+			err = x.writeHead(part.Head)
+		case *httpv1.ExchangeResponse_Chunk:
+			err = x.write(part.Chunk)
+		case *httpv1.ExchangeResponse_Trailer:
+			err = x.writeTrailer(part.Trailer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (x *exchange) writeHead(head *httpv1.ResponseHead) error {
+	from, fits := headerOf(head.GetHeaders(), maxAnswerHead)
+	s := int(head.GetStatus())
+	switch {
+	case !fits, x.answering, s < 100, s == http.StatusSwitchingProtocols, s > 599:
+		return errLost.Because(errors.New("the service's head is none: too long, a second one, or with a status that can't be"))
+	case s == http.StatusContinue:
+		if !x.isAsked {
+			x.isAsked = true
+			x.serving.stop()
+			close(x.asked)
+		}
+		return nil
+	case s < 200:
+		x.inform(s, from)
+		return nil
+	}
+	x.serving.end()
+	h := x.w.Header()
+	answered(h, from, x.route.Isolated)
+	for _, name := range announced(from) {
+		h.Add("Trailer", name)
+	}
+	if _, said := h["Content-Type"]; !said {
+		h["Content-Type"] = nil // the service knows; nobody is to guess
+	}
+	if x.route.Isolated && x.g.content == nil && h["Content-Disposition"] == nil {
+		h.Set("Content-Disposition", "attachment") // a page of the application's origin it must not become; images are shown all the same
+	}
+	if n, err := strconv.ParseInt(from.Get("Content-Length"), 10, 64); err == nil {
+		x.left = n
+	}
+	if x.r.ContentLength != 0 && !x.read.Load() {
+		closeAfter(x.w, x.r)
+	}
+	x.answering = true
+	x.w.WriteHeader(s)
+	x.g.metrics.exchanges.WithLabelValues(class(s)).Inc()
+	return nil
+}
+
+// inform passes on an informational response, whose header is its own.
+func (x *exchange) inform(status int, from http.Header) {
+	if !x.r.ProtoAtLeast(1, 1) {
+		return
+	}
+	h := x.w.Header()
+	kept := maps.Clone(h)
+	clear(h)
+	answered(h, from, x.route.Isolated)
+	x.w.WriteHeader(status)
+	clear(h)
+	maps.Copy(h, kept)
+}
+
+// write passes a chunk on. One that is short is all that there is for now.
+func (x *exchange) write(chunk []byte) error {
+	if !x.answering {
+		return errLost.Because(errors.New("the service's body came before its head"))
+	}
+	x.writing.start(progressTime)
+	defer x.writing.stop()
+	if len(chunk) > 0 {
+		n, err := x.w.Write(chunk)
+		x.g.metrics.exchangeBytes.WithLabelValues("out").Add(float64(n))
+		if err != nil {
+			return errLeft
+		}
+		x.left -= int64(n)
+	}
+	if len(chunk) < rpc.HTTPChunk && x.left != 0 && x.control.Flush() != nil {
+		return errLeft
+	}
+	return nil
+}
+
+func (x *exchange) writeTrailer(t *httpv1.Trailer) error {
+	from, fits := headerOf(t.GetHeaders(), maxAnswerTrailer)
+	if !fits || !x.answering {
+		return errLost.Because(errors.New("the service's trailer is too long, or comes before its head"))
+	}
+	for name, values := range trailing(from) {
+		x.w.Header()[http.TrailerPrefix+name] = values
+	}
+	return nil
+}
+
+// reason is why an exchange has come to a bad end: who cancelled the stream knows better than the stream.
+func (x *exchange) reason(ctx context.Context, err error) error {
+	if x.reading.hasRung() { // HTTP/1.1 takes a read that ran out of time for the client's end
+		return errSlowBody
+	}
+	if x.r.Context().Err() != nil {
+		return errLeft
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (x *exchange) note(err error) {
+	if !errors.Is(err, errLeft) {
+		x.g.log.Warn("a request was not answered to its end", "route", x.route.Prefix, "service", x.route.Service, "answered", x.answering, "error", err)
+	}
+}
+
+// failure is what a client is told of a request that its service has not answered.
+func failure(err error) (int, error) {
+	e := rpc.FromError(err)
+	switch {
+	case errors.Is(err, errSlowBody):
+		return http.StatusRequestTimeout, err
+	case e.GetReason() == errLost.Reason, status.Code(err) == codes.Unavailable && e.GetCode() == edgev1.Code_CODE_OUTCOME_UNKNOWN:
+		return http.StatusBadGateway, errLost
+	}
+	return connectCode(err), err
+}
+
+// endBody waits for the body's goroutine to end. Where the answer is written it may read on for a moment, as in readOut.
+func (x *exchange) endBody(cut bool) {
+	if !x.read.Load() {
+		x.reading.end()
+		end := time.Unix(1, 0)
+		if x.answering && !cut && x.r.ProtoMajor == 1 {
+			_ = x.control.Flush()
+			end = time.Now().Add(drainTime)
+		}
+		_ = x.control.SetReadDeadline(end)
+	}
+	x.cancel(nil)
+	<-x.sent
+}
