@@ -30,6 +30,9 @@ func newFilter(types []string, k *catalog.Kind, mode edgev1.Mode) (*filter, erro
 	for _, name := range types {
 		d := k.Event.Fields().ByName(protoreflect.Name(name))
 		if d == nil {
+			d = k.Event.Fields().ByJSONName(name)
+		}
+		if d == nil {
 			return nil, errTypes
 		}
 		f.fields = append(f.fields, d.Number())

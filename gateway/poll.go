@@ -26,7 +26,12 @@ func (g *Gateway) servePoll(w http.ResponseWriter, r *http.Request, leave func()
 		return
 	}
 	wait := pollWait
-	if q := r.URL.Query(); q.Has("wait") {
+	q, err := parameters(r.URL.RawQuery, "wait")
+	if err != nil {
+		connectError(w, err)
+		return
+	}
+	if q.Has("wait") {
 		ms, err := strconv.ParseUint(q.Get("wait"), 10, 16)
 		if wait = time.Duration(ms) * time.Millisecond; err != nil || wait > maxPollWait {
 			connectError(w, errWait)

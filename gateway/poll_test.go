@@ -185,7 +185,7 @@ func TestPollRefusals(t *testing.T) {
 		if x := frames[1].GetSubscribed().GetSubscriptions(); len(x) != 1 || x[0].GetError().GetCode() != edgev1.Code_CODE_NOT_FOUND {
 			t.Errorf("what one may not see: %v", frames)
 		}
-		for query, want := range map[string]int{"?wait=60000": 400, "?wait=x": 400, "?wait=-1": 400} {
+		for query, want := range map[string]int{"?wait=60000": 400, "?wait=x": 400, "?wait=-1": 400, "?token=x": 400, "?bogus=1": 400} {
 			res, err := s.http().Post("http://plenum.test"+pathPoll+query, "application/json", strings.NewReader("{}"))
 			s.must(err)
 			_ = res.Body.Close()

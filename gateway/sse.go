@@ -29,7 +29,7 @@ type Redeemer interface {
 var (
 	errTicket    = rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "edge.TICKET", "The ticket was refused. Get one by GetTicket, and sign in if that is refused.").On("ticket")
 	errInURL     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TOKEN_IN_URL", "A token never stands in a URL, which is logged on its way. Send it in the header Authorization: Bearer, or use a ticket.")
-	errParameter = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.PARAMETER", "There are the parameters want, ticket, session and last_event_id. Each want is a topic's name, or the JSON of a Want.")
+	errParameter = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.PARAMETER", "GET takes the parameters want, ticket, session and last_event_id, a poll takes wait. Each want is a topic's name, or the JSON of a Want.")
 )
 
 // serveEvents serves a session as server-sent events: by POST with the client's message, as fetch does it, or by GET with all in the URL, as
@@ -45,6 +45,10 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request, leave func
 	case http.MethodPost:
 		kind, ok := accepts(w, r)
 		if !ok {
+			return
+		}
+		if _, err := parameters(r.URL.RawQuery); err != nil {
+			connectError(w, err)
 			return
 		}
 		t = newStream(w, r, r.Body, messageTypes[kind], false)
@@ -124,18 +128,8 @@ func notAllowed(w http.ResponseWriter, methods string) {
 
 // fromURL makes the client's message of what stands in a URL. It follows topics and can do nothing else.
 func fromURL(raw string) (message []byte, query url.Values, err error) {
-	query, err = url.ParseQuery(raw)
-	if err != nil {
-		return nil, nil, errParameter
-	}
-	for name := range query {
-		switch name {
-		case "want", "ticket", "session", "last_event_id":
-		case "token", "access_token", "authorization":
-			return nil, nil, errInURL
-		default:
-			return nil, nil, errParameter.On(name)
-		}
+	if query, err = parameters(raw, "want", "ticket", "session", "last_event_id"); err != nil {
+		return nil, nil, err
 	}
 	if len(query["want"]) > maxAnswered {
 		return nil, nil, errParameter.On("want")
@@ -167,6 +161,24 @@ func fromURL(raw string) (message []byte, query url.Values, err error) {
 		}
 	}
 	return b.Bytes(), query, nil
+}
+
+// parameters reads a query that may have these parameters alone.
+func parameters(raw string, names ...string) (url.Values, error) {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, errParameter
+	}
+	for name := range query {
+		switch {
+		case slices.Contains(names, name):
+		case name == "token", name == "access_token", name == "authorization", name == "ticket":
+			return nil, errInURL
+		default:
+			return nil, errParameter.On(name)
+		}
+	}
+	return query, nil
 }
 
 // redeem has identity look at a ticket. The token that it gives stays here: with it the topics are opened, and nothing else is done.

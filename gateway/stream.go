@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"plenum.internal/gateway/internal/intake"
@@ -37,11 +38,14 @@ type stream struct {
 	left    <-chan struct{} // the client has
 	poll    bool
 	enc     wire.Encoding
-	limit   int // bytes of the message, where the client has shown who it is; 0: what a stranger may send
+	http1   bool
+	surplus bool // the request has a body that is no message
+	limit   int  // bytes of the message, where the client has shown who it is; 0: what a stranger may send
 
 	// These belong to the goroutine that reads.
 	message io.Reader     // nil: it was read
-	wasRead chan struct{} // closed when it was
+	wasRead chan struct{} // closed when it was, or could not be
+	whole   atomic.Bool   // it was read to its end
 
 	writing sync.Mutex // held by who writes, and guards the next
 	begun   bool       // the answer's head was sent
@@ -71,6 +75,7 @@ func newStream(w http.ResponseWriter, r *http.Request, message io.Reader, enc wi
 		w: w, control: http.NewResponseController(w), left: r.Context().Done(), poll: poll, enc: enc, message: message,
 		wasRead: make(chan struct{}), beginning: map[*subscription]struct{}{}, over: make(chan struct{}), lastID: r.Header.Get("Last-Event-ID"),
 	}
+	t.http1, t.surplus = r.ProtoMajor == 1, r.Method == http.MethodGet && r.ContentLength != 0
 	_ = t.control.EnableFullDuplex() // what refuses a message need not read it first. HTTP/2 is so anyway
 	return t
 }
@@ -98,8 +103,11 @@ func (t *stream) read(hold *intake.Hold, limit int) ([]byte, error) {
 	defer close(t.wasRead)
 	data, err := hold.Read(t.message, max(limit, t.limit))
 	t.message = nil
-	_ = t.control.SetReadDeadline(time.Time{}) // from now on it may be silent
-	return data, err                           //nolint:wrapcheck // the intake's own
+	if err == nil {
+		t.whole.Store(true)
+		_ = t.control.SetReadDeadline(time.Time{}) // from now on it may be silent
+	}
+	return data, err //nolint:wrapcheck // the intake's own
 }
 
 func (t *stream) write(data []byte) error {
@@ -120,14 +128,24 @@ func (t *stream) write(data []byte) error {
 	}
 	if !t.begun {
 		t.begun = true
+		if t.http1 && t.unread() {
+			t.w.Header().Set("Connection", "close")
+		}
 		t.w.WriteHeader(http.StatusOK)
 		if !t.poll {
 			data = append([]byte(sseHead), data...)
 		}
 	}
 	_, err := t.w.Write(data) //nolint:gosec // frames, not a page: the type says so, and nosniff that it counts
-	return errors.Join(err, t.control.Flush())
+	if err = errors.Join(err, t.control.Flush()); err == nil {
+		_ = t.control.SetWriteDeadline(time.Time{}) // HTTP/2 resets the stream when it is over, though nobody writes
+	}
+	return err
 }
+
+// unread tells that something of the request's body was not read. Its connection carries no other request: what still comes would be taken
+// for one, or be waited for without an end.
+func (t *stream) unread() bool { return t.surplus || !t.whole.Load() }
 
 func (t *stream) discard() {}
 
@@ -171,6 +189,12 @@ func (t *stream) wait() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.done = true
+	if !t.killed {
+		_ = t.control.SetWriteDeadline(time.Now().Add(writeTime)) // for the answer's end
+	}
+	if t.unread() {
+		_ = t.control.SetReadDeadline(time.Now().Add(drainTime))
+	}
 	if t.killed || !t.begun {
 		panic(http.ErrAbortHandler)
 	}

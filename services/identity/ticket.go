@@ -40,6 +40,7 @@ func (a *authService) Redeem(ctx context.Context, q *authv1.RedeemRequest) (*aut
 		return nil, errEnded
 	}
 	a.s.addresses.Return(try.address)
+	now := time.Now().UnixMilli() // before the device is looked at: what revokes it later revokes the token, too
 	d, err := a.s.store.Reads().Device(ctx, t.device)
 	if isNotFound(err) {
 		return nil, errEnded
@@ -52,7 +53,6 @@ func (a *authService) Redeem(ctx context.Context, q *authv1.RedeemRequest) (*aut
 	} else if err != nil {
 		return nil, err
 	}
-	now := time.Now().UnixMilli()
 	switch {
 	case d.RevokedMs != 0 && d.Wipe:
 		return nil, errWipe

@@ -78,7 +78,7 @@ func (s *Set) Restore(id string) error {
 	}
 	var c edgev1.Cursors
 	n := len(s.places)
-	if proto.Unmarshal(b, &c) != nil || c.GetTopics() != s.cursors.GetTopics() || len(c.GetEpochs()) != n || len(c.GetOffsets()) != n {
+	if (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, &c) != nil || c.GetTopics() != s.cursors.GetTopics() || len(c.GetEpochs()) != n || len(c.GetOffsets()) != n {
 		return ErrOther
 	}
 	s.cursors = &c
