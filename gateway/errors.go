@@ -56,7 +56,7 @@ var (
 	errResetLong    = rpc.Errorf(edgev1.Code_CODE_RESET_TOO_LONG, "edge.RESET_TOO_LONG", "Too much has happened since. Load it again.")
 	errRevoked      = rpc.Errorf(edgev1.Code_CODE_REVOKED, "edge.REVOKED", "You can't read this any more.")
 	errTypes        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TYPES", "Name at most 16 fields of the topic's type of events, in mode EVENTS.").On("types")
-	errLastID       = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "edge.LAST_EVENT_ID", "The last event's id is of other topics. Load what you follow again, and begin without it.")
+	errLastID       = rpc.Errorf(edgev1.Code_CODE_RESET_FLOOR, "edge.LAST_EVENT_ID", "The last event's id is of other topics, or they were wanted otherwise. Load what you follow again, and begin without it.")
 
 	errSilent          = rpc.Errorf(edgev1.Code_CODE_SILENT, "edge.SILENT", "Nothing was heard of you. Connect again.")
 	errDraining        = rpc.Errorf(edgev1.Code_CODE_DRAINING, "edge.DRAINING", "This server is being restarted. Connect again.")

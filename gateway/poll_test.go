@@ -177,6 +177,10 @@ func TestPollRefusals(t *testing.T) {
 		if c := last(s.poll("", subscribe(1, events(room)))); c != edgev1.Code_CODE_MALFORMED {
 			t.Errorf("no Hello: %v", c)
 		}
+		start := time.Now()
+		if c := last(s.poll("")); c != edgev1.Code_CODE_MALFORMED || time.Since(start) > time.Second {
+			t.Errorf("nothing: %v after %v", c, time.Since(start))
+		}
 		if c := last(s.poll("", hello(s.token("ada", -time.Minute)))); c != edgev1.Code_CODE_TOKEN_EXPIRED {
 			t.Errorf("an old token: %v", c)
 		}

@@ -30,6 +30,10 @@ func (s *session) receive(data []byte) {
 	}
 	s.heard, s.pinged = s.g.alarms.now(), false
 	if t := s.stream(); t != nil {
+		if len(frames) == 0 { // and no other message will come
+			s.goodbye(errNoHello)
+			return
+		}
 		t.begin(frames)
 	}
 	s.pace(frames)
@@ -198,10 +202,16 @@ func (s *session) hello(h *edgev1.Hello) {
 // limits are the session's.
 func (s *session) limits() *edgev1.Limits {
 	l := s.g.cfg.Limits.proto()
-	if s.stream() != nil {
-		l.Subscriptions = min(l.GetSubscriptions(), streamTopics)
-	}
+	l.Subscriptions = s.mostTopics()
 	return l
+}
+
+// mostTopics is how many the session may follow in mode EVENTS.
+func (s *session) mostTopics() uint32 {
+	if s.stream() != nil {
+		return min(s.g.cfg.Limits.Subscriptions, streamTopics)
+	}
+	return s.g.cfg.Limits.Subscriptions
 }
 
 func (s *session) encoding() string {

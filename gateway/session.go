@@ -229,7 +229,7 @@ func (s *session) goodbye(e *rpc.Error) {
 	s.state = closing
 	p := rpc.FromError(e)
 	if t := s.stream(); t != nil {
-		t.back(time.Duration(p.GetRetryAfterMs()) * time.Millisecond)
+		t.back(p)
 	}
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}})
 	s.closeCode = p.GetCode()

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ const (
 	streamTopics = 64                     // topics in mode EVENTS; the id of an event names where each stands
 	streamBeat   = 15 * time.Second       // of silence before a comment
 	ticketMargin = 30 * time.Second       // before the end of the token that a ticket gave
+	finalRetry   = time.Minute            // when a browser comes back that should not
 	streamRetry  = 500 * time.Millisecond // and as long again at random: when a browser comes back that was not told
 	pollBytes    = 512 << 10              // behind which a poll ends, though there is more
 	pollWait     = 25 * time.Second       // if the client doesn't say
@@ -73,7 +75,10 @@ type stream struct {
 func newStream(w http.ResponseWriter, r *http.Request, message io.Reader, enc wire.Encoding, poll bool) *stream {
 	t := &stream{
 		w: w, control: http.NewResponseController(w), left: r.Context().Done(), poll: poll, enc: enc, message: message,
-		wasRead: make(chan struct{}), beginning: map[*subscription]struct{}{}, over: make(chan struct{}), lastID: r.Header.Get("Last-Event-ID"),
+		wasRead: make(chan struct{}), beginning: map[*subscription]struct{}{}, over: make(chan struct{}),
+	}
+	if !poll {
+		t.lastID = r.Header.Get("Last-Event-ID")
 	}
 	t.http1, t.surplus = r.ProtoMajor == 1, r.Method == http.MethodGet && r.ContentLength != 0
 	_ = t.control.EnableFullDuplex() // what refuses a message need not read it first. HTTP/2 is so anyway
@@ -204,12 +209,14 @@ func (t *stream) wait() {
 // came with one.
 func (t *stream) begin(frames []wire.Frame) {
 	var names []string
+	var asked [][]byte
 	for _, f := range frames {
 		for _, w := range f.GetSubscribe().GetWants() {
 			names = append(names, w.GetTopic())
+			asked = append(asked, w.GetParams(), []byte(strings.Join(w.GetTypes(), ",")))
 		}
 	}
-	t.places = place.New(names)
+	t.places = place.New(names, asked...)
 	if t.lastID == "" {
 		return
 	}
@@ -253,7 +260,7 @@ func (t *stream) note(f *edgev1.ServerFrame) {
 // refuse tells a client that there is no session for it.
 func (t *stream) refuse(e *rpc.Error, g *Gateway) {
 	p := rpc.FromError(e)
-	t.back(time.Duration(p.GetRetryAfterMs()) * time.Millisecond)
+	t.back(p)
 	f := &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: p}}}
 	_ = t.write(t.framed(wire.Append(nil, t.enc, f, "", g.catalog()))) // the client may be gone
 	g.metrics.closed.WithLabelValues(code(p.GetCode())).Inc()
@@ -292,10 +299,13 @@ func appendEvent(dst, lines, id []byte, retry time.Duration) []byte {
 	return append(dst, '\n')
 }
 
-// back has a browser come back after a while; 0: after a short one.
-func (t *stream) back(after time.Duration) {
-	t.retry = after
-	if after == 0 {
+// back tells a browser, which comes back by itself whatever it was told, when to.
+func (t *stream) back(e *edgev1.Error) {
+	switch t.retry = time.Duration(e.GetRetryAfterMs()) * time.Millisecond; {
+	case t.retry > 0:
+	case e.GetCode() >= edgev1.Code_CODE_TOKEN_EXPIRED: // the same request will do as little again
+		t.retry = finalRetry
+	default:
 		t.retry = streamRetry + rand.N(streamRetry)
 	}
 }

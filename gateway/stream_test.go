@@ -325,6 +325,28 @@ func TestForeignID(t *testing.T) {
 	})
 }
 
+// An id is of what was wanted, types and parameters too: where that stands says nothing to who wants something else.
+func TestIDOfOtherTypes(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		typed := events(room)
+		typed.Types = []string{"text"}
+		r := s.stream(pathEvents, "", []*edgev1.ClientFrame{hello(s.token("ada", 10*time.Minute)), subscribe(1, typed)})
+		r.welcome()
+		r.subscribed()
+		s.svc.Append("w", room, "one", nil)
+		r.texts(1)
+		r.close()
+		for _, want := range []*edgev1.Want{typed, events(room)} {
+			again := s.stream(pathEvents, r.lastID, []*edgev1.ClientFrame{hello(s.token("ada", 10*time.Minute)), subscribe(1, want)})
+			again.welcome()
+			if x := again.subscribed(); (x.GetError().GetReason() == errLastID.Reason) != (len(want.GetTypes()) == 0) {
+				t.Errorf("%v: %v", want, x)
+			}
+			again.close()
+		}
+	})
+}
+
 // A topic that was reset stays reset until the client has loaded it: the same id doesn't begin it anew.
 func TestResetStays(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
@@ -378,8 +400,8 @@ func TestStreamEndsWithToken(t *testing.T) {
 		r.welcome()
 		r.subscribed()
 		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "ada", IssuedBeforeMs: time.Now().UnixMilli() + 1, Wipe: true})
-		if f := r.next(); f.GetGoodbye().GetError().GetCode() != edgev1.Code_CODE_SESSION_REVOKED {
-			t.Errorf("the end: %v", f)
+		if f := r.next(); f.GetGoodbye().GetError().GetCode() != edgev1.Code_CODE_SESSION_REVOKED || r.retry != "60000" {
+			t.Errorf("the end: %v, retry %s", f, r.retry)
 		}
 	})
 }

@@ -189,7 +189,7 @@ func (s *session) attach(id uint32, o *opened) {
 	}
 	x.service = o.kind.Service
 	x.use(o.grant, s.caller)
-	tooMany := s.events >= int(s.limits().GetSubscriptions())
+	tooMany := s.events >= int(s.mostTopics())
 	if x.mode == edgev1.Mode_MODE_HEADS {
 		tooMany = s.heads+max(1, len(o.grant.GetMembers())) > int(s.g.cfg.Limits.Heads)
 	}

@@ -4,6 +4,7 @@ package place
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"hash/crc32"
 
@@ -24,8 +25,9 @@ type Set struct {
 	cursors *edgev1.Cursors
 }
 
-// New returns a set in which no topic has a cursor. A topic that is named again keeps its place.
-func New(topics []string) *Set {
+// New returns a set in which no topic has a cursor. A topic that is named again keeps its place. asked is what is wanted of them besides:
+// where they stand means nothing to who wants something else.
+func New(topics []string, asked ...[]byte) *Set {
 	s := &Set{places: make(map[string]int, len(topics)), cursors: &edgev1.Cursors{}}
 	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	for _, t := range topics {
@@ -33,6 +35,10 @@ func New(topics []string) *Set {
 			s.places[t] = len(s.places)
 			_, _ = sum.Write([]byte(t + "\n")) // never fails
 		}
+	}
+	for _, a := range asked {
+		_, _ = sum.Write(binary.AppendUvarint(nil, uint64(len(a))))
+		_, _ = sum.Write(a)
 	}
 	s.cursors.Topics = sum.Sum32()
 	s.cursors.Epochs, s.cursors.Offsets = make([]uint64, len(s.places)), make([]uint64, len(s.places))

@@ -41,6 +41,20 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// What is wanted of a topic is a part of what its id is for.
+func TestWhatIsAskedMatters(t *testing.T) {
+	topics := []string{"a/b", "c/d"}
+	id := string(New(topics, []byte("x"), nil).AppendID(nil))
+	if err := New(topics, []byte("x"), nil).Restore(id); err != nil {
+		t.Error(err)
+	}
+	for _, other := range [][][]byte{nil, {[]byte("y"), nil}, {nil, []byte("x")}, {[]byte("x")}} {
+		if err := New(topics, other...).Restore(id); !errors.Is(err, ErrOther) {
+			t.Errorf("%q: %v", other, err)
+		}
+	}
+}
+
 func TestOrderMatters(t *testing.T) {
 	if err := New([]string{"a/b", "c/d"}).Restore(string(New([]string{"c/d", "a/b"}).AppendID(nil))); !errors.Is(err, ErrOther) {
 		t.Error("cursors were taken for another topic's")

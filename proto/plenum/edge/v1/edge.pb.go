@@ -2459,7 +2459,7 @@ func (x *Pong) GetNonce() uint32 {
 // opaque. It is not signed and grants nothing: every topic is authorised anew.
 type Cursors struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// CRC-32C of the topics' names in the order of the request, each followed by a line feed: cursors of other topics are refused [321].
+	// CRC-32C of what is wanted, in the order of the request: topics, params and types. Cursors of anything else are refused [321].
 	Topics uint32 `protobuf:"fixed32,1,opt,name=topics,proto3" json:"topics,omitempty"`
 	// Cursor.epoch of each topic, in that order. 0: it has none.
 	Epochs []uint64 `protobuf:"varint,2,rep,packed,name=epochs,proto3" json:"epochs,omitempty"`
