@@ -59,7 +59,16 @@ func inBubble(t *testing.T, change func(*Config), test func(*testing.T, *system)
 }
 
 func newSystem(t *testing.T, change func(*Config)) *system {
-	s := &system{t: t, nats: testsvc.NewNATS(), identity: auth.NewMemory(signingKey), clients: newPipes(), registry: prometheus.NewRegistry(), stopped: make(chan error, 1)}
+	clients := newPipes()
+	s := newSystemAt(t, clients, change)
+	s.clients = clients
+	synctest.Wait()
+	return s
+}
+
+// newSystemAt serves clients of any listener.
+func newSystemAt(t *testing.T, l net.Listener, change func(*Config)) *system {
+	s := &system{t: t, nats: testsvc.NewNATS(), identity: auth.NewMemory(signingKey), registry: prometheus.NewRegistry(), stopped: make(chan error, 1)}
 	var err error
 	s.verifier, err = auth.NewVerifier(auth.VerifierConfig{}, s.identity, auth.VerifierDeps{})
 	s.must(err)
@@ -86,10 +95,9 @@ func newSystem(t *testing.T, change func(*Config)) *system {
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	go func() { s.stopped <- s.g.serve(ctx, s.clients) }()
+	go func() { s.stopped <- s.g.serve(ctx, l) }()
 	t.Cleanup(s.close)
 	<-s.g.Ready()
-	synctest.Wait()
 	return s
 }
 

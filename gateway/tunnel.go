@@ -11,7 +11,6 @@ import (
 	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/mesh/auth"
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -49,7 +48,8 @@ func (g *Gateway) serveRoute(w http.ResponseWriter, r *http.Request, route *cata
 	}
 	v, err := g.visitor(r, route)
 	if err != nil {
-		g.refuseRequest(w, r, connectCode(err), err)
+		s, told := failure(err)
+		g.refuseRequest(w, r, s, told)
 		return
 	}
 	g.metrics.exchanging.Inc()
@@ -109,7 +109,7 @@ func (v visitor) key() string {
 // refuseRequest answers a request that no service sees, or that none has answered.
 func (g *Gateway) refuseRequest(w http.ResponseWriter, r *http.Request, status int, err error) {
 	g.metrics.exchanges.WithLabelValues(class(status)).Inc()
-	if e := rpc.FromError(err); e.GetReason() == errHTTP.Reason {
+	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", strings.Join(routeMethods, ", "))
 	}
 	_ = http.NewResponseController(w).EnableFullDuplex() // answer before the body has come; HTTP/2 always does

@@ -343,10 +343,12 @@ func (x *exchange) note(err error) {
 	}
 }
 
-// failure is what a client is told of a request that its service has not answered.
+// failure is what a client is told of a request that was refused, or that its service has not answered.
 func failure(err error) (int, error) {
 	e := rpc.FromError(err)
 	switch {
+	case errors.Is(err, errHTTP):
+		return http.StatusMethodNotAllowed, err
 	case errors.Is(err, errSlowBody):
 		return http.StatusRequestTimeout, err
 	case e.GetReason() == errLost.Reason, status.Code(err) == codes.Unavailable && e.GetCode() == edgev1.Code_CODE_OUTCOME_UNKNOWN:
