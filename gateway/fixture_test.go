@@ -31,18 +31,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // system is a gateway with everything behind it, inside a synctest bubble: pipes instead of sockets, and time that jumps.
 type system struct {
-	t        *testing.T
-	nats     *testsvc.NATS
-	svc      *testsvc.Service
-	server   *rpc.Server
-	identity *auth.Memory
-	verifier *auth.Verifier
-	bus      *bus.Bus
-	registry *prometheus.Registry
-	g        *Gateway
-	clients  *pipes
-	stop     context.CancelFunc // of the gateway
-	stopped  chan error
+	t           *testing.T
+	nats        *testsvc.NATS
+	svc         *testsvc.Service
+	server      *rpc.Server
+	identity    *auth.Memory
+	verifier    *auth.Verifier
+	bus         *bus.Bus
+	registry    *prometheus.Registry
+	g           *Gateway
+	clients     *pipes
+	stop        context.CancelFunc // of the gateway
+	stopService context.CancelFunc
+	stopped     chan error
 }
 
 var signingKey = func() auth.SigningKey {
@@ -80,7 +81,7 @@ func newSystemAt(t *testing.T, l net.Listener, change func(*Config)) *system {
 	s.server, err = rpc.NewServer(rpc.ServerConfig{}, rpc.ServerDeps{Service: "test", Verifier: s.verifier, Internal: testsvc.Internal})
 	s.must(err)
 	s.svc.Register(s.server)
-	s.run(s.server.Run)
+	s.stopService = s.run(s.server.Run)
 	<-s.server.Ready()
 
 	cfg := DefaultConfig()
@@ -101,8 +102,8 @@ func newSystemAt(t *testing.T, l net.Listener, change func(*Config)) *system {
 	return s
 }
 
-// run runs a component until the test ends.
-func (s *system) run(f func(context.Context) error) {
+// run runs a component until the test ends, or stop is called.
+func (s *system) run(f func(context.Context) error) (stop context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -112,6 +113,7 @@ func (s *system) run(f func(context.Context) error) {
 		}
 	}()
 	s.t.Cleanup(func() { cancel(); <-done })
+	return cancel
 }
 
 func (s *system) close() {

@@ -188,11 +188,8 @@ func (x *exchange) sendBody(ctx context.Context) {
 			}
 			_ = x.stream.CloseSend() // never fails
 			return
-		case err != nil && x.reading.hasRung():
-			x.cancel(errSlowBody)
-			return
 		case err != nil:
-			x.cancel(errLeft)
+			x.cancel(errLeft) // or is too slow, as reason finds
 			return
 		}
 	}
@@ -328,13 +325,16 @@ func (x *exchange) writeTrailer(t *httpv1.Trailer) error {
 
 // reason is why an exchange has come to a bad end: who cancelled the stream knows better than the stream.
 func (x *exchange) reason(ctx context.Context, err error) error {
-	if x.r.Context().Err() != nil {
+	cause := context.Cause(ctx)
+	switch {
+	case x.reading.hasRung():
+		return errSlowBody
+	case cause == nil:
+		return err
+	case errors.Is(cause, context.Canceled): // the request's own context has ended
 		return errLeft
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
+	return cause
 }
 
 func (x *exchange) note(err error) {
