@@ -50,6 +50,9 @@ func NewHTTPService(owner string, handler http.Handler) (httpv1.HttpServiceServe
 	if err != nil {
 		return nil, fmt.Errorf("rpc: the routes of %s: %w", owner, err)
 	}
+	if _, ok := d.(protoreflect.ServiceDescriptor); !ok {
+		return nil, fmt.Errorf("rpc: the routes of %s: it is no service", owner)
+	}
 	options, _ := proto.GetExtension(d.Options(), edgev1.E_Service).(*edgev1.ServiceEdge)
 	s := &httpService{handler: handler, routes: map[string]*edgev1.HttpRoute{}}
 	for _, r := range options.GetRoutes() {

@@ -21,12 +21,12 @@ var ErrPath = Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "rpc.PATH", "This path c
 // is one with dot segments that has to do with a route at all: otherwise /open/../closed/x would come in by the rules for /open/.
 func (p Prefixes) Find(u *url.URL) (string, error) {
 	found := p.longest(u.EscapedPath())
-	decoded := p.longest(u.Path)
-	cleaned := p.longest(clean(u.Path))
-	switch {
-	case found == "" && decoded == "" && cleaned == "":
-		return "", nil
-	case found != decoded, found != cleaned, dotted(u.Path):
+	for _, reading := range []string{u.Path, clean(u.Path), clean(u.EscapedPath())} {
+		if p.longest(reading) != found {
+			return "", ErrPath
+		}
+	}
+	if found != "" && dotted(u.Path) {
 		return "", ErrPath
 	}
 	return found, nil
