@@ -125,7 +125,7 @@ func (x *exchange) open(ctx context.Context) error {
 		ctx = rpc.WithClientAddress(ctx, x.visitor.address)
 		head.RemoteAddress = x.visitor.address.String()
 	}
-	if x.stream, err = httpv1.NewHttpServiceClient(cc).Exchange(ctx); err != nil {
+	if x.stream, err = httpv1.NewHttpServiceClient(cc).Exchange(ctx, rpc.HTTPCodec()); err != nil {
 		return err //nolint:wrapcheck // gRPC's, told apart in fail
 	}
 	if err := x.stream.Send(&httpv1.ExchangeRequest{Part: &httpv1.ExchangeRequest_Head{Head: head}}); !errors.Is(err, io.EOF) {
@@ -212,8 +212,11 @@ func (x *exchange) receive(p []byte) (int, error) {
 // answer brings the response to the client. nil: all of it was written.
 func (x *exchange) answer() error {
 	m := new(httpv1.ExchangeResponse)
+	part := &rpc.HTTPPart{Message: m}
+	part.Buffer, _ = chunks.Get().(*[rpc.HTTPChunk]byte)
+	defer chunks.Put(part.Buffer)
 	for {
-		err := x.stream.RecvMsg(m)
+		err := x.stream.RecvMsg(part)
 		switch {
 		case errors.Is(err, io.EOF) && x.answering:
 			return nil
@@ -222,13 +225,15 @@ func (x *exchange) answer() error {
 		case err != nil:
 			return err //nolint:wrapcheck // gRPC's, told apart in fail
 		}
-		switch part := m.GetPart().(type) {
-		case *httpv1.ExchangeResponse_Head:
-			err = x.writeHead(part.Head)
-		case *httpv1.ExchangeResponse_Chunk:
+		switch {
+		case part.Chunk != nil:
 			err = x.write(part.Chunk)
-		case *httpv1.ExchangeResponse_Trailer:
-			err = x.writeTrailer(part.Trailer)
+		case m.GetHead() != nil:
+			err = x.writeHead(m.GetHead())
+		case m.GetTrailer() != nil:
+			err = x.writeTrailer(m.GetTrailer())
+		default:
+			err = errLost.Because(errors.New("the service sent what is no part of a response"))
 		}
 		if err != nil {
 			return err

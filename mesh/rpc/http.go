@@ -18,8 +18,9 @@ import (
 	httpv1 "plenum.internal/proto/plenum/http/v1"
 )
 
-// HTTPChunk is the longest piece of a body in HttpService, in bytes.
-const HTTPChunk = 64 << 10
+// HTTPChunk is the longest piece of a body in HttpService, in bytes. Encoded it has 32 KiB: gRPC keeps buffers of that size, and takes one
+// of 1 MiB for whatever is longer, three of which wait for each reader that is slow.
+const HTTPChunk = 32<<10 - 8
 
 // ReasonAborted is the Error.Reason of a response that its handler broke off (http.ErrAbortHandler): the client's connection is to be cut.
 const ReasonAborted = "rpc.HTTP_ABORTED"
