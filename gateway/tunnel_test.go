@@ -251,6 +251,7 @@ func TestEarlyAnswers(t *testing.T) {
 			if data, err := io.ReadAll(res.Body); string(data) != "too large\n" {
 				t.Errorf("%s: %q %v", name, data, err)
 			}
+			_ = res.Body.Close()
 			_ = c.Close()
 			time.Sleep(time.Second)
 			synctest.Wait()
@@ -301,13 +302,16 @@ func TestContinue(t *testing.T) {
 			t.Error("no answer")
 		}
 		_ = c.Close()
-		for range lines { //nolint:revive // until it ends
+		for range lines {
 		}
 		s.web(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 		c = s.raw(head)
 		defer c.Close()
-		if res, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || res.StatusCode != 403 || !res.Close {
-			t.Errorf("%v %v", res, err)
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		s.must(err)
+		_ = res.Body.Close()
+		if res.StatusCode != 403 || !res.Close {
+			t.Errorf("%v", res)
 		}
 	})
 }
@@ -490,7 +494,7 @@ func TestIsolatedRoutes(t *testing.T) {
 		w.Header().Set("Content-Security-Policy", "default-src *")
 		_, _ = io.WriteString(w, "<script>")
 	}
-	get := func(s *system, host, path string, header ...string) (*http.Response, string) {
+	get := func(s *system, host, path string, header ...string) (response, string) {
 		s.t.Helper()
 		r, err := http.NewRequestWithContext(s.t.Context(), "GET", "http://"+host+path, nil)
 		s.must(err)
@@ -503,9 +507,9 @@ func TestIsolatedRoutes(t *testing.T) {
 		defer res.Body.Close()
 		data, err := io.ReadAll(res.Body)
 		s.must(err)
-		return res, string(data)
+		return response{res.StatusCode, res.Status, res.Header}, string(data)
 	}
-	sandboxed := func(res *http.Response) bool {
+	sandboxed := func(res response) bool {
 		csp := res.Header["Content-Security-Policy"]
 		return res.StatusCode == 200 && len(csp) == 1 && strings.HasPrefix(csp[0], "sandbox; default-src 'none'") &&
 			res.Header.Get("X-Cookie") == "" && res.Header.Get("Set-Cookie") == "" && res.Header.Get("X-Content-Type-Options") == "nosniff"

@@ -92,9 +92,9 @@ func (s *httpService) Exchange(stream grpc.BidiStreamingServer[httpv1.ExchangeRe
 		r.Body = body
 	}
 	defer func() {
-		switch p := recover(); {
-		case p == nil:
-		case p == http.ErrAbortHandler: //nolint:errorlint // is panicked with as it is
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
 			err = errAborted
 		default:
 			panic(p)

@@ -19,10 +19,10 @@ type httpBody struct {
 	trailer http.Header  // the request's: fields that were announced, without values yet
 	over    atomic.Bool  // the handler has returned, or closed it
 
-	mu    sync.Mutex // guards all below
-	part  HTTPPart // with a buffer once the body was asked for
-	rest  []byte // of the chunk that came last
-	err   error
+	mu   sync.Mutex // guards all below
+	part HTTPPart   // with a buffer once the body was asked for
+	rest []byte     // of the chunk that came last
+	err  error
 }
 
 // Read implements io.Reader. The first one asks the client for the body.

@@ -155,7 +155,7 @@ func TestResponses(t *testing.T) {
 		"flushed": {"GET", func(w http.ResponseWriter, _ *http.Request) {
 			for range 2 {
 				_, _ = io.WriteString(w, sentence)
-				w.(http.Flusher).Flush() //nolint:forcetypeassert // is to be one
+				w.(http.Flusher).Flush()
 			}
 		}, "[200]", "[15 15]", "", "text/plain; charset=utf-8", false},
 		"long": {"GET", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 2*HTTPChunk+1)) }, "[200]", "[32760 32760 1]", "", "application/octet-stream", false},
