@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"plenum.internal/gateway/internal/catalog"
@@ -50,6 +52,7 @@ func (g *Gateway) serveRoute(w http.ResponseWriter, r *http.Request, route *cata
 	if err != nil {
 		s, told := failure(err)
 		g.refuseRequest(w, r, s, told)
+		readOut(w, r, false)
 		return
 	}
 	g.metrics.exchanging.Inc()
@@ -117,14 +120,17 @@ func (g *Gateway) refuseRequest(w http.ResponseWriter, r *http.Request, status i
 		closeAfter(w, r)
 	}
 	answerError(w, status, err)
-	readOut(w, r)
 }
 
-// readOut reads what a client still sends, for a moment: if the connection were closed under it, it could miss the answer. In HTTP/2
-// the stream ends alone; and who waits to be asked for the body has the answer to that.
-func readOut(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 && r.ProtoMajor == 1 && r.Header.Get("Expect") == "" {
-		drain(w, r)
+// readOut sends the answer to a client that may still send, and throws away what comes for a moment: if the connection were closed under
+// it, it could miss the answer. In HTTP/2 the stream ends alone; and who waits to be asked for the body has the answer to that.
+func readOut(w http.ResponseWriter, r *http.Request, asked bool) {
+	if r.ContentLength == 0 || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" && !asked {
+		return
+	}
+	c := http.NewResponseController(w)
+	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(drainTime)) == nil {
+		_, _ = io.Copy(io.Discard, r.Body) // who sends for longer may see its connection end
 	}
 }
 

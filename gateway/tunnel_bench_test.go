@@ -164,6 +164,56 @@ func BenchmarkTunnel(b *testing.B) {
 	}
 }
 
+// The same over sockets, whose buffers hold what is under way when one side has gone: an early answer is seen by a client that sends,
+// one that waits to be asked is asked, and who leaves is missed.
+func TestTunnelOverSockets(t *testing.T) {
+	g, svc := listening(t, byPipes)
+	web := func(h http.HandlerFunc) { svc.Set(func(svc *testsvc.Service) { svc.Web = h }) }
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: time.Minute}}
+	do := func(ctx context.Context, body io.Reader, expect string) (*http.Response, error) {
+		r, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://"+g.Addr()+"/test/open/x", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.ContentLength = 64 << 20; expect != "" {
+			r.Header.Set("Expect", expect)
+		}
+		return client.Do(r) //nolint:wrapcheck // a test's
+	}
+	web(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = r.Body.Read(make([]byte, 1))
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+	})
+	unread := &endless{}
+	for _, expect := range []string{"", "100-continue"} {
+		res, err := do(t.Context(), io.LimitReader(&endless{}, 64<<20), expect)
+		if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Fatalf("early (%s): %v %v", expect, res, err)
+		}
+		_ = res.Body.Close()
+	}
+	web(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	res, err := do(t.Context(), io.LimitReader(unread, 64<<20), "100-continue")
+	if err != nil || res.StatusCode != http.StatusForbidden || unread.taken.Load() > 0 {
+		t.Fatalf("refused: %v %v, after %d bytes", res, err, unread.taken.Load())
+	}
+	_ = res.Body.Close()
+	begun, left := make(chan struct{}), make(chan error)
+	web(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		left <- r.Context().Err()
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-begun; cancel() }()
+	if res, err = do(ctx, io.LimitReader(&endless{}, 64<<20), ""); err == nil {
+		_ = res.Body.Close()
+		t.Error("it was answered")
+	}
+	<-left
+}
+
 // A body passes through memory that does not grow with it: 128 MiB each way, four at once.
 func TestFlatMemory(t *testing.T) {
 	const size, atOnce, most = 32 << 20, 4, 64 << 20

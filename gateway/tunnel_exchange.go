@@ -97,17 +97,19 @@ func (x *exchange) run() {
 	}
 	cut := err != nil && (x.answering || errors.Is(err, errLeft) || rpc.FromError(err).GetReason() == rpc.ReasonAborted)
 	x.endBody(cut)
+	if err != nil {
+		x.note(err)
+	}
 	switch {
 	case cut:
 		x.g.metrics.exchanges.WithLabelValues("aborted").Inc()
-		x.note(err)
 		panic(http.ErrAbortHandler)
 	case err != nil:
-		x.note(err)
 		s, told := failure(err)
 		x.g.refuseRequest(x.w, x.r, s, told)
-	case !x.read.Load():
-		readOut(x.w, x.r)
+	}
+	if !x.read.Load() {
+		readOut(x.w, x.r, x.isAsked)
 	}
 }
 
@@ -371,7 +373,7 @@ func (x *exchange) endBody(cut bool) {
 			_ = x.control.Flush()
 			end = time.Now().Add(drainTime)
 		}
-		_ = x.control.SetReadDeadline(end)
+		_ = x.control.SetReadDeadline(end) // what waits in a read comes to its end
 	}
 	x.cancel(nil)
 	<-x.sent

@@ -468,6 +468,20 @@ func TestTunnelOverHTTP2(t *testing.T) {
 		}
 		_ = res.Body.Close()
 		time.Sleep(2 * time.Second) // until the client has noticed
+		left := make(chan struct{})
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			defer close(left)
+			for r.Context().Err() == nil {
+				_, _ = w.Write(make([]byte, 32<<10))
+			}
+		})
+		res, err = s.send(t.Context(), c, "GET", url, nil)
+		s.must(err)
+		<-left // nobody reads
+		if _, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Error("a part was taken for the whole")
+		}
+		_ = res.Body.Close()
 		s.web(func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(50 * time.Second)
 			for range 10 { // longer than any request may take that is no exchange
