@@ -8,6 +8,7 @@
 //	ws.go         WebSocket                        bundle.go     topics in mode HEADS
 //	http.go       the listener's HTTP              signal.go     signals
 //	connect.go    unary calls over HTTP            mailbox.go    what waits for a session, bounded
+//	tunnel.go     HTTP routes of services          tunnel_….go   exchange, headers, isolation; exchanges.go
 //	hub.go        one topic with subscribers       shard.go      the goroutines that own the hubs; the bus
 //	fanout.go     events to all who are live       read.go       reads of the log for hubs
 //	people.go     sessions by user: revocations    subscription.go  one topic on one connection

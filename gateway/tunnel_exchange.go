@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strconv"
@@ -57,7 +58,7 @@ type exchange struct {
 	progress                  int // bytes
 }
 
-// Why an exchange ends before its end.
+// errLeft ends an exchange whose client has gone, or takes nothing.
 var errLeft = errors.New("the client has left")
 
 func newExchange(g *Gateway, w http.ResponseWriter, r *http.Request, route *catalog.Route, v visitor) *exchange {
@@ -81,6 +82,7 @@ func (x *exchange) run() {
 	defer cancel(nil)
 	stop := context.AfterFunc(x.g.base, func() { cancel(errDraining) })
 	defer stop()
+	defer x.g.exchanges.unfollow(x)
 
 	x.serving.start(serviceTime)
 	err := x.open(ctx)
@@ -111,6 +113,7 @@ func (x *exchange) run() {
 	if !x.read.Load() {
 		readOut(x.w, x.r, x.isAsked)
 	}
+	_ = x.control.SetWriteDeadline(time.Now().Add(progressTime)) // of what the HTTP server has still to write
 }
 
 // open begins the stream, with the head of the request.
@@ -119,8 +122,12 @@ func (x *exchange) open(ctx context.Context) error {
 	if err != nil {
 		return away.Because(err)
 	}
-	if x.visitor.caller.User != "" {
-		ctx = rpc.WithToken(ctx, x.visitor.caller.Token)
+	if token := x.visitor.caller.Token; token != "" {
+		x.g.exchanges.follow(x)
+		if _, err := x.g.verify(ctx, token); err != nil { // once more: what was revoked before nobody tells us again
+			return refusal(err)
+		}
+		ctx = rpc.WithToken(ctx, token)
 	}
 	head := x.head()
 	if x.visitor.address.IsValid() {
@@ -128,7 +135,7 @@ func (x *exchange) open(ctx context.Context) error {
 		head.RemoteAddress = x.visitor.address.String()
 	}
 	if x.stream, err = httpv1.NewHttpServiceClient(cc).Exchange(ctx, rpc.HTTPCodec()); err != nil {
-		return err //nolint:wrapcheck // gRPC's, told apart in fail
+		return err //nolint:wrapcheck // gRPC's, told apart in failure
 	}
 	if err := x.stream.Send(&httpv1.ExchangeRequest{Part: &httpv1.ExchangeRequest_Head{Head: head}}); !errors.Is(err, io.EOF) {
 		return err //nolint:wrapcheck // likewise; EOF: what happened is for Recv to say
@@ -225,7 +232,7 @@ func (x *exchange) answer() error {
 		case errors.Is(err, io.EOF):
 			return errLost
 		case err != nil:
-			return err //nolint:wrapcheck // gRPC's, told apart in fail
+			return err //nolint:wrapcheck // gRPC's, told apart in failure
 		}
 		switch {
 		case part.Chunk != nil:
@@ -289,6 +296,8 @@ func (x *exchange) inform(status int, from http.Header) {
 	if !x.r.ProtoAtLeast(1, 1) {
 		return
 	}
+	x.writing.start(progressTime)
+	defer x.writing.stop()
 	h := x.w.Header()
 	kept := maps.Clone(h)
 	clear(h)
@@ -344,9 +353,15 @@ func (x *exchange) reason(ctx context.Context, err error) error {
 	return cause
 }
 
+// note logs what is a fault of ours; what clients bring about themselves is told in debug lines.
 func (x *exchange) note(err error) {
-	if !errors.Is(err, errLeft) {
-		x.g.log.Warn("a request was not answered to its end", "route", x.route.Prefix, "service", x.route.Service, "answered", x.answering, "error", err)
+	level := slog.LevelDebug
+	switch rpc.CodeOf(err) { //nolint:exhaustive // the others are answers
+	case edgev1.Code_CODE_INTERNAL, edgev1.Code_CODE_UNAVAILABLE, edgev1.Code_CODE_OUTCOME_UNKNOWN:
+		level = slog.LevelWarn
+	}
+	if !errors.Is(err, errLeft) && !errors.Is(err, errSlowBody) {
+		x.g.log.Log(context.Background(), level, "a request was not answered to its end", "route", x.route.Prefix, "service", x.route.Service, "answered", x.answering, "error", err)
 	}
 }
 

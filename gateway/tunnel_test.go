@@ -20,6 +20,7 @@ import (
 
 	"plenum.internal/gateway/internal/testsvc"
 	"plenum.internal/mesh/rpc"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
 
 // web sets what answers the requests of the test service's routes.
@@ -608,6 +609,30 @@ func TestExchangesAreBounded(t *testing.T) {
 		synctest.Wait()
 		if res, data := s.request("GET", "/test/y", "", "Authorization", token); res.StatusCode != 200 {
 			t.Errorf("afterwards: %v %s", res.Status, data)
+		}
+	})
+}
+
+// A user who is signed out gets no more of what is under way.
+func TestTransfersOfTheRevoked(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})
+		res, err := s.send(t.Context(), s.http(), "GET", testURL, nil)
+		s.must(err)
+		defer res.Body.Close()
+		time.Sleep(time.Second)
+		now := time.Now().UnixMilli()
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "u", Device: "another", IssuedBeforeMs: now})
+		synctest.Wait()
+		if n := s.metric("exchanges"); n != 1 {
+			t.Errorf("another device's: %v under way", n)
+		}
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "u", IssuedBeforeMs: now})
+		if _, err := io.ReadAll(res.Body); err == nil {
+			t.Error("a part was taken for the whole")
 		}
 	})
 }

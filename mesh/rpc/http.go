@@ -57,7 +57,7 @@ func NewHTTPService(owner string, handler http.Handler) (httpv1.HttpServiceServe
 	options, _ := proto.GetExtension(d.Options(), edgev1.E_Service).(*edgev1.ServiceEdge)
 	s := &httpService{handler: handler, routes: map[string]*edgev1.HttpRoute{}}
 	for _, r := range options.GetRoutes() {
-		if s.routes[r.GetPrefix()] != nil || !s.prefixes.Well(r.GetPrefix()) || r.GetExposure() == edgev1.Exposure_EXPOSURE_UNSPECIFIED {
+		if s.routes[r.GetPrefix()] != nil || !ValidPrefix(r.GetPrefix()) || r.GetExposure() == edgev1.Exposure_EXPOSURE_UNSPECIFIED {
 			return nil, fmt.Errorf("rpc: %s has the route %q twice, or it is none, or nobody is named who may use it", owner, r.GetPrefix())
 		}
 		s.prefixes = append(s.prefixes, r.GetPrefix())

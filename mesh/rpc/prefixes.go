@@ -55,9 +55,9 @@ func dotted(s string) bool {
 	return slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == '/' || r == '\\' }), func(part string) bool { return part == "." || part == ".." })
 }
 
-// Well reports whether a prefix is one that a route may have: it begins and ends with a slash, and in between are segments of unreserved
+// ValidPrefix reports whether a route may have a prefix: it begins and ends with a slash, and in between are segments of unreserved
 // characters, so that there is one way alone to write it.
-func (Prefixes) Well(prefix string) bool {
+func ValidPrefix(prefix string) bool {
 	parts := strings.Split(prefix, "/")
 	if len(parts) < 3 || parts[0] != "" || parts[len(parts)-1] != "" {
 		return false

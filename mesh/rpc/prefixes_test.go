@@ -29,12 +29,12 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-func TestWellFormedPrefixes(t *testing.T) {
+func TestValidPrefix(t *testing.T) {
 	for prefix, want := range map[string]bool{
 		"/f/": true, "/a/b-c_d~1.x/": true, "/.well-known/": true, "/": false, "//": false, "": false, "/f": false, "f/": false, "/f//g/": false, "/../": false, "/./": false,
 		"/a b/": false, "/%66/": false, "/ü/": false,
 	} {
-		if testPrefixes.Well(prefix) != want {
+		if ValidPrefix(prefix) != want {
 			t.Errorf("%q: %v", prefix, !want)
 		}
 	}
