@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -91,38 +92,44 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// listening starts a gateway on a socket, with the test service behind it.
-func listening(b *testing.B) (*Gateway, *testsvc.Service) {
-	identity := auth.NewMemory(signingKey)
-	verifier, _ := auth.NewVerifier(auth.VerifierConfig{CacheSize: 100}, identity, auth.VerifierDeps{})
-	go func() { _ = verifier.Run(b.Context()) }()
+// listening starts a gateway on a socket, with the test service behind it, which it reaches as reach says.
+func listening(tb testing.TB, reach func(*rpc.Server) Services) (*Gateway, *testsvc.Service) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	tb.Cleanup(func() { cancel(); running.Wait() })
+	verifier, _ := auth.NewVerifier(auth.VerifierConfig{CacheSize: 100}, auth.NewMemory(signingKey), auth.VerifierDeps{})
+	running.Go(func() { _ = verifier.Run(ctx) })
 	<-verifier.Ready()
-	nats, err := bus.Connect(b.Context(), bus.DefaultConfig(), bus.Deps{InProcess: testsvc.NewNATS()})
+	nats, err := bus.Connect(ctx, bus.DefaultConfig(), bus.Deps{InProcess: testsvc.NewNATS()})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	b.Cleanup(nats.Close)
+	tb.Cleanup(nats.Close)
 	svc := testsvc.New(nats)
 	server, _ := rpc.NewServer(rpc.ServerConfig{}, rpc.ServerDeps{Service: "test", Verifier: verifier, Internal: testsvc.Internal})
 	svc.Register(server)
-	go func() { _ = server.Run(b.Context()) }()
+	services := reach(server)
+	running.Go(func() { _ = server.Run(ctx) })
 	cfg := DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
 	cfg.Accept.PerSecond, cfg.Accept.Burst = 1e6, 1e6
 	cfg.Recheck = nil
-	g, err := New(cfg, Deps{Services: Static(map[string]Server{"test": server}), Verifier: verifier, Bus: nats})
+	g, err := New(cfg, Deps{Services: services, Verifier: verifier, Bus: nats})
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	go func() { _ = g.Run(b.Context()) }()
+	running.Go(func() { _ = g.Run(ctx) })
 	<-g.Ready()
 	return g, svc
 }
 
+// byPipes reaches a service within the process.
+func byPipes(server *rpc.Server) Services { return Static(map[string]Server{"test": server}) }
+
 // BenchmarkConnect signs in and opens 20 topics that others have open already; it reports the processor time of the whole process,
 // which is the gateway's, the service's behind it and a client's that does next to nothing.
 func BenchmarkConnect(b *testing.B) {
-	g, _ := listening(b)
+	g, _ := listening(b, byPipes)
 	now := time.Now()
 	var wants []*edgev1.Want
 	for i := range 20 {
@@ -170,7 +177,7 @@ func BenchmarkIdle(b *testing.B) {
 
 func idle(b *testing.B, members int) {
 	const n = 2000
-	g, svc := listening(b)
+	g, svc := listening(b, byPipes)
 	var list []*edgev1.Head
 	for i := range members {
 		list = append(list, member(i, 5))

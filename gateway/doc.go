@@ -11,6 +11,7 @@
 //	tunnel*.go    HTTP routes of the services      exchanges.go  how many at a time
 //	http.go       the listener's HTTP              signal.go     signals
 //	connect.go    unary calls over HTTP            mailbox.go    what waits for a session, bounded
+//	tunnel.go     HTTP routes of services          tunnel_….go   exchange, headers, isolation; exchanges.go
 //	hub.go        one topic with subscribers       shard.go      the goroutines that own the hubs; the bus
 //	fanout.go     events to all who are live       read.go       reads of the log for hubs
 //	people.go     sessions by user: revocations    subscription.go  one topic on one connection

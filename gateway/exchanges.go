@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"plenum.internal/gateway/internal/intake"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
 
 // Parts of MaxExchanges: 1/n of it, but at least one.
 const (
-	strangerExchanges = 16
-	userExchanges     = 32
+	strangerExchanges = 8
+	userExchanges     = 16
 )
 
 // exchanges counts the requests of HTTP routes that are under way.
@@ -19,13 +20,14 @@ type exchanges struct {
 
 	mu     sync.Mutex // guards all below
 	all    int
-	of     map[intake.Holder]int // Invariant: none that is 0
+	of     map[intake.Holder]int  // Invariant: none that is 0
+	users  map[*exchange]struct{} // those with a token
 	closed bool
 	empty  chan struct{} // closed when it is closed, and none is left
 }
 
 func newExchanges(most int) *exchanges {
-	return &exchanges{most: most, of: map[intake.Holder]int{}, empty: make(chan struct{})}
+	return &exchanges{most: most, of: map[intake.Holder]int{}, users: map[*exchange]struct{}{}, empty: make(chan struct{})}
 }
 
 // enter counts one in, or says why it can't be.
@@ -53,6 +55,32 @@ func (e *exchanges) leave(h intake.Holder) {
 		delete(e.of, h)
 	}
 	e.settle()
+}
+
+// follow has a user's exchange ended by revocations that come from now on; unfollow ends that.
+func (e *exchanges) follow(x *exchange) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.users[x] = struct{}{}
+}
+
+func (e *exchanges) unfollow(x *exchange) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.users, x)
+}
+
+// revoke cuts off the exchanges that a revocation means. Their client goes on with another token, if it may.
+func (e *exchanges) revoke(r *authv1.Revocation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for x := range e.users {
+		c := x.visitor.caller
+		if c.Workspace == r.GetWorkspace() && (r.GetUser() == "" || c.User == r.GetUser()) && (r.GetDevice() == "" || c.Device == r.GetDevice()) &&
+			c.IssuedAt.UnixMilli() < r.GetIssuedBeforeMs() {
+			x.cancel(errTokenRefused)
+		}
+	}
 }
 
 // close lets none in any more, and waits for those under way, at most so long.

@@ -32,18 +32,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // system is a gateway with everything behind it, inside a synctest bubble: pipes instead of sockets, and time that jumps.
 type system struct {
-	t        *testing.T
-	nats     *testsvc.NATS
-	svc      *testsvc.Service
-	server   *rpc.Server
-	identity *auth.Memory
-	verifier *auth.Verifier
-	bus      *bus.Bus
-	registry *prometheus.Registry
-	g        *Gateway
-	clients  *pipes
-	stop     context.CancelFunc // of the gateway
-	stopped  chan error
+	t           *testing.T
+	nats        *testsvc.NATS
+	svc         *testsvc.Service
+	server      *rpc.Server
+	identity    *auth.Memory
+	verifier    *auth.Verifier
+	bus         *bus.Bus
+	registry    *prometheus.Registry
+	g           *Gateway
+	clients     *pipes
+	stop        context.CancelFunc // of the gateway
+	stopService context.CancelFunc
+	stopped     chan error
 }
 
 var signingKey = func() auth.SigningKey {
@@ -61,7 +62,16 @@ func inBubble(t *testing.T, change func(*Config), test func(*testing.T, *system)
 
 // newSystem makes a system; more adds services to it.
 func newSystem(t *testing.T, change func(*Config), more ...func(*system) (name string, conn grpc.ClientConnInterface)) *system {
-	s := &system{t: t, nats: testsvc.NewNATS(), identity: auth.NewMemory(signingKey), clients: newPipes(), registry: prometheus.NewRegistry(), stopped: make(chan error, 1)}
+	clients := newPipes()
+	s := newSystemAt(t, clients, change, more...)
+	s.clients = clients
+	synctest.Wait()
+	return s
+}
+
+// newSystemAt serves clients of any listener.
+func newSystemAt(t *testing.T, l net.Listener, change func(*Config), more ...func(*system) (name string, conn grpc.ClientConnInterface)) *system {
+	s := &system{t: t, nats: testsvc.NewNATS(), identity: auth.NewMemory(signingKey), registry: prometheus.NewRegistry(), stopped: make(chan error, 1)}
 	var err error
 	s.verifier, err = auth.NewVerifier(auth.VerifierConfig{}, s.identity, auth.VerifierDeps{})
 	s.must(err)
@@ -73,7 +83,7 @@ func newSystem(t *testing.T, change func(*Config), more ...func(*system) (name s
 	s.server, err = rpc.NewServer(rpc.ServerConfig{}, rpc.ServerDeps{Service: "test", Verifier: s.verifier, Internal: testsvc.Internal})
 	s.must(err)
 	s.svc.Register(s.server)
-	s.run(s.server.Run)
+	s.stopService = s.run(s.server.Run)
 	<-s.server.Ready()
 
 	cfg := DefaultConfig()
@@ -93,10 +103,9 @@ func newSystem(t *testing.T, change func(*Config), more ...func(*system) (name s
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
-	go func() { s.stopped <- s.g.serve(ctx, s.clients) }()
+	go func() { s.stopped <- s.g.serve(ctx, l) }()
 	t.Cleanup(s.close)
 	<-s.g.Ready()
-	synctest.Wait()
 	return s
 }
 
@@ -106,8 +115,8 @@ type way struct{ conn grpc.ClientConnInterface }
 func (w way) Pipe(string) grpc.ClientConnInterface     { return w.conn }
 func (w way) BulkPipe(string) grpc.ClientConnInterface { return w.conn }
 
-// run runs a component until the test ends.
-func (s *system) run(f func(context.Context) error) {
+// run runs a component until the test ends, or stop is called.
+func (s *system) run(f func(context.Context) error) (stop context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -117,6 +126,7 @@ func (s *system) run(f func(context.Context) error) {
 		}
 	}()
 	s.t.Cleanup(func() { cancel(); <-done })
+	return cancel
 }
 
 func (s *system) close() {

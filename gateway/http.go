@@ -75,12 +75,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	call := g.isCall(r)
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll || !reads // perhaps a route's
+	edge := call || r.URL.Path == pathWebSocket || r.URL.Path == pathEvents || r.URL.Path == pathPoll || route != nil || !reads // which a route may be for
 	switch {
-	case fault != nil:
-		connectError(w, fault)
-	case route != nil:
-		g.serveRoute(w, r, route)
 	case edge && !g.isReady():
 		// Before the services are learned, what they offer would be refused for good: "no such method".
 		w.Header().Set("Retry-After", "1")
@@ -93,6 +89,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		plain(w, http.StatusServiceUnavailable, "not ready")
+	case fault != nil:
+		connectError(w, fault)
+	case route != nil:
+		g.serveRoute(w, r, route)
 	case call:
 		if g.cors(w, r) {
 			g.serveCall(w, r)

@@ -111,7 +111,7 @@ func (l *learner) learn(ctx context.Context, nodes []registry.Node) (complete bo
 	l.g.metrics.methods.Set(float64(c.Methods()))
 	l.g.metrics.refused.Set(float64(len(faults)))
 	l.current.Store(c)
-	l.g.log.InfoContext(ctx, "learned what the services offer", "methods", c.Methods())
+	l.g.log.InfoContext(ctx, "learned what the services offer", "methods", c.Methods(), "routes", c.Routes())
 	l.g.feeds(ctx, c)
 	return complete
 }

@@ -85,8 +85,9 @@ func (g *Gateway) forget(s *session) {
 	s.listed = listed{}
 }
 
-// revoked ends the sessions that a revocation means, whether or not their clients read.
+// revoked ends the sessions that a revocation means, whether or not their clients read, and what is being transferred.
 func (g *Gateway) revoked(r *authv1.Revocation) {
+	g.exchanges.revoke(r)
 	e := errTokenRefused
 	if r.GetWipe() {
 		e = errSessionRevoked

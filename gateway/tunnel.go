@@ -1,17 +1,18 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/mesh/auth"
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -49,7 +50,9 @@ func (g *Gateway) serveRoute(w http.ResponseWriter, r *http.Request, route *cata
 	}
 	v, err := g.visitor(r, route)
 	if err != nil {
-		g.refuseRequest(w, r, connectCode(err), err)
+		s, told := failure(err)
+		g.refuseRequest(w, r, s, told)
+		readOut(w, r, false)
 		return
 	}
 	g.metrics.exchanging.Inc()
@@ -109,7 +112,7 @@ func (v visitor) key() string {
 // refuseRequest answers a request that no service sees, or that none has answered.
 func (g *Gateway) refuseRequest(w http.ResponseWriter, r *http.Request, status int, err error) {
 	g.metrics.exchanges.WithLabelValues(class(status)).Inc()
-	if e := rpc.FromError(err); e.GetReason() == errHTTP.Reason {
+	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", strings.Join(routeMethods, ", "))
 	}
 	_ = http.NewResponseController(w).EnableFullDuplex() // answer before the body has come; HTTP/2 always does
@@ -117,14 +120,17 @@ func (g *Gateway) refuseRequest(w http.ResponseWriter, r *http.Request, status i
 		closeAfter(w, r)
 	}
 	answerError(w, status, err)
-	readOut(w, r)
 }
 
-// readOut reads what a client still sends, for a moment: if the connection were closed under it, it could miss the answer. In HTTP/2
-// the stream ends alone; and who waits to be asked for the body has the answer to that.
-func readOut(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 && r.ProtoMajor == 1 && r.Header.Get("Expect") == "" {
-		drain(w, r)
+// readOut sends the answer to a client that may still send, and throws away what comes for a moment: if the connection were closed under
+// it, it could miss the answer. In HTTP/2 the stream ends alone; and who waits to be asked for the body has the answer to that.
+func readOut(w http.ResponseWriter, r *http.Request, asked bool) {
+	if r.ContentLength == 0 || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" && !asked {
+		return
+	}
+	c := http.NewResponseController(w)
+	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(drainTime)) == nil {
+		_, _ = io.Copy(io.Discard, r.Body) // who sends for longer may see its connection end
 	}
 }
 

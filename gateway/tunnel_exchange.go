@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strconv"
@@ -57,7 +58,7 @@ type exchange struct {
 	progress                  int // bytes
 }
 
-// Why an exchange ends before its end.
+// errLeft ends an exchange whose client has gone, or takes nothing.
 var errLeft = errors.New("the client has left")
 
 func newExchange(g *Gateway, w http.ResponseWriter, r *http.Request, route *catalog.Route, v visitor) *exchange {
@@ -81,6 +82,7 @@ func (x *exchange) run() {
 	defer cancel(nil)
 	stop := context.AfterFunc(x.g.base, func() { cancel(errDraining) })
 	defer stop()
+	defer x.g.exchanges.unfollow(x)
 
 	x.serving.start(serviceTime)
 	err := x.open(ctx)
@@ -97,18 +99,21 @@ func (x *exchange) run() {
 	}
 	cut := err != nil && (x.answering || errors.Is(err, errLeft) || rpc.FromError(err).GetReason() == rpc.ReasonAborted)
 	x.endBody(cut)
+	if err != nil {
+		x.note(err)
+	}
 	switch {
 	case cut:
 		x.g.metrics.exchanges.WithLabelValues("aborted").Inc()
-		x.note(err)
 		panic(http.ErrAbortHandler)
 	case err != nil:
-		x.note(err)
 		s, told := failure(err)
 		x.g.refuseRequest(x.w, x.r, s, told)
-	case !x.read.Load():
-		readOut(x.w, x.r)
 	}
+	if !x.read.Load() {
+		readOut(x.w, x.r, x.isAsked)
+	}
+	_ = x.control.SetWriteDeadline(time.Now().Add(progressTime)) // of what the HTTP server has still to write
 }
 
 // open begins the stream, with the head of the request.
@@ -117,16 +122,20 @@ func (x *exchange) open(ctx context.Context) error {
 	if err != nil {
 		return away.Because(err)
 	}
-	if x.visitor.caller.User != "" {
-		ctx = rpc.WithToken(ctx, x.visitor.caller.Token)
+	if token := x.visitor.caller.Token; token != "" {
+		x.g.exchanges.follow(x)
+		if _, err := x.g.verify(ctx, token); err != nil { // once more: what was revoked before nobody tells us again
+			return refusal(err)
+		}
+		ctx = rpc.WithToken(ctx, token)
 	}
 	head := x.head()
 	if x.visitor.address.IsValid() {
 		ctx = rpc.WithClientAddress(ctx, x.visitor.address)
 		head.RemoteAddress = x.visitor.address.String()
 	}
-	if x.stream, err = httpv1.NewHttpServiceClient(cc).Exchange(ctx); err != nil {
-		return err //nolint:wrapcheck // gRPC's, told apart in fail
+	if x.stream, err = httpv1.NewHttpServiceClient(cc).Exchange(ctx, rpc.HTTPCodec()); err != nil {
+		return err //nolint:wrapcheck // gRPC's, told apart in failure
 	}
 	if err := x.stream.Send(&httpv1.ExchangeRequest{Part: &httpv1.ExchangeRequest_Head{Head: head}}); !errors.Is(err, io.EOF) {
 		return err //nolint:wrapcheck // likewise; EOF: what happened is for Recv to say
@@ -188,11 +197,8 @@ func (x *exchange) sendBody(ctx context.Context) {
 			}
 			_ = x.stream.CloseSend() // never fails
 			return
-		case err != nil && x.reading.hasRung():
-			x.cancel(errSlowBody)
-			return
 		case err != nil:
-			x.cancel(errLeft)
+			x.cancel(errLeft) // or is too slow, as reason finds
 			return
 		}
 	}
@@ -215,23 +221,28 @@ func (x *exchange) receive(p []byte) (int, error) {
 // answer brings the response to the client. nil: all of it was written.
 func (x *exchange) answer() error {
 	m := new(httpv1.ExchangeResponse)
+	part := &rpc.HTTPPart{Message: m}
+	part.Buffer, _ = chunks.Get().(*[rpc.HTTPChunk]byte)
+	defer chunks.Put(part.Buffer)
 	for {
-		err := x.stream.RecvMsg(m)
+		err := x.stream.RecvMsg(part)
 		switch {
 		case errors.Is(err, io.EOF) && x.answering:
 			return nil
 		case errors.Is(err, io.EOF):
 			return errLost
 		case err != nil:
-			return err //nolint:wrapcheck // gRPC's, told apart in fail
+			return err //nolint:wrapcheck // gRPC's, told apart in failure
 		}
-		switch part := m.GetPart().(type) {
-		case *httpv1.ExchangeResponse_Head:
-			err = x.writeHead(part.Head)
-		case *httpv1.ExchangeResponse_Chunk:
+		switch {
+		case part.Chunk != nil:
 			err = x.write(part.Chunk)
-		case *httpv1.ExchangeResponse_Trailer:
-			err = x.writeTrailer(part.Trailer)
+		case m.GetHead() != nil:
+			err = x.writeHead(m.GetHead())
+		case m.GetTrailer() != nil:
+			err = x.writeTrailer(m.GetTrailer())
+		default:
+			err = errLost.Because(errors.New("the service sent what is no part of a response"))
 		}
 		if err != nil {
 			return err
@@ -285,6 +296,8 @@ func (x *exchange) inform(status int, from http.Header) {
 	if !x.r.ProtoAtLeast(1, 1) {
 		return
 	}
+	x.writing.start(progressTime)
+	defer x.writing.stop()
 	h := x.w.Header()
 	kept := maps.Clone(h)
 	clear(h)
@@ -328,28 +341,36 @@ func (x *exchange) writeTrailer(t *httpv1.Trailer) error {
 
 // reason is why an exchange has come to a bad end: who cancelled the stream knows better than the stream.
 func (x *exchange) reason(ctx context.Context, err error) error {
-	if x.reading.hasRung() { // HTTP/1.1 takes a read that ran out of time for the client's end
+	cause := context.Cause(ctx)
+	switch {
+	case x.reading.hasRung():
 		return errSlowBody
-	}
-	if x.r.Context().Err() != nil {
+	case cause == nil:
+		return err
+	case errors.Is(cause, context.Canceled): // the request's own context has ended
 		return errLeft
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	return err
+	return cause
 }
 
+// note logs what is a fault of ours; what clients bring about themselves is told in debug lines.
 func (x *exchange) note(err error) {
-	if !errors.Is(err, errLeft) {
-		x.g.log.Warn("a request was not answered to its end", "route", x.route.Prefix, "service", x.route.Service, "answered", x.answering, "error", err)
+	level := slog.LevelDebug
+	switch rpc.CodeOf(err) { //nolint:exhaustive // the others are answers
+	case edgev1.Code_CODE_INTERNAL, edgev1.Code_CODE_UNAVAILABLE, edgev1.Code_CODE_OUTCOME_UNKNOWN:
+		level = slog.LevelWarn
+	}
+	if !errors.Is(err, errLeft) && !errors.Is(err, errSlowBody) {
+		x.g.log.Log(context.Background(), level, "a request was not answered to its end", "route", x.route.Prefix, "service", x.route.Service, "answered", x.answering, "error", err)
 	}
 }
 
-// failure is what a client is told of a request that its service has not answered.
+// failure is what a client is told of a request that was refused, or that its service has not answered.
 func failure(err error) (int, error) {
 	e := rpc.FromError(err)
 	switch {
+	case errors.Is(err, errHTTP):
+		return http.StatusMethodNotAllowed, err
 	case errors.Is(err, errSlowBody):
 		return http.StatusRequestTimeout, err
 	case e.GetReason() == errLost.Reason, status.Code(err) == codes.Unavailable && e.GetCode() == edgev1.Code_CODE_OUTCOME_UNKNOWN:
@@ -367,7 +388,7 @@ func (x *exchange) endBody(cut bool) {
 			_ = x.control.Flush()
 			end = time.Now().Add(drainTime)
 		}
-		_ = x.control.SetReadDeadline(end)
+		_ = x.control.SetReadDeadline(end) // what waits in a read comes to its end
 	}
 	x.cancel(nil)
 	<-x.sent

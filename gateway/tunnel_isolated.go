@@ -29,13 +29,13 @@ func hostOf(u *url.URL) string {
 func (g *Gateway) serveContent(w http.ResponseWriter, r *http.Request, route *catalog.Route) {
 	secure(w.Header(), g.encrypted(r))
 	switch {
-	case route != nil && route.Isolated:
-		g.serveRoute(w, r, route)
 	case r.URL.Path == pathLive:
 		plain(w, http.StatusOK, "alive")
 	case !g.isReady():
 		w.Header().Set("Retry-After", "1")
 		plain(w, http.StatusServiceUnavailable, "starting")
+	case route != nil && route.Isolated:
+		g.serveRoute(w, r, route)
 	default:
 		http.NotFound(w, r)
 	}

@@ -4,456 +4,661 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"runtime"
+	"net/http/httptrace"
+	"net/textproto"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"plenum.internal/gateway/internal/testsvc"
-	"plenum.internal/gateway/internal/testsvc/testv1"
 	"plenum.internal/mesh/rpc"
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
 
-// web sets what the service answers on its routes.
-func (s *system) web(h http.HandlerFunc) { s.svc.Set(func(v *testsvc.Service) { v.Web = h }) }
+// web sets what answers the requests of the test service's routes.
+func (s *system) web(h http.HandlerFunc) { s.svc.Set(func(svc *testsvc.Service) { svc.Web = h }) }
 
-// ofRoute makes a request of a route, as a user if there is one.
-func (s *system) ofRoute(method, path, user string, body io.Reader) *http.Request {
-	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://plenum.test"+path, body)
-	s.must(err)
-	if user != "" {
-		r.Header.Set("Authorization", "Bearer "+s.token(user, 10*time.Minute))
-	}
-	return r
+// ofUser is the header of a request of user u.
+func (s *system) ofUser() http.Header {
+	return http.Header{"Authorization": {"Bearer " + s.token("u", time.Hour)}}
 }
 
-// do sends a request and reads the answer.
-func (s *system) do(r *http.Request) (response, string) {
-	s.t.Helper()
-	res, err := s.http().Do(r)
+// send sends a request of user u, and returns the response as soon as its head is there.
+func (s *system) send(ctx context.Context, c *http.Client, method, url string, body io.Reader) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, body)
 	s.must(err)
-	defer func() { _ = res.Body.Close() }()
-	body, err := io.ReadAll(res.Body)
-	s.must(err)
-	return response{res.StatusCode, res.Status, res.Header}, string(body)
+	r.Header = s.ofUser()
+	return c.Do(r) //nolint:wrapcheck // for tests to look at
 }
 
-func TestRoutes(t *testing.T) {
+const testURL = "http://plenum.test/test/x"
+
+// endless is a body that counts what is taken of it.
+type endless struct{ taken atomic.Int64 }
+
+func (e *endless) Read(p []byte) (int, error) { e.taken.Add(int64(len(p))); return len(p), nil }
+
+func TestRequestsPassThrough(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
+		var saw *http.Request
+		var body []byte
 		s.web(func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				t.Error(err)
-			}
-			user := "nobody"
-			if c, err := rpc.Caller(r.Context()); err == nil {
-				user = c.User
-			}
-			for _, hidden := range []string{"Authorization", "Plenum-Client-Id", "X-Gone", "Keep-Alive", "Upgrade"} {
-				if r.Header.Get(hidden) != "" {
-					t.Errorf("the service sees %s", hidden)
-				}
-			}
-			w.Header().Set("X-Kept", "yes")
-			w.Header().Set("X-Frame-Options", "ALLOWALL") // is not its own to say
-			w.Header().Set("Connection", "X-Dropped")
-			w.Header().Set("X-Dropped", "yes")
+			saw = r
+			body, _ = io.ReadAll(r.Body)
+			caller, err := rpc.Caller(r.Context())
+			w.Header().Set("X-User", fmt.Sprint(caller.User, err))
+			w.Header().Set("Etag", `"1"`)
+			w.Header().Set("X-Frame-Options", "ALLOWALL")
+			w.Header().Set("Connection", "X-Secret")
+			w.Header().Set("X-Secret", "1")
 			w.Header().Add("Set-Cookie", "a=1")
+			w.Header().Add("Set-Cookie", "b=2")
 			w.WriteHeader(http.StatusCreated)
-			_, _ = fmt.Fprintf(w, "%s %s as %s from %s: %s, %s", r.Method, r.RequestURI, user, r.Header.Get("X-Forwarded-For"), body, r.Header.Get("Cookie"))
+			_, _ = io.WriteString(w, "made")
 		})
-		r := s.ofRoute(http.MethodPut, "/test/a%20b?c=d", "ada", strings.NewReader("hello"))
-		for name, value := range map[string]string{"Connection": "X-Gone", "X-Gone": "1", "Plenum-Client-Id": "x", "X-Forwarded-For": "203.0.113.9", "Cookie": "c=1"} {
-			r.Header.Set(name, value)
+		token := "Bearer " + s.token("u", time.Hour)
+		res, data := s.request("PATCH", "/test/a%20b/c?x=%2f&y", "content", "Authorization", token, "Upload-Offset", "7", "Plenum-Client-Seq", "1",
+			"X-Forwarded-For", "10.0.0.1", "X-Forwarded-Port", "1", "Forwarded", "for=x", "Connection", "X-Hop, keep-alive", "X-Hop", "1", "Te", "gzip, trailers",
+			"Proxy-Authorization", "x", "Cookie", "c=3", "Tus-Resumable", "1.0.0")
+		if res.StatusCode != 201 || string(data) != "made" || res.Header.Get("X-User") != "u<nil>" || res.Header.Get("Etag") != `"1"` ||
+			res.Header.Get("Content-Length") != "4" || res.Header.Get("Content-Type") != "text/plain; charset=utf-8" || len(res.Header["Set-Cookie"]) != 2 {
+			t.Errorf("%v %v %q", res.Status, res.Header, data)
 		}
-		res, body := s.do(r)
-		if want := "PUT /test/a%20b?c=d as ada from 192.0.2.7: hello, c=1"; res.StatusCode != http.StatusCreated || body != want {
-			t.Errorf("%d %s", res.StatusCode, body)
+		if res.Header.Get("X-Frame-Options") != "DENY" || res.Header.Get("X-Content-Type-Options") != "nosniff" || res.Header.Get("X-Secret") != "" {
+			t.Errorf("the edge's headers: %v", res.Header)
 		}
-		h := res.Header
-		if h.Get("X-Kept") != "yes" || h.Get("X-Dropped") != "" || h.Get("X-Frame-Options") != "DENY" || h.Get("Set-Cookie") != "a=1" {
-			t.Errorf("%v", h)
+		if saw.Method != "PATCH" || saw.RequestURI != "/test/a%20b/c?x=%2f&y" || saw.URL.Path != "/test/a b/c" || saw.Host != "plenum.test" ||
+			saw.RemoteAddr != "192.0.2.7:0" || saw.ContentLength != 7 || string(body) != "content" {
+			t.Errorf("%+v %q", saw, body)
 		}
-		if _, body := s.do(s.ofRoute(http.MethodGet, "/test/open/x", "", nil)); body != "GET /test/open/x as nobody from 192.0.2.7: , " {
-			t.Error(body)
-		}
-		if res, body := s.do(s.ofRoute(http.MethodHead, "/test/x", "ada", nil)); res.StatusCode != http.StatusCreated || body != "" {
-			t.Errorf("%d %s", res.StatusCode, body)
-		}
-	})
-}
-
-func TestRoutesRefuse(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, s *system) {
-		s.web(func(w http.ResponseWriter, r *http.Request) { t.Errorf("the service sees %s", r.RequestURI) })
-		for _, x := range []struct {
-			method, path, header, value string
-			status                      int
-			reason                      string
-		}{
-			{http.MethodGet, "/test/x", "", "", 401, "edge.TOKEN"},
-			{http.MethodGet, "/test/x", "Authorization", "Bearer x.y.z", 401, "edge.TOKEN_REFUSED"},
-			{http.MethodGet, "/test/open/x", "Authorization", "Bearer x.y.z", 401, "edge.TOKEN_REFUSED"},
-			{http.MethodGet, "/test/open/../x", "", "", 400, "rpc.PATH"},
-			{http.MethodGet, "/test/open/%2e%2e/x", "", "", 400, "rpc.PATH"},
-			{http.MethodGet, "/test/open%2fx", "", "", 400, "rpc.PATH"},
-			{http.MethodGet, "//test/open/x", "", "", 400, "rpc.PATH"},
-			{http.MethodTrace, "/test/open/x", "", "", 501, "edge.HTTP_METHOD"},
-			{http.MethodGet, "/test/open/x", "Upgrade", "websocket", 501, "edge.UPGRADE"},
-			{http.MethodGet, "/test/open/x", "Origin", "https://evil.example", 403, "origin not allowed"},
+		for name, want := range map[string]string{
+			"Upload-Offset": "7", "Tus-Resumable": "1.0.0", "Cookie": "c=3", "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "plenum.test",
+			"Te": "trailers", "Authorization": "", "Plenum-Client-Seq": "", "X-Forwarded-Port": "", "Forwarded": "", "X-Hop": "", "Connection": "", "Proxy-Authorization": "",
 		} {
-			r := s.ofRoute(x.method, x.path, "", nil)
-			if x.header != "" {
-				r.Header.Set(x.header, x.value)
+			if got := saw.Header.Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
 			}
-			if x.header == "Upgrade" {
-				r.Header.Set("Connection", "Upgrade")
-			}
-			if res, body := s.do(r); res.StatusCode != x.status || !strings.Contains(body, x.reason) {
-				t.Errorf("%s %s %s: %d %s", x.method, x.path, x.value, res.StatusCode, body)
-			}
+		}
+		if res, data = s.request("HEAD", "/test/open/x", ""); res.StatusCode != 201 || res.Header.Get("Content-Length") != "4" || len(data) > 0 || !strings.HasPrefix(res.Header.Get("X-User"), "CODE_TOKEN_REFUSED") && !strings.Contains(res.Header.Get("X-User"), "auth.REFUSED") {
+			t.Errorf("%v %v %q", res.Status, res.Header, data)
+		}
+		s.web(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+		if res, data = s.request("DELETE", "/test/open/x", ""); res.StatusCode != 204 || len(data) > 0 {
+			t.Errorf("%v %q", res.Status, data)
+		}
+		if in, out := s.metric("exchange_bytes_total"), s.metric("exchanges"); in != 7+4 || out != 0 {
+			t.Errorf("%v bytes, %v under way", in, out)
 		}
 	})
 }
 
-// Both ways at the same time, a piece after the other, with trailers behind both.
-func TestFullDuplex(t *testing.T) {
+func TestRefusedRequests(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
-		s.web(func(w http.ResponseWriter, r *http.Request) {
-			control := http.NewResponseController(w)
-			w.Header().Set("Trailer", "X-Sum")
-			for in := bufio.NewScanner(r.Body); in.Scan(); {
-				_, _ = fmt.Fprintln(w, "heard", in.Text())
-				if err := control.Flush(); err != nil {
-					t.Error(err)
-				}
-			}
-			w.Header().Set("X-Sum", "of "+r.Trailer.Get("X-Count"))
-		})
-		body, out := io.Pipe()
-		r := s.ofRoute(http.MethodPost, "/test/x", "ada", body)
-		r.Trailer = http.Header{"X-Count": nil}
-		go func() { _, _ = fmt.Fprintln(out, "one") }()
-		res, err := s.http().Do(r)
-		s.must(err)
-		in := bufio.NewReader(res.Body)
-		for _, word := range []string{"one", "two", "three"} {
-			if line, err := in.ReadString('\n'); line != "heard "+word+"\n" {
-				t.Fatalf("%q, %v", line, err)
-			}
-			switch word {
-			case "one":
-				_, _ = fmt.Fprintln(out, "two")
-			case "two":
-				_, _ = fmt.Fprintln(out, "three")
-			case "three":
-				r.Trailer.Set("X-Count", "3")
-				_ = out.Close()
+		s.web(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "passed") })
+		token := "Bearer " + s.token("u", time.Hour)
+		for name, c := range map[string]struct {
+			method, path string
+			header       []string
+			status       int
+			reason       string
+		}{
+			"a user":            {"GET", "/test/x", []string{"Authorization", token}, 200, ""},
+			"anybody":           {"GET", "/test/open/x", nil, 200, ""},
+			"a user, in public": {"GET", "/test/open/x", []string{"Authorization", token}, 200, ""},
+			"no token":          {"GET", "/test/x", nil, 401, "edge.TOKEN"},
+			"in the URL":        {"GET", "/test/x?access_token=" + token[7:], nil, 401, "edge.TOKEN"},
+			"forged":            {"GET", "/test/x", []string{"Authorization", "Bearer a.b.c"}, 401, "edge.TOKEN_REFUSED"},
+			"forged, in public": {"GET", "/test/open/x", []string{"Authorization", "Bearer a.b.c"}, 401, "edge.TOKEN_REFUSED"},
+			"dots":              {"GET", "/test/open/../x", nil, 400, "rpc.PATH"},
+			"escaped dots":      {"GET", "/test/open/%2e%2E/x", nil, 400, "rpc.PATH"},
+			"an escaped slash":  {"GET", "/test/open%2f..%2fx", nil, 400, "rpc.PATH"},
+			"another reading":   {"GET", "/test/%6fpen/x", nil, 400, "rpc.PATH"},
+			"a doubled slash":   {"GET", "/test//open/x", nil, 400, "rpc.PATH"},
+			"a method":          {"TRACE", "/test/open/x", nil, 405, "edge.HTTP_METHOD"},
+			"an upgrade":        {"GET", "/test/open/x", []string{"Connection", "Upgrade", "Upgrade", "websocket"}, 501, "edge.UPGRADE"},
+			"an offer":          {"GET", "/test/open/x", []string{"Connection", "Upgrade", "Upgrade", "h2c"}, 200, ""},
+			"not a route":       {"POST", "/testing/x", nil, 404, ""},
+			"the prefix":        {"POST", "/test", nil, 404, ""},
+		} {
+			res, data := s.request(c.method, c.path, "", c.header...)
+			if res.StatusCode != c.status || !strings.Contains(string(data), c.reason) || c.status == 200 && string(data) != "passed" {
+				t.Errorf("%s: %v %s", name, res.Status, data)
 			}
 		}
-		if _, err := io.ReadAll(in); err != nil || res.Trailer.Get("X-Sum") != "of 3" {
-			t.Errorf("%v, trailer %v", err, res.Trailer)
+		s.svc.Set(func(svc *testsvc.Service) { svc.Web = nil })
+		if res, data := s.request("GET", "/test/open/x", ""); res.StatusCode != 404 || string(data) != "404 page not found\n" {
+			t.Errorf("the service's own: %v %s", res.Status, data)
+		}
+	})
+}
+
+// Nobody holds more of a body than windows and chunks, however long the other side does not read.
+func TestBackPressure(t *testing.T) {
+	const most = 2 << 20
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		goOn := make(chan struct{})
+		s.web(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = r.Body.Read(make([]byte, 1)) // asks for it
+			<-goOn
+		})
+		up := &endless{}
+		done := make(chan error, 1)
+		go func() {
+			res, err := s.send(t.Context(), s.http(), "POST", testURL, up)
+			if err == nil {
+				err = res.Body.Close()
+			}
+			done <- err
+		}()
+		synctest.Wait()
+		time.Sleep(serviceTime / 2)
+		if n := up.taken.Load(); n == 0 || n > most {
+			t.Errorf("%d bytes of a request were taken that nobody reads", n)
+		}
+		close(goOn)
+		<-done
+
+		var down atomic.Int64
+		left := make(chan struct{})
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			defer close(left)
+			for r.Context().Err() == nil {
+				n, _ := w.Write(make([]byte, 32<<10))
+				down.Add(int64(n))
+			}
+		})
+		res, err := s.send(t.Context(), s.http(), "GET", testURL, nil)
+		s.must(err)
+		synctest.Wait()
+		if n := down.Load(); n == 0 || n > most {
+			t.Errorf("%d bytes of a response were taken that nobody reads", n)
+		}
+		time.Sleep(progressTime + time.Second) // the client is cut off, and the handler with it
+		<-left
+		if _, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Error("a part was taken for the whole")
 		}
 		_ = res.Body.Close()
 	})
 }
 
-// A body is asked for when the service reads it, and not before; who refuses it first is heard.
-func TestContinueAndEarlyAnswers(t *testing.T) {
+// slowly gives a piece of a body every so often.
+type slowly struct {
+	every time.Duration
+	piece []byte
+	times int
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	if s.times == 0 {
+		return 0, io.EOF
+	}
+	s.times--
+	time.Sleep(s.every)
+	return copy(p, s.piece), nil
+}
+
+func TestBodiesMakeProgress(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
-		s.web(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/test/large" {
-				http.Error(w, "too large", http.StatusRequestEntityTooLarge)
-				return
+		var got int64
+		var fault error
+		s.web(func(_ http.ResponseWriter, r *http.Request) { got, fault = io.Copy(io.Discard, r.Body) })
+		for name, c := range map[string]struct {
+			body   *slowly
+			status int
+		}{
+			"slow":     {&slowly{20 * time.Second, make([]byte, progressBytes), 100}, 200}, // for half an hour
+			"stalled":  {&slowly{progressTime + time.Second, make([]byte, progressBytes), 2}, 408},
+			"trickles": {&slowly{time.Second, []byte("x"), 100}, 408},
+		} {
+			want := int64(len(c.body.piece) * c.body.times)
+			res, err := s.send(t.Context(), s.http(), "PUT", testURL, c.body)
+			if err != nil || res.StatusCode != c.status {
+				t.Errorf("%s: %v %v", name, res, err)
+				continue
 			}
-			body, _ := io.ReadAll(r.Body)
-			_, _ = w.Write(body)
-		})
-		for path, want := range map[string]string{"/test/large": "HTTP/1.1 413", "/test/small": "HTTP/1.1 100 Continue"} {
-			conn, err := s.dial(t.Context(), "", "")
-			s.must(err)
-			_, _ = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: plenum.test\r\nAuthorization: Bearer %s\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", path, s.token("ada", time.Minute))
-			in := bufio.NewReader(conn)
-			if line, _ := in.ReadString('\n'); !strings.HasPrefix(line, want) {
-				t.Errorf("%s: %s", path, line)
+			s.must(res.Body.Close())
+			synctest.Wait()
+			if ok := c.status == 200; ok != (fault == nil) || ok != (got == want) || !ok && !errors.Is(fault, io.ErrUnexpectedEOF) {
+				t.Errorf("%s: the service saw %d bytes, %v", name, got, fault)
 			}
-			if path == "/test/small" {
-				_, _ = in.ReadString('\n')
-				_, _ = io.WriteString(conn, "hello")
-				res, err := http.ReadResponse(in, nil)
-				s.must(err)
-				if body, _ := io.ReadAll(res.Body); string(body) != "hello" {
-					t.Errorf("%s", body)
-				}
-				_ = res.Body.Close()
-			}
-			_ = conn.Close()
 		}
-		// Without Expect: the answer comes though the body doesn't end.
-		body, out := io.Pipe()
-		go func() {
-			for err := error(nil); err == nil; {
-				_, err = out.Write(make([]byte, 1<<10))
-			}
-		}()
-		if res, text := s.do(s.ofRoute(http.MethodPost, "/test/large", "ada", body)); res.StatusCode != http.StatusRequestEntityTooLarge || text != "too large\n" {
-			t.Errorf("%d %s", res.StatusCode, text)
-		}
-		_ = body.Close()
+		time.Sleep(2 * progressTime) // until the client has noticed, too
 	})
 }
 
-// Who leaves is seen by the service; what breaks off is not taken for a whole answer; what never came is told.
-func TestBrokenExchanges(t *testing.T) {
+func TestEarlyAnswers(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
-		ended := make(chan error, 1)
+		for name, ask := range map[string]bool{"unread": false, "begun": true} {
+			s.web(func(w http.ResponseWriter, r *http.Request) {
+				if ask {
+					_, _ = r.Body.Read(make([]byte, 10))
+				}
+				http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+			})
+			c := s.written("POST /test/x HTTP/1.1\r\nHost: plenum.test\r\nAuthorization: " + s.ofUser().Get("Authorization") + "\r\nContent-Length: 10000000\r\n\r\nbeginning of it")
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil || res.StatusCode != 413 || !res.Close {
+				t.Fatalf("%s: %v %v", name, res, err)
+			}
+			if data, err := io.ReadAll(res.Body); string(data) != "too large\n" {
+				t.Errorf("%s: %q %v", name, data, err)
+			}
+			_ = res.Body.Close()
+			_ = c.Close()
+			time.Sleep(time.Second)
+			synctest.Wait()
+			if n := s.metric("exchanges"); n != 0 {
+				t.Errorf("%s: %v under way", name, n)
+			}
+		}
+	})
+}
+
+// written sends bytes on a connection of its own.
+func (s *system) written(request string) net.Conn {
+	c, err := s.dial(s.t.Context(), "", "")
+	s.must(err)
+	go func() { _, _ = io.WriteString(c, request) }()
+	return c
+}
+
+// A client that waits to be asked for the body is asked when the handler reads it, and not when it doesn't.
+func TestContinue(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		head := "PUT /test/x HTTP/1.1\r\nHost: plenum.test\r\nAuthorization: " + s.ofUser().Get("Authorization") + "\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+		goOn := make(chan struct{})
 		s.web(func(w http.ResponseWriter, r *http.Request) {
-			switch r.URL.Path {
-			case "/test/wait":
-				_, _ = w.Write([]byte("begun"))
+			<-goOn
+			_, _ = io.Copy(w, r.Body)
+		})
+		c := s.written(head)
+		lines := make(chan string, 10)
+		go func() {
+			r := textproto.NewReader(bufio.NewReader(c))
+			for line, err := r.ReadLine(); err == nil; line, err = r.ReadLine() {
+				lines <- line
+			}
+			close(lines)
+		}()
+		synctest.Wait()
+		if len(lines) > 0 {
+			t.Fatalf("%q before the handler reads", <-lines)
+		}
+		close(goOn)
+		if line := <-lines; line != "HTTP/1.1 100 Continue" {
+			t.Fatal(line)
+		}
+		_, err := io.WriteString(c, "body")
+		s.must(err)
+		if <-lines; <-lines != "HTTP/1.1 200 OK" {
+			t.Error("no answer")
+		}
+		_ = c.Close()
+		for range lines {
+		}
+		s.web(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+		c = s.written(head)
+		defer c.Close()
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		s.must(err)
+		_ = res.Body.Close()
+		if res.StatusCode != 403 || !res.Close {
+			t.Errorf("%v", res)
+		}
+	})
+}
+
+func TestClientLeaves(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		left := make(chan error, 2)
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			_, err := io.Copy(io.Discard, r.Body)
+			left <- err
+			<-r.Context().Done()
+			left <- r.Context().Err()
+		})
+		for name, body := range map[string]io.Reader{"waiting": nil, "sending": &slowly{time.Second, make([]byte, 10_000), 1000}} {
+			ctx, cancel := context.WithCancel(t.Context())
+			res, err := s.send(ctx, s.http(), "POST", testURL, body)
+			s.must(err)
+			time.Sleep(5 * time.Second)
+			cancel()
+			if err := <-left; (err != nil) != (body != nil) || err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%s: the body ended with %v", name, err)
+			}
+			if err := <-left; !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v", name, err)
+			}
+			_ = res.Body.Close()
+			time.Sleep(2 * time.Second) // until the client has noticed, too
+		}
+		if n := s.metric("exchanges"); n != 0 {
+			t.Errorf("%v under way", n)
+		}
+	})
+}
+
+// A response that was broken off is never taken for a whole one.
+func TestBrokenOffAnswers(t *testing.T) {
+	part := func(w http.ResponseWriter) {
+		_, _ = io.WriteString(w, "a part")
+		_ = http.NewResponseController(w).Flush()
+	}
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for name, c := range map[string]struct {
+			web    http.HandlerFunc
+			status int // 0: none
+		}{
+			"aborted":              {func(w http.ResponseWriter, _ *http.Request) { part(w); panic(http.ErrAbortHandler) }, 200},
+			"aborted at once":      {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0},
+			"panicked":             {func(w http.ResponseWriter, _ *http.Request) { part(w); panic("a bug") }, 200},
+			"shorter than it said": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "7"); part(w) }, 200},
+		} {
+			s.web(c.web)
+			res, err := s.send(t.Context(), s.http(), "GET", testURL, nil)
+			if c.status == 0 {
+				if err == nil {
+					t.Errorf("%s: %v", name, res)
+				}
+				continue
+			}
+			if err != nil || res.StatusCode != c.status {
+				t.Fatalf("%s: %v %v", name, res, err)
+			}
+			if data, err := io.ReadAll(res.Body); err == nil || string(data) != "a part" {
+				t.Errorf("%s: %q %v", name, data, err)
+			}
+			_ = res.Body.Close()
+		}
+		s.web(func(http.ResponseWriter, *http.Request) { panic("a bug") })
+		if res, data := s.request("GET", "/test/open/x", ""); res.StatusCode != 500 || !bytes.Contains(data, []byte("rpc.INTERNAL")) {
+			t.Errorf("a bug before the head: %v %s", res.Status, data)
+		}
+		s.web(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		begin := time.Now()
+		if res, data := s.request("GET", "/test/open/x", ""); res.StatusCode != 504 || time.Since(begin) != serviceTime || !bytes.Contains(data, []byte(errNoAnswer.Reason)) {
+			t.Errorf("no answer: %v after %v %s", res.Status, time.Since(begin), data)
+		}
+	})
+}
+
+// The service's process goes away: before the head the client is told, behind it it is cut off.
+func TestServiceGoes(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/test/begun" {
 				_ = http.NewResponseController(w).Flush()
+			}
+			<-r.Context().Done()
+		})
+		begun, err := s.send(t.Context(), s.http(), "GET", "http://plenum.test/test/begun", nil)
+		s.must(err)
+		s.stopService()
+		res, data := s.request("GET", "/test/open/x", "")
+		if res.StatusCode != 502 && res.StatusCode != 503 {
+			t.Errorf("%v %s", res.Status, data)
+		}
+		if _, err := io.ReadAll(begun.Body); err == nil {
+			t.Error("a part was taken for the whole")
+		}
+		_ = begun.Body.Close()
+	})
+}
+
+// exerciseTrailers holds for every version of HTTP.
+func exerciseTrailers(t *testing.T, s *system, c *http.Client, url string) {
+	t.Helper()
+	s.web(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "X-Sum, Content-Type")
+		w.Header().Set("Link", "</style>")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+		n, _ := io.Copy(w, r.Body)
+		w.Header().Set("X-Sum", fmt.Sprint(n, " ", r.Trailer.Get("X-Asked")))
+		w.Header().Set(http.TrailerPrefix+"X-More", "more")
+		w.Header().Set(http.TrailerPrefix+"Set-Cookie", "a=1")
+	})
+	var hints []string
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+		hints = append(hints, fmt.Sprint(code, " ", h.Get("Link")))
+		return nil
+	}})
+	r, err := http.NewRequestWithContext(ctx, "POST", url, io.MultiReader(strings.NewReader("body"))) // of unknown length
+	s.must(err)
+	r.Header, r.Trailer = s.ofUser(), http.Header{"X-Asked": {"yes"}}
+	res, err := c.Do(r)
+	s.must(err)
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil || string(data) != "body" || res.Trailer.Get("X-Sum") != "4 yes" || res.Trailer.Get("X-More") != "more" || res.Trailer.Get("Set-Cookie") != "" ||
+		res.Header.Get("Link") != "" || res.Header.Get("X-Frame-Options") == "" {
+		t.Errorf("%v %q %v %v %v", res.Status, data, err, res.Header, res.Trailer)
+	}
+	if got := strings.Join(hints, ","); !strings.HasSuffix(got, "103 </style>") {
+		t.Errorf("hints: %q", got)
+	}
+}
+
+func TestTrailers(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) { exerciseTrailers(t, s, s.http(), testURL) })
+}
+
+func TestTunnelOverHTTP2(t *testing.T) {
+	encrypted(t, func(t *testing.T, s *system, _ TLS, p pair) {
+		c := s.https(p, &tls.Config{NextProtos: []string{"h2"}})
+		defer c.CloseIdleConnections()
+		url := "https://plenum.test/test/x"
+		exerciseTrailers(t, s, c, url)
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = r.Body.Read(make([]byte, 1))
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		})
+		res, err := s.send(t.Context(), c, "POST", url, &slowly{time.Second, make([]byte, 10_000), 1000})
+		if err != nil || res.StatusCode != 413 || res.ProtoMajor != 2 {
+			t.Fatalf("an early answer: %v %v", res, err)
+		}
+		_ = res.Body.Close()
+		time.Sleep(2 * time.Second) // until the client has noticed
+		left := make(chan struct{})
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			defer close(left)
+			for r.Context().Err() == nil {
+				_, _ = w.Write(make([]byte, 32<<10))
+			}
+		})
+		res, err = s.send(t.Context(), c, "GET", url, nil)
+		s.must(err)
+		<-left // nobody reads
+		if _, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Error("a part was taken for the whole")
+		}
+		_ = res.Body.Close()
+		s.web(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(50 * time.Second)
+			for range 10 { // longer than any request may take that is no exchange
+				_, _ = io.WriteString(w, "x")
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(20 * time.Second)
+			}
+			panic(http.ErrAbortHandler)
+		})
+		res, err = s.send(t.Context(), c, "GET", url, nil)
+		s.must(err)
+		if data, err := io.ReadAll(res.Body); err == nil || string(data) != "xxxxxxxxxx" {
+			t.Errorf("%q %v", data, err)
+		}
+		_ = res.Body.Close()
+	})
+}
+
+func TestIsolatedRoutes(t *testing.T) {
+	const page = "http://plenum.test"
+	web := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Cookie", r.Header.Get("Cookie"))
+		w.Header().Set("Set-Cookie", "a=1")
+		w.Header().Set("Content-Security-Policy", "default-src *")
+		_, _ = io.WriteString(w, "<script>")
+	}
+	get := func(s *system, host, path string, header ...string) (response, string) {
+		s.t.Helper()
+		r, err := http.NewRequestWithContext(s.t.Context(), "GET", "http://"+host+path, nil)
+		s.must(err)
+		r.Header.Set("Cookie", "c=3")
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		res, err := s.http().Do(r)
+		s.must(err)
+		defer res.Body.Close()
+		data, err := io.ReadAll(res.Body)
+		s.must(err)
+		return response{res.StatusCode, res.Status, res.Header}, string(data)
+	}
+	sandboxed := func(res response) bool {
+		csp := res.Header["Content-Security-Policy"]
+		return res.StatusCode == 200 && len(csp) == 1 && strings.HasPrefix(csp[0], "sandbox; default-src 'none'") &&
+			res.Header.Get("X-Cookie") == "" && res.Header.Get("Set-Cookie") == "" && res.Header.Get("X-Content-Type-Options") == "nosniff"
+	}
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		s.web(web)
+		if res, _ := get(s, "plenum.test", "/test/content/x"); !sandboxed(res) || res.Header.Get("Content-Disposition") != "attachment" {
+			t.Errorf("on the application's origin: %v %v", res.Status, res.Header)
+		}
+		if res, _ := get(s, "plenum.test", "/test/open/x"); res.Header.Get("X-Cookie") != "c=3" || len(res.Header["Content-Security-Policy"]) != 2 {
+			t.Errorf("a route that is not isolated: %v", res.Header)
+		}
+	})
+	inBubble(t, func(c *Config) { c.ContentOrigin, c.Origins = "http://content.test", []string{page} }, func(t *testing.T, s *system) {
+		s.web(web)
+		res, _ := get(s, "Content.test:80", "/test/content/x", "Origin", page)
+		if !sandboxed(res) || res.Header.Get("Content-Disposition") != "" || res.Header.Get("Cross-Origin-Resource-Policy") != "cross-origin" ||
+			res.Header.Get("Access-Control-Allow-Origin") != page || !strings.HasSuffix(res.Header.Get("Content-Security-Policy"), "frame-ancestors 'self' "+page) {
+			t.Errorf("on its own origin: %v %v", res.Status, res.Header)
+		}
+		for path, status := range map[string]int{"/test/open/x": 404, "/": 404, "/edge/v1/ws": 404, "/livez": 200, "/plenum.test.v1.TestService/Hello": 404} {
+			if res, data := get(s, "content.test", path); res.StatusCode != status {
+				t.Errorf("%s: %v %s", path, res.Status, data)
+			}
+		}
+		if res, _ := get(s, "content.test", "/test/content/x", "Origin", "http://content.test"); res.StatusCode != 403 {
+			t.Errorf("a page of content: %v", res.Status)
+		}
+		if res, data := get(s, "plenum.test", "/test/content/x"); res.StatusCode != 404 || !strings.Contains(data, errRoute.Reason) {
+			t.Errorf("on the application's: %v %s", res.Status, data)
+		}
+	})
+}
+
+func TestOriginsOfRoutes(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Origins = []string{"https://app.example"} }, func(t *testing.T, s *system) {
+		s.web(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Saw", r.Method) })
+		res, _ := s.request("OPTIONS", "/test/x", "", "Origin", "https://app.example", "Access-Control-Request-Method", "PATCH", "Access-Control-Request-Headers", "upload-offset")
+		if res.StatusCode != 204 || !strings.Contains(res.Header.Get("Access-Control-Allow-Methods"), "PATCH") || res.Header.Get("Access-Control-Allow-Headers") != "upload-offset" {
+			t.Errorf("preflight: %v %v", res.Status, res.Header)
+		}
+		res, _ = s.request("OPTIONS", "/test/open/x", "")
+		if res.Header.Get("X-Saw") != "OPTIONS" {
+			t.Errorf("tus asks so what a server can: %v %v", res.Status, res.Header)
+		}
+		res, _ = s.request("GET", "/test/open/x", "", "Origin", "https://app.example")
+		if res.Header.Get("Access-Control-Expose-Headers") != "*" || res.Header.Get("X-Saw") != "GET" {
+			t.Errorf("%v %v", res.Status, res.Header)
+		}
+		if res, _ = s.request("GET", "/test/open/x", "", "Origin", "https://evil.example"); res.StatusCode != 403 || res.Header.Get("X-Saw") != "" {
+			t.Errorf("%v %v", res.Status, res.Header)
+		}
+	})
+}
+
+func TestExchangesAreBounded(t *testing.T) {
+	inBubble(t, func(c *Config) { c.MaxExchanges = 2 * userExchanges }, func(t *testing.T, s *system) {
+		s.web(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/test/x" {
 				<-r.Context().Done()
-				ended <- r.Context().Err()
-			case "/test/upload":
-				_, err := io.Copy(io.Discard, r.Body)
-				ended <- err
-			case "/test/abort":
-				_, _ = w.Write([]byte("half"))
-				_ = http.NewResponseController(w).Flush()
-				panic(http.ErrAbortHandler)
-			case "/test/panic":
-				panic("on purpose")
 			}
 		})
 		ctx, cancel := context.WithCancel(t.Context())
-		res, err := s.http().Do(s.ofRoute(http.MethodGet, "/test/wait", "ada", nil).WithContext(ctx))
-		s.must(err)
-		_, _ = io.ReadFull(res.Body, make([]byte, 5))
-		cancel()
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-		_ = res.Body.Close()
-
-		body, out := io.Pipe()
-		go func() {
-			_, _ = out.Write([]byte("half"))
-			_ = out.CloseWithError(errors.New("cut"))
-		}()
-		if res, err := s.http().Do(s.ofRoute(http.MethodPost, "/test/upload", "ada", body)); err == nil {
-			_ = res.Body.Close()
-			t.Error("a body that was cut off was taken")
-		}
-		if err := <-ended; err == nil {
-			t.Error("the service takes half of a body for all")
-		}
-
-		res, err = s.http().Do(s.ofRoute(http.MethodGet, "/test/abort", "ada", nil))
-		s.must(err)
-		if _, err := io.ReadAll(res.Body); err == nil {
-			t.Error("half of an answer was taken for all")
-		}
-		_ = res.Body.Close()
-		if res, text := s.do(s.ofRoute(http.MethodGet, "/test/panic", "ada", nil)); res.StatusCode != http.StatusInternalServerError {
-			t.Errorf("%d %s", res.StatusCode, text)
-		}
-		synctest.Wait()
-		if n := s.metric("exchanges"); n != 0 {
-			t.Errorf("%v exchanges are left", n)
-		}
-	})
-}
-
-// A body may take as long as it likes while it makes progress; without any it ends, and so does an answer that nobody takes.
-func TestProgress(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, s *system) {
-		s.web(func(w http.ResponseWriter, r *http.Request) {
-			n, _ := io.Copy(io.Discard, r.Body)
-			_, _ = fmt.Fprint(w, n)
-		})
-		body, out := io.Pipe()
-		go func() {
-			for range 20 { // ten minutes
-				time.Sleep(29 * time.Second)
-				_, _ = out.Write(make([]byte, progressBytes))
-			}
-			_ = out.Close()
-		}()
-		r := s.ofRoute(http.MethodPost, "/test/x", "ada", body)
-		r.Header.Set("Authorization", "Bearer "+s.token("ada", time.Hour))
-		if res, text := s.do(r); res.StatusCode != http.StatusOK || text != fmt.Sprint(20*progressBytes) {
-			t.Errorf("%d %s", res.StatusCode, text)
-		}
-		conn, err := s.dial(t.Context(), "", "")
-		s.must(err)
-		start := time.Now()
-		_, _ = fmt.Fprintf(conn, "POST /test/x HTTP/1.1\r\nHost: plenum.test\r\nAuthorization: Bearer %s\r\nContent-Length: 5000\r\n\r\nhello", s.token("ada", time.Hour))
-		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		s.must(err)
-		if took := time.Since(start); res.StatusCode != http.StatusRequestTimeout || took < progressTime || took > progressTime+time.Second {
-			t.Errorf("%d after %v", res.StatusCode, took)
-		}
-		_, _ = res.Body.Close(), conn.Close()
-
-		s.web(func(w http.ResponseWriter, _ *http.Request) {
-			for err := error(nil); err == nil; {
-				_, err = w.Write(make([]byte, rpc.HTTPChunk))
-			}
-		})
-		res, err = s.http().Do(s.ofRoute(http.MethodGet, "/test/x", "ada", nil))
-		s.must(err)
-		time.Sleep(2 * progressTime)
-		synctest.Wait()
-		if n := s.metric("exchanges"); n != 0 {
-			t.Errorf("%v exchanges with a client that takes nothing", n)
-		}
-		_ = res.Body.Close()
-	})
-}
-
-// What users made comes in a sandbox, without cookies; where it has an origin of its own, from there alone, and nothing else does.
-func TestIsolatedContent(t *testing.T) {
-	content := func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		w.Header().Set("Set-Cookie", "a=1")
-		w.Header().Set("Content-Security-Policy", "default-src *")
-		_, _ = fmt.Fprint(w, "<script>", r.Header.Get("Cookie"), "</script>")
-	}
-	inBubble(t, nil, func(t *testing.T, s *system) {
-		s.web(content)
-		r := s.ofRoute(http.MethodGet, "/test/content/x", "", nil)
-		r.Header.Set("Cookie", "c=1")
-		res, body := s.do(r)
-		h := res.Header
-		if body != "<script></script>" || h.Get("Set-Cookie") != "" || !strings.HasPrefix(h.Get("Content-Security-Policy"), "sandbox; default-src 'none'") ||
-			len(h.Values("Content-Security-Policy")) != 1 || h.Get("Content-Disposition") != "attachment" || h.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s %v", body, h)
-		}
-	})
-	inBubble(t, func(c *Config) { c.ContentOrigin = "http://content.test" }, func(t *testing.T, s *system) {
-		s.web(content)
-		if res, _ := s.do(s.ofRoute(http.MethodGet, "/test/content/x", "", nil)); res.StatusCode != http.StatusNotFound {
-			t.Errorf("on the application's origin: %d", res.StatusCode)
-		}
-		for path, want := range map[string]int{"/test/content/x": 200, "/test/open/x": 404, "/": 404, pathWebSocket: 404, pathPoll: 404, "/livez": 200} {
-			r := s.ofRoute(http.MethodGet, path, "", nil)
-			r.Host = "content.test"
-			if res, _ := s.do(r); res.StatusCode != want {
-				t.Errorf("content's %s: %d", path, res.StatusCode)
-			}
-		}
-		r := s.ofRoute(http.MethodPost, "/plenum.test.v1.TestService/Hello", "", strings.NewReader("{}"))
-		r.Host = "content.test"
-		r.Header.Set("Content-Type", "application/json")
-		if res, _ := s.do(r); res.StatusCode != http.StatusNotFound {
-			t.Errorf("a call on the content's origin: %d", res.StatusCode)
-		}
-	})
-}
-
-func TestTooManyExchanges(t *testing.T) {
-	inBubble(t, func(c *Config) { c.MaxExchanges = 2 * userExchanges }, func(t *testing.T, s *system) {
-		release := make(chan struct{})
-		s.web(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusOK)
-			_ = http.NewResponseController(w).Flush()
-			<-release
-		})
-		var open []*http.Response
+		done := make(chan struct{}, 2)
 		for range 2 {
-			res, err := s.http().Do(s.ofRoute(http.MethodGet, "/test/x", "ada", nil)) //nolint:bodyclose // below
-			s.must(err)
-			open = append(open, res) //nolint:bodyclose // likewise
+			go func() {
+				_, _ = s.send(ctx, s.http(), "GET", testURL, nil) //nolint:bodyclose // ends with its context
+				done <- struct{}{}
+			}()
 		}
-		if res, text := s.do(s.ofRoute(http.MethodGet, "/test/x", "ada", nil)); res.StatusCode != http.StatusTooManyRequests || !strings.Contains(text, "edge.EXCHANGES") || res.Header.Get("Retry-After") == "" {
-			t.Errorf("%d %s", res.StatusCode, text)
+		synctest.Wait()
+		token := "Bearer " + s.token("u", time.Hour)
+		if res, data := s.request("GET", "/test/y", "", "Authorization", token); res.StatusCode != 429 || !bytes.Contains(data, []byte(errExchanges.Reason)) || res.Header.Get("Retry-After") != "1" {
+			t.Errorf("a third: %v %s", res.Status, data)
 		}
-		close(release)
-		for _, res := range open {
-			_ = res.Body.Close()
+		if res, data := s.request("GET", "/test/y", "", "Authorization", "Bearer "+s.token("v", time.Hour)); res.StatusCode != 200 {
+			t.Errorf("another user's: %v %s", res.Status, data)
 		}
-		if res, _ := s.do(s.ofRoute(http.MethodGet, "/test/x", "bob", nil)); res.StatusCode != http.StatusOK {
-			t.Errorf("somebody else: %d", res.StatusCode)
+		cancel()
+		<-done
+		<-done
+		synctest.Wait()
+		if res, data := s.request("GET", "/test/y", "", "Authorization", token); res.StatusCode != 200 {
+			t.Errorf("afterwards: %v %s", res.Status, data)
 		}
 	})
 }
 
-// A large body passes both ways, whole and in little memory, while calls go on beside it.
-func TestLargeBody(t *testing.T) {
-	const size = 64 << 20
+// A user who is signed out gets no more of what is under way.
+func TestTransfersOfTheRevoked(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
-		var most uint64
-		look := func() {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			most = max(most, m.HeapAlloc)
-		}
-		look()
-		before := most
 		s.web(func(w http.ResponseWriter, r *http.Request) {
-			buffer, n := make([]byte, 256<<10), 0
-			for {
-				k, err := r.Body.Read(buffer)
-				if n += k; n%(8<<20) < k {
-					look()
-				}
-				if _, e := w.Write(buffer[:k]); e != nil || err != nil {
-					return
-				}
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})
+		res, err := s.send(t.Context(), s.http(), "GET", testURL, nil)
+		s.must(err)
+		defer res.Body.Close()
+		time.Sleep(time.Second)
+		now := time.Now().UnixMilli()
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "u", Device: "another", IssuedBeforeMs: now})
+		synctest.Wait()
+		if n := s.metric("exchanges"); n != 1 {
+			t.Errorf("another device's: %v under way", n)
+		}
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "u", IssuedBeforeMs: now})
+		if _, err := io.ReadAll(res.Body); err == nil {
+			t.Error("a part was taken for the whole")
+		}
+	})
+}
+
+// A gateway that stops lets transfers end for as long as it drains, and cuts off those that take longer.
+func TestTransfersOfAGatewayThatStops(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(map[string]time.Duration{"/test/short": 8 * time.Second, "/test/long": time.Hour}[r.URL.Path]):
 			}
 		})
-		sent, got := sha256.New(), sha256.New()
-		body := io.TeeReader(io.LimitReader(&pattern{}, size), sent)
-		res, err := s.http().Do(s.ofRoute(http.MethodPost, "/test/x", "ada", io.NopCloser(body)))
+		short, err := s.send(t.Context(), s.http(), "GET", "http://plenum.test/test/short", nil)
 		s.must(err)
-		c := s.signIn("bob")
-		n, err := io.Copy(got, res.Body)
-		if err != nil || n != size || !bytes.Equal(sent.Sum(nil), got.Sum(nil)) {
-			t.Errorf("%d bytes, %v", n, err)
+		long, err := s.send(t.Context(), s.http(), "GET", "http://plenum.test/test/long", nil)
+		s.must(err)
+		begin := time.Now()
+		s.stop()
+		if _, err := io.ReadAll(short.Body); err != nil {
+			t.Errorf("short: %v", err)
 		}
-		c.send(ask(1, "Echo", &testv1.EchoRequest{Text: "beside"}))
-		if e := c.reply(1, nil); e != nil {
-			t.Error(e)
+		if _, err := io.ReadAll(long.Body); err == nil || time.Since(begin) > s.g.cfg.Drain+3*time.Second {
+			t.Errorf("long: %v after %v", err, time.Since(begin))
 		}
-		_ = res.Body.Close()
-		c.close()
-		if most-before > 16<<20 {
-			t.Errorf("%d MiB more than before", (most-before)>>20)
-		}
-	})
-}
-
-// pattern is bytes that don't repeat soon.
-type pattern struct{ n uint64 }
-
-func (p *pattern) Read(b []byte) (int, error) {
-	for i := range b {
-		p.n = p.n*6364136223846793005 + 1442695040888963407
-		b[i] = byte(p.n >> 56)
-	}
-	return len(b), nil
-}
-
-// A service that is away, or goes, is told as what it is.
-func TestServiceAway(t *testing.T) {
-	inBubble(t, nil, func(t *testing.T, s *system) {
-		start := time.Now()
-		s.web(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-		res, text := s.do(s.ofRoute(http.MethodGet, "/test/x", "ada", nil))
-		if res.StatusCode != http.StatusGatewayTimeout || !strings.Contains(text, "edge.NO_ANSWER") || time.Since(start) > serviceTime+time.Second {
-			t.Errorf("%d %s after %v", res.StatusCode, text, time.Since(start))
-		}
-		if e := edgev1.Code_CODE_OUTCOME_UNKNOWN; !strings.Contains(text, e.String()) {
-			t.Error(text)
-		}
+		_, _ = short.Body.Close(), long.Body.Close()
 	})
 }

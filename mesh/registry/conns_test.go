@@ -187,3 +187,51 @@ func TestCallsFollowTheNodes(t *testing.T) {
 		t.Fatalf("with a gone, key %s went to %s: %v", key, got, err)
 	}
 }
+
+// Long streams have a connection of their own to the node that Conn chooses, which ends with the node's link.
+func TestBulk(t *testing.T) {
+	a, b := serve(t, "a", "127.0.0.1:0"), serve(t, "b", "127.0.0.1:0")
+	nodes := &fixed{changed: make(chan struct{})}
+	nodes.set(a.node, b.node)
+	c := startConns(t, nodes)
+	if _, err := c.Bulk("docs", "key"); status.Code(err) != codes.Unavailable {
+		t.Errorf("no node: %v", err)
+	}
+	for _, key := range []string{"1", "2", "3", "4", "5"} {
+		calls, err := c.Conn("chat", key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := c.Bulk("chat", key)
+		second, again := c.Bulk("chat", key)
+		if err != nil || again != nil || first != second || first == calls {
+			t.Errorf("%s: %v %v %v", key, first, second, err)
+		}
+		if first.(*grpc.ClientConn).Target() != calls.(*grpc.ClientConn).Target() {
+			t.Errorf("%s: another node", key)
+		}
+		if _, err := grpc_health_v1.NewHealthClient(first).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+func TestBulkEnds(t *testing.T) {
+	dial := func() (*grpc.ClientConn, error) { return plainDial(Node{Address: "127.0.0.1:1"}) }
+	var b bulk
+	first, err := b.get(dial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.drop(false)
+	if first.GetState() != connectivity.Shutdown {
+		t.Error("the connection to a node that was left stays open")
+	}
+	if second, err := b.get(dial); err != nil || second == first {
+		t.Errorf("%v", err)
+	}
+	b.drop(true)
+	if _, err := b.get(dial); status.Code(err) != codes.Unavailable {
+		t.Errorf("of a node that is gone: %v", err)
+	}
+}

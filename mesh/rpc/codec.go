@@ -42,7 +42,7 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// serverCodec is gRPC's own for proto, but for requests that are to note their fault.
+// serverCodec is gRPC's own for proto, but for requests that are to note their fault, and for chunks of HTTP.
 type serverCodec struct{ encoding.CodecV2 }
 
 // request is where a unary request goes, and what was wrong with it.
@@ -52,9 +52,15 @@ type request struct {
 }
 
 func (c serverCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	if r, ok := v.(*request); ok {
-		r.fault = c.CodecV2.Unmarshal(data, r.into)
+	switch to := v.(type) {
+	case *request:
+		to.fault = c.CodecV2.Unmarshal(data, to.into)
 		return nil
+	case *HTTPPart:
+		if to.take(data) {
+			return nil
+		}
+		return c.CodecV2.Unmarshal(data, to.Message)
 	}
 	return c.CodecV2.Unmarshal(data, v)
 }

@@ -50,10 +50,14 @@ func echoFile() protoreflect.FileDescriptor {
 		return d
 	}
 	user, public := edgev1.Exposure_EXPOSURE_USER, edgev1.Exposure_EXPOSURE_PUBLIC
+	owner := &descriptorpb.ServiceOptions{}
+	proto.SetExtension(owner, edgev1.E_Service, &edgev1.ServiceEdge{Routes: []*edgev1.HttpRoute{
+		{Prefix: "/echo/", Exposure: user}, {Prefix: "/echo/open/", Exposure: public},
+	}})
 	f, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: new("plenum/echo/v1/echo.proto"), Package: new("plenum.echo.v1"), Syntax: new("proto3"),
 		Dependency: []string{"plenum/edge/v1/edge.proto"},
-		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("EchoService"), Method: []*descriptorpb.MethodDescriptorProto{
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("EchoService"), Options: owner, Method: []*descriptorpb.MethodDescriptorProto{
 			method("User", &edgev1.MethodEdge{Exposure: user, MaxBodyBytes: 1000, TimeoutMs: 2000}, false),
 			method("Public", &edgev1.MethodEdge{Exposure: public}, false),
 			method("Internal", nil, false),
@@ -117,7 +121,7 @@ func token(t *testing.T, user string) string {
 }
 
 // serve runs an echo server, and a verifier, until the test ends or stop is called.
-func serve(t *testing.T, cfg ServerConfig, deps ServerDeps, e echo) (s *Server, stop func()) {
+func serve(t *testing.T, cfg ServerConfig, deps ServerDeps, e echo, more ...func(*Server)) (s *Server, stop func()) {
 	t.Helper()
 	v, err := auth.NewVerifier(auth.VerifierConfig{}, auth.NewMemory(testKey), auth.VerifierDeps{})
 	if err != nil {
@@ -134,6 +138,9 @@ func serve(t *testing.T, cfg ServerConfig, deps ServerDeps, e echo) (s *Server, 
 		t.Fatal(err)
 	}
 	s.RegisterService(e.desc(), e)
+	for _, register := range more {
+		register(s)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- v.Run(ctx) }()

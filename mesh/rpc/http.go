@@ -18,8 +18,9 @@ import (
 	httpv1 "plenum.internal/proto/plenum/http/v1"
 )
 
-// HTTPChunk is the longest piece of a body in HttpService, in bytes.
-const HTTPChunk = 64 << 10
+// HTTPChunk is the longest piece of a body in HttpService, in bytes. Encoded it has 32 KiB: gRPC keeps buffers of that size, and takes one
+// of 1 MiB for whatever is longer, three of which wait for each reader that is slow.
+const HTTPChunk = 32<<10 - 8
 
 // ReasonAborted is the Error.Reason of a response that its handler broke off (http.ErrAbortHandler): the client's connection is to be cut.
 const ReasonAborted = "rpc.HTTP_ABORTED"
@@ -50,10 +51,13 @@ func NewHTTPService(owner string, handler http.Handler) (httpv1.HttpServiceServe
 	if err != nil {
 		return nil, fmt.Errorf("rpc: the routes of %s: %w", owner, err)
 	}
+	if _, ok := d.(protoreflect.ServiceDescriptor); !ok {
+		return nil, fmt.Errorf("rpc: the routes of %s: it is no service", owner)
+	}
 	options, _ := proto.GetExtension(d.Options(), edgev1.E_Service).(*edgev1.ServiceEdge)
 	s := &httpService{handler: handler, routes: map[string]*edgev1.HttpRoute{}}
 	for _, r := range options.GetRoutes() {
-		if s.routes[r.GetPrefix()] != nil || !s.prefixes.Well(r.GetPrefix()) || r.GetExposure() == edgev1.Exposure_EXPOSURE_UNSPECIFIED {
+		if s.routes[r.GetPrefix()] != nil || !ValidPrefix(r.GetPrefix()) || r.GetExposure() == edgev1.Exposure_EXPOSURE_UNSPECIFIED {
 			return nil, fmt.Errorf("rpc: %s has the route %q twice, or it is none, or nobody is named who may use it", owner, r.GetPrefix())
 		}
 		s.prefixes = append(s.prefixes, r.GetPrefix())

@@ -19,10 +19,10 @@ type httpBody struct {
 	trailer http.Header  // the request's: fields that were announced, without values yet
 	over    atomic.Bool  // the handler has returned, or closed it
 
-	mu    sync.Mutex // guards all below
-	asked bool
-	rest  []byte // of the chunk that came last
-	err   error
+	mu   sync.Mutex // guards all below
+	part HTTPPart   // with a buffer once the body was asked for
+	rest []byte     // of the chunk that came last
+	err  error
 }
 
 // Read implements io.Reader. The first one asks the client for the body.
@@ -47,24 +47,26 @@ func (b *httpBody) Read(p []byte) (int, error) {
 }
 
 func (b *httpBody) next() ([]byte, error) {
-	if !b.asked {
-		b.asked = true
+	if b.part.Buffer == nil {
+		b.part.Message = new(httpv1.ExchangeRequest)
+		b.part.Buffer, _ = httpChunks.Get().(*[HTTPChunk]byte)
 		if err := b.ask(); err != nil {
 			return nil, io.ErrUnexpectedEOF
 		}
 	}
-	m := new(httpv1.ExchangeRequest)
-	switch err := b.stream.RecvMsg(m); {
+	switch err := b.stream.RecvMsg(&b.part); {
 	case errors.Is(err, io.EOF):
 		return nil, io.EOF
 	case err != nil:
 		return nil, io.ErrUnexpectedEOF // the client was cut off, and the request's context says so
 	}
-	if m.GetTrailer() != nil {
-		for name, values := range FromHTTPHeaders(m.GetTrailer().GetHeaders()) {
-			if _, announced := b.trailer[name]; announced {
-				b.trailer[name] = values
-			}
+	if b.part.Chunk != nil {
+		return b.part.Chunk, nil
+	}
+	m, _ := b.part.Message.(*httpv1.ExchangeRequest)
+	for name, values := range FromHTTPHeaders(m.GetTrailer().GetHeaders()) {
+		if _, announced := b.trailer[name]; announced {
+			b.trailer[name] = values
 		}
 	}
 	return m.GetChunk(), nil
@@ -74,4 +76,13 @@ func (b *httpBody) next() ([]byte, error) {
 func (b *httpBody) Close() error { b.end(); return nil }
 
 // end keeps a goroutine that the handler left behind from reading on.
-func (b *httpBody) end() { b.over.Store(true) }
+func (b *httpBody) end() {
+	b.over.Store(true)
+	if b.mu.TryLock() { // else one waits for the next chunk, and keeps the buffer
+		defer b.mu.Unlock()
+		if b.part.Buffer != nil {
+			httpChunks.Put(b.part.Buffer)
+			b.part.Buffer, b.part.Chunk, b.rest = nil, nil, nil
+		}
+	}
+}

@@ -21,12 +21,12 @@ var ErrPath = Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "rpc.PATH", "This path c
 // is one with dot segments that has to do with a route at all: otherwise /open/../closed/x would come in by the rules for /open/.
 func (p Prefixes) Find(u *url.URL) (string, error) {
 	found := p.longest(u.EscapedPath())
-	decoded := p.longest(u.Path)
-	cleaned := p.longest(clean(u.Path))
-	switch {
-	case found == "" && decoded == "" && cleaned == "":
-		return "", nil
-	case found != decoded, found != cleaned, dotted(u.Path):
+	for _, reading := range []string{u.Path, clean(u.Path), clean(u.EscapedPath())} {
+		if p.longest(reading) != found {
+			return "", ErrPath
+		}
+	}
+	if found != "" && dotted(u.Path) {
 		return "", ErrPath
 	}
 	return found, nil
@@ -55,9 +55,9 @@ func dotted(s string) bool {
 	return slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == '/' || r == '\\' }), func(part string) bool { return part == "." || part == ".." })
 }
 
-// Well reports whether a prefix is one that a route may have: it begins and ends with a slash, and in between are segments of unreserved
+// ValidPrefix reports whether a route may have a prefix: it begins and ends with a slash, and in between are segments of unreserved
 // characters, so that there is one way alone to write it.
-func (Prefixes) Well(prefix string) bool {
+func ValidPrefix(prefix string) bool {
 	parts := strings.Split(prefix, "/")
 	if len(parts) < 3 || parts[0] != "" || parts[len(parts)-1] != "" {
 		return false

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -120,5 +121,78 @@ func TestHashFollowsTheDescriptors(t *testing.T) {
 	b.Names = nil
 	if a.Hash() == b.Hash() {
 		t.Error("what is served does not count")
+	}
+}
+
+// withRoutes is a service whose only claims are routes.
+func withRoutes(name string, routes ...*edgev1.HttpRoute) Service {
+	options := &descriptorpb.ServiceOptions{}
+	proto.SetExtension(options, edgev1.E_Service, &edgev1.ServiceEdge{Routes: routes})
+	return Service{Name: name, Names: []protoreflect.FullName{protoreflect.FullName("plenum." + name + ".v1.S")}, Files: []*descriptorpb.FileDescriptorProto{{
+		Name: new(name + ".proto"), Package: new("plenum." + name + ".v1"), Syntax: new("proto3"),
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("S"), Options: options}},
+	}}}
+}
+
+func route(prefix string) *edgev1.HttpRoute {
+	return &edgev1.HttpRoute{Prefix: prefix, Exposure: edgev1.Exposure_EXPOSURE_USER, Rate: edgev1.RateClass_RATE_CLASS_READ}
+}
+
+func find(t *testing.T, c *Catalog, path string) string {
+	t.Helper()
+	u, err := url.ParseRequestURI(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Route(u)
+	switch {
+	case err != nil:
+		return "refused"
+	case r == nil:
+		return ""
+	}
+	return r.Service + " " + r.Prefix
+}
+
+func TestRoutes(t *testing.T) {
+	c, faults := Build(test("test"))
+	if len(faults) > 0 || c.Routes() != 3 {
+		t.Fatal(faults)
+	}
+	for path, want := range map[string]string{"/test/x": "test /test/", "/test/open/x": "test /test/open/", "/test": "", "/tests/": "", "/test/open/../x": "refused"} {
+		if got := find(t, c, path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	u, _ := url.Parse("/test/content/x")
+	if r, _ := c.Route(u); !r.Isolated || !r.Public || r.Rate != edgev1.RateClass_RATE_CLASS_READ || r.Cost != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Of two services that want the same paths the one that sorts first has them, however they were learned.
+func TestConflictingRoutes(t *testing.T) {
+	a := withRoutes("a", route("/x/"), route("/deep/in/"), route("/x/nested/"), route("/x/"))
+	b := withRoutes("b", route("/x/y/"), route("/deep/"), route("/b/"), route("/xy/"), route("/x/"))
+	for _, order := range [][]Service{{a, b}, {b, a}} {
+		c, faults := Build(order...)
+		if len(faults) != 4 || c.Routes() != 5 {
+			t.Errorf("%d routes, %v", c.Routes(), faults)
+		}
+		for path, want := range map[string]string{"/x/y/z": "a /x/", "/x/nested/z": "a /x/nested/", "/deep/x": "", "/deep/in/x": "a /deep/in/", "/b/x": "b /b/", "/xy/x": "b /xy/"} {
+			if got := find(t, c, path); got != want {
+				t.Errorf("%s: %q, want %q", path, got, want)
+			}
+		}
+	}
+}
+
+func TestRefusedRoutes(t *testing.T) {
+	nobody := route("/z/")
+	nobody.Exposure = edgev1.Exposure_EXPOSURE_UNSPECIFIED
+	bad := []*edgev1.HttpRoute{route(""), route("/"), route("/x"), route("x/"), route("/a/../b/"), route("/edge/"), route("/edge/v1/"), route("/livez/"), route("/readyz/"), route("/plenum.chat.v1.ChatService/"), route("/a.b/c/"), nobody}
+	c, faults := Build(withRoutes("a", append(bad, route("/.well-known/"))...))
+	if c.Routes() != 1 || len(faults) != len(bad) || find(t, c, "/.well-known/x") == "" {
+		t.Errorf("%d routes, %v", c.Routes(), faults)
 	}
 }

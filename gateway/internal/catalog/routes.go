@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -64,7 +65,7 @@ func (c *Catalog) refuses(x claim) string {
 	switch {
 	case !x.own:
 		return "which is not an option of its package"
-	case !c.prefixes.Well(prefix):
+	case !rpc.ValidPrefix(prefix):
 		return "which is no prefix: it begins and ends with a slash, with letters, digits and -._~ in between"
 	case first == "edge" || first == "livez" || first == "readyz":
 		return "which is the edge's"

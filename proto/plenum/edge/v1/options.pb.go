@@ -458,16 +458,20 @@ func (x *TopicKind) GetDerived() bool {
 	return false
 }
 
-// HttpRoute is a path prefix whose requests the gateway passes on to the service.
+// HttpRoute is a path prefix whose requests the gateway passes on to the service, by http.v1.HttpService. Of a service's own prefixes
+// the longest that matches counts. One that is the edge's, or that holds or lies in another service's, is refused; of two services the
+// one whose name sorts first keeps it.
 type HttpRoute struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Begins and ends with a slash.
+	// Begins and ends with a slash; in between are segments of letters, digits and "-._~". The first one has no dot but a leading one.
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// Who may send requests there.
+	// Who may send requests there. USER: with a valid access token in the header Authorization: Bearer. PUBLIC: with or without one.
+	// Must be set.
 	Exposure Exposure `protobuf:"varint,2,opt,name=exposure,proto3,enum=plenum.edge.v1.Exposure" json:"exposure,omitempty"`
-	// Which of the caller's rate limits a request counts against.
+	// Which of the caller's rate limits a request counts against, with cost 1. Unset: READ. Without a token it is the address's.
 	Rate RateClass `protobuf:"varint,3,opt,name=rate,proto3,enum=plenum.edge.v1.RateClass" json:"rate,omitempty"`
-	// Served on the origin without cookies only, since it carries bytes that users made.
+	// Carries bytes that users made: served in a sandbox, without cookies, and where the operator has named an origin for it from there
+	// alone.
 	Isolated      bool `protobuf:"varint,4,opt,name=isolated,proto3" json:"isolated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

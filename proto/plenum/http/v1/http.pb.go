@@ -110,7 +110,7 @@ type ExchangeRequest_Head struct {
 }
 
 type ExchangeRequest_Chunk struct {
-	// The next bytes of the body, at most 64 KiB. None is sent before a head with status 100 has asked for the body.
+	// The next bytes of the body, at most 32,760. None is sent before a head with status 100 has asked for the body.
 	Chunk []byte `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
 }
 
@@ -214,7 +214,7 @@ type ExchangeResponse_Head struct {
 }
 
 type ExchangeResponse_Chunk struct {
-	// The next bytes of the body, at most 64 KiB. One that is shorter is passed on at once, with all before it; an empty one does
+	// The next bytes of the body, at most 32,760. One that is shorter is passed on at once, with all before it; an empty one does
 	// nothing else.
 	Chunk []byte `protobuf:"bytes,2,opt,name=chunk,proto3,oneof"`
 }
