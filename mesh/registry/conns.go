@@ -135,6 +135,18 @@ func (c *Conns) pick(service, key string) (*link, error) {
 	return best, nil
 }
 
+// To returns the connection to one node of a service. None of that id is known: codes.Unavailable.
+func (c *Conns) To(service, id string) (grpc.ClientConnInterface, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, l := range c.links[service] {
+		if l.node.ID == id {
+			return l.conn.Load(), nil
+		}
+	}
+	return nil, status.Errorf(codes.Unavailable, "the node %s of %s is not known; try again shortly", id, service)
+}
+
 // Service is a connection that looks for its node anew with each call, as Conn does: for callers that want a service and
 // no node in particular. key spreads them: their own node id serves well.
 func (c *Conns) Service(service, key string) grpc.ClientConnInterface {

@@ -1,0 +1,194 @@
+package docs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// open claims the document and reads it.
+//
+// Invariant: it is read behind the claim, so that nobody appends to what was read but this session.
+func (x *session) open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
+	found, err := x.s.claim(ctx, x.docKey)
+	if err != nil {
+		return err
+	}
+	x.term, x.cover, x.version, x.storedAt = found.term, found, found.head, found.head
+	if x.roles, err = x.s.roles(ctx, x.docKey); err != nil {
+		return err
+	}
+	states, err := x.s.log.States(ctx, x.workspace, x.topic())
+	if err != nil {
+		return fmt.Errorf("docs: read the head: %w", err)
+	}
+	x.epoch = states[0].Epoch
+	if states[0].Offset != found.head {
+		return x.damaged(fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
+	}
+	x.recent = newRecent(x.s.cfg.Recent)
+	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, x.recent.add); err != nil {
+		return x.damaged(err)
+	}
+	x.content = x.stored
+	return nil
+}
+
+// damaged logs why a document can't be read. What is away is no damage.
+func (x *session) damaged(err error) error {
+	if code := rpc.CodeOf(err); code != edgev1.Code_CODE_INTERNAL {
+		return err
+	}
+	x.s.logger.Error("a document can't be read", "workspace", x.workspace, "document", x.id, "error", err)
+	return errDamaged.Because(err)
+}
+
+// roles reads who may do what.
+func (s *Server) roles(ctx context.Context, k docKey) (map[string]docsv1.Role, error) {
+	roles := map[string]docsv1.Role{}
+	err := each(ctx, s.db.Query, `SELECT user_id, role FROM docs_role WHERE workspace = $1 AND document = $2`, []any{k.workspace, k.id}, func(r *sql.Rows) error {
+		var user string
+		var role int32
+		err := r.Scan(&user, &role)
+		roles[user] = docsv1.Role(role)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("docs: read roles: %w", err)
+	}
+	return roles, nil
+}
+
+// contentAt makes the content of a version: from the newest snapshot that is not behind it, whose version it returns, and the edits from there
+// on, with which it also calls each.
+func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(recentEdit)) (content *ot.Document, snapshot uint64, err error) {
+	var text []byte
+	err = s.db.QueryRow(ctx, `SELECT version, content FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3
+		ORDER BY version DESC LIMIT 1`, k.workspace, k.id, int64(version)).Scan(&snapshot, &text)
+	var start ot.Delta
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return nil, 0, fmt.Errorf("docs: read a snapshot: %w", err)
+	default:
+		if start, err = ot.Parse(text, s.limits.DocumentLimits()); err != nil {
+			return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
+		}
+	}
+	if content, err = ot.NewDocument(start, s.limits, nil); err != nil {
+		return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
+	}
+	at := snapshot
+	err = s.events(ctx, k, epoch, snapshot, version, func(e recentEdit) error {
+		if e.edit.Count() > 0 {
+			if err := content.Apply(e.edit); err != nil {
+				return fmt.Errorf("docs: edit %d does not apply: %w", e.version, err)
+			}
+		}
+		at = e.version
+		if each != nil {
+			each(e)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	if at != version {
+		return nil, 0, fmt.Errorf("docs: the log ends at %d, before %d", at, version)
+	}
+	return content, snapshot, nil
+}
+
+// edits reads the events behind a version and before another one.
+func (s *Server) edits(ctx context.Context, k docKey, behind, before uint64) (list []recentEdit, err error) {
+	states, err := s.log.States(ctx, k.workspace, k.topic())
+	if err != nil {
+		return nil, fmt.Errorf("docs: read the head: %w", err)
+	}
+	if before == 0 { // nothing is in memory
+		before = states[0].Offset + 1
+	}
+	err = s.events(ctx, k, states[0].Epoch, behind, before-1, func(e recentEdit) error {
+		list = append(list, e)
+		return nil
+	})
+	return list, err
+}
+
+// events reads what a document's log holds behind a version, up to and with another one.
+func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint64, do func(recentEdit) error) error {
+	if behind >= last {
+		return nil
+	}
+	next := behind + 1
+	err := s.log.Tail(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, math.MaxInt32, func(r *topicv1.TailResponse) error {
+		if r.GetReset_() != nil {
+			return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, r.GetReset_())
+		}
+		for _, rec := range r.GetRecords() {
+			at := rec.GetEvent().GetOffset()
+			switch {
+			case at > last:
+				return errEnough
+			case at != next:
+				return fmt.Errorf("docs: event %d is missing", next)
+			}
+			e, err := decode(rec, s.limits)
+			if err != nil {
+				return err
+			}
+			if err := do(e); err != nil {
+				return err
+			}
+			next++
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("docs: read events: %w", err)
+	}
+	return nil
+}
+
+var errEnough = errors.New("docs: enough was read")
+
+// decode reads an event of a document's log.
+func decode(rec *topicv1.Record, limits ot.Limits) (recentEdit, error) {
+	e := recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}
+	var body docsv1.DocumentEvent
+	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
+		return e, fmt.Errorf("docs: event %d: %w", e.version, err)
+	}
+	text := body.GetEdited().GetDelta()
+	if c := body.GetCreated(); c != nil {
+		text = c.GetDelta()
+	}
+	if text == "" {
+		if body.GetEdited() != nil || body.GetEvent() == nil {
+			return e, fmt.Errorf("docs: event %d says nothing", e.version)
+		}
+		return e, nil
+	}
+	var err error
+	if e.edit, err = ot.Parse([]byte(text), limits.DocumentLimits()); err != nil {
+		return e, fmt.Errorf("docs: event %d: %w", e.version, err)
+	}
+	return e, nil
+}

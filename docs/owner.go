@@ -1,0 +1,168 @@
+package docs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+)
+
+const (
+	claimTime   = 10 * time.Second // of a claim and the reading of what it claims
+	releaseTime = 5 * time.Second
+)
+
+// atOwner does something in a document's session: here, or by sending the call on to the process that owns the document.
+//
+// A caller that is behind with what it knows of the processes costs one hop. Who was sent a call that it can't do either answers so: the
+// processes disagree then, for a moment, and the caller comes back.
+func (s *Server) atOwner(ctx context.Context, k docKey, method string, req, res proto.Message, do func(x *session) error) error {
+	if !validID(k.id) {
+		return errDocument
+	}
+	for {
+		x, err := s.session(ctx, k)
+		if other, ok := errors.AsType[*ownedBy](err); ok {
+			if !rpc.Forwarded(ctx) {
+				return s.sendOn(ctx, other.incarnation, method, req, res)
+			}
+			s.disown(ctx, k) // whoever sent it on may have found this process in the document's row
+			return errAway
+		}
+		if err != nil {
+			return err
+		}
+		err = do(x)
+		if !errors.Is(err, errEnded) {
+			return err
+		}
+		// It was closing, or has lost the document. Nothing was done: open it again.
+		select {
+		case <-x.gone:
+		case <-ctx.Done():
+			return errAway.Because(ctx.Err())
+		}
+	}
+}
+
+// ownedBy says which other process has a document.
+type ownedBy struct{ incarnation string }
+
+func (e *ownedBy) Error() string { return "docs: owned by " + e.incarnation }
+
+func (s *Server) sendOn(ctx context.Context, incarnation, method string, req, res proto.Message) error {
+	cc, err := s.peers.Conn(incarnation)
+	if err != nil {
+		return errAway.Because(err)
+	}
+	s.metrics.forwarded.Inc()
+	return cc.Invoke(rpc.Forward(ctx), method, req, res) //nolint:wrapcheck // the other's own answer
+}
+
+// session returns the open session of a document, and opens it where there is none.
+func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
+	s.mu.Lock()
+	x := s.open[k]
+	if x == nil {
+		if s.stopping {
+			s.mu.Unlock()
+			return nil, errAway
+		}
+		if len(s.open) >= s.cfg.Open {
+			s.mu.Unlock()
+			return nil, errFull
+		}
+		x = newSession(s, k)
+		s.open[k] = x
+		s.metrics.open.Set(float64(len(s.open)))
+		s.tasks.Go(x.run)
+	}
+	s.mu.Unlock()
+	select {
+	case <-x.opened:
+		return x, x.failed
+	case <-ctx.Done():
+		return nil, errAway.Because(ctx.Err())
+	}
+}
+
+// forget takes a session off the list.
+func (s *Server) forget(x *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, x.docKey)
+	s.metrics.open.Set(float64(len(s.open)))
+}
+
+// sessions are those that are open.
+func (s *Server) sessions() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*session, 0, len(s.open))
+	for _, x := range s.open {
+		all = append(all, x)
+	}
+	return all
+}
+
+// claim takes the document over, or says who has it.
+func (s *Server) claim(ctx context.Context, k docKey) (document, error) {
+	if place := s.peers.Place(k.route()); place != s.peers.Self() && place != "" {
+		// Another one is to have it, unless it is still owned by this very process, which would be asked by nobody then.
+		return document{}, &ownedBy{place}
+	}
+	if !s.peers.Holds() { // a successor could not be told from us
+		return document{}, errPlacement
+	}
+	o := &claim{docKey: k, node: s.peers.Self(), lives: s.peers.Lives}
+	err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: o}, nil)
+	switch {
+	case err == nil:
+		s.metrics.claims.Inc()
+		return o.found, nil
+	case rpc.CodeOf(err) == errAway.Code && o.other != "":
+		return document{}, &ownedBy{o.other}
+	}
+	return document{}, fmt.Errorf("docs: claim: %w", err)
+}
+
+// release gives the document up, so that another process need not wait until this one is seen to have gone.
+func (s *Server) release(ctx context.Context, k docKey, term uint64) {
+	ctx, cancel := context.WithTimeout(ctx, releaseTime)
+	defer cancel()
+	if err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: &release{docKey: k, term: term}}, nil); err != nil {
+		s.logger.WarnContext(ctx, "could not give a document up", "workspace", k.workspace, "document", k.id, "error", err)
+	}
+}
+
+// disown gives up a document that this process owns and has not open: it was left so when the database was away.
+func (s *Server) disown(ctx context.Context, k docKey) {
+	o := &disown{docKey: k, node: s.peers.Self()}
+	if err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: o}, nil); err != nil {
+		s.logger.WarnContext(ctx, "could not give a document up", "workspace", k.workspace, "document", k.id, "error", err)
+	}
+}
+
+// place hands documents over to the processes that they belong to, whenever those change, until one of the contexts ends.
+func (s *Server) place(ctx, failed context.Context) error {
+	for {
+		changed := s.peers.Changed()
+		for _, x := range s.sessions() {
+			if place := s.peers.Place(x.route()); place != s.peers.Self() && place != "" {
+				x.leave()
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		case <-failed.Done(): // the log
+			return nil
+		}
+	}
+}
