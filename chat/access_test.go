@@ -254,7 +254,8 @@ func TestGrantsFollow(t *testing.T) {
 		before := hits()
 		eventually(t, "memory", func() bool { there(carl); return hits() > before })
 		before = hits()
-		if g := other.grant(carl, &edgev1.Want{Topic: topicChannel + ch, Mode: edgev1.Mode_MODE_HEADS}); g.GetError() != nil || hits() != before {
+		if g := other.grant(carl, &edgev1.Want{Topic: topicChannel + ch, Mode: edgev1.Mode_MODE_HEADS}); g.GetError() != nil || hits() != before ||
+			len(g.GetMembers()) != 1 || g.GetMembers()[0].GetOffset() != g.GetHead().GetOffset() || g.GetMembers()[0].GetCount() == 0 {
 			t.Fatalf("carl is granted %v", g)
 		}
 		at = must(w.api.LeaveChannel(carl.write(), &chatv1.LeaveChannelRequest{Channel: ch}))(t).GetOffset()

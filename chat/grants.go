@@ -143,6 +143,9 @@ func (m grants) channel(caller auth.Caller, v view, w *edgev1.Want) *topicv1.Gra
 		return g
 	}
 	g := &topicv1.Grant{Topic: w.GetTopic(), Signal: signal, Head: v.state.Cursor(), Floor: v.state.Start()}
+	if w.GetMode() == edgev1.Mode_MODE_HEADS {
+		g.Members = []*edgev1.Head{v.state.Head()}
+	}
 	m[w] = g
 	return g
 }

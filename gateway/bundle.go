@@ -78,7 +78,9 @@ func (s *session) follow(x *subscription, g *topicv1.Grant, class edgev1.TopicCl
 	list := g.GetMembers()
 	if b.single = class == edgev1.TopicClass_TOPIC_CLASS_LOG; b.single {
 		told.Head = g.GetHead()
-		list = []*edgev1.Head{{Topic: x.log.Topic, Epoch: g.GetHead().GetEpoch(), Offset: g.GetHead().GetOffset()}}
+		if len(list) == 0 { // a service that doesn't say how many of its events count
+			list = []*edgev1.Head{{Topic: x.log.Topic, Epoch: told.Head.GetEpoch(), Offset: told.Head.GetOffset()}}
+		}
 	} else if g.GetHead() != nil { // the log that x.log names brings what changes
 		b.watch = &subscription{s: s, topic: x.log.Topic, service: x.service, log: x.log, id: x.id, user: x.user, watches: b, granted: g.GetHead(), cursor: g.GetHead()}
 		b.gate = s.g.index.Follow(b.slot, x.log)

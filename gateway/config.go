@@ -37,7 +37,7 @@ type Config struct {
 	MaxViews     int `koanf:"max_views" doc:"topics of the class VIEW that are followed, in all sessions: each is a call to a service that goes on; beyond: 200"`
 	MaxExchanges int `koanf:"max_exchanges" doc:"requests of HTTP routes at the same time, each half a MiB of memory, here and at its service together, while its client is slow; beyond: 200. An eighth of them from one address without a token, a sixteenth of one user; beyond: 202"`
 	// One address may be a company's, where all come back at once after a power cut.
-	MaxPlain        int `koanf:"max_plain" doc:"connections that are no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`
+	MaxPlain        int `koanf:"max_plain" doc:"connections that are and carry no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`
 	MaxPlainAddress int `koanf:"max_plain_address" doc:"such connections from one address, of IPv6 from a /64; those of proxies are not counted so"`
 	// A connection of HTTP/2 carries a hundred requests, and one of a proxy those of many clients.
 	MaxRequests        int `koanf:"max_requests" doc:"requests over HTTP being answered at the same time; beyond: 503"`

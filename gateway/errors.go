@@ -108,6 +108,11 @@ func badParams(why string) *rpc.Error {
 	return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, errParams.Reason, "The parameters can't be read: %s", complaint(errors.New(why))).On(errParams.Field)
 }
 
+// badWant says what is wrong with the JSON of a Want in a URL.
+func badWant(err error) *rpc.Error {
+	return rpc.Errorf(errParameter.Code, errParameter.Reason, "A want can't be read: %s", complaint(err)).On("want")
+}
+
 // badBody says what is wrong with a request in JSON.
 func badBody(err error) *rpc.Error {
 	return rpc.Errorf(errBody.Code, errBody.Reason, "The request can't be read: %s", complaint(err)).On(errBody.Field).Because(err)

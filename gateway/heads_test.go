@@ -174,15 +174,19 @@ func (c *client) subscribedThenHeads() *edgev1.Heads {
 func TestHeadsOfOneLog(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
 		s.svc.Set(func(svc *testsvc.Service) { svc.Digest = true })
+		s.fill(room, 1, 3)
 		c := s.signIn("u", subscribe(1, &edgev1.Want{Topic: room, Mode: edgev1.Mode_MODE_HEADS}))
 		defer c.close()
 		c.subscribed()
 		l := &list{}
 		l.take(t, c.next().GetHeads())
+		if h := l.heads[room]; h.GetOffset() != 3 || h.GetCount() != 3 {
+			t.Errorf("%v", h)
+		}
 		time.Sleep(time.Second)
 		s.svc.Append("w", room, "x", nil)
 		l.take(t, c.next().GetHeads())
-		if l.heads[room].GetOffset() != 1 {
+		if l.heads[room].GetOffset() != 4 || l.heads[room].GetCount() != 4 {
 			t.Errorf("%v", l.heads)
 		}
 		time.Sleep(2 * time.Second)

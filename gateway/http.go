@@ -41,7 +41,7 @@ const (
 func (g *Gateway) newServer(d *door.Door) *http.Server {
 	server := &http.Server{
 		Handler: g, ReadHeaderTimeout: headerTime, ReadTimeout: requestTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(), ConnState: d.Changed,
+		MaxHeaderBytes: headerBytes, ErrorLog: g.httpLog(), ConnState: d.Changed, ConnContext: withVisit,
 		// The times above are for requests: a connection of HTTP/2 whose client is gone, or takes nothing, needs its own.
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streams, SendPingTimeout: probeAfter, PingTimeout: probeTime, WriteByteTimeout: stuckTime},
 	}

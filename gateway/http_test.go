@@ -202,6 +202,7 @@ func TestTooManyConnections(t *testing.T) {
 		var sessions []*client
 		for range 4 {
 			sessions = append(sessions, s.signIn("u"))
+			s.stream(pathEvents, "", []*edgev1.ClientFrame{hello(s.token("u", 10*time.Minute))}).welcome()
 		}
 		open := func() net.Conn {
 			c, err := s.dial(t.Context(), "", "")

@@ -13,6 +13,7 @@ import (
 
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -80,6 +81,10 @@ func TestRefusalsAreReported(t *testing.T) {
 		if res, _ := s.request("OPTIONS", "/plenum.test.v1.TestService/Echo", ``, "Origin", "null"); res.StatusCode != http.StatusForbidden {
 			t.Errorf("call of a foreign page: %v", res.Status)
 		}
+		s.g.deps.Tickets = &redeemer{s: s, err: rpc.Errorf(edgev1.Code_CODE_TOKEN_REFUSED, "auth.ENDED", "It has ended.")}
+		if res, _ := s.request("GET", pathEvents+"?ticket=plt_x", ``); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("ticket: %v", res.Status)
+		}
 		s.signIn("ada", ask(1, "Echo", nil)).close() // nothing to report
 
 		ended, cancel := context.WithCancel(t.Context())
@@ -87,7 +92,7 @@ func TestRefusalsAreReported(t *testing.T) {
 		s.must(reporter.Run(ended)) // reports what waits
 		want := recorder{
 			"token.forged / 192.0.2.7": 4, "token.revoked w/bob 192.0.2.7": 4, "token.expired w/carol 192.0.2.7": 4,
-			"token.foreign w/eve 192.0.2.7": 1, "origin.wrong / 192.0.2.7": 2,
+			"token.foreign w/eve 192.0.2.7": 1, "ticket.refused / 192.0.2.7": 1, "origin.wrong / 192.0.2.7": 2,
 		}
 		if !maps.Equal(record, want) {
 			t.Errorf("on record: %v\nwant: %v", record, want)

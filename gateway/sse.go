@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"plenum.internal/gateway/internal/door"
 	"plenum.internal/gateway/internal/wire"
 	"plenum.internal/mesh/rpc"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
@@ -54,6 +55,11 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request, leave func
 		t = newStream(w, r, r.Body, messageTypes[kind], false)
 	case http.MethodGet:
 		message, query, err := fromURL(r.URL.RawQuery)
+		if err == nil {
+			if _, fault := g.decode(wire.JSON, message); fault != nil { // told here, it stops the browser, which else came back with it for ever
+				err = badWant(fault)
+			}
+		}
 		if err != nil {
 			connectError(w, err)
 			return
@@ -94,6 +100,9 @@ func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address 
 		return
 	}
 	leave()
+	if visit, ok := r.Context().Value(visitKey{}).(*door.Visit); ok {
+		defer visit.Carry()()
+	}
 	if token != "" {
 		if _, err := g.verify(r.Context(), token); err == nil {
 			t.limit = int(g.cfg.Limits.MessageBytes)
@@ -195,13 +204,15 @@ func (g *Gateway) redeem(ctx context.Context, ticket string, address netip.Addr)
 		ctx = rpc.WithClientAddress(ctx, address)
 	}
 	res, err := g.deps.Tickets.Redeem(ctx, &authv1.RedeemRequest{Ticket: ticket})
-	switch c := rpc.CodeOf(err); {
+	switch {
 	case err == nil:
 		return res.GetAccessToken(), nil
-	case c == edgev1.Code_CODE_SESSION_REVOKED:
-		return "", errSessionRevoked
 	case isTransient(err):
 		return "", err
+	}
+	g.deps.Refusals.Ticket(address)
+	if rpc.CodeOf(err) == edgev1.Code_CODE_SESSION_REVOKED {
+		return "", errSessionRevoked
 	}
 	return "", errTicket.Because(err)
 }

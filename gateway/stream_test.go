@@ -295,6 +295,7 @@ func TestEventSourceURLs(t *testing.T) {
 			"access_token=x":               "edge.TOKEN_IN_URL",
 			"want=%7B":                     "edge.PARAMETER",
 			"want=%7B%7D%7D,%7B%22call%22": "edge.PARAMETER",
+			"want=%7B%22topic%22:1%7D":     "can't be read",
 			"topics=a":                     "edge.PARAMETER",
 			"want=%zz":                     "edge.PARAMETER",
 			"ticket=plt_x":                 "edge.TICKET",

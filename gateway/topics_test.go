@@ -324,6 +324,14 @@ func TestRefusedTopics(t *testing.T) {
 		if x := c.subscribed()["test.room/4"]; x.GetError() != nil {
 			t.Errorf("there is room again: %v", x)
 		}
+		// An empty one is not answered; a topic that stands in one twice is answered twice, and once followed.
+		c.send(subscribe(4), subscribe(5, heads("test.view/x"), events("test.room/4"), heads("test.view/x")))
+		for n := 0; n < 3; {
+			x := c.next().GetSubscribed()
+			if n += len(x.GetSubscriptions()); x.GetId() != 5 {
+				t.Fatalf("%v", x)
+			}
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -76,6 +77,16 @@ func visitOf(conn net.Conn) (*door.Visit, bool) {
 	}
 	visit, ok := conn.(*door.Visit)
 	return visit, ok
+}
+
+type visitKey struct{}
+
+// withVisit lets requests find what came through the door.
+func withVisit(ctx context.Context, conn net.Conn) context.Context {
+	if visit, ok := visitOf(conn); ok {
+		return context.WithValue(ctx, visitKey{}, visit)
+	}
+	return ctx
 }
 
 // refusesNew counts a new session in, or says why there can't be one.

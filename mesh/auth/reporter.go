@@ -38,6 +38,7 @@ const (
 	reasonExpired = "token.expired"
 	reasonRevoked = "token.revoked"
 	reasonForeign = "token.foreign"
+	reasonTicket  = "ticket.refused"
 	reasonOrigin  = "origin.wrong"
 )
 
@@ -123,6 +124,13 @@ func (r *Reporter) Token(err error, from netip.Addr) {
 		k.workspace, k.user = s.claims.Workspace, s.claims.User
 	}
 	r.count(k, time.Now())
+}
+
+// Ticket counts a ticket that identity refused: forged, or of a session that has ended. It never blocks.
+func (r *Reporter) Ticket(from netip.Addr) {
+	if r != nil {
+		r.count(refusal{reason: reasonTicket, address: network(from)}, time.Now())
+	}
 }
 
 // Origin counts a request that a page of a foreign origin made. It never blocks.

@@ -383,6 +383,7 @@ func TestOpen(t *testing.T) {
 	ctx := auth.NewContext(t.Context(), auth.Caller{Claims: auth.Claims{Workspace: "w", User: "u"}})
 	r, err := s.Open(ctx, &topicv1.OpenRequest{Wants: []*edgev1.Want{
 		{Topic: pages + "closed"}, {Topic: pages + "p"}, {Topic: "no name"}, {Topic: pages + "me"}, {Topic: pages + "new"},
+		{Topic: pages + "u", Mode: edgev1.Mode_MODE_HEADS},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -393,13 +394,16 @@ func TestOpen(t *testing.T) {
 	}
 	want := []string{
 		"book.page/closed 0 CODE_NOT_FOUND", "book.page/p 1 CODE_UNSPECIFIED", "no name 0 CODE_INVALID_ARGUMENT",
-		"book.page/me 1 CODE_UNSPECIFIED", "book.page/new 0 CODE_UNSPECIFIED",
+		"book.page/me 1 CODE_UNSPECIFIED", "book.page/new 0 CODE_UNSPECIFIED", "book.page/u 1 CODE_UNSPECIFIED",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("granted %q", got)
 	}
 	if r.GetGrants()[4].GetHead().GetEpoch() == 0 {
 		t.Error("a new topic has no epoch")
+	}
+	if m := r.GetGrants()[5].GetMembers(); len(m) != 1 || m[0].GetOffset() != 1 || r.GetGrants()[1].GetMembers() != nil {
+		t.Errorf("in mode HEADS: %v", m)
 	}
 	if _, err := s.Open(t.Context(), &topicv1.OpenRequest{}); rpc.CodeOf(err) != edgev1.Code_CODE_TOKEN_REFUSED {
 		t.Errorf("without a user: %v", err)

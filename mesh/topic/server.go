@@ -84,7 +84,7 @@ func (s *Server) Grant(ctx context.Context, openings []*Opening) error {
 		return err
 	}
 	for _, o := range openings {
-		for _, g := range o.Grants {
+		for i, g := range o.Grants {
 			if g.GetError() != nil || g.GetHead() != nil || g.GetMembers() != nil {
 				continue
 			}
@@ -93,6 +93,9 @@ func (s *Server) Grant(ctx context.Context, openings []*Opening) error {
 				head = own[topicKey{o.Caller.Workspace, g.GetCanonical()}]
 			}
 			g.Head, g.Floor = head.Cursor(), head.Start()
+			if o.Wants[i].GetMode() == edgev1.Mode_MODE_HEADS {
+				g.Members = []*edgev1.Head{head.Head()}
+			}
 		}
 	}
 	return nil

@@ -336,6 +336,9 @@ func (o opener) Open(ctx context.Context, c auth.Caller, wants []*edgev1.Want) (
 			g.Error = rpc.FromError(errDirectory)
 		default:
 			g.Head, g.Floor = states[0].Cursor(), states[0].Start()
+			if w.GetMode() == edgev1.Mode_MODE_HEADS {
+				g.Members = []*edgev1.Head{states[0].Head()}
+			}
 			if w.GetTopic() != name {
 				g.Canonical = name
 			}

@@ -18,7 +18,7 @@ type Limits struct {
 	Silent  bool // who is turned away is not told, for TLS is spoken
 }
 
-// Door counts the connections that are no sessions: those that have said nothing yet, that are being served over HTTP, or wait
+// Door counts the connections that are and carry no sessions: those that have said nothing yet, that are being served over HTTP, or wait
 // for their next request. Where there are too many it closes the one that has waited longest, or turns the new one away.
 type Door struct {
 	net.Listener
@@ -43,7 +43,10 @@ type Visit struct {
 	net.Conn
 	door    *Door
 	address netip.Addr
-	left    bool
+	carries int  // sessions
+	left    bool // for good. Invariant: it is counted unless it has left or carries
+	idle    bool
+	surplus bool             // there was no place for it when it came back: it is closed as soon as it is idle
 	resting [2]*list.Element // its places on the lists of the idle: the door's and its address's
 }
 
@@ -92,29 +95,42 @@ func turnAway(c net.Conn) {
 func (d *Door) enter(v *Visit) (idle *Visit, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at := d.guests[v.address]
+	if idle, ok = d.makeRoom(v.address); ok {
+		d.count(v)
+	}
+	return idle, ok
+}
+
+// makeRoom needs the lock.
+func (d *Door) makeRoom(address netip.Addr) (idle *Visit, ok bool) {
+	at := d.guests[address]
 	var full *list.List
 	switch {
-	case at != nil && at.inside >= d.limits.Address && v.address.IsValid():
+	case at != nil && at.inside >= d.limits.Address && address.IsValid():
 		full = &at.resting
 	case d.inside >= d.limits.All:
 		full = &d.resting
+	default:
+		return nil, true
 	}
-	if full != nil {
-		first := full.Front()
-		if first == nil {
-			return nil, false
-		}
-		idle = first.Value.(*Visit) //nolint:forcetypeassert // holds nothing else
-		idle.leave()
+	first := full.Front()
+	if first == nil {
+		return nil, false
 	}
-	if at = d.guests[v.address]; at == nil {
+	idle = first.Value.(*Visit) //nolint:forcetypeassert // holds nothing else
+	idle.leave()
+	return idle, true
+}
+
+// count needs the lock.
+func (d *Door) count(v *Visit) {
+	at := d.guests[v.address]
+	if at == nil {
 		at = &guests{}
 		d.guests[v.address] = at
 	}
 	d.inside++
 	at.inside++
-	return idle, true
 }
 
 // leave needs the lock.
@@ -123,12 +139,24 @@ func (v *Visit) leave() {
 		return
 	}
 	v.left = true
+	if v.carries == 0 {
+		v.discount()
+	}
+}
+
+// discount needs the lock.
+func (v *Visit) discount() {
 	v.wake()
 	d, at := v.door, v.door.guests[v.address]
 	d.inside--
 	if at.inside--; at.inside == 0 {
 		delete(d.guests, v.address)
 	}
+}
+
+// rest needs the lock.
+func (v *Visit) rest() {
+	v.resting = [2]*list.Element{v.door.resting.PushBack(v), v.door.guests[v.address].resting.PushBack(v)}
 }
 
 // wake takes it off the lists of the idle; it needs the lock.
@@ -149,12 +177,55 @@ func (d *Door) Changed(c net.Conn, s http.ConnState) {
 	if !ok {
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	v.wake()
-	if s == http.StateIdle && !v.left {
-		v.resting = [2]*list.Element{d.resting.PushBack(v), d.guests[v.address].resting.PushBack(v)}
+	if v.turn(s == http.StateIdle) {
+		_ = v.Close()
 	}
+}
+
+// turn notes whether the visit is idle now, and reports whether it is to be closed.
+func (v *Visit) turn(idle bool) (end bool) {
+	v.door.mu.Lock()
+	defer v.door.mu.Unlock()
+	v.wake()
+	if v.idle = idle; !idle || v.left || v.carries > 0 {
+		return false
+	}
+	v.rest()
+	return v.surplus
+}
+
+// Carry counts the visit out while it carries a session, which is counted with the sessions. done, which is called once, counts it in
+// again: in the place of one that is idle, or where there is no place until it is idle itself.
+func (v *Visit) Carry() (done func()) {
+	v.door.mu.Lock()
+	defer v.door.mu.Unlock()
+	if v.carries++; v.carries == 1 && !v.left {
+		v.discount()
+	}
+	return func() {
+		if end := v.back(); end != nil {
+			_ = end.Close()
+		}
+	}
+}
+
+// back returns the visit that is to be closed, if there is one.
+func (v *Visit) back() (end *Visit) {
+	v.door.mu.Lock()
+	defer v.door.mu.Unlock()
+	if v.carries--; v.carries > 0 || v.left {
+		return nil
+	}
+	end, ok := v.door.makeRoom(v.address)
+	v.surplus = !ok
+	v.door.count(v)
+	if v.idle {
+		v.rest()
+		if v.surplus {
+			end = v
+		}
+	}
+	return end
 }
 
 // Close implements net.Conn.

@@ -87,7 +87,8 @@ func addressOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// Whatever comes, rests, wakes, becomes a session and goes: the bounds hold, who is busy stays, and nothing is kept of who has left.
+// Whatever comes, rests, wakes, carries sessions, becomes one and goes: the bounds hold but for who comes back from carrying one, who is
+// busy stays, and nothing is kept of who has left.
 func TestBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limits := Limits{All: 6, Address: 3}
@@ -96,56 +97,93 @@ func TestBounds(t *testing.T) {
 			*Visit
 			*guest
 			idle bool
+			done []func() // of what it carries
 		}
 		var inside []*at
+		counted := func(from string) (n int) {
+			for _, x := range inside {
+				if len(x.done) == 0 && (from == "" || x.from == from) {
+					n++
+				}
+			}
+			return n
+		}
+		full := func(from string) bool {
+			return counted("") >= limits.All || counted(from) >= limits.Address && addressOf((&guest{from: from}).RemoteAddr()).IsValid()
+		}
+		surplus := 0
+		// sweep takes out what was closed, which must have been idle.
+		sweep := func() {
+			inside = slices.DeleteFunc(inside, func(x *at) bool {
+				if x.closed && (!x.idle || len(x.done) > 0) {
+					t.Fatal("who is busy was closed")
+				}
+				return x.closed
+			})
+		}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch act := rapid.IntRange(0, 4).Draw(t, "act"); {
+			switch act := rapid.IntRange(0, 6).Draw(t, "act"); {
 			case act == 0 || len(inside) == 0:
 				g := &guest{from: rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "10.0.0.1"}).Draw(t, "from")}
 				v := &Visit{Conn: g, door: d, address: addressOf(g.RemoteAddr())}
-				same := func(x *at) bool { return x.from == g.from }
-				n := len(slices.DeleteFunc(slices.Clone(inside), func(x *at) bool { return !same(x) }))
-				full := len(inside) >= limits.All || n >= limits.Address && v.address.IsValid()
+				was := full(g.from)
 				idle, ok := d.enter(v)
 				if idle != nil {
 					_ = idle.Close()
-					i := slices.IndexFunc(inside, func(x *at) bool { return x.Visit == idle })
-					if i < 0 || !inside[i].idle || !full {
-						t.Fatal("who is busy was closed, or without need")
-					}
-					inside = slices.Delete(inside, i, i+1)
 				}
-				if full == (ok && idle == nil) {
-					t.Fatalf("full: %v, admitted: %v, in place of another: %v", full, ok, idle != nil)
+				if sweep(); was == (ok && idle == nil) {
+					t.Fatalf("full: %v, admitted: %v, in place of another: %v", was, ok, idle != nil)
 				}
 				if ok {
-					inside = append(inside, &at{v, g, false})
+					inside = append(inside, &at{v, g, false, nil})
 				}
 			case act == 1:
 				x := rapid.SampledFrom(inside).Draw(t, "who")
-				d.Changed(x.Visit, http.StateIdle)
 				x.idle = true
+				d.Changed(x.Visit, http.StateIdle)
+				sweep()
 			case act == 2:
 				x := rapid.SampledFrom(inside).Draw(t, "who")
 				d.Changed(x.Visit, http.StateActive)
 				x.idle = false
+			case act == 3:
+				x := rapid.SampledFrom(inside).Draw(t, "who")
+				x.done = append(x.done, x.Carry())
+			case act == 4:
+				x := rapid.SampledFrom(inside).Draw(t, "who")
+				if len(x.done) > 0 {
+					was, done := full(x.from), x.done[0]
+					x.done = x.done[1:]
+					n := len(inside)
+					done()
+					sweep()
+					if was && len(inside) == n && len(x.done) == 0 {
+						surplus++ // until it is idle
+					}
+				}
 			default:
 				i := rapid.IntRange(0, len(inside)-1).Draw(t, "who")
-				if act == 3 {
+				if act == 5 {
 					_ = inside[i].Visit.Close()
 				} else if inside[i].Stay() != inside[i].guest {
 					t.Fatal("not the connection")
 				}
 				d.Changed(inside[i].Visit, http.StateClosed)
+				for _, done := range inside[i].done {
+					done()
+				}
 				inside = slices.Delete(inside, i, i+1)
 			}
-			if d.inside != len(inside) || d.inside > limits.All {
-				t.Fatalf("%d are counted, %d are inside", d.inside, len(inside))
+			if d.inside != counted("") || d.inside > limits.All+surplus {
+				t.Fatalf("%d are counted, %d are inside", d.inside, counted(""))
 			}
 		}
 		for _, x := range inside {
 			_ = x.Visit.Close()
 			_ = x.Visit.Close()
+			for _, done := range x.done {
+				done()
+			}
 		}
 		if d.inside != 0 || len(d.guests) != 0 || d.resting.Len() != 0 {
 			t.Fatalf("left: %+v", d)

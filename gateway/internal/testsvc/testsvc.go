@@ -259,6 +259,10 @@ func (s *Service) grants(caller auth.Caller, wants []*edgev1.Want) (grants []*to
 			log = "test.user/" + caller.User
 			g.Canonical = log
 		}
+		if w.GetMode() == edgev1.Mode_MODE_HEADS && kind != "test.mine" {
+			n := uint64(len(s.logs[caller.Workspace+"/"+log]))
+			g.Members = []*edgev1.Head{{Topic: log, Epoch: s.epoch, Offset: n, Count: n}}
+		}
 		if kind == "test.mine" {
 			for _, m := range s.members[caller.User] {
 				g.Members = append(g.Members, proto.CloneOf(m))

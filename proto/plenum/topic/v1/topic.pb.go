@@ -351,7 +351,7 @@ type Grant struct {
 	Floor *v1.Cursor `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
 	// Whether the user may send signals.
 	Signal bool `protobuf:"varint,4,opt,name=signal,proto3" json:"signal,omitempty"`
-	// Of a BUNDLE: where its topics stand, with badges.
+	// Of a BUNDLE: where its topics stand, with badges. Of a LOG in mode HEADS: where it stands itself.
 	Members []*v1.Head `protobuf:"bytes,6,rep,name=members,proto3" json:"members,omitempty"`
 	// Set: not granted, and why.
 	Error *v1.Error `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"`
