@@ -11,7 +11,6 @@ import (
 
 	"plenum.internal/docs/ot"
 	"plenum.internal/mesh/rpc"
-	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
