@@ -20,6 +20,7 @@ run: ## start Plenum on ADDR with its data under DATA, TLS=1 with a certificate 
 
 test: tools ## every test, on both SQL engines and in both shapes, with the race detector
 	@./.ci/postgres
+	@./.ci/node
 	$(GO) test -race -timeout 30m work
 
 lint: tools ## golangci-lint, go vet, go fix, buf lint, fresh generated code
@@ -60,4 +61,4 @@ bench: tools ## hold a Plenum against its bars; ONLY=fanout runs one group, RUNS
 	@$(GO) run plenum.internal/loadtest/cmd/bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built; the data stays
-	rm -rf $(BIN) .cluster .faults
+	rm -rf $(BIN) .cluster .faults docs/ot/oracle/node_modules

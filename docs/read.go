@@ -32,11 +32,13 @@ func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest
 			res.Version, res.Epoch = q.GetVersion(), x.epoch
 			switch {
 			case q.GetVersion() == 0 || q.GetVersion() == x.storedAt:
-				content, res.Version = x.stored, x.storedAt
+				content, res.Version = x.stored.Clone(), x.storedAt
 			case q.GetVersion() > x.storedAt:
 				return errVersion
 			default:
-				content = x.kept[q.GetVersion()].content
+				if k, ok := x.kept[q.GetVersion()]; ok {
+					content = k.content.Clone()
+				}
 			}
 			return nil
 		})
@@ -48,7 +50,7 @@ func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest
 				return err
 			}
 		}
-		if err := part(content.Clone(), int(q.GetAfter()), res); err != nil {
+		if err := part(content, int(q.GetAfter()), res); err != nil {
 			return err
 		}
 		if res.GetMore() { // its reader comes back

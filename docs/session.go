@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"plenum.internal/docs/ot"
@@ -28,7 +29,7 @@ type session struct {
 	epoch    uint64
 	cover    document // as it is with all that is under way, but for times
 	roles    map[string]docsv1.Role
-	content  *ot.Document // with all that is under way; never changed, but replaced
+	content  *ot.Document // with all that is under way; never changed, but replaced; others get clones, made here
 	version  uint64       // of content
 	stored   *ot.Document // what is committed; likewise
 	storedAt uint64       // its version
@@ -48,7 +49,7 @@ var errEnded = errors.New("docs: the session has ended")
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{})}
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -97,7 +98,7 @@ func (x *session) do(ctx context.Context, f func() error) error {
 			return
 		}
 		x.used = time.Now()
-		done <- f()
+		done <- x.guarded(f)
 	}:
 	case <-x.gone:
 		return errEnded
@@ -115,6 +116,18 @@ func (x *session) do(ctx context.Context, f func() error) error {
 	default:
 		return errEnded
 	}
+}
+
+// guarded turns a panic into the end of the session: what it had in memory can't be relied on any more, what is committed can.
+func (x *session) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.broken = true
+			x.s.logger.Error("a document's session broke down", "workspace", x.workspace, "document", x.id, "panic", p, "stack", string(debug.Stack()))
+			err = errDamaged
+		}
+	}()
+	return f()
 }
 
 // tell mails what must not be lost; nobody waits for it.

@@ -16,9 +16,9 @@ func (x *session) snapshot() {
 		return
 	}
 	x.writing = true
-	content, version := x.stored, x.storedAt
+	content, version := x.stored.Clone(), x.storedAt
 	x.s.tasks.Go(func() {
-		err := x.s.writeSnapshot(x.s.working, x.docKey, x.term, version, content.Clone())
+		err := x.s.writeSnapshot(x.s.working, x.docKey, x.term, version, content)
 		x.tell(func() {
 			x.writing = false
 			x.written = version // where it failed, too: the next one is tried after as many edits again

@@ -19,6 +19,7 @@ var layers = map[string][]string{
 	"mesh":              {"proto"},
 	"gateway":           {"proto", "mesh"},
 	"chat":              {"proto", "mesh"},
+	"docs":              {"proto", "mesh"},
 	"services/identity": {"proto", "mesh"},
 	"client":            {"proto", "mesh"},
 	"loadtest":          {"proto", "mesh", "client"},

@@ -1,0 +1,276 @@
+package docs
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// eventually waits for what real servers bring about.
+func eventually(tb testing.TB, what string, f func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !f(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: not within 20 s", what)
+		}
+	}
+}
+
+// insist submits an edit until it is answered, as clients do.
+func (u *user) insist(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.SubmitResponse, error) {
+	for {
+		r, err := u.api.Submit(ctx, q)
+		if c := rpc.CodeOf(err); err == nil || c < edgev1.Code_CODE_UNAVAILABLE || c > 299 {
+			return r, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// onPostgres runs a test on the engine that several processes share.
+func onPostgres(t *testing.T, test func(t *testing.T, url string)) { test(t, meshtest.Postgres(t)) }
+
+// Whichever process is asked, the owner answers, and there is one.
+func TestCallsFindTheOwner(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) {
+		ws := several(t, url, "a", "b", "c")
+		ada := ws[0].person("ada")
+		var docs []string
+		for range 10 {
+			docs = append(docs, ada.create(""))
+		}
+		for i := range 60 {
+			w := ws[i%3]
+			must(ada.at(w).insistFor(docs[i%10], uint64(1+i/10), "x", uint64(100+i)))(t)
+		}
+		open := 0
+		for _, w := range ws {
+			open += len(w.server.sessions())
+		}
+		if open != len(docs) {
+			t.Errorf("%d documents are open %d times", len(docs), open)
+		}
+		for _, d := range docs {
+			if got := ada.text(d); got != "xxxxxx" {
+				t.Errorf("%q", got)
+			}
+		}
+	})
+}
+
+func (u *user) insistFor(doc string, base uint64, text string, seq uint64) (*docsv1.SubmitResponse, error) {
+	u.seq = seq
+	return u.insist(u.again(), &docsv1.SubmitRequest{Document: doc, Base: base, Delta: inserts(text)})
+}
+
+// An owner dies, and comes back as if nothing had been: another one goes on, and the first one writes nothing after.
+func TestOwnerThatIsTakenForDead(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) {
+		ws := several(t, url, "a", "b")
+		ada := ws[0].person("ada")
+		doc := ada.create("")
+		must(ada.insistFor(doc, 1, "1", 100))(t)
+		old, other := ws[0], ws[1]
+		if len(old.server.sessions()) == 0 {
+			old, other = other, old
+		}
+		// etcd has heard nothing of the owner, who has noticed nothing.
+		old.others.change(func() {
+			old.others.expired[old.self] = true
+			old.others.believe[old.self] = func() []string { return []string{old.self, other.self} }
+		})
+		must(ada.at(other).insistFor(doc, 2, "2", 101))(t)
+		// The old one still has it open, and is asked: it finds that it lost it.
+		x := old.server.sessions()[0]
+		err := x.do(t.Context(), func() error {
+			return x.edit(&edit{caller: must(old.verifier.Verify(t.Context(), ada.token))(t), key: topic.Key{User: ada.id, ClientID: ada.client, Seq: 102}, request: &docsv1.SubmitRequest{Document: doc, Base: 2}, delta: must(ot.Parse([]byte(inserts("lost")), ot.DefaultLimits()))(t)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-x.gone
+		must(ada.at(other).insistFor(doc, 3, "3", 103))(t)
+		if got := ada.at(other).text(doc); got != "321" {
+			t.Errorf("%q", got)
+		}
+		_, err = ada.at(old).api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc})
+		if err == nil {
+			t.Error("the old owner tells what it has")
+		}
+	})
+}
+
+// Processes come and go while people edit: no acknowledged edit is lost or done twice, and nobody is refused for good.
+func TestHandOver(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) {
+		ws := several(t, url, "a")
+		var current atomic.Pointer[world]
+		current.Store(ws[0])
+		ada := ws[0].person("ada")
+		const people, documents = 6, 4
+		var docs []string
+		for range documents {
+			d := ada.create("")
+			ada.share(d, everybody, editor)
+			docs = append(docs, d)
+		}
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		counts := make([]map[string]int, people)
+		for i := range people {
+			counts[i] = map[string]int{}
+			u := ws[0].person(fmt.Sprint("p", i))
+			wg.Go(func() {
+				for n := uint64(1); ; n++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					doc := docs[int(n)%documents]
+					u.seq = n
+					for {
+						v := u.at(current.Load())
+						if _, err := v.api.Submit(v.again(), &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: inserts(fmt.Sprintf("[%s.%d]", u.id, n))}); err == nil {
+							break
+						} else if c := rpc.CodeOf(err); c < edgev1.Code_CODE_UNAVAILABLE {
+							t.Errorf("refused: %v", err)
+							return
+						}
+						time.Sleep(5 * time.Millisecond)
+					}
+					counts[i][doc]++
+				}
+			})
+		}
+		second := ws[0].beside("b") // takes some of the documents over
+		time.Sleep(300 * time.Millisecond)
+		current.Store(second)
+		time.Sleep(300 * time.Millisecond)
+		third := ws[0].beside("c")
+		time.Sleep(300 * time.Millisecond)
+		second.others.leave(second) // an orderly end: etcd first
+		current.Store(third)
+		second.stop()
+		time.Sleep(300 * time.Millisecond)
+		close(stop)
+		wg.Wait()
+		v := ada.at(third)
+		for _, doc := range docs {
+			text, want := v.text(doc), 0
+			for i := range people {
+				want += counts[i][doc]
+			}
+			seen := map[string]bool{}
+			for rest := text; rest != ""; {
+				var one string
+				if n, err := fmt.Sscanf(rest, "[%s", &one); n != 1 || err != nil {
+					t.Fatalf("torn: %q", rest[:min(20, len(rest))])
+				}
+				end := len(rest)
+				for i := range rest {
+					if rest[i] == ']' {
+						end = i + 1
+						break
+					}
+				}
+				if seen[rest[:end]] {
+					t.Errorf("%s twice", rest[:end])
+				}
+				seen[rest[:end]], rest = true, rest[end:]
+			}
+			if len(seen) != want {
+				t.Errorf("%d edits stand in the document, %d were acknowledged", len(seen), want)
+			}
+		}
+	})
+}
+
+// A process that can't tell whether others take it for dead opens nothing, and goes on with what it has open.
+func TestEtcdAway(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		w := several(t, url, "a")[0]
+		ada := w.person("ada")
+		open, closed := ada.create(""), ada.create("")
+		must(ada.submit(open, 1, inserts("1")))(t)
+		w.others.change(func() {
+			w.others.expired[w.self] = true
+			w.others.believe[w.self] = func() []string { return []string{w.self} }
+		})
+		must(ada.submit(open, 2, inserts("2")))(t)
+		if got := ada.text(open); got != "21" {
+			t.Errorf("%q", got)
+		}
+		_, err := ada.submit(closed, 1, inserts("1"))
+		refused(t, "a closed one", err, edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY")
+	})
+}
+
+// What can't be read whole is not opened, and stays as it is.
+func TestDamagedDocuments(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada := w.person("ada")
+		for name, damage := range map[string]string{
+			"an event is missing":   `DELETE FROM docs_log WHERE topic = $1 AND "offset" = 2`,
+			"an event is no event":  `UPDATE docs_log SET body = 'x' WHERE topic = $1 AND "offset" = 2`,
+			"a body is missing":     `UPDATE docs_log SET body = NULL WHERE topic = $1 AND "offset" = 3`,
+			"the row is behind":     `UPDATE docs_document SET head = 2 WHERE 'docs.document/' || id = $1`,
+			"the row is ahead":      `UPDATE docs_document SET head = 9 WHERE 'docs.document/' || id = $1`,
+			"a snapshot is damaged": `INSERT INTO docs_snapshot (workspace, document, version, created_ms, content) SELECT workspace, id, 2, 0, '{' FROM docs_document WHERE 'docs.document/' || id = $1`,
+		} {
+			doc := ada.create("a text\n")
+			must(ada.submit(doc, 1, inserts("x")))(t)
+			must(ada.submit(doc, 2, inserts("y")))(t)
+			x := w.server.sessions()[0]
+			x.leave()
+			<-x.gone
+			err := w.db.Write(t.Context(), func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(t.Context(), damage, topicDocument+doc)
+				return err
+			})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for range 2 {
+				_, err := ada.submit(doc, 3, inserts("z"))
+				refused(t, name, err, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
+				_, err = ada.api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc})
+				refused(t, name, err, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
+			}
+		}
+	})
+}
+
+// A document that nobody uses is closed, written down, and opened again as it was.
+func TestIdleDocumentsAreClosed(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Idle, c.Snapshot, c.Open = time.Second, 10, 1 })
+	ada := w.person("ada")
+	doc, another := ada.create(""), ada.create("")
+	for i := range 25 {
+		must(ada.submit(doc, uint64(1+i), inserts("x")))(t)
+	}
+	_, err := ada.submit(another, 1, inserts("y"))
+	refused(t, "one too many", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+	eventually(t, "closed", func() bool { return len(w.server.sessions()) == 0 })
+	var snapshots int
+	var node string
+	if err := w.db.QueryRow(t.Context(), `SELECT count(*), max(d.node) FROM docs_snapshot s, docs_document d WHERE d.id = s.document AND d.id = $1`, doc).Scan(&snapshots, &node); err != nil || snapshots < 2 || node != "" {
+		t.Errorf("%d snapshots, owned by %q, %v", snapshots, node, err)
+	}
+	must(ada.submit(another, 1, inserts("y")))(t)
+	eventually(t, "closed", func() bool { return len(w.server.sessions()) == 0 })
+	if got := ada.text(doc); len(got) != 25 {
+		t.Errorf("%q", got)
+	}
+}
