@@ -37,11 +37,11 @@ cluster: tools ## the same as many processes on loopback: `make cluster`, and `m
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
 	@exec $(BIN)/cluster $(CMD)
 
-faults: tools ## a cluster whose parts fail by a schedule, under load, and a verdict; SEED=7 FOR=10m ONLY=disk,kill choose it
+faults: tools ## a cluster whose parts fail by a schedule, under load, and a verdict; SEED=7 FOR=10m ONLY=disk,kill TRANSPORT=sse choose it
 	@./.ci/postgres
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/faults
 	@$(BIN)/faults build
-	@exec $(BIN)/faults $(if $(SEED),--seed $(SEED)) $(if $(FOR),--for $(FOR)) $(if $(ONLY),--only $(ONLY))
+	@exec $(BIN)/faults $(if $(SEED),--seed $(SEED)) $(if $(FOR),--for $(FOR)) $(if $(ONLY),--only $(ONLY)) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
 proto: tools ## generate Go from the .proto files, and note their checksum
 	cd proto && buf lint && buf generate

@@ -37,6 +37,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	only := flags.StringSlice("only", nil, fmt.Sprintf("kinds of faults: %v", kinds))
 	flags.StringVar(&cfg.Dir, "dir", cfg.Dir, "folder for everything the run writes; emptied first, and kept where something is wrong")
 	flags.StringVar(&cfg.Bin, "bin", cfg.Bin, "folder with the programs")
+	flags.StringVar(&cfg.Transport, "transport", cfg.Transport, "how devices connect: websocket, sse or poll, or a mix of them")
 	flags.IntVar(&cfg.People, "people", cfg.People, "people, 2 to 30; every second one has two devices")
 	flags.IntVar(&cfg.Channels, "channels", cfg.Channels, "channels, 1 to 20")
 	flags.DurationVar(&cfg.Pause, "pause", cfg.Pause, "of a device between two operations")

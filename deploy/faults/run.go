@@ -17,21 +17,24 @@ import (
 
 // Config of a run.
 type Config struct {
-	Dir      string // new, for all that the run writes; parents open to the user that runs PostgreSQL
-	Bin      string // nats-server, server (etcd), identity, chat and gateway; the latter three by skew.Build
-	Seed     uint64
-	For      time.Duration // of the load and its faults, at most an hour
-	Only     []Kind        // of faults; none: all that can be done here
-	People   int
-	Channels int
-	Pause    time.Duration // of a device between two operations
-	Patience time.Duration // how long healing may take, and anything that somebody waits for afterwards
+	Dir       string // new, for all that the run writes; parents open to the user that runs PostgreSQL
+	Bin       string // nats-server, server (etcd), identity, chat and gateway; the latter three by skew.Build
+	Seed      uint64
+	For       time.Duration // of the load and its faults, at most an hour
+	Only      []Kind        // of faults; none: all that can be done here
+	Transport string        // of the devices, see crowd.Config
+	People    int
+	Channels  int
+	Pause     time.Duration // of a device between two operations
+	Patience  time.Duration // how long healing may take, and anything that somebody waits for afterwards
 }
 
 // DefaultConfig is a run of a minute.
 func DefaultConfig() Config {
 	c := crowd.DefaultConfig()
-	return Config{Dir: ".faults", Bin: "bin/faulty", For: time.Minute, People: c.People, Channels: c.Channels, Pause: c.Pause, Patience: c.Patience}
+	return Config{
+		Dir: ".faults", Bin: "bin/faulty", For: time.Minute, Transport: c.Transport, People: c.People, Channels: c.Channels, Pause: c.Pause, Patience: c.Patience,
+	}
 }
 
 // Validate keeps a run within bounds.
@@ -49,7 +52,7 @@ func (c Config) Validate() error {
 
 // crowd is the load, but for where it goes.
 func (c Config) crowd() crowd.Config {
-	return crowd.Config{Dir: c.Dir, People: c.People, Channels: c.Channels, Pause: c.Pause, Seed: c.Seed, Patience: c.Patience}
+	return crowd.Config{Dir: c.Dir, Transport: c.Transport, People: c.People, Channels: c.Channels, Pause: c.Pause, Seed: c.Seed, Patience: c.Patience}
 }
 
 // progressEvery is how often a run tells how it stands.

@@ -39,6 +39,9 @@ func TestARunOnLoopback(t *testing.T) {
 	if err != nil || len(v.Faults) > 0 {
 		t.Fatal(err, v.Faults)
 	}
+	if v.Transports["websocket"] != 4 || v.Transports["sse"] != 4 || v.Transports["poll"] != 4 {
+		t.Errorf("devices connect %v", v.Transports)
+	}
 	if v.Done < 100 || v.Events == 0 || !strings.Contains(out.String(), string(Kill)) {
 		t.Error("next to nothing took place")
 	}

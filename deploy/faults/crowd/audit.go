@@ -11,24 +11,40 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
-// audit reads every channel's log from its beginning, by way of each gateway, on a device that has seen nothing of it.
+// audit reads every channel's log from its beginning, by way of each gateway and transport, on a device that has seen nothing of it.
 func (c *Crowd) audit(ctx context.Context) (map[string]map[string][]history.Event, error) {
 	logs := map[string]map[string][]history.Event{}
 	for _, ch := range c.channels {
 		logs[ch.id] = map[string][]history.Event{}
 	}
 	for _, gateway := range c.cfg.Gateways {
-		auditor, err := check.Enter(ctx, check.Door{Server: gateway, Dir: c.cfg.Dir}, check.SignIn(c.slug, c.people[0].handle, c.people[0].password))
-		if err != nil {
-			return nil, fmt.Errorf("audit at %s: %w", gateway, err)
-		}
-		for _, ch := range c.channels {
-			if logs[ch.id][gateway], err = readLog(ctx, auditor, ch); err != nil {
-				auditor.Close()
-				return nil, fmt.Errorf("audit at %s: channel %s: %w", gateway, ch.id, err)
+		for _, transport := range c.cfg.transports() {
+			way := gateway + " by " + transport
+			door := check.Door{Server: gateway, Dir: c.cfg.Dir, Dial: dialer(transport)}
+			read, err := c.readAll(ctx, door)
+			if err != nil {
+				return nil, fmt.Errorf("audit at %s: %w", way, err)
+			}
+			for channel, log := range read {
+				logs[channel][way] = log
 			}
 		}
-		auditor.Close()
+	}
+	return logs, nil
+}
+
+// readAll reads the log of every channel, behind one door.
+func (c *Crowd) readAll(ctx context.Context, door check.Door) (map[string][]history.Event, error) {
+	auditor, err := check.Enter(ctx, door, check.SignIn(c.slug, c.people[0].handle, c.people[0].password))
+	if err != nil {
+		return nil, err
+	}
+	defer auditor.Close()
+	logs := map[string][]history.Event{}
+	for _, ch := range c.channels {
+		if logs[ch.id], err = readLog(ctx, auditor, ch); err != nil {
+			return nil, fmt.Errorf("channel %s: %w", ch.id, err)
+		}
 	}
 	return logs, nil
 }

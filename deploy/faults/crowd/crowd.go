@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	rnd "math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,24 +21,27 @@ import (
 
 // Config of a crowd.
 type Config struct {
-	Secret   string        // of a set-up: the crowd has a workspace of its own
-	Gateways []string      // http://host:port; each gets its share of the devices
-	Dir      string        // for the devices' files
-	People   int           // 2 to 30; every second one has two devices
-	Channels int           // 1 to 20, of two people up to all of them
-	Pause    time.Duration // of a device between two operations, at least 20 ms
-	Seed     uint64        // of who does what
-	Patience time.Duration // how long anything may take where nothing fails, and after all has healed
+	Secret    string        // of a set-up: the crowd has a workspace of its own
+	Gateways  []string      // http://host:port; each gets its share of the devices
+	Transport string        // by which devices connect: websocket, sse, poll or Mix
+	Dir       string        // for the devices' files
+	People    int           // 2 to 30; every second one has two devices
+	Channels  int           // 1 to 20, of two people up to all of them
+	Pause     time.Duration // of a device between two operations, at least 20 ms
+	Seed      uint64        // of who does what
+	Patience  time.Duration // how long anything may take where nothing fails, and after all has healed
 }
 
 // DefaultConfig is a crowd that keeps a cluster on two cores busy and leaves it room to recover.
 func DefaultConfig() Config {
-	return Config{People: 8, Channels: 6, Pause: 200 * time.Millisecond, Patience: 90 * time.Second}
+	return Config{Transport: Mix, People: 8, Channels: 6, Pause: 200 * time.Millisecond, Patience: 90 * time.Second}
 }
 
 // Validate keeps a crowd within bounds.
 func (c Config) Validate() error {
 	switch {
+	case c.Transport != Mix && !slices.Contains(known, c.Transport):
+		return fmt.Errorf("crowd: no transport is called %q: there are %v, and %s", c.Transport, known, Mix)
 	case c.People < 2 || c.People > 30:
 		return fmt.Errorf("crowd: %d people: take 2 to 30", c.People)
 	case c.Channels < 1 || c.Channels > 20:
@@ -130,17 +134,24 @@ func (c *Crowd) hire(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", p.handle, err)
 			}
 			p.id = d.ID
-			c.devices = append(c.devices, &device{Person: d, crowd: c, number: len(c.devices), name: fmt.Sprintf("%s/%d", p.handle, n), known: map[string][]shownMessage{}})
+			c.devices = append(c.devices, c.device(d, fmt.Sprintf("%s/%d", p.handle, n)))
 		}
 	}
 	return nil
 }
 
+// device is the next one, with somebody at it.
+func (c *Crowd) device(p *check.Person, name string) *device {
+	n := len(c.devices)
+	_, transport := c.cfg.place(n)
+	return &device{Person: p, crowd: c, number: n, name: name, transport: transport, known: map[string][]shownMessage{}}
+}
+
 // door leads device i to its gateway first, and to the others when that one fails.
 func (c *Crowd) door(i int) check.Door {
-	n := i % len(c.cfg.Gateways)
+	n, transport := c.cfg.place(i)
 	others := append(append([]string{}, c.cfg.Gateways[n+1:]...), c.cfg.Gateways[:n]...)
-	return check.Door{Server: c.cfg.Gateways[n], Others: others, Dir: c.cfg.Dir}
+	return check.Door{Server: c.cfg.Gateways[n], Others: others, Dir: c.cfg.Dir, Dial: dialer(transport)}
 }
 
 // open makes channel i: the first one is of two people, the last of all, and the sizes between them grow.

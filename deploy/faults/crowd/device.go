@@ -24,10 +24,11 @@ const (
 // device is somebody at a screen.
 type device struct {
 	*check.Person
-	crowd  *Crowd
-	number int
-	name   string
-	random *rand.Rand
+	crowd     *Crowd
+	number    int
+	name      string
+	transport string
+	random    *rand.Rand
 
 	channels []*channel
 	screen   *screen

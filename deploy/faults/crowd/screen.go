@@ -160,12 +160,15 @@ func (s *screen) count(ctx context.Context) {
 
 // seen is what the device has seen so far, with the unread counts of its bundle and, where those differ, of the service.
 func (d *device) seen(ctx context.Context) (history.Device, error) {
-	out := history.Device{Name: d.name, User: d.ID, Violations: d.Client.State().Violations, Unread: map[string]history.Unread{}, Listed: map[string]history.Unread{}}
+	out := history.Device{
+		Name: d.name, Transport: d.transport, User: d.ID, Violations: d.Client.State().Violations,
+		Unread: map[string]history.Unread{}, Listed: map[string]history.Unread{},
+	}
 	ctx, cancel := context.WithTimeout(ctx, readTime)
 	defer cancel()
 	list, err := d.Chat.ListMyChannels(ctx, &chatv1.ListMyChannelsRequest{})
 	if err != nil {
-		return out, fmt.Errorf("%s: list: %w", d.name, err)
+		return out, fmt.Errorf("%v: list: %w", &out, err)
 	}
 	for _, entry := range list.GetChannels() {
 		mine := entry.GetMine()
@@ -175,7 +178,7 @@ func (d *device) seen(ctx context.Context) (history.Device, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failed != nil {
-		return out, fmt.Errorf("%s: %w", d.name, s.failed)
+		return out, fmt.Errorf("%v: %w", &out, s.failed)
 	}
 	out.Resets, out.Shown = s.resets, s.shown[:len(s.shown):len(s.shown)]
 	for _, ch := range d.channels {
@@ -183,7 +186,7 @@ func (d *device) seen(ctx context.Context) (history.Device, error) {
 		head := s.heads[ch.id]
 		var badge chatv1.Badge
 		if err := proto.Unmarshal(head.GetBadge(), &badge); err != nil {
-			return out, fmt.Errorf("%s: badge: %w", d.name, err)
+			return out, fmt.Errorf("%v: badge: %w", &out, err)
 		}
 		marker := badge.GetMarker()
 		out.Unread[ch.id] = history.Unread{

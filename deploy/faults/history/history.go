@@ -2,6 +2,9 @@ package history
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,7 +32,7 @@ const (
 
 // Op is one operation of one device on one channel.
 type Op struct {
-	Device  int
+	Device  int // by its place in History.Devices
 	User    string
 	Channel string
 	Kind    Kind
@@ -67,16 +70,19 @@ type Shown struct {
 
 // Device is what one device saw.
 type Device struct {
-	Name     string
-	User     string
-	Channels []string // that it follows, from their beginning
-	Shown    []Shown  // in the order of showing, over all channels
-	Resets   int      // how often it was told to read a channel anew
+	Name      string
+	Transport string // by which it connects
+	User      string
+	Channels  []string // that it follows, from their beginning
+	Shown     []Shown  // in the order of showing, over all channels
+	Resets    int      // how often it was told to read a channel anew
 	// Violations is how often its client says that it showed an event before one that it depends on.
 	Violations uint64
 	Unread     map[string]Unread // by channel, after all has settled, as its bundle tells
 	Listed     map[string]Unread // as the service tells when asked
 }
+
+func (d *Device) String() string { return d.Name + " by " + d.Transport }
 
 // Unread is what a device tells of a channel.
 type Unread struct {
@@ -88,24 +94,34 @@ type Unread struct {
 // History is all that is known about a run.
 type History struct {
 	Base    map[string]uint64             // by channel: the head of its log when the load began
-	Logs    map[string]map[string][]Event // by channel and gateway: the whole log, read after all has settled
+	Logs    map[string]map[string][]Event // by channel and way, which is a gateway and a transport: the whole log, read after all has settled
 	Ops     []Op
 	Devices []Device
 }
 
+// who asked for an operation.
+func (h *History) who(op Op) string {
+	return fmt.Sprintf("device %d, %v", op.Device, &h.Devices[op.Device])
+}
+
 // Verdict is the outcome of all checks.
 type Verdict struct {
-	Events     int      // that stand in the logs behind their bases
-	Done       int      // operations that were answered
-	Refused    int      // operations that were refused
-	Shown      int      // events that were shown, to all devices together
-	Violations uint64   // of the causal order, that clients showed after 2 s of waiting and counted
-	Faults     []string // what must not be
+	Events     int            // that stand in the logs behind their bases
+	Done       int            // operations that were answered
+	Refused    int            // operations that were refused
+	Shown      int            // events that were shown, to all devices together
+	Transports map[string]int // devices by their transport
+	Violations uint64         // of the causal order, that clients showed after 2 s of waiting and counted
+	Faults     []string       // what must not be
 }
 
 func (v Verdict) String() string {
-	return fmt.Sprintf("%d operations answered, %d refused; %d events stand, shown %d times; %d shown before their cause after 2 s of waiting",
-		v.Done, v.Refused, v.Events, v.Shown, v.Violations)
+	var devices []string
+	for _, transport := range slices.Sorted(maps.Keys(v.Transports)) {
+		devices = append(devices, fmt.Sprintf("%d by %s", v.Transports[transport], transport))
+	}
+	return fmt.Sprintf("%d operations answered, %d refused; %d events stand, shown %d times, to devices that connect %s; %d shown before their cause after 2 s of waiting",
+		v.Done, v.Refused, v.Events, v.Shown, strings.Join(devices, ", "), v.Violations)
 }
 
 // maxFaults bounds what a verdict tells: the first ones say what is wrong.
@@ -119,16 +135,16 @@ func (v *Verdict) fault(format string, args ...any) {
 
 // Check holds a history against everything that Plenum promises.
 func (h *History) Check() Verdict {
-	var v Verdict
+	v := Verdict{Transports: map[string]int{}}
 	for _, op := range h.Ops {
 		switch op.Outcome {
 		case Done:
 			v.Done++
 		case Refused:
 			v.Refused++
-			v.fault("REFUSED %s %q of device %d: %s", op.Kind, op.ID, op.Device, op.Error)
+			v.fault("REFUSED %s %q of %s: %s", op.Kind, op.ID, h.who(op), op.Error)
 		case Unsettled:
-			v.fault("UNSETTLED %s %q of device %d: no answer after all has healed: %s", op.Kind, op.ID, op.Device, op.Error)
+			v.fault("UNSETTLED %s %q of %s: no answer after all has healed: %s", op.Kind, op.ID, h.who(op), op.Error)
 		}
 	}
 	logs := h.agree(&v)
@@ -139,6 +155,7 @@ func (h *History) Check() Verdict {
 	h.linear(&v, logs)
 	for i := range h.Devices {
 		d := &h.Devices[i]
+		v.Transports[d.Transport]++
 		v.Shown += len(d.Shown)
 		v.Violations += d.Violations
 		d.complete(&v, logs)

@@ -21,7 +21,7 @@ func sound() *History {
 		{Offset: 1, Visible: true},
 		{Offset: 2, ID: "b2", Author: "bob", Visible: true, Counts: true, Needs: []Need{{"c", 5}}},
 	}
-	gateways := func(log []Event) map[string][]Event { return map[string][]Event{"one": log, "two": slices.Clone(log)} }
+	ways := func(log []Event) map[string][]Event { return map[string][]Event{"one": log, "two": slices.Clone(log)} }
 	op := func(device int, channel string, kind Kind, id string, offset uint64, call, back time.Duration) Op {
 		return Op{Device: device, User: []string{"ada", "bob"}[device], Channel: channel, Kind: kind, ID: id, Outcome: Done, Offset: offset, Call: call, Return: back}
 	}
@@ -32,12 +32,12 @@ func sound() *History {
 	for _, e := range d {
 		all = append(all, Shown{"d", e})
 	}
-	device := func(user string, unread map[string]Unread) Device {
-		return Device{Name: user + "/0", User: user, Channels: []string{"c", "d"}, Shown: slices.Clone(all), Unread: unread, Listed: maps.Clone(unread)}
+	device := func(user, transport string, unread map[string]Unread) Device {
+		return Device{Name: user + "/0", Transport: transport, User: user, Channels: []string{"c", "d"}, Shown: slices.Clone(all), Unread: unread, Listed: maps.Clone(unread)}
 	}
 	return &History{
 		Base: map[string]uint64{"c": 1, "d": 1},
-		Logs: map[string]map[string][]Event{"c": gateways(c), "d": gateways(d)},
+		Logs: map[string]map[string][]Event{"c": ways(c), "d": ways(d)},
 		Ops: []Op{
 			op(0, "c", Post, "a1", 2, 1, 4),
 			op(1, "c", Post, "b1", 3, 2, 5),
@@ -47,8 +47,8 @@ func sound() *History {
 			op(1, "d", Post, "b2", 2, 13, 14),
 		},
 		Devices: []Device{
-			device("ada", map[string]Unread{"c": {Marker: 5}, "d": {Marker: 0, Messages: 1}}),
-			device("bob", map[string]Unread{"c": {Marker: 3, Messages: 1, Mentions: 1}, "d": {Marker: 2}}),
+			device("ada", "sse", map[string]Unread{"c": {Marker: 5}, "d": {Marker: 0, Messages: 1}}),
+			device("bob", "poll", map[string]Unread{"c": {Marker: 3, Messages: 1, Mentions: 1}, "d": {Marker: 2}}),
 		},
 	}
 }
@@ -61,13 +61,29 @@ func TestASoundHistoryHasNoFaults(t *testing.T) {
 	if v.Done != 6 || v.Events != 5 || v.Shown != 14 {
 		t.Errorf("%v", v)
 	}
+	if text := v.String(); !strings.Contains(text, "1 by poll, 1 by sse") {
+		t.Error(text)
+	}
+}
+
+// TestAFaultTellsWhoseItIs, and by which transport the device connects.
+func TestAFaultTellsWhoseItIs(t *testing.T) {
+	h := sound()
+	h.Ops[1].Outcome = Unsettled
+	h.Devices[0].Resets = 1
+	faults := strings.Join(h.Check().Faults, "\n")
+	for _, want := range []string{`UNSETTLED post "b1" of device 1, bob/0 by poll:`, "RESET ada/0 by sse was told"} {
+		if !strings.Contains(faults, want) {
+			t.Errorf("%s is missing: %s", want, faults)
+		}
+	}
 }
 
 // TestEachDefectIsFound breaks the sound history in one way at a time.
 func TestEachDefectIsFound(t *testing.T) {
-	logs := func(h *History, change func(log []Event) []Event) { // at both gateways
-		for gateway, log := range h.Logs["c"] {
-			h.Logs["c"][gateway] = change(log)
+	logs := func(h *History, change func(log []Event) []Event) { // in both ways
+		for way, log := range h.Logs["c"] {
+			h.Logs["c"][way] = change(log)
 		}
 	}
 	for name, c := range map[string]struct {
@@ -83,7 +99,7 @@ func TestEachDefectIsFound(t *testing.T) {
 		"by nobody":            {"FOREIGN", func(h *History) { logs(h, func(l []Event) []Event { return append(l, Event{Offset: 6, ID: "x"}) }) }},
 		"without an operation": {"FOREIGN", func(h *History) { logs(h, func(l []Event) []Event { return append(l, Event{Offset: 6}) }) }},
 		"a hole":               {"HOLE", func(h *History) { logs(h, func(l []Event) []Event { l[4].Offset = 6; return l }) }},
-		"gateways differ":      {"DIFFERENT", func(h *History) { h.Logs["c"]["two"] = h.Logs["c"]["two"][:4] }},
+		"ways differ":          {"DIFFERENT", func(h *History) { h.Logs["c"]["two"] = h.Logs["c"]["two"][:4] }},
 		"a sender's order":     {"REORDERED", func(h *History) { h.Ops[0].Offset, h.Ops[4].Offset = 5, 2; logs(h, swap(1, 4)) }},
 		"a stale read":         {"NOT LINEARIZABLE", func(h *History) { h.Ops[2].Offset = 2 }},
 		"a read of the future": {"NOT LINEARIZABLE", func(h *History) { h.Ops[2].Offset = 5 }},

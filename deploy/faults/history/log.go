@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// agree holds the gateways' logs of each channel against each other, and returns one of each: offsets run from 1 without a hole.
+// agree holds against each other the logs of each channel that were read in all ways, and returns one of each: offsets run from 1 without a hole.
 func (h *History) agree(v *Verdict) map[string][]Event {
 	logs := map[string][]Event{}
 	for channel, told := range h.Logs {
 		var first string
-		for _, gateway := range slices.Sorted(maps.Keys(told)) {
-			log := told[gateway]
+		for _, way := range slices.Sorted(maps.Keys(told)) {
+			log := told[way]
 			if first == "" {
-				first, logs[channel] = gateway, log
+				first, logs[channel] = way, log
 				for i, e := range log {
 					if e.Offset != uint64(i+1) {
 						v.fault("HOLE channel %s: offset %d stands in place %d", channel, e.Offset, i+1)
@@ -25,7 +25,7 @@ func (h *History) agree(v *Verdict) map[string][]Event {
 			}
 			one := logs[channel]
 			if at := differ(one, log); at >= 0 {
-				v.fault("DIFFERENT channel %s: %s and %s differ from place %d on (%d and %d events)", channel, first, gateway, at+1, len(one), len(log))
+				v.fault("DIFFERENT channel %s: %s and %s differ from place %d on (%d and %d events)", channel, first, way, at+1, len(one), len(log))
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func (h *History) once(v *Verdict, logs map[string][]Event) {
 		if op.Kind == Post && len(places) > 0 { // edits and reactions go their own ways
 			l := lane{op.Device, op.Channel}
 			if places[0] < last[l] {
-				v.fault("REORDERED post %q of device %d stands at %d, before its earlier one at %d", op.ID, op.Device, places[0], last[l])
+				v.fault("REORDERED post %q of %s stands at %d, before its earlier one at %d", op.ID, h.who(op), places[0], last[l])
 			}
 			last[l] = places[0]
 		}

@@ -12,11 +12,11 @@ func (d *Device) complete(v *Verdict, logs map[string][]Event) {
 	for _, channel := range d.Channels {
 		log := logs[channel]
 		if at := differ(log, shown[channel]); at >= 0 {
-			v.fault("SHOWN %s was shown %d events of the %d of channel %s, and from place %d on not the same", d.Name, len(shown[channel]), len(log), channel, at+1)
+			v.fault("SHOWN %v was shown %d events of the %d of channel %s, and from place %d on not the same", d, len(shown[channel]), len(log), channel, at+1)
 		}
 	}
 	if d.Resets > 0 {
-		v.fault("RESET %s was told %d times to read a channel anew", d.Name, d.Resets)
+		v.fault("RESET %v was told %d times to read a channel anew", d, d.Resets)
 	}
 }
 
@@ -35,6 +35,6 @@ func (d *Device) causal(v *Verdict) {
 		at[s.Channel] = s.Offset
 	}
 	if early > d.Violations {
-		v.fault("CAUSE %s was shown %d events before what they answer, %q of channel %s first, and its client knows of %d", d.Name, early, first.ID, first.Channel, d.Violations)
+		v.fault("CAUSE %v was shown %d events before what they answer, %q of channel %s first, and its client knows of %d", d, early, first.ID, first.Channel, d.Violations)
 	}
 }

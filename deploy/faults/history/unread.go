@@ -29,10 +29,10 @@ func (h *History) unread(v *Verdict, logs map[string][]Event) {
 				}
 			}
 			if told := d.Unread[channel]; told != want {
-				v.fault("UNREAD %s is told by its bundle %+v in channel %s, and by the log it is %+v", d.Name, told, channel, want)
+				v.fault("UNREAD %v is told by its bundle %+v in channel %s, and by the log it is %+v", d, told, channel, want)
 			}
 			if told := d.Listed[channel]; told != want {
-				v.fault("UNREAD %s is told when it asks %+v in channel %s, and by the log it is %+v", d.Name, told, channel, want)
+				v.fault("UNREAD %v is told when it asks %+v in channel %s, and by the log it is %+v", d, told, channel, want)
 			}
 		}
 	}
