@@ -23,7 +23,7 @@
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
 //
-// Roles (Role) are kept here; from the token come docs.create and docs.manage (plenum/identity/v1/model.proto).
+// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto).
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.PERSON, docs.FOLDER, docs.VERSION   NOT_FOUND            absent or not to be known
