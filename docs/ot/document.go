@@ -48,7 +48,7 @@ func (d *Document) Embeds() int { return d.root.sum.embeds }
 
 // Delta is the whole content, in normal form.
 func (d *Document) Delta() Delta {
-	return Delta{d.ops(0, d.Len())}
+	return Delta{d.ops(0, d.Len()), true}
 }
 
 // Slice is what lies between two places, in UTF-16 code units, in normal form; what is beyond the end is not there. It fails with SplitPair.
@@ -60,7 +60,7 @@ func (d *Document) Slice(start, end int) (Delta, error) {
 	if d.root.cuts(start) || d.root.cuts(end) {
 		return Delta{}, splitPair(NoOp)
 	}
-	return Delta{d.ops(start, end)}, nil
+	return Delta{d.ops(start, end), true}, nil
 }
 
 // Invert is what takes change back once it was applied to the document as it is now. It fails as Delta.Invert does.
