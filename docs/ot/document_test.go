@@ -111,6 +111,7 @@ func TestRefusedChangesDoNothing(t *testing.T) {
 		{ot.SplitPair, 1, `[{"insert":"x"},{"retain":3,"attributes":{"bold":null}}]`},
 		{ot.DocumentFull, ot.NoOp, `[{"insert":"` + strings.Repeat("x", 33) + `"}]`},
 		{ot.DocumentFull, ot.NoOp, `[{"insert":{"image":"y"}}]`},
+		{ot.DocumentFull, ot.NoOp, `[{"retain":5},{"delete":2},{"insert":{"image":"y"}}]`},
 		{ot.DocumentFull, ot.NoOp, `[{"retain":8,"attributes":{"color":"` + strings.Repeat("x", 15) + `"}}]`},
 		{ot.TooLarge, 1, `[{"insert":"x"},{"retain":2,"attributes":{"color":"` + strings.Repeat("x", 20) + `"}}]`},
 		{ot.TooLarge, 1, `[{"retain":4},{"retain":{"note":{"ops":[{"insert":"` + strings.Repeat("x", 160) + `","attributes":{"a":1}}]}}}]`},

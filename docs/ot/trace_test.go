@@ -80,9 +80,26 @@ func TestShrinking(t *testing.T) {
 	}
 }
 
+// Deleting most of every leaf, a little left in each, makes few leaves of many.
+func TestThinning(t *testing.T) {
+	d := must(ot.NewDocument(must(new(ot.Builder).Insert(strings.Repeat("abcdefg 😀 ", 40_000), nil).Delta()), ot.DefaultLimits(), nil))
+	for at := d.Len() - 1100; at > 0; at -= 1100 {
+		if err := d.Apply(must(new(ot.Builder).Retain(at, nil).Delete(1089).Delta())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := d.Leaves(); n > d.Len()/200+3 {
+		t.Errorf("%d leaves for a length of %d", n, d.Len())
+	}
+	if err := d.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Clones are read elsewhere while the document goes on.
 func TestClonesElsewhere(t *testing.T) {
 	trace := ottest.Write(9, 3_000)
+	bold := must(ot.ParseAttributes([]byte(`{"bold":true}`), 1))
 	d := must(ot.NewDocument(ot.Delta{}, ot.DefaultLimits(), nil))
 	var readers sync.WaitGroup
 	for i, change := range trace.Changes {
@@ -90,7 +107,7 @@ func TestClonesElsewhere(t *testing.T) {
 			c := d.Clone()
 			readers.Go(func() {
 				before := c.Hash()
-				if err := c.Apply(must(new(ot.Builder).Insert("x", nil).Delta())); err != nil {
+				if err := c.Apply(must(new(ot.Builder).Insert("x", bold).Delta())); err != nil {
 					t.Error(err)
 				}
 				if err := c.Apply(must(new(ot.Builder).Delete(1).Delta())); err != nil || c.Hash() != before {
