@@ -1,8 +1,6 @@
 package ot
 
-import (
-	"crypto/sha256"
-)
+import "crypto/sha256"
 
 // Document is a text with attributes and embeds under edits. It is a B-tree whose leaves hold up to a kilobyte of text each: an edit costs the
 // logarithm of the document's length, wherever it is, and typing at one place does not leave crumbs.
@@ -45,6 +43,12 @@ func (d *Document) Len() int { return d.root.sum.units }
 
 // Embeds is how many there are.
 func (d *Document) Embeds() int { return d.root.sum.embeds }
+
+// Check says whether Apply would take a change, and why not, without changing anything.
+func (d *Document) Check(change Delta) error {
+	_, err := d.check(change)
+	return err
+}
 
 // Delta is the whole content, in normal form.
 func (d *Document) Delta() Delta {

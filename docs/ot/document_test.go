@@ -2,6 +2,7 @@ package ot_test
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -121,6 +122,7 @@ func TestRefusedChangesDoNothing(t *testing.T) {
 		{ot.HandlerFailed, 2, `[{"insert":"x"},{"retain":4},{"retain":{"note":5}}]`},
 	} {
 		d := must(ot.NewDocument(content, limits, ottest.Embeds()))
+		wantError(t, c.kind, c.op, d.Check(delta(t, c.change)))
 		wantError(t, c.kind, c.op, d.Apply(delta(t, c.change)))
 		compare(t, d, content)
 	}
@@ -131,6 +133,29 @@ func TestRefusedChangesDoNothing(t *testing.T) {
 			t.Error(change, err)
 		}
 	}
+}
+
+// Whoever needs a handler says so, and whose it was; the original throws in the same places.
+func TestMissingHandlers(t *testing.T) {
+	base, there, other := delta(t, `[{"insert":"a"},{"insert":{"x":1}}]`), delta(t, `[{"retain":1},{"retain":{"x":1}}]`), delta(t, `[{"retain":{"y":1}}]`)
+	o := &oracle{t: t}
+	throws := func(kind ot.Kind, op int, err error, f string, a, b ot.Delta) {
+		t.Helper()
+		wantError(t, kind, op, err)
+		o.ask(func(answer json.RawMessage, failure string) {
+			if failure == "" {
+				t.Errorf("the original made %s of %s %v and %v", answer, f, a, b)
+			}
+		}, f, `"a":%v,"b":%v,"priority":true`, a, b)
+	}
+	throws(ot.NoHandler, 1, second(base.Compose(there, nil)), "compose", base, there)
+	throws(ot.NoHandler, 1, second(there.Compose(there, nil)), "compose", there, there)
+	throws(ot.NoHandler, 1, second(there.Transform(there, ot.Earlier, nil)), "transform", there, there)
+	throws(ot.NoHandler, 1, second(there.Invert(base, nil)), "invert", there, base)
+	throws(ot.EmbedMismatch, 0, second(base.Compose(other, nil)), "compose", base, other)
+	throws(ot.EmbedMismatch, 0, second(other.Invert(base, nil)), "invert", other, base)
+	o.same(must(there.Transform(other, ot.Earlier, nil)), nil, "transform", `"a":%v,"b":%v,"priority":true`, there, other)
+	o.run()
 }
 
 // A handler's own words are kept.

@@ -96,6 +96,32 @@ func TestThinning(t *testing.T) {
 	}
 }
 
+// A text whose every other character is bold takes many leaves; once none is, it takes as few as it did.
+func TestUnformatting(t *testing.T) {
+	bold := must(ot.ParseAttributes([]byte(`{"bold":true}`), 1))
+	none := must(ot.ParseAttributes([]byte(`{"bold":null}`), 1))
+	d := must(ot.NewDocument(must(new(ot.Builder).Insert(strings.Repeat("ab", 50_000), nil).Delta()), ot.DefaultLimits(), nil))
+	var stripes ot.Builder
+	for range 50_000 {
+		stripes.Retain(1, bold).Retain(1, nil)
+	}
+	if err := d.Apply(must(stripes.Delta())); err != nil || d.Delta().Count() != 100_000 {
+		t.Fatal(err)
+	}
+	if n := d.Leaves(); n < 1000 {
+		t.Fatalf("%d leaves are too few for the test", n)
+	}
+	if err := d.Apply(must(new(ot.Builder).Retain(100_000, none).Delta())); err != nil || d.Delta().Count() != 1 {
+		t.Fatal(err)
+	}
+	if n := d.Leaves(); n > 250 {
+		t.Errorf("%d leaves for a text of 100,000", n)
+	}
+	if err := d.Verify(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Clones are read elsewhere while the document goes on.
 func TestClonesElsewhere(t *testing.T) {
 	trace := ottest.Write(9, 3_000)
