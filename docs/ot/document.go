@@ -15,7 +15,8 @@ type Document struct {
 	embeds  Embeds
 }
 
-// NewDocument makes a document of its content, a Delta of inserts only, within the limits. Embeds may be nil.
+// NewDocument makes a document of its content, a Delta of inserts only, within the limits. Embeds may be nil. Whoever opens a stored one does that
+// with Unlimited, applies what follows it in the log, and then sets the limits.
 func NewDocument(content Delta, limits Limits, embeds Embeds) (*Document, error) {
 	for i, op := range content.ops {
 		if op.action != Insert {
@@ -37,6 +38,9 @@ func (d *Document) Clone() *Document {
 	c.formats = nil
 	return &c
 }
+
+// SetLimits changes what Apply takes from here on.
+func (d *Document) SetLimits(limits Limits) { d.limits = limits }
 
 // Len is the length in UTF-16 code units.
 func (d *Document) Len() int { return d.root.sum.units }

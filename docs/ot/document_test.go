@@ -135,6 +135,23 @@ func TestRefusedChangesDoNothing(t *testing.T) {
 	}
 }
 
+// A stored document opens whatever its size; once limits are set, it can be made smaller, not larger.
+func TestLoweredLimits(t *testing.T) {
+	stored := `[{"insert":"` + strings.Repeat("x", 50) + `","attributes":{"color":"red"}},{"insert":{"image":1}},{"insert":{"image":2}}]`
+	d := must(ot.NewDocument(must(ot.Parse([]byte(stored), ot.Unlimited())), ot.Unlimited(), nil))
+	limits := ot.DefaultLimits()
+	limits.DocumentUnits, limits.Embeds, limits.DocumentFormat = 10, 1, 5
+	d.SetLimits(limits)
+	for _, c := range []string{`[{"insert":"x"}]`, `[{"insert":{"image":1}},{"delete":1}]`, `[{"retain":1,"attributes":{"bold":true}}]`} {
+		wantError(t, ot.DocumentFull, ot.NoOp, d.Apply(delta(t, c)))
+	}
+	for _, c := range []string{`[{"delete":20}]`, `[{"delete":1},{"insert":"y"}]`, `[{"retain":31},{"delete":1}]`} {
+		if err := d.Apply(delta(t, c)); err != nil {
+			t.Error(c, err)
+		}
+	}
+}
+
 // Whoever needs a handler says so, and whose it was; the original throws in the same places.
 func TestMissingHandlers(t *testing.T) {
 	base, there, other := delta(t, `[{"insert":"a"},{"insert":{"x":1}}]`), delta(t, `[{"retain":1},{"retain":{"x":1}}]`), delta(t, `[{"retain":{"y":1}}]`)
