@@ -97,6 +97,18 @@ func (b *Builder) push(op Op) {
 	}
 }
 
+// pushAll adds operations that follow each other in a Delta. If that is in normal form, those behind a retain need no look.
+func (b *Builder) pushAll(ops []Op, normal bool) {
+	for i, op := range ops {
+		b.push(op)
+		if normal && op.action == Retain {
+			b.settle()
+			b.ops = append(b.ops, ops[i+1:]...)
+			return
+		}
+	}
+}
+
 // merge makes one operation of the one at i and the next.
 func (b *Builder) merge(i int, op Op) bool {
 	into := &b.ops[i]
@@ -126,7 +138,7 @@ func (b *Builder) settle() {
 // done is what was pushed.
 func (b *Builder) done() Delta {
 	b.settle()
-	return Delta{b.ops}
+	return Delta{b.ops, true}
 }
 
 // chopped is what was pushed, without a bare retain at the end.
@@ -135,5 +147,5 @@ func (b *Builder) chopped() Delta {
 	if n := len(b.ops); n > 0 && b.ops[n-1].bare() {
 		b.ops = b.ops[:n-1]
 	}
-	return Delta{b.ops}
+	return Delta{b.ops, true}
 }

@@ -143,17 +143,14 @@ func cleaned(edits []edit) []edit {
 // withoutTrifles replaces kept parts that are no longer than the edits on each side.
 func withoutTrifles(edits []edit) ([]edit, bool) {
 	changed := false
-	// The stack of kept parts that may still go. The original lets its height fall below zero, and then starts over in places where it need not;
-	// results depend on it, so this does too.
-	places, height := map[int]int{}, 0
+	var places []int // of the kept parts that may still go
 	var candidate []uint16
 	var before, after struct{ added, removed int } // lengths of the edits around the candidate
 	for i := 0; i < len(edits); i++ {
 		e := edits[i]
 		switch e.kind {
 		case kept:
-			places[height] = i
-			height++
+			places = append(places, i)
 			before, after = after, struct{ added, removed int }{}
 			candidate = e.text
 			continue
@@ -166,13 +163,13 @@ func withoutTrifles(edits []edit) ([]edit, bool) {
 		if n == 0 || n > max(before.added, before.removed) || n > max(after.added, after.removed) {
 			continue
 		}
-		at := places[height-1]
+		at := places[len(places)-1]
 		edits[at].kind = added
 		edits = slices.Insert(edits, at, edit{removed, candidate})
-		height -= 2 // this one, and the one before it, which is to be looked at again
+		places = places[:max(len(places)-2, 0)] // without this one, and the one before it, which is to be looked at again
 		i = -1
-		if height > 0 {
-			i = places[height-1]
+		if len(places) > 0 {
+			i = places[len(places)-1]
 		}
 		before, after = struct{ added, removed int }{}, struct{ added, removed int }{}
 		candidate, changed = nil, true

@@ -14,6 +14,13 @@ func (d Delta) Compose(other Delta, embeds Embeds) (Delta, error) {
 			out.push(first.rest())
 			continue
 		}
+		if then.bare() {
+			if ops, n := first.whole(then.left(), Delete); len(ops) > 0 {
+				out.pushAll(ops, d.normal)
+				then.skip(n)
+				continue
+			}
+		}
 		n, at := min(first.left(), then.left()), then.i
 		there, ok := first.take(n)
 		if !ok {

@@ -71,3 +71,32 @@ func (c *cursor) take(n int) (Op, bool) {
 	c.taken, c.bytes = c.taken+n, c.bytes+size
 	return op, true
 }
+
+// bare reports that the operation at hand is a retain that changes nothing.
+func (c *cursor) bare() bool { return c.i >= len(c.ops) || c.ops[c.i].bare() }
+
+// whole takes the operations that lie in the next n code units as a whole, where those of one action take up none. It returns them, and how much of n
+// they take up. An operation behind the last of the n, that takes up nothing, is not among them.
+func (c *cursor) whole(n int, nothing Action) (ops []Op, used int) {
+	if c.taken > 0 {
+		return nil, 0
+	}
+	from := c.i
+	for c.i < len(c.ops) && used < n {
+		if op := &c.ops[c.i]; op.action != nothing {
+			if used+op.n > n {
+				break
+			}
+			used += op.n
+		}
+		c.i++
+	}
+	return c.ops[from:c.i], used
+}
+
+// skip takes n code units of a length.
+func (c *cursor) skip(n int) {
+	if n > 0 {
+		_, _ = c.take(n)
+	}
+}

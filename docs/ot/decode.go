@@ -20,7 +20,7 @@ func Parse(data []byte, limits Limits) (Delta, error) {
 	if err != nil {
 		return Delta{}, err
 	}
-	return Delta{p.ops}, nil
+	return Delta{ops: p.ops}, nil
 }
 
 type parser struct {

@@ -6,7 +6,10 @@ import (
 )
 
 // Delta is a list of operations: a change of a document, or, if all are inserts, a document. It is immutable; the zero Delta changes nothing.
-type Delta struct{ ops []Op }
+type Delta struct {
+	ops    []Op
+	normal bool // known to be in normal form: then parts of it can be copied as they are
+}
 
 // Ops yields the operations with their indices.
 func (d Delta) Ops() iter.Seq2[int, Op] {
@@ -82,6 +85,9 @@ func (d Delta) Equal(other Delta) bool {
 
 // Normal is the same change in normal form; a bare retain at the end stays, as with the original's push.
 func (d Delta) Normal() Delta {
+	if d.normal {
+		return d
+	}
 	b := sized(len(d.ops))
 	for _, op := range d.ops {
 		b.push(op)
@@ -111,15 +117,13 @@ func (d Delta) Slice(start, end int) (Delta, error) {
 		}
 		at += op.n
 	}
-	return Delta{out}, nil
+	return Delta{ops: out}, nil
 }
 
 // Concat is d with other's operations behind its own.
 func (d Delta) Concat(other Delta) Delta {
 	b := sized(len(d.ops) + len(other.ops))
-	b.ops = append(b.ops, d.ops...)
-	for _, op := range other.ops {
-		b.push(op)
-	}
+	b.pushAll(d.ops, d.normal)
+	b.pushAll(other.ops, other.normal)
 	return b.done()
 }

@@ -1,8 +1,6 @@
 package ot
 
-import (
-	"unicode/utf16"
-)
+import "unicode/utf16"
 
 // Diff is what makes the document other of the document d, as the original finds it: the text by Myers' algorithm, then cleaned up for people. A
 // surrogate pair is never cut (the original's clean-up can move an edit into one).

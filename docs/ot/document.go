@@ -1,8 +1,6 @@
 package ot
 
-import (
-	"crypto/sha256"
-)
+import "crypto/sha256"
 
 // Document is a text with attributes and embeds under edits. It is a B-tree whose leaves hold up to a kilobyte of text each: an edit costs the
 // logarithm of the document's length, wherever it is, and typing at one place does not leave crumbs.
@@ -17,7 +15,8 @@ type Document struct {
 	embeds  Embeds
 }
 
-// NewDocument makes a document of its content, a Delta of inserts only, within the limits. Embeds may be nil.
+// NewDocument makes a document of its content, a Delta of inserts only, within the limits. Embeds may be nil. Whoever opens a stored one does that
+// with Unlimited, applies what follows it in the log, and then sets the limits.
 func NewDocument(content Delta, limits Limits, embeds Embeds) (*Document, error) {
 	for i, op := range content.ops {
 		if op.action != Insert {
@@ -40,15 +39,24 @@ func (d *Document) Clone() *Document {
 	return &c
 }
 
+// SetLimits changes what Apply takes from here on.
+func (d *Document) SetLimits(limits Limits) { d.limits = limits }
+
 // Len is the length in UTF-16 code units.
 func (d *Document) Len() int { return d.root.sum.units }
 
 // Embeds is how many there are.
 func (d *Document) Embeds() int { return d.root.sum.embeds }
 
+// Check says whether Apply would take a change, and why not, without changing anything.
+func (d *Document) Check(change Delta) error {
+	_, err := d.check(change)
+	return err
+}
+
 // Delta is the whole content, in normal form.
 func (d *Document) Delta() Delta {
-	return Delta{d.ops(0, d.Len())}
+	return Delta{d.ops(0, d.Len()), true}
 }
 
 // Slice is what lies between two places, in UTF-16 code units, in normal form; what is beyond the end is not there. It fails with SplitPair.
@@ -60,7 +68,7 @@ func (d *Document) Slice(start, end int) (Delta, error) {
 	if d.root.cuts(start) || d.root.cuts(end) {
 		return Delta{}, splitPair(NoOp)
 	}
-	return Delta{d.ops(start, end)}, nil
+	return Delta{d.ops(start, end), true}, nil
 }
 
 // Invert is what takes change back once it was applied to the document as it is now. It fails as Delta.Invert does.

@@ -2,6 +2,7 @@ package ot_test
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -111,6 +112,7 @@ func TestRefusedChangesDoNothing(t *testing.T) {
 		{ot.SplitPair, 1, `[{"insert":"x"},{"retain":3,"attributes":{"bold":null}}]`},
 		{ot.DocumentFull, ot.NoOp, `[{"insert":"` + strings.Repeat("x", 33) + `"}]`},
 		{ot.DocumentFull, ot.NoOp, `[{"insert":{"image":"y"}}]`},
+		{ot.DocumentFull, ot.NoOp, `[{"retain":5},{"delete":2},{"insert":{"image":"y"}}]`},
 		{ot.DocumentFull, ot.NoOp, `[{"retain":8,"attributes":{"color":"` + strings.Repeat("x", 15) + `"}}]`},
 		{ot.TooLarge, 1, `[{"insert":"x"},{"retain":2,"attributes":{"color":"` + strings.Repeat("x", 20) + `"}}]`},
 		{ot.TooLarge, 1, `[{"retain":4},{"retain":{"note":{"ops":[{"insert":"` + strings.Repeat("x", 160) + `","attributes":{"a":1}}]}}}]`},
@@ -120,6 +122,7 @@ func TestRefusedChangesDoNothing(t *testing.T) {
 		{ot.HandlerFailed, 2, `[{"insert":"x"},{"retain":4},{"retain":{"note":5}}]`},
 	} {
 		d := must(ot.NewDocument(content, limits, ottest.Embeds()))
+		wantError(t, c.kind, c.op, d.Check(delta(t, c.change)))
 		wantError(t, c.kind, c.op, d.Apply(delta(t, c.change)))
 		compare(t, d, content)
 	}
@@ -130,6 +133,46 @@ func TestRefusedChangesDoNothing(t *testing.T) {
 			t.Error(change, err)
 		}
 	}
+}
+
+// A stored document opens whatever its size; once limits are set, it can be made smaller, not larger.
+func TestLoweredLimits(t *testing.T) {
+	stored := `[{"insert":"` + strings.Repeat("x", 50) + `","attributes":{"color":"red"}},{"insert":{"image":1}},{"insert":{"image":2}}]`
+	d := must(ot.NewDocument(must(ot.Parse([]byte(stored), ot.Unlimited())), ot.Unlimited(), nil))
+	limits := ot.DefaultLimits()
+	limits.DocumentUnits, limits.Embeds, limits.DocumentFormat = 10, 1, 5
+	d.SetLimits(limits)
+	for _, c := range []string{`[{"insert":"x"}]`, `[{"insert":{"image":1}},{"delete":1}]`, `[{"retain":1,"attributes":{"bold":true}}]`} {
+		wantError(t, ot.DocumentFull, ot.NoOp, d.Apply(delta(t, c)))
+	}
+	for _, c := range []string{`[{"delete":20}]`, `[{"delete":1},{"insert":"y"}]`, `[{"retain":31},{"delete":1}]`} {
+		if err := d.Apply(delta(t, c)); err != nil {
+			t.Error(c, err)
+		}
+	}
+}
+
+// Whoever needs a handler says so, and whose it was; the original throws in the same places.
+func TestMissingHandlers(t *testing.T) {
+	base, there, other := delta(t, `[{"insert":"a"},{"insert":{"x":1}}]`), delta(t, `[{"retain":1},{"retain":{"x":1}}]`), delta(t, `[{"retain":{"y":1}}]`)
+	o := &oracle{t: t}
+	throws := func(kind ot.Kind, op int, err error, f string, a, b ot.Delta) {
+		t.Helper()
+		wantError(t, kind, op, err)
+		o.ask(func(answer json.RawMessage, failure string) {
+			if failure == "" {
+				t.Errorf("the original made %s of %s %v and %v", answer, f, a, b)
+			}
+		}, f, `"a":%v,"b":%v,"priority":true`, a, b)
+	}
+	throws(ot.NoHandler, 1, second(base.Compose(there, nil)), "compose", base, there)
+	throws(ot.NoHandler, 1, second(there.Compose(there, nil)), "compose", there, there)
+	throws(ot.NoHandler, 1, second(there.Transform(there, ot.Earlier, nil)), "transform", there, there)
+	throws(ot.NoHandler, 1, second(there.Invert(base, nil)), "invert", there, base)
+	throws(ot.EmbedMismatch, 0, second(base.Compose(other, nil)), "compose", base, other)
+	throws(ot.EmbedMismatch, 0, second(other.Invert(base, nil)), "invert", other, base)
+	o.same(must(there.Transform(other, ot.Earlier, nil)), nil, "transform", `"a":%v,"b":%v,"priority":true`, there, other)
+	o.run()
 }
 
 // A handler's own words are kept.

@@ -33,6 +33,18 @@ const (
 	NotDocument Kind = 12
 )
 
+// String is the kind's name.
+func (k Kind) String() string {
+	names := [...]string{
+		"unknown", "malformed", "bad text", "bad length", "too large", "too deep", "past the end", "split pair", "document full", "embed mismatch",
+		"no handler", "handler failed", "not a document",
+	}
+	if int(k) >= len(names) {
+		return names[0]
+	}
+	return names[k]
+}
+
 // NoOp is the index of an Error that is about the whole Delta.
 const NoOp = -1
 

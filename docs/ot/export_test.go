@@ -36,8 +36,8 @@ func (n *node) verify(root bool) (int, error) {
 		if height >= 0 && h != height {
 			return 0, fmt.Errorf("leaves %d and %d below", h, height)
 		}
-		if k.units != k.node.sum.units || k.units == 0 {
-			return 0, fmt.Errorf("kid %d has %d, noted are %d", i, k.node.sum.units, k.units)
+		if k.units != k.sum.units || k.units == 0 {
+			return 0, fmt.Errorf("kid %d has %d, noted are %d", i, k.sum.units, k.units)
 		}
 		height = h
 		s = s.plus(k.sum)

@@ -118,6 +118,6 @@ func wantKind(t *testing.T, kind ot.Kind, op int, text string) {
 func wantError(t *testing.T, kind ot.Kind, op int, err error) {
 	t.Helper()
 	if e, ok := err.(*ot.Error); !ok || e.Kind != kind || e.Op != op || e.Text == "" { //nolint:errorlint // every error of the package is one
-		t.Errorf("got %v; want kind %d at operation %d", err, kind, op)
+		t.Errorf("got %v; want %v at operation %d", err, kind, op)
 	}
 }

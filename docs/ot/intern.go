@@ -1,7 +1,7 @@
 package ot
 
 // maxFormats bounds how many formats a Document remembers. Documents have a few; when somebody makes more, it starts over, and equal ones exist twice.
-const maxFormats = 1024
+const maxFormats = 256
 
 // formats are the attributes that a document's runs have, each once in memory.
 type formats map[string]*Attributes

@@ -1,5 +1,7 @@
 package ot
 
+import "math"
+
 // MaxLength is the longest retain or delete, in code units. JavaScript's bitwise arithmetic ends there.
 const MaxLength = 1<<31 - 1
 
@@ -11,7 +13,7 @@ type Limits struct {
 	Embeds         int // embeds in a document
 	EmbedBytes     int // canonical JSON of one embed
 	AttributeBytes int // canonical JSON of the attributes of one operation, and of one run of a document
-	DocumentFormat int // canonical JSON of the attributes of all runs of a document together, in bytes
+	DocumentFormat int // canonical JSON of the attributes of all runs of a document together, one that lies in two leaves counted twice
 	Depth          int // objects and arrays in one another, in an attribute's value or an embed
 }
 
@@ -29,11 +31,19 @@ func DefaultLimits() Limits {
 	}
 }
 
-// DocumentLimits are those for reading a whole document that was accepted operation by operation: its JSON may be as long as it can become.
-func (l Limits) DocumentLimits() Limits {
-	l.OperationBytes = 6*l.DocumentUnits + l.Embeds*l.EmbedBytes + 2*l.DocumentFormat + 64*l.DocumentUnits // a control character takes 6 bytes, an operation's frame 40
-	l.Ops = l.DocumentUnits
-	return l
+// Unlimited is for what was accepted before: a snapshot, and the changes behind it. They have to open even if limits have been lowered since, and
+// whatever of a limit depends on how a document lies in memory (DocumentFormat does).
+func Unlimited() Limits {
+	return Limits{
+		OperationBytes: math.MaxInt,
+		Ops:            math.MaxInt,
+		DocumentUnits:  math.MaxInt,
+		Embeds:         math.MaxInt,
+		EmbedBytes:     math.MaxInt,
+		AttributeBytes: math.MaxInt,
+		DocumentFormat: math.MaxInt,
+		Depth:          1 << 16,
+	}
 }
 
 // Check holds a Delta that was made here, not parsed, against the limits.

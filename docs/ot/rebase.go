@@ -8,6 +8,7 @@ package ot
 // (Committed "insert X behind b", then "delete b" of "ab", and a pending insert between a and b: one by one it stands before X; composed it
 // stands behind, since X now stands where b was.)
 func Rebase(change Delta, committed []Delta, embeds Embeds) (Delta, []Delta, error) {
+	change = change.Normal()
 	after := make([]Delta, len(committed))
 	for i, c := range committed {
 		var err error

@@ -11,8 +11,22 @@ const (
 // index is that of other's operation.
 func (d Delta) Transform(other Delta, priority bool, embeds Embeds) (Delta, error) {
 	ours, theirs := cursor{ops: d.ops}, cursor{ops: other.ops}
-	out := sized(len(d.ops) + len(other.ops))
-	for ours.more() || theirs.more() {
+	out := sized(len(other.ops) + min(len(d.ops), 2))
+	for theirs.more() { // behind them there are bare retains only
+		switch {
+		case ours.bare():
+			if ops, n := theirs.whole(ours.left(), Insert); len(ops) > 0 {
+				out.pushAll(ops, other.normal)
+				ours.skip(n)
+				continue
+			}
+		case theirs.bare():
+			if ops, n := ours.whole(theirs.left(), Insert); len(ops) > 0 {
+				out.retain(ops)
+				theirs.skip(n)
+				continue
+			}
+		}
 		switch {
 		case ours.action() == Insert && (priority || theirs.action() != Insert):
 			out.push(Op{action: Retain, n: ours.rest().n})
@@ -41,6 +55,19 @@ func (d Delta) Transform(other Delta, priority bool, embeds Embeds) (Delta, erro
 		out.push(their)
 	}
 	return out.chopped(), nil
+}
+
+// retain goes on over what is there after operations.
+func (b *Builder) retain(ops []Op) {
+	n := 0
+	for i := range ops {
+		if ops[i].action != Delete {
+			n += ops[i].n
+		}
+	}
+	if n > 0 {
+		b.push(Op{action: Retain, n: n})
+	}
 }
 
 // TransformPosition is where a position in the document, in UTF-16 code units, is after d. With priority Earlier a cursor stays before what d

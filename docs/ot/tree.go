@@ -183,18 +183,24 @@ func (n *node) paint(from, to int, f *formatting, o *owner) *node {
 		n.change(from, to, f)
 		return n.overflow(o)
 	}
-	for i := 0; to > 0; i++ {
-		size := n.kids[i].units
-		if from < size {
-			c := n.kid(i, o)
-			before := c.sum
-			right := c.paint(max(from, 0), min(to, size), f, o)
-			n.update(i, before, right)
-			if right != nil {
-				i++
-			}
+	first := 0
+	for from >= n.kids[first].units {
+		from, to = from-n.kids[first].units, to-n.kids[first].units
+		first++
+	}
+	i := first
+	for ; to > 0; i++ {
+		c := n.kid(i, o)
+		before, size := c.sum, n.kids[i].units
+		right := c.paint(max(from, 0), min(to, size), f, o)
+		n.update(i, before, right)
+		if right != nil {
+			i++
 		}
 		from, to = from-size, to-size
+	}
+	for i--; i >= max(first-1, 0); i-- { // runs that are one now make leaves small
+		n.unite(i, o)
 	}
 	return n.overflow(o)
 }
