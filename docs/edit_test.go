@@ -268,7 +268,7 @@ func (d *device) pull() {
 			return
 		}
 		for _, rec := range r.GetRecords() {
-			e, err := decode(rec, ot.DefaultLimits())
+			e, err := decode(rec)
 			if err != nil {
 				d.tb.Error(err)
 				return

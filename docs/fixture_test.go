@@ -298,7 +298,7 @@ func (u *user) content(document string, version uint64) (*ot.Document, uint64) {
 	var whole ot.Delta
 	for after := uint32(0); ; {
 		r := must(u.api.ReadDocument(u.read(), &docsv1.ReadDocumentRequest{Document: document, Version: version, After: after}))(u.tb)
-		d, err := ot.Parse([]byte(r.GetDelta()), ot.DefaultLimits().DocumentLimits())
+		d, err := ot.Parse([]byte(r.GetDelta()), ot.Unlimited())
 		if err != nil {
 			u.tb.Fatal(err)
 		}

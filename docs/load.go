@@ -72,7 +72,7 @@ func (s *Server) roles(ctx context.Context, k docKey) (map[string]docsv1.Role, e
 }
 
 // contentAt makes the content of a version: from the newest snapshot that is not behind it, whose version it returns, and the edits from there
-// on, with which it also calls each.
+// on, with which it also calls each. What was accepted once is read whatever the limits are now.
 func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(recentEdit)) (content *ot.Document, snapshot uint64, err error) {
 	var text []byte
 	err = s.db.QueryRow(ctx, `SELECT version, content FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3
@@ -83,11 +83,11 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 	case err != nil:
 		return nil, 0, fmt.Errorf("docs: read a snapshot: %w", err)
 	default:
-		if start, err = ot.Parse(text, s.limits.DocumentLimits()); err != nil {
+		if start, err = ot.Parse(text, ot.Unlimited()); err != nil {
 			return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
 		}
 	}
-	if content, err = ot.NewDocument(start, s.limits, nil); err != nil {
+	if content, err = ot.NewDocument(start, ot.Unlimited(), nil); err != nil {
 		return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
 	}
 	at := snapshot
@@ -109,6 +109,7 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 	if at != version {
 		return nil, 0, fmt.Errorf("docs: the log ends at %d, before %d", at, version)
 	}
+	content.SetLimits(s.limits)
 	return content, snapshot, nil
 }
 
@@ -146,7 +147,7 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 			case at != next:
 				return fmt.Errorf("docs: event %d is missing", next)
 			}
-			e, err := decode(rec, s.limits)
+			e, err := decode(rec)
 			if err != nil {
 				return err
 			}
@@ -169,7 +170,7 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 var errEnough = errors.New("docs: enough was read")
 
 // decode reads an event of a document's log.
-func decode(rec *topicv1.Record, limits ot.Limits) (recentEdit, error) {
+func decode(rec *topicv1.Record) (recentEdit, error) {
 	e := recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}
 	var body docsv1.DocumentEvent
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
@@ -186,7 +187,7 @@ func decode(rec *topicv1.Record, limits ot.Limits) (recentEdit, error) {
 		return e, nil
 	}
 	var err error
-	if e.edit, err = ot.Parse([]byte(text), limits.DocumentLimits()); err != nil {
+	if e.edit, err = ot.Parse([]byte(text), ot.Unlimited()); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)
 	}
 	return e, nil
