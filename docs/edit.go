@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -33,6 +34,11 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 	return res, s.atOwner(ctx, k, docsv1.DocsService_Submit_FullMethodName, q, res, func(x *session) error {
 		e := &edit{caller: c, key: key, request: q, delta: delta}
 		err := x.do(ctx, func() error { return x.edit(e) })
+		if before, ok := errors.AsType[*early](err); ok {
+			if err = x.await(ctx, before); err == nil {
+				err = x.do(ctx, func() error { return x.edit(e) })
+			}
+		}
 		if behind, ok := errors.AsType[*tooRecent](err); ok {
 			if e.older, err = s.edits(ctx, k, q.GetBase(), behind.first); err != nil {
 				return err
@@ -56,7 +62,43 @@ type edit struct {
 	request   *docsv1.SubmitRequest
 	delta     ot.Delta
 	older     []recentEdit // what lies between its base and what the session has in memory
+	waited    bool         // for the edit that it is behind
 	amendment *amendment   // it has become one
+}
+
+// early: the edit came before the one that it is behind, which is perhaps under way: calls may overtake each other.
+type early struct {
+	mutation uint64
+	came     <-chan struct{}
+}
+
+func (*early) Error() string { return "docs: the edit before is not there" }
+
+const awaitTime = time.Second
+
+// expect has somebody told when an edit comes.
+func (x *session) expect(mutation uint64) *early {
+	c := x.awaited[mutation]
+	if c == nil {
+		c = make(chan struct{})
+		x.awaited[mutation] = c
+	}
+	return &early{mutation, c}
+}
+
+// await waits for the edit that another one is behind, for a moment.
+func (x *session) await(ctx context.Context, e *early) error {
+	ctx, cancel := context.WithTimeout(ctx, awaitTime)
+	defer cancel()
+	select {
+	case <-e.came:
+		return nil
+	case <-x.gone:
+		return errEnded
+	case <-ctx.Done():
+		x.tell(func() { delete(x.awaited, e.mutation) }) // others who wait for it have their own time
+		return errChain
+	}
 }
 
 // errRepeated: the key was used lately; the log has the answer.
@@ -76,6 +118,16 @@ func (x *session) edit(e *edit) error {
 		return errRepeated
 	}
 	base := e.request.GetBase()
+	if seq := e.request.GetAfterSeq(); seq != 0 {
+		own := topic.Key{User: e.caller.User, ClientID: e.key.ClientID, Seq: seq}.Mutation()
+		switch version, known := x.recent.known[own]; {
+		case !known && !e.waited && len(x.awaited) < x.s.cfg.UnderWay:
+			e.waited = true
+			return x.expect(own)
+		case version != base:
+			return errChain
+		}
+	}
 	switch {
 	case base > x.version:
 		return errFuture
@@ -83,12 +135,6 @@ func (x *session) edit(e *edit) error {
 		return errBaseTooOld
 	case len(x.underWay) >= x.s.cfg.UnderWay:
 		return errBusy
-	}
-	if seq := e.request.GetAfterSeq(); seq != 0 {
-		own := topic.Key{User: e.caller.User, ClientID: e.key.ClientID, Seq: seq}
-		if x.recent.known[own.Mutation()] != base {
-			return errChain
-		}
 	}
 	edits, ok := x.recent.since(base)
 	if !ok {

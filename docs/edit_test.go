@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"plenum.internal/docs/ot"
 	"plenum.internal/mesh/auth"
@@ -99,9 +100,21 @@ func TestEditsInAWindow(t *testing.T) {
 		must(ada.api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 2 + uint64(i), Delta: at(i, "x"), AfterSeq: (first + uint64(i)) * uint64(min(i, 1))}))(t)
 	}
 	must(bob.submit(doc, 2, inserts("y")))(t)
+	// Calls may overtake each other: the one behind waits for the one before.
+	one, two := ada.write(), ada.write()
+	done := make(chan error)
+	go func() {
+		_, err := ada.api.Submit(two, &docsv1.SubmitRequest{Document: doc, Base: 7, Delta: at(5, "2"), AfterSeq: first + 4})
+		done <- err
+	}()
+	time.Sleep(10 * time.Millisecond)
+	must(ada.api.Submit(one, &docsv1.SubmitRequest{Document: doc, Base: 6, Delta: at(4, "1")}))(t)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 	_, err := ada.api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 6, Delta: at(3, "x"), AfterSeq: first + 3})
 	refused(t, "somebody was faster", err, edgev1.Code_CODE_CONFLICT, "docs.CHAIN")
-	if got := ada.text(doc); got != "xxxy" {
+	if got := ada.text(doc); got != "xxxy12" {
 		t.Errorf("%q", got)
 	}
 }

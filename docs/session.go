@@ -39,6 +39,7 @@ type session struct {
 	leaving  bool         // it ends as soon as nothing is under way
 	used     time.Time
 	kept     map[uint64]kept
+	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
 	written  uint64 // version of the newest snapshot
 	writing  bool   // a snapshot is being written
 }
@@ -49,7 +50,7 @@ var errEnded = errors.New("docs: the session has ended")
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}}
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -199,6 +200,10 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	a := &amendment{version: x.version, content: x.content, settled: make(chan struct{})}
 	x.underWay = append(x.underWay, a)
 	x.recent.add(recentEdit{version: a.version, edit: edit, mutation: m.Key.Mutation()})
+	if came := x.awaited[m.Key.Mutation()]; came != nil {
+		close(came)
+		delete(x.awaited, m.Key.Mutation())
+	}
 	x.s.tasks.Go(func() {
 		err := wait(context.Background(), nil) // bounded by the log's own times
 		if err == nil && o.at != a.version {   // it has another key's place, or was done before
