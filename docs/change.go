@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -207,14 +208,12 @@ func (s *Server) change(ctx context.Context, q named, res proto.Message, method 
 			}
 			return err
 		})
-		switch {
-		case err != nil:
-			return err
-		case repeated:
-			return s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res)
-		case a == nil:
-			return nil
+		if err == nil && a != nil {
+			err = x.outcome(ctx, a, done)
 		}
-		return x.outcome(ctx, a, done)
+		if repeated || errors.Is(err, errRepeated) {
+			return s.firstAnswer(ctx, k, key, q, res)
+		}
+		return err
 	})
 }

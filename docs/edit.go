@@ -45,13 +45,13 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 			}
 			err = x.do(ctx, func() error { return x.edit(e) })
 		}
+		if err == nil {
+			err = x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
+		}
 		if errors.Is(err, errRepeated) {
-			return s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res)
+			return s.firstAnswer(ctx, k, key, q, res)
 		}
-		if err != nil {
-			return err
-		}
-		return x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
+		return err
 	})
 }
 
@@ -101,8 +101,13 @@ func (x *session) await(ctx context.Context, e *early) error {
 	}
 }
 
-// errRepeated: the key was used lately; the log has the answer.
+// errRepeated: the key was used; the log has the answer.
 var errRepeated = errors.New("docs: the key was used")
+
+// firstAnswer has the log answer a key that was used.
+func (s *Server) firstAnswer(ctx context.Context, k docKey, key topic.Key, q, res proto.Message) error {
+	return s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res) //nolint:wrapcheck // the log's own
+}
 
 // tooRecent: what the session has in memory begins behind the edit's base.
 type tooRecent struct{ first uint64 }
@@ -184,7 +189,7 @@ func (x *session) outcome(ctx context.Context, a *amendment, ok func(version uin
 	case a.err == nil:
 		ok(a.version)
 		return nil
-	case rpc.FromError(a.err).GetReason() == errAway.Reason:
+	case !errors.Is(a.err, errRepeated) && rpc.FromError(a.err).GetReason() == errAway.Reason:
 		return errEnded
 	}
 	return a.err

@@ -38,9 +38,19 @@ func (x *session) open(ctx context.Context) error {
 	if states[0].Offset != found.head {
 		return x.damaged(fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
 	}
-	x.recent = newRecent(x.s.cfg.Recent)
-	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, x.recent.add); err != nil {
+	x.recent = newRecent(x.s.cfg.Recent, found.head)
+	var tail []recentEdit
+	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, func(e recentEdit) { tail = append(tail, e) }); err != nil {
 		return x.damaged(err)
+	}
+	// Those who did not hear of their last edits come back with them.
+	if from := found.head - min(found.head, uint64(x.s.cfg.Recent)/4); from < x.written {
+		if err := x.s.events(ctx, x.docKey, x.epoch, from, x.written, func(e recentEdit) error { x.recent.add(e); return nil }); err != nil {
+			return x.damaged(err)
+		}
+	}
+	for _, e := range tail {
+		x.recent.add(e)
 	}
 	x.content = x.stored
 	return nil

@@ -40,8 +40,8 @@ type session struct {
 	used     time.Time
 	kept     map[uint64]kept
 	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
-	written  uint64 // version of the newest snapshot
-	writing  bool   // a snapshot is being written
+	written  uint64                   // version of the newest snapshot
+	writing  bool                     // a snapshot is being written
 }
 
 // errEnded is for callers within: the session did nothing, since it ends.
@@ -206,8 +206,8 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	}
 	x.s.tasks.Go(func() {
 		err := wait(context.Background(), nil) // bounded by the log's own times
-		if err == nil && o.at != a.version {   // it has another key's place, or was done before
-			err = errAway
+		if err == nil && o.at != a.version {
+			err = errRepeated // the log knows the key, from longer ago than is in memory: nothing was done now
 		}
 		x.tell(func() { x.settle(a, err) })
 	})
