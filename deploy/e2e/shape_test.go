@@ -53,7 +53,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	s := manyProcesses(t)
 	scenarios(t, s)
-	for _, c := range []scenario{{"without NATS", withoutNATS}, {"without etcd", withoutEtcd}, {"frozen processes", frozen}, {"the checker", checker}} {
+	for _, c := range []scenario{{"without NATS", withoutNATS}, {"without etcd", withoutEtcd}, {"frozen processes", frozen}, {"owners of documents", ownersOfDocuments}, {"the checker", checker}} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }
