@@ -271,6 +271,10 @@ func TestTicket(t *testing.T) {
 					t.Errorf("%s: %v, retry %s", name, f, r.retry)
 				}
 			}
+			synctest.Wait()
+			if n := s.g.sessions.Inside(); n != 0 {
+				t.Errorf("%s: %d sessions are counted", name, n)
+			}
 		}
 	})
 }
@@ -279,9 +283,12 @@ type redeemer struct {
 	s    *system
 	user string
 	err  error
+
+	asked int
 }
 
 func (r *redeemer) Redeem(_ context.Context, q *authv1.RedeemRequest, _ ...grpc.CallOption) (*authv1.RedeemResponse, error) {
+	r.asked++
 	if r.err != nil || q.GetTicket() != "plt_good" {
 		return nil, r.err
 	}
