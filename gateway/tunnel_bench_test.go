@@ -198,6 +198,20 @@ func TestTunnelOverSockets(t *testing.T) {
 		t.Fatalf("refused: %v %v, after %d bytes", res, err, unread.taken.Load())
 	}
 	_ = res.Body.Close()
+	web(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "a part")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	old, err := net.Dial("tcp", g.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	_, _ = io.WriteString(old, "GET /test/open/x HTTP/1.0\r\n\r\n")
+	if data, err := io.ReadAll(old); err == nil { // HTTP/1.0: the end of a connection is that of a body
+		t.Errorf("a part was taken for the whole: %q", data)
+	}
 	begun, left := make(chan struct{}), make(chan error)
 	web(func(_ http.ResponseWriter, r *http.Request) {
 		close(begun)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -105,7 +106,7 @@ func (x *exchange) run() {
 	switch {
 	case cut:
 		x.g.metrics.exchanges.WithLabelValues("aborted").Inc()
-		panic(http.ErrAbortHandler)
+		x.breakOff()
 	case err != nil:
 		s, told := failure(err)
 		x.g.refuseRequest(x.w, x.r, s, told)
@@ -114,6 +115,26 @@ func (x *exchange) run() {
 		readOut(x.w, x.r, x.isAsked)
 	}
 	_ = x.control.SetWriteDeadline(time.Now().Add(progressTime)) // of what the HTTP server has still to write
+}
+
+// breakOff aborts the client's connection, or its stream, by http.ErrAbortHandler. Two clients could still take what they got for an answer:
+// in HTTP/2 one that got nothing, for what ServeHTTP flushes would be the head of a success; and one of HTTP/1.0, to which the end of its
+// connection is that of a body: it is reset, and TLS doesn't say goodbye.
+func (x *exchange) breakOff() {
+	if x.r.ProtoMajor > 1 {
+		_ = x.control.SetWriteDeadline(time.Unix(1, 0)) // resets the stream at once
+	} else if !x.r.ProtoAtLeast(1, 1) {
+		if conn, _, err := x.control.Hijack(); err == nil {
+			if visit, ok := visitOf(conn); ok {
+				conn = visit.Stay()
+			}
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // fails where it is closed
+			}
+			_ = conn.Close()
+		}
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // open begins the stream, with the head of the request.
