@@ -486,6 +486,11 @@ func TestTunnelOverHTTP2(t *testing.T) {
 		defer c.CloseIdleConnections()
 		url := "https://plenum.test/test/x"
 		exerciseTrailers(t, s, c, url)
+		s.web(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		if res, err := s.send(t.Context(), c, "PUT", url, nil); err == nil {
+			t.Errorf("nothing was taken for an answer: %v", res.Status)
+			_ = res.Body.Close()
+		}
 		s.web(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = r.Body.Read(make([]byte, 1))
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
