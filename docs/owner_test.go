@@ -289,6 +289,26 @@ func TestOldKeys(t *testing.T) {
 	}, func(c *Config) { c.Recent = 20 })
 }
 
+// A restored history has another epoch; its documents are what they were, and go on.
+func TestRestored(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada := w.person("ada")
+		doc := ada.create("text\n")
+		before := must(ada.submit(doc, 1, inserts("a ")))(t)
+		w.stop()
+		time.Sleep(time.Second) // epochs are seconds
+		if _, err := Restored(t.Context(), w.db, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		again := &world{tb: t, url: w.url, key: w.key}
+		again.start()
+		after := must(ada.at(again).submit(doc, 2, inserts("still ")))(t)
+		if got := ada.at(again).text(doc); got != "still a text\n" || after.GetVersion() != 3 || after.GetEpoch() <= before.GetEpoch() {
+			t.Errorf("%q, %v after %v", got, after, before)
+		}
+	})
+}
+
 // Bases lie anywhere: in what the session has in memory, before it, across, and at the end of a document that was opened from a snapshot.
 func TestBasesOfAllAges(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Snapshot, c.Recent, c.Transform = 10, 5, 60 })
