@@ -45,7 +45,7 @@ func (x *session) open(ctx context.Context) error {
 	}
 	// Those who did not hear of their last edits come back with them.
 	if from := found.head - min(found.head, uint64(x.s.cfg.Recent)/4); from < x.written {
-		if err := x.s.events(ctx, x.docKey, x.epoch, from, x.written, func(e recentEdit) error { x.recent.add(e); return nil }); err != nil {
+		if err := x.s.events(ctx, x.docKey, x.epoch, from, x.written, math.MaxInt32, func(e recentEdit) error { x.recent.add(e); return nil }); err != nil {
 			return x.damaged(err)
 		}
 	}
@@ -84,6 +84,12 @@ func (s *Server) roles(ctx context.Context, k docKey) (map[string]docsv1.Role, e
 // contentAt makes the content of a version: from the newest snapshot that is not behind it, whose version it returns, and the edits from there
 // on, with which it also calls each. What was accepted once is read whatever the limits are now.
 func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(recentEdit)) (content *ot.Document, snapshot uint64, err error) {
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return nil, 0, errAway.Because(ctx.Err())
+	}
 	var text []byte
 	err = s.db.QueryRow(ctx, `SELECT version, content FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3
 		ORDER BY version DESC LIMIT 1`, k.workspace, k.id, int64(version)).Scan(&snapshot, &text)
@@ -101,7 +107,7 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 		return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
 	}
 	at := snapshot
-	err = s.events(ctx, k, epoch, snapshot, version, func(e recentEdit) error {
+	err = s.events(ctx, k, epoch, snapshot, version, math.MaxInt32, func(e recentEdit) error {
 		if e.edit.Count() > 0 {
 			if err := content.Apply(e.edit); err != nil {
 				return fmt.Errorf("docs: edit %d does not apply: %w", e.version, err)
@@ -123,29 +129,30 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 	return content, snapshot, nil
 }
 
-// edits reads the events behind a version and before another one.
+// edits reads the events behind a version and before another one, if they are not too much to be followed by an edit.
 func (s *Server) edits(ctx context.Context, k docKey, behind, before uint64) (list []recentEdit, err error) {
 	states, err := s.log.States(ctx, k.workspace, k.topic())
 	if err != nil {
 		return nil, fmt.Errorf("docs: read the head: %w", err)
 	}
-	if before == 0 { // nothing is in memory
-		before = states[0].Offset + 1
-	}
-	err = s.events(ctx, k, states[0].Epoch, behind, before-1, func(e recentEdit) error {
+	err = s.events(ctx, k, states[0].Epoch, behind, before-1, editBytes, func(e recentEdit) error {
 		list = append(list, e)
 		return nil
 	})
 	return list, err
 }
 
-// events reads what a document's log holds behind a version, up to and with another one.
-func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint64, do func(recentEdit) error) error {
+// events reads what a document's log holds behind a version, up to and with another one. With more than `most` bytes up to the head it
+// is errBaseTooOld.
+func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint64, most int, do func(recentEdit) error) error {
 	if behind >= last {
 		return nil
 	}
 	next := behind + 1
-	err := s.log.Tail(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, math.MaxInt32, func(r *topicv1.TailResponse) error {
+	err := s.log.Tail(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, most, func(r *topicv1.TailResponse) error {
+		if r.GetReset_().GetCode() == edgev1.Code_CODE_RESET_TOO_LONG {
+			return errBaseTooOld
+		}
 		if r.GetReset_() != nil {
 			return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, r.GetReset_())
 		}
@@ -171,17 +178,17 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 	if errors.Is(err, errEnough) {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errBaseTooOld) {
 		return fmt.Errorf("docs: read events: %w", err)
 	}
-	return nil
+	return err
 }
 
 var errEnough = errors.New("docs: enough was read")
 
 // decode reads an event of a document's log.
 func decode(rec *topicv1.Record) (recentEdit, error) {
-	e := recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}
+	e := recentEdit{version: rec.GetEvent().GetOffset(), bytes: len(rec.GetEvent().GetBody()), mutation: rec.GetEvent().GetMutation()}
 	var body docsv1.DocumentEvent
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)

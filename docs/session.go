@@ -42,6 +42,7 @@ type session struct {
 	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
 	written  uint64                   // version of the newest snapshot
 	writing  bool                     // a snapshot is being written
+	grown    int                      // bytes of what was committed since
 }
 
 // errEnded is for callers within: the session did nothing, since it ends.
@@ -179,6 +180,7 @@ func (x *session) allowChange(c auth.Caller, need docsv1.Role) error {
 // amendment is an event that is under way.
 type amendment struct {
 	version uint64
+	bytes   int          // of its event
 	content *ot.Document // behind it
 	done    bool
 	err     error
@@ -197,9 +199,10 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	if content != nil {
 		x.content = content
 	}
-	a := &amendment{version: x.version, content: x.content, settled: make(chan struct{})}
+	a := &amendment{version: x.version, bytes: len(o.entry.Body), content: x.content, settled: make(chan struct{})}
+	x.s.underWay.Add(int64(a.bytes))
 	x.underWay = append(x.underWay, a)
-	x.recent.add(recentEdit{version: a.version, edit: edit, mutation: m.Key.Mutation()})
+	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: m.Key.Mutation()})
 	if came := x.awaited[m.Key.Mutation()]; came != nil {
 		close(came)
 		delete(x.awaited, m.Key.Mutation())
@@ -217,6 +220,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 // settle takes over what was committed, in order. After a failure it waits for the others to fail, too.
 func (x *session) settle(a *amendment, err error) {
 	a.done, a.err = true, err
+	x.s.underWay.Add(-int64(a.bytes))
 	if err != nil && !x.broken {
 		x.broken = true
 		x.s.metrics.lost.Inc()
@@ -225,7 +229,7 @@ func (x *session) settle(a *amendment, err error) {
 		first := x.underWay[0]
 		x.underWay = x.underWay[1:]
 		if first.err == nil {
-			x.stored, x.storedAt = first.content, first.version
+			x.stored, x.storedAt, x.grown = first.content, first.version, x.grown+first.bytes
 		}
 		close(first.settled)
 	}

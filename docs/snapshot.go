@@ -12,10 +12,10 @@ import (
 
 // snapshot has the content written down when enough has been edited since the last time.
 func (x *session) snapshot() {
-	if x.broken || x.writing || x.storedAt < x.written+uint64(x.s.cfg.Snapshot) {
+	if x.broken || x.writing || x.storedAt < x.written+uint64(x.s.cfg.Snapshot) && x.grown < snapshotBytes {
 		return
 	}
-	x.writing = true
+	x.writing, x.grown = true, 0
 	content, version := x.stored.Clone(), x.storedAt
 	x.s.tasks.Go(func() {
 		err := x.s.writeSnapshot(x.s.working, x.docKey, x.term, version, content)
@@ -42,7 +42,10 @@ func (x *session) close(ctx context.Context) {
 // errFenced: somebody else owns the document now.
 var errFenced = errors.New("docs: the term has ended")
 
-const snapshotTime = 30 * time.Second
+const (
+	snapshotTime  = 30 * time.Second
+	snapshotBytes = 4 << 20 // of edits, after which the content is written down however few they are
+)
 
 // writeSnapshot writes content down, if the term is still the document's.
 func (s *Server) writeSnapshot(ctx context.Context, k docKey, term, version uint64, content *ot.Document) error {
