@@ -76,7 +76,7 @@ func (x *session) work(ctx context.Context) {
 	idle := time.NewTimer(x.s.cfg.Idle)
 	defer idle.Stop()
 	done := ctx.Done()
-	for !(x.broken || x.leaving) || len(x.underWay) > 0 || x.writing {
+	for !x.broken && !x.leaving || len(x.underWay) > 0 || x.writing {
 		select {
 		case f := <-x.mail:
 			f()
