@@ -52,7 +52,7 @@ func docs() group {
 }
 
 // metric is what go test printed of a benchmark's metric.
-func metric(out, benchmark, metric string) (float64, error) {
+func metric(out, benchmark, name string) (float64, error) {
 	line := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(benchmark) + `(?:-\d+)?\s.*?([\d.e+]+) ` + regexp.QuoteMeta(name) + `(?:\s|$)`)
 	m := line.FindStringSubmatch(out)
 	if m == nil {
