@@ -23,13 +23,13 @@ const (
 // ImportDocument makes a document of what was written elsewhere.
 func (s *Server) ImportDocument(ctx context.Context, q *docsv1.ImportDocumentRequest) (*docsv1.ImportDocumentResponse, error) {
 	res := &docsv1.ImportDocumentResponse{}
-	return res, s.create(ctx, q, res, func() (string, error) { return imported(q) }, func(document string, version uint64) proto.Message {
+	return res, s.create(ctx, q, res, func() (string, error) { return s.imported(q) }, func(document string, version uint64) proto.Message {
 		return &docsv1.ImportDocumentResponse{Document: document, Version: version}
 	})
 }
 
 // imported is the content as a delta.
-func imported(q *docsv1.ImportDocumentRequest) (string, error) {
+func (s *Server) imported(q *docsv1.ImportDocumentRequest) (string, error) {
 	if n := len(q.GetContent()); n > MaxImport {
 		return "", tooLarge("content", "At most %d bytes can be imported, these are %d. Divide it.", MaxImport, n)
 	}
@@ -49,6 +49,9 @@ func imported(q *docsv1.ImportDocumentRequest) (string, error) {
 	d, err := read(q.GetContent(), convert.DefaultLimits())
 	if err != nil {
 		return "", notConverted(err)
+	}
+	if _, err := ot.NewDocument(d, s.limits, nil); err != nil { // the service's limits may be lower
+		return "", refusal(err)
 	}
 	text := d.JSON()
 	if len(text) > maxFirst {
