@@ -45,6 +45,7 @@
 //   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open
 //   docs.RATE                                               RATE_LIMITED         too many operations of this caller in this document
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
+//   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
 package docsv1
 
@@ -118,6 +119,59 @@ func (x Role) Number() protoreflect.EnumNumber {
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{0}
+}
+
+// Format is how a document is written outside of Plenum.
+type Format int32
+
+const (
+	Format_FORMAT_UNSPECIFIED Format = 0 // refused
+	Format_FORMAT_MARKDOWN    Format = 1 // CommonMark with the tables, task lists and strikethrough of GitHub
+	Format_FORMAT_HTML        Format = 2 // read: a page or a fragment; written: a fragment without scripts, of http, https and mailto addresses alone
+	Format_FORMAT_TEXT        Format = 3 // plain text, a line for a line
+)
+
+// Enum value maps for Format.
+var (
+	Format_name = map[int32]string{
+		0: "FORMAT_UNSPECIFIED",
+		1: "FORMAT_MARKDOWN",
+		2: "FORMAT_HTML",
+		3: "FORMAT_TEXT",
+	}
+	Format_value = map[string]int32{
+		"FORMAT_UNSPECIFIED": 0,
+		"FORMAT_MARKDOWN":    1,
+		"FORMAT_HTML":        2,
+		"FORMAT_TEXT":        3,
+	}
+)
+
+func (x Format) Enum() *Format {
+	p := new(Format)
+	*p = x
+	return p
+}
+
+func (x Format) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Format) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[1].Descriptor()
+}
+
+func (Format) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[1]
+}
+
+func (x Format) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Format.Descriptor instead.
+func (Format) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
@@ -1677,6 +1731,230 @@ func (x *Presence) GetLeft() bool {
 	return false
 }
 
+type ImportDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                               // 1 to 200 bytes; empty: "Untitled"
+	Format        Format                 `protobuf:"varint,2,opt,name=format,proto3,enum=plenum.docs.v1.Format" json:"format,omitempty"` // of content
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`                           // UTF-8, <= 1 MiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentRequest) Reset() {
+	*x = ImportDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentRequest) ProtoMessage() {}
+
+func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
+func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ImportDocumentRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ImportDocumentRequest) GetFormat() Format {
+	if x != nil {
+		return x.Format
+	}
+	return Format_FORMAT_UNSPECIFIED
+}
+
+func (x *ImportDocumentRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type ImportDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // the new id; the same for each retry of the key
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // of its first event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentResponse) Reset() {
+	*x = ImportDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentResponse) ProtoMessage() {}
+
+func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
+func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ImportDocumentResponse) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ImportDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type ExportDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                         // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`                          // 0: the newest
+	Format        Format                 `protobuf:"varint,3,opt,name=format,proto3,enum=plenum.docs.v1.Format" json:"format,omitempty"` // of the answer
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentRequest) Reset() {
+	*x = ExportDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentRequest) ProtoMessage() {}
+
+func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
+func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ExportDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ExportDocumentRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ExportDocumentRequest) GetFormat() Format {
+	if x != nil {
+		return x.Format
+	}
+	return Format_FORMAT_UNSPECIFIED
+}
+
+type ExportDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Content       string                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`  // <= 4 MiB less 64 KiB, of the limit of an answer
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // of the content
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentResponse) Reset() {
+	*x = ExportDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentResponse) ProtoMessage() {}
+
+func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
+func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ExportDocumentResponse) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *ExportDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 var File_plenum_docs_v1_docs_proto protoreflect.FileDescriptor
 
 const file_plenum_docs_v1_docs_proto_rawDesc = "" +
@@ -1776,14 +2054,34 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06anchor\x18\x02 \x01(\rR\x06anchor\x12\x12\n" +
 	"\x04head\x18\x03 \x01(\rR\x04head\x12\x16\n" +
 	"\x06typing\x18\x04 \x01(\bR\x06typing\x12\x12\n" +
-	"\x04left\x18\x05 \x01(\bR\x04left*b\n" +
+	"\x04left\x18\x05 \x01(\bR\x04left\"w\n" +
+	"\x15ImportDocumentRequest\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12.\n" +
+	"\x06format\x18\x02 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"N\n" +
+	"\x16ImportDocumentResponse\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"}\n" +
+	"\x15ExportDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12.\n" +
+	"\x06format\x18\x03 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\"L\n" +
+	"\x16ExportDocumentResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\tR\acontent\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion*b\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_VIEWER\x10\x01\x12\x12\n" +
 	"\x0eROLE_COMMENTER\x10\x02\x12\x0f\n" +
 	"\vROLE_EDITOR\x10\x03\x12\x0e\n" +
 	"\n" +
-	"ROLE_OWNER\x10\x042\xd9\b\n" +
+	"ROLE_OWNER\x10\x04*W\n" +
+	"\x06Format\x12\x16\n" +
+	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
+	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
+	"\vFORMAT_TEXT\x10\x032\xcd\n" +
+	"\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -1793,7 +2091,11 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eRenameDocument\x12%.plenum.docs.v1.RenameDocumentRequest\x1a&.plenum.docs.v1.RenameDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
 	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12d\n" +
 	"\aSetRole\x12\x1e.plenum.docs.v1.SetRoleRequest\x1a\x1f.plenum.docs.v1.SetRoleResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
-	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
+	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12u\n" +
+	"\x0eImportDocument\x12%.plenum.docs.v1.ImportDocumentRequest\x1a&.plenum.docs.v1.ImportDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\n" +
+	"(\x80\x80D0\x90N\x90\x02\x02\x12{\n" +
+	"\x0eExportDocument\x12%.plenum.docs.v1.ExportDocumentRequest\x1a&.plenum.docs.v1.ExportDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
 	"H\n" +
 	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
 
@@ -1809,74 +2111,85 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                      // 0: plenum.docs.v1.Role
-	(*Document)(nil),               // 1: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),  // 2: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil), // 3: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),     // 4: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),    // 5: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),   // 6: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),  // 7: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),    // 8: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),   // 9: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),          // 10: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),         // 11: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),  // 12: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil), // 13: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),   // 14: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),  // 15: plenum.docs.v1.TrashDocumentResponse
-	(*SetRoleRequest)(nil),         // 16: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),        // 17: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),       // 18: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),      // 19: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                  // 20: plenum.docs.v1.Grant
-	(*DocumentEvent)(nil),          // 21: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                // 22: plenum.docs.v1.Created
-	(*Edited)(nil),                 // 23: plenum.docs.v1.Edited
-	(*Renamed)(nil),                // 24: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                // 25: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                // 26: plenum.docs.v1.RoleSet
-	(*Presence)(nil),               // 27: plenum.docs.v1.Presence
+	(Format)(0),                    // 1: plenum.docs.v1.Format
+	(*Document)(nil),               // 2: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),  // 3: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil), // 4: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),     // 5: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),    // 6: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),   // 7: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),  // 8: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),    // 9: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),   // 10: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),          // 11: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),         // 12: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),  // 13: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil), // 14: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),   // 15: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),  // 16: plenum.docs.v1.TrashDocumentResponse
+	(*SetRoleRequest)(nil),         // 17: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),        // 18: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),       // 19: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),      // 20: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                  // 21: plenum.docs.v1.Grant
+	(*DocumentEvent)(nil),          // 22: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                // 23: plenum.docs.v1.Created
+	(*Edited)(nil),                 // 24: plenum.docs.v1.Edited
+	(*Renamed)(nil),                // 25: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                // 26: plenum.docs.v1.Trashed
+	(*RoleSet)(nil),                // 27: plenum.docs.v1.RoleSet
+	(*Presence)(nil),               // 28: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),  // 29: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil), // 30: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),  // 31: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil), // 32: plenum.docs.v1.ExportDocumentResponse
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	1,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
-	1,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	2,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	2,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
 	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	20, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	21, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
 	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	22, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	23, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	24, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	25, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	26, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	20, // 11: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	2,  // 12: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	4,  // 13: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	6,  // 14: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	8,  // 15: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	10, // 16: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	12, // 17: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	14, // 18: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	16, // 19: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	18, // 20: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	3,  // 21: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	5,  // 22: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	7,  // 23: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	9,  // 24: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	11, // 25: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	13, // 26: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	15, // 27: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	17, // 28: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	19, // 29: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	21, // [21:30] is the sub-list for method output_type
-	12, // [12:21] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	23, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	24, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	25, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	21, // 11: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 12: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 13: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	3,  // 14: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	5,  // 15: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	7,  // 16: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	9,  // 17: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	11, // 18: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	13, // 19: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	15, // 20: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	17, // 21: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	19, // 22: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	29, // 23: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	31, // 24: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	4,  // 25: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	6,  // 26: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	8,  // 27: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	10, // 28: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	12, // 29: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	14, // 30: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	16, // 31: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	18, // 32: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	20, // 33: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	30, // 34: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	32, // 35: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	25, // [25:36] is the sub-list for method output_type
+	14, // [14:25] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -1896,8 +2209,8 @@ func file_plenum_docs_v1_docs_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   27,
+			NumEnums:      2,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
