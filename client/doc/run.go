@@ -17,6 +17,7 @@ import (
 
 // The times of Run.
 const (
+	tryAgain    = time.Second            // after the server could not use what was sent
 	signalEvery = 100 * time.Millisecond // the least time between two signals
 	signalAgain = 15 * time.Second       // a cursor that stays is told again
 	typingFor   = 3 * time.Second
@@ -38,6 +39,7 @@ type talk struct {
 	giveUp  context.CancelFunc // ends that call
 	stale   bool               // the content is to be read anew, once what is under way is answered
 	behind  uint64             // nothing is sent before the content is of this version
+	pause   time.Time          // nothing new is sent before
 	over    error              // the topic's last word
 
 	toldAt time.Time // the last signal
@@ -117,7 +119,7 @@ func (t *talk) run() error {
 		} else if again {
 			continue
 		}
-		next, stop := t.present()
+		timer := time.NewTimer(time.Until(sooner(t.present(), t.pause)))
 		select {
 		case u := <-updates:
 			err = t.update(u)
@@ -126,11 +128,11 @@ func (t *talk) run() error {
 		case t.over = <-ended:
 			ended = nil
 		case <-t.wake:
-		case <-next:
+		case <-timer.C:
 		case <-t.ctx.Done():
 			err = t.ctx.Err()
 		}
-		if stop(); err != nil {
+		if timer.Stop(); err != nil {
 			return err
 		}
 	}
@@ -193,7 +195,7 @@ func (t *talk) next() (*client.Call, error) {
 		return nil, nil
 	}
 	if s.sent == nil {
-		if s.buffer.Count() == 0 || s.version < t.behind {
+		if s.buffer.Count() == 0 || s.version < t.behind || time.Now().Before(t.pause) {
 			return nil, nil
 		}
 		seq, err := t.cfg.Client.Outbox().Number()
@@ -249,6 +251,7 @@ func (t *talk) answer(r reply) error {
 		if err := s.takeBack(); err != nil {
 			return err
 		}
+		t.pause = time.Now().Add(tryAgain)
 		if e.Reason == "docs.FUTURE" {
 			t.stale = true
 			return nil
@@ -426,7 +429,7 @@ func (t *talk) leave() error {
 }
 
 // present tells others where the user is, where that is news, and returns when to look again.
-func (t *talk) present() (<-chan time.Time, func() bool) {
+func (t *talk) present() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -448,16 +451,19 @@ func (t *talk) present() (<-chan time.Time, func() bool) {
 	}
 	switch {
 	case news:
-		return timer(t.toldAt.Add(signalEvery).Sub(now))
+		return t.toldAt.Add(signalEvery)
 	case p.GetTyping():
-		return timer(typingFor)
+		return now.Add(typingFor)
 	case t.pointing:
-		return timer(t.toldAt.Add(signalAgain).Sub(now))
+		return t.toldAt.Add(signalAgain)
 	}
-	return nil, func() bool { return true }
+	return now.Add(time.Hour)
 }
 
-func timer(d time.Duration) (<-chan time.Time, func() bool) {
-	t := time.NewTimer(d)
-	return t.C, t.Stop
+// sooner returns the earlier of two times; a second one that is past is none.
+func sooner(a, b time.Time) time.Time {
+	if b.After(time.Now()) && b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -90,6 +90,7 @@ func (d *device) send() {
 		d.reread()
 		return
 	}
+	d.pause = time.Time{}
 	q, err := d.talk.next()
 	d.must(err)
 	if q != nil {

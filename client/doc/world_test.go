@@ -193,3 +193,11 @@ func offline(t testing.TB) *client.Client {
 	}
 	return c
 }
+
+func mustSubmit(base uint64, edit ot.Delta) []byte {
+	body, err := proto.Marshal(&docsv1.SubmitRequest{Document: "d", Base: base, Delta: edit.JSON()})
+	if err != nil {
+		panic(err)
+	}
+	return body
+}
