@@ -298,6 +298,26 @@ func (d *Document) Sync(ctx context.Context) (uint64, error) {
 	}
 }
 
+// Reach waits until the content is at least of a version: one that the program was told elsewhere, and wants to edit from.
+func (d *Document) Reach(ctx context.Context, version uint64) error {
+	for {
+		d.mu.Lock()
+		there, ended, progress := d.version, d.ended, d.progress
+		d.mu.Unlock()
+		switch {
+		case there != 0 && there >= version:
+			return nil
+		case ended != nil:
+			return ended
+		}
+		select {
+		case <-progress:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Point tells others where the user is, in code units of what is shown; Leave that they are not there any more.
 func (d *Document) Point(anchor, head int) {
 	d.mu.Lock()

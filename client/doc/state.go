@@ -106,7 +106,11 @@ func (s *state) event(e change) (ot.Delta, error) {
 	}
 	q := s.sent
 	if q == nil || q.mutation != e.mutation && (q.answered != e.version || q.answeredEpoch != s.epoch) {
-		return s.theirs(e)
+		shown, err := s.theirs(e)
+		if err == nil && q != nil && q.answeredEpoch == s.epoch && q.answered == s.version+1 { // its event says nothing new
+			err = s.settle(q.answered)
+		}
+		return shown, err
 	}
 	if !same(e.edit, q.delta) {
 		q.answered, q.answeredEpoch = e.version, s.epoch

@@ -71,7 +71,7 @@ func (c *docReplaceCmd) Run(e *env) error {
 
 // edit edits the document over a session. What the server has not acknowledged in time stays in the profile.
 func (c *docEdit) edit(e *env, change func(shown *ot.Document) (ot.Delta, error)) error {
-	id, err := c.id(e)
+	id, current, err := c.find(e)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (c *docEdit) edit(e *env, change func(shown *ot.Document) (ot.Delta, error)
 		ran := make(chan error, 1)
 		running, cancel := context.WithCancel(ctx)
 		go func() { ran <- d.Run(running) }()
-		version, err := c.submit(ctx, d, change, ran)
+		version, err := c.submit(ctx, d, current, change, ran)
 		cancel()
 		ended := <-ran
 		if err == nil {
@@ -104,8 +104,8 @@ func (c *docEdit) edit(e *env, change func(shown *ot.Document) (ot.Delta, error)
 	})
 }
 
-// submit edits and waits for the server. What ended Run meanwhile is put back into ran.
-func (c *docEdit) submit(ctx context.Context, d *doc.Document, change func(shown *ot.Document) (ot.Delta, error), ran chan error) (uint64, error) {
+// submit edits, from the current version on if the server has told it, and waits for the server. What ended Run meanwhile is put back into ran.
+func (c *docEdit) submit(ctx context.Context, d *doc.Document, current uint64, change func(shown *ot.Document) (ot.Delta, error), ran chan error) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Wait)
 	defer cancel()
 	select {
@@ -115,6 +115,9 @@ func (c *docEdit) submit(ctx context.Context, d *doc.Document, change func(shown
 		return 0, err
 	case <-ctx.Done():
 		return 0, fmt.Errorf("the server can't be reached, and document %s was not edited here before: try again when it can", c.Doc)
+	}
+	if err := d.Reach(ctx, current); err != nil && !errors.Is(err, context.DeadlineExceeded) { // then from what is known here
+		return 0, err
 	}
 	if err := d.Edit(change); err != nil {
 		if e, ok := errors.AsType[*ot.Error](err); ok {
@@ -129,26 +132,27 @@ func (c *docEdit) submit(ctx context.Context, d *doc.Document, change func(shown
 	return version, err
 }
 
-// id finds the document at the server or, offline, among those that were found before.
-func (c *docEdit) id(e *env) (id string, err error) {
+// find finds the document at the server, with its version, or, offline, among those that were found before.
+func (c *docEdit) find(e *env) (id string, current uint64, err error) {
 	name := "doc:" + c.Doc
-	err = c.onDoc(e, false, func(_ context.Context, _ *client.HTTP, _ docsv1.DocsServiceClient, found string) error {
-		id = found
-		return nil
+	err = c.onDoc(e, false, func(ctx context.Context, _ *client.HTTP, docs docsv1.DocsServiceClient, found string) error {
+		res, err := docs.GetDocument(ctx, &docsv1.GetDocumentRequest{Document: found})
+		id, current = found, res.GetDocument().GetVersion()
+		return err
 	})
 	if err == nil {
-		return id, e.remember(name, id)
+		return id, current, e.remember(name, id)
 	}
 	if !offline(err) {
-		return "", err
+		return "", 0, err
 	}
 	if known := e.remembered(name); known != "" {
-		return known, nil
+		return known, 0, nil
 	}
 	if file, fileErr := e.file(filepath.Join("docs", filepath.Base(c.Doc))); fileErr == nil {
 		if _, missing := os.Stat(file); missing == nil {
-			return c.Doc, nil // an id
+			return c.Doc, 0, nil // an id
 		}
 	}
-	return "", err
+	return "", 0, err
 }
