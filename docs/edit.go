@@ -39,14 +39,28 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 			}
 			err = x.do(ctx, func() error { return x.edit(e) })
 		}
-		if errors.Is(err, errRepeated) {
-			return s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res)
-		}
 		if err != nil {
-			return err
+			return s.first(ctx, k, key, q, res, err)
 		}
 		return x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
 	})
+}
+
+// first answers a repetition with what was answered first: also one that would be refused now, since its author has lost the role, say, or
+// since its base is too old by now. Where the key was not used, why stays what it was.
+func (s *Server) first(ctx context.Context, k docKey, key topic.Key, q *docsv1.SubmitRequest, res *docsv1.SubmitResponse, why error) error {
+	repeated := errors.Is(why, errRepeated)
+	if e, ok := errors.AsType[*rpc.Error](why); !repeated && (!ok || e.Code >= edgev1.Code_CODE_UNAVAILABLE || e.Code == edgev1.Code_CODE_INTERNAL) {
+		return why
+	}
+	err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res)
+	switch {
+	case rpc.FromError(err).GetReason() != errUnused.Reason:
+		return err
+	case repeated: // what had used it was not committed
+		return errAway
+	}
+	return why
 }
 
 // edit is a submitted operation on its way through the session.
@@ -95,6 +109,11 @@ func (x *session) edit(e *edit) error {
 		first := x.recent.first()
 		if len(e.older) == 0 || e.older[0].version > base+1 || e.older[len(e.older)-1].version+1 < first {
 			return &tooRecent{first}
+		}
+		for _, old := range e.older {
+			if old.mutation == e.key.Mutation() {
+				return errRepeated
+			}
 		}
 		edits, _ = x.recent.since(e.older[len(e.older)-1].version)
 		edits = append(e.older[:len(e.older):len(e.older)], edits...)

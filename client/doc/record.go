@@ -43,7 +43,9 @@ type keptSent struct {
 	Base    uint64 `json:"base"`
 	Request delta  `json:"request"`
 	Rest    delta  `json:"rest"`
-	Delta   *delta `json:"delta,omitempty"` // of a state: transformed to follow its version
+	// Of a state: transformed to follow its version, and the answer if it came.
+	Delta  *delta  `json:"delta,omitempty"`
+	Answer *answer `json:"answer,omitempty"`
 }
 
 type told struct {
@@ -157,6 +159,9 @@ func (q *keptSent) sent(clientID string) *sent {
 	if q.Delta != nil {
 		out.delta = q.Delta.Delta
 	}
+	if q.Answer != nil {
+		out.answered, out.answeredEpoch = q.Answer.Version, q.Answer.Epoch
+	}
 	return out
 }
 
@@ -192,6 +197,9 @@ func (d *Document) keep() record {
 	k := &kept{ClientID: d.sender, Document: d.cfg.Document, Epoch: s.epoch, Version: s.version, Content: delta{s.content.Delta()}, Buffer: delta{s.buffer}, LastRefused: s.lastRefused}
 	if q := s.sent; q != nil {
 		k.Sent = &keptSent{Seq: q.seq, SinceMs: q.since.UnixMilli(), Base: q.base, Request: delta{q.request}, Delta: &delta{q.delta}}
+		if q.answered != 0 {
+			k.Sent.Answer = &answer{q.seq, q.answeredEpoch, q.answered}
+		}
 	}
 	for _, r := range s.refused {
 		k.Refused = append(k.Refused, keptRefused{refusalOf(r.Cause, false, r.At), r.ID, r.Epoch, r.Version, delta{r.Delta}, r.mutation})

@@ -37,7 +37,7 @@ func (d *fakeDoc) event(ctx context.Context, e *docsv1.DocumentEvent, edit ot.De
 	d.Version = uint64(len(d.edits))
 	d.ChangedMs = at(d.Version)
 	event := &edgev1.Event{Offset: d.Version, TimeMs: at(d.Version), Body: body}
-	if id, seq, ok := strings.Cut(c.key, "/"); ok && seq != "" {
+	if id, seq, ok := strings.Cut(c.key, "/"); ok && seq != "" && e.GetEdited() != nil {
 		event.Mutation = client.Mutation(id, uint64([]rune(seq)[0]))
 	}
 	d.log = append(d.log, event)
