@@ -167,19 +167,19 @@ type Status struct {
 func (d *Document) Status() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Status{d.epoch, d.version, d.state.pending(), len(d.refused)}
+	return Status{d.epoch, d.version, d.pending(), len(d.refused)}
 }
 
-// Edit changes what is shown. make gets the content that it is to edit, its own copy, and returns the edit, perhaps an empty one; it is called
+// Edit changes what is shown. change gets the content that it is to edit, its own copy, and returns the edit, perhaps an empty one; it is called
 // under the document's lock.
 // When Edit returns, the edit is on disk if there is a file. It fails where the edit doesn't fit (an *ot.Error), and where it can't be kept.
-func (d *Document) Edit(make func(shown *ot.Document) (ot.Delta, error)) error {
+func (d *Document) Edit(change func(shown *ot.Document) (ot.Delta, error)) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.editable(); err != nil {
 		return err
 	}
-	edit, err := make(d.shown.Clone())
+	edit, err := change(d.shown.Clone())
 	if err != nil || edit.Count() == 0 {
 		return err
 	}
@@ -216,10 +216,10 @@ func (d *Document) step(lists func(*history) (from, to *[]ot.Delta)) (bool, erro
 	}
 	back, err := d.edit(step)
 	if err != nil {
-		*from = h.push(*from, step)
+		h.push(from, step)
 		return false, err
 	}
-	*to = h.push(*to, back)
+	h.push(to, back)
 	return true, nil
 }
 
@@ -280,7 +280,7 @@ func (d *Document) Forget(id uint64) error {
 func (d *Document) Sync(ctx context.Context) (uint64, error) {
 	for {
 		d.mu.Lock()
-		version, pending, rejected, ended, progress := d.version, d.version == 0 || d.state.pending(), d.rejected, d.ended, d.progress
+		version, pending, rejected, ended, progress := d.version, d.version == 0 || d.pending(), d.rejected, d.ended, d.progress
 		d.mu.Unlock()
 		switch {
 		case rejected != nil:

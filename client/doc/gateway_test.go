@@ -191,7 +191,7 @@ func (w *wire) call(q *edgev1.Call) {
 }
 
 func (w *wire) follow(id uint32, want *edgev1.Want) {
-	o, at := w.g.owner, want.GetCursor()
+	o, at := w.g.owner, proto.CloneOf(want.GetCursor())
 	s := &edgev1.Subscription{Topic: want.GetTopic(), Start: at}
 	stopped := func() *edgev1.Error {
 		switch {
@@ -245,7 +245,7 @@ type desk struct {
 	dir     string
 	outbox  *client.Outbox
 	changes []Change
-	refused []Refused
+	heard   []Refused
 	end     func() error // stops Run, and returns what it returned
 	died    chan error
 }
@@ -270,7 +270,7 @@ func (d *desk) begin() {
 	}
 	d.Document, err = Open(Config{Client: c, Document: "d", File: filepath.Join(d.dir, "d"),
 		OnChange:  func(c Change) { d.changes = append(d.changes, c) },
-		OnRefused: func(r Refused) { d.refused = append(d.refused, r) }})
+		OnRefused: func(r Refused) { d.heard = append(d.heard, r) }})
 	if err != nil {
 		d.t.Fatal(err)
 	}

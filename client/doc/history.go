@@ -77,26 +77,33 @@ func (h *history) typed(back ot.Delta, now time.Time) {
 		}
 	}
 	h.began = now
-	h.undo = h.push(h.undo, back)
+	h.push(&h.undo, back)
 }
 
-func (h *history) push(steps []ot.Delta, step ot.Delta) []ot.Delta {
-	steps = append(steps, step)
+func (h *history) push(steps *[]ot.Delta, step ot.Delta) {
+	*steps = append(*steps, step)
 	h.bytes += weight(step)
-	if len(steps) > historySteps {
-		h.bytes -= weight(steps[0])
-		steps = append(steps[:0:0], steps[1:]...)
+	if len(*steps) > historySteps {
+		h.drop(steps)
 	}
 	h.trim()
-	return steps
 }
 
-// trim drops the oldest steps where they take too much memory.
+// trim drops the oldest steps where they take too much memory; the newest stays.
 func (h *history) trim() {
-	for h.bytes > historyBytes && len(h.undo) > 1 {
-		h.bytes -= weight(h.undo[0])
-		h.undo = h.undo[1:]
+	for h.bytes > historyBytes && len(h.undo)+len(h.redo) > 1 {
+		if len(h.undo) > 1 || len(h.redo) == 0 {
+			h.drop(&h.undo)
+		} else {
+			h.drop(&h.redo)
+		}
 	}
+}
+
+func (h *history) drop(steps *[]ot.Delta) {
+	h.bytes -= weight((*steps)[0])
+	(*steps)[0] = ot.Delta{} // it may be long, and the array stays
+	*steps = (*steps)[1:]
 }
 
 // take gives the newest step of a list that still changes something.

@@ -174,7 +174,7 @@ func (d *Document) restore(k *kept) error {
 	if err != nil {
 		return err
 	}
-	s := &state{epoch: k.Epoch, version: k.Version, content: content, shown: content.Clone(), buffer: k.Buffer.Delta, lastRefused: k.LastRefused, presence: d.state.presence}
+	s := &state{epoch: k.Epoch, version: k.Version, content: content, shown: content.Clone(), buffer: k.Buffer.Delta, lastRefused: k.LastRefused, presence: d.presence}
 	if k.Sent != nil {
 		s.sent = k.Sent.sent(k.ClientID)
 		if err := s.shown.Apply(s.sent.delta); err != nil {

@@ -141,7 +141,7 @@ func (t *talk) run() error {
 // advance does what can be done now. It reports true where more may be possible at once.
 func (t *talk) advance() (bool, error) {
 	t.mu.Lock()
-	underWay := t.state.sent
+	underWay := t.sent
 	t.mu.Unlock()
 	switch {
 	case t.calling != 0:
@@ -283,7 +283,7 @@ func (t *talk) reject(cause *client.Error, all bool) error {
 	if err := t.save(record{Refused: &r}); err != nil {
 		return err
 	}
-	shown, kept, err := t.state.refuse(cause, all, now)
+	shown, kept, err := t.refuse(cause, all, now)
 	if err != nil {
 		return err
 	}
@@ -420,7 +420,7 @@ func (t *talk) leave() error {
 	defer t.mu.Unlock()
 	e, ok := errors.AsType[*client.Error](t.over)
 	final := ok && (e.Code >= 100 && e.Code < 200 || e.Code == edgev1.Code_CODE_REVOKED || e.Code == edgev1.Code_CODE_TOPIC_GONE)
-	if final && t.state.pending() {
+	if final && t.pending() {
 		if err := t.reject(e, true); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf16"
 
 	"plenum.internal/client"
 	"plenum.internal/docs/ot"
@@ -19,8 +20,9 @@ func settle(t *testing.T, desks ...*desk) {
 	time.Sleep(time.Minute)
 	synctest.Wait()
 	for _, d := range desks {
-		s, content := d.Status(), d.Document.shown.Hash()
-		if s.Pending || content != d.g.owner.hash() {
+		s := d.Status()
+		shown, _ := d.Content()
+		if s.Pending || shown.Hash() != d.g.owner.hash() {
 			t.Errorf("%s has %q (%+v), the owner %q", d.user, d.text(), s, text(d.g.owner.content))
 		}
 	}
@@ -33,8 +35,8 @@ func settle(t *testing.T, desks ...*desk) {
 func TestOverABadNetwork(t *testing.T) {
 	for seed := range uint64(5) {
 		synctest.Test(t, func(t *testing.T) {
-			g, chance := newGateway("hello\n"), rand.New(rand.NewPCG(seed, 1))
-			g.lose = func() bool { return chance.IntN(4) == 0 }
+			g, chance, luck := newGateway("hello\n"), rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))
+			g.lose = func() bool { return luck.IntN(4) == 0 }
 			g.owner.part = 3
 			var desks []*desk
 			for _, user := range []string{"ada", "bob", "eve", "dan"} {
@@ -44,21 +46,20 @@ func TestOverABadNetwork(t *testing.T) {
 			tokens := 0
 			for range 200 {
 				d := desks[chance.IntN(len(desks))]
-				switch n := chance.IntN(20); {
-				case n == 0:
+				switch chance.IntN(20) {
+				case 0:
 					g.cut()
-				case n == 1:
+				case 1:
 					d.kill()
-				case n == 2:
+				case 2:
 					g.set(func() { g.down = !g.down })
 				default:
-					d.typeAt(chance.IntN(2)*d.shown.Len(), string(rune('一'+tokens)))
+					d.typeAt(chance.IntN(2)*len(utf16.Encode([]rune(d.text()))), string(rune('一'+tokens)))
 					tokens++
 				}
 				time.Sleep(time.Duration(chance.IntN(300)) * time.Millisecond)
 			}
-			g.lose = func() bool { return false }
-			g.set(func() { g.down = false })
+			g.set(func() { g.down, g.lose = false, func() bool { return false } })
 			settle(t, desks...)
 			for i := range tokens {
 				if n := strings.Count(text(g.owner.content), string(rune('一'+i))); n != 1 {
@@ -107,7 +108,7 @@ func TestOffline(t *testing.T) {
 		g := newGateway("hello\n")
 		d, other := g.desk(t, "ada"), g.desk(t, "bob")
 		time.Sleep(time.Second)
-		g.lose = func() bool { return true } // it arrives, and nobody hears of it
+		g.set(func() { g.lose = func() bool { return true } }) // it arrives, and nobody hears of it
 		d.typeAt(5, " world")
 		time.Sleep(100 * time.Millisecond)
 		g.set(func() { g.down, g.lose = true, func() bool { return false } })
@@ -139,20 +140,22 @@ func TestRefusedEditsAreKept(t *testing.T) {
 		g := newGateway("hello\n")
 		d := g.desk(t, "ada")
 		time.Sleep(time.Second)
+		g.owner.mu.Lock()
 		g.owner.refuse = refused(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN")
+		g.owner.mu.Unlock()
 		d.typeAt(5, " world")
 		_, err := d.Sync(t.Context())
 		if client.CodeOf(err) != edgev1.Code_CODE_PERMISSION_DENIED {
 			t.Errorf("Sync: %v", err)
 		}
-		if d.text() != "hello\n" || len(d.refused) != 1 || d.refused[0].Text() != " world" {
-			t.Errorf("%q; %+v", d.text(), d.refused)
+		if d.text() != "hello\n" || len(d.heard) != 1 || d.heard[0].Text() != " world" {
+			t.Errorf("%q; %+v", d.text(), d.heard)
 		}
 		if last := d.changes[len(d.changes)-1]; last.Delta.Length() != 5+6 || last.Actor != "" {
 			t.Errorf("the program hears %+v", last)
 		}
 		d.kill()
-		kept := d.Document.Refused()
+		kept := d.Refused()
 		if len(kept) != 1 || kept[0].Text() != " world" || kept[0].Cause.Reason != "docs.FORBIDDEN" {
 			t.Fatalf("after a restart: %+v", kept)
 		}
@@ -163,7 +166,9 @@ func TestRefusedEditsAreKept(t *testing.T) {
 		if d.Status().Refused != 0 {
 			t.Error("it comes back")
 		}
+		g.owner.mu.Lock()
 		g.owner.refuse = nil
+		g.owner.mu.Unlock()
 		d.typeAt(0, "x")
 		if version, err := d.Sync(t.Context()); err != nil || version != 3 {
 			t.Errorf("version %d, %v", version, err)
@@ -178,14 +183,16 @@ func TestRevoked(t *testing.T) {
 		g := newGateway("hello\n")
 		d := g.desk(t, "ada")
 		time.Sleep(time.Second)
+		g.owner.mu.Lock()
 		g.owner.refuse = refused(edgev1.Code_CODE_NOT_FOUND, "docs.DOCUMENT")
+		g.owner.mu.Unlock()
 		d.typeAt(5, " world")
 		g.set(func() { g.stop = refused(edgev1.Code_CODE_REVOKED, "docs.DOCUMENT") })
 		if err := <-d.died; client.CodeOf(err) != edgev1.Code_CODE_REVOKED {
 			t.Errorf("Run: %v", err)
 		}
-		if len(d.Document.Refused()) != 1 || d.Status().Pending || d.text() != "hello\n" {
-			t.Errorf("%+v, %q", d.Document.Refused(), d.text())
+		if len(d.Refused()) != 1 || d.Status().Pending || d.text() != "hello\n" {
+			t.Errorf("%+v, %q", d.Refused(), d.text())
 		}
 		_ = d.quit()
 	})
@@ -235,7 +242,9 @@ func TestBaseTooOld(t *testing.T) {
 		for range 5 {
 			_, _ = g.owner.submit("eve", "c", g.owner.version(), mustSubmit(g.owner.version(), insert(0, "2")))
 		}
+		g.owner.mu.Lock()
 		g.owner.refuse = refused(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+		g.owner.mu.Unlock()
 		g.set(func() { g.down = false })
 		time.Sleep(5 * time.Second)
 		g.owner.mu.Lock()

@@ -26,7 +26,7 @@ type device struct {
 	owner *owner
 	cfg   Config
 	now   *time.Time
-	next  *client.Call // sent, and not answered
+	out   *client.Call // sent, and not answered
 	lost  int          // resets
 }
 
@@ -53,7 +53,7 @@ func (d *device) open() {
 	document, err := Open(d.cfg)
 	d.must(err)
 	d.talk = &talk{Document: document, ctx: context.Background(), answers: make(chan reply, 1), giveUp: func() {}}
-	d.next = nil
+	d.out = nil
 }
 
 // kill ends the process: nothing more is written.
@@ -91,24 +91,24 @@ func (d *device) send() {
 		return
 	}
 	d.pause = time.Time{}
-	q, err := d.talk.next()
+	q, err := d.next()
 	d.must(err)
 	if q != nil {
-		d.next, d.calling = q, q.Seq
+		d.out, d.calling = q, q.Seq
 	}
 }
 
 // arrive has what was sent come to the owner; its answer comes back, or not.
 func (d *device) arrive(answered bool) {
-	if d.next == nil {
+	if d.out == nil {
 		return
 	}
-	q := d.next
+	q := d.out
 	res, e := d.owner.submit(d.name, d.sender, q.Seq, q.Body)
 	if !answered {
 		return
 	}
-	d.next = nil
+	d.out = nil
 	r := reply{seq: q.Seq}
 	if e != nil {
 		r.err = &client.Error{Code: e.GetCode(), Reason: e.GetReason(), Message: e.GetMessage()}
@@ -121,7 +121,7 @@ func (d *device) arrive(answered bool) {
 		d.stale, d.calling = true, 0
 		return
 	}
-	d.must(d.talk.answer(r))
+	d.must(d.answer(r))
 }
 
 // follow takes the next events, or learns that they can't be had.
@@ -180,10 +180,10 @@ func (d *device) change() {
 				return ot.Delta{}, nil
 			}
 		}
-		if shown.Check(edit) != nil {
-			return ot.Delta{}, nil
+		if shown.Check(edit) == nil {
+			return edit, nil
 		}
-		return edit, nil
+		return ot.Delta{}, nil // it would cut a pair
 	}))
 }
 
