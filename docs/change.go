@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -223,9 +222,12 @@ func (s *Server) change(ctx context.Context, q named, res proto.Message, method 
 		if err == nil && a != nil {
 			err = x.outcome(ctx, a, done)
 		}
-		if repeated || errors.Is(err, errRepeated) {
-			return s.firstAnswer(ctx, k, key, q, res)
+		if repeated {
+			err = errRepeated
 		}
-		return err
+		if err != nil {
+			return s.firstAnswer(ctx, k, key, q, res, err)
+		}
+		return nil
 	})
 }

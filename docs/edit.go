@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -37,10 +38,10 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 		if err == nil {
 			err = x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
 		}
-		if errors.Is(err, errRepeated) {
-			return s.firstAnswer(ctx, k, key, q, res)
+		if err != nil {
+			return s.firstAnswer(ctx, k, key, q, res, err)
 		}
-		return err
+		return nil
 	})
 }
 
@@ -75,6 +76,9 @@ func (s *Server) edit(ctx context.Context, x *session, e *edit) error {
 		if edits == nil {
 			if edits, err = s.edits(ctx, x.docKey, e.base, behind.first); err != nil {
 				return err
+			}
+			if slices.ContainsFunc(edits, func(old recentEdit) bool { return old.mutation == e.key.Mutation() }) {
+				return errRepeated
 			}
 		}
 		if err := e.follow(ctx, edits, &e.steps); err != nil {
@@ -122,9 +126,21 @@ func (e *edit) follow(ctx context.Context, edits []recentEdit, steps *int) error
 // errRepeated: the key was used; the log has the answer.
 var errRepeated = errors.New("docs: the key was used")
 
-// firstAnswer has the log answer a key that was used.
-func (s *Server) firstAnswer(ctx context.Context, k docKey, key topic.Key, q, res proto.Message) error {
-	return s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res) //nolint:wrapcheck // the log's own
+// firstAnswer answers a repetition with what was answered first: also one that would be refused now, since its author has lost the role, say,
+// or since its base is too old by now. Where the key was not used, why stays what it was.
+func (s *Server) firstAnswer(ctx context.Context, k docKey, key topic.Key, q, res proto.Message, why error) error {
+	repeated := errors.Is(why, errRepeated)
+	if e, ok := errors.AsType[*rpc.Error](why); !repeated && (!ok || e.Code >= edgev1.Code_CODE_UNAVAILABLE || e.Code == edgev1.Code_CODE_INTERNAL) {
+		return why
+	}
+	err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res)
+	switch {
+	case rpc.FromError(err).GetReason() != errUnused.Reason:
+		return err //nolint:wrapcheck // the log's own
+	case repeated: // what had used it was not committed
+		return errAway
+	}
+	return why
 }
 
 // early: the edit came before the one that it is behind, which is perhaps under way: calls may overtake each other.

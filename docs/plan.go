@@ -314,7 +314,7 @@ type repeat struct{ docKey }
 
 func (o repeat) key() docKey { return o.docKey }
 
-func (o repeat) plan(*batch, *document, *topic.Step) error { return errAway }
+func (o repeat) plan(*batch, *document, *topic.Step) error { return errUnused }
 
 // query is a read pool's or a transaction's.
 type query func(ctx context.Context, q string, args ...any) (*sql.Rows, error)

@@ -55,6 +55,7 @@ var (
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
+	errUnused     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.UNUSED", "Nothing was done with this number.") // told to nobody
 	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.TOPIC", "There is no such topic.")
 )
 

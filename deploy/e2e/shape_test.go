@@ -80,6 +80,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"revoked device", revokedDevice},
 		{"refusals at the door", refusalsAtTheDoor},
 		{"refusals on record", refusalsOnRecord},
+		{"documents", documents},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},
 		{"rolling restart", rollingRestart},
