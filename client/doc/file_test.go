@@ -10,6 +10,7 @@ import (
 
 	"plenum.internal/client"
 	"plenum.internal/docs/ot"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -194,8 +195,8 @@ func TestTypingIsOneStep(t *testing.T) {
 	now := time.Unix(0, 0)
 	d, _ := keeping(t, offline(t), "")
 	d.cfg.Now = func() time.Time { return now }
-	for _, pause := range []time.Duration{0, 400, 400, 400, 100} { // ms: the fourth is beyond a second
-		now = now.Add(pause * time.Millisecond)
+	for _, ms := range []int{0, 400, 400, 400, 100} { // the fourth is beyond a second
+		now = now.Add(time.Duration(ms) * time.Millisecond)
 		if err := d.put("x"); err != nil {
 			t.Fatal(err)
 		}
@@ -209,5 +210,78 @@ func TestTypingIsOneStep(t *testing.T) {
 		if ok, err := d.Redo(); !ok || err != nil || text(d.shown) != want {
 			t.Errorf("%q after doing it again, not %q", text(d.shown), want)
 		}
+	}
+}
+
+// What is typed after a step was taken back is a step of its own.
+func TestTypingAfterUndo(t *testing.T) {
+	now := time.Unix(0, 0)
+	d, _ := keeping(t, offline(t), "")
+	d.cfg.Now = func() time.Time { return now }
+	for _, text := range []string{"x", "y"} {
+		now = now.Add(2 * time.Second)
+		if err := d.put(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"x", "x"} {
+		if _, err := d.Undo(); err != nil || text(d.shown) != want {
+			t.Errorf("%q, %v", text(d.shown), err)
+		}
+		if err := d.put("z"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Content that was read anew and could not be written down is written before anything that was typed into it.
+func TestReadAnewWithoutDisk(t *testing.T) {
+	d, cfg := keeping(t, offline(t), "0")
+	content, err := ot.NewDocument(insert(0, "another"), ot.Unlimited(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(cfg.File+".new", 0o700); err != nil { // where it would be written
+		t.Fatal(err)
+	}
+	if err := (&talk{Document: d}).renew(content, &edgev1.Cursor{Epoch: 2, Offset: 9}); err == nil {
+		t.Error("it is told that it was written")
+	}
+	if err := d.put("1"); err == nil || text(d.shown) != "another" {
+		t.Errorf("%v; %q", err, text(d.shown))
+	}
+	if err := os.Remove(cfg.File + ".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.put("2"); err != nil {
+		t.Fatal(err)
+	}
+	_ = d.Close()
+	if again := reopen(t, cfg); text(again.shown) != "another2" || again.Status().Epoch != 2 {
+		t.Errorf("%q, %+v", text(again.shown), again.Status())
+	}
+}
+
+// A cursor goes along with what its owner types there, and not with what others do.
+func TestCursorsAndEdits(t *testing.T) {
+	d, _ := keeping(t, offline(t), "hello")
+	d.presence.heard("ada/s", &docsv1.Presence{Version: 1, Anchor: 2, Head: 5}, d.cfg.Now())
+	expect := func(what string, anchor, head int) {
+		t.Helper()
+		if c := d.Cursors(); len(c) != 1 || c[0].Anchor != anchor || c[0].Head != head {
+			t.Errorf("%s: %+v", what, c)
+		}
+	}
+	expect("as told", 2, 5)
+	for i, e := range []change{{actor: "ada", edit: insert(5, "!")}, {actor: "bob", edit: insert(6, "?")}, {actor: "bob", edit: remove(0, 1)}, {actor: "bob"}} {
+		e.version = uint64(2 + i)
+		if _, err := d.event(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("after edits", 1, 5)
+	d.presence.heard("ada/s", &docsv1.Presence{Version: 9, Anchor: 0, Head: 0}, d.cfg.Now())
+	if c := d.Cursors(); len(c) != 0 {
+		t.Errorf("a place of a version that is not known yet: %+v", c)
 	}
 }

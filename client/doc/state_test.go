@@ -150,7 +150,7 @@ func (d *device) drain() {
 		d.owner.mu.Lock()
 		there := d.version == d.owner.version() && d.epoch == d.owner.epoch
 		d.owner.mu.Unlock()
-		if there && !d.stale && !d.state.pending() {
+		if there && !d.stale && !d.pending() {
 			return
 		}
 	}
