@@ -198,6 +198,8 @@ func (x *session) edit(e *edit) error {
 		e.chained = true
 	}
 	switch {
+	case e.request.GetEpoch() != 0 && e.request.GetEpoch() != x.epoch:
+		return errBaseTooOld
 	case e.base > x.version:
 		return errFuture
 	case x.version-e.base > uint64(x.s.cfg.Transform):

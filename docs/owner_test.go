@@ -310,6 +310,8 @@ func TestRestored(t *testing.T) {
 		}
 		again := &world{tb: t, url: w.url, key: w.key}
 		again.start()
+		_, err := ada.at(again).api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 2, Epoch: before.GetEpoch(), Delta: inserts("lost")})
+		refused(t, "a base of the life before", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
 		after := must(ada.at(again).submit(doc, 2, inserts("still ")))(t)
 		if got := ada.at(again).text(doc); got != "still a text\n" || after.GetVersion() != 3 || after.GetEpoch() <= before.GetEpoch() {
 			t.Errorf("%q, %v after %v", got, after, before)

@@ -40,6 +40,7 @@ type kept struct {
 type keptSent struct {
 	Seq     uint64 `json:"seq"`
 	SinceMs int64  `json:"since_ms"`
+	Epoch   uint64 `json:"epoch"`
 	Base    uint64 `json:"base"`
 	Request delta  `json:"request"`
 	Rest    delta  `json:"rest"`
@@ -155,7 +156,7 @@ func harmless(err error) error {
 }
 
 func (q *keptSent) sent(clientID string) *sent {
-	out := &sent{seq: q.Seq, mutation: client.Mutation(clientID, q.Seq), since: time.UnixMilli(q.SinceMs), base: q.Base, request: q.Request.Delta, delta: q.Request.Delta}
+	out := &sent{seq: q.Seq, mutation: client.Mutation(clientID, q.Seq), since: time.UnixMilli(q.SinceMs), epoch: q.Epoch, base: q.Base, request: q.Request.Delta, delta: q.Request.Delta}
 	if q.Delta != nil {
 		out.delta = q.Delta.Delta
 	}
@@ -196,7 +197,7 @@ func (d *Document) keep() record {
 	s := d.state
 	k := &kept{ClientID: d.sender, Document: d.cfg.Document, Epoch: s.epoch, Version: s.version, Content: delta{s.content.Delta()}, Buffer: delta{s.buffer}, LastRefused: s.lastRefused}
 	if q := s.sent; q != nil {
-		k.Sent = &keptSent{Seq: q.seq, SinceMs: q.since.UnixMilli(), Base: q.base, Request: delta{q.request}, Delta: &delta{q.delta}}
+		k.Sent = &keptSent{Seq: q.seq, SinceMs: q.since.UnixMilli(), Epoch: q.epoch, Base: q.base, Request: delta{q.request}, Delta: &delta{q.delta}}
 		if q.answered != 0 {
 			k.Sent.Answer = &answer{q.seq, q.answeredEpoch, q.answered}
 		}

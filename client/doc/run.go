@@ -206,13 +206,13 @@ func (t *talk) next() (*client.Call, error) {
 		if err != nil {
 			return nil, err
 		}
-		q := &keptSent{Seq: seq, SinceMs: t.cfg.Now().UnixMilli(), Base: s.version, Request: delta{first}, Rest: delta{rest}}
+		q := &keptSent{Seq: seq, SinceMs: t.cfg.Now().UnixMilli(), Epoch: s.epoch, Base: s.version, Request: delta{first}, Rest: delta{rest}}
 		if err := t.save(record{Sent: q}); err != nil {
 			return nil, fmt.Errorf("keep what is sent: %w", err)
 		}
 		s.send(q.sent(t.sender), rest)
 	}
-	body, err := proto.Marshal(&docsv1.SubmitRequest{Document: t.cfg.Document, Base: s.sent.base, Delta: s.sent.request.JSON()})
+	body, err := proto.Marshal(&docsv1.SubmitRequest{Document: t.cfg.Document, Epoch: s.sent.epoch, Base: s.sent.base, Delta: s.sent.request.JSON()})
 	if err != nil {
 		return nil, err
 	}

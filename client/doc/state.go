@@ -31,6 +31,7 @@ type sent struct {
 	seq      uint64
 	mutation uint64    // what its event will say
 	since    time.Time // when it was sent first
+	epoch    uint64
 	base     uint64
 	request  ot.Delta
 

@@ -83,6 +83,8 @@ func (o *owner) submit(user, clientID string, seq uint64, body []byte) (*docsv1.
 	switch {
 	case o.refuse != nil:
 		return nil, o.refuse
+	case q.GetEpoch() != 0 && q.GetEpoch() != o.epoch:
+		return nil, refused(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
 	case q.GetBase() > o.version():
 		return nil, refused(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.FUTURE")
 	case q.GetBase() < o.floor:

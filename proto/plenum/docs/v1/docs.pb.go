@@ -730,7 +730,10 @@ type SubmitRequest struct {
 	Delta    string                 `protobuf:"bytes,3,opt,name=delta,proto3" json:"delta,omitempty"`       // <= 1 MiB
 	// The client_seq of the operation of this client (client_id) that stands at base, if its answer has not come: who sends the next before
 	// the answer counts on the versions in between being its own. 0: base is a version that the client was told.
-	AfterSeq      uint64 `protobuf:"varint,4,opt,name=after_seq,json=afterSeq,proto3" json:"after_seq,omitempty"`
+	AfterSeq uint64 `protobuf:"varint,4,opt,name=after_seq,json=afterSeq,proto3" json:"after_seq,omitempty"`
+	// Of the topic, that base is of. If it is another one by now (a backup was restored), the edit is refused by docs.BASE_TOO_OLD. 0: not
+	// compared.
+	Epoch         uint64 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -789,6 +792,13 @@ func (x *SubmitRequest) GetDelta() string {
 func (x *SubmitRequest) GetAfterSeq() uint64 {
 	if x != nil {
 		return x.AfterSeq
+	}
+	return 0
+}
+
+func (x *SubmitRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
 	}
 	return 0
 }
@@ -1998,12 +2008,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06length\x18\x04 \x01(\rR\x06length\x12\x12\n" +
 	"\x04more\x18\x05 \x01(\bR\x04more\x12\x12\n" +
-	"\x04hash\x18\x06 \x01(\fR\x04hash\"r\n" +
+	"\x04hash\x18\x06 \x01(\fR\x04hash\"\x88\x01\n" +
 	"\rSubmitRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
 	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x14\n" +
 	"\x05delta\x18\x03 \x01(\tR\x05delta\x12\x1b\n" +
-	"\tafter_seq\x18\x04 \x01(\x04R\bafterSeq\"@\n" +
+	"\tafter_seq\x18\x04 \x01(\x04R\bafterSeq\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\"@\n" +
 	"\x0eSubmitResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"I\n" +
