@@ -32,27 +32,45 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 	res := &docsv1.SubmitResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_Submit_FullMethodName, q, res, func(x *session) error {
-		e := &edit{caller: c, key: key, request: q, delta: delta}
-		err := x.do(ctx, func() error { return x.edit(e) })
-		if before, ok := errors.AsType[*early](err); ok {
-			if err = x.await(ctx, before); err == nil {
-				err = x.do(ctx, func() error { return x.edit(e) })
-			}
+		err := x.submit(ctx, &edit{caller: c, key: key, request: q, delta: delta}, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
+		if errors.Is(err, errRepeated) || errors.Is(err, errBaseTooOld) {
+			return s.firstAnswer(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, err)
 		}
-		if behind, ok := errors.AsType[*tooRecent](err); ok {
-			if e.older, err = s.edits(ctx, k, q.GetBase(), behind.first); err != nil {
-				return err
-			}
+		return err
+	})
+}
+
+// submit has the session edit, with what that needs of waiting and reading, and waits for the outcome.
+func (x *session) submit(ctx context.Context, e *edit, ok func(version uint64)) error {
+	err := x.do(ctx, func() error { return x.edit(e) })
+	if before, ok := errors.AsType[*early](err); ok {
+		if err = x.await(ctx, before); err == nil {
 			err = x.do(ctx, func() error { return x.edit(e) })
 		}
-		if errors.Is(err, errRepeated) {
-			return s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res)
+	}
+	if behind, ok := errors.AsType[*tooRecent](err); ok {
+		if e.older, err = x.s.edits(ctx, x.docKey, x.epoch, e.request.GetBase(), behind.after); err != nil {
+			return x.s.damaged(x.docKey, err)
 		}
-		if err != nil {
-			return err
-		}
-		return x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
-	})
+		err = x.do(ctx, func() error { return x.edit(e) })
+	}
+	if err != nil {
+		return err
+	}
+	return x.outcome(ctx, e.amendment, ok)
+}
+
+// firstAnswer is what a key was answered the first time. If it was not used, nothing was done, and the answer is the other one.
+func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Message, other error) error {
+	m.Op = repeat{docKey{m.Workspace, m.Route}}
+	err := s.log.Mutate(ctx, m, res)
+	switch {
+	case !errors.Is(err, errUnused):
+		return err //nolint:wrapcheck // the log's own
+	case errors.Is(other, errRepeated): // it was under way, and has failed
+		return errAway
+	}
+	return other
 }
 
 // edit is a submitted operation on its way through the session.
@@ -101,11 +119,11 @@ func (x *session) await(ctx context.Context, e *early) error {
 	}
 }
 
-// errRepeated: the key was used lately; the log has the answer.
+// errRepeated: the key was used; the log has the answer.
 var errRepeated = errors.New("docs: the key was used")
 
-// tooRecent: what the session has in memory begins behind the edit's base.
-type tooRecent struct{ first uint64 }
+// tooRecent: what the session has in memory begins behind a version that is behind the edit's base.
+type tooRecent struct{ after uint64 }
 
 func (*tooRecent) Error() string { return "docs: the edits since the base are to be read" }
 
@@ -138,22 +156,22 @@ func (x *session) edit(e *edit) error {
 	}
 	edits, ok := x.recent.since(base)
 	if !ok {
-		first := x.recent.first()
-		if len(e.older) == 0 || e.older[0].version > base+1 || e.older[len(e.older)-1].version+1 < first {
-			return &tooRecent{first}
+		if len(e.older) == 0 {
+			return &tooRecent{x.recent.after}
 		}
-		edits, _ = x.recent.since(e.older[len(e.older)-1].version)
+		if edits, ok = x.recent.since(e.older[len(e.older)-1].version); !ok {
+			return errBusy // a great many came while those were read
+		}
+		for _, before := range e.older {
+			if before.mutation == e.key.Mutation() {
+				return errRepeated
+			}
+		}
 		edits = append(e.older[:len(e.older):len(e.older)], edits...)
 	}
-	delta := e.delta
-	for _, before := range edits {
-		if before.edit.Count() == 0 {
-			continue
-		}
-		var err error
-		if delta, err = before.edit.Transform(delta, ot.Earlier, nil); err != nil {
-			return refusal(err)
-		}
+	delta, err := behind(edits, e.delta)
+	if err != nil {
+		return err
 	}
 	body := &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: string(delta.AppendJSON(nil))}}}
 	entry, err := x.entry(e.caller.User, body)
@@ -171,6 +189,20 @@ func (x *session) edit(e *edit) error {
 		},
 	}, delta, content)
 	return err
+}
+
+// behind is an operation as it is to be applied after others, which it did not know.
+func behind(edits []recentEdit, delta ot.Delta) (ot.Delta, error) {
+	for _, before := range edits {
+		if before.edit.Count() == 0 {
+			continue
+		}
+		var err error
+		if delta, err = before.edit.Transform(delta, ot.Earlier, nil); err != nil {
+			return delta, refusal(err)
+		}
+	}
+	return delta, nil
 }
 
 // outcome waits until an amendment is committed, or is known not to be. What was not since the session had lost the document is begun anew.

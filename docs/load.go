@@ -36,22 +36,30 @@ func (x *session) open(ctx context.Context) error {
 	}
 	x.epoch = states[0].Epoch
 	if states[0].Offset != found.head {
-		return x.damaged(fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
+		return x.s.damaged(x.docKey, fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
 	}
-	x.recent = newRecent(x.s.cfg.Recent)
-	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, x.recent.add); err != nil {
-		return x.damaged(err)
+	var read []event
+	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, func(e event) { read = append(read, e) }); err != nil {
+		return x.s.damaged(x.docKey, err)
+	}
+	x.recent, x.tried = newRecent(x.s.cfg.Recent, x.written), x.written
+	for _, e := range read {
+		x.recent.add(e.recentEdit)
+		x.storedMs = e.timeMs
+		if e.edit.Count() > 0 {
+			x.unsaved.add(e.author, e.version, e.timeMs)
+		}
 	}
 	x.content = x.stored
 	return nil
 }
 
 // damaged logs why a document can't be read. What is away is no damage.
-func (x *session) damaged(err error) error {
+func (s *Server) damaged(k docKey, err error) error {
 	if code := rpc.CodeOf(err); code != edgev1.Code_CODE_INTERNAL {
 		return err
 	}
-	x.s.logger.Error("a document can't be read", "workspace", x.workspace, "document", x.id, "error", err)
+	s.logger.Error("a document can't be read", "workspace", k.workspace, "document", k.id, "error", err)
 	return errDamaged.Because(err)
 }
 
@@ -73,7 +81,7 @@ func (s *Server) roles(ctx context.Context, k docKey) (map[string]docsv1.Role, e
 
 // contentAt makes the content of a version: from the newest snapshot that is not behind it, whose version it returns, and the edits from there
 // on, with which it also calls each. What was accepted once is read whatever the limits are now.
-func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(recentEdit)) (content *ot.Document, snapshot uint64, err error) {
+func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(event)) (content *ot.Document, snapshot uint64, err error) {
 	var text []byte
 	err = s.db.QueryRow(ctx, `SELECT version, content FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3
 		ORDER BY version DESC LIMIT 1`, k.workspace, k.id, int64(version)).Scan(&snapshot, &text)
@@ -91,7 +99,7 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 		return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
 	}
 	at := snapshot
-	err = s.events(ctx, k, epoch, snapshot, version, func(e recentEdit) error {
+	err = s.events(ctx, k, epoch, snapshot, version, func(e event) error {
 		if e.edit.Count() > 0 {
 			if err := content.Apply(e.edit); err != nil {
 				return fmt.Errorf("docs: edit %d does not apply: %w", e.version, err)
@@ -113,24 +121,17 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 	return content, snapshot, nil
 }
 
-// edits reads the events behind a version and before another one.
-func (s *Server) edits(ctx context.Context, k docKey, behind, before uint64) (list []recentEdit, err error) {
-	states, err := s.log.States(ctx, k.workspace, k.topic())
-	if err != nil {
-		return nil, fmt.Errorf("docs: read the head: %w", err)
-	}
-	if before == 0 { // nothing is in memory
-		before = states[0].Offset + 1
-	}
-	err = s.events(ctx, k, states[0].Epoch, behind, before-1, func(e recentEdit) error {
-		list = append(list, e)
+// edits reads the events behind a version, up to and with another one.
+func (s *Server) edits(ctx context.Context, k docKey, epoch, behind, last uint64) (list []recentEdit, err error) {
+	err = s.events(ctx, k, epoch, behind, last, func(e event) error {
+		list = append(list, e.recentEdit)
 		return nil
 	})
 	return list, err
 }
 
 // events reads what a document's log holds behind a version, up to and with another one.
-func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint64, do func(recentEdit) error) error {
+func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint64, do func(event) error) error {
 	if behind >= last {
 		return nil
 	}
@@ -169,13 +170,21 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 
 var errEnough = errors.New("docs: enough was read")
 
+// event is one of a document's log.
+type event struct {
+	recentEdit
+	author string
+	timeMs int64
+}
+
 // decode reads an event of a document's log.
-func decode(rec *topicv1.Record) (recentEdit, error) {
-	e := recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}
+func decode(rec *topicv1.Record) (event, error) {
+	e := event{recentEdit: recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}, timeMs: rec.GetEvent().GetTimeMs()}
 	var body docsv1.DocumentEvent
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)
 	}
+	e.author = body.GetActor()
 	text := body.GetEdited().GetDelta()
 	if c := body.GetCreated(); c != nil {
 		text = c.GetDelta()

@@ -212,8 +212,11 @@ type amend struct {
 	title      string
 	trashed    *bool
 	role       *docsv1.Grant
+	name       *docsv1.VersionNamed
 
-	at uint64 // the version that it made; written when it is numbered. 0: the key was used before, and this was not done
+	// Written when it is numbered; 0: the key was used before, and this was not done.
+	at     uint64 // the version that it made
+	timeMs int64  // when
 }
 
 func (o *amend) key() docKey { return o.docKey }
@@ -225,6 +228,11 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	}
 	if o.role != nil {
 		if err := setRole(b.ctx, b.tx, o.docKey, o.role.GetUser(), o.role.GetRole()); err != nil {
+			return err
+		}
+	}
+	if o.name != nil {
+		if err := b.nameVersion(o.docKey, o.name); err != nil {
 			return err
 		}
 	}
@@ -241,7 +249,7 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	b.change(d)
 	st.Entries = []topic.Entry{o.entry}
 	st.Answer = func(rows []topic.Row) proto.Message {
-		o.at = rows[0].Offset
+		o.at, o.timeMs = rows[0].Offset, rows[0].TimeMs
 		return o.answer(&rows[0])
 	}
 	return nil
@@ -308,12 +316,12 @@ func (o *disown) plan(b *batch, d *document, _ *topic.Step) error {
 	return nil
 }
 
-// repeat asks for the first answer of a key that was used: what is planned was not.
+// repeat asks for the first answer of a key: what is planned was not used.
 type repeat struct{ docKey }
 
 func (o repeat) key() docKey { return o.docKey }
 
-func (o repeat) plan(*batch, *document, *topic.Step) error { return errAway }
+func (o repeat) plan(*batch, *document, *topic.Step) error { return errUnused }
 
 // query is a read pool's or a transaction's.
 type query func(ctx context.Context, q string, args ...any) (*sql.Rows, error)

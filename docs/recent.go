@@ -16,11 +16,14 @@ type recentEdit struct {
 // recent are the newest events of a document, without a hole, for edits whose base is older and for those that come twice.
 type recent struct {
 	most  int
+	after uint64            // the version that list begins behind
 	list  []recentEdit      // ascending
 	known map[uint64]uint64 // mutation -> version
 }
 
-func newRecent(most int) recent { return recent{most: most, known: map[uint64]uint64{}} }
+func newRecent(most int, after uint64) recent {
+	return recent{most: most, after: after, known: map[uint64]uint64{}}
+}
 
 // add takes the next event in. Twice as many as are to be kept may be, so that dropping costs little.
 func (r *recent) add(e recentEdit) {
@@ -30,6 +33,7 @@ func (r *recent) add(e recentEdit) {
 				delete(r.known, old.mutation)
 			}
 		}
+		r.after = r.list[r.most-1].version
 		r.list = slices.Clone(r.list[r.most:])
 	}
 	r.list = append(r.list, e)
@@ -40,20 +44,8 @@ func (r *recent) add(e recentEdit) {
 
 // since returns what follows a version; ok: nothing that does is missing.
 func (r *recent) since(version uint64) (list []recentEdit, ok bool) {
-	if len(r.list) == 0 {
+	if version < r.after {
 		return nil, false
 	}
-	first := r.list[0].version
-	if version+1 < first {
-		return nil, false
-	}
-	return r.list[min(version+1-first, uint64(len(r.list))):], true
-}
-
-// first is the version of the oldest event that is kept; 0: none is.
-func (r *recent) first() uint64 {
-	if len(r.list) == 0 {
-		return 0
-	}
-	return r.list[0].version
+	return r.list[min(version-r.after, uint64(len(r.list))):], true
 }

@@ -37,11 +37,18 @@ type session struct {
 	underWay []*amendment // in order
 	broken   bool         // an amendment failed: nothing more is accepted
 	leaving  bool         // it ends as soon as nothing is under way
+	idle     bool         // since nobody uses it
 	used     time.Time
 	kept     map[uint64]kept
 	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
-	written  uint64 // version of the newest snapshot
-	writing  bool   // a snapshot is being written
+	storedMs int64                    // when the event of storedAt was committed
+	written  uint64                   // version of the newest snapshot
+	tried    uint64                   // version of the newest that was to be one
+	unsaved  unsaved                  // edits behind it
+	due      *time.Timer              // for the next snapshot; stopped while nothing is unsaved
+	writing  bool                     // a snapshot is being written
+
+	versions chan struct{} // held, by sending, by whoever changes which versions are written down
 }
 
 // errEnded is for callers within: the session did nothing, since it ends.
@@ -50,7 +57,7 @@ var errEnded = errors.New("docs: the session has ended")
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}}
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -74,6 +81,8 @@ func (x *session) work(ctx context.Context) {
 	x.used = time.Now()
 	idle := time.NewTimer(x.s.cfg.Idle)
 	defer idle.Stop()
+	x.due = time.NewTimer(x.unsaved.due(x.s.cfg.Version))
+	defer x.due.Stop()
 	done := ctx.Done()
 	for !(x.broken || x.leaving) || len(x.underWay) > 0 || x.writing {
 		select {
@@ -81,8 +90,11 @@ func (x *session) work(ctx context.Context) {
 			f()
 		case <-idle.C:
 			left := time.Until(x.used.Add(x.s.cfg.Idle))
-			x.leaving = x.leaving || left <= 0
+			x.idle = x.idle || left <= 0
+			x.leaving = x.leaving || x.idle
 			idle.Reset(max(left, time.Second))
+		case <-x.due.C:
+			x.snapshot(true)
 		case <-done:
 			x.leaving, done = true, nil
 		}
@@ -180,6 +192,9 @@ func (x *session) allowChange(c auth.Caller, need docsv1.Role) error {
 type amendment struct {
 	version uint64
 	content *ot.Document // behind it
+	author  string
+	edit    bool
+	timeMs  int64 // when it was committed
 	done    bool
 	err     error
 	settled chan struct{} // closed when it was committed, or will not be
@@ -197,7 +212,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	if content != nil {
 		x.content = content
 	}
-	a := &amendment{version: x.version, content: x.content, settled: make(chan struct{})}
+	a := &amendment{version: x.version, content: x.content, author: m.Key.User, edit: o.edit, settled: make(chan struct{})}
 	x.underWay = append(x.underWay, a)
 	x.recent.add(recentEdit{version: a.version, edit: edit, mutation: m.Key.Mutation()})
 	if came := x.awaited[m.Key.Mutation()]; came != nil {
@@ -206,9 +221,10 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	}
 	x.s.tasks.Go(func() {
 		err := wait(context.Background(), nil) // bounded by the log's own times
-		if err == nil && o.at != a.version {   // it has another key's place, or was done before
-			err = errAway
+		if err == nil && o.at != a.version {   // the key was used long ago: the log told its answer, and did not do this
+			err = errRepeated
 		}
+		a.timeMs = o.timeMs
 		x.tell(func() { x.settle(a, err) })
 	})
 	return a, nil
@@ -225,9 +241,15 @@ func (x *session) settle(a *amendment, err error) {
 		first := x.underWay[0]
 		x.underWay = x.underWay[1:]
 		if first.err == nil {
-			x.stored, x.storedAt = first.content, first.version
+			x.stored, x.storedAt, x.storedMs = first.content, first.version, first.timeMs
+			if first.edit {
+				if x.unsaved.none() {
+					x.due.Reset(x.s.cfg.Version)
+				}
+				x.unsaved.add(first.author, first.version, first.timeMs)
+			}
 		}
 		close(first.settled)
 	}
-	x.snapshot()
+	x.snapshot(false)
 }

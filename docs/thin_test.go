@@ -1,0 +1,115 @@
+package docs
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// drawVersions are versions of random times up to now, no two next to each other further apart than gap.
+func drawVersions(t *rapid.T, now time.Time, gap int) (list []versionRow) {
+	at, version := now, uint64(100_000)
+	for range rapid.IntRange(0, 100).Draw(t, "versions") {
+		pause := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "pause")
+		at = at.Add(-time.Duration(rapid.IntRange(0, 50).Draw(t, "times")) * pause)
+		v := versionRow{version: version, timeMs: at.UnixMilli()}
+		if rapid.IntRange(0, 9).Draw(t, "named") == 9 {
+			v.name = "a name"
+		}
+		list = append(list, v)
+		version -= uint64(rapid.IntRange(1, gap).Draw(t, "edits"))
+	}
+	slices.Reverse(list)
+	for i := range list { // the first lies as near to the beginning of the log
+		list[i].version -= version
+	}
+	return list
+}
+
+func without(list []versionRow, gone []uint64) []versionRow {
+	return slices.DeleteFunc(slices.Clone(list), func(v versionRow) bool { return slices.Contains(gone, v.version) })
+}
+
+func TestThinned(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Date(2026, 3, 31, 23, 59, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 100_000).Draw(t, "now")) * time.Second)
+		gap := rapid.IntRange(1, 100).Draw(t, "gap")
+		list := drawVersions(t, now, gap)
+		gone := thinned(now, list, uint64(gap))
+		left := without(list, gone)
+		if !slices.IsSorted(gone) || len(left)+len(gone) != len(list) {
+			t.Fatalf("%v of %v", gone, list)
+		}
+		before, spans := uint64(0), map[string]int{}
+		for i, v := range left {
+			if v.version-before > uint64(gap) {
+				t.Fatalf("a gap of %d", v.version-before)
+			}
+			before = v.version
+			// Beside those with a name, those that keep a gap closed, and the newest, each span has one.
+			closes := i > 0 && i+1 < len(left) && left[i+1].version-left[i-1].version > uint64(gap) || i == 0 && len(left) > 1 && left[1].version > uint64(gap)
+			if v.name == "" && !closes && i+1 < len(left) {
+				spans[span(now, v.timeMs)]++
+			}
+		}
+		for s, n := range spans {
+			if n > 1 {
+				t.Fatalf("%d of %s", n, s)
+			}
+		}
+		for i, v := range list {
+			if (v.name != "" || i == len(list)-1) && slices.Contains(gone, v.version) {
+				t.Fatalf("%v has gone", v)
+			}
+		}
+		if again := thinned(now, left, uint64(gap)); len(again) > 0 {
+			t.Fatalf("%v go the second time", again)
+		}
+		// A batch is the beginning of it: who goes on later, comes to the same.
+		if n := len(gone); n > 1 {
+			half := without(list, gone[:n/2])
+			if rest := thinned(now, half, uint64(gap)); !slices.Equal(rest, gone[n/2:]) {
+				t.Fatalf("after a half %v go, not %v", rest, gone[n/2:])
+			}
+		}
+	})
+}
+
+// A year of a document that is edited all the time, thinned each minute as its owner does, has some hundred versions at any time.
+func TestThinnedFromMinuteToMinute(t *testing.T) {
+	begin := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	var list []versionRow
+	most := 0
+	for minute := range 45 * 24 * 60 {
+		now := begin.Add(time.Duration(minute) * time.Minute)
+		list = append(list, versionRow{version: uint64(minute + 1), timeMs: now.UnixMilli()})
+		if minute%10 == 0 {
+			list = without(list, thinned(now, list, 1<<40))
+			most = max(most, len(list))
+		}
+	}
+	if most > 61+25+31+2 || most < 110 {
+		t.Errorf("%d versions", most)
+	}
+}
+
+func TestAuthors(t *testing.T) {
+	var a authors
+	for _, user := range []string{"bob", "ada", "bob", ""} {
+		a.add(user)
+	}
+	if got := parseAuthors(a.String()); !slices.Equal(got.users, []string{"ada", "bob"}) || got.more {
+		t.Errorf("%v", got)
+	}
+	for i := range maxAuthors {
+		a.add(string(rune('A'+i%26)) + string(rune('a'+i/26)))
+	}
+	if got := parseAuthors(a.String()); len(got.users) != maxAuthors || !got.more || !slices.IsSorted(got.users) {
+		t.Errorf("%v", got)
+	}
+	if got := parseAuthors(authors{}.String()); len(got.users) != 0 || got.more {
+		t.Errorf("%v", got)
+	}
+}
