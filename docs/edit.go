@@ -49,7 +49,7 @@ func (x *session) submit(ctx context.Context, e *edit, ok func(version uint64)) 
 		}
 	}
 	if behind, ok := errors.AsType[*tooRecent](err); ok {
-		if e.older, err = x.s.edits(ctx, x.docKey, x.epoch, e.request.GetBase(), behind.after); err != nil {
+		if e.older, err = x.s.edits(ctx, x.docKey, x.epoch, e.request.GetBase(), behind.last); err != nil {
 			return x.s.damaged(x.docKey, err)
 		}
 		err = x.do(ctx, func() error { return x.edit(e) })
@@ -122,8 +122,8 @@ func (x *session) await(ctx context.Context, e *early) error {
 // errRepeated: the key was used; the log has the answer.
 var errRepeated = errors.New("docs: the key was used")
 
-// tooRecent: what the session has in memory begins behind a version that is behind the edit's base.
-type tooRecent struct{ after uint64 }
+// tooRecent: what the session has in memory begins behind a version, which lies behind the edit's base.
+type tooRecent struct{ last uint64 }
 
 func (*tooRecent) Error() string { return "docs: the edits since the base are to be read" }
 
@@ -157,7 +157,11 @@ func (x *session) edit(e *edit) error {
 	edits, ok := x.recent.since(base)
 	if !ok {
 		if len(e.older) == 0 {
-			return &tooRecent{x.recent.after}
+			last := x.version
+			if first := x.recent.first(); first > 0 {
+				last = first - 1
+			}
+			return &tooRecent{last}
 		}
 		if edits, ok = x.recent.since(e.older[len(e.older)-1].version); !ok {
 			return errBusy // a great many came while those were read
@@ -216,7 +220,7 @@ func (x *session) outcome(ctx context.Context, a *amendment, ok func(version uin
 	case a.err == nil:
 		ok(a.version)
 		return nil
-	case rpc.FromError(a.err).GetReason() == errAway.Reason:
+	case !errors.Is(a.err, errRepeated) && rpc.FromError(a.err).GetReason() == errAway.Reason:
 		return errEnded
 	}
 	return a.err

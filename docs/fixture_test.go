@@ -45,8 +45,8 @@ type world struct {
 }
 
 // everyEngine runs a test on both databases.
-func everyEngine(t *testing.T, test func(t *testing.T, w *world)) {
-	meshtest.Databases(t, func(t *testing.T, url string) { test(t, newWorld(t, url)) })
+func everyEngine(t *testing.T, test func(t *testing.T, w *world), change ...func(*Config)) {
+	meshtest.Databases(t, func(t *testing.T, url string) { test(t, newWorld(t, url, change...)) })
 }
 
 func newWorld(tb testing.TB, url string, change ...func(*Config)) *world {

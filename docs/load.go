@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 
 	"google.golang.org/protobuf/proto"
 
@@ -38,12 +37,19 @@ func (x *session) open(ctx context.Context) error {
 	if states[0].Offset != found.head {
 		return x.s.damaged(x.docKey, fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
 	}
-	var read []event
-	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, func(e event) { read = append(read, e) }); err != nil {
+	x.recent = newRecent(x.s.cfg.Recent, found.head)
+	var tail []event
+	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, func(e event) { tail = append(tail, e) }); err != nil {
 		return x.s.damaged(x.docKey, err)
 	}
-	x.recent, x.tried = newRecent(x.s.cfg.Recent, x.written), x.written
-	for _, e := range read {
+	x.tried = x.written
+	// Those who did not hear of their last edits come back with them.
+	if from := found.head - min(found.head, uint64(x.s.cfg.Recent)/4); from < x.written {
+		if err := x.s.events(ctx, x.docKey, x.epoch, from, x.written, func(e event) error { x.recent.add(e.recentEdit); return nil }); err != nil {
+			return x.s.damaged(x.docKey, err)
+		}
+	}
+	for _, e := range tail {
 		x.recent.add(e.recentEdit)
 		x.storedMs = e.timeMs
 		if e.edit.Count() > 0 {
@@ -136,39 +142,27 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 		return nil
 	}
 	next := behind + 1
-	err := s.log.Tail(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, math.MaxInt32, func(r *topicv1.TailResponse) error {
-		if r.GetReset_() != nil {
-			return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, r.GetReset_())
+	err := s.log.Range(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, last, func(rec *topicv1.Record) error {
+		if rec.GetEvent().GetOffset() != next {
+			return fmt.Errorf("docs: event %d is missing", next)
 		}
-		for _, rec := range r.GetRecords() {
-			at := rec.GetEvent().GetOffset()
-			switch {
-			case at > last:
-				return errEnough
-			case at != next:
-				return fmt.Errorf("docs: event %d is missing", next)
-			}
-			e, err := decode(rec)
-			if err != nil {
-				return err
-			}
-			if err := do(e); err != nil {
-				return err
-			}
-			next++
+		e, err := decode(rec)
+		if err != nil {
+			return err
 		}
-		return nil
+		next++
+		return do(e)
 	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	if err != nil {
+	switch code := rpc.CodeOf(err); {
+	case code == edgev1.Code_CODE_RESET_EPOCH || code == edgev1.Code_CODE_RESET_FLOOR:
+		return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, err) //nolint:errorlint // no reset for those who ask, but damage
+	case err != nil:
 		return fmt.Errorf("docs: read events: %w", err)
+	case next != last+1:
+		return fmt.Errorf("docs: event %d is missing", next)
 	}
 	return nil
 }
-
-var errEnough = errors.New("docs: enough was read")
 
 // event is one of a document's log.
 type event struct {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/rpc"
@@ -17,35 +20,38 @@ const (
 	releaseTime = 5 * time.Second
 )
 
-// atOwner does something in a document's session: here, or by sending the call on to the process that owns the document.
+// atOwner does something in a document's session: here, or by sending the call on to the process that owns the document. While nobody knows
+// who that is (its process has died, and may live for all that is known) the call is held, for a caller who comes back is later.
 //
 // A caller that is behind with what it knows of the processes costs one hop. Who was sent a call that it can't do either answers so: the
-// processes disagree then, for a moment, and the caller comes back.
+// processes disagree then, for a moment.
 func (s *Server) atOwner(ctx context.Context, k docKey, method string, req, res proto.Message, do func(x *session) error) error {
 	if !validID(k.id) {
 		return errDocument
 	}
+	held := newHeld(ctx)
 	for {
 		x, err := s.session(ctx, k)
-		if other, ok := errors.AsType[*ownedBy](err); ok {
-			if !rpc.Forwarded(ctx) {
-				return s.sendOn(ctx, other.incarnation, method, req, res)
-			}
+		other, elsewhere := errors.AsType[*ownedBy](err)
+		switch {
+		case elsewhere && rpc.Forwarded(ctx):
 			s.disown(ctx, k) // whoever sent it on may have found this process in the document's row
 			return errAway
+		case elsewhere:
+			err = s.sendOn(ctx, other.incarnation, method, req, res)
+		case err == nil:
+			err = do(x)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errEnded): // it was closing, or has lost the document. Nothing was done: open it again
+			select {
+			case <-x.gone:
+				continue
+			case <-ctx.Done():
+				return errAway.Because(ctx.Err())
+			}
+		case !isAway(err) || rpc.Forwarded(ctx) || !held.wait(s.peers.Changed()):
 			return err
-		}
-		err = do(x)
-		if !errors.Is(err, errEnded) {
-			return err
-		}
-		// It was closing, or has lost the document. Nothing was done: open it again.
-		select {
-		case <-x.gone:
-		case <-ctx.Done():
-			return errAway.Because(ctx.Err())
 		}
 	}
 }
@@ -55,13 +61,71 @@ type ownedBy struct{ incarnation string }
 
 func (e *ownedBy) Error() string { return "docs: owned by " + e.incarnation }
 
+// isAway reports whether an error means that nobody has the document who could be reached.
+func isAway(err error) bool {
+	e := rpc.FromError(err)
+	return e.GetReason() == errAway.Reason || status.Code(err) == codes.Unavailable && e.GetReason() != errBusy.Reason || errors.Is(err, errOwnerDied)
+}
+
+// errOwnerDied: the process that a call was sent on to is gone.
+var errOwnerDied = errors.New("docs: the owner has died")
+
 func (s *Server) sendOn(ctx context.Context, incarnation, method string, req, res proto.Message) error {
 	cc, err := s.peers.Conn(incarnation)
 	if err != nil {
 		return errAway.Because(err)
 	}
 	s.metrics.forwarded.Inc()
-	return cc.Invoke(rpc.Forward(ctx), method, req, res) //nolint:wrapcheck // the other's own answer
+	sent, cancel := context.WithCancelCause(rpc.Forward(ctx))
+	defer cancel(nil)
+	s.tasks.Go(func() { // one that hangs would keep the call
+		for changed := s.peers.Changed(); s.peers.Lives(incarnation); changed = s.peers.Changed() {
+			select {
+			case <-changed:
+			case <-sent.Done():
+				return
+			}
+		}
+		cancel(errOwnerDied)
+	})
+	if err = cc.Invoke(sent, method, req, res); err != nil && errors.Is(context.Cause(sent), errOwnerDied) {
+		return errOwnerDied // what it may have done has a key
+	}
+	return err //nolint:wrapcheck // the other's own answer
+}
+
+// held is a call that waits for an owner.
+type held struct {
+	ctx   context.Context //nolint:containedctx // lives as long as the call
+	until time.Time
+}
+
+const (
+	holdTime   = 8 * time.Second
+	holdMargin = 500 * time.Millisecond // before the call's own end: the caller is told why
+	holdPause  = 100 * time.Millisecond
+)
+
+func newHeld(ctx context.Context) held {
+	h := held{ctx, time.Now().Add(holdTime)}
+	if end, ok := ctx.Deadline(); ok && end.Add(-holdMargin).Before(h.until) {
+		h.until = end.Add(-holdMargin)
+	}
+	return h
+}
+
+// wait waits a little, or until a process comes or goes. It returns false when the time is over.
+func (h held) wait(changed <-chan struct{}) bool {
+	if time.Now().After(h.until) {
+		return false
+	}
+	select {
+	case <-changed:
+	case <-time.After(holdPause/2 + rand.N(holdPause)):
+	case <-h.ctx.Done():
+		return false
+	}
+	return true
 }
 
 // session returns the open session of a document, and opens it where there is none.

@@ -252,6 +252,87 @@ func TestDamagedDocuments(t *testing.T) {
 	})
 }
 
+// A key that was used is answered as it was, however long ago, and whoever edits beside is not disturbed for good.
+func TestOldKeys(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada, bob := w.person("ada"), w.person("bob")
+		doc := ada.create("")
+		ada.share(doc, "bob", editor)
+		q := &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: inserts("x")}
+		ctx := ada.write()
+		first := must(ada.api.Submit(ctx, q))(t)
+		for range 2 * w.server.cfg.Recent {
+			must(bob.submit(doc, 3, inserts("y")))(t)
+		}
+		x := w.server.sessions()[0]
+		x.leave()
+		<-x.gone
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				if r := must(ada.api.Submit(ctx, q))(t); r.GetVersion() != first.GetVersion() {
+					t.Errorf("%v, and first %v", r, first)
+				}
+			})
+		}
+		must(bob.submit(doc, 3, inserts("z")))(t)
+		wg.Wait()
+		rename := &docsv1.RenameDocumentRequest{Document: doc, Title: "Another"}
+		named := must(ada.api.RenameDocument(ada.write(), rename))(t)
+		must(bob.api.RenameDocument(bob.write(), &docsv1.RenameDocumentRequest{Document: doc, Title: "A third"}))(t)
+		if r := must(ada.api.RenameDocument(ada.again(), rename))(t); r.GetVersion() != named.GetVersion() {
+			t.Errorf("%v, and first %v", r, named)
+		}
+		if got := ada.text(doc); len(got) != 2*w.server.cfg.Recent+2 {
+			t.Errorf("%d", len(got))
+		}
+	}, func(c *Config) { c.Recent = 20 })
+}
+
+// Bases lie anywhere: in what the session has in memory, before it, across, and at the end of a document that was opened from a snapshot.
+func TestBasesOfAllAges(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Snapshot, c.Recent, c.Transform = 10, 5, 60 })
+	ada := w.person("ada")
+	doc := ada.create("")
+	version := uint64(1)
+	edit := func(base uint64) error {
+		r, err := ada.submit(doc, base, inserts("x"))
+		if err == nil {
+			version = r.GetVersion()
+		}
+		return err
+	}
+	reopen := func() {
+		x := w.server.sessions()[0]
+		x.leave()
+		<-x.gone
+	}
+	for range 40 {
+		if err := edit(version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, back := range []uint64{0, 1, 4, 5, 9, 10, 11, 20, 40} {
+		for _, anew := range []bool{false, true} {
+			if anew {
+				reopen()
+			}
+			if err := edit(version - back); err != nil {
+				t.Errorf("%d back, opened anew: %v: %v", back, anew, err)
+			}
+		}
+	}
+	for range 10 {
+		if err := edit(version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(t, "too far back", edit(1), edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+	if got := ada.text(doc); uint64(len(got)) != version-1 {
+		t.Errorf("%d edits, version %d", len(got), version)
+	}
+}
+
 // A document that nobody uses is closed, written down, and opened again as it was.
 func TestIdleDocumentsAreClosed(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Idle, c.Snapshot, c.Open = time.Second, 10, 1 })

@@ -16,13 +16,14 @@ type recentEdit struct {
 // recent are the newest events of a document, without a hole, for edits whose base is older and for those that come twice.
 type recent struct {
 	most  int
-	after uint64            // the version that list begins behind
+	at    uint64            // version of the newest event, kept or not
 	list  []recentEdit      // ascending
 	known map[uint64]uint64 // mutation -> version
 }
 
-func newRecent(most int, after uint64) recent {
-	return recent{most: most, after: after, known: map[uint64]uint64{}}
+// newRecent keeps none yet of those behind a version.
+func newRecent(most int, behind uint64) recent {
+	return recent{most: most, at: behind, known: map[uint64]uint64{}}
 }
 
 // add takes the next event in. Twice as many as are to be kept may be, so that dropping costs little.
@@ -33,10 +34,9 @@ func (r *recent) add(e recentEdit) {
 				delete(r.known, old.mutation)
 			}
 		}
-		r.after = r.list[r.most-1].version
 		r.list = slices.Clone(r.list[r.most:])
 	}
-	r.list = append(r.list, e)
+	r.list, r.at = append(r.list, e), e.version
 	if e.mutation != 0 {
 		r.known[e.mutation] = e.version
 	}
@@ -44,8 +44,19 @@ func (r *recent) add(e recentEdit) {
 
 // since returns what follows a version; ok: nothing that does is missing.
 func (r *recent) since(version uint64) (list []recentEdit, ok bool) {
-	if version < r.after {
+	if version >= r.at {
+		return nil, true
+	}
+	if len(r.list) == 0 || version+1 < r.first() {
 		return nil, false
 	}
-	return r.list[min(version-r.after, uint64(len(r.list))):], true
+	return r.list[version+1-r.first():], true
+}
+
+// first is the version of the oldest event that is kept; 0: none is.
+func (r *recent) first() uint64 {
+	if len(r.list) == 0 {
+		return 0
+	}
+	return r.list[0].version
 }

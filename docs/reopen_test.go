@@ -1,6 +1,8 @@
 package docs
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
@@ -79,5 +81,25 @@ func TestLateRetryOfAChange(t *testing.T) {
 	}
 	if r := must(ada.api.RenameDocument(ada.write(), q))(t); r.GetVersion() != 0 {
 		t.Errorf("nothing to change: %v", r)
+	}
+}
+
+// A document opens however many megabytes were edited since its snapshot.
+func TestOpeningAfterMuch(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada := w.person("ada")
+	doc := ada.create("")
+	const units = 1_000_000
+	version := uint64(1)
+	for range 10 {
+		version = must(ada.submit(doc, version, inserts(strings.Repeat("x", units))))(t).GetVersion()
+		version = must(ada.submit(doc, version, fmt.Sprintf(`{"ops":[{"delete":%d}]}`, units-1)))(t).GetVersion()
+	}
+	w.closeNow(doc)
+	if got := ada.text(doc); got != strings.Repeat("x", 10) {
+		t.Errorf("%q", got[:min(20, len(got))])
+	}
+	if d, _ := ada.content(doc, version-1); d.Len() != units+9 {
+		t.Errorf("an earlier version has %d", d.Len())
 	}
 }

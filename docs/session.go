@@ -221,8 +221,8 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	}
 	x.s.tasks.Go(func() {
 		err := wait(context.Background(), nil) // bounded by the log's own times
-		if err == nil && o.at != a.version {   // the key was used long ago: the log told its answer, and did not do this
-			err = errRepeated
+		if err == nil && o.at != a.version {
+			err = errRepeated // the log knows the key, from longer ago than is in memory: nothing was done now
 		}
 		a.timeMs = o.timeMs
 		x.tell(func() { x.settle(a, err) })

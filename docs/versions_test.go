@@ -143,15 +143,14 @@ func TestTooManyNames(t *testing.T) {
 	everyEngine(t, func(t *testing.T, w *world) {
 		ada := w.person("ada")
 		doc := ada.create("")
-		must(ada.submit(doc, 1, inserts("x")))(t)
-		must(ada.name(doc, 1, "first"))(t)
-		w.exec(`INSERT INTO docs_version SELECT workspace, document, 1000 + "offset", 0, '', 'n' FROM docs_version, (
-			WITH RECURSIVE n AS (SELECT 1 AS "offset" UNION ALL SELECT "offset" + 1 FROM n WHERE "offset" < 199) SELECT * FROM n) x WHERE document = $1`, doc)
-		_, err := ada.name(doc, 2, "one too many")
+		for i := range uint64(MaxNamed) {
+			must(ada.name(doc, 1+i, "a name"))(t)
+		}
+		_, err := ada.name(doc, MaxNamed+1, "one too many")
 		refused(t, "one too many", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LIMIT")
 		must(ada.name(doc, 1, "another"))(t)
 		must(ada.name(doc, 1, ""))(t)
-		must(ada.name(doc, 2, "not too many"))(t)
+		must(ada.name(doc, MaxNamed+1, "not too many"))(t)
 	})
 }
 

@@ -167,7 +167,8 @@ func TestStormOfSignIns(t *testing.T) {
 // refresh. It ends when an eighth of the limit is free again.
 func TestShedding(t *testing.T) {
 	attacked(t, nil, func(t *testing.T, s *system, b *bystander) {
-		live := uint64(0)
+		live, tickets := uint64(0), &redeemer{s: s, user: "u"}
+		s.g.deps.Tickets = tickets
 		s.g.shedder.limit, s.g.shedder.live = 800, func() uint64 { return live }
 		becomes := func(bytes uint64) { live = bytes; time.Sleep(shedEvery) }
 		public := func() response {
@@ -185,6 +186,20 @@ func TestShedding(t *testing.T) {
 			res := public()
 			if after, _ := strconv.Atoi(res.Header.Get("Retry-After")); res.StatusCode != http.StatusServiceUnavailable || after < 5 {
 				t.Errorf("a call without a token: %s, come back after %d", res.Status, after)
+			}
+			if res, data := s.request("GET", "/test/open/x", ""); res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(data), "edge.SHEDDING") || res.Header.Get("Retry-After") == "" {
+				t.Errorf("a route without a token: %s %s", res.Status, data)
+			}
+			if res, data := s.request("GET", "/test/x", "", "Authorization", "Bearer "+s.token("v", time.Hour)); res.StatusCode != http.StatusNotFound {
+				t.Errorf("a route with one: %s %s", res.Status, data) // the service's answer
+			}
+			r := s.stream(pathEvents+"?ticket=plt_good&want="+room, "", nil)
+			if e := r.next().GetGoodbye().GetError(); e.GetReason() != "edge.SHEDDING" {
+				t.Errorf("a stream with a ticket: %v", e)
+			}
+			r.close()
+			if tickets.asked > 0 {
+				t.Error("identity was asked for somebody who is refused anyway")
 			}
 			b.undisturbed()
 			b.send(refresh(s.token("bystander", 10*time.Minute)))
@@ -204,7 +219,7 @@ func TestShedding(t *testing.T) {
 		}
 		becomes(700)
 		s.signIn("u").close()
-		if n := s.metric("shed_total"); n != 4 || s.metric("shedding") != 0 {
+		if n := s.metric("shed_total"); n != 8 || s.metric("shedding") != 0 {
 			t.Errorf("%v were refused", n)
 		}
 	})

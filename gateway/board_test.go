@@ -87,7 +87,9 @@ func onBoard(t *testing.T, limits board.Config, test func(*testing.T, *boards)) 
 // restart puts another incarnation into the place of the one that is there.
 func (b *boards) restart(limits board.Config) {
 	time.Sleep(time.Millisecond) // which names it
-	svc := board.New(uint64(time.Now().UnixMilli()), limits)
+	limits.Attachments = b.t.TempDir()
+	svc, err := board.New(uint64(time.Now().UnixMilli()), limits)
+	b.must(err)
 	server, err := rpc.NewServer(rpc.ServerConfig{}, rpc.ServerDeps{Service: "board", Verifier: b.verifier, Internal: board.Callers()})
 	b.must(err)
 	svc.Register(server)
@@ -97,6 +99,7 @@ func (b *boards) restart(limits board.Config) {
 	b.t.Cleanup(func() {
 		cancel()
 		b.must(<-done)
+		b.must(svc.Close())
 	})
 	b.mu.Lock()
 	stop := b.stop

@@ -42,7 +42,7 @@ func (g *Gateway) serveCall(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		connectError(w, err)
 		if !errors.Is(err, os.ErrDeadlineExceeded) { // it was waited for long enough
-			drain(w, r)
+			linger(w, r, lingerBytes)
 		}
 		return
 	}
@@ -51,18 +51,21 @@ func (g *Gateway) serveCall(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // the client may be gone
 }
 
-// What is read of a request after its refusal.
+// What is read on of a request that has its answer.
 const (
-	drainBytes = 256 << 10
-	drainTime  = 500 * time.Millisecond
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 256 << 10 // of a call, which is short
 )
 
-// drain sends the answer of a request that may be still under way, and reads on for a moment: if the connection were closed under a
-// client that sends, the answer could be lost to it.
-func drain(w http.ResponseWriter, r *http.Request) {
+// linger sends the answer to a client that may still send, and throws away what comes for a moment, up to most bytes: if the connection
+// were closed under it, it could miss the answer. In HTTP/2 the stream ends alone.
+func linger(w http.ResponseWriter, r *http.Request, most int64) {
+	if r.ContentLength == 0 || r.ProtoMajor != 1 {
+		return
+	}
 	c := http.NewResponseController(w)
-	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(drainTime)) == nil {
-		_, _ = io.CopyN(io.Discard, r.Body, drainBytes) // a client that sends more, or slowly, may see its connection end
+	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, most) // who sends more, or for longer, may see its connection end
 	}
 }
 

@@ -37,6 +37,7 @@ var (
 	errRoute     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.ROUTE", "There is nothing at this path of this host.")
 	errTarget    = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "edge.TARGET", "The path and the host must be UTF-8. Escape what is not.").On("path")
 	errHTTP      = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.HTTP_METHOD", "Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.")
+	errProtocol  = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.HTTP_VERSION", "Use HTTP/1.1 or HTTP/2. A proxy in between may have to be told to.")
 	errUpgrade   = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.UPGRADE", "Only HTTP is spoken at this path. For a WebSocket go to "+pathWebSocket+".")
 	errExchanges = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_CALLS, "edge.EXCHANGES", "Too many transfers at once. Wait until one has ended.").RetryIn(time.Second)
 	errSlowBody  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.SLOW_BODY", "The request's body came too slowly. Send it again.")

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -17,6 +18,9 @@ const (
 // exchanges counts the requests of HTTP routes that are under way.
 type exchanges struct {
 	most int
+	// over ends when those under way have to, before their connections do: who has no answer yet is given one.
+	over  context.Context //nolint:containedctx // of all of them
+	abort context.CancelFunc
 
 	mu     sync.Mutex // guards all below
 	all    int
@@ -27,7 +31,8 @@ type exchanges struct {
 }
 
 func newExchanges(most int) *exchanges {
-	return &exchanges{most: most, of: map[intake.Holder]int{}, users: map[*exchange]struct{}{}, empty: make(chan struct{})}
+	over, abort := context.WithCancel(context.Background())
+	return &exchanges{most: most, over: over, abort: abort, of: map[intake.Holder]int{}, users: map[*exchange]struct{}{}, empty: make(chan struct{})}
 }
 
 // enter counts one in, or says why it can't be.
@@ -83,7 +88,7 @@ func (e *exchanges) revoke(r *authv1.Revocation) {
 	}
 }
 
-// close lets none in any more, and waits for those under way, at most so long.
+// close lets none in any more, and waits for those under way, at most so long. Then it ends them.
 func (e *exchanges) close(most time.Duration) {
 	e.mu.Lock()
 	e.closed = true
@@ -95,6 +100,7 @@ func (e *exchanges) close(most time.Duration) {
 	case <-e.empty:
 	case <-late.C:
 	}
+	e.abort()
 }
 
 // wait is for the end, when all are being cut off.

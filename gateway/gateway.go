@@ -281,8 +281,13 @@ const drainGrace = 5 * time.Second
 // done counts a session out.
 func (g *Gateway) done(s *session) {
 	defer g.calls.Done()
-	g.sessions.Leave(prefix(s.address))
 	s.metrics().sessions.Dec()
+	g.unseat(s.address)
+}
+
+// unseat counts out whom refusesNew has counted in.
+func (g *Gateway) unseat(address netip.Addr) {
+	g.sessions.Leave(prefix(address))
 	if g.draining.Load() {
 		select {
 		case g.emptied <- struct{}{}:

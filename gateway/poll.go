@@ -41,5 +41,7 @@ func (g *Gateway) servePoll(w http.ResponseWriter, r *http.Request, leave func()
 	h.Set("Content-Type", kind)
 	t := newStream(w, r, r.Body, messageTypes[kind], true)
 	t.ends, t.late = g.alarms.now()+wait, wait == 0
-	g.serveStream(r, t, bearer(r), g.address(r), leave)
+	if address := g.address(r); g.enters(t, address) {
+		g.serveStream(r, t, bearer(r), address, leave)
+	}
 }

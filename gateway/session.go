@@ -203,7 +203,6 @@ func (s *session) flush() {
 			s.heard = s.g.alarms.now()
 		}
 		if err := s.conn.write(data); err != nil {
-			s.out = nil // HTTP/2 may still be reading it
 			if s.state != closed {
 				s.lost(err)
 			}

@@ -41,7 +41,7 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request, leave func
 	h.Set("X-Accel-Buffering", "no") // nginx and those who took it over
 	address := g.address(r)
 	var t *stream
-	token := bearer(r)
+	token, ticket := bearer(r), ""
 	switch r.Method {
 	case http.MethodPost:
 		kind, ok := accepts(w, r)
@@ -68,37 +68,46 @@ func (g *Gateway) serveEvents(w http.ResponseWriter, r *http.Request, leave func
 		if id := query.Get("last_event_id"); t.lastID == "" {
 			t.lastID = id
 		}
-		ticket := query.Get("ticket")
-		if ticket == "" && token == "" {
+		if ticket = query.Get("ticket"); ticket == "" && token == "" {
 			connectError(w, errToken)
 			return
 		}
-		if t.ticket = ticket != ""; t.ticket {
-			if token, err = g.redeem(r.Context(), ticket, address); err != nil {
-				if isTransient(err) { // a browser doesn't come back after a status
-					h.Set("Content-Type", "text/event-stream")
-					t.refuse(errUnchecked, g)
-					return
-				}
-				connectError(w, err)
-				return
-			}
-		}
+		t.ticket = ticket != ""
 	default:
 		notAllowed(w, "GET, POST")
 		return
 	}
 	h.Set("Content-Type", "text/event-stream")
 	t.ends = g.alarms.now() + g.cfg.StreamLife
+	if !g.enters(t, address) { // before identity is asked
+		return
+	}
+	if t.ticket {
+		var err error
+		if token, err = g.redeem(r.Context(), ticket, address); err != nil {
+			g.unseat(address)
+			if isTransient(err) { // a browser doesn't come back after a status
+				t.refuse(errUnchecked, g)
+				return
+			}
+			connectError(w, err)
+			return
+		}
+	}
 	g.serveStream(r, t, token, address, leave)
 }
 
-// serveStream serves a session as the answer to its request, which leaves the count of requests then.
-func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address netip.Addr, leave func()) {
-	if refuse := g.refusesNew(address); refuse != nil {
+// enters counts a stream in among the sessions, or tells its client why there can't be one.
+func (g *Gateway) enters(t *stream, address netip.Addr) bool {
+	refuse := g.refusesNew(address)
+	if refuse != nil {
 		t.refuse(refuse, g)
-		return
 	}
+	return refuse == nil
+}
+
+// serveStream serves a session that enters has counted in as the answer to its request, which leaves the count of requests then.
+func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address netip.Addr, leave func()) {
 	leave()
 	if visit, ok := r.Context().Value(visitKey{}).(*door.Visit); ok {
 		defer visit.Carry()()

@@ -198,7 +198,7 @@ func (t *stream) wait() {
 		_ = t.control.SetWriteDeadline(time.Now().Add(writeTime)) // for the answer's end
 	}
 	if t.unread() {
-		_ = t.control.SetReadDeadline(time.Now().Add(drainTime))
+		_ = t.control.SetReadDeadline(time.Now().Add(lingerTime))
 	}
 	if t.killed || !t.begun {
 		panic(http.ErrAbortHandler)

@@ -135,6 +135,23 @@ func (r *reader) subscribed() *edgev1.Subscription {
 	return f.GetSubscribed().GetSubscriptions()[0]
 }
 
+// answered waits until n wants are answered; what comes between the answers is kept.
+func (r *reader) answered(n int) {
+	r.s.t.Helper()
+	var others []*edgev1.ServerFrame
+	for n > 0 {
+		f := r.next()
+		if f == nil {
+			r.s.t.Fatal("the stream has ended")
+		}
+		if f.GetSubscribed() == nil {
+			others = append(others, f)
+		}
+		n -= len(f.GetSubscribed().GetSubscriptions())
+	}
+	r.frames = append(others, r.frames...)
+}
+
 // texts reads events until n have come.
 func (r *reader) texts(n int) (out []string) {
 	r.s.t.Helper()
@@ -225,9 +242,7 @@ func TestTicket(t *testing.T) {
 		s.svc.Append("w", "test.room/q", "old", nil)
 		r := s.stream(url, "", nil)
 		r.welcome()
-		for n := 0; n < 2; {
-			n += len(r.next().GetSubscribed().GetSubscriptions())
-		}
+		r.answered(2)
 		if got := r.texts(1); got[0] != "old" {
 			t.Errorf("got %v", got)
 		}
@@ -246,9 +261,7 @@ func TestTicket(t *testing.T) {
 		s.svc.Append("w", room, "meanwhile", nil)
 		r = s.stream(url, r.lastID, nil)
 		r.welcome()
-		for n := 0; n < 2; {
-			n += len(r.next().GetSubscribed().GetSubscriptions())
-		}
+		r.answered(2)
 		if got := r.texts(1); got[0] != "meanwhile" {
 			t.Errorf("got %v", got)
 		}
@@ -271,6 +284,10 @@ func TestTicket(t *testing.T) {
 					t.Errorf("%s: %v, retry %s", name, f, r.retry)
 				}
 			}
+			synctest.Wait()
+			if n := s.g.sessions.Inside(); n != 0 {
+				t.Errorf("%s: %d sessions are counted", name, n)
+			}
 		}
 	})
 }
@@ -279,9 +296,12 @@ type redeemer struct {
 	s    *system
 	user string
 	err  error
+
+	asked int
 }
 
 func (r *redeemer) Redeem(_ context.Context, q *authv1.RedeemRequest, _ ...grpc.CallOption) (*authv1.RedeemResponse, error) {
+	r.asked++
 	if r.err != nil || q.GetTicket() != "plt_good" {
 		return nil, r.err
 	}

@@ -1,13 +1,12 @@
 package gateway
 
 import (
-	"io"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"plenum.internal/gateway/internal/catalog"
@@ -31,11 +30,18 @@ type visitor struct {
 	holder  intake.Holder
 }
 
-// serveRoute passes a request on to the service whose route it is, once it is known who asks and that they may ask now.
+// serveRoute passes a request on to the service whose route it is, and counts what has become of it.
 func (g *Gateway) serveRoute(w http.ResponseWriter, r *http.Request, route *catalog.Route) {
+	outcome := "aborted" // where answerRoute panics
+	defer func() { g.metrics.exchanges.WithLabelValues(outcome).Inc() }()
+	outcome = class(g.answerRoute(w, r, route))
+}
+
+// answerRoute asks the service once it is known who asks and that they may ask now. It returns the status of the answer.
+func (g *Gateway) answerRoute(w http.ResponseWriter, r *http.Request, route *catalog.Route) (status int) {
 	isolate(w.Header(), route, g)
 	if !g.admitsOrigin(w, r) {
-		return
+		return http.StatusForbidden
 	}
 	if r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" {
 		asked := r.Header.Get("Access-Control-Request-Headers")
@@ -43,30 +49,36 @@ func (g *Gateway) serveRoute(w http.ResponseWriter, r *http.Request, route *cata
 			asked = ""
 		}
 		preflight(w, strings.Join(routeMethods, ", "), asked) // the page is admitted: it may send what it likes
-		return
+		return http.StatusNoContent
 	}
 	if r.Header.Get("Origin") != "" {
 		w.Header().Set("Access-Control-Expose-Headers", "*")
 	}
 	v, err := g.visitor(r, route)
 	if err != nil {
-		s, told := failure(err)
-		g.refuseRequest(w, r, s, told)
-		readOut(w, r, false)
-		return
+		status, told := failure(err)
+		refuseRequest(w, r, status, told)
+		if !waits(r) { // else it has the answer to that
+			linger(w, r, math.MaxInt64)
+		}
+		return status
 	}
 	g.metrics.exchanging.Inc()
 	defer func() {
 		g.metrics.exchanging.Dec()
 		g.exchanges.leave(v.holder)
 	}()
-	newExchange(g, w, r, route, v).run()
+	return newExchange(g, w, r, route, v).run()
 }
 
 // visitor admits a request: it is one that can be passed on, its token is good, its sender keeps to the limits. Then it is counted in.
+// While revocations can't be followed it is admitted as a call is, by a token that has not expired; when they are known again they end what
+// is under way.
 func (g *Gateway) visitor(r *http.Request, route *catalog.Route) (v visitor, err error) {
 	upgrade := r.Header.Get("Upgrade")
 	switch {
+	case !r.ProtoAtLeast(1, 1): // its bodies end with the connection, so that a part would look like the whole
+		return v, errProtocol
 	case route.Isolated && g.content != nil && !g.atContent(r):
 		return v, errRoute
 	case upgrade != "" && !strings.EqualFold(upgrade, "h2c"): // that is an offer, which may be left alone
@@ -81,6 +93,11 @@ func (g *Gateway) visitor(r *http.Request, route *catalog.Route) (v visitor, err
 	token, share := bearer(r), strangerExchanges
 	if token == "" && !route.Public {
 		return v, errToken
+	}
+	if token == "" {
+		if err := g.sheds("call", errShed); err != nil {
+			return v, err
+		}
 	}
 	if token == "" || route.Rate == edgev1.RateClass_RATE_CLASS_SIGN_IN {
 		if err := g.admitAddress(v.address, route.Terms); err != nil {
@@ -110,8 +127,7 @@ func (v visitor) key() string {
 }
 
 // refuseRequest answers a request that no service sees, or that none has answered.
-func (g *Gateway) refuseRequest(w http.ResponseWriter, r *http.Request, status int, err error) {
-	g.metrics.exchanges.WithLabelValues(class(status)).Inc()
+func refuseRequest(w http.ResponseWriter, r *http.Request, status int, err error) {
 	if status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", strings.Join(routeMethods, ", "))
 	}
@@ -122,17 +138,8 @@ func (g *Gateway) refuseRequest(w http.ResponseWriter, r *http.Request, status i
 	answerError(w, status, err)
 }
 
-// readOut sends the answer to a client that may still send, and throws away what comes for a moment: if the connection were closed under
-// it, it could miss the answer. In HTTP/2 the stream ends alone; and who waits to be asked for the body has the answer to that.
-func readOut(w http.ResponseWriter, r *http.Request, asked bool) {
-	if r.ContentLength == 0 || r.ProtoMajor != 1 || r.Header.Get("Expect") != "" && !asked {
-		return
-	}
-	c := http.NewResponseController(w)
-	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(drainTime)) == nil {
-		_, _ = io.Copy(io.Discard, r.Body) // who sends for longer may see its connection end
-	}
-}
+// waits reports whether the client waits to be asked for the body.
+func waits(r *http.Request) bool { return r.Header.Get("Expect") != "" && r.ContentLength != 0 }
 
 // closeAfter ends the connection with this answer: what is left of the request's body is not read. In HTTP/2 the stream ends alone.
 func closeAfter(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -27,6 +28,9 @@ const (
 	progressBytes = 4 << 10
 	// serviceTime is how long a service may take to ask for the body, to take a chunk of it, and to answer once it has all.
 	serviceTime = 60 * time.Second
+	// quietTime is how long nothing may pass, in either direction. Of who has gone without a word nothing else tells: of a body that is not
+	// read not even the end is seen.
+	quietTime = 10 * time.Minute
 )
 
 // chunks are what bodies are read into.
@@ -49,51 +53,67 @@ type exchange struct {
 	asked     chan struct{} // closed when the service asks for the body
 	isAsked   bool          // of the response's goroutine
 	sent      chan struct{} // closed when the body's goroutine has ended
-	read      atomic.Bool   // the whole body
+	read      atomic.Bool   // the whole body; true where there is none
 	answering bool          // the head is written
-	left      int64         // of the announced length of the response; -1: unknown
+	status    int           // that it has
+	left      int64         // of the length that the response may have; below 0: any
 
-	reading, writing, serving stall // waiting for the client to send, to take; for the service
-	patience                  time.Duration
-	progress                  int // bytes
+	reading, writing stall // waiting for the client to send, to take
+	serving, taking  stall // for the service to ask or to answer, to take
+	quiet            stall // for anybody
+	patience         time.Duration
+	progress         int // bytes
 }
 
-// errLeft ends an exchange whose client has gone, or takes nothing.
-var errLeft = errors.New("the client has left")
+var (
+	// errLeft ends an exchange whose client has gone, or takes nothing.
+	errLeft = errors.New("the client has left")
+	// errQuiet ends one in which nothing has passed for quietTime.
+	errQuiet = errors.New("nothing came from either side")
+	// errStopped ends one that takes longer than the gateway drains. Its service may have done what it was asked for.
+	errStopped = errNoAnswer.Because(errors.New("the gateway stops"))
+)
 
 func newExchange(g *Gateway, w http.ResponseWriter, r *http.Request, route *catalog.Route, v visitor) *exchange {
 	x := &exchange{
 		g: g, w: w, r: r, control: http.NewResponseController(w), route: route, visitor: v,
 		asked: make(chan struct{}), sent: make(chan struct{}), left: -1, patience: progressTime,
 	}
+	x.read.Store(r.ContentLength == 0)
 	x.reading.act = func() { _ = x.control.SetReadDeadline(time.Unix(1, 0)) }
 	x.writing.act = func() { _ = x.control.SetWriteDeadline(time.Unix(1, 0)) }
 	x.serving.act = func() { x.cancel(errNoAnswer) }
+	x.taking.act = x.serving.act
+	x.quiet.act = func() { x.cancel(errQuiet) }
 	return x
 }
 
-// run serves the request. It panics with http.ErrAbortHandler where the client must not take what it got for an answer.
-func (x *exchange) run() {
+// run serves the request, and returns the status of the answer. It panics with http.ErrAbortHandler where the client must not take what
+// it got for an answer.
+func (x *exchange) run() (status int) {
 	_ = x.control.EnableFullDuplex()           // HTTP/2 always is
 	_ = x.control.SetReadDeadline(time.Time{}) // bodies may take hours, as long as they make progress
 	_ = x.control.SetWriteDeadline(time.Time{})
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	x.cancel = cancel
 	defer cancel(nil)
-	stop := context.AfterFunc(x.g.base, func() { cancel(errDraining) })
+	stop := context.AfterFunc(x.g.exchanges.over, func() { cancel(errStopped) })
 	defer stop()
 	defer x.g.exchanges.unfollow(x)
 
 	x.serving.start(serviceTime)
+	x.quiet.start(quietTime)
 	err := x.open(ctx)
 	if err == nil {
 		go x.sendBody(ctx)
-		err = x.answer()
+		err = x.answer(ctx)
 	} else {
 		close(x.sent)
 	}
-	x.serving.end()
-	x.writing.end()
+	for _, s := range []*stall{&x.writing, &x.serving, &x.taking, &x.quiet} {
+		s.end()
+	}
+	_ = x.control.SetWriteDeadline(time.Now().Add(progressTime)) // of all that is still to be written, here and by the HTTP server
 	if err != nil {
 		err = x.reason(ctx, err)
 	}
@@ -104,16 +124,16 @@ func (x *exchange) run() {
 	}
 	switch {
 	case cut:
-		x.g.metrics.exchanges.WithLabelValues("aborted").Inc()
 		panic(http.ErrAbortHandler)
 	case err != nil:
-		s, told := failure(err)
-		x.g.refuseRequest(x.w, x.r, s, told)
+		var told error
+		x.status, told = failure(err)
+		refuseRequest(x.w, x.r, x.status, told)
 	}
-	if !x.read.Load() {
-		readOut(x.w, x.r, x.isAsked)
+	if !x.read.Load() && (x.isAsked || !waits(x.r)) {
+		linger(x.w, x.r, math.MaxInt64)
 	}
-	_ = x.control.SetWriteDeadline(time.Now().Add(progressTime)) // of what the HTTP server has still to write
+	return x.status
 }
 
 // open begins the stream, with the head of the request.
@@ -153,7 +173,7 @@ func (x *exchange) head() *httpv1.RequestHead {
 	if x.visitor.address.IsValid() {
 		h["X-Forwarded-For"] = []string{x.visitor.address.String()}
 	}
-	for name := range x.r.Trailer {
+	for name := range passedBehind(x.r.Trailer, x.r.Header, x.route.Isolated) { // announced, and without values yet
 		h.Add("Trailer", name)
 	}
 	return &httpv1.RequestHead{
@@ -165,7 +185,6 @@ func (x *exchange) head() *httpv1.RequestHead {
 func (x *exchange) sendBody(ctx context.Context) {
 	defer close(x.sent)
 	if x.r.ContentLength == 0 {
-		x.read.Store(true)
 		_ = x.stream.CloseSend() // never fails
 		return
 	}
@@ -181,10 +200,7 @@ func (x *exchange) sendBody(ctx context.Context) {
 		n, err := x.receive(chunk[:])
 		if n > 0 {
 			part.Chunk = chunk[:n] // encoded before Send returns
-			x.serving.start(serviceTime)
-			e := x.stream.Send(&httpv1.ExchangeRequest{Part: part})
-			x.serving.stop()
-			if e != nil {
+			if x.give(&httpv1.ExchangeRequest{Part: part}) != nil {
 				return // the response says why
 			}
 		}
@@ -192,8 +208,8 @@ func (x *exchange) sendBody(ctx context.Context) {
 		case errors.Is(err, io.EOF):
 			x.read.Store(true)
 			x.serving.start(serviceTime)
-			if t := trailing(x.r.Trailer); len(t) > 0 {
-				_ = x.stream.Send(&httpv1.ExchangeRequest{Part: &httpv1.ExchangeRequest_Trailer{Trailer: &httpv1.Trailer{Headers: rpc.ToHTTPHeaders(t)}}})
+			if t := passedBehind(x.r.Trailer, x.r.Header, x.route.Isolated); len(t) > 0 {
+				_ = x.give(&httpv1.ExchangeRequest{Part: &httpv1.ExchangeRequest_Trailer{Trailer: &httpv1.Trailer{Headers: rpc.ToHTTPHeaders(t)}}})
 			}
 			_ = x.stream.CloseSend() // never fails
 			return
@@ -204,6 +220,13 @@ func (x *exchange) sendBody(ctx context.Context) {
 	}
 }
 
+// give sends a part to the service, which has to take it also behind its own head.
+func (x *exchange) give(m *httpv1.ExchangeRequest) error {
+	x.taking.start(serviceTime)
+	defer x.taking.stop()
+	return x.stream.Send(m) //nolint:wrapcheck // gRPC's
+}
+
 // receive reads what has come of the body. A client that sends a little now and then has spent its patience in the end.
 func (x *exchange) receive(p []byte) (int, error) {
 	begin := time.Now()
@@ -211,6 +234,9 @@ func (x *exchange) receive(p []byte) (int, error) {
 	n, err := x.r.Body.Read(p)
 	x.reading.stop()
 	x.patience -= time.Since(begin)
+	if n > 0 {
+		x.quiet.start(quietTime)
+	}
 	if x.progress += n; x.progress >= progressBytes {
 		x.progress, x.patience = 0, progressTime
 	}
@@ -218,8 +244,8 @@ func (x *exchange) receive(p []byte) (int, error) {
 	return n, err //nolint:wrapcheck // looked at at once
 }
 
-// answer brings the response to the client. nil: all of it was written.
-func (x *exchange) answer() error {
+// answer brings the response to the client. nil: all of it was written. Once the exchange is ended nothing more is, whatever has come.
+func (x *exchange) answer(ctx context.Context) error {
 	m := new(httpv1.ExchangeResponse)
 	part := &rpc.HTTPPart{Message: m}
 	part.Buffer, _ = chunks.Get().(*[rpc.HTTPChunk]byte)
@@ -227,13 +253,16 @@ func (x *exchange) answer() error {
 	for {
 		err := x.stream.RecvMsg(part)
 		switch {
-		case errors.Is(err, io.EOF) && x.answering:
+		case errors.Is(err, io.EOF) && x.answering && x.left <= 0:
 			return nil
 		case errors.Is(err, io.EOF):
-			return errLost
+			return errLost.Because(errors.New("the service's answer is shorter than it said"))
 		case err != nil:
 			return err //nolint:wrapcheck // gRPC's, told apart in failure
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		}
+		x.quiet.start(quietTime)
 		switch {
 		case part.Chunk != nil:
 			err = x.write(part.Chunk)
@@ -257,11 +286,7 @@ func (x *exchange) writeHead(head *httpv1.ResponseHead) error {
 	case !fits, x.answering, s < 100, s == http.StatusSwitchingProtocols, s > 599:
 		return errLost.Because(errors.New("the service's head is none: too long, a second one, or with a status that can't be"))
 	case s == http.StatusContinue:
-		if !x.isAsked {
-			x.isAsked = true
-			x.serving.stop()
-			close(x.asked)
-		}
+		x.ask()
 		return nil
 	case s < 200:
 		x.inform(s, from)
@@ -279,23 +304,42 @@ func (x *exchange) writeHead(head *httpv1.ResponseHead) error {
 	if x.route.Isolated && x.g.content == nil && h["Content-Disposition"] == nil {
 		h.Set("Content-Disposition", "attachment") // a page of the application's origin it must not become; images are shown all the same
 	}
-	if n, err := strconv.ParseInt(from.Get("Content-Length"), 10, 64); err == nil {
-		x.left = n
-	}
+	x.left = mostBytes(x.r.Method, s, from)
 	if x.r.ContentLength != 0 && !x.read.Load() {
 		closeAfter(x.w, x.r)
 	}
-	x.answering = true
+	x.answering, x.status = true, s
 	x.w.WriteHeader(s)
-	x.g.metrics.exchanges.WithLabelValues(class(s)).Inc()
 	return nil
+}
+
+// mostBytes is how long a response's body is to be; -1: as long as it likes, or it is thrown away anyway.
+func mostBytes(method string, status int, h http.Header) int64 {
+	n, err := strconv.ParseInt(h.Get("Content-Length"), 10, 64)
+	switch {
+	case status == http.StatusNoContent, status == http.StatusNotModified:
+		return 0
+	case method == http.MethodHead, err != nil, n < 0:
+		return -1
+	}
+	return n
+}
+
+// ask has the body sent that the service asks for.
+func (x *exchange) ask() {
+	if x.isAsked || x.r.ContentLength == 0 {
+		return
+	}
+	x.isAsked = true
+	x.serving.stop()
+	if x.r.ProtoMajor == 1 && waits(x.r) {
+		x.inform(http.StatusContinue, nil) // the HTTP server's own comes with the first read: into the midst of what is written here
+	}
+	close(x.asked)
 }
 
 // inform passes on an informational response, whose header is its own.
 func (x *exchange) inform(status int, from http.Header) {
-	if !x.r.ProtoAtLeast(1, 1) {
-		return
-	}
 	x.writing.start(progressTime)
 	defer x.writing.stop()
 	h := x.w.Header()
@@ -309,8 +353,11 @@ func (x *exchange) inform(status int, from http.Header) {
 
 // write passes a chunk on. One that is short is all that there is for now.
 func (x *exchange) write(chunk []byte) error {
-	if !x.answering {
+	switch {
+	case !x.answering:
 		return errLost.Because(errors.New("the service's body came before its head"))
+	case x.left >= 0 && int64(len(chunk)) > x.left:
+		return errLost.Because(errors.New("the service's body is longer than it said, or its status has none"))
 	}
 	x.writing.start(progressTime)
 	defer x.writing.stop()
@@ -322,7 +369,7 @@ func (x *exchange) write(chunk []byte) error {
 		}
 		x.left -= int64(n)
 	}
-	if len(chunk) < rpc.HTTPChunk && x.left != 0 && x.control.Flush() != nil {
+	if len(chunk) < rpc.HTTPChunk && (x.left != 0 || len(chunk) == 0) && x.control.Flush() != nil { // the last one goes out with the end
 		return errLeft
 	}
 	return nil
@@ -360,6 +407,9 @@ func (x *exchange) note(err error) {
 	case edgev1.Code_CODE_INTERNAL, edgev1.Code_CODE_UNAVAILABLE, edgev1.Code_CODE_OUTCOME_UNKNOWN:
 		level = slog.LevelWarn
 	}
+	if errors.Is(err, errQuiet) {
+		level = slog.LevelDebug
+	}
 	if !errors.Is(err, errLeft) && !errors.Is(err, errSlowBody) {
 		x.g.log.Log(context.Background(), level, "a request was not answered to its end", "route", x.route.Prefix, "service", x.route.Service, "answered", x.answering, "error", err)
 	}
@@ -371,6 +421,8 @@ func failure(err error) (int, error) {
 	switch {
 	case errors.Is(err, errHTTP):
 		return http.StatusMethodNotAllowed, err
+	case errors.Is(err, errProtocol):
+		return http.StatusHTTPVersionNotSupported, err
 	case errors.Is(err, errSlowBody):
 		return http.StatusRequestTimeout, err
 	case e.GetReason() == errLost.Reason, status.Code(err) == codes.Unavailable && e.GetCode() == edgev1.Code_CODE_OUTCOME_UNKNOWN:
@@ -379,14 +431,14 @@ func failure(err error) (int, error) {
 	return connectCode(err), err
 }
 
-// endBody waits for the body's goroutine to end. Where the answer is written it may read on for a moment, as in readOut.
+// endBody waits for the body's goroutine to end. Where the answer is written it may read on for a moment, as in linger.
 func (x *exchange) endBody(cut bool) {
 	if !x.read.Load() {
 		x.reading.end()
 		end := time.Unix(1, 0)
 		if x.answering && !cut && x.r.ProtoMajor == 1 {
 			_ = x.control.Flush()
-			end = time.Now().Add(drainTime)
+			end = time.Now().Add(lingerTime)
 		}
 		_ = x.control.SetReadDeadline(end) // what waits in a read comes to its end
 	}

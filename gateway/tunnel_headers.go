@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -27,7 +28,7 @@ var owned = set("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", 
 
 // ofHead are the fields that a recipient needs before the body: they may not come behind it (RFC 9110, 6.5.1).
 var ofHead = set("Age", "Authorization", "Cache-Control", "Content-Encoding", "Content-Length", "Content-Range", "Content-Type", "Content-Disposition",
-	"Content-Security-Policy", "Date", "Expires", "Host", "Location", "Pragma", "Range", "Retry-After", "Set-Cookie", "Vary", "Warning", "Www-Authenticate")
+	"Content-Security-Policy", "Date", "Expires", "Host", "Location", "Pragma", "Range", "Retry-After", "Cookie", "Expect", "Set-Cookie", "Vary", "Warning", "Www-Authenticate")
 
 func set(names ...string) map[string]bool {
 	s := make(map[string]bool, len(names))
@@ -56,10 +57,7 @@ func perHop(name string, named map[string]bool) bool {
 func passedOn(h http.Header, isolated bool) http.Header {
 	out, named := make(http.Header, len(h)+4), named(h)
 	for name, values := range h {
-		switch {
-		case perHop(name, named), known[name], strings.HasPrefix(name, "X-Forwarded-"), strings.HasPrefix(name, "Plenum-"):
-		case isolated && name == "Cookie":
-		default:
+		if passes(name, named, isolated) {
 			out[name] = values
 		}
 	}
@@ -70,6 +68,19 @@ func passedOn(h http.Header, isolated bool) http.Header {
 			}
 		}
 	}
+	return out
+}
+
+// passes reports whether a service sees a field of a request.
+func passes(name string, named map[string]bool, isolated bool) bool {
+	return !perHop(name, named) && !known[name] && !strings.HasPrefix(name, "X-Forwarded-") && !strings.HasPrefix(name, "Plenum-") &&
+		(!isolated || name != "Cookie")
+}
+
+// passedBehind is what a service sees of a request's trailer, by the rules of its head.
+func passedBehind(trailer, head http.Header, isolated bool) http.Header {
+	out, named := trailing(trailer), named(head)
+	maps.DeleteFunc(out, func(name string, _ []string) bool { return !passes(name, named, isolated) })
 	return out
 }
 

@@ -50,6 +50,21 @@ func TestPassedOn(t *testing.T) {
 	})
 }
 
+// Behind a body comes only what may come in front of it, and of that what may come so late.
+func TestPassedBehind(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		head, trailer, isolated := headers(t), headers(t), rapid.Bool().Draw(t, "isolated")
+		both := trailer.Clone()
+		both["Connection"] = head["Connection"]
+		passed, out := passedOn(both, isolated), passedBehind(trailer, head, isolated)
+		for name := range trailer {
+			if _, want := passed[name]; (out[name] != nil) != (want && mayTrail(name)) {
+				t.Fatalf("%s of %v behind %v: %q", name, trailer, head, out[name])
+			}
+		}
+	})
+}
+
 // A service's answer never changes what the gateway says, but for a policy that makes it stricter.
 func TestAnswered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

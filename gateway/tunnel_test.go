@@ -39,6 +39,22 @@ func (s *system) send(ctx context.Context, c *http.Client, method, url string, b
 	return c.Do(r) //nolint:wrapcheck // for tests to look at
 }
 
+// told asks for a page and brings what the client is told, in the end: the status and the body, or how it was cut off.
+func (s *system) told(url string) <-chan string {
+	out := make(chan string, 1)
+	go func() {
+		res, err := s.send(s.t.Context(), s.http(), "GET", url, nil)
+		if err != nil {
+			out <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		data, err := io.ReadAll(res.Body)
+		out <- fmt.Sprint(res.StatusCode, " ", string(data), err)
+	}()
+	return out
+}
+
 const testURL = "http://plenum.test/test/x"
 
 // endless is a body that counts what is taken of it.
@@ -403,10 +419,14 @@ func TestServiceGoes(t *testing.T) {
 		})
 		begun, err := s.send(t.Context(), s.http(), "GET", "http://plenum.test/test/begun", nil)
 		s.must(err)
+		asked := s.told("http://plenum.test/test/open/asked")
+		synctest.Wait()
 		s.stopService()
-		res, data := s.request("GET", "/test/open/x", "")
-		if res.StatusCode != 502 && res.StatusCode != 503 {
-			t.Errorf("%v %s", res.Status, data)
+		if got := <-asked; !strings.HasPrefix(got, "502 ") || !strings.Contains(got, errLost.Reason) {
+			t.Errorf("what it may have done: %s", got)
+		}
+		if res, data := s.request("GET", "/test/open/x", ""); res.StatusCode != 503 || !strings.Contains(string(data), "rpc.UNAVAILABLE") {
+			t.Errorf("what it has not seen: %v %s", res.Status, data)
 		}
 		if _, err := io.ReadAll(begun.Body); err == nil {
 			t.Error("a part was taken for the whole")
@@ -418,6 +438,7 @@ func TestServiceGoes(t *testing.T) {
 // exerciseTrailers holds for every version of HTTP.
 func exerciseTrailers(t *testing.T, s *system, c *http.Client, url string) {
 	t.Helper()
+	var saw http.Header
 	s.web(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Sum, Content-Type")
 		w.Header().Set("Link", "</style>")
@@ -427,6 +448,7 @@ func exerciseTrailers(t *testing.T, s *system, c *http.Client, url string) {
 		w.Header().Set("X-Sum", fmt.Sprint(n, " ", r.Trailer.Get("X-Asked")))
 		w.Header().Set(http.TrailerPrefix+"X-More", "more")
 		w.Header().Set(http.TrailerPrefix+"Set-Cookie", "a=1")
+		saw = r.Trailer
 	})
 	var hints []string
 	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
@@ -435,7 +457,9 @@ func exerciseTrailers(t *testing.T, s *system, c *http.Client, url string) {
 	}})
 	r, err := http.NewRequestWithContext(ctx, "POST", url, io.MultiReader(strings.NewReader("body"))) // of unknown length
 	s.must(err)
-	r.Header, r.Trailer = s.ofUser(), http.Header{"X-Asked": {"yes"}}
+	r.Header, r.Trailer = s.ofUser(), http.Header{
+		"X-Asked": {"yes"}, "X-Forwarded-For": {"6.6.6.6"}, "X-Real-Ip": {"6.6.6.6"}, "Forwarded": {"for=6.6.6.6"}, "Plenum-Client-Id": {"x"}, "Cookie": {"a=1"},
+	}
 	res, err := c.Do(r)
 	s.must(err)
 	defer res.Body.Close()
@@ -443,6 +467,9 @@ func exerciseTrailers(t *testing.T, s *system, c *http.Client, url string) {
 	if err != nil || string(data) != "body" || res.Trailer.Get("X-Sum") != "4 yes" || res.Trailer.Get("X-More") != "more" || res.Trailer.Get("Set-Cookie") != "" ||
 		res.Header.Get("Link") != "" || res.Header.Get("X-Frame-Options") == "" {
 		t.Errorf("%v %q %v %v %v", res.Status, data, err, res.Header, res.Trailer)
+	}
+	if len(saw) != 1 || saw.Get("X-Asked") != "yes" {
+		t.Errorf("behind the request's body the service saw %v", saw)
 	}
 	if got := strings.Join(hints, ","); !strings.HasSuffix(got, "103 </style>") {
 		t.Errorf("hints: %q", got)
@@ -459,6 +486,11 @@ func TestTunnelOverHTTP2(t *testing.T) {
 		defer c.CloseIdleConnections()
 		url := "https://plenum.test/test/x"
 		exerciseTrailers(t, s, c, url)
+		s.web(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		if res, err := s.send(t.Context(), c, "PUT", url, nil); err == nil {
+			t.Errorf("nothing was taken for an answer: %v", res.Status)
+			_ = res.Body.Close()
+		}
 		s.web(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = r.Body.Read(make([]byte, 1))
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -498,6 +530,11 @@ func TestTunnelOverHTTP2(t *testing.T) {
 			t.Errorf("%q %v", data, err)
 		}
 		_ = res.Body.Close()
+		s.web(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		if res, err = s.send(t.Context(), c, "GET", url, nil); err == nil {
+			t.Errorf("broken off at once: %v", res)
+			_ = res.Body.Close()
+		}
 	})
 }
 
@@ -613,6 +650,53 @@ func TestExchangesAreBounded(t *testing.T) {
 	})
 }
 
+// Who has no token shares what one address may have; when all is taken, nobody gets more.
+func TestExchangesOfStrangers(t *testing.T) {
+	const share = 2
+	inBubble(t, func(c *Config) { c.MaxExchanges = share * strangerExchanges }, func(t *testing.T, s *system) {
+		s.web(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		ask := func(address, token string) (status int, text string, after string) {
+			r, err := http.NewRequestWithContext(ctx, "GET", "http://plenum.test/test/open/x", nil)
+			s.must(err)
+			if token != "" {
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+			res, err := s.httpFrom(address).Do(r)
+			if err != nil {
+				return 0, "", ""
+			}
+			defer res.Body.Close()
+			data, err := io.ReadAll(res.Body)
+			s.must(err)
+			return res.StatusCode, string(data), res.Header.Get("Retry-After")
+		}
+		for i := range strangerExchanges {
+			address := fmt.Sprintf("192.0.2.%d", i+1)
+			for range share {
+				go func() { _, _, _ = ask(address, ""); done <- struct{}{} }()
+			}
+			synctest.Wait()
+			if status, text, after := ask(address, ""); i < strangerExchanges-1 && (status != 429 || !strings.Contains(text, errExchanges.Reason) || after != "1") {
+				t.Errorf("a third from %s: %d %s, after %s", address, status, text, after)
+			}
+		}
+		if n := s.metric("exchanges"); n != share*strangerExchanges {
+			t.Errorf("%v are under way", n)
+		}
+		for address, token := range map[string]string{"192.0.2.99": "", "192.0.2.98": s.token("u", time.Hour)} {
+			if status, text, after := ask(address, token); status != 503 || !strings.Contains(text, errBusy.Reason) || after != "1" {
+				t.Errorf("one more from %s: %d %s, after %s", address, status, text, after)
+			}
+		}
+		cancel()
+		for range share * strangerExchanges {
+			<-done
+		}
+	})
+}
+
 // A user who is signed out gets no more of what is under way.
 func TestTransfersOfTheRevoked(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
@@ -635,22 +719,42 @@ func TestTransfersOfTheRevoked(t *testing.T) {
 			t.Error("a part was taken for the whole")
 		}
 	})
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		s.web(func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				_, _ = w.Write(make([]byte, rpc.HTTPChunk))
+			}
+		})
+		res, err := s.send(t.Context(), s.http(), "GET", testURL, nil)
+		s.must(err)
+		time.Sleep(time.Second)
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "u", IssuedBeforeMs: time.Now().UnixMilli()})
+		synctest.Wait()
+		if n, err := io.Copy(io.Discard, res.Body); err == nil || n > 2*rpc.HTTPChunk { // what is being written, and what the client holds
+			t.Errorf("%d bytes came of what waited, %v", n, err)
+		}
+		_ = res.Body.Close()
+	})
 }
 
-// A gateway that stops lets transfers end for as long as it drains, and cuts off those that take longer.
+// A gateway that stops lets transfers end for as long as it drains, and cuts off those that take longer, once it has answered them.
 func TestTransfersOfAGatewayThatStops(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {
 		s.web(func(w http.ResponseWriter, r *http.Request) {
-			_ = http.NewResponseController(w).Flush()
+			if r.URL.Path != "/test/open/silent" {
+				_ = http.NewResponseController(w).Flush()
+			}
 			select {
 			case <-r.Context().Done():
-			case <-time.After(map[string]time.Duration{"/test/short": 8 * time.Second, "/test/long": time.Hour}[r.URL.Path]):
+			case <-time.After(map[string]time.Duration{"/test/short": 8 * time.Second, "/test/long": time.Hour, "/test/open/silent": time.Hour}[r.URL.Path]):
 			}
 		})
 		short, err := s.send(t.Context(), s.http(), "GET", "http://plenum.test/test/short", nil)
 		s.must(err)
 		long, err := s.send(t.Context(), s.http(), "GET", "http://plenum.test/test/long", nil)
 		s.must(err)
+		silent := s.told("http://plenum.test/test/open/silent")
+		synctest.Wait()
 		begin := time.Now()
 		s.stop()
 		if _, err := io.ReadAll(short.Body); err != nil {
@@ -658,6 +762,9 @@ func TestTransfersOfAGatewayThatStops(t *testing.T) {
 		}
 		if _, err := io.ReadAll(long.Body); err == nil || time.Since(begin) > s.g.cfg.Drain+3*time.Second {
 			t.Errorf("long: %v after %v", err, time.Since(begin))
+		}
+		if got := <-silent; !strings.HasPrefix(got, "504 ") || !strings.Contains(got, errNoAnswer.Reason) { // it may have been done
+			t.Errorf("without an answer: %s", got)
 		}
 		_, _ = short.Body.Close(), long.Body.Close()
 	})

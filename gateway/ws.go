@@ -33,7 +33,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	visit, ok := visitOf(conn)
 	if err != nil || !ok {
 		if refuse == nil {
-			g.sessions.Leave(prefix(address))
+			g.unseat(address)
 		}
 		if conn != nil {
 			_ = conn.Close() // it did not come through the door, which has to count it
@@ -47,7 +47,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	case wire.ProtoName:
 	default:
 		if refuse == nil {
-			g.sessions.Leave(prefix(address))
+			g.unseat(address)
 		}
 		refuse = errVersion
 	}

@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,6 +33,8 @@ type Door struct {
 	Server string   // http://host:port
 	Others []string // further gateways, tried when Server fails
 	Dir    string   // a folder for the device's files, emptied by Close
+	// TLS says whose certificates are trusted; nil: those of the system.
+	TLS *tls.Config
 	// Dial and Watch are the client's; nil: the usual ones.
 	Dial  client.Dialer
 	Watch func(sent bool, frame any)
@@ -76,7 +79,7 @@ func Enter(ctx context.Context, door Door, way Way) (_ *Person, err error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{}
+	transport := &http.Transport{TLSClientConfig: door.TLS}
 	stop := func() {
 		_ = outbox.Close()
 		transport.CloseIdleConnections()
@@ -98,7 +101,7 @@ func Enter(ctx context.Context, door Door, way Way) (_ *Person, err error) {
 	}
 	c, err := client.New(client.Config{
 		Server: door.Server, Others: door.Others, Tokens: account, Outbox: outbox, Agent: "check", Dependencies: client.ChatDependencies,
-		Dial: door.Dial, Watch: door.Watch,
+		Dial: door.Dial, HTTP: h.Client, Watch: door.Watch,
 	})
 	if err != nil {
 		return nil, err

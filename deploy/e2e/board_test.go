@@ -3,9 +3,12 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,60 +18,70 @@ import (
 	"github.com/coder/websocket"
 
 	"plenum.internal/client"
-	"plenum.internal/deploy"
 	"plenum.internal/deploy/cluster"
 	"plenum.internal/deploy/clustertest"
-	"plenum.internal/mesh/meshtest/board"
 )
 
-// Topics of the classes RING and VIEW, by a service that Plenum doesn't have, in both shapes.
+// Topics of the classes RING and VIEW, and HTTP routes, by a service that Plenum doesn't have, in both shapes.
 
 func TestBoardInOneProcess(t *testing.T) {
 	t.Parallel()
-	cfg := deploy.DefaultConfig()
-	cfg.Addr, cfg.Data, cfg.Node.Obs.Log.Level = "127.0.0.1:0", filepath.Join(t.TempDir(), "data"), "error"
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	out, ended := make(printed, 10), make(chan error, 1)
-	go func() { ended <- deploy.RunAll(ctx, cfg, out, t.Output(), board.Node()) }()
-	var text string
-	select {
-	case text = <-out:
-	case err := <-ended:
+	data, operator := filepath.Join(t.TempDir(), "data"), freeAddress(t)
+	s := &boarded{shape: oneBinaryOf(t, "boarded", data, "--self_signed", "--node.obs.listen", operator), metrics: []string{operator}}
+	pem, err := os.ReadFile(filepath.Join(data, "tls", "cert.pem"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	_, server, _ := strings.Cut(text, "ready at ")
-	server, _, _ = strings.Cut(server, " ")
-	_, link, _ := strings.Cut(text, "plenumctl setup '")
-	link, _, _ = strings.Cut(link, "'")
-	s := &shape{server: server, gateways: []string{server}, link: link}
-	s.owner = s.setUp(t)
-	boards(t, s)
-	s.owner.Close()
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
+	s.trust = &tls.Config{RootCAs: x509.NewCertPool()}
+	s.trust.RootCAs.AppendCertsFromPEM(pem)
+	s.pids = func() map[string]int { return map[string]int{"boarded": s.pid()} }
+	s.dies = s.crash[0]
+	s.setup = func(t *testing.T) string {
+		_, secret, _ := strings.Cut(newDesk(t).ok(t, "", "operator", "--data", data, "--server", s.server, "setup"), "#setup=")
+		return strings.TrimSpace(secret)
 	}
-}
-
-// printed is what a person reads.
-type printed chan string
-
-func (p printed) Write(b []byte) (int, error) {
-	p <- string(b)
-	return len(b), nil
+	s.owner = s.setUp(t)
+	boards(t, s.shape)
+	attachments(t, s)
 }
 
 func TestBoardInACluster(t *testing.T) {
 	t.Parallel()
 	c := clustertest.Start(t, func(cfg *cluster.Config) { cfg.Extra, cfg.Gateways = []string{"board"}, 2 })
-	s := &shape{cluster: c, link: c.SetupLink()}
-	for _, address := range c.Addresses() {
+	s := &boarded{shape: &shape{cluster: c, link: c.SetupLink()}, nodes: []string{"board-1", "board-2"}}
+	for i, address := range c.Addresses() {
 		s.gateways = append(s.gateways, "http://"+address)
+		s.metrics = append(s.metrics, c.IP(fmt.Sprint("gateway-", i+1))+":9000")
 	}
 	s.server = s.gateways[0]
+	s.pids = func() map[string]int {
+		pids := map[string]int{}
+		for _, name := range append([]string{"gateway-1", "gateway-2"}, s.nodes...) {
+			pids[name] = c.PID(name)
+		}
+		return pids
+	}
+	s.dies = fault{
+		"the board", func(t *testing.T) {
+			for _, name := range s.nodes {
+				_ = c.Kill(name) // one of them may be dead already
+			}
+		}, func(t *testing.T) {
+			if err := c.StartAgain(t.Context(), s.nodes...); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	s.setup = func(t *testing.T) string {
+		secret, err := c.IssueSetup(within(t, patience))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secret
+	}
 	s.owner = s.setUp(t)
-	boards(t, s)
+	boards(t, s.shape)
+	attachments(t, s)
 }
 
 // boards: people at different gateways follow a wall and see notes; when their owner dies, the wall's history and the notes begin anew.
@@ -85,7 +98,7 @@ func boards(t *testing.T, s *shape) {
 	}
 	var lines []*line
 	for _, gateway := range s.gateways {
-		lines = append(lines, dial(t, gateway, token, all(1)))
+		lines = append(lines, s.dial(t, gateway, token, all(1)))
 	}
 	call := func(seq int, method, body string) {
 		t.Helper()
@@ -143,9 +156,9 @@ type line struct {
 	more  chan struct{} // capacity 1
 }
 
-func dial(t *testing.T, gateway, token, first string) *line {
+func (s *shape) dial(t *testing.T, gateway, token, first string) *line {
 	t.Helper()
-	transport := &http.Transport{}
+	transport := &http.Transport{TLSClientConfig: s.trust}
 	ws, _, err := websocket.Dial(within(t, patience), strings.Replace(gateway, "http", "ws", 1)+"/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
 		HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"plenum.v1.json"},
 	})

@@ -9,6 +9,7 @@
 //	slow_test.go     readers that stop reading       asleep_test.go   readers that are frozen or cut off
 //	tour_test.go     README's tour, plenumctl        start_test.go    what cannot start
 //	board_test.go    topics of the classes RING and VIEW, of a service for tests
+//	attachments_test.go, surfer_test.go   its HTTP routes: bodies of any length, and what ends them
 //	proxy_test.go    the transports behind proxies that cut or hold back
 //	check_test.go    the checker that `cluster check` is
 package e2e

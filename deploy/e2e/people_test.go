@@ -58,7 +58,7 @@ func (s *shape) device(t *testing.T, p *person) *person {
 
 func (s *shape) enter(t *testing.T, way check.Way) *person {
 	t.Helper()
-	return enterBy(t, check.Door{Server: s.server}, way)
+	return enterBy(t, check.Door{Server: s.server, TLS: s.trust}, way)
 }
 
 func enterBy(t *testing.T, door check.Door, way check.Way) *person {

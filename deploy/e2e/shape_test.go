@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -29,6 +30,7 @@ type shape struct {
 	// halt ends in order, one after the other, every process, the first gateway first, and starts it again.
 	halt    []fault
 	pid     func() int       // of the first gateway
+	trust   *tls.Config      // nil: it is no https
 	cluster *cluster.Cluster // nil: the one binary
 	owner   *person
 }
@@ -53,7 +55,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	s := manyProcesses(t)
 	scenarios(t, s)
-	for _, c := range []scenario{{"without NATS", withoutNATS}, {"without etcd", withoutEtcd}, {"frozen processes", frozen}, {"the checker", checker}} {
+	for _, c := range []scenario{{"without NATS", withoutNATS}, {"without etcd", withoutEtcd}, {"frozen processes", frozen}, {"owners of documents", ownersOfDocuments}, {"the checker", checker}} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }
@@ -108,16 +110,22 @@ func oneBinary(t *testing.T) *shape {
 
 func oneBinaryAt(t *testing.T, data string) *shape {
 	t.Helper()
+	return oneBinaryOf(t, "plenum", data)
+}
+
+// oneBinaryOf runs a program that is one: plenum, or one with more in it.
+func oneBinaryOf(t *testing.T, program, data string, args ...string) *shape {
+	t.Helper()
 	bin, err := clustertest.Programs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &binary{path: filepath.Join(bin, "plenum"), address: freeAddress(t), data: data, log: filepath.Join(t.TempDir(), "log")}
-	link := b.start(t)
+	b := &binary{path: filepath.Join(bin, program), address: freeAddress(t), data: data, args: args, log: filepath.Join(t.TempDir(), "log")}
+	server, link := b.start(t)
 	t.Cleanup(func() {
 		b.stop(t)
 		if text, err := os.ReadFile(b.log); err == nil && t.Failed() {
-			t.Logf("--- plenum\n%s", text[max(0, len(text)-6000):])
+			t.Logf("--- %s\n%s", program, text[max(0, len(text)-6000):])
 		}
 	})
 	if link == "" {
@@ -125,26 +133,27 @@ func oneBinaryAt(t *testing.T, data string) *shape {
 	}
 	again := func(t *testing.T) { b.start(t) }
 	return &shape{
-		server: "http://" + b.address, gateways: []string{"http://" + b.address}, link: link, pid: func() int { return b.cmd.Process.Pid },
-		crash: []fault{{"plenum", func(*testing.T) { b.kill() }, again}},
-		halt:  []fault{{"plenum", b.stop, again}},
+		server: server, gateways: []string{server}, link: link, pid: func() int { return b.cmd.Process.Pid },
+		crash: []fault{{program, func(*testing.T) { b.kill() }, again}},
+		halt:  []fault{{program, b.stop, again}},
 	}
 }
 
 type binary struct {
 	path, address, data, log string
+	args                     []string
 	cmd                      *exec.Cmd
 }
 
-// start returns when the program is ready, with the link of the first run if it prints one.
-func (b *binary) start(t *testing.T) (link string) {
+// start returns when the program is ready, with where it is, and the link of the first run if it prints one.
+func (b *binary) start(t *testing.T) (server, link string) {
 	t.Helper()
 	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(b.path, "--addr", b.address, "--data", b.data)
+	cmd := exec.Command(b.path, append([]string{"--addr", b.address, "--data", b.data}, b.args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -161,10 +170,11 @@ func (b *binary) start(t *testing.T) (link string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), "Plenum is ready at http://"+b.address) {
-			_, link, _ := strings.Cut(string(text), "plenumctl setup '")
+		if _, at, ready := strings.Cut(string(text), "Plenum is ready at "); ready {
+			server, _, _ := strings.Cut(at, " ")
+			_, link, _ := strings.Cut(at, "plenumctl setup '")
 			link, _, _ = strings.Cut(link, "'")
-			return link
+			return server, link
 		}
 		if time.Since(begun) > patience {
 			t.Fatalf("plenum is not ready after %v", patience)

@@ -1,6 +1,7 @@
 package ot
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -64,7 +65,7 @@ func (a *Attributes) Len() int {
 }
 
 // All yields names and values, sorted.
-func (a *Attributes) All() func(yield func(string, Value) bool) {
+func (a *Attributes) All() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		if a == nil {
 			return

@@ -101,6 +101,9 @@ const End = math.MaxInt
 // Slice is what lies between two places, in UTF-16 code units of the operations' lengths. It fails with SplitPair; what is beyond the end is
 // not there.
 func (d Delta) Slice(start, end int) (Delta, error) {
+	if start >= end {
+		return Delta{}, nil
+	}
 	var out []Op
 	c := cursor{ops: d.ops}
 	for at := 0; at < end && c.more(); {

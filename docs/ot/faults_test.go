@@ -62,6 +62,9 @@ func TestSplitPair(t *testing.T) {
 	wantError(t, ot.SplitPair, 0, second(base.Compose(change, nil)))
 	wantError(t, ot.SplitPair, 0, must(ot.NewDocument(base, ot.DefaultLimits(), nil)).Apply(change))
 	wantError(t, ot.SplitPair, 0, second(base.Slice(1, 2)))
+	if empty, err := base.Slice(1, 1); err != nil || empty.Count() != 0 {
+		t.Error(empty, err)
+	}
 	wantError(t, ot.SplitPair, 0, second(delta(t, `[{"delete":1}]`).Invert(base, nil)))
 }
 

@@ -4,10 +4,10 @@ package main
 import (
 	"context"
 	"os"
-	"time"
 
 	"plenum.internal/docs"
 	"plenum.internal/mesh/config"
+	"plenum.internal/mesh/lease"
 	"plenum.internal/mesh/node"
 	"plenum.internal/mesh/run"
 )
@@ -20,7 +20,7 @@ type settings struct {
 func main() {
 	os.Exit(run.Main("docs", func(ctx context.Context) error {
 		cfg := settings{node.DefaultConfig(), docs.DefaultConfig()}
-		cfg.Node.Lease.TTL = 3 * time.Second // a document waits for so long when its owner dies
+		cfg.Node.Lease.TTL = lease.MinTTL // a document waits for so long when its owner dies
 		do, flags := node.Command(os.Args[1:])
 		if err := config.Load(&cfg, flags, os.Environ(), "docs", node.RestoredHelp); err != nil {
 			return err

@@ -51,7 +51,6 @@ type Waiting struct {
 
 // part is the beginning of an update in several responses. It counts only once it is whole: who asks for the rest asks for all of it.
 type part struct {
-	open     bool
 	snapshot bool
 	entries  []*edgev1.Entry
 	bytes    int
@@ -88,7 +87,6 @@ func (w *Waiting) Apply(v *edgev1.View) error {
 	if v.GetSnapshot() {
 		*p = part{snapshot: true}
 	}
-	p.open = true
 	for _, e := range v.GetEntries() {
 		if e.GetKey() == "" || len(e.GetKey()) > maxKey {
 			return fmt.Errorf("%w: a key of %d bytes", ErrBroken, len(e.GetKey()))

@@ -1,8 +1,11 @@
-// Package board is the example of a service whose topics live in its memory: walls of the class RING, notes of the class VIEW.
+// Package board is the example of a service: its topics live in its memory, walls of the class RING and notes of the class VIEW; its HTTP
+// routes carry attachments.
 package board
 
 import (
 	"context"
+	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -16,15 +19,18 @@ import (
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	httpv1 "plenum.internal/proto/plenum/http/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
 // Callers is the allow-list for rpc.ServerDeps.
 func Callers() map[string][]string {
-	return map[string][]string{
+	all := map[string][]string{
 		"/plenum.topic.v1.TopicService/Open": {"gateway"}, "/plenum.topic.v1.TopicService/OpenEach": {"gateway"},
 		"/plenum.topic.v1.TopicService/Tail": {"gateway"},
 	}
+	maps.Copy(all, rpc.HTTPCallers())
+	return all
 }
 
 // Limits of boards.
@@ -54,14 +60,19 @@ var (
 type Config struct {
 	Wall  topic.RingLimits
 	Notes topic.ViewLimits
+	// Attachments is their folder, made if needed, which all processes of the service share.
+	Attachments string
+	Log         *slog.Logger // nil: silent
 }
 
-// Service implements BoardService and TopicService.
+// Service implements BoardService, TopicService and, for its attachments, HttpService.
 type Service struct {
 	boardv1.UnimplementedBoardServiceServer
 	topicv1.UnimplementedTopicServiceServer
 	epoch uint64
 	cfg   Config
+	files *attachments
+	http  httpv1.HttpServiceServer // their routes
 
 	mu     sync.Mutex // guards all below
 	boards map[name]*board
@@ -82,14 +93,27 @@ type board struct {
 type post struct{ seq, offset uint64 }
 
 // New returns a service without boards. epoch is its incarnation: Unix milliseconds of its start.
-func New(epoch uint64, cfg Config) *Service {
-	return &Service{epoch: epoch, cfg: cfg, boards: map[name]*board{}}
+func New(epoch uint64, cfg Config) (*Service, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	files, err := openAttachments(cfg.Attachments, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := rpc.NewHTTPService(boardv1.BoardService_ServiceDesc.ServiceName, files.handler())
+	return &Service{epoch: epoch, cfg: cfg, files: files, http: routes, boards: map[name]*board{}}, err
 }
 
+// Close gives the folder of the attachments free.
+func (s *Service) Close() error { return s.files.root.Close() }
+
 // Node is the service as a part of a process, whose start is the incarnation.
-func Node() node.Service {
-	return node.Service{Name: "board", Internal: Callers(), New: func(*node.Node) (node.Part, error) {
-		return part{New(uint64(time.Now().UnixMilli()), Config{})}, nil
+func Node(cfg Config) node.Service {
+	return node.Service{Name: "board", Internal: Callers(), New: func(n *node.Node) (node.Part, error) {
+		cfg.Log = n.Obs.Log
+		s, err := New(uint64(time.Now().UnixMilli()), cfg)
+		return part{s}, err
 	}}
 }
 
@@ -102,15 +126,16 @@ func (part) Ready() <-chan struct{} {
 	return ready
 }
 
-func (part) Run(ctx context.Context) error {
+func (p part) Run(ctx context.Context) error {
 	<-ctx.Done()
-	return nil
+	return p.Close()
 }
 
-// Register puts both services on a server.
+// Register puts its services on a server.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	boardv1.RegisterBoardServiceServer(r, s)
 	topicv1.RegisterTopicServiceServer(r, s)
+	httpv1.RegisterHttpServiceServer(r, s.http)
 }
 
 // board finds or makes one.

@@ -4,7 +4,8 @@
 // 	protoc        (unknown)
 // source: plenum/board/v1/board.proto
 
-// The example of a service with topics that live in its memory: walls, of the class RING, and notes, of the class VIEW.
+// The example of a service with topics that live in its memory: walls, of the class RING, and notes, of the class VIEW; and with HTTP routes,
+// to attachments.
 //
 // It stands beside its service, not in proto/, for nobody deploys it. `make proto` generates from it as from the others.
 
@@ -551,16 +552,19 @@ const file_plenum_board_v1_board_proto_rawDesc = "" +
 	"\x06author\x18\x01 \x01(\tR\x06author\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"%\n" +
 	"\vNotesParams\x12\x16\n" +
-	"\x06prefix\x18\x01 \x01(\tR\x06prefix2\xa6\x03\n" +
+	"\x06prefix\x18\x01 \x01(\tR\x06prefix2\xef\x03\n" +
 	"\fBoardService\x12W\n" +
 	"\x04Post\x12\x1c.plenum.board.v1.PostRequest\x1a\x1d.plenum.board.v1.PostResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x02\"\x05board\x90\x02\x02\x12T\n" +
 	"\x03Put\x12\x1b.plenum.board.v1.PutRequest\x1a\x1c.plenum.board.v1.PutResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x02\"\x05board\x90\x02\x02\x12]\n" +
-	"\x06Remove\x12\x1e.plenum.board.v1.RemoveRequest\x1a\x1f.plenum.board.v1.RemoveResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x02\"\x05board\x90\x02\x02\x1a\x87\x01\xa2\xbb\x18\x82\x01\n" +
+	"\x06Remove\x12\x1e.plenum.board.v1.RemoveRequest\x1a\x1f.plenum.board.v1.RemoveResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x02\"\x05board\x90\x02\x02\x1a\xd0\x01\xa2\xbb\x18\xcb\x01\n" +
 	"<\n" +
 	"\n" +
 	"board.wall\x10\x02\x1a\x16plenum.board.v1.Posted\"\x14plenum.board.v1.Wave\n" +
 	"B\n" +
-	"\vboard.notes\x10\x03\x1a\x14plenum.board.v1.Note*\x1bplenum.board.v1.NotesParamsB5Z3plenum.internal/mesh/meshtest/board/boardv1;boardv1b\x06proto3"
+	"\vboard.notes\x10\x03\x1a\x14plenum.board.v1.Note*\x1bplenum.board.v1.NotesParams\x12\x19\n" +
+	"\x13/board/attachments/\x10\x01\x18\x02\x12\x17\n" +
+	"\x0f/board/content/\x10\x01\x18\x01 \x01\x12\x13\n" +
+	"\r/board/about/\x10\x02\x18\x01B5Z3plenum.internal/mesh/meshtest/board/boardv1;boardv1b\x06proto3"
 
 var (
 	file_plenum_board_v1_board_proto_rawDescOnce sync.Once

@@ -4,7 +4,8 @@
 // - protoc             (unknown)
 // source: plenum/board/v1/board.proto
 
-// The example of a service with topics that live in its memory: walls, of the class RING, and notes, of the class VIEW.
+// The example of a service with topics that live in its memory: walls, of the class RING, and notes, of the class VIEW; and with HTTP routes,
+// to attachments.
 //
 // It stands beside its service, not in proto/, for nobody deploys it. `make proto` generates from it as from the others.
 

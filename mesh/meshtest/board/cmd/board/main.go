@@ -12,15 +12,16 @@ import (
 )
 
 type settings struct {
-	Node node.Config `koanf:"node"`
+	Node        node.Config `koanf:"node"`
+	Attachments string      `koanf:"attachments" doc:"folder of the attachments, which all processes of the service share"`
 }
 
 func main() {
 	os.Exit(run.Main("board", func(ctx context.Context) error {
-		cfg := settings{node.DefaultConfig()}
+		cfg := settings{Node: node.DefaultConfig(), Attachments: "attachments"}
 		if err := config.Load(&cfg, os.Args[1:], os.Environ(), "board"); err != nil {
 			return err
 		}
-		return node.Run(ctx, cfg.Node, board.Node(), os.Stderr)
+		return node.Run(ctx, cfg.Node, board.Node(board.Config{Attachments: cfg.Attachments}), os.Stderr)
 	}))
 }
