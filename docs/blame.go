@@ -45,7 +45,7 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 	k := bookKey{p.docKey, 0, version}
 	b, ok := s.blames.get(k)
 	if !ok {
-		if b, err = s.blame(ctx, p, version); err != nil {
+		if b, err = s.blame(ctx, p, version, blameEvery, blameMost); err != nil {
 			return nil, err
 		}
 	}
@@ -63,9 +63,9 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 	return res, nil
 }
 
-// blame goes over the events from the newest version of which the blame was written down, and writes it down on its way: the next call begins
-// there, even if this one has not come to the end.
-func (s *Server) blame(ctx context.Context, p past, version uint64) (*blame, error) {
+// blame goes over the events from the newest version of which the blame was written down, at most so many, and writes it down on its way, each
+// time that the version is a multiple of every: the next call begins there, even if this one has not come to the end.
+func (s *Server) blame(ctx context.Context, p past, version, every, most uint64) (*blame, error) {
 	done, err := s.labour(ctx)
 	if err != nil {
 		return nil, err
@@ -75,12 +75,12 @@ func (s *Server) blame(ctx context.Context, p past, version uint64) (*blame, err
 	if err != nil {
 		return nil, s.damaged(p.docKey, err)
 	}
-	last := min(version, from+blameMost-from%blameEvery) // where it ends early it was written down
+	last := min(version, from+most)
 	err = s.events(ctx, p.docKey, p.epoch, from, last, func(e event) error {
 		if err := b.add(e); err != nil {
 			return fmt.Errorf("docs: blame: edit %d does not apply: %w", e.version, err)
 		}
-		if e.version%blameEvery == 0 {
+		if e.version%every == 0 {
 			return s.storeBlame(ctx, p.docKey, e.version, b)
 		}
 		return nil
@@ -112,7 +112,7 @@ func (s *Server) storedBlame(ctx context.Context, k docKey, version uint64) (b *
 			err = proto.Unmarshal(text, &stored)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("docs: blame of %d: %w", at, err)
+			return nil, 0, fmt.Errorf("docs: blame of %d: %v", at, err) //nolint:errorlint // an end of file here is no lost connection
 		}
 	}
 	if b, err = newBlame(stored.GetRanges()); err != nil {

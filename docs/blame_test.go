@@ -11,7 +11,9 @@ import (
 
 	"plenum.internal/docs/ot"
 	"plenum.internal/docs/ot/ottest"
+	"plenum.internal/mesh/auth"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // naive is a blame by code units.
@@ -136,4 +138,45 @@ func short(list []*docsv1.BlameRange) (s []string) {
 		s = append(s, fmt.Sprint(r.GetLength(), " ", r.GetUser()))
 	}
 	return s
+}
+
+// A long history is gone over call by call, and what was written down on the way is what the first event on would tell.
+func TestBlameOfALongHistory(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada := w.person("ada")
+		base, trace := ottest.Scatter(1, 500, 200)
+		doc := ada.create(base)
+		ada.writeTrace(doc, 1, trace.Changes)
+		w.exec(`UPDATE docs_log SET time_ms = "offset" * 60000 WHERE topic = $1`, topicDocument+doc)
+		p := must(w.server.past(auth.NewContext(t.Context(), must(w.verifier.Verify(t.Context(), ada.token))(t)), doc))(t)
+		calls := 0
+		for {
+			_, err := w.server.blame(t.Context(), p, p.head, 20, 50)
+			if calls++; err == nil {
+				break
+			}
+			refused(t, "more to go over", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+			if calls > 10 {
+				t.Fatal("it comes to no end")
+			}
+		}
+		if calls != 5 {
+			t.Errorf("%d calls for %d events", calls, p.head)
+		}
+		for _, version := range []uint64{1, 19, 20, 21, 77, p.head} {
+			stored := must(w.server.blame(t.Context(), p, version, 20, 50))(t)
+			anew := must(newBlame(nil))(t)
+			if err := w.server.events(t.Context(), p.docKey, p.epoch, 0, version, anew.add); err != nil {
+				t.Fatal(err)
+			}
+			one, _, _ := stored.ranges(0, 1000)
+			two, _, _ := anew.ranges(0, 1000)
+			if fmt.Sprint(one) != fmt.Sprint(two) || version > 1 && len(one) < 2 {
+				t.Errorf("at %d: %v, anew %v", version, one, two)
+			}
+		}
+		w.exec(`UPDATE docs_blame SET ranges = 'x' WHERE version = 20`)
+		_, err := w.server.blame(t.Context(), p, 21, 20, 50)
+		refused(t, "a damaged one", err, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
+	})
 }

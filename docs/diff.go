@@ -9,8 +9,8 @@ import (
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
 
-// diffEffort is about a second of comparing, where there is little in common.
-const diffEffort = 200_000_000
+// diffEffort is about half a second of comparing, where there is little in common.
+const diffEffort = 100_000_000
 
 // past is a document whose past somebody looks at: from SQL, at whichever process is asked.
 type past struct {
@@ -133,7 +133,16 @@ func piece(delta ot.Delta, after int) (text string, more bool, err error) {
 
 // weight is about how many bytes an operation has as JSON.
 func weight(op ot.Op) int {
-	n := 24 + len(op.Text()) + len(op.Attributes().JSON())
+	text := op.Text()
+	n := 24 + len(text) + len(op.Attributes().JSON())
+	for i := range len(text) { // escapes
+		switch c := text[i]; {
+		case c < ' ':
+			n += len(`\u0000`) - 1
+		case c == '"' || c == '\\':
+			n++
+		}
+	}
 	if e := op.Embed(); e != nil {
 		n += len(e.JSON())
 	}

@@ -111,7 +111,7 @@ func (x *session) await(ctx context.Context, e *early) error {
 	select {
 	case <-e.came:
 		return nil
-	case <-x.gone:
+	case <-x.ended:
 		return errEnded
 	case <-ctx.Done():
 		x.tell(func() { delete(x.awaited, e.mutation) }) // others who wait for it have their own time

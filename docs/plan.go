@@ -268,7 +268,7 @@ type claim struct {
 
 func (o *claim) key() docKey { return o.docKey }
 
-func (o *claim) plan(b *batch, d *document, st *topic.Step) error {
+func (o *claim) plan(b *batch, d *document, _ *topic.Step) error {
 	o.other = ""
 	switch {
 	case d == nil:
@@ -292,7 +292,7 @@ type release struct {
 
 func (o *release) key() docKey { return o.docKey }
 
-func (o *release) plan(b *batch, d *document, _ *topic.Step) error {
+func (o *release) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unparam // an op
 	if d != nil && d.term == o.term {
 		d.node = ""
 		b.change(d)
@@ -308,7 +308,7 @@ type disown struct {
 
 func (o *disown) key() docKey { return o.docKey }
 
-func (o *disown) plan(b *batch, d *document, _ *topic.Step) error {
+func (o *disown) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unparam // an op
 	if d != nil && d.node == o.node {
 		d.node = ""
 		b.change(d)

@@ -47,7 +47,7 @@ func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest
 		}
 		if content == nil {
 			if content, _, err = s.contentAt(ctx, k, res.GetEpoch(), q.GetVersion(), nil); err != nil {
-				return err
+				return s.damaged(k, err)
 			}
 		}
 		if err := part(content, int(q.GetAfter()), res); err != nil {

@@ -143,7 +143,7 @@ func (x *session) restore(r *restoring) error {
 // divided makes of one edit several that do the same one after the other, of about most bytes each: first those that take away and format, then
 // those that insert, so that the content is never longer than before or behind them all.
 func divided(delta ot.Delta, most int) ([]ot.Delta, error) {
-	if len(delta.JSON()) <= most {
+	if len(delta.JSON()) <= most { // as almost always
 		return []ot.Delta{delta}, nil
 	}
 	var d division

@@ -123,16 +123,15 @@ func TestRestoreMuch(t *testing.T) {
 	ada := w.person("ada")
 	doc := ada.create("")
 	text := strings.Repeat("语言😀", 75_000)
-	for i := range uint64(6) {
+	for i := range uint64(3) {
 		must(ada.submit(doc, 1+i, inserts(text)))(t)
 	}
-	whole, _ := ada.content(doc, 7)
-	must(ada.submit(doc, 7, `{"ops":[{"delete":1800000}]}`))(t)
-	must(ada.submit(doc, 8, inserts(strings.Repeat("x", 900_000))))(t)
-	must(ada.submit(doc, 9, inserts(strings.Repeat("y", 900_000))))(t)
-	res := must(ada.restore(doc, 7))(t)
+	whole, _ := ada.content(doc, 4)
+	must(ada.submit(doc, 4, `{"ops":[{"delete":900000}]}`))(t)
+	must(ada.submit(doc, 5, inserts("a few words")))(t)
+	res := must(ada.restore(doc, 4))(t)
 	got, version := ada.content(doc, 0)
-	if got.Hash() != whole.Hash() || version != res.GetVersion() || version < 12 {
+	if got.Hash() != whole.Hash() || version != res.GetVersion() || version < 8 {
 		t.Errorf("%d code units at %d, restored at %d", got.Len(), version, res.GetVersion())
 	}
 	content := must(ot.NewDocument(ot.Delta{}, ot.Unlimited(), nil))(t)

@@ -22,7 +22,8 @@ type session struct {
 	mail   chan func()
 	opened chan struct{} // closed when it is open, or failed to
 	failed error         // set before opened is closed
-	gone   chan struct{} // closed when it has ended, and another may be opened
+	ended  chan struct{} // closed when nothing more is done
+	gone   chan struct{} // closed when the document was given up, too, and another may be opened
 
 	// All below belongs to the goroutine.
 	term     uint64
@@ -57,7 +58,7 @@ var errEnded = errors.New("docs: the session has ended")
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -71,6 +72,7 @@ func (x *session) run() {
 	}
 	close(x.opened)
 	x.work(ctx)
+	close(x.ended)
 	if !x.broken {
 		x.close(context.WithoutCancel(ctx))
 	}
@@ -84,7 +86,7 @@ func (x *session) work(ctx context.Context) {
 	x.due = time.NewTimer(x.unsaved.due(x.s.cfg.Version))
 	defer x.due.Stop()
 	done := ctx.Done()
-	for !(x.broken || x.leaving) || len(x.underWay) > 0 || x.writing {
+	for !x.broken && !x.leaving || len(x.underWay) > 0 || x.writing {
 		select {
 		case f := <-x.mail:
 			f()
@@ -113,7 +115,7 @@ func (x *session) do(ctx context.Context, f func() error) error {
 		x.used = time.Now()
 		done <- x.guarded(f)
 	}:
-	case <-x.gone:
+	case <-x.ended:
 		return errEnded
 	case <-ctx.Done():
 		return errAway.Because(ctx.Err())
@@ -121,7 +123,7 @@ func (x *session) do(ctx context.Context, f func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-x.gone:
+	case <-x.ended:
 	}
 	select {
 	case err := <-done: // both at once

@@ -53,7 +53,7 @@ func (u *unsaved) authors() (a authors) {
 // snapshot has the content written down as a version: when it is due, or when the next who opens the document would have to read much.
 func (x *session) snapshot(due bool) {
 	enough := x.storedAt >= x.tried+uint64(x.s.cfg.Snapshot)
-	if x.broken || x.writing || !(enough || due && !x.unsaved.none()) {
+	if due = due && !x.unsaved.none(); x.broken || x.writing || !enough && !due {
 		return
 	}
 	x.writing = true

@@ -64,7 +64,7 @@ func BenchmarkHistory(b *testing.B) {
 			})
 		}
 		blame := func() error {
-			got, err := w.server.blame(b.Context(), p, p.head)
+			got, err := w.server.blame(b.Context(), p, p.head, blameEvery, blameMost)
 			if err == nil {
 				_, _, err = got.ranges(0, MaxRanges)
 			}

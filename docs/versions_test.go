@@ -140,18 +140,17 @@ func TestNamedVersions(t *testing.T) {
 }
 
 func TestTooManyNames(t *testing.T) {
-	everyEngine(t, func(t *testing.T, w *world) {
-		ada := w.person("ada")
-		doc := ada.create("")
-		for i := range uint64(MaxNamed) {
-			must(ada.name(doc, 1+i, "a name"))(t)
-		}
-		_, err := ada.name(doc, MaxNamed+1, "one too many")
-		refused(t, "one too many", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LIMIT")
-		must(ada.name(doc, 1, "another"))(t)
-		must(ada.name(doc, 1, ""))(t)
-		must(ada.name(doc, MaxNamed+1, "not too many"))(t)
-	})
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada := w.person("ada")
+	doc := ada.create("")
+	for i := range uint64(MaxNamed) {
+		must(ada.name(doc, 1+i, "a name"))(t)
+	}
+	_, err := ada.name(doc, MaxNamed+1, "one too many")
+	refused(t, "one too many", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LIMIT")
+	must(ada.name(doc, 1, "another"))(t)
+	must(ada.name(doc, 1, ""))(t)
+	must(ada.name(doc, MaxNamed+1, "not too many"))(t)
 }
 
 func TestRefusedVersions(t *testing.T) {
@@ -246,7 +245,7 @@ func TestThinOut(t *testing.T) {
 		ada, bob := w.person("ada"), w.person("bob")
 		doc := ada.create("")
 		ada.share(doc, "bob", editor)
-		const edits = 150
+		const edits = 90
 		head := uint64(2)
 		var kept, newest uint64
 		for i := range edits {
@@ -343,4 +342,29 @@ func TestVersionsAreHandedOver(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
+}
+
+// Who has something done with versions while the session ends is told so at once, and keeps nobody from taking the document over.
+func TestNamingWhileTheSessionEnds(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Snapshot = 10 })
+	ada := w.person("ada")
+	doc := ada.create("")
+	must(ada.submit(doc, 1, inserts("x")))(t)
+	x := w.server.sessions()[0]
+	if err := x.holdVersions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.leave()
+	eventually(t, "nothing more is done", func() bool { return errors.Is(x.do(t.Context(), func() error { return nil }), errEnded) })
+	<-x.ended
+	select {
+	case <-x.gone:
+		t.Error("what is to be written down first was not")
+	case <-time.After(50 * time.Millisecond):
+	}
+	x.letVersions()
+	<-x.gone
+	if got := ada.versions(doc, 10, false); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
 }

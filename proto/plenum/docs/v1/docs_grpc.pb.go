@@ -111,7 +111,7 @@ type DocsServiceClient interface {
 	// too. docs.LIMIT: 200 have names. Editors and owners.
 	NameVersion(ctx context.Context, in *NameVersionRequest, opts ...grpc.CallOption) (*NameVersionResponse, error)
 	// DiffVersions tells how two versions differ: the contents are compared, in words where that reads well, whatever edits lie between. Where
-	// they have too little in common to compare them in a second, it replaces more than it has to. Viewers and above.
+	// they have too little in common to compare them in half a second, it replaces more than it has to. Viewers and above.
 	DiffVersions(ctx context.Context, in *DiffVersionsRequest, opts ...grpc.CallOption) (*DiffVersionsResponse, error)
 	// RestoreVersion makes the content what it was, by new edits of the caller's: nothing is lost, and what others type meanwhile stays. More
 	// than 1 MiB comes in several edits. Editors and owners.
@@ -303,7 +303,7 @@ type DocsServiceServer interface {
 	// too. docs.LIMIT: 200 have names. Editors and owners.
 	NameVersion(context.Context, *NameVersionRequest) (*NameVersionResponse, error)
 	// DiffVersions tells how two versions differ: the contents are compared, in words where that reads well, whatever edits lie between. Where
-	// they have too little in common to compare them in a second, it replaces more than it has to. Viewers and above.
+	// they have too little in common to compare them in half a second, it replaces more than it has to. Viewers and above.
 	DiffVersions(context.Context, *DiffVersionsRequest) (*DiffVersionsResponse, error)
 	// RestoreVersion makes the content what it was, by new edits of the caller's: nothing is lost, and what others type meanwhile stays. More
 	// than 1 MiB comes in several edits. Editors and owners.
