@@ -33,28 +33,40 @@ func caller(ctx context.Context) (auth.Caller, topic.Key, error) {
 
 // CreateDocument makes a document, which nobody owns yet.
 func (s *Server) CreateDocument(ctx context.Context, q *docsv1.CreateDocumentRequest) (*docsv1.CreateDocumentResponse, error) {
+	res := &docsv1.CreateDocumentResponse{}
+	return res, s.create(ctx, q, res, func() (string, error) {
+		if q.GetContent() == "" {
+			return "", nil
+		}
+		return s.newContent(q.GetContent())
+	}, func(document string, version uint64) proto.Message {
+		return &docsv1.CreateDocumentResponse{Document: document, Version: version}
+	})
+}
+
+// create makes a document of a title and of what content returns, a delta or nothing.
+func (s *Server) create(ctx context.Context, q interface {
+	proto.Message
+	GetTitle() string
+}, res proto.Message, content func() (string, error), answer func(document string, version uint64) proto.Message) error {
 	c, key, err := caller(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !c.May(mayCreate) {
-		return nil, errMayCreate
+		return errMayCreate
 	}
 	title := untitled
 	if q.GetTitle() != "" {
 		if title, err = checkTitle(q.GetTitle()); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	content := ""
-	if q.GetContent() != "" {
-		if content, err = s.newContent(q.GetContent()); err != nil {
-			return nil, err
-		}
+	o := &create{docKey: docKey{c.Workspace, newID(c.Workspace, key)}, user: c.User, title: title, answer: answer}
+	if o.content, err = content(); err != nil {
+		return err
 	}
-	o := &create{docKey: docKey{c.Workspace, newID(c.Workspace, key)}, user: c.User, title: title, content: content}
-	res := &docsv1.CreateDocumentResponse{}
-	return res, s.log.Mutate(ctx, topic.Mutation{Workspace: c.Workspace, Route: o.id, Key: key, Request: q, Op: o}, res)
+	return s.log.Mutate(ctx, topic.Mutation{Workspace: c.Workspace, Route: o.id, Key: key, Request: q, Op: o}, res)
 }
 
 // newContent checks what a document begins with, and returns it in normal form.

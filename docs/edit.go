@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -32,7 +33,11 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 	res := &docsv1.SubmitResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_Submit_FullMethodName, q, res, func(x *session) error {
-		err := x.submit(ctx, &edit{caller: c, key: key, request: q, delta: delta}, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
+		e := &edit{caller: c, key: key, request: q, base: q.GetBase(), delta: delta}
+		err := s.edit(ctx, x, e)
+		if err == nil {
+			err = x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
+		}
 		if errors.Is(err, errRepeated) || errors.Is(err, errBaseTooOld) {
 			return s.firstAnswer(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, err)
 		}
@@ -40,25 +45,86 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 	})
 }
 
-// submit has the session edit, with what that needs of waiting and reading, and waits for the outcome.
-func (x *session) submit(ctx context.Context, e *edit, ok func(version uint64)) error {
-	err := x.do(ctx, func() error { return x.edit(e) })
-	if before, ok := errors.AsType[*early](err); ok {
-		if err = x.await(ctx, before); err == nil {
-			err = x.do(ctx, func() error { return x.edit(e) })
-		}
-	}
-	if behind, ok := errors.AsType[*tooRecent](err); ok {
-		if e.older, err = x.s.edits(ctx, x.docKey, x.epoch, e.request.GetBase(), behind.last); err != nil {
-			return x.s.damaged(x.docKey, err)
-		}
-		err = x.do(ctx, func() error { return x.edit(e) })
-	}
-	if err != nil {
-		return err
-	}
-	return x.outcome(ctx, e.amendment, ok)
+// edit is a submitted operation on its way through the session.
+type edit struct {
+	caller    auth.Caller
+	key       topic.Key
+	request   *docsv1.SubmitRequest
+	base      uint64     // the version that delta is an edit of by now
+	delta     ot.Delta   // transformed up to there
+	steps     int        // that transforming has taken outside of the session
+	waited    bool       // for the edit that it is behind
+	chained   bool       // it was found to be behind that
+	amendment *amendment // it has become one
 }
+
+// edit brings an operation into the session. What takes long is done here, beside it.
+func (s *Server) edit(ctx context.Context, x *session, e *edit) error {
+	for {
+		err := x.do(ctx, func() error { return x.edit(e) })
+		if before, ok := errors.AsType[*early](err); ok {
+			if err = x.await(ctx, before); err != nil {
+				return err
+			}
+			continue
+		}
+		behind, ok := errors.AsType[*farBehind](err)
+		if !ok {
+			return err
+		}
+		edits := behind.edits
+		if edits == nil {
+			if edits, err = s.edits(ctx, x.docKey, x.epoch, e.base, behind.first-1); err != nil {
+				return s.damaged(x.docKey, err)
+			}
+			if slices.ContainsFunc(edits, func(before recentEdit) bool { return before.mutation == e.key.Mutation() }) {
+				return errRepeated
+			}
+		}
+		if err := e.follow(ctx, edits, &e.steps); err != nil {
+			return err
+		}
+	}
+}
+
+const (
+	// sessionSteps is what an edit may take of its session's time: about 10 ms of transforming. One step is an operation over an edit.
+	sessionSteps = 200_000
+	// editSteps is what it may take in all, about a second. Who is further behind than that brings the difference.
+	editSteps = 20_000_000
+	editBytes = 16 << 20 // of edits that are read for one
+)
+
+// farBehind: so much came since the edit's base that it is not followed in the session, or it is not in memory there.
+type farBehind struct {
+	edits []recentEdit // nil: to be read, up to first
+	first uint64
+}
+
+func (*farBehind) Error() string { return "docs: the base is far behind" }
+
+// follow transforms the operation to follow edits.
+func (e *edit) follow(ctx context.Context, edits []recentEdit, steps *int) error {
+	for _, before := range edits {
+		if before.edit.Count() > 0 {
+			if *steps += e.delta.Count() + before.edit.Count(); *steps > editSteps {
+				return errBaseTooOld
+			}
+			var err error
+			if e.delta, err = before.edit.Transform(e.delta, ot.Earlier, nil); err != nil {
+				return refusal(err)
+			}
+		}
+		e.base = before.version
+		if ctx.Err() != nil {
+			return errAway.Because(ctx.Err())
+		}
+	}
+	return nil
+}
+
+// errRepeated: the key was used; the log has the answer.
+var errRepeated = errors.New("docs: the key was used")
 
 // firstAnswer is what a key was answered the first time. If it was not used, nothing was done, and the answer is the other one.
 func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Message, other error) error {
@@ -71,17 +137,6 @@ func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Me
 		return errAway
 	}
 	return other
-}
-
-// edit is a submitted operation on its way through the session.
-type edit struct {
-	caller    auth.Caller
-	key       topic.Key
-	request   *docsv1.SubmitRequest
-	delta     ot.Delta
-	older     []recentEdit // what lies between its base and what the session has in memory
-	waited    bool         // for the edit that it is behind
-	amendment *amendment   // it has become one
 }
 
 // early: the edit came before the one that it is behind, which is perhaps under way: calls may overtake each other.
@@ -119,14 +174,6 @@ func (x *session) await(ctx context.Context, e *early) error {
 	}
 }
 
-// errRepeated: the key was used; the log has the answer.
-var errRepeated = errors.New("docs: the key was used")
-
-// tooRecent: what the session has in memory begins behind a version, which lies behind the edit's base.
-type tooRecent struct{ last uint64 }
-
-func (*tooRecent) Error() string { return "docs: the edits since the base are to be read" }
-
 // edit transforms an operation to follow what came since its base, applies it, and begins to commit it.
 func (x *session) edit(e *edit) error {
 	if err := x.allowChange(e.caller, editor); err != nil {
@@ -135,48 +182,36 @@ func (x *session) edit(e *edit) error {
 	if _, repeated := x.recent.known[e.key.Mutation()]; repeated {
 		return errRepeated
 	}
-	base := e.request.GetBase()
-	if seq := e.request.GetAfterSeq(); seq != 0 {
+	if seq := e.request.GetAfterSeq(); seq != 0 && !e.chained {
 		own := topic.Key{User: e.caller.User, ClientID: e.key.ClientID, Seq: seq}.Mutation()
 		switch version, known := x.recent.known[own]; {
 		case !known && !e.waited && len(x.awaited) < x.s.cfg.UnderWay:
 			e.waited = true
 			return x.expect(own)
-		case version != base:
+		case version != e.base:
 			return errChain
 		}
+		e.chained = true
 	}
 	switch {
-	case base > x.version:
+	case e.base > x.version:
 		return errFuture
-	case x.version-base > uint64(x.s.cfg.Transform):
+	case x.version-e.base > uint64(x.s.cfg.Transform):
 		return errBaseTooOld
-	case len(x.underWay) >= x.s.cfg.UnderWay:
+	case len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay:
 		return errBusy
 	}
-	edits, ok := x.recent.since(base)
+	edits, ok := x.recent.since(e.base)
 	if !ok {
-		if len(e.older) == 0 {
-			last := x.version
-			if first := x.recent.first(); first > 0 {
-				last = first - 1
-			}
-			return &tooRecent{last}
-		}
-		if edits, ok = x.recent.since(e.older[len(e.older)-1].version); !ok {
-			return errBusy // a great many came while those were read
-		}
-		for _, before := range e.older {
-			if before.mutation == e.key.Mutation() {
-				return errRepeated
-			}
-		}
-		edits = append(e.older[:len(e.older):len(e.older)], edits...)
+		return &farBehind{first: x.recent.first()}
 	}
-	delta, err := behind(edits, e.delta)
-	if err != nil {
+	if len(edits)*(e.delta.Count()+1) > sessionSteps {
+		return &farBehind{edits: edits}
+	}
+	if err := e.follow(context.Background(), edits, new(int)); err != nil {
 		return err
 	}
+	delta := e.delta
 	body := &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: string(delta.AppendJSON(nil))}}}
 	entry, err := x.entry(e.caller.User, body)
 	if err != nil {
@@ -193,20 +228,6 @@ func (x *session) edit(e *edit) error {
 		},
 	}, delta, content)
 	return err
-}
-
-// behind is an operation as it is to be applied after others, which it did not know.
-func behind(edits []recentEdit, delta ot.Delta) (ot.Delta, error) {
-	for _, before := range edits {
-		if before.edit.Count() == 0 {
-			continue
-		}
-		var err error
-		if delta, err = before.edit.Transform(delta, ot.Earlier, nil); err != nil {
-			return delta, refusal(err)
-		}
-	}
-	return delta, nil
 }
 
 // outcome waits until an amendment is committed, or is known not to be. What was not since the session had lost the document is begun anew.

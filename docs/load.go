@@ -51,7 +51,7 @@ func (x *session) open(ctx context.Context) error {
 	}
 	for _, e := range tail {
 		x.recent.add(e.recentEdit)
-		x.storedMs = e.timeMs
+		x.storedMs, x.grown = e.timeMs, x.grown+e.bytes
 		if e.edit.Count() > 0 {
 			x.unsaved.add(e.author, e.version, e.timeMs)
 		}
@@ -88,6 +88,12 @@ func (s *Server) roles(ctx context.Context, k docKey) (map[string]docsv1.Role, e
 // contentAt makes the content of a version: from the newest snapshot that is not behind it, whose version it returns, and the edits from there
 // on, with which it also calls each. What was accepted once is read whatever the limits are now.
 func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(event)) (content *ot.Document, snapshot uint64, err error) {
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return nil, 0, errAway.Because(ctx.Err())
+	}
 	var text []byte
 	err = s.db.QueryRow(ctx, `SELECT version, content FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3
 		ORDER BY version DESC LIMIT 1`, k.workspace, k.id, int64(version)).Scan(&snapshot, &text)
@@ -127,9 +133,13 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 	return content, snapshot, nil
 }
 
-// edits reads the events behind a version, up to and with another one.
+// edits reads the events behind a version, up to and with another one, if they are not too much to be followed by an edit.
 func (s *Server) edits(ctx context.Context, k docKey, epoch, behind, last uint64) (list []recentEdit, err error) {
+	bytes := 0
 	err = s.events(ctx, k, epoch, behind, last, func(e event) error {
+		if bytes += e.bytes; bytes > editBytes {
+			return errBaseTooOld
+		}
 		list = append(list, e.recentEdit)
 		return nil
 	})
@@ -161,7 +171,7 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 	case next != last+1:
 		return fmt.Errorf("docs: event %d is missing", next)
 	}
-	return nil
+	return err
 }
 
 // event is one of a document's log.
@@ -173,7 +183,7 @@ type event struct {
 
 // decode reads an event of a document's log.
 func decode(rec *topicv1.Record) (event, error) {
-	e := event{recentEdit: recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}, timeMs: rec.GetEvent().GetTimeMs()}
+	e := event{recentEdit: recentEdit{version: rec.GetEvent().GetOffset(), bytes: len(rec.GetEvent().GetBody()), mutation: rec.GetEvent().GetMutation()}, timeMs: rec.GetEvent().GetTimeMs()}
 	var body docsv1.DocumentEvent
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)

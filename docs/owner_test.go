@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -289,6 +290,26 @@ func TestOldKeys(t *testing.T) {
 	}, func(c *Config) { c.Recent = 20 })
 }
 
+// A restored history has another epoch; its documents are what they were, and go on.
+func TestRestored(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada := w.person("ada")
+		doc := ada.create("text\n")
+		before := must(ada.submit(doc, 1, inserts("a ")))(t)
+		w.stop()
+		time.Sleep(time.Second) // epochs are seconds
+		if _, err := Restored(t.Context(), w.db, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		again := &world{tb: t, url: w.url, key: w.key}
+		again.start()
+		after := must(ada.at(again).submit(doc, 2, inserts("still ")))(t)
+		if got := ada.at(again).text(doc); got != "still a text\n" || after.GetVersion() != 3 || after.GetEpoch() <= before.GetEpoch() {
+			t.Errorf("%q, %v after %v", got, after, before)
+		}
+	})
+}
+
 // Bases lie anywhere: in what the session has in memory, before it, across, and at the end of a document that was opened from a snapshot.
 func TestBasesOfAllAges(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Snapshot, c.Recent, c.Transform = 10, 5, 60 })
@@ -330,6 +351,74 @@ func TestBasesOfAllAges(t *testing.T) {
 	refused(t, "too far back", edit(1), edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
 	if got := ada.text(doc); uint64(len(got)) != version-1 {
 		t.Errorf("%d edits, version %d", len(got), version)
+	}
+}
+
+// An edit whose transformation takes long is transformed beside the session, and comes out as the engine says.
+func TestHeavyEdits(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada := w.person("ada")
+	doc := ada.create(strings.Repeat("0123456789", 600))
+	var edits []ot.Delta
+	for i := range 300 {
+		text := at(i*7, "x")
+		edits = append(edits, must(ot.Parse([]byte(text), ot.DefaultLimits()))(t))
+		must(ada.submit(doc, uint64(1+i), text))(t)
+	}
+	var b ot.Builder
+	for range 1500 {
+		b.Insert("y", nil).Delete(1).Retain(1, nil)
+	}
+	heavy := must(b.Delta())(t)
+	if heavy.Count()*len(edits) < sessionSteps {
+		t.Fatalf("%d steps are not heavy", heavy.Count()*len(edits))
+	}
+	r := must(ada.submit(doc, 1, heavy.JSON()))(t)
+	want, _, err := ot.Rebase(heavy, edits, nil)
+	if err != nil || r.GetVersion() != 302 {
+		t.Fatal(r, err)
+	}
+	before, _ := ada.content(doc, 301)
+	after, _ := ada.content(doc, 302)
+	if err := before.Apply(want); err != nil || before.Hash() != after.Hash() {
+		t.Errorf("another content: %v", err)
+	}
+	var fill ot.Builder
+	for range 30_000 {
+		fill.Insert("z", nil).Retain(1, nil)
+	}
+	long := must(fill.Delta())(t)
+	for i := range 5 {
+		must(ada.submit(doc, uint64(302+i), inserts(strings.Repeat("w", 20_000))))(t)
+	}
+	_, err = ada.submit(doc, 307, long.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 400 {
+		must(ada.submit(doc, uint64(308+i), inserts("v")))(t)
+	}
+	_, err = ada.submit(doc, 307, long.JSON())
+	refused(t, "too much", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+}
+
+// What is remembered of a document is bounded by bytes, too.
+func TestRecentIsBounded(t *testing.T) {
+	r := newRecent(100, 0)
+	for i := range 1000 {
+		r.add(recentEdit{version: uint64(i + 1), bytes: 100 << 10, mutation: uint64(i + 7)})
+		if r.bytes > 2*recentBytes+100<<10 || len(r.known) != len(r.list) {
+			t.Fatalf("%d bytes, %d keys of %d", r.bytes, len(r.known), len(r.list))
+		}
+		if list, ok := r.since(uint64(i)); !ok || len(list) != 1 || list[0].version != uint64(i+1) {
+			t.Fatal("the newest is missing")
+		}
+	}
+	if _, ok := r.since(r.first() - 2); ok {
+		t.Error("what was dropped is not missed")
+	}
+	if list, ok := r.since(r.first() - 1); !ok || len(list) != len(r.list) {
+		t.Error("what is kept is missed")
 	}
 }
 

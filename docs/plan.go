@@ -153,6 +153,7 @@ type create struct {
 	docKey
 	user, title string
 	content     string // a delta
+	answer      func(document string, version uint64) proto.Message
 }
 
 func (o *create) key() docKey { return o.docKey }
@@ -174,7 +175,7 @@ func (o *create) plan(b *batch, d *document, st *topic.Step) error {
 	b.change(d)
 	st.Entries = []topic.Entry{entry}
 	st.Answer = func(rows []topic.Row) proto.Message {
-		return &docsv1.CreateDocumentResponse{Document: o.id, Version: rows[0].Offset}
+		return o.answer(o.id, rows[0].Offset)
 	}
 	return nil
 }

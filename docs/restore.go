@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/docs/ot"
-	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
@@ -24,10 +23,16 @@ func (s *Server) RestoreVersion(ctx context.Context, q *docsv1.RestoreVersionReq
 	m := topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}
 	res := &docsv1.RestoreVersionResponse{}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_RestoreVersion_FullMethodName, q, res, func(x *session) error {
-		r := &restoring{caller: c, mutation: m}
+		r := &restoring{edit: edit{caller: c, key: key}, version: q.GetVersion(), mutation: m}
 		err := x.prepareRestore(ctx, r)
-		if err == nil {
+		for more := err == nil; more; {
 			err = x.do(ctx, func() error { return x.restore(r) })
+			var far *farBehind
+			if far, more = errors.AsType[*farBehind](err); more { // as an edit that takes long (Server.edit)
+				if err = r.follow(ctx, far.edits, &r.steps); err != nil {
+					break
+				}
+			}
 		}
 		if err == nil && r.last != nil {
 			err = x.outcome(ctx, r.last, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
@@ -39,25 +44,19 @@ func (s *Server) RestoreVersion(ctx context.Context, q *docsv1.RestoreVersionReq
 	})
 }
 
-// restoring is a version on its way back.
+// restoring is a version on its way back: an edit of what differs, nothing if nothing does. It has no request.
 type restoring struct {
-	caller   auth.Caller
+	edit
+	version  uint64
 	mutation topic.Mutation
-	base     uint64     // the version that delta edits
-	delta    ot.Delta   // what differs; nothing: nothing does
 	last     *amendment // the last one that it has become
-}
-
-// version is the one that comes back.
-func (r *restoring) version() uint64 {
-	return r.mutation.Request.(*docsv1.RestoreVersionRequest).GetVersion() //nolint:forcetypeassert // made so
 }
 
 // prepareRestore finds what differs between what is committed and the version.
 func (x *session) prepareRestore(ctx context.Context, r *restoring) error {
 	var now *ot.Document
 	err := x.do(ctx, func() error {
-		if err := x.allowVersion(r.caller, r.mutation.Key, r.version()); err != nil {
+		if err := x.allowVersion(r.caller, r.key, r.version); err != nil {
 			return err
 		}
 		now, r.base = x.stored.Clone(), x.storedAt
@@ -79,7 +78,7 @@ func (x *session) prepareRestore(ctx context.Context, r *restoring) error {
 		return err
 	}
 	defer done()
-	then, _, err := x.s.contentAt(ctx, x.docKey, x.epoch, r.version(), nil)
+	then, _, err := x.s.contentAt(ctx, x.docKey, x.epoch, r.version, nil)
 	if err != nil {
 		return x.s.damaged(x.docKey, err)
 	}
@@ -96,18 +95,20 @@ var errFresh = errors.New("docs: the key was not used")
 //
 // Invariant: nothing stands between its edits, and where the last one is committed all are.
 func (x *session) restore(r *restoring) error {
-	if err := x.allowVersion(r.caller, r.mutation.Key, r.version()); err != nil || r.delta.Count() == 0 {
+	if err := x.allowVersion(r.caller, r.key, r.version); err != nil || r.delta.Count() == 0 {
 		return err
 	}
 	edits, ok := x.recent.since(r.base)
-	if !ok || len(x.underWay) >= x.s.cfg.UnderWay {
+	switch {
+	case !ok || len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay:
 		return errBusy
+	case len(edits)*(r.delta.Count()+1) > sessionSteps:
+		return &farBehind{edits: edits}
 	}
-	delta, err := behind(edits, r.delta)
-	if err != nil {
+	if err := r.follow(context.Background(), edits, new(int)); err != nil {
 		return err
 	}
-	parts, err := divided(delta, MaxDelta)
+	parts, err := divided(r.delta, MaxDelta)
 	if err != nil {
 		return refusal(err)
 	}
@@ -119,7 +120,7 @@ func (x *session) restore(r *restoring) error {
 			return refusal(err)
 		}
 		contents[i] = content
-		edited := &docsv1.Edited{Delta: string(part.AppendJSON(nil)), Restored: r.version()}
+		edited := &docsv1.Edited{Delta: string(part.AppendJSON(nil)), Restored: r.version}
 		if entries[i], err = x.entry(r.caller.User, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: edited}}); err != nil {
 			return err
 		}

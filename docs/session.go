@@ -48,6 +48,7 @@ type session struct {
 	unsaved  unsaved                  // edits behind it
 	due      *time.Timer              // for the next snapshot; stopped while nothing is unsaved
 	writing  bool                     // a snapshot is being written
+	grown    int                      // bytes of what was committed since it was begun
 
 	versions chan struct{} // held, by sending, by whoever changes which versions are written down
 }
@@ -193,6 +194,7 @@ func (x *session) allowChange(c auth.Caller, need docsv1.Role) error {
 // amendment is an event that is under way.
 type amendment struct {
 	version uint64
+	bytes   int          // of its event
 	content *ot.Document // behind it
 	author  string
 	edit    bool
@@ -214,9 +216,12 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	if content != nil {
 		x.content = content
 	}
-	a := &amendment{version: x.version, content: x.content, author: m.Key.User, edit: o.edit, settled: make(chan struct{})}
+	a := &amendment{
+		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, settled: make(chan struct{}),
+	}
+	x.s.underWay.Add(int64(a.bytes))
 	x.underWay = append(x.underWay, a)
-	x.recent.add(recentEdit{version: a.version, edit: edit, mutation: m.Key.Mutation()})
+	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: m.Key.Mutation()})
 	if came := x.awaited[m.Key.Mutation()]; came != nil {
 		close(came)
 		delete(x.awaited, m.Key.Mutation())
@@ -235,6 +240,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 // settle takes over what was committed, in order. After a failure it waits for the others to fail, too.
 func (x *session) settle(a *amendment, err error) {
 	a.done, a.err = true, err
+	x.s.underWay.Add(-int64(a.bytes))
 	if err != nil && !x.broken {
 		x.broken = true
 		x.s.metrics.lost.Inc()
@@ -243,7 +249,7 @@ func (x *session) settle(a *amendment, err error) {
 		first := x.underWay[0]
 		x.underWay = x.underWay[1:]
 		if first.err == nil {
-			x.stored, x.storedAt, x.storedMs = first.content, first.version, first.timeMs
+			x.stored, x.storedAt, x.storedMs, x.grown = first.content, first.version, first.timeMs, x.grown+first.bytes
 			if first.edit {
 				if x.unsaved.none() {
 					x.due.Reset(x.s.cfg.Version)

@@ -52,19 +52,19 @@ func (u *unsaved) authors() (a authors) {
 
 // snapshot has the content written down as a version: when it is due, or when the next who opens the document would have to read much.
 func (x *session) snapshot(due bool) {
-	enough := x.storedAt >= x.tried+uint64(x.s.cfg.Snapshot)
+	enough := x.storedAt >= x.tried+uint64(x.s.cfg.Snapshot) || x.grown >= snapshotBytes
 	if due = due && !x.unsaved.none(); x.broken || x.writing || !enough && !due {
 		return
 	}
-	x.writing = true
 	content, v := x.stored.Clone(), x.newest()
+	x.writing, x.grown = true, 0
 	x.s.tasks.Go(func() {
 		ok := x.writeDown(x.s.working, v, content)
 		x.tell(func() {
 			x.writing, x.tried = false, v.version
 			if ok {
 				x.saved(v.version)
-			} else {
+			} else { // tried again with the next one's edits
 				x.due.Reset(x.s.cfg.Version)
 			}
 		})
@@ -73,7 +73,7 @@ func (x *session) snapshot(due bool) {
 
 // newest is the version that is committed.
 func (x *session) newest() versionRow {
-	return versionRow{version: x.storedAt, timeMs: x.storedMs, authors: x.unsaved.authors()}
+	return versionRow{version: x.storedAt, timeMs: x.storedMs, bytes: int64(x.grown), authors: x.unsaved.authors()}
 }
 
 // saved takes over that a version was written down.
@@ -128,7 +128,10 @@ func (x *session) close(ctx context.Context) {
 // errFenced: somebody else owns the document now.
 var errFenced = errors.New("docs: the term has ended")
 
-const snapshotTime = 30 * time.Second
+const (
+	snapshotTime  = 30 * time.Second
+	snapshotBytes = 4 << 20 // of edits, after which the content is written down however few they are
+)
 
 // writeVersion writes a version and its content down, if the term is still the document's.
 func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v versionRow, content *ot.Document) error {
@@ -136,9 +139,9 @@ func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v vers
 	defer cancel()
 	text := content.AppendJSON(nil)
 	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // the caller says what failed
-		res, err := tx.ExecContext(ctx, `INSERT INTO docs_version (workspace, document, version, time_ms, authors, name)
-			SELECT workspace, id, $3, $4, $5, '' FROM docs_document WHERE workspace = $1 AND id = $2 AND term = $6
-			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, v.authors.String(), int64(term))
+		res, err := tx.ExecContext(ctx, `INSERT INTO docs_version (workspace, document, version, time_ms, bytes, authors, name)
+			SELECT workspace, id, $3, $4, $5, $6, '' FROM docs_document WHERE workspace = $1 AND id = $2 AND term = $7
+			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, v.bytes, v.authors.String(), int64(term))
 		if err != nil {
 			return fmt.Errorf("insert a version: %w", err)
 		}

@@ -20,13 +20,16 @@ import (
 type versionRow struct {
 	version uint64
 	timeMs  int64
+	bytes   int64 // of the events since the one before
 	authors authors
 	name    string
 }
 
+const versionColumns = `version, time_ms, bytes, authors, name`
+
 func scanVersion(r *sql.Rows) (v versionRow, err error) {
 	var users string
-	err = r.Scan(&v.version, &v.timeMs, &users, &v.name)
+	err = r.Scan(&v.version, &v.timeMs, &v.bytes, &users, &v.name)
 	v.authors = parseAuthors(users)
 	return v, err //nolint:wrapcheck // the caller's
 }
@@ -53,7 +56,7 @@ func (s *Server) ListVersions(ctx context.Context, q *docsv1.ListVersionsRequest
 		return nil, err
 	}
 	res := &docsv1.ListVersionsResponse{}
-	err = each(ctx, s.db.Query, `SELECT version, time_ms, authors, name FROM docs_version
+	err = each(ctx, s.db.Query, `SELECT `+versionColumns+` FROM docs_version
 		WHERE workspace = $1 AND document = $2 AND version < $3 AND (NOT $4 OR name <> '') ORDER BY version DESC LIMIT $5`,
 		[]any{c.Workspace, d.id, before, q.GetNamed(), limit + 1}, func(r *sql.Rows) error {
 			v, err := scanVersion(r)
@@ -153,7 +156,7 @@ func (x *session) allowVersion(c auth.Caller, key topic.Key, version uint64) err
 func (x *session) pin(ctx context.Context, version uint64, name string) (has string, err error) {
 	var before, there, after versionRow
 	named := 0
-	err = each(ctx, x.s.db.Query, `SELECT version, time_ms, authors, name FROM docs_version WHERE workspace = $1 AND document = $2 AND (name <> ''
+	err = each(ctx, x.s.db.Query, `SELECT `+versionColumns+` FROM docs_version WHERE workspace = $1 AND document = $2 AND (name <> ''
 			OR version = (SELECT max(version) FROM docs_version WHERE workspace = $1 AND document = $2 AND version <= $3)
 			OR version = (SELECT min(version) FROM docs_version WHERE workspace = $1 AND document = $2 AND version > $3))
 		ORDER BY version`, []any{x.workspace, x.id, int64(version)}, func(r *sql.Rows) error {
@@ -191,17 +194,15 @@ func (x *session) insertVersion(ctx context.Context, before, version uint64, aft
 	if err != nil {
 		return x.s.damaged(x.docKey, err)
 	}
-	rest := authors{}
+	rest := versionRow{version: after.version}
 	err = x.s.events(ctx, x.docKey, x.epoch, before, max(version, after.version), func(e event) error {
-		if e.version <= version {
-			v.timeMs = e.timeMs
+		row := &v
+		if e.version > version {
+			row = &rest
 		}
-		switch {
-		case e.edit.Count() == 0:
-		case e.version <= version:
-			v.authors.add(e.author)
-		default:
-			rest.add(e.author)
+		row.timeMs, row.bytes = e.timeMs, row.bytes+int64(e.bytes)
+		if e.edit.Count() > 0 {
+			row.authors.add(e.author)
 		}
 		return nil
 	})
@@ -215,7 +216,7 @@ func (x *session) insertVersion(ctx context.Context, before, version uint64, aft
 		return fmt.Errorf("docs: write a version: %w", err)
 	}
 	if after.version != 0 {
-		err := x.s.db.Write(ctx, func(tx *sql.Tx) error { return setAuthors(ctx, tx, x.docKey, after.version, rest) })
+		err := x.s.db.Write(ctx, func(tx *sql.Tx) error { return updateVersion(ctx, tx, x.docKey, rest) })
 		if err != nil {
 			return fmt.Errorf("docs: %w", err)
 		}

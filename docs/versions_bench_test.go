@@ -22,7 +22,7 @@ func (u *user) writeTrace(document string, base uint64, changes []ot.Delta) {
 		err := x.do(u.tb.Context(), func() error {
 			for _, change := range changes[:n] {
 				u.seq++
-				last = &edit{caller: c, key: topic.Key{User: u.id, ClientID: u.client, Seq: u.seq}, request: &docsv1.SubmitRequest{Document: document, Base: base}, delta: change}
+				last = &edit{caller: c, key: topic.Key{User: u.id, ClientID: u.client, Seq: u.seq}, request: &docsv1.SubmitRequest{Document: document}, base: base, delta: change}
 				if err := x.edit(last); err != nil {
 					return err
 				}

@@ -7,11 +7,12 @@ CREATE TABLE docs_version (
     document  text   NOT NULL,
     version   bigint NOT NULL,
     time_ms   bigint NOT NULL, -- of the event that made it
+    bytes     bigint NOT NULL, -- of the events since the one before
     authors   text   NOT NULL, -- who edited since the one before: ids with blanks between them, and + at the end if there were more
     name      text   NOT NULL, -- empty: none
     PRIMARY KEY (workspace, document, version)
 );
-INSERT INTO docs_version SELECT workspace, document, version, created_ms, '', '' FROM docs_snapshot;
+INSERT INTO docs_version SELECT workspace, document, version, created_ms, 0, '', '' FROM docs_snapshot;
 
 -- Who wrote what as of a version: where going over the edits for Blame begins. It can be made again from the log.
 CREATE TABLE docs_blame (

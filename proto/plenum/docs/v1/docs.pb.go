@@ -45,6 +45,7 @@
 //   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.RATE                                               RATE_LIMITED         too many operations of this caller in this document
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
+//   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
 package docsv1
 
@@ -118,6 +119,59 @@ func (x Role) Number() protoreflect.EnumNumber {
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{0}
+}
+
+// Format is how a document is written outside of Plenum.
+type Format int32
+
+const (
+	Format_FORMAT_UNSPECIFIED Format = 0 // refused
+	Format_FORMAT_MARKDOWN    Format = 1 // CommonMark with the tables, task lists and strikethrough of GitHub
+	Format_FORMAT_HTML        Format = 2 // read: a page or a fragment; written: a fragment without scripts, of http, https and mailto addresses alone
+	Format_FORMAT_TEXT        Format = 3 // plain text, a line for a line
+)
+
+// Enum value maps for Format.
+var (
+	Format_name = map[int32]string{
+		0: "FORMAT_UNSPECIFIED",
+		1: "FORMAT_MARKDOWN",
+		2: "FORMAT_HTML",
+		3: "FORMAT_TEXT",
+	}
+	Format_value = map[string]int32{
+		"FORMAT_UNSPECIFIED": 0,
+		"FORMAT_MARKDOWN":    1,
+		"FORMAT_HTML":        2,
+		"FORMAT_TEXT":        3,
+	}
+)
+
+func (x Format) Enum() *Format {
+	p := new(Format)
+	*p = x
+	return p
+}
+
+func (x Format) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Format) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[1].Descriptor()
+}
+
+func (Format) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[1]
+}
+
+func (x Format) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Format.Descriptor instead.
+func (Format) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
@@ -1701,6 +1755,230 @@ func (x *Presence) GetLeft() bool {
 	return false
 }
 
+type ImportDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                               // 1 to 200 bytes; empty: "Untitled"
+	Format        Format                 `protobuf:"varint,2,opt,name=format,proto3,enum=plenum.docs.v1.Format" json:"format,omitempty"` // of content
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`                           // UTF-8, <= 1 MiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentRequest) Reset() {
+	*x = ImportDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentRequest) ProtoMessage() {}
+
+func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
+func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ImportDocumentRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ImportDocumentRequest) GetFormat() Format {
+	if x != nil {
+		return x.Format
+	}
+	return Format_FORMAT_UNSPECIFIED
+}
+
+func (x *ImportDocumentRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type ImportDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // the new id; the same for each retry of the key
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // of its first event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentResponse) Reset() {
+	*x = ImportDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentResponse) ProtoMessage() {}
+
+func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
+func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ImportDocumentResponse) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ImportDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type ExportDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                         // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`                          // 0: the newest
+	Format        Format                 `protobuf:"varint,3,opt,name=format,proto3,enum=plenum.docs.v1.Format" json:"format,omitempty"` // of the answer
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentRequest) Reset() {
+	*x = ExportDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentRequest) ProtoMessage() {}
+
+func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
+func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ExportDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ExportDocumentRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ExportDocumentRequest) GetFormat() Format {
+	if x != nil {
+		return x.Format
+	}
+	return Format_FORMAT_UNSPECIFIED
+}
+
+type ExportDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Content       string                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`  // <= 4 MiB less 64 KiB, of the limit of an answer
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // of the content
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentResponse) Reset() {
+	*x = ExportDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentResponse) ProtoMessage() {}
+
+func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
+func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ExportDocumentResponse) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *ExportDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // Version is one that was written down. All fields are set by the server, but for the name.
 type Version struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1715,7 +1993,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +2005,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +2018,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Version) GetVersion() uint64 {
@@ -1790,7 +2068,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +2080,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +2093,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListVersionsRequest) GetDocument() string {
@@ -1856,7 +2134,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1868,7 +2146,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1881,7 +2159,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -1909,7 +2187,7 @@ type NameVersionRequest struct {
 
 func (x *NameVersionRequest) Reset() {
 	*x = NameVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1921,7 +2199,7 @@ func (x *NameVersionRequest) String() string {
 func (*NameVersionRequest) ProtoMessage() {}
 
 func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1934,7 +2212,7 @@ func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
 func (*NameVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *NameVersionRequest) GetDocument() string {
@@ -1967,7 +2245,7 @@ type NameVersionResponse struct {
 
 func (x *NameVersionResponse) Reset() {
 	*x = NameVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1979,7 +2257,7 @@ func (x *NameVersionResponse) String() string {
 func (*NameVersionResponse) ProtoMessage() {}
 
 func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1992,7 +2270,7 @@ func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
 func (*NameVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *NameVersionResponse) GetVersion() uint64 {
@@ -2014,7 +2292,7 @@ type DiffVersionsRequest struct {
 
 func (x *DiffVersionsRequest) Reset() {
 	*x = DiffVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2026,7 +2304,7 @@ func (x *DiffVersionsRequest) String() string {
 func (*DiffVersionsRequest) ProtoMessage() {}
 
 func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2039,7 +2317,7 @@ func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *DiffVersionsRequest) GetDocument() string {
@@ -2081,7 +2359,7 @@ type DiffVersionsResponse struct {
 
 func (x *DiffVersionsResponse) Reset() {
 	*x = DiffVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2093,7 +2371,7 @@ func (x *DiffVersionsResponse) String() string {
 func (*DiffVersionsResponse) ProtoMessage() {}
 
 func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2106,7 +2384,7 @@ func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DiffVersionsResponse) GetDelta() string {
@@ -2140,7 +2418,7 @@ type RestoreVersionRequest struct {
 
 func (x *RestoreVersionRequest) Reset() {
 	*x = RestoreVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2430,7 @@ func (x *RestoreVersionRequest) String() string {
 func (*RestoreVersionRequest) ProtoMessage() {}
 
 func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2443,7 @@ func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *RestoreVersionRequest) GetDocument() string {
@@ -2192,7 +2470,7 @@ type RestoreVersionResponse struct {
 
 func (x *RestoreVersionResponse) Reset() {
 	*x = RestoreVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2204,7 +2482,7 @@ func (x *RestoreVersionResponse) String() string {
 func (*RestoreVersionResponse) ProtoMessage() {}
 
 func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2217,7 +2495,7 @@ func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *RestoreVersionResponse) GetVersion() uint64 {
@@ -2246,7 +2524,7 @@ type BlameRequest struct {
 
 func (x *BlameRequest) Reset() {
 	*x = BlameRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2258,7 +2536,7 @@ func (x *BlameRequest) String() string {
 func (*BlameRequest) ProtoMessage() {}
 
 func (x *BlameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2271,7 +2549,7 @@ func (x *BlameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
 func (*BlameRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *BlameRequest) GetDocument() string {
@@ -2313,7 +2591,7 @@ type BlameResponse struct {
 
 func (x *BlameResponse) Reset() {
 	*x = BlameResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2603,7 @@ func (x *BlameResponse) String() string {
 func (*BlameResponse) ProtoMessage() {}
 
 func (x *BlameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2616,7 @@ func (x *BlameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
 func (*BlameResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *BlameResponse) GetVersion() uint64 {
@@ -2374,7 +2652,7 @@ type BlameRange struct {
 
 func (x *BlameRange) Reset() {
 	*x = BlameRange{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2386,7 +2664,7 @@ func (x *BlameRange) String() string {
 func (*BlameRange) ProtoMessage() {}
 
 func (x *BlameRange) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2399,7 +2677,7 @@ func (x *BlameRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
 func (*BlameRange) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *BlameRange) GetLength() uint32 {
@@ -2434,7 +2712,7 @@ type VersionNamed struct {
 
 func (x *VersionNamed) Reset() {
 	*x = VersionNamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2446,7 +2724,7 @@ func (x *VersionNamed) String() string {
 func (*VersionNamed) ProtoMessage() {}
 
 func (x *VersionNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2459,7 +2737,7 @@ func (x *VersionNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
 func (*VersionNamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *VersionNamed) GetVersion() uint64 {
@@ -2577,7 +2855,21 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06anchor\x18\x02 \x01(\rR\x06anchor\x12\x12\n" +
 	"\x04head\x18\x03 \x01(\rR\x04head\x12\x16\n" +
 	"\x06typing\x18\x04 \x01(\bR\x06typing\x12\x12\n" +
-	"\x04left\x18\x05 \x01(\bR\x04left\"\x8d\x01\n" +
+	"\x04left\x18\x05 \x01(\bR\x04left\"w\n" +
+	"\x15ImportDocumentRequest\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12.\n" +
+	"\x06format\x18\x02 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"N\n" +
+	"\x16ImportDocumentResponse\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"}\n" +
+	"\x15ExportDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12.\n" +
+	"\x06format\x18\x03 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\"L\n" +
+	"\x16ExportDocumentResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\tR\acontent\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\x8d\x01\n" +
 	"\aVersion\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x18\n" +
@@ -2636,7 +2928,12 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eROLE_COMMENTER\x10\x02\x12\x0f\n" +
 	"\vROLE_EDITOR\x10\x03\x12\x0e\n" +
 	"\n" +
-	"ROLE_OWNER\x10\x042\x9a\r\n" +
+	"ROLE_OWNER\x10\x04*W\n" +
+	"\x06Format\x12\x16\n" +
+	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
+	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
+	"\vFORMAT_TEXT\x10\x032\x8e\x0f\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -2647,6 +2944,10 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12d\n" +
 	"\aSetRole\x12\x1e.plenum.docs.v1.SetRoleRequest\x1a\x1f.plenum.docs.v1.SetRoleResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
 	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12u\n" +
+	"\x0eImportDocument\x12%.plenum.docs.v1.ImportDocumentRequest\x1a&.plenum.docs.v1.ImportDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\n" +
+	"(\x80\x80D0\x90N\x90\x02\x02\x12{\n" +
+	"\x0eExportDocument\x12%.plenum.docs.v1.ExportDocumentRequest\x1a&.plenum.docs.v1.ExportDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
 	"\fListVersions\x12#.plenum.docs.v1.ListVersionsRequest\x1a$.plenum.docs.v1.ListVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12r\n" +
 	"\vNameVersion\x12\".plenum.docs.v1.NameVersionRequest\x1a#.plenum.docs.v1.NameVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
 	"\fDiffVersions\x12#.plenum.docs.v1.DiffVersionsRequest\x1a$.plenum.docs.v1.DiffVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
@@ -2670,100 +2971,111 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                      // 0: plenum.docs.v1.Role
-	(*Document)(nil),               // 1: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),  // 2: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil), // 3: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),     // 4: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),    // 5: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),   // 6: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),  // 7: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),    // 8: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),   // 9: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),          // 10: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),         // 11: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),  // 12: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil), // 13: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),   // 14: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),  // 15: plenum.docs.v1.TrashDocumentResponse
-	(*SetRoleRequest)(nil),         // 16: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),        // 17: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),       // 18: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),      // 19: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                  // 20: plenum.docs.v1.Grant
-	(*DocumentEvent)(nil),          // 21: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                // 22: plenum.docs.v1.Created
-	(*Edited)(nil),                 // 23: plenum.docs.v1.Edited
-	(*Renamed)(nil),                // 24: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                // 25: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                // 26: plenum.docs.v1.RoleSet
-	(*Presence)(nil),               // 27: plenum.docs.v1.Presence
-	(*Version)(nil),                // 28: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),    // 29: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),   // 30: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),     // 31: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),    // 32: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),    // 33: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),   // 34: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),  // 35: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil), // 36: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),           // 37: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),          // 38: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),             // 39: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),           // 40: plenum.docs.v1.VersionNamed
+	(Format)(0),                    // 1: plenum.docs.v1.Format
+	(*Document)(nil),               // 2: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),  // 3: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil), // 4: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),     // 5: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),    // 6: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),   // 7: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),  // 8: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),    // 9: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),   // 10: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),          // 11: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),         // 12: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),  // 13: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil), // 14: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),   // 15: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),  // 16: plenum.docs.v1.TrashDocumentResponse
+	(*SetRoleRequest)(nil),         // 17: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),        // 18: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),       // 19: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),      // 20: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                  // 21: plenum.docs.v1.Grant
+	(*DocumentEvent)(nil),          // 22: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                // 23: plenum.docs.v1.Created
+	(*Edited)(nil),                 // 24: plenum.docs.v1.Edited
+	(*Renamed)(nil),                // 25: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                // 26: plenum.docs.v1.Trashed
+	(*RoleSet)(nil),                // 27: plenum.docs.v1.RoleSet
+	(*Presence)(nil),               // 28: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),  // 29: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil), // 30: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),  // 31: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil), // 32: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                // 33: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),    // 34: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),   // 35: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),     // 36: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),    // 37: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),    // 38: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),   // 39: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),  // 40: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil), // 41: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),           // 42: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),          // 43: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),             // 44: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),           // 45: plenum.docs.v1.VersionNamed
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	1,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
-	1,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	2,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	2,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
 	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	20, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	21, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
 	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	22, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	23, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	24, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	25, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	26, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	40, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	20, // 12: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	28, // 13: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	39, // 14: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	2,  // 15: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	4,  // 16: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	6,  // 17: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	8,  // 18: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	10, // 19: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	12, // 20: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	14, // 21: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	16, // 22: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	18, // 23: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	29, // 24: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	31, // 25: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	33, // 26: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	35, // 27: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	37, // 28: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	3,  // 29: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	5,  // 30: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	7,  // 31: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	9,  // 32: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	11, // 33: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	13, // 34: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	15, // 35: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	17, // 36: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	19, // 37: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	30, // 38: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	32, // 39: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	34, // 40: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	36, // 41: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	38, // 42: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	29, // [29:43] is the sub-list for method output_type
-	15, // [15:29] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	23, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	24, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	25, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	45, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	21, // 12: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 13: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 14: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	33, // 15: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	44, // 16: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	3,  // 17: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	5,  // 18: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	7,  // 19: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	9,  // 20: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	11, // 21: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	13, // 22: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	15, // 23: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	17, // 24: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	19, // 25: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	29, // 26: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	31, // 27: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	34, // 28: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	36, // 29: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	38, // 30: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	40, // 31: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	42, // 32: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	4,  // 33: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	6,  // 34: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	8,  // 35: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	10, // 36: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	12, // 37: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	14, // 38: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	16, // 39: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	18, // 40: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	20, // 41: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	30, // 42: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	32, // 43: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	35, // 44: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	37, // 45: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	39, // 46: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	41, // 47: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	43, // 48: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	33, // [33:49] is the sub-list for method output_type
+	17, // [17:33] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -2784,8 +3096,8 @@ func file_plenum_docs_v1_docs_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   40,
+			NumEnums:      2,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -45,6 +45,7 @@
 //   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.RATE                                               RATE_LIMITED         too many operations of this caller in this document
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
+//   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
 package docsv1
 
@@ -70,6 +71,8 @@ const (
 	DocsService_TrashDocument_FullMethodName  = "/plenum.docs.v1.DocsService/TrashDocument"
 	DocsService_SetRole_FullMethodName        = "/plenum.docs.v1.DocsService/SetRole"
 	DocsService_ListRoles_FullMethodName      = "/plenum.docs.v1.DocsService/ListRoles"
+	DocsService_ImportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ImportDocument"
+	DocsService_ExportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ExportDocument"
 	DocsService_ListVersions_FullMethodName   = "/plenum.docs.v1.DocsService/ListVersions"
 	DocsService_NameVersion_FullMethodName    = "/plenum.docs.v1.DocsService/NameVersion"
 	DocsService_DiffVersions_FullMethodName   = "/plenum.docs.v1.DocsService/DiffVersions"
@@ -103,6 +106,12 @@ type DocsServiceClient interface {
 	SetRole(ctx context.Context, in *SetRoleRequest, opts ...grpc.CallOption) (*SetRoleResponse, error)
 	// ListRoles lists who has a role in the document. Whoever may read it.
 	ListRoles(ctx context.Context, in *ListRolesRequest, opts ...grpc.CallOption) (*ListRolesResponse, error)
+	// ImportDocument makes a document of Markdown, HTML or plain text; the caller becomes its owner. Needs docs.create. Scripts and what else isn't
+	// a document's are left out. docs.IMPORT, docs.TOO_LARGE.
+	ImportDocument(ctx context.Context, in *ImportDocumentRequest, opts ...grpc.CallOption) (*ImportDocumentResponse, error)
+	// ExportDocument writes the content as Markdown, HTML or plain text, which may lose formats. What would be longer than an answer may be is
+	// docs.TOO_LARGE: read it as a delta then, part by part (ReadDocument), which also loses nothing.
+	ExportDocument(ctx context.Context, in *ExportDocumentRequest, opts ...grpc.CallOption) (*ExportDocumentResponse, error)
 	// ListVersions lists the versions that were written down, the newest first: one for each minute in which somebody edited, of more than an
 	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; and all that have a
 	// name. The newest edits come about a minute later. Viewers and above.
@@ -219,6 +228,26 @@ func (c *docsServiceClient) ListRoles(ctx context.Context, in *ListRolesRequest,
 	return out, nil
 }
 
+func (c *docsServiceClient) ImportDocument(ctx context.Context, in *ImportDocumentRequest, opts ...grpc.CallOption) (*ImportDocumentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportDocumentResponse)
+	err := c.cc.Invoke(ctx, DocsService_ImportDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ExportDocument(ctx context.Context, in *ExportDocumentRequest, opts ...grpc.CallOption) (*ExportDocumentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportDocumentResponse)
+	err := c.cc.Invoke(ctx, DocsService_ExportDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *docsServiceClient) ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListVersionsResponse)
@@ -295,6 +324,12 @@ type DocsServiceServer interface {
 	SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error)
 	// ListRoles lists who has a role in the document. Whoever may read it.
 	ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error)
+	// ImportDocument makes a document of Markdown, HTML or plain text; the caller becomes its owner. Needs docs.create. Scripts and what else isn't
+	// a document's are left out. docs.IMPORT, docs.TOO_LARGE.
+	ImportDocument(context.Context, *ImportDocumentRequest) (*ImportDocumentResponse, error)
+	// ExportDocument writes the content as Markdown, HTML or plain text, which may lose formats. What would be longer than an answer may be is
+	// docs.TOO_LARGE: read it as a delta then, part by part (ReadDocument), which also loses nothing.
+	ExportDocument(context.Context, *ExportDocumentRequest) (*ExportDocumentResponse, error)
 	// ListVersions lists the versions that were written down, the newest first: one for each minute in which somebody edited, of more than an
 	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; and all that have a
 	// name. The newest edits come about a minute later. Viewers and above.
@@ -347,6 +382,12 @@ func (UnimplementedDocsServiceServer) SetRole(context.Context, *SetRoleRequest) 
 }
 func (UnimplementedDocsServiceServer) ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRoles not implemented")
+}
+func (UnimplementedDocsServiceServer) ImportDocument(context.Context, *ImportDocumentRequest) (*ImportDocumentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportDocument not implemented")
+}
+func (UnimplementedDocsServiceServer) ExportDocument(context.Context, *ExportDocumentRequest) (*ExportDocumentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportDocument not implemented")
 }
 func (UnimplementedDocsServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
@@ -546,6 +587,42 @@ func _DocsService_ListRoles_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocsService_ImportDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ImportDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ImportDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ImportDocument(ctx, req.(*ImportDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ExportDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ExportDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ExportDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ExportDocument(ctx, req.(*ExportDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DocsService_ListVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListVersionsRequest)
 	if err := dec(in); err != nil {
@@ -678,6 +755,14 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListRoles",
 			Handler:    _DocsService_ListRoles_Handler,
+		},
+		{
+			MethodName: "ImportDocument",
+			Handler:    _DocsService_ImportDocument_Handler,
+		},
+		{
+			MethodName: "ExportDocument",
+			Handler:    _DocsService_ExportDocument_Handler,
 		},
 		{
 			MethodName: "ListVersions",
