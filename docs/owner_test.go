@@ -28,6 +28,13 @@ func eventually(tb testing.TB, what string, f func() bool) {
 	}
 }
 
+// soon ends a call that is held.
+func soon(tb testing.TB, ctx context.Context) context.Context {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	tb.Cleanup(cancel)
+	return ctx
+}
+
 // insist submits an edit until it is answered, as clients do.
 func (u *user) insist(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.SubmitResponse, error) {
 	for {
@@ -105,7 +112,7 @@ func TestOwnerThatIsTakenForDead(t *testing.T) {
 		if got := ada.at(other).text(doc); got != "321" {
 			t.Errorf("%q", got)
 		}
-		_, err = ada.at(old).api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc})
+		_, err = ada.at(old).api.ReadDocument(soon(t, ada.read()), &docsv1.ReadDocumentRequest{Document: doc})
 		if err == nil {
 			t.Error("the old owner tells what it has")
 		}
@@ -213,7 +220,7 @@ func TestEtcdAway(t *testing.T) {
 		if got := ada.text(open); got != "21" {
 			t.Errorf("%q", got)
 		}
-		_, err := ada.submit(closed, 1, inserts("1"))
+		_, err := ada.api.Submit(soon(t, ada.write()), &docsv1.SubmitRequest{Document: closed, Base: 1, Delta: inserts("1")})
 		refused(t, "a closed one", err, edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY")
 	})
 }

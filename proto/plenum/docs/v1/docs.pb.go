@@ -1232,8 +1232,8 @@ func (x *ListRolesResponse) GetGrants() []*Grant {
 // Grant is a role that somebody has.
 type Grant struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // user id, or "*"
-	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                           // user id, or "*"
+	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"` // what they may do
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1402,27 +1402,27 @@ type isDocumentEvent_Event interface {
 }
 
 type DocumentEvent_Created struct {
-	Created *Created `protobuf:"bytes,2,opt,name=created,proto3,oneof"`
+	Created *Created `protobuf:"bytes,2,opt,name=created,proto3,oneof"` // the document was made
 }
 
 type DocumentEvent_Edited struct {
-	Edited *Edited `protobuf:"bytes,3,opt,name=edited,proto3,oneof"`
+	Edited *Edited `protobuf:"bytes,3,opt,name=edited,proto3,oneof"` // its content changed
 }
 
 type DocumentEvent_Renamed struct {
-	Renamed *Renamed `protobuf:"bytes,4,opt,name=renamed,proto3,oneof"`
+	Renamed *Renamed `protobuf:"bytes,4,opt,name=renamed,proto3,oneof"` // its title changed
 }
 
 type DocumentEvent_Trashed struct {
-	Trashed *Trashed `protobuf:"bytes,5,opt,name=trashed,proto3,oneof"`
+	Trashed *Trashed `protobuf:"bytes,5,opt,name=trashed,proto3,oneof"` // it was put into the trash, or taken out
 }
 
 type DocumentEvent_RoleSet struct {
-	RoleSet *RoleSet `protobuf:"bytes,6,opt,name=role_set,json=roleSet,proto3,oneof"`
+	RoleSet *RoleSet `protobuf:"bytes,6,opt,name=role_set,json=roleSet,proto3,oneof"` // somebody's role changed
 }
 
 type DocumentEvent_VersionNamed struct {
-	VersionNamed *VersionNamed `protobuf:"bytes,7,opt,name=version_named,json=versionNamed,proto3,oneof"`
+	VersionNamed *VersionNamed `protobuf:"bytes,7,opt,name=version_named,json=versionNamed,proto3,oneof"` // a version was given a name, or lost it
 }
 
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
@@ -1440,7 +1440,7 @@ func (*DocumentEvent_VersionNamed) isDocumentEvent_Event() {}
 // Created is the first event: the content begins with it.
 type Created struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"` // 1 to 200 bytes
 	Delta         string                 `protobuf:"bytes,2,opt,name=delta,proto3" json:"delta,omitempty"` // the content; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1546,7 +1546,7 @@ func (x *Edited) GetRestored() uint64 {
 // Renamed: the title changed.
 type Renamed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"` // 1 to 200 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1591,7 +1591,7 @@ func (x *Renamed) GetTitle() string {
 // Trashed: it was put into the trash or taken out.
 type Trashed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"`
+	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"` // false: taken out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
