@@ -183,7 +183,7 @@ type change struct {
 	amend
 	event  *docsv1.DocumentEvent
 	access []*topicv1.Access
-	follow func() // changes the session to what is true behind it
+	follow func() // changes the session to what is true behind it; nil: nothing
 }
 
 // named is a request that names its document.
@@ -200,34 +200,35 @@ func (s *Server) change(ctx context.Context, q named, res proto.Message, method 
 	}
 	k := docKey{c.Workspace, q.GetDocument()}
 	return s.atOwner(ctx, k, method, q, res, func(x *session) error {
-		var a *amendment
-		repeated := false
-		err := x.do(ctx, func() error {
-			if _, repeated = x.recent.known[key.Mutation()]; repeated {
-				return nil
-			}
-			o, err := decide(x, c)
-			if err != nil || o == nil {
-				return err
-			}
-			if o.entry, err = x.entry(c.User, o.event); err != nil {
-				return err
-			}
-			o.entry.Access = o.access
-			if a, err = x.amend(topic.Mutation{Key: key, Request: q}, &o.amend, ot.Delta{}, nil); err == nil {
-				o.follow()
-			}
-			return err
-		})
-		if err == nil && a != nil {
-			err = x.outcome(ctx, a, done)
-		}
-		if repeated {
-			err = errRepeated
-		}
-		if err != nil {
-			return s.firstAnswer(ctx, k, key, q, res, err)
-		}
-		return nil
+		return x.change(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, func() (*change, error) { return decide(x, c) }, done)
 	})
+}
+
+// change makes a change in the session.
+func (x *session) change(ctx context.Context, m topic.Mutation, res proto.Message, decide func() (*change, error), done func(version uint64)) error {
+	var a *amendment
+	err := x.do(ctx, func() error {
+		if _, repeated := x.recent.known[m.Key.Mutation()]; repeated {
+			return errRepeated
+		}
+		o, err := decide()
+		if err != nil || o == nil {
+			return err
+		}
+		if o.entry, err = x.entry(m.Key.User, o.event); err != nil {
+			return err
+		}
+		o.entry.Access = o.access
+		if a, err = x.amend(m, &o.amend, ot.Delta{}, nil); err == nil && o.follow != nil {
+			o.follow()
+		}
+		return err
+	})
+	if err == nil && a != nil {
+		err = x.outcome(ctx, a, done)
+	}
+	if mayBeRepeated(err) || err == nil && a == nil { // it may be as was wanted since this very call came before
+		return x.s.firstAnswer(ctx, m, res, err)
+	}
+	return err
 }

@@ -38,10 +38,10 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 		if err == nil {
 			err = x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
 		}
-		if err != nil {
-			return s.firstAnswer(ctx, k, key, q, res, err)
+		if mayBeRepeated(err) {
+			return s.firstAnswer(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, err)
 		}
-		return nil
+		return err
 	})
 }
 
@@ -74,8 +74,8 @@ func (s *Server) edit(ctx context.Context, x *session, e *edit) error {
 		}
 		edits := behind.edits
 		if edits == nil {
-			if edits, err = s.edits(ctx, x.docKey, e.base, behind.first); err != nil {
-				return err
+			if edits, err = s.edits(ctx, x.docKey, x.epoch, e.base, behind.first-1); err != nil {
+				return s.damaged(x.docKey, err)
 			}
 			if slices.ContainsFunc(edits, func(old recentEdit) bool { return old.mutation == e.key.Mutation() }) {
 				return errRepeated
@@ -126,21 +126,24 @@ func (e *edit) follow(ctx context.Context, edits []recentEdit, steps *int) error
 // errRepeated: the key was used; the log has the answer.
 var errRepeated = errors.New("docs: the key was used")
 
-// firstAnswer answers a repetition with what was answered first: also one that would be refused now, since its author has lost the role, say,
-// or since its base is too old by now. Where the key was not used, why stays what it was.
-func (s *Server) firstAnswer(ctx context.Context, k docKey, key topic.Key, q, res proto.Message, why error) error {
-	repeated := errors.Is(why, errRepeated)
-	if e, ok := errors.AsType[*rpc.Error](why); !repeated && (!ok || e.Code >= edgev1.Code_CODE_UNAVAILABLE || e.Code == edgev1.Code_CODE_INTERNAL) {
-		return why
-	}
-	err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res)
+// mayBeRepeated reports whether a call was refused that may have been done before: its author has lost the role since, say, or its base is
+// too old by now. A repetition gets the first answer all the same.
+func mayBeRepeated(err error) bool {
+	e, ok := errors.AsType[*rpc.Error](err)
+	return errors.Is(err, errRepeated) || ok && e.Code < edgev1.Code_CODE_INTERNAL
+}
+
+// firstAnswer is what a key was answered the first time. If it was not used, nothing was done, and the answer is the other one.
+func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Message, other error) error {
+	m.Op = repeat{docKey{m.Workspace, m.Route}}
+	err := s.log.Mutate(ctx, m, res)
 	switch {
-	case rpc.FromError(err).GetReason() != errUnused.Reason:
+	case !errors.Is(err, errUnused):
 		return err //nolint:wrapcheck // the log's own
-	case repeated: // what had used it was not committed
+	case errors.Is(other, errRepeated): // it was under way, and has failed
 		return errAway
 	}
-	return why
+	return other
 }
 
 // early: the edit came before the one that it is behind, which is perhaps under way: calls may overtake each other.
@@ -170,7 +173,7 @@ func (x *session) await(ctx context.Context, e *early) error {
 	select {
 	case <-e.came:
 		return nil
-	case <-x.gone:
+	case <-x.ended:
 		return errEnded
 	case <-ctx.Done():
 		x.tell(func() { delete(x.awaited, e.mutation) }) // others who wait for it have their own time

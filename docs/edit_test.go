@@ -322,7 +322,7 @@ func (d *device) pull() {
 				d.tb.Error(err)
 				return
 			}
-			d.catchUp([]recentEdit{e}, own)
+			d.catchUp([]recentEdit{e.recentEdit}, own)
 		}
 	}
 }

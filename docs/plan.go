@@ -213,8 +213,11 @@ type amend struct {
 	title      string
 	trashed    *bool
 	role       *docsv1.Grant
+	name       *docsv1.VersionNamed
 
-	at uint64 // the version that it made; written when it is numbered. 0: the key was used before, and this was not done
+	// Written when it is numbered; 0: the key was used before, and this was not done.
+	at     uint64 // the version that it made
+	timeMs int64  // when
 }
 
 func (o *amend) key() docKey { return o.docKey }
@@ -226,6 +229,11 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	}
 	if o.role != nil {
 		if err := setRole(b.ctx, b.tx, o.docKey, o.role.GetUser(), o.role.GetRole()); err != nil {
+			return err
+		}
+	}
+	if o.name != nil {
+		if err := b.nameVersion(o.docKey, o.name); err != nil {
 			return err
 		}
 	}
@@ -242,7 +250,7 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	b.change(d)
 	st.Entries = []topic.Entry{o.entry}
 	st.Answer = func(rows []topic.Row) proto.Message {
-		o.at = rows[0].Offset
+		o.at, o.timeMs = rows[0].Offset, rows[0].TimeMs
 		return o.answer(&rows[0])
 	}
 	return nil
@@ -309,7 +317,7 @@ func (o *disown) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unp
 	return nil
 }
 
-// repeat asks for the first answer of a key that was used: what is planned was not.
+// repeat asks for the first answer of a key: what is planned was not used.
 type repeat struct{ docKey }
 
 func (o repeat) key() docKey { return o.docKey }

@@ -60,7 +60,9 @@ func (s *Server) versionOf(ctx context.Context, x *session, c auth.Caller, versi
 		return nil
 	})
 	if err == nil && content == nil {
-		content, _, err = s.contentAt(ctx, x.docKey, x.epoch, version, nil)
+		if content, _, err = s.contentAt(ctx, x.docKey, x.epoch, version, nil); err != nil {
+			err = s.damaged(x.docKey, err)
+		}
 	}
 	return content, at, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,10 @@ type Server struct {
 	logger  *slog.Logger
 	metrics metrics
 
+	diffs  *shelf[ot.Delta]
+	blames *shelf[*blame]
+	heavy  chan struct{} // held, by sending, by what takes a core for long
+
 	working context.Context //nolint:containedctx // of the sessions; ends when the service stops
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup // the sessions, and what they have begun
@@ -67,6 +72,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {

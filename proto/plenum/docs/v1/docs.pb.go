@@ -42,7 +42,7 @@
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
-//   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open
+//   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.RATE                                               RATE_LIMITED         too many operations of this caller in this document
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
 //   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
@@ -1303,6 +1303,7 @@ type DocumentEvent struct {
 	//	*DocumentEvent_Renamed
 	//	*DocumentEvent_Trashed
 	//	*DocumentEvent_RoleSet
+	//	*DocumentEvent_VersionNamed
 	Event         isDocumentEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1397,6 +1398,15 @@ func (x *DocumentEvent) GetRoleSet() *RoleSet {
 	return nil
 }
 
+func (x *DocumentEvent) GetVersionNamed() *VersionNamed {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_VersionNamed); ok {
+			return x.VersionNamed
+		}
+	}
+	return nil
+}
+
 type isDocumentEvent_Event interface {
 	isDocumentEvent_Event()
 }
@@ -1421,6 +1431,10 @@ type DocumentEvent_RoleSet struct {
 	RoleSet *RoleSet `protobuf:"bytes,6,opt,name=role_set,json=roleSet,proto3,oneof"` // somebody's role changed
 }
 
+type DocumentEvent_VersionNamed struct {
+	VersionNamed *VersionNamed `protobuf:"bytes,7,opt,name=version_named,json=versionNamed,proto3,oneof"` // a version was given a name, or lost it
+}
+
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_Edited) isDocumentEvent_Event() {}
@@ -1430,6 +1444,8 @@ func (*DocumentEvent_Renamed) isDocumentEvent_Event() {}
 func (*DocumentEvent_Trashed) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_RoleSet) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_VersionNamed) isDocumentEvent_Event() {}
 
 // Created is the first event: the content begins with it.
 type Created struct {
@@ -1487,7 +1503,8 @@ func (x *Created) GetDelta() string {
 // Edited: the content changed.
 type Edited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"` // to be applied to the version before
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`        // to be applied to the version before
+	Restored      uint64                 `protobuf:"varint,2,opt,name=restored,proto3" json:"restored,omitempty"` // the version whose content it brings back, perhaps as one of several; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1527,6 +1544,13 @@ func (x *Edited) GetDelta() string {
 		return x.Delta
 	}
 	return ""
+}
+
+func (x *Edited) GetRestored() uint64 {
+	if x != nil {
+		return x.Restored
+	}
+	return 0
 }
 
 // Renamed: the title changed.
@@ -1965,6 +1989,781 @@ func (x *ExportDocumentResponse) GetVersion() uint64 {
 	return 0
 }
 
+// Version is one that was written down. All fields are set by the server, but for the name.
+type Version struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`                            // of the content
+	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`                // of the event that made it, Unix milliseconds
+	Authors       []string               `protobuf:"bytes,3,rep,name=authors,proto3" json:"authors,omitempty"`                             // user ids of who edited since the one before, <= 50, ascending
+	MoreAuthors   bool                   `protobuf:"varint,4,opt,name=more_authors,json=moreAuthors,proto3" json:"more_authors,omitempty"` // there were more than 50
+	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`                                   // <= 100 bytes; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Version) Reset() {
+	*x = Version{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Version) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Version) ProtoMessage() {}
+
+func (x *Version) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Version.ProtoReflect.Descriptor instead.
+func (*Version) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Version) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Version) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Version) GetAuthors() []string {
+	if x != nil {
+		return x.Authors
+	}
+	return nil
+}
+
+func (x *Version) GetMoreAuthors() bool {
+	if x != nil {
+		return x.MoreAuthors
+	}
+	return false
+}
+
+func (x *Version) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ListVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Named         bool                   `protobuf:"varint,2,opt,name=named,proto3" json:"named,omitempty"`      // those that have a name alone
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`      // 1 to 200; 0: 50
+	Page          string                 `protobuf:"bytes,4,opt,name=page,proto3" json:"page,omitempty"`         // next of the page before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVersionsRequest) Reset() {
+	*x = ListVersionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVersionsRequest) ProtoMessage() {}
+
+func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
+func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListVersionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ListVersionsRequest) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
+func (x *ListVersionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListVersionsRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+type ListVersionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Versions      []*Version             `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"` // newest first
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`         // empty: the last page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVersionsResponse) Reset() {
+	*x = ListVersionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVersionsResponse) ProtoMessage() {}
+
+func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
+func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListVersionsResponse) GetVersions() []*Version {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *ListVersionsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type NameVersionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // from 1
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`         // one line of <= 100 bytes; empty: the name is taken away
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NameVersionRequest) Reset() {
+	*x = NameVersionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NameVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NameVersionRequest) ProtoMessage() {}
+
+func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
+func (*NameVersionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *NameVersionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *NameVersionRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *NameVersionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type NameVersionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NameVersionResponse) Reset() {
+	*x = NameVersionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NameVersionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NameVersionResponse) ProtoMessage() {}
+
+func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
+func (*NameVersionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *NameVersionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type DiffVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	From          uint64                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`        // 0: nothing, what was before the first version
+	To            uint64                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`            // may be older than from. 0: the newest. With `after` it must be that of the first part's answer
+	After         uint32                 `protobuf:"varint,4,opt,name=after,proto3" json:"after,omitempty"`      // the lengths of the operations that the parts before had, in all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffVersionsRequest) Reset() {
+	*x = DiffVersionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffVersionsRequest) ProtoMessage() {}
+
+func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
+func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *DiffVersionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *DiffVersionsRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *DiffVersionsRequest) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *DiffVersionsRequest) GetAfter() uint32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type DiffVersionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"` // what follows `after`, at most about 512 KiB; the parts one after the other make of `from` what `to` is
+	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`      // the version
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`  // read on, after the operations that you have now, at the same versions
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffVersionsResponse) Reset() {
+	*x = DiffVersionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffVersionsResponse) ProtoMessage() {}
+
+func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
+func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *DiffVersionsResponse) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *DiffVersionsResponse) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *DiffVersionsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type RestoreVersionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // from 1
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreVersionRequest) Reset() {
+	*x = RestoreVersionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreVersionRequest) ProtoMessage() {}
+
+func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
+func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *RestoreVersionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RestoreVersionRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type RestoreVersionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // that has the content; 0: nothing changed
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`     // of the topic
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreVersionResponse) Reset() {
+	*x = RestoreVersionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreVersionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreVersionResponse) ProtoMessage() {}
+
+func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
+func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *RestoreVersionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RestoreVersionResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type BlameRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // 0: the newest. With `after` it must be the version of the first part's answer
+	After         uint32                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`      // code units that the parts before had, in all
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`      // ranges, 1 to 2,000; 0: 500
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlameRequest) Reset() {
+	*x = BlameRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlameRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlameRequest) ProtoMessage() {}
+
+func (x *BlameRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
+func (*BlameRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *BlameRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *BlameRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *BlameRequest) GetAfter() uint32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *BlameRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type BlameResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the content
+	Ranges        []*BlameRange          `protobuf:"bytes,2,rep,name=ranges,proto3" json:"ranges,omitempty"`    // one behind the other, from `after` on
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`       // read on, after the code units that you have now, at the same version
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlameResponse) Reset() {
+	*x = BlameResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlameResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlameResponse) ProtoMessage() {}
+
+func (x *BlameResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
+func (*BlameResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *BlameResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *BlameResponse) GetRanges() []*BlameRange {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+func (x *BlameResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// BlameRange is what one person wrote within one minute and stands together.
+type BlameRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Length        uint32                 `protobuf:"varint,1,opt,name=length,proto3" json:"length,omitempty"`               // in code units
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                    // user id of the author
+	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // the minute's beginning, Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlameRange) Reset() {
+	*x = BlameRange{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlameRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlameRange) ProtoMessage() {}
+
+func (x *BlameRange) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
+func (*BlameRange) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *BlameRange) GetLength() uint32 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *BlameRange) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *BlameRange) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+// VersionNamed: a version was given a name, or lost it.
+type VersionNamed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // which
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`        // <= 100 bytes; empty: none any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VersionNamed) Reset() {
+	*x = VersionNamed{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VersionNamed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VersionNamed) ProtoMessage() {}
+
+func (x *VersionNamed) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
+func (*VersionNamed) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *VersionNamed) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *VersionNamed) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_plenum_docs_v1_docs_proto protoreflect.FileDescriptor
 
 const file_plenum_docs_v1_docs_proto_rawDesc = "" +
@@ -2040,20 +2839,22 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06grants\x18\x01 \x03(\v2\x15.plenum.docs.v1.GrantR\x06grants\"E\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12(\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xb5\x02\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xfa\x02\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
 	"\x06edited\x18\x03 \x01(\v2\x16.plenum.docs.v1.EditedH\x00R\x06edited\x123\n" +
 	"\arenamed\x18\x04 \x01(\v2\x17.plenum.docs.v1.RenamedH\x00R\arenamed\x123\n" +
 	"\atrashed\x18\x05 \x01(\v2\x17.plenum.docs.v1.TrashedH\x00R\atrashed\x124\n" +
-	"\brole_set\x18\x06 \x01(\v2\x17.plenum.docs.v1.RoleSetH\x00R\aroleSetB\a\n" +
+	"\brole_set\x18\x06 \x01(\v2\x17.plenum.docs.v1.RoleSetH\x00R\aroleSet\x12C\n" +
+	"\rversion_named\x18\a \x01(\v2\x1c.plenum.docs.v1.VersionNamedH\x00R\fversionNamedB\a\n" +
 	"\x05event\"5\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
-	"\x05delta\x18\x02 \x01(\tR\x05delta\"\x1e\n" +
+	"\x05delta\x18\x02 \x01(\tR\x05delta\":\n" +
 	"\x06Edited\x12\x14\n" +
-	"\x05delta\x18\x01 \x01(\tR\x05delta\"\x1f\n" +
+	"\x05delta\x18\x01 \x01(\tR\x05delta\x12\x1a\n" +
+	"\brestored\x18\x02 \x01(\x04R\brestored\"\x1f\n" +
 	"\aRenamed\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\"#\n" +
 	"\aTrashed\x12\x18\n" +
@@ -2079,7 +2880,59 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06format\x18\x03 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\"L\n" +
 	"\x16ExportDocumentResponse\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\tR\acontent\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion*b\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\x8d\x01\n" +
+	"\aVersion\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x17\n" +
+	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x18\n" +
+	"\aauthors\x18\x03 \x03(\tR\aauthors\x12!\n" +
+	"\fmore_authors\x18\x04 \x01(\bR\vmoreAuthors\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\"q\n" +
+	"\x13ListVersionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x14\n" +
+	"\x05named\x18\x02 \x01(\bR\x05named\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04page\x18\x04 \x01(\tR\x04page\"_\n" +
+	"\x14ListVersionsResponse\x123\n" +
+	"\bversions\x18\x01 \x03(\v2\x17.plenum.docs.v1.VersionR\bversions\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"^\n" +
+	"\x12NameVersionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"/\n" +
+	"\x13NameVersionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"k\n" +
+	"\x13DiffVersionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\rR\x05after\"P\n" +
+	"\x14DiffVersionsResponse\x12\x14\n" +
+	"\x05delta\x18\x01 \x01(\tR\x05delta\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"M\n" +
+	"\x15RestoreVersionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"H\n" +
+	"\x16RestoreVersionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"p\n" +
+	"\fBlameRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\rR\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"q\n" +
+	"\rBlameResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x122\n" +
+	"\x06ranges\x18\x02 \x03(\v2\x1a.plenum.docs.v1.BlameRangeR\x06ranges\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"Q\n" +
+	"\n" +
+	"BlameRange\x12\x16\n" +
+	"\x06length\x18\x01 \x01(\rR\x06length\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x17\n" +
+	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\"<\n" +
+	"\fVersionNamed\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name*b\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_VIEWER\x10\x01\x12\x12\n" +
@@ -2091,8 +2944,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
 	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
-	"\vFORMAT_TEXT\x10\x032\xcd\n" +
-	"\n" +
+	"\vFORMAT_TEXT\x10\x032\x8e\x0f\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -2106,6 +2958,14 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eImportDocument\x12%.plenum.docs.v1.ImportDocumentRequest\x1a&.plenum.docs.v1.ImportDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\n" +
 	"(\x80\x80D0\x90N\x90\x02\x02\x12{\n" +
 	"\x0eExportDocument\x12%.plenum.docs.v1.ExportDocumentRequest\x1a&.plenum.docs.v1.ExportDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
+	"\fListVersions\x12#.plenum.docs.v1.ListVersionsRequest\x1a$.plenum.docs.v1.ListVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12r\n" +
+	"\vNameVersion\x12\".plenum.docs.v1.NameVersionRequest\x1a#.plenum.docs.v1.NameVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
+	"\fDiffVersions\x12#.plenum.docs.v1.DiffVersionsRequest\x1a$.plenum.docs.v1.DiffVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12{\n" +
+	"\x0eRestoreVersion\x12%.plenum.docs.v1.RestoreVersionRequest\x1a&.plenum.docs.v1.RestoreVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x02\x12`\n" +
+	"\x05Blame\x12\x1c.plenum.docs.v1.BlameRequest\x1a\x1d.plenum.docs.v1.BlameResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
 	"\"\bdocument0\x90N\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
 	"H\n" +
 	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
@@ -2123,7 +2983,7 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 }
 
 var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                      // 0: plenum.docs.v1.Role
 	(Format)(0),                    // 1: plenum.docs.v1.Format
@@ -2158,6 +3018,19 @@ var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(*ImportDocumentResponse)(nil), // 30: plenum.docs.v1.ImportDocumentResponse
 	(*ExportDocumentRequest)(nil),  // 31: plenum.docs.v1.ExportDocumentRequest
 	(*ExportDocumentResponse)(nil), // 32: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                // 33: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),    // 34: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),   // 35: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),     // 36: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),    // 37: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),    // 38: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),   // 39: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),  // 40: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil), // 41: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),           // 42: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),          // 43: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),             // 44: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),           // 45: plenum.docs.v1.VersionNamed
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
@@ -2171,36 +3044,49 @@ var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	25, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
 	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
 	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	21, // 11: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	1,  // 12: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	1,  // 13: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	3,  // 14: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	5,  // 15: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	7,  // 16: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	9,  // 17: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	11, // 18: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	13, // 19: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	15, // 20: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	17, // 21: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	19, // 22: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	29, // 23: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	31, // 24: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	4,  // 25: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	6,  // 26: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	8,  // 27: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	10, // 28: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	12, // 29: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	14, // 30: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	16, // 31: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	18, // 32: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	20, // 33: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	30, // 34: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	32, // 35: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	25, // [25:36] is the sub-list for method output_type
-	14, // [14:25] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	45, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	21, // 12: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 13: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 14: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	33, // 15: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	44, // 16: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	3,  // 17: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	5,  // 18: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	7,  // 19: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	9,  // 20: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	11, // 21: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	13, // 22: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	15, // 23: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	17, // 24: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	19, // 25: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	29, // 26: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	31, // 27: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	34, // 28: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	36, // 29: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	38, // 30: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	40, // 31: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	42, // 32: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	4,  // 33: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	6,  // 34: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	8,  // 35: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	10, // 36: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	12, // 37: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	14, // 38: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	16, // 39: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	18, // 40: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	20, // 41: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	30, // 42: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	32, // 43: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	35, // 44: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	37, // 45: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	39, // 46: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	41, // 47: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	43, // 48: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	33, // [33:49] is the sub-list for method output_type
+	17, // [17:33] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -2214,6 +3100,7 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_Renamed)(nil),
 		(*DocumentEvent_Trashed)(nil),
 		(*DocumentEvent_RoleSet)(nil),
+		(*DocumentEvent_VersionNamed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2221,7 +3108,7 @@ func file_plenum_docs_v1_docs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   31,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
