@@ -20,6 +20,7 @@ run: ## start Plenum on ADDR with its data under DATA, TLS=1 with a certificate 
 
 test: tools ## every test, on both SQL engines and in both shapes, with the race detector
 	@./.ci/postgres
+	@./.ci/node
 	$(GO) test -race -timeout 30m work
 
 lint: tools ## golangci-lint, go vet, go fix, buf lint, fresh generated code
@@ -33,7 +34,7 @@ vulnerabilities: tools ## govulncheck on each module, where its database can be 
 
 cluster: tools ## the same as many processes on loopback: `make cluster`, and `make cluster CMD=down` to stop them
 	@./.ci/postgres
-	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
+	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/docs/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
 	@exec $(BIN)/cluster $(CMD)
 
 faults: tools ## a cluster whose parts fail by a schedule, under load, and a verdict; SEED=7 FOR=10m ONLY=disk,kill TRANSPORT=sse choose it
@@ -60,4 +61,4 @@ bench: tools ## hold a Plenum against its bars; ONLY=fanout runs one group, RUNS
 	@$(GO) run plenum.internal/loadtest/cmd/bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built; the data stays
-	rm -rf $(BIN) .cluster .faults
+	rm -rf $(BIN) .cluster .faults docs/ot/oracle/node_modules

@@ -12,6 +12,7 @@ import (
 
 	"plenum.internal/chat"
 	"plenum.internal/deploy/datadir"
+	"plenum.internal/docs"
 	"plenum.internal/mesh/node"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/services/identity"
@@ -24,11 +25,11 @@ const copyMark = "this-is-a-backup"
 
 // databases are what the data folder holds, in the order in which a backup copies them.
 //
-// Invariant: whoever a message names is in the backup, too: identity is copied after chat. What chat knows of people it learns anew.
+// Invariant: whoever a message names is in the backup, too: identity is copied last. What chat knows of people it learns anew.
 var databases = []struct {
 	name     string
 	restored func(ctx context.Context, db *sqldb.DB, now time.Time) (epoch uint64, err error)
-}{{"chat", chat.Restored}, {"identity", identity.Restored}}
+}{{"chat", chat.Restored}, {"docs", docs.Restored}, {"identity", identity.Restored}}
 
 var (
 	errNoCopies = errors.New("this is for one program with a data folder: back PostgreSQL's databases up by pg_dump")

@@ -10,6 +10,7 @@ import (
 	"plenum.internal/deploy/backbone"
 	"plenum.internal/deploy/datadir"
 	"plenum.internal/deploy/page"
+	"plenum.internal/docs"
 	"plenum.internal/gateway"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/bus"
@@ -54,7 +55,7 @@ func compose(ctx context.Context, cfg Config, log io.Writer, extra ...node.Servi
 		return nil, err
 	}
 	more := func(context.Context) error { return p.addExtra(extra) }
-	for _, step := range []func(context.Context) error{p.listen, p.openData, p.startBackbone, p.addIdentity, p.addChat, more, p.addGateway} {
+	for _, step := range []func(context.Context) error{p.listen, p.openData, p.startBackbone, p.addIdentity, p.addChat, p.addDocs, more, p.addGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -167,6 +168,24 @@ func (p *one) addChat(ctx context.Context) error {
 	// log through its server, stops first.
 	p.group.Add("chat's server", server)
 	p.group.Add("chat", service)
+	return nil
+}
+
+func (p *one) addDocs(ctx context.Context) error {
+	db, err := p.database(ctx, "docs", docs.Migrations)
+	if err != nil {
+		return err
+	}
+	service, err := docs.New(p.cfg.Docs, docs.Deps{DB: db, Bus: p.bus, Log: p.obs.Log, Metrics: p.obs.Metrics})
+	if err != nil {
+		return err
+	}
+	server, err := p.server("docs", service, docs.Callers())
+	if err != nil {
+		return err
+	}
+	p.group.Add("docs", service)
+	p.group.Add("docs' server", server)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"plenum.internal/chat"
 	"plenum.internal/deploy/page"
+	"plenum.internal/docs"
 	"plenum.internal/gateway"
 	"plenum.internal/mesh/node"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
@@ -15,6 +16,7 @@ import (
 var targets = map[string]func(Config) (node.Service, error){
 	"identity": identityNode,
 	"chat":     chatNode,
+	"docs":     docsNode,
 	"gateway":  gatewayNode,
 }
 
@@ -36,6 +38,16 @@ func chatNode(cfg Config) (node.Service, error) {
 			return chat.New(cfg.Chat, chat.Deps{
 				DB: n.DB, Bus: n.Bus, Self: n.Self(), Identity: n.Conn("identity"), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
 			})
+		},
+	}, err
+}
+
+func docsNode(cfg Config) (node.Service, error) {
+	migrations, err := docs.Migrations()
+	return node.Service{
+		Name: "docs", Migrations: migrations, Internal: docs.Callers(), Restored: docs.Restored,
+		New: func(n *node.Node) (node.Part, error) {
+			return docs.New(cfg.Docs, docs.Deps{DB: n.DB, Bus: n.Bus, Peers: n.Peers(), Log: n.Obs.Log, Metrics: n.Obs.Metrics})
 		},
 	}, err
 }

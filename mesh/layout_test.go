@@ -19,10 +19,11 @@ var layers = map[string][]string{
 	"mesh":              {"proto"},
 	"gateway":           {"proto", "mesh"},
 	"chat":              {"proto", "mesh"},
+	"docs":              {"proto", "mesh"},
 	"services/identity": {"proto", "mesh"},
-	"client":            {"proto", "mesh"},
+	"client":            {"proto", "mesh", "docs/ot"}, // the engine of documents, which clients run, too
 	"loadtest":          {"proto", "mesh", "client"},
-	"deploy":            {"proto", "mesh", "gateway", "chat", "services/identity", "client"},
+	"deploy":            {"proto", "mesh", "gateway", "chat", "docs", "services/identity", "client"},
 }
 
 const root = "plenum.internal/"

@@ -13,7 +13,7 @@ import (
 // Config says what a cluster is made of and where it lives.
 type Config struct {
 	Dir string // everything the cluster writes; the parents must be open to the user that runs PostgreSQL
-	Bin string // nats-server, server (etcd), identity, chat and gateway
+	Bin string // nats-server, server (etcd), identity, chat, docs and gateway
 	// Net is the second octet of the loopback addresses, 127.<Net>.<kind>.<number>. Two clusters at the same time need
 	// different ones.
 	Net      int
@@ -46,7 +46,7 @@ func (c Config) Validate() error {
 	case c.Replicas < 1 || c.Replicas > 9 || c.Gateways < 1 || c.Gateways > 9:
 		return errors.New("cluster: one to nine of each service and of gateways")
 	}
-	programs := map[string]string{"nats-server": "tools", "server": "tools", "identity": "cluster", "chat": "cluster", "gateway": "cluster"}
+	programs := map[string]string{"nats-server": "tools", "server": "tools", "identity": "cluster", "chat": "cluster", "docs": "cluster", "gateway": "cluster"}
 	for _, name := range c.Extra {
 		programs[name] = "cluster"
 	}
@@ -82,6 +82,7 @@ const ( // the numbers are used by tests, too
 	kindIdentity
 	kindChat
 	kindGateway
+	kindDocs
 	kindExtra // and those that follow
 )
 

@@ -32,6 +32,10 @@ var busPermissions = map[string]permissions{
 		publish:   []string{"plenum.*.chat.>", "plenum._.digest.chat.*", "plenum._.derived.chat.*"},
 		subscribe: []string{"plenum._.digest.chat.*", "plenum._.digest.identity.*", "plenum.*.identity.>", "plenum.*.chat.>"},
 	},
+	"docs": {
+		publish:   []string{"plenum.*.docs.>", "plenum._.digest.docs.*"},
+		subscribe: []string{"plenum._.digest.docs.*"},
+	},
 	"gateway": {
 		publish:   []string{"plenum._.signal.>"}, // of clients
 		subscribe: []string{"plenum.>"},

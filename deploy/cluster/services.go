@@ -15,7 +15,7 @@ const (
 	portClients  = "8080" // of gateways
 )
 
-// composeServices adds identity, chat and the gateways, in the order in which they need each other.
+// composeServices adds identity, chat, docs and the gateways, in the order in which they need each other.
 func (c *Cluster) composeServices() error {
 	for _, set := range c.members() {
 		if set.service == "" {

@@ -120,7 +120,7 @@ func (l *lab) clusterPrograms(ctx context.Context) error {
 		}
 	}
 	return l.tool(ctx, "go", "build", "-o", l.dir+"/", "plenum.internal/deploy/cmd/cluster", "plenum.internal/deploy/cmd/gateway",
-		"plenum.internal/chat/cmd/chat", "plenum.internal/services/identity/cmd/identity")
+		"plenum.internal/chat/cmd/chat", "plenum.internal/docs/cmd/docs", "plenum.internal/services/identity/cmd/identity")
 }
 
 func (c *startedCluster) gateway(number int) string {

@@ -88,10 +88,11 @@ type Node struct {
 	Registry *registry.Registry
 	Conns    *registry.Conns
 
-	service string
-	server  *rpc.Server
-	etcd    *clientv3.Client
-	session *lease.Session
+	service     string
+	incarnation string
+	server      *rpc.Server
+	etcd        *clientv3.Client
+	session     *lease.Session
 }
 
 // Conn is a connection to another service, whichever of its nodes answers.
@@ -143,6 +144,7 @@ func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *N
 	if n.ID == "" {
 		n.ID = service.Name + "-" + strings.ToLower(rand.Text())[:13]
 	}
+	n.incarnation = n.ID + incarnationMark + strings.ToLower(rand.Text())[:13]
 	defer func() {
 		if err != nil {
 			n.close()
@@ -210,7 +212,7 @@ func (n *Node) announce(cfg Config, service string) error {
 	if address == "" {
 		return nil
 	}
-	return registry.Register(n.session, registry.Node{ID: n.ID, Service: service, Address: address, Schema: schema(n.server.GetServiceInfo())})
+	return registry.Register(n.session, registry.Node{ID: n.ID, Service: service, Address: address, Schema: schema(n.server.GetServiceInfo()), Incarnation: n.incarnation})
 }
 
 // close ends what was opened, as far as it was.

@@ -135,6 +135,18 @@ func (c *Conns) pick(service, key string) (*link, error) {
 	return best, nil
 }
 
+// To returns the connection to one node of a service. None of that id is known: codes.Unavailable.
+func (c *Conns) To(service, id string) (grpc.ClientConnInterface, error) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, l := range c.links[service] {
+		if l.node.ID == id {
+			return l.conn.Load(), nil
+		}
+	}
+	return nil, status.Errorf(codes.Unavailable, "the node %s of %s is not known; try again shortly", id, service)
+}
+
 // Service is a connection that looks for its node anew with each call, as Conn does: for callers that want a service and
 // no node in particular. key spreads them: their own node id serves well.
 func (c *Conns) Service(service, key string) grpc.ClientConnInterface {
@@ -257,10 +269,7 @@ func (c *Conns) open(ctx context.Context, n Node, conn *grpc.ClientConn) *link {
 			c.log.Warn("a node does not answer and is left", "service", n.Service, "node", n.ID, "address", n.Address)
 			c.renew(l)
 		}
-		select { // calls in flight
-		case <-ctx.Done():
-		case <-time.After(linger):
-		}
+		l.linger(ctx)
 		_ = l.conn.Load().Close() // fails only when closed before
 		l.bulk.drop(true)
 	})
@@ -277,16 +286,34 @@ func (l *link) changes(ctx context.Context, conn *grpc.ClientConn, state connect
 	return conn.WaitForStateChange(ctx, state)
 }
 
-// answers probes a node, and reports whether it may still be believed to live. Any answer will do, an error too.
+// answers probes a node, and reports whether it may still be believed to live.
 func (l *link) answers(ctx context.Context) bool {
-	probe, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	_, err := grpc_health_v1.NewHealthClient(l.conn.Load()).Check(probe, &grpc_health_v1.HealthCheckRequest{})
-	if err == nil || probe.Err() == nil || ctx.Err() != nil {
+	if l.probe(ctx) {
 		l.misses.Store(0)
 		return true
 	}
 	return l.misses.Add(1) < probeMisses
+}
+
+// probe reports whether a node answers. Any answer will do, an error too.
+func (l *link) probe(ctx context.Context) bool {
+	probe, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	_, err := grpc_health_v1.NewHealthClient(l.conn.Load()).Check(probe, &grpc_health_v1.HealthCheckRequest{})
+	return err == nil || probe.Err() == nil || ctx.Err() != nil
+}
+
+// linger lets the calls that run on a node which has left come to their end. One that has left without a word, and does not answer,
+// keeps nobody waiting.
+func (l *link) linger(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, linger)
+	defer cancel()
+	for ctx.Err() == nil && l.probe(ctx) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(probeEvery):
+		}
+	}
 }
 
 // another reports whether the service has a node that answers. Else this one is as good as any: perhaps all are slow.

@@ -21,6 +21,8 @@ type Node struct {
 	Service string `json:"service"`          // "chat"
 	Address string `json:"address"`          // host:port of its gRPC server
 	Schema  string `json:"schema,omitempty"` // hash of its proto descriptors; rolling deploys mix versions
+	// Incarnation is another one with each start, also where the id is the same: what an earlier one owned has no owner any more.
+	Incarnation string `json:"incarnation,omitempty"`
 }
 
 var name = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
@@ -87,6 +89,18 @@ func Owner(nodes []Node, key string) (owner Node, ok bool) {
 		}
 	}
 	return owner, ok
+}
+
+// Choose returns the node that a key belongs to by rendezvous hashing, the zero Node where there are none. Every process that sees the same
+// nodes chooses the same one, and a node that comes or goes moves no keys but its own.
+func Choose(nodes []Node, key string) (best Node) {
+	var most uint64
+	for i, n := range nodes {
+		if s := score(n.ID, key); i == 0 || s > most {
+			best, most = n, s
+		}
+	}
+	return best
 }
 
 func score(id, key string) uint64 {

@@ -15,6 +15,7 @@ const (
 	clientIDKey  = "plenum-client-id"
 	clientSeqKey = "plenum-client-seq"
 	addressKey   = "plenum-client-address"
+	forwardedKey = "plenum-forwarded"
 	bearer       = "Bearer "
 )
 
@@ -45,6 +46,23 @@ const (
 	maxClientID  = 64        // bytes; 128 bits in base64url take 22
 	maxClientSeq = 1<<53 - 1 // what every JSON parser keeps, and what a signed column holds
 )
+
+// Forward makes calls in the returned context go on with the one that a service has received, at another process of its own: with the same
+// token and mutation. Who is asked so answers itself, or not at all (Forwarded).
+func Forward(ctx context.Context) context.Context {
+	kv := []string{forwardedKey, "1"}
+	for _, key := range []string{tokenKey, clientIDKey, clientSeqKey} {
+		if v := metadata.ValueFromIncomingContext(ctx, key); len(v) == 1 {
+			kv = append(kv, key, v[0])
+		}
+	}
+	return setOutgoing(ctx, kv...)
+}
+
+// Forwarded reports whether the call was sent on by another process of the service.
+func Forwarded(ctx context.Context) bool {
+	return len(metadata.ValueFromIncomingContext(ctx, forwardedKey)) > 0
+}
 
 // WithClientAddress tells services the address of the client behind calls in ctx; they believe it of gateways only.
 func WithClientAddress(ctx context.Context, address netip.Addr) context.Context {

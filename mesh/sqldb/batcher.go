@@ -64,6 +64,20 @@ func (b *Batcher[Q]) Submit(ctx context.Context, q Q) error {
 	if err := b.enqueue(r); err != nil {
 		return err
 	}
+	return b.wait(ctx, r)
+}
+
+// Begin queues q and returns without waiting: for callers whose requests have an order, which is that of their calls. wait does the rest
+// of Submit, and is to be called once.
+func (b *Batcher[Q]) Begin(q Q) (wait func(ctx context.Context) error, err error) {
+	r := request[Q]{q, make(chan error, 1), new(atomic.Bool)}
+	if err := b.enqueue(r); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return b.wait(ctx, r) }, nil
+}
+
+func (b *Batcher[Q]) wait(ctx context.Context, r request[Q]) error {
 	defer b.waiting.Add(-1)
 	select {
 	case err := <-r.done:

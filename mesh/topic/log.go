@@ -183,12 +183,33 @@ func (l *Log) prepare(ctx context.Context) error {
 // first reply. Errors: what the planner refused it with; CODE_CONFLICT topic.KEY_REUSED; CODE_FAILED_PRECONDITION topic.KEY_TOO_OLD;
 // CODE_UNAVAILABLE: not done; CODE_OUTCOME_UNKNOWN, or ctx's end: perhaps done, repeat it with the same key.
 func (l *Log) Mutate(ctx context.Context, m Mutation, answer proto.Message) error {
-	w, err := newWork(m)
+	wait, err := l.Begin(m)
 	if err != nil {
 		return err
 	}
+	return wait(ctx, answer)
+}
+
+// Begin queues a mutation and returns without waiting for it: of one route, mutations are planned in the order of the calls. wait does the
+// rest of Mutate, and is to be called once. An error: it was not queued.
+func (l *Log) Begin(m Mutation) (wait func(ctx context.Context, answer proto.Message) error, err error) {
+	w, err := newWork(m)
+	if err != nil {
+		return nil, err
+	}
 	begun := time.Now()
-	if err := l.writers[int(w.partition)%len(l.writers)].Submit(ctx, w); err != nil {
+	commit, err := l.writers[int(w.partition)%len(l.writers)].Begin(w)
+	if err != nil {
+		return nil, l.metrics.mutation(begun, numbered(err))
+	}
+	return func(ctx context.Context, answer proto.Message) error {
+		return l.settled(begun, w, commit(ctx), answer)
+	}, nil
+}
+
+// settled is the outcome of a mutation whose batch was committed, unless err says that it wasn't.
+func (l *Log) settled(begun time.Time, w *work, err error, answer proto.Message) error {
+	if err != nil {
 		return l.metrics.mutation(begun, numbered(err)) // w may still be in a writer's hands
 	}
 	if w.err != nil || answer == nil {

@@ -17,6 +17,7 @@ const (
 	DeleteOthers   Permission = "chat.delete_others"
 	CreateChannel  Permission = "chat.create_channel"
 	ManageChannels Permission = "chat.manage_channels"
+	CreateDocument Permission = "docs.create"
 	Directory      Permission = "identity.directory"
 	Invite         Permission = "identity.invite"
 	Manage         Permission = "identity.manage"
@@ -45,6 +46,7 @@ var matrix = [...]struct {
 	{DeleteOthers, owner | admin},
 	{CreateChannel, owner | admin | member},
 	{ManageChannels, owner | admin},
+	{CreateDocument, owner | admin | member},
 	{Directory, owner | admin | member | service},
 	{Invite, owner | admin},
 	{Manage, owner | admin},

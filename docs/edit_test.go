@@ -1,0 +1,328 @@
+package docs
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+func TestEdits(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada, bob := w.person("ada"), w.person("bob")
+		doc := ada.create("hello\n")
+		ada.share(doc, "bob", editor)
+		// Two at the same place, from the same base: the first one committed stands first.
+		one := must(ada.submit(doc, 2, at(5, " one")))(t)
+		two := must(bob.submit(doc, 2, at(5, " two")))(t)
+		if one.GetVersion() != 3 || two.GetVersion() != 4 || one.GetEpoch() == 0 || two.GetEpoch() != one.GetEpoch() {
+			t.Errorf("versions: %v, %v", one, two)
+		}
+		if got := bob.text(doc); got != "hello one two\n" {
+			t.Errorf("%q", got)
+		}
+		// A retry has the first answer, and is done once; with another request it is a fault.
+		again, err := bob.api.Submit(bob.again(), &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: at(5, " two")})
+		if must(again, err)(t).GetVersion() != 4 || bob.text(doc) != "hello one two\n" {
+			t.Errorf("a retry: %v", again)
+		}
+		_, err = bob.api.Submit(bob.again(), &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: at(5, " three")})
+		refused(t, "another request with the key", err, edgev1.Code_CODE_CONFLICT, "topic.KEY_REUSED")
+		if d, _ := ada.content(doc, 3); d.Len() != len("hello one\n") {
+			t.Errorf("an earlier version has %d", d.Len())
+		}
+	})
+}
+
+func TestRefusedEdits(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada, eve := w.person("ada"), w.person("eve")
+	viewing, guest := w.person("viv"), w.somebody("w", "gus", auth.KindGuest)
+	doc := ada.create("a😀b\n")
+	ada.share(doc, "viv", viewer)
+	ada.share(doc, everybody, docsv1.Role_ROLE_UNSPECIFIED)
+	for name, c := range map[string]struct {
+		who    *user
+		base   uint64
+		delta  string
+		code   edgev1.Code
+		reason string
+	}{
+		"not let in":       {eve, 2, inserts("x"), edgev1.Code_CODE_NOT_FOUND, "docs.DOCUMENT"},
+		"a guest":          {guest, 2, inserts("x"), edgev1.Code_CODE_NOT_FOUND, "docs.DOCUMENT"},
+		"reads only":       {viewing, 2, inserts("x"), edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN"},
+		"the future":       {ada, 99, inserts("x"), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.FUTURE"},
+		"past the end":     {ada, 2, at(9, "x"), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.PAST_END"},
+		"a pair split":     {ada, 2, at(2, "x"), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE"},
+		"a lone surrogate": {ada, 2, `{"ops":[{"insert":"\ud83d"}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE"},
+		"no JSON":          {ada, 2, `{"ops":[`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
+		"nothing":          {ada, 2, `{"ops":[{"retain":0}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
+		"a bomb":           {ada, 2, `{"ops":[{"insert":"x","attributes":` + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + `}]}`, edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE"},
+		"too long":         {ada, 2, inserts(strings.Repeat("x", MaxDelta)), edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE"},
+	} {
+		_, err := c.who.submit(doc, c.base, c.delta)
+		refused(t, name, err, c.code, c.reason)
+	}
+	_, err := ada.submit("nowhere", 1, inserts("x"))
+	refused(t, "no document", err, edgev1.Code_CODE_NOT_FOUND, "docs.DOCUMENT")
+	_, err = w.somebody("elsewhere", "ada", auth.KindPerson).submit(doc, 1, inserts("x"))
+	refused(t, "another workspace", err, edgev1.Code_CODE_NOT_FOUND, "docs.DOCUMENT")
+	if got := ada.text(doc); got != "a😀b\n" {
+		t.Errorf("it was touched: %q", got)
+	}
+	big := inserts(strings.Repeat("x", MaxDelta-100))
+	must(ada.submit(doc, 2, big))(t)
+	_, err = ada.submit(doc, 3, big)
+	refused(t, "a full document", err, edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE")
+	if d, version := ada.content(doc, 0); d.Len() != MaxDelta-100+5 || version != 3 {
+		t.Errorf("%d code units at version %d", d.Len(), version)
+	}
+}
+
+// Who sends without waiting for answers names the edit that the next one is behind; if somebody was faster, it is told.
+func TestEditsInAWindow(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada, bob := w.person("ada"), w.person("bob")
+	doc := ada.create("")
+	ada.share(doc, "bob", editor)
+	first := ada.seq
+	for i := range 3 {
+		must(ada.api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 2 + uint64(i), Delta: at(i, "x"), AfterSeq: (first + uint64(i)) * uint64(min(i, 1))}))(t)
+	}
+	must(bob.submit(doc, 2, inserts("y")))(t)
+	// Calls may overtake each other: the one behind waits for the one before.
+	one, two := ada.write(), ada.write()
+	done := make(chan error)
+	go func() {
+		_, err := ada.api.Submit(two, &docsv1.SubmitRequest{Document: doc, Base: 7, Delta: at(5, "2"), AfterSeq: first + 4})
+		done <- err
+	}()
+	time.Sleep(10 * time.Millisecond)
+	must(ada.api.Submit(one, &docsv1.SubmitRequest{Document: doc, Base: 6, Delta: at(4, "1")}))(t)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	_, err := ada.api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 6, Delta: at(3, "x"), AfterSeq: first + 3})
+	refused(t, "somebody was faster", err, edgev1.Code_CODE_CONFLICT, "docs.CHAIN")
+	if got := ada.text(doc); got != "xxxy12" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A repetition gets the first answer whatever has happened since, and takes place no second time.
+func TestLateRepetitions(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Recent, c.Transform = 2, 20 })
+	ada, bob := w.person("ada"), w.person("bob")
+	doc := ada.create("")
+	ada.share(doc, "bob", editor)
+	must(bob.submit(doc, 2, inserts("bob")))(t)
+	again := func(what string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(bob.again(), 5*time.Second)
+		defer cancel()
+		r, err := bob.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: inserts("bob")})
+		if err != nil || r.GetVersion() != 3 {
+			t.Errorf("%s: %v, %v", what, r, err)
+		}
+	}
+	again("at once")
+	for i := range 10 {
+		must(ada.submit(doc, 3+uint64(i), inserts("x")))(t)
+	}
+	again("when it is no longer in memory")
+	for i := range 20 {
+		must(ada.submit(doc, 13+uint64(i), inserts("x")))(t)
+	}
+	again("when its base is too old")
+	_, err := bob.submit(doc, 2, inserts("late"))
+	refused(t, "another edit of that base", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+	bob.seq--
+	ada.share(doc, "bob", viewer)
+	again("when its author may not edit any more")
+	if got := ada.text(doc); strings.Count(got, "bob") != 1 || strings.Count(got, "x") != 30 {
+		t.Errorf("%q", got)
+	}
+}
+
+// device is a client's side of a document: its own edit that is under way, and what was typed meanwhile.
+type device struct {
+	*user
+	doc     string
+	content *ot.Document
+	at      *edgev1.Cursor
+	sent    ot.Delta // transformed to follow what was seen
+	buffer  ot.Delta
+	answers chan *docsv1.SubmitResponse
+	busy    bool
+	sends   uint64
+	rand    *rand.Rand
+}
+
+func newDevice(u *user, doc string, seed uint64) *device {
+	d := &device{user: u, doc: doc, rand: rand.New(rand.NewPCG(seed, 1)), answers: make(chan *docsv1.SubmitResponse, 1)}
+	content, version := u.content(doc, 0)
+	d.content = content
+	r := must(u.api.ReadDocument(u.read(), &docsv1.ReadDocumentRequest{Document: doc}))(u.tb)
+	d.at = &edgev1.Cursor{Epoch: r.GetEpoch(), Offset: version}
+	return d
+}
+
+// edit edits the content as it is shown.
+func (d *device) edit() {
+	var b ot.Builder
+	n := d.content.Len()
+	place := d.rand.IntN(n + 1)
+	if place > 0 {
+		b.Retain(place, nil)
+	}
+	if d.rand.IntN(3) == 0 && place < n {
+		b.Delete(1 + d.rand.IntN(min(3, n-place)))
+	} else {
+		b.Insert(fmt.Sprint(d.id, d.rand.IntN(10)), nil)
+	}
+	edit, err := b.Delta()
+	if err == nil {
+		err = d.content.Apply(edit)
+	}
+	if err == nil {
+		d.buffer, err = d.buffer.Compose(edit, nil)
+	}
+	if err != nil {
+		d.tb.Error(err)
+	}
+}
+
+// send has the buffer under way, if nothing else is.
+func (d *device) send() {
+	if d.busy || d.buffer.Count() == 0 {
+		return
+	}
+	d.busy, d.sent, d.buffer, d.sends = true, d.buffer, ot.Delta{}, d.sends+1
+	ctx, q := d.write(), &docsv1.SubmitRequest{Document: d.doc, Base: d.at.GetOffset(), Delta: d.sent.JSON()}
+	go func() {
+		for {
+			r, err := d.api.Submit(ctx, q)
+			if err == nil {
+				d.answers <- r
+				return
+			}
+			if c := rpc.CodeOf(err); c < edgev1.Code_CODE_UNAVAILABLE || c > 299 {
+				d.tb.Errorf("%s: %v", d.id, rpc.FromError(err))
+				close(d.answers)
+				return
+			}
+		}
+	}()
+}
+
+// wait waits until what is under way is answered.
+func (d *device) wait() {
+	if d.busy {
+		<-d.answers
+	}
+}
+
+// catchUp takes over what others did, and its own edit when it comes.
+func (d *device) catchUp(events []recentEdit, own uint64) {
+	for _, e := range events {
+		d.at.Offset = e.version
+		if e.mutation == own {
+			d.busy, d.sent = false, ot.Delta{}
+			continue
+		}
+		var err error
+		theirs := e.edit
+		next, e1 := theirs.Transform(d.sent, ot.Earlier, nil)
+		theirs, e2 := d.sent.Transform(theirs, ot.Later, nil)
+		buffer, e3 := theirs.Transform(d.buffer, ot.Earlier, nil)
+		theirs, e4 := d.buffer.Transform(theirs, ot.Later, nil)
+		for _, err = range []error{e1, e2, e3, e4, d.content.Apply(theirs)} {
+			if err != nil {
+				d.tb.Error(err)
+			}
+		}
+		d.sent, d.buffer = next, buffer
+	}
+}
+
+// Ten people edit one document at random places, each from what they see: everybody ends with the same bytes as the server.
+func TestEverybodyConverges(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		owner := w.person("owner")
+		doc := owner.create("a beginning\n")
+		owner.share(doc, everybody, editor)
+		const people, edits = 10, 30
+		var wg sync.WaitGroup
+		devices := make([]*device, people)
+		for i := range devices {
+			d := newDevice(w.person(fmt.Sprint("p", i)), doc, uint64(i))
+			devices[i] = d
+			wg.Go(func() {
+				for range edits {
+					d.edit()
+					d.send()
+					d.edit() // while that is under way
+					d.wait()
+					d.pull()
+				}
+				d.send()
+				d.wait()
+			})
+		}
+		wg.Wait()
+		final, version := owner.content(doc, 0)
+		for i, d := range devices {
+			d.pull()
+			if d.busy || d.buffer.Count() > 0 || d.content.Hash() != final.Hash() {
+				t.Errorf("p%d has another content", i)
+			}
+		}
+		want := uint64(2)
+		for _, d := range devices {
+			want += d.sends
+		}
+		if version != want {
+			t.Errorf("version %d, want %d", version, want)
+		}
+		// What the log tells from the beginning on is the same.
+		rebuilt, _, err := w.server.contentAt(t.Context(), docKey{"w", doc}, devices[0].at.GetEpoch(), version, nil)
+		if err != nil || rebuilt.Hash() != final.Hash() {
+			t.Errorf("the log tells another content: %v", err)
+		}
+	})
+}
+
+// pull reads what the log has behind the device's cursor.
+func (d *device) pull() {
+	stream, err := d.topics.Tail(d.tb.Context(), &topicv1.TailRequest{Workspace: d.workspace, Topic: topicDocument + d.doc, After: d.at})
+	if err != nil {
+		d.tb.Error(err)
+		return
+	}
+	own := topic.Key{User: d.id, ClientID: d.client, Seq: d.seq}.Mutation()
+	for {
+		r, err := stream.Recv()
+		if err != nil {
+			return
+		}
+		for _, rec := range r.GetRecords() {
+			e, err := decode(rec)
+			if err != nil {
+				d.tb.Error(err)
+				return
+			}
+			d.catchUp([]recentEdit{e.recentEdit}, own)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package docs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+)
+
+const (
+	claimTime   = 10 * time.Second // of a claim and the reading of what it claims
+	releaseTime = 5 * time.Second
+)
+
+// atOwner does something in a document's session: here, or by sending the call on to the process that owns the document. While nobody knows
+// who that is (its process has died, and may live for all that is known) the call is held, for a caller who comes back is later.
+//
+// A caller that is behind with what it knows of the processes costs one hop. Who was sent a call that it can't do either answers so: the
+// processes disagree then, for a moment.
+func (s *Server) atOwner(ctx context.Context, k docKey, method string, req, res proto.Message, do func(x *session) error) error {
+	if !validID(k.id) {
+		return errDocument
+	}
+	held := newHeld(ctx)
+	for {
+		x, err := s.session(ctx, k)
+		other, elsewhere := errors.AsType[*ownedBy](err)
+		switch {
+		case elsewhere && rpc.Forwarded(ctx):
+			s.disown(ctx, k) // whoever sent it on may have found this process in the document's row
+			return errAway
+		case elsewhere:
+			err = s.sendOn(ctx, other.incarnation, method, req, res)
+		case err == nil:
+			err = do(x)
+		}
+		switch {
+		case errors.Is(err, errEnded): // it was closing, or has lost the document. Nothing was done: open it again
+			select {
+			case <-x.gone:
+				continue
+			case <-ctx.Done():
+				return errAway.Because(ctx.Err())
+			}
+		case !isAway(err) || rpc.Forwarded(ctx) || !held.wait(s.peers.Changed()):
+			return err
+		}
+	}
+}
+
+// ownedBy says which other process has a document.
+type ownedBy struct{ incarnation string }
+
+func (e *ownedBy) Error() string { return "docs: owned by " + e.incarnation }
+
+// isAway reports whether an error means that nobody has the document who could be reached.
+func isAway(err error) bool {
+	e := rpc.FromError(err)
+	return e.GetReason() == errAway.Reason || status.Code(err) == codes.Unavailable && e.GetReason() != errBusy.Reason || errors.Is(err, errOwnerDied)
+}
+
+// errOwnerDied: the process that a call was sent on to is gone.
+var errOwnerDied = errors.New("docs: the owner has died")
+
+func (s *Server) sendOn(ctx context.Context, incarnation, method string, req, res proto.Message) error {
+	cc, err := s.peers.Conn(incarnation)
+	if err != nil {
+		return errAway.Because(err)
+	}
+	s.metrics.forwarded.Inc()
+	sent, cancel := context.WithCancelCause(rpc.Forward(ctx))
+	defer cancel(nil)
+	s.tasks.Go(func() { // one that hangs would keep the call
+		for changed := s.peers.Changed(); s.peers.Lives(incarnation); changed = s.peers.Changed() {
+			select {
+			case <-changed:
+			case <-sent.Done():
+				return
+			}
+		}
+		cancel(errOwnerDied)
+	})
+	if err = cc.Invoke(sent, method, req, res); err != nil && errors.Is(context.Cause(sent), errOwnerDied) {
+		return errOwnerDied // what it may have done has a key
+	}
+	return err //nolint:wrapcheck // the other's own answer
+}
+
+// held is a call that waits for an owner.
+type held struct {
+	ctx   context.Context //nolint:containedctx // lives as long as the call
+	until time.Time
+}
+
+const (
+	holdTime   = 8 * time.Second
+	holdMargin = 500 * time.Millisecond // before the call's own end: the caller is told why
+	holdPause  = 100 * time.Millisecond
+)
+
+func newHeld(ctx context.Context) held {
+	h := held{ctx, time.Now().Add(holdTime)}
+	if end, ok := ctx.Deadline(); ok && end.Add(-holdMargin).Before(h.until) {
+		h.until = end.Add(-holdMargin)
+	}
+	return h
+}
+
+// wait waits a little, or until a process comes or goes. It returns false when the time is over.
+func (h held) wait(changed <-chan struct{}) bool {
+	if time.Now().After(h.until) {
+		return false
+	}
+	select {
+	case <-changed:
+	case <-time.After(holdPause/2 + rand.N(holdPause)):
+	case <-h.ctx.Done():
+		return false
+	}
+	return true
+}
+
+// session returns the open session of a document, and opens it where there is none.
+func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
+	s.mu.Lock()
+	x := s.open[k]
+	if x == nil {
+		if s.stopping {
+			s.mu.Unlock()
+			return nil, errAway
+		}
+		if len(s.open) >= s.cfg.Open {
+			s.mu.Unlock()
+			return nil, errFull
+		}
+		x = newSession(s, k)
+		s.open[k] = x
+		s.metrics.open.Set(float64(len(s.open)))
+		s.tasks.Go(x.run)
+	}
+	s.mu.Unlock()
+	select {
+	case <-x.opened:
+		return x, x.failed
+	case <-ctx.Done():
+		return nil, errAway.Because(ctx.Err())
+	}
+}
+
+// forget takes a session off the list.
+func (s *Server) forget(x *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, x.docKey)
+	s.metrics.open.Set(float64(len(s.open)))
+}
+
+// sessions are those that are open.
+func (s *Server) sessions() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*session, 0, len(s.open))
+	for _, x := range s.open {
+		all = append(all, x)
+	}
+	return all
+}
+
+// claim takes the document over, or says who has it.
+func (s *Server) claim(ctx context.Context, k docKey) (document, error) {
+	if place := s.peers.Place(k.route()); place != s.peers.Self() && place != "" {
+		// Another one is to have it, unless it is still owned by this very process, which would be asked by nobody then.
+		return document{}, &ownedBy{place}
+	}
+	if !s.peers.Holds() { // a successor could not be told from us
+		return document{}, errPlacement
+	}
+	o := &claim{docKey: k, node: s.peers.Self(), lives: s.peers.Lives}
+	err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: o}, nil)
+	switch {
+	case err == nil:
+		s.metrics.claims.Inc()
+		return o.found, nil
+	case rpc.CodeOf(err) == errAway.Code && o.other != "":
+		return document{}, &ownedBy{o.other}
+	}
+	return document{}, fmt.Errorf("docs: claim: %w", err)
+}
+
+// release gives the document up, so that another process need not wait until this one is seen to have gone.
+func (s *Server) release(ctx context.Context, k docKey, term uint64) {
+	ctx, cancel := context.WithTimeout(ctx, releaseTime)
+	defer cancel()
+	if err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: &release{docKey: k, term: term}}, nil); err != nil {
+		s.logger.WarnContext(ctx, "could not give a document up", "workspace", k.workspace, "document", k.id, "error", err)
+	}
+}
+
+// disown gives up a document that this process owns and has not open: it was left so when the database was away.
+func (s *Server) disown(ctx context.Context, k docKey) {
+	o := &disown{docKey: k, node: s.peers.Self()}
+	if err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: o}, nil); err != nil {
+		s.logger.WarnContext(ctx, "could not give a document up", "workspace", k.workspace, "document", k.id, "error", err)
+	}
+}
+
+// place hands documents over to the processes that they belong to, whenever those change, until one of the contexts ends.
+func (s *Server) place(ctx, failed context.Context) error {
+	for {
+		changed := s.peers.Changed()
+		for _, x := range s.sessions() {
+			if place := s.peers.Place(x.route()); place != s.peers.Self() && place != "" {
+				x.leave()
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		case <-failed.Done(): // the log
+			return nil
+		}
+	}
+}

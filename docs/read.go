@@ -1,0 +1,136 @@
+package docs
+
+import (
+	"context"
+	"time"
+
+	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+)
+
+// ReadDocument reads a part of the content. It is read from the session, which knows what is committed; an older version is made anew.
+func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest) (*docsv1.ReadDocumentResponse, error) {
+	c, err := rpc.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if q.GetAfter() > 0 && q.GetVersion() == 0 {
+		return nil, badField("version", "Name the version that the first part was of.")
+	}
+	k := docKey{c.Workspace, q.GetDocument()}
+	res := &docsv1.ReadDocumentResponse{}
+	return res, s.atOwner(ctx, k, docsv1.DocsService_ReadDocument_FullMethodName, q, res, func(x *session) error {
+		content, version, err := s.versionOf(ctx, x, c, q.GetVersion())
+		if err != nil {
+			return err
+		}
+		res.Version, res.Epoch = version, x.epoch
+		if err := part(content, int(q.GetAfter()), res); err != nil {
+			return err
+		}
+		if res.GetMore() { // its reader comes back
+			return x.do(ctx, func() error { x.keep(version, content); return nil })
+		}
+		return nil
+	})
+}
+
+// versionOf is the content of a version, of 0 the newest, for who may read it.
+func (s *Server) versionOf(ctx context.Context, x *session, c auth.Caller, version uint64) (content *ot.Document, at uint64, err error) {
+	err = x.do(ctx, func() error {
+		if err := x.allow(c, viewer); err != nil {
+			return err
+		}
+		if err := x.certain(ctx); err != nil {
+			return err
+		}
+		at = version
+		switch {
+		case version == 0 || version == x.storedAt:
+			content, at = x.stored.Clone(), x.storedAt
+		case version > x.storedAt:
+			return errVersion
+		default:
+			if k, ok := x.kept[version]; ok {
+				content = k.content.Clone()
+			}
+		}
+		return nil
+	})
+	if err == nil && content == nil {
+		if content, _, err = s.contentAt(ctx, x.docKey, x.epoch, version, nil); err != nil {
+			err = s.damaged(x.docKey, err)
+		}
+	}
+	return content, at, err
+}
+
+// kept is the content of a version that somebody reads part by part.
+type kept struct {
+	content *ot.Document
+	until   time.Time
+}
+
+const (
+	keepTime = 30 * time.Second
+	keepMost = 8
+)
+
+// keep has a version's content stay at hand for a while.
+func (x *session) keep(version uint64, content *ot.Document) {
+	now := time.Now()
+	for v, k := range x.kept {
+		if now.After(k.until) || len(x.kept) >= keepMost {
+			delete(x.kept, v)
+		}
+	}
+	x.kept[version] = kept{content, now.Add(keepTime)}
+}
+
+// certain makes sure that the session's owner is still who may tell what the document is, where others may believe that it has gone.
+func (x *session) certain(ctx context.Context) error {
+	if x.s.peers.Holds() {
+		return nil
+	}
+	var term uint64
+	if err := x.s.db.QueryRow(ctx, `SELECT term FROM docs_document WHERE workspace = $1 AND id = $2`, x.workspace, x.id).Scan(&term); err != nil {
+		return errAway.Because(err)
+	}
+	if term != x.term {
+		x.broken = true
+		return errEnded
+	}
+	return nil
+}
+
+// part fills in what follows a place, about readBytes of it.
+func part(content *ot.Document, after int, res *docsv1.ReadDocumentResponse) error {
+	length := content.Len()
+	if after > length {
+		return badField("after", "The document has %d code units.", length)
+	}
+	// A code unit may take many bytes, or hardly one: what fits is searched for.
+	for units := readBytes; ; units /= 2 {
+		end := min(after+units, length)
+		d, err := content.Slice(after, end)
+		if e, ok := err.(*ot.Error); ok && e.Kind == ot.SplitPair && end < length { //nolint:errorlint // never wrapped
+			end++
+			d, err = content.Slice(after, end)
+		}
+		if err != nil {
+			return refusal(err)
+		}
+		text := d.AppendJSON(nil)
+		if len(text) > 2*readBytes && units > 1 {
+			continue
+		}
+		res.Delta, res.Length, res.More = string(text), uint32(length), end < length
+		if !res.GetMore() {
+			hash := content.Hash()
+			res.Hash = hash[:]
+		}
+		return nil
+	}
+}

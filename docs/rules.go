@@ -1,0 +1,96 @@
+package docs
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// Limits of what people may write; docs.proto names them to clients.
+const (
+	MaxTitle  = 200       // bytes
+	MaxDelta  = 1 << 20   // bytes
+	MaxRoles  = 500       // people with a role in one document
+	MaxPage   = 200       // documents, or versions, in one answer
+	page      = 50        // if the caller doesn't say
+	MaxName   = 100       // bytes of a version's name
+	MaxNamed  = 200       // versions of a document with a name
+	MaxRanges = 2000      // of Blame in one answer
+	ranges    = 500       // if the caller doesn't say
+	readBytes = 512 << 10 // of content in one answer, about
+)
+
+// Permissions of tokens, as identity's policy matrix names them.
+const mayCreate = "docs.create"
+
+const (
+	topicDocument = "docs.document/"
+	everybody     = "*" // who is in the workspace and no guest
+	untitled      = "Untitled"
+)
+
+// The roles, in the order of what they may do.
+const (
+	viewer = docsv1.Role_ROLE_VIEWER
+	editor = docsv1.Role_ROLE_EDITOR
+	owner  = docsv1.Role_ROLE_OWNER
+)
+
+// What is answered where the same words serve in several places.
+var (
+	errDocument   = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.DOCUMENT", "There is no such document, or it was not shared with you.").On("document")
+	errVersion    = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.VERSION", "The document has no such version.").On("version")
+	errForbidden  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Your role does not allow this. Ask an owner of the document.")
+	errMayCreate  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "You may not create documents here. Ask an administrator of the workspace.")
+	errTrashed    = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.TRASHED", "The document is in the trash. Take it out first.")
+	errLastOwner  = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LAST_OWNER", "The document needs an owner. Make somebody else an owner first.")
+	errFuture     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.FUTURE", "The document has no such version yet. Send the version that you were told.").On("base")
+	errChain      = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "docs.CHAIN", "Somebody edited in between. Wait for the answers of your edits, and send this one again with the newest version.").On("base")
+	errBaseTooOld = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD", "Too much has changed since this version. Read the document anew, and bring your changes to it.").On("base")
+	errAway       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "The document is moving to another server. Try again in a moment.").RetryIn(200 * time.Millisecond)
+	errUnused     = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "This was not done. Try again in a moment.")
+	errPlacement  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "The document can't be opened until the servers agree again on who has it. Try again in a moment.").RetryIn(time.Second)
+	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many edits of this document wait to be stored. Try again in a moment.").RetryIn(time.Second)
+	errReading    = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The document's history is long, and not gone over to its end yet. Ask again in a moment.").RetryIn(time.Second)
+	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
+	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
+	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
+	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.TOPIC", "There is no such topic.")
+)
+
+func errLimit(format string, args ...any) error {
+	return rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LIMIT", format, args...)
+}
+
+func badField(field, format string, args ...any) error {
+	return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD", format, args...).On(field)
+}
+
+// checkTitle accepts one line of 1 to MaxTitle bytes of UTF-8, and returns it without the blanks around it.
+func checkTitle(s string) (string, error) {
+	t, err := checkLine("title", s, MaxTitle)
+	if err == nil && t == "" {
+		return "", badField("title", "Give the document a title.")
+	}
+	return t, err
+}
+
+// checkLine accepts a line of at most so many bytes of UTF-8, and returns it without the blanks around it.
+func checkLine(field, s string, most int) (string, error) {
+	t := strings.TrimSpace(s)
+	switch {
+	case len(t) > most:
+		return "", badField(field, "Too long: %d bytes are allowed, these are %d.", most, len(t))
+	case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):
+		return "", badField(field, "This has to be one line of UTF-8.")
+	}
+	return t, nil
+}
+
+func validID(s string) bool { return len(s) <= 26 && topic.ValidID(s) }

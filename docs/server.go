@@ -1,0 +1,184 @@
+package docs
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/sqldb"
+	"plenum.internal/mesh/topic"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// Deps are the service's surroundings.
+type Deps struct {
+	DB      *sqldb.DB             // migrated with Migrations
+	Bus     topic.Bus             // nil: nothing is published
+	Peers   Peers                 // nil: there are no other processes of this service
+	Log     *slog.Logger          // nil: silent
+	Metrics prometheus.Registerer // nil: not registered
+}
+
+// Server is the service.
+type Server struct {
+	docsv1.UnimplementedDocsServiceServer
+	cfg     Config
+	db      *sqldb.DB
+	sql     *statements
+	log     *topic.Log
+	peers   Peers
+	limits  ot.Limits
+	logger  *slog.Logger
+	metrics metrics
+
+	diffs  *shelf[ot.Delta]
+	blames *shelf[*blame]
+	heavy  chan struct{} // held, by sending, by what takes a core for long
+
+	working context.Context //nolint:containedctx // of the sessions; ends when the service stops
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup // the sessions, and what they have begun
+
+	underWay atomic.Int64  // bytes of what waits to be committed
+	reading  chan struct{} // a token for each content that is being made of what is stored
+
+	mu       sync.Mutex // guards all below
+	open     map[docKey]*session
+	stopping bool // no more are opened
+}
+
+// New validates cfg and returns the service; nothing runs, and the database isn't touched, before Run.
+func New(cfg Config, deps Deps) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("docs: %w", err)
+	}
+	if deps.DB == nil {
+		return nil, errors.New("docs: a database is needed")
+	}
+	s := &Server{
+		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
+		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+	}
+	s.working, s.stop = context.WithCancel(context.Background())
+	if s.peers == nil {
+		s.peers = newAlone()
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	logConfig := topic.DefaultConfig("docs")
+	logConfig.Schema, logConfig.Batch, logConfig.Queue, logConfig.Writers = logSchema(), cfg.Batch, cfg.Queue, cfg.Writers
+	logConfig.MaxBody = maxEvent
+	var err error
+	if s.log, err = topic.NewLog(logConfig, topic.Deps{DB: deps.DB, Bus: deps.Bus, Planner: planner{s}, Log: deps.Log, Metrics: deps.Metrics}); err != nil {
+		return nil, fmt.Errorf("docs: %w", err)
+	}
+	return s, nil
+}
+
+// Bounds of memory besides those of sessions.
+const (
+	maxUnderWay = 256 << 20 // bytes of edits that wait to be committed, in all documents; more are told to come back
+	maxReading  = 32        // contents that are made of snapshots and edits at the same time; others wait
+)
+
+// maxEvent is more than an edit has that was accepted: transformed it may have become longer.
+const maxEvent = 3 * MaxDelta
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+func logSchema() topic.Schema { return topic.Schema{Prefix: "docs"} }
+
+// Migrations returns the service's schema, the log's tables included, for sqldb.DB.Migrate.
+func Migrations() (fs.FS, error) {
+	own, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("docs: %w", err)
+	}
+	return logSchema().Migrations(own, "00001_log.sql")
+}
+
+// Restored makes a database that was restored from a backup fit to be served, before any process starts on it: a new life of the
+// history begins, whose epoch is returned.
+func Restored(ctx context.Context, db *sqldb.DB, now time.Time) (epoch uint64, err error) {
+	return logSchema().BumpEpoch(ctx, db, now)
+}
+
+// Register adds the service's methods to a server.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	docsv1.RegisterDocsServiceServer(r, s)
+	topicv1.RegisterTopicServiceServer(r, topic.NewServer(s.log, opener{s}))
+}
+
+// Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.
+func Callers() map[string][]string {
+	return map[string][]string{
+		topicv1.TopicService_Open_FullMethodName:     {"gateway"},
+		topicv1.TopicService_OpenEach_FullMethodName: {"gateway"},
+		topicv1.TopicService_Heads_FullMethodName:    {"gateway"},
+		topicv1.TopicService_Tail_FullMethodName:     {"gateway"},
+		topicv1.TopicService_Follow_FullMethodName:   {rpc.AnyPeer},
+	}
+}
+
+// Ready is closed when the service can answer.
+func (s *Server) Ready() <-chan struct{} { return s.log.Ready() }
+
+// Run works until ctx ends: it writes the log, and hands documents over to the processes that they belong to. In the end it commits what is
+// under way, and gives every document up.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.stop()
+	logCtx, stopLog := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLog()
+	g, logCtx := errgroup.WithContext(logCtx)
+	g.Go(func() error { return s.log.Run(logCtx) })
+	g.Go(func() error {
+		defer stopLog()
+		err := s.place(ctx, logCtx)
+		s.mu.Lock()
+		s.stopping = true
+		s.mu.Unlock()
+		s.stop()
+		s.tasks.Wait()
+		return err
+	})
+	return g.Wait() //nolint:wrapcheck // the log's own
+}
+
+// metrics count what sessions do.
+type metrics struct {
+	open                    prometheus.Gauge
+	claims, lost, forwarded prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "plenum_docs_" + name, Help: help})
+	}
+	m := metrics{
+		open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "plenum_docs_open", Help: "Documents that this process has open."}),
+		claims:    counter("claims_total", "Documents that this process became the owner of."),
+		lost:      counter("lost_total", "Documents whose state was read again, since an edit could not be committed as it was planned."),
+		forwarded: counter("forwarded_total", "Calls that were sent on to the process that owns their document."),
+	}
+	if r != nil {
+		r.MustRegister(m.open, m.claims, m.lost, m.forwarded)
+	}
+	return m
+}

@@ -1,0 +1,263 @@
+package docs
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/topic"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+)
+
+// session is one open document. A goroutine owns it, and does in order what is mailed to it.
+//
+// Invariant: version is ahead of stored.version by the amendments that are under way, which are committed in order or not at all: each is
+// conditional on the one before it. When one fails the session ends, and what is true is read again.
+type session struct {
+	docKey
+	s      *Server
+	mail   chan func()
+	opened chan struct{} // closed when it is open, or failed to
+	failed error         // set before opened is closed
+	ended  chan struct{} // closed when nothing more is done
+	gone   chan struct{} // closed when the document was given up, too, and another may be opened
+
+	// All below belongs to the goroutine.
+	term     uint64
+	epoch    uint64
+	cover    document // as it is with all that is under way, but for times
+	roles    map[string]docsv1.Role
+	content  *ot.Document // with all that is under way; never changed, but replaced; others get clones, made here
+	version  uint64       // of content
+	stored   *ot.Document // what is committed; likewise
+	storedAt uint64       // its version
+	recent   recent
+	underWay []*amendment // in order
+	broken   bool         // an amendment failed: nothing more is accepted
+	leaving  bool         // it ends as soon as nothing is under way
+	idle     bool         // since nobody uses it
+	used     time.Time
+	kept     map[uint64]kept
+	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
+	storedMs int64                    // when the event of storedAt was committed
+	written  uint64                   // version of the newest snapshot
+	tried    uint64                   // version of the newest that was to be one
+	unsaved  unsaved                  // edits behind it
+	due      *time.Timer              // for the next snapshot; stopped while nothing is unsaved
+	writing  bool                     // a snapshot is being written
+	grown    int                      // bytes of what was committed since it was begun
+
+	versions chan struct{} // held, by sending, by whoever changes which versions are written down
+}
+
+// errEnded is for callers within: the session did nothing, since it ends.
+var errEnded = errors.New("docs: the session has ended")
+
+const mailbox = 64
+
+func newSession(s *Server, k docKey) *session {
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
+}
+
+// run opens the document, works until it is left or lost, and closes it.
+func (x *session) run() {
+	defer close(x.gone)
+	defer x.s.forget(x)
+	ctx := x.s.working
+	if x.failed = x.open(ctx); x.failed != nil {
+		close(x.opened)
+		return
+	}
+	close(x.opened)
+	x.work(ctx)
+	close(x.ended)
+	if !x.broken {
+		x.close(context.WithoutCancel(ctx))
+	}
+}
+
+// work does what is mailed until the session ends.
+func (x *session) work(ctx context.Context) {
+	x.used = time.Now()
+	idle := time.NewTimer(x.s.cfg.Idle)
+	defer idle.Stop()
+	x.due = time.NewTimer(x.unsaved.due(x.s.cfg.Version))
+	defer x.due.Stop()
+	done := ctx.Done()
+	for !x.broken && !x.leaving || len(x.underWay) > 0 || x.writing {
+		select {
+		case f := <-x.mail:
+			f()
+		case <-idle.C:
+			left := time.Until(x.used.Add(x.s.cfg.Idle))
+			x.idle = x.idle || left <= 0
+			x.leaving = x.leaving || x.idle
+			idle.Reset(max(left, time.Second))
+		case <-x.due.C:
+			x.snapshot(true)
+		case <-done:
+			x.leaving, done = true, nil
+		}
+	}
+}
+
+// do has the goroutine do something, and waits for it. errEnded: it was not done.
+func (x *session) do(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	select {
+	case x.mail <- func() {
+		if x.broken || x.leaving {
+			done <- errEnded
+			return
+		}
+		x.used = time.Now()
+		done <- x.guarded(f)
+	}:
+	case <-x.ended:
+		return errEnded
+	case <-ctx.Done():
+		return errAway.Because(ctx.Err())
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-x.ended:
+	}
+	select {
+	case err := <-done: // both at once
+		return err
+	default:
+		return errEnded
+	}
+}
+
+// guarded turns a panic into the end of the session: what it had in memory can't be relied on any more, what is committed can.
+func (x *session) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.broken = true
+			x.s.logger.Error("a document's session broke down", "workspace", x.workspace, "document", x.id, "panic", p, "stack", string(debug.Stack()))
+			err = errDamaged
+		}
+	}()
+	return f()
+}
+
+// tell mails what must not be lost; nobody waits for it.
+func (x *session) tell(f func()) {
+	select {
+	case x.mail <- f:
+	case <-x.gone:
+	}
+}
+
+// leave ends the session as soon as nothing is under way.
+func (x *session) leave() { x.s.tasks.Go(func() { x.tell(func() { x.leaving = true }) }) }
+
+// role is what a caller may do.
+func (x *session) role(c auth.Caller) docsv1.Role {
+	r := x.roles[c.User]
+	if c.Kind != auth.KindGuest {
+		r = max(r, x.roles[everybody])
+	}
+	if x.cover.trashed && r < owner {
+		r = docsv1.Role_ROLE_UNSPECIFIED
+	}
+	return r
+}
+
+// allow says why a caller may not do what needs a role.
+func (x *session) allow(c auth.Caller, need docsv1.Role) error {
+	switch r := x.role(c); {
+	case r < viewer:
+		return errDocument
+	case r < need:
+		return errForbidden
+	}
+	return nil
+}
+
+// allowChange says why a caller may not change something.
+func (x *session) allowChange(c auth.Caller, need docsv1.Role) error {
+	if err := x.allow(c, need); err != nil {
+		return err
+	}
+	if x.cover.trashed {
+		return errTrashed
+	}
+	return nil
+}
+
+// amendment is an event that is under way.
+type amendment struct {
+	version uint64
+	bytes   int          // of its event
+	content *ot.Document // behind it
+	author  string
+	edit    bool
+	timeMs  int64 // when it was committed
+	done    bool
+	err     error
+	settled chan struct{} // closed when it was committed, or will not be
+}
+
+// amend begins to commit an event, behind which the content is another one or, if that is nil, the same.
+func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.Document) (*amendment, error) {
+	o.docKey, o.term, o.head = x.docKey, x.term, x.version
+	m.Workspace, m.Route, m.Op = x.workspace, x.id, o
+	wait, err := x.s.log.Begin(m)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the log's own
+	}
+	x.version++
+	if content != nil {
+		x.content = content
+	}
+	a := &amendment{
+		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, settled: make(chan struct{}),
+	}
+	x.s.underWay.Add(int64(a.bytes))
+	x.underWay = append(x.underWay, a)
+	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: m.Key.Mutation()})
+	if came := x.awaited[m.Key.Mutation()]; came != nil {
+		close(came)
+		delete(x.awaited, m.Key.Mutation())
+	}
+	x.s.tasks.Go(func() {
+		err := wait(context.Background(), nil) // bounded by the log's own times
+		if err == nil && o.at != a.version {
+			err = errRepeated // the log knows the key, from longer ago than is in memory: nothing was done now
+		}
+		a.timeMs = o.timeMs
+		x.tell(func() { x.settle(a, err) })
+	})
+	return a, nil
+}
+
+// settle takes over what was committed, in order. After a failure it waits for the others to fail, too.
+func (x *session) settle(a *amendment, err error) {
+	a.done, a.err = true, err
+	x.s.underWay.Add(-int64(a.bytes))
+	if err != nil && !x.broken {
+		x.broken = true
+		x.s.metrics.lost.Inc()
+	}
+	for len(x.underWay) > 0 && x.underWay[0].done {
+		first := x.underWay[0]
+		x.underWay = x.underWay[1:]
+		if first.err == nil {
+			x.stored, x.storedAt, x.storedMs, x.grown = first.content, first.version, first.timeMs, x.grown+first.bytes
+			if first.edit {
+				if x.unsaved.none() {
+					x.due.Reset(x.s.cfg.Version)
+				}
+				x.unsaved.add(first.author, first.version, first.timeMs)
+			}
+		}
+		close(first.settled)
+	}
+	x.snapshot(false)
+}

@@ -1,0 +1,66 @@
+package node
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"plenum.internal/mesh/lease"
+	"plenum.internal/mesh/registry"
+)
+
+// Peers are the processes of one service that live, as far as etcd has told, for a service whose resources have one owner each. An owner
+// is named by its incarnation, which is another one after each start of a process.
+//
+// Invariant: they say where something is to live and who has died, never who may write: that is fenced by a term in SQL.
+type Peers struct {
+	service, self string
+	registry      *registry.Registry
+	conns         *registry.Conns
+	session       *lease.Session
+}
+
+// Peers are the processes of this node's service.
+func (n *Node) Peers() *Peers {
+	return &Peers{n.service, n.incarnation, n.Registry, n.Conns, n.session}
+}
+
+// Self is this process's incarnation.
+func (p *Peers) Self() string { return p.self }
+
+// Holds reports whether the others must believe that this process lives: its lease is valid at this moment.
+func (p *Peers) Holds() bool {
+	l := p.session.Current()
+	return l != nil && l.Valid()
+}
+
+// Place is the incarnation that a resource belongs to by its key; empty: no process is known.
+func (p *Peers) Place(key string) string {
+	nodes, _ := p.registry.Watch(p.service)
+	return registry.Choose(nodes, key).Incarnation
+}
+
+// Lives reports whether an incarnation is known to live. What is known grows old while etcd is away.
+func (p *Peers) Lives(incarnation string) bool {
+	nodes, _ := p.registry.Watch(p.service)
+	return slices.ContainsFunc(nodes, func(n registry.Node) bool { return n.Incarnation == incarnation })
+}
+
+// Changed is closed when a process comes or goes.
+func (p *Peers) Changed() <-chan struct{} {
+	_, changed := p.registry.Watch(p.service)
+	return changed
+}
+
+// Conn is the connection to an incarnation.
+func (p *Peers) Conn(incarnation string) (grpc.ClientConnInterface, error) {
+	id, _, ok := strings.Cut(incarnation, incarnationMark)
+	if !ok || !p.Lives(incarnation) {
+		return nil, errors.New("node: the process has gone")
+	}
+	return p.conns.To(p.service, id)
+}
+
+const incarnationMark = "~" // what no id of a node has
