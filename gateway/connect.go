@@ -105,7 +105,7 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 		w.Header().Set("Connection", "close")
 		return nil, errHeld
 	case errors.Is(err, os.ErrDeadlineExceeded): // nothing was done, and the next time it may come
-		return nil, errSlowBody
+		return nil, errSlowBody.Because(err)
 	case err != nil:
 		return nil, errBody.Because(err)
 	}
