@@ -19,7 +19,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if err := Backup(t.Context(), cfg, to, &told); err != nil || !strings.Contains(told.String(), "plenum restored") {
 		t.Fatalf("%v, %q", err, told.String())
 	}
-	for _, name := range []string{"", "chat.db", "identity.db", "identity.key"} {
+	for _, name := range []string{"", "chat.db", "docs.db", "identity.db", "identity.key"} {
 		if info, err := os.Stat(filepath.Join(to, name)); err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
@@ -40,7 +40,7 @@ func TestBackupAndRestore(t *testing.T) {
 	defer cancel()
 	refused("a start without it", Run(ctx, restored, io.Discard, io.Discard), "plenum restored --data")
 	told.Reset()
-	if err := Restored(t.Context(), restored, &told, io.Discard); err != nil || strings.Count(told.String(), "epoch") != 2 {
+	if err := Restored(t.Context(), restored, &told, io.Discard); err != nil || strings.Count(told.String(), "epoch") != 3 {
 		t.Errorf("%v, %q", err, told.String())
 	}
 	start(t, restored)
