@@ -24,35 +24,31 @@ func (g gather) Follow(ctx context.Context, req *topicv1.FollowRequest, opts ...
 	if err != nil {
 		return nil, err
 	}
-	run := &gathered{ServerStreamingClient: s, from: req.GetAfter(), in: make(chan received, 16)}
+	run := &gathered{ServerStreamingClient: s, from: req.GetAfter(), in: make(chan *topicv1.FollowResponse, 16)}
 	go run.pump()
 	return run, nil
-}
-
-type received struct {
-	r   *topicv1.FollowResponse
-	err error
 }
 
 // gathered is one stream. Recv has one caller.
 type gathered struct {
 	grpc.ServerStreamingClient[topicv1.FollowResponse]
-	in   chan received
-	next *received // came while a run was gathered, and doesn't belong to it
-	from uint64    // position of the last response handed over
+	in   chan *topicv1.FollowResponse // closed behind the last one
+	err  error                        // why it was the last; set before that
+	next *topicv1.FollowResponse      // came while a run was gathered, and doesn't belong to it
+	from uint64                       // position of the last response handed over
 }
 
-// pump reads ahead, until the stream ends.
+// pump reads ahead, until the stream ends. Why it has is the stream's to say: its context ends with it, whatever the reason.
 func (s *gathered) pump() {
+	defer close(s.in)
 	for {
 		r, err := s.ServerStreamingClient.Recv()
-		select {
-		case s.in <- received{r, err}:
-		case <-s.Context().Done():
+		if s.err = err; err != nil {
 			return
 		}
-		if err != nil {
-			return
+		select {
+		case s.in <- r:
+		case <-s.Context().Done(): // nobody takes it
 		}
 	}
 }
@@ -83,26 +79,24 @@ func (s *gathered) Recv() (*topicv1.FollowResponse, error) {
 func (s *gathered) take() (*topicv1.FollowResponse, error) {
 	if n := s.next; n != nil {
 		s.next = nil
-		return n.r, n.err
+		return n, nil
 	}
-	select {
-	case n := <-s.in:
-		return n.r, n.err
-	case <-s.Context().Done():
-		return nil, s.Context().Err()
+	if r, ok := <-s.in; ok {
+		return r, nil
 	}
+	return nil, s.err
 }
 
 // extend adds what has come.
 func (s *gathered) extend(run *topicv1.FollowResponse) {
 	for len(run.GetRecords()) < gatherMost {
 		select {
-		case n := <-s.in:
-			if n.err != nil || n.r.GetReset_() != nil || n.r.GetEpoch() != run.GetEpoch() {
-				s.next = &n
+		case n, ok := <-s.in:
+			if !ok || n.GetReset_() != nil || n.GetEpoch() != run.GetEpoch() {
+				s.next = n
 				return
 			}
-			run.Upto, run.Head, run.Records = n.r.GetUpto(), n.r.GetHead(), channelRecords(run.GetRecords(), n.r)
+			run.Upto, run.Head, run.Records = n.GetUpto(), n.GetHead(), channelRecords(run.GetRecords(), n)
 		default:
 			return
 		}

@@ -147,9 +147,9 @@ func (f *Follower) follow(ctx context.Context, number uint32) error {
 }
 
 // tell logs why a partition is not followed for now. A source that goes away fails all partitions: one line a second says so;
-// one that restarts is no reason to warn.
+// one that starts or restarts is no reason to warn.
 func (f *Follower) tell(ctx context.Context, number uint32, err error) {
-	if rpc.FromError(err).GetReason() == rpc.ReasonDraining {
+	if reason := rpc.FromError(err).GetReason(); reason == rpc.ReasonDraining || reason == errStarting.Reason {
 		return
 	}
 	if now := time.Now().Unix(); f.warned.Swap(now) != now {
