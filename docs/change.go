@@ -15,6 +15,7 @@ import (
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
@@ -189,31 +190,39 @@ func (s *Server) change(ctx context.Context, q named, res proto.Message, method 
 	}
 	k := docKey{c.Workspace, q.GetDocument()}
 	return s.atOwner(ctx, k, method, q, res, func(x *session) error {
-		var a *amendment
-		repeated := false
-		err := x.do(ctx, func() error {
-			if _, repeated = x.recent.known[key.Mutation()]; repeated {
-				return nil
-			}
-			o, err := decide(x, c)
-			if err != nil || o == nil {
-				return err
-			}
-			if o.entry, err = x.entry(c.User, o.event); err != nil {
-				return err
-			}
-			o.entry.Access = o.access
-			if a, err = x.amend(topic.Mutation{Key: key, Request: q}, &o.amend, ot.Delta{}, nil); err == nil {
-				o.follow()
-			}
-			return err
-		})
-		if err == nil && a != nil {
-			err = x.outcome(ctx, a, done)
+		return x.change(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, func() (*change, error) { return decide(x, c) }, done)
+	})
+}
+
+// change makes a change in the session.
+func (x *session) change(ctx context.Context, m topic.Mutation, res proto.Message, decide func() (*change, error), done func(version uint64)) error {
+	var a *amendment
+	err := x.do(ctx, func() error {
+		if _, repeated := x.recent.known[m.Key.Mutation()]; repeated {
+			return errRepeated
 		}
-		if repeated || errors.Is(err, errRepeated) {
-			return s.firstAnswer(ctx, k, key, q, res)
+		o, err := decide()
+		if err != nil || o == nil {
+			return err
+		}
+		if o.entry, err = x.entry(m.Key.User, o.event); err != nil {
+			return err
+		}
+		o.entry.Access = o.access
+		if a, err = x.amend(m, &o.amend, ot.Delta{}, nil); err == nil {
+			o.follow()
 		}
 		return err
 	})
+	// Without an amendment it may be as was wanted, or impossible, since this very call came before.
+	if none := a == nil && (err == nil || rpc.CodeOf(err) == edgev1.Code_CODE_FAILED_PRECONDITION); none || errors.Is(err, errRepeated) {
+		return x.s.firstAnswer(ctx, m, res, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err = x.outcome(ctx, a, done); errors.Is(err, errRepeated) {
+		return x.s.firstAnswer(ctx, m, res, err)
+	}
+	return err
 }

@@ -49,7 +49,7 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 			err = x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
 		}
 		if errors.Is(err, errRepeated) {
-			return s.firstAnswer(ctx, k, key, q, res)
+			return s.firstAnswer(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, err)
 		}
 		return err
 	})
@@ -104,9 +104,17 @@ func (x *session) await(ctx context.Context, e *early) error {
 // errRepeated: the key was used; the log has the answer.
 var errRepeated = errors.New("docs: the key was used")
 
-// firstAnswer has the log answer a key that was used.
-func (s *Server) firstAnswer(ctx context.Context, k docKey, key topic.Key, q, res proto.Message) error {
-	return s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q, Op: repeat{k}}, res) //nolint:wrapcheck // the log's own
+// firstAnswer is what a key was answered the first time. If it was not used, nothing was done, and the answer is the other one.
+func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Message, other error) error {
+	m.Op = repeat{docKey{m.Workspace, m.Route}}
+	err := s.log.Mutate(ctx, m, res)
+	switch {
+	case !errors.Is(err, errUnused):
+		return err //nolint:wrapcheck // the log's own
+	case errors.Is(other, errRepeated): // it was under way, and has failed
+		return errAway
+	}
+	return other
 }
 
 // tooRecent: what the session has in memory begins behind the edit's base.
@@ -133,29 +141,18 @@ func (x *session) edit(e *edit) error {
 			return errChain
 		}
 	}
-	switch {
-	case base > x.version:
-		return errFuture
-	case x.version-base > uint64(x.s.cfg.Transform):
-		return errBaseTooOld
-	case len(x.underWay) >= x.s.cfg.UnderWay:
+	if len(x.underWay) >= x.s.cfg.UnderWay {
 		return errBusy
 	}
-	edits, ok := x.recent.since(base)
-	if !ok {
-		first := x.recent.first()
-		if len(e.older) == 0 || e.older[0].version > base+1 || e.older[len(e.older)-1].version+1 < first {
-			return &tooRecent{first}
-		}
-		edits, _ = x.recent.since(e.older[len(e.older)-1].version)
-		edits = append(e.older[:len(e.older):len(e.older)], edits...)
+	edits, err := x.since(base, e.older)
+	if err != nil {
+		return err
 	}
 	delta := e.delta
 	for _, before := range edits {
 		if before.edit.Count() == 0 {
 			continue
 		}
-		var err error
 		if delta, err = before.edit.Transform(delta, ot.Earlier, nil); err != nil {
 			return refusal(err)
 		}
@@ -176,6 +173,26 @@ func (x *session) edit(e *edit) error {
 		},
 	}, delta, content)
 	return err
+}
+
+// since returns the events behind a base. Older are some that the session does not have in memory any more, read for its sake.
+func (x *session) since(base uint64, older []recentEdit) ([]recentEdit, error) {
+	switch {
+	case base > x.version:
+		return nil, errFuture
+	case x.version-base > uint64(x.s.cfg.Transform):
+		return nil, errBaseTooOld
+	}
+	edits, ok := x.recent.since(base)
+	if ok {
+		return edits, nil
+	}
+	first := x.recent.first()
+	if len(older) == 0 || older[0].version > base+1 || older[len(older)-1].version+1 < first {
+		return nil, &tooRecent{first}
+	}
+	edits, _ = x.recent.since(older[len(older)-1].version)
+	return append(older[:len(older):len(older)], edits...), nil
 }
 
 // outcome waits until an amendment is committed, or is known not to be. What was not since the session had lost the document is begun anew.

@@ -8,6 +8,7 @@ require (
 	golang.org/x/sync v0.24.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
+	pgregory.net/rapid v1.3.0
 	plenum.internal/mesh v0.0.0
 	plenum.internal/proto v0.0.0
 )

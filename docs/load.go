@@ -52,6 +52,9 @@ func (x *session) open(ctx context.Context) error {
 	for _, e := range tail {
 		x.recent.add(e)
 	}
+	if err := x.openThreads(ctx, tail); err != nil {
+		return x.damaged(err)
+	}
 	x.content = x.stored
 	return nil
 }
@@ -145,6 +148,16 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 		return nil
 	}
 	next := behind + 1
+	var erased map[uint64]bool
+	emptied := func(at uint64, damage error) (err error) {
+		if !erased[at] { // perhaps since that was read
+			erased, err = s.erased(ctx, k, behind, last)
+		}
+		if err == nil && !erased[at] {
+			err = damage
+		}
+		return err
+	}
 	err := s.log.Tail(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, math.MaxInt32, func(r *topicv1.TailResponse) error {
 		if r.GetReset_() != nil {
 			return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, r.GetReset_())
@@ -158,6 +171,9 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 				return fmt.Errorf("docs: event %d is missing", next)
 			}
 			e, err := decode(rec)
+			if errors.Is(err, errNothing) {
+				err = emptied(at, err)
+			}
 			if err != nil {
 				return err
 			}
@@ -177,11 +193,17 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 	return nil
 }
 
+// errNothing: an event has no body. It was emptied, or is damaged.
+var errNothing = errors.New("docs: the event says nothing")
+
 var errEnough = errors.New("docs: enough was read")
 
 // decode reads an event of a document's log.
 func decode(rec *topicv1.Record) (recentEdit, error) {
 	e := recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}
+	if len(rec.GetEvent().GetBody()) == 0 {
+		return e, fmt.Errorf("docs: event %d: %w", e.version, errNothing)
+	}
 	var body docsv1.DocumentEvent
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)

@@ -212,6 +212,8 @@ type amend struct {
 	title      string
 	trashed    *bool
 	role       *docsv1.Grant
+	write      func(b *batch, st *topic.Step) error // what else it changes, in SQL; it may add to the entry, and run again
+	anchor     *anchor                              // of the thread that it makes
 
 	at uint64 // the version that it made; written when it is numbered. 0: the key was used before, and this was not done
 }
@@ -222,6 +224,12 @@ func (o *amend) key() docKey { return o.docKey }
 func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	if d == nil || d.term != o.term || d.head != o.head {
 		return errAway
+	}
+	st.Entries = []topic.Entry{o.entry}
+	if o.write != nil {
+		if err := o.write(b, st); err != nil {
+			return err
+		}
 	}
 	if o.role != nil {
 		if err := setRole(b.ctx, b.tx, o.docKey, o.role.GetUser(), o.role.GetRole()); err != nil {
@@ -239,7 +247,6 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 		d.trashed = *o.trashed
 	}
 	b.change(d)
-	st.Entries = []topic.Entry{o.entry}
 	st.Answer = func(rows []topic.Row) proto.Message {
 		o.at = rows[0].Offset
 		return o.answer(&rows[0])
@@ -260,7 +267,7 @@ type claim struct {
 
 func (o *claim) key() docKey { return o.docKey }
 
-func (o *claim) plan(b *batch, d *document, st *topic.Step) error {
+func (o *claim) plan(b *batch, d *document, _ *topic.Step) error {
 	o.other = ""
 	switch {
 	case d == nil:
@@ -284,7 +291,7 @@ type release struct {
 
 func (o *release) key() docKey { return o.docKey }
 
-func (o *release) plan(b *batch, d *document, _ *topic.Step) error {
+func (o *release) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unparam // an op
 	if d != nil && d.term == o.term {
 		d.node = ""
 		b.change(d)
@@ -300,7 +307,7 @@ type disown struct {
 
 func (o *disown) key() docKey { return o.docKey }
 
-func (o *disown) plan(b *batch, d *document, _ *topic.Step) error {
+func (o *disown) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unparam // an op
 	if d != nil && d.node == o.node {
 		d.node = ""
 		b.change(d)
@@ -308,12 +315,12 @@ func (o *disown) plan(b *batch, d *document, _ *topic.Step) error {
 	return nil
 }
 
-// repeat asks for the first answer of a key that was used: what is planned was not.
+// repeat asks for the first answer of a key: what is planned was not used.
 type repeat struct{ docKey }
 
 func (o repeat) key() docKey { return o.docKey }
 
-func (o repeat) plan(*batch, *document, *topic.Step) error { return errAway }
+func (o repeat) plan(*batch, *document, *topic.Step) error { return errUnused }
 
 // query is a read pool's or a transaction's.
 type query func(ctx context.Context, q string, args ...any) (*sql.Rows, error)

@@ -39,6 +39,7 @@ type session struct {
 	leaving  bool         // it ends as soon as nothing is under way
 	used     time.Time
 	kept     map[uint64]kept
+	threads  threads
 	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
 	written  uint64                   // version of the newest snapshot
 	writing  bool                     // a snapshot is being written
@@ -75,7 +76,7 @@ func (x *session) work(ctx context.Context) {
 	idle := time.NewTimer(x.s.cfg.Idle)
 	defer idle.Stop()
 	done := ctx.Done()
-	for !(x.broken || x.leaving) || len(x.underWay) > 0 || x.writing {
+	for !x.broken && !x.leaving || len(x.underWay) > 0 || x.writing {
 		select {
 		case f := <-x.mail:
 			f()
@@ -180,6 +181,8 @@ func (x *session) allowChange(c auth.Caller, need docsv1.Role) error {
 type amendment struct {
 	version uint64
 	content *ot.Document // behind it
+	edit    ot.Delta
+	anchor  *anchor // of the thread that it makes
 	done    bool
 	err     error
 	settled chan struct{} // closed when it was committed, or will not be
@@ -197,7 +200,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	if content != nil {
 		x.content = content
 	}
-	a := &amendment{version: x.version, content: x.content, settled: make(chan struct{})}
+	a := &amendment{version: x.version, content: x.content, edit: edit, anchor: o.anchor, settled: make(chan struct{})}
 	x.underWay = append(x.underWay, a)
 	x.recent.add(recentEdit{version: a.version, edit: edit, mutation: m.Key.Mutation()})
 	if came := x.awaited[m.Key.Mutation()]; came != nil {
@@ -226,6 +229,10 @@ func (x *session) settle(a *amendment, err error) {
 		x.underWay = x.underWay[1:]
 		if first.err == nil {
 			x.stored, x.storedAt = first.content, first.version
+			x.threads.anchors.follow(first.version, first.edit)
+			if first.anchor != nil {
+				x.threads.anchors.add(*first.anchor)
+			}
 		}
 		close(first.settled)
 	}

@@ -16,9 +16,9 @@ func (x *session) snapshot() {
 		return
 	}
 	x.writing = true
-	content, version := x.stored.Clone(), x.storedAt
+	content, version, anchors := x.stored.Clone(), x.storedAt, x.threads.text()
 	x.s.tasks.Go(func() {
-		err := x.s.writeSnapshot(x.s.working, x.docKey, x.term, version, content)
+		err := x.s.writeSnapshot(x.s.working, x.docKey, x.term, version, content, anchors)
 		x.tell(func() {
 			x.writing = false
 			x.written = version // where it failed, too: the next one is tried after as many edits again
@@ -32,7 +32,7 @@ func (x *session) snapshot() {
 // close writes down what the next who opens it would have to read edit by edit, and gives the document up.
 func (x *session) close(ctx context.Context) {
 	if x.storedAt >= x.written+uint64(x.s.cfg.Snapshot)/10 {
-		if err := x.s.writeSnapshot(ctx, x.docKey, x.term, x.storedAt, x.stored); err != nil {
+		if err := x.s.writeSnapshot(ctx, x.docKey, x.term, x.storedAt, x.stored, x.threads.text()); err != nil {
 			x.s.logger.WarnContext(ctx, "could not write a snapshot", "workspace", x.workspace, "document", x.id, "version", x.storedAt, "error", err)
 		}
 	}
@@ -44,8 +44,8 @@ var errFenced = errors.New("docs: the term has ended")
 
 const snapshotTime = 30 * time.Second
 
-// writeSnapshot writes content down, if the term is still the document's.
-func (s *Server) writeSnapshot(ctx context.Context, k docKey, term, version uint64, content *ot.Document) error {
+// writeSnapshot writes content down, and where threads stand in it, if the term is still the document's.
+func (s *Server) writeSnapshot(ctx context.Context, k docKey, term, version uint64, content *ot.Document, anchors string) error {
 	ctx, cancel := context.WithTimeout(ctx, snapshotTime)
 	defer cancel()
 	text := content.AppendJSON(nil)
@@ -58,6 +58,15 @@ func (s *Server) writeSnapshot(ctx context.Context, k docKey, term, version uint
 		}
 		if n, err := res.RowsAffected(); err == nil && n == 0 {
 			return errFenced
+		}
+		if anchors == "" {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO docs_anchors (workspace, document, version, anchors) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (workspace, document) DO UPDATE SET version = excluded.version, anchors = excluded.anchors WHERE docs_anchors.version < excluded.version`,
+			k.workspace, k.id, int64(version), anchors)
+		if err != nil {
+			return fmt.Errorf("write anchors: %w", err)
 		}
 		return nil
 	})
