@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"plenum.internal/client/internal/journal"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
@@ -111,7 +112,7 @@ func (a *Account) save() error {
 		err = os.Rename(file.Name(), a.path)
 	}
 	if err == nil {
-		err = syncDir(a.path)
+		err = journal.SyncDir(a.path)
 	}
 	if err != nil {
 		return fmt.Errorf("keep the session: %w", err)

@@ -71,22 +71,31 @@ func (c *Client) Invoke(ctx context.Context, method string, args, reply any, _ .
 			return err
 		}
 	}
+	result, err := c.repeat(ctx, q)
+	if err != nil {
+		return err
+	}
+	return proto.Unmarshal(result, out)
+}
+
+// repeat makes round trips until one is answered by something else than "not now".
+func (c *Client) repeat(ctx context.Context, q *call) ([]byte, error) {
 	var backoff backoff
 	for {
 		result, err := c.roundTrip(ctx, q)
 		if err == nil {
-			return proto.Unmarshal(result, out)
+			return result, nil
 		}
 		e, ok := errors.AsType[*Error](err)
 		if !ok || !retryable(e.Code) || !q.repeatable || e.local() {
-			return err
+			return nil, err
 		}
 		wait := time.NewTimer(backoff.next(e.RetryAfter))
 		select {
 		case <-wait.C:
 		case <-ctx.Done():
 			wait.Stop()
-			return e
+			return nil, e
 		}
 	}
 }
@@ -112,6 +121,15 @@ func (c *Client) Call(ctx context.Context, q Call) ([]byte, error) {
 		return nil, err
 	}
 	return c.roundTrip(ctx, &call{ctx: ctx, method: trim(q.Method), body: q.Body, seq: q.Seq, lane: q.Lane})
+}
+
+// Repeat sends a call that may be repeated, a read or a mutation with its number, until it is answered by something else than 200-299 or
+// ctx ends: for programs that keep a mutation and its number themselves, and go on with it in a later run.
+func (c *Client) Repeat(ctx context.Context, q Call) ([]byte, error) {
+	if err := fits(q.Body); err != nil {
+		return nil, err
+	}
+	return c.repeat(ctx, &call{ctx: ctx, method: trim(q.Method), body: q.Body, seq: q.Seq, repeatable: true})
 }
 
 // NewStream is not part of the edge protocol: follow a topic instead.

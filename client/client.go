@@ -50,6 +50,9 @@ func New(cfg Config) (*Client, error) {
 // Ready is closed after the first connection was accepted.
 func (c *Client) Ready() <-chan struct{} { return c.ready }
 
+// Outbox is the one of the Config, or the one in memory: its client_id and its numbers name this client's mutations.
+func (c *Client) Outbox() *Outbox { return c.cfg.Outbox }
+
 // State returns how the client stands now.
 func (c *Client) State() State {
 	c.mu.Lock()

@@ -9,6 +9,7 @@ require (
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12
 	pgregory.net/rapid v1.3.0
+	plenum.internal/docs v0.0.0
 	plenum.internal/proto v0.0.0
 )
 
@@ -20,4 +21,8 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 )
 
-replace plenum.internal/proto => ../proto
+replace (
+	plenum.internal/docs => ../docs
+	plenum.internal/mesh => ../mesh
+	plenum.internal/proto => ../proto
+)

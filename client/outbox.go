@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"plenum.internal/client/internal/journal"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -21,17 +22,17 @@ const (
 )
 
 // ErrInUse says that another program has the outbox open.
-var ErrInUse = errors.New("another program has it open")
+var ErrInUse = journal.ErrInUse
 
 // Outbox is what an installation has to say and nobody has heard yet, in order, in a file that survives the process.
 //
-// The file is a journal, see journal.go: each change is synced before its call returns.
+// The file is a journal, see internal/journal: each change is synced before its call returns.
 type Outbox struct {
 	clientID string
 	changed  chan struct{} // signals the client's loop; capacity 1
 
 	mu      sync.Mutex
-	journal *journal // nil: in memory; guarded by mu, as are those below
+	journal *journal.Journal // nil: in memory; guarded by mu, as are those below
 	closed  bool
 	// Invariant: every number below next was either used or will never be; reserved, the end of the block, is in the file.
 	next, reserved uint64
@@ -77,15 +78,15 @@ func newMemoryOutbox() *Outbox {
 func OpenOutbox(path string) (*Outbox, error) {
 	o := newMemoryOutbox()
 	o.clientID = ""
-	journal, err := openJournal(path, o.apply)
+	file, err := journal.Open(path, o.apply)
 	if err != nil {
 		return nil, fmt.Errorf("open the outbox %s: %w", path, err)
 	}
-	o.journal, o.next = journal, o.reserved
+	o.journal, o.next = file, o.reserved
 	if o.clientID == "" {
 		o.clientID = NewID()
 		if err := o.write(append([]byte{recIdentity}, o.clientID...)); err != nil {
-			_ = journal.close()
+			_ = file.Close()
 			return nil, err
 		}
 	}
@@ -181,7 +182,7 @@ func (o *Outbox) Close() error {
 	if o.closed = true; o.journal == nil {
 		return nil
 	}
-	return o.journal.close()
+	return o.journal.Close()
 }
 
 // Number returns a client_seq that was never given before, nor will be after a crash.
@@ -257,8 +258,8 @@ func (o *Outbox) settle(seq uint64, reply []byte, failure error) (err error) {
 	}
 	e.reply, e.err = reply, failure
 	close(e.done)
-	if err == nil && o.journal != nil && o.journal.size > 2*o.bytes+compactAfter {
-		err = o.journal.rewrite(o.records())
+	if err == nil && o.journal != nil && o.journal.Size > 2*o.bytes+compactAfter {
+		err = o.journal.Rewrite(o.records())
 	}
 	return err
 }
@@ -296,7 +297,7 @@ func (o *Outbox) write(record []byte) error {
 	if o.journal == nil {
 		return nil
 	}
-	if err := o.journal.append(record); err != nil {
+	if err := o.journal.Append(record); err != nil {
 		return fmt.Errorf("write the outbox: %w", err)
 	}
 	return nil

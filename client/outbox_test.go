@@ -17,6 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"plenum.internal/client/internal/journal"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -107,14 +108,14 @@ func TestOutboxProperty(t *testing.T) {
 			case "restart":
 				reopen()
 			case "crash": // in the middle of writing a record that nobody was told about
-				half := frame(append([]byte{recPut}, make([]byte, 40)...))
+				half := journal.Frame(append([]byte{recPut}, make([]byte, 40)...))
 				half = half[:rapid.IntRange(1, len(half)-1).Draw(r, "cut")]
-				if _, err := o.journal.file.Write(half); err != nil {
+				if _, err := o.journal.File.Write(half); err != nil {
 					r.Fatal(err)
 				}
 				reopen()
 			case "compact":
-				if err := o.journal.rewrite(o.records()); err != nil {
+				if err := o.journal.Rewrite(o.records()); err != nil {
 					r.Fatal(err)
 				}
 			}
@@ -132,12 +133,12 @@ func TestOutboxProperty(t *testing.T) {
 func TestOutboxDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "outbox")
 	o := open(t, path)
-	ends := []int{o.journal.size}
+	ends := []int{o.journal.Size}
 	for _, text := range []string{"one", "two", "three"} {
 		if _, err := o.put("m/M", []byte(text), time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		ends = append(ends, o.journal.size)
+		ends = append(ends, o.journal.Size)
 	}
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
@@ -178,9 +179,9 @@ func TestOutboxDamage(t *testing.T) {
 		spoiled[i] ^= 0x10
 		got, err := count(spoiled)
 		switch last := i >= ends[2]; {
-		case last && i >= ends[2]+recordHead && (err != nil || got != 2):
+		case last && i >= ends[2]+journal.Head && (err != nil || got != 2):
 			t.Errorf("byte %d of the last record's content changed: %d entries, %v", i, got, err)
-		case (!last || i < ends[2]+recordHead) && err == nil:
+		case (!last || i < ends[2]+journal.Head) && err == nil:
 			t.Errorf("byte %d of %d changed, unnoticed: %d entries", i, len(whole), got)
 		}
 	}
@@ -192,7 +193,7 @@ func TestOutboxIsUsedByOne(t *testing.T) {
 	if _, err := OpenOutbox(path); !errors.Is(err, ErrInUse) {
 		t.Errorf("opened twice: %v", err)
 	}
-	if err := o.journal.rewrite(o.records()); err != nil {
+	if err := o.journal.Rewrite(o.records()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := OpenOutbox(path); !errors.Is(err, ErrInUse) {
@@ -234,7 +235,7 @@ func TestOutboxTurns(t *testing.T) {
 				if _, err := o.put("m/M", []byte(strconv.Itoa(i)), time.Now()); err != nil {
 					t.Error(err)
 				}
-				if err := o.journal.rewrite(o.records()); err != nil {
+				if err := o.journal.Rewrite(o.records()); err != nil {
 					t.Error(err)
 				}
 				if err := o.Close(); err != nil {
@@ -279,12 +280,12 @@ func TestOutboxWriteFails(t *testing.T) {
 	if _, err := o.put("m/M", []byte("kept"), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	file := o.journal.file
+	file := o.journal.File
 	readOnly, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.journal.file = readOnly
+	o.journal.File = readOnly
 	if _, err := o.put("m/M", []byte("refused"), time.Now()); err == nil || o.Len() != 1 {
 		t.Errorf("%v; %d wait", err, o.Len())
 	}
@@ -309,7 +310,7 @@ func TestOutboxDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 		full := limit
-		full.Cur = uint64(o.journal.size + 150)
+		full.Cur = uint64(o.journal.Size + 150)
 		if _, err := o.put("m/M", []byte("before"), time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -438,21 +439,21 @@ func FuzzJournal(f *testing.F) {
 	}
 	var whole []byte
 	for _, r := range o.records() {
-		whole = append(whole, frame(r)...)
+		whole = append(whole, journal.Frame(r)...)
 		f.Add(r, whole)
 	}
 	f.Add(binary.AppendUvarint([]byte{recDone}, 1), []byte{})
 	f.Fuzz(func(t *testing.T, record, file []byte) {
 		_ = newMemoryOutbox().apply(record)
-		if got, err := nextRecord(frame(record)); len(record) <= maxRecord && (err != nil || !bytes.Equal(got, record)) {
+		if got, err := journal.Next(journal.Frame(record)); len(record) <= journal.MaxRecord && (err != nil || !bytes.Equal(got, record)) {
 			t.Fatalf("%x read back as %x, %v", record, got, err)
 		}
 		for {
-			r, err := nextRecord(file)
+			r, err := journal.Next(file)
 			if err != nil {
 				return
 			}
-			file = file[recordHead+len(r):]
+			file = file[journal.Head+len(r):]
 		}
 	})
 }

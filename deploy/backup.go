@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"plenum.internal/chat"
-	"plenum.internal/docs"
 	"plenum.internal/deploy/datadir"
+	"plenum.internal/docs"
 	"plenum.internal/mesh/node"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/services/identity"

@@ -19,7 +19,7 @@ require (
 	pgregory.net/rapid v1.3.0
 	plenum.internal/chat v0.0.0-00010101000000-000000000000
 	plenum.internal/client v0.0.0-00010101000000-000000000000
-	plenum.internal/docs v0.0.0-00010101000000-000000000000
+	plenum.internal/docs v0.0.0
 	plenum.internal/gateway v0.0.0-00010101000000-000000000000
 	plenum.internal/mesh v0.0.0
 	plenum.internal/proto v0.0.0

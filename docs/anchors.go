@@ -76,15 +76,10 @@ func sweep(edit ot.Delta, priority bool, pending []*anchor, place func(*anchor) 
 	settle(math.MaxInt)
 }
 
-// over moves a range over edits; false: its text is gone.
-func (n *anchor) over(edits []recentEdit) bool {
-	for _, e := range edits {
-		n.from, n.to = e.edit.TransformPosition(n.from, ot.Later), e.edit.TransformPosition(n.to, ot.Earlier)
-		if n.from >= n.to {
-			return false
-		}
-	}
-	return true
+// over moves a range over an edit; false: its text is gone.
+func (n *anchor) over(edit ot.Delta) bool {
+	n.from, n.to = edit.TransformPosition(n.from, ot.Later), edit.TransformPosition(n.to, ot.Earlier)
+	return n.from < n.to
 }
 
 // of returns where a thread stands; nil: it is orphaned.

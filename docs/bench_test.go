@@ -17,39 +17,76 @@ func BenchmarkSubmit(b *testing.B) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": meshtest.SQLite, "postgres": meshtest.Postgres} {
 		b.Run(name, func(b *testing.B) {
 			w := newWorld(b, url(b))
-			ada := w.person("ada")
-			doc := ada.create("")
 			trace := ottest.Write(1, b.N)
-			const window = 64
-			slots := make(chan struct{}, window)
-			var wg sync.WaitGroup
-			first := ada.seq
 			b.ResetTimer()
-			for i, edit := range trace.Changes {
-				slots <- struct{}{}
-				q := &docsv1.SubmitRequest{Document: doc, Base: uint64(1 + i), Delta: edit.JSON()}
-				if i > 0 {
-					q.AfterSeq = first + uint64(i)
-				}
-				ctx := ada.write()
-				sent := make(chan struct{})
-				wg.Go(func() {
-					close(sent)
-					if _, err := ada.api.Submit(ctx, q); err != nil {
-						b.Error(err)
-					}
-					<-slots
-				})
-				<-sent
-			}
-			wg.Wait()
+			doc := w.person("ada").replay(trace)
 			b.StopTimer()
-			if got := ada.text(doc); got != trace.Final {
+			if got := w.person("ada").text(doc); got != trace.Final {
 				b.Errorf("another text of %d bytes", len(got))
 			}
 			b.ReportMetric(float64(len(trace.Changes))/b.Elapsed().Seconds(), "edits/s")
 		})
 	}
+}
+
+// replay makes a document of a trace.
+func (u *user) replay(trace ottest.Trace) (document string) {
+	const window = 64
+	document = u.create("")
+	slots := make(chan struct{}, window)
+	var wg sync.WaitGroup
+	first := u.seq
+	for i, edit := range trace.Changes {
+		slots <- struct{}{}
+		q := &docsv1.SubmitRequest{Document: document, Base: uint64(1 + i), Delta: edit.JSON()}
+		if i > 0 {
+			q.AfterSeq = first + uint64(i)
+		}
+		ctx := u.write()
+		wg.Go(func() {
+			if _, err := u.api.Submit(ctx, q); err != nil {
+				u.tb.Error(err)
+			}
+			<-slots
+		})
+	}
+	wg.Wait()
+	return document
+}
+
+// BenchmarkOpen opens a document of 260,000 edits that nobody has open: until its first part is read.
+func BenchmarkOpen(b *testing.B) {
+	w := newWorld(b, meshtest.SQLite(b), func(c *Config) { c.Snapshot = 1 << 30 }) // its snapshot is written below, some edits before the end
+	ada := w.person("ada")
+	trace := ottest.Write(1, 260_000)
+	last := len(trace.Changes) - DefaultConfig().Snapshot
+	doc := ada.replay(ottest.Trace{Changes: trace.Changes[:last]})
+	x := w.server.sessions()[0]
+	content, version := ada.content(doc, 0)
+	if err := w.server.writeVersion(b.Context(), x.docKey, x.term, versionRow{version: version, timeMs: time.Now().UnixMilli()}, content, ""); err != nil {
+		b.Fatal(err)
+	}
+	for i, edit := range trace.Changes[last:] {
+		if _, err := ada.submit(doc, uint64(1+last+i), edit.JSON()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var times []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		x := w.server.sessions()[0]
+		_ = x.do(b.Context(), func() error { x.broken = true; return nil }) // it ends without writing anything down
+		<-x.gone
+		begin := time.Now()
+		b.StartTimer()
+		if _, err := ada.api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc}); err != nil {
+			b.Fatal(err)
+		}
+		times = append(times, time.Since(begin))
+	}
+	slices.Sort(times)
+	b.ReportMetric(float64(len(trace.Final)), "bytes")
+	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
 }
 
 // BenchmarkEditors has 50 people edit one document five times a second each; b.N is how many edits they make together.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
 	"strconv"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
-	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
@@ -34,28 +32,40 @@ func caller(ctx context.Context) (auth.Caller, topic.Key, error) {
 
 // CreateDocument makes a document, which nobody owns yet.
 func (s *Server) CreateDocument(ctx context.Context, q *docsv1.CreateDocumentRequest) (*docsv1.CreateDocumentResponse, error) {
+	res := &docsv1.CreateDocumentResponse{}
+	return res, s.create(ctx, q, res, func() (string, error) {
+		if q.GetContent() == "" {
+			return "", nil
+		}
+		return s.newContent(q.GetContent())
+	}, func(document string, version uint64) proto.Message {
+		return &docsv1.CreateDocumentResponse{Document: document, Version: version}
+	})
+}
+
+// create makes a document of a title and of what content returns, a delta or nothing.
+func (s *Server) create(ctx context.Context, q interface {
+	proto.Message
+	GetTitle() string
+}, res proto.Message, content func() (string, error), answer func(document string, version uint64) proto.Message) error {
 	c, key, err := caller(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !c.May(mayCreate) {
-		return nil, errMayCreate
+		return errMayCreate
 	}
 	title := untitled
 	if q.GetTitle() != "" {
 		if title, err = checkTitle(q.GetTitle()); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	content := ""
-	if q.GetContent() != "" {
-		if content, err = s.newContent(q.GetContent()); err != nil {
-			return nil, err
-		}
+	o := &create{docKey: docKey{c.Workspace, newID(c.Workspace, key)}, user: c.User, title: title, answer: answer}
+	if o.content, err = content(); err != nil {
+		return err
 	}
-	o := &create{docKey: docKey{c.Workspace, newID(c.Workspace, key)}, user: c.User, title: title, content: content}
-	res := &docsv1.CreateDocumentResponse{}
-	return res, s.log.Mutate(ctx, topic.Mutation{Workspace: c.Workspace, Route: o.id, Key: key, Request: q, Op: o}, res)
+	return s.log.Mutate(ctx, topic.Mutation{Workspace: c.Workspace, Route: o.id, Key: key, Request: q, Op: o}, res)
 }
 
 // newContent checks what a document begins with, and returns it in normal form.
@@ -173,7 +183,7 @@ type change struct {
 	amend
 	event  *docsv1.DocumentEvent
 	access []*topicv1.Access
-	follow func() // changes the session to what is true behind it
+	follow func() // changes the session to what is true behind it; nil: nothing
 }
 
 // named is a request that names its document.
@@ -209,19 +219,15 @@ func (x *session) change(ctx context.Context, m topic.Mutation, res proto.Messag
 			return err
 		}
 		o.entry.Access = o.access
-		if a, err = x.amend(m, &o.amend, ot.Delta{}, nil); err == nil {
+		if a, err = x.amend(m, &o.amend, ot.Delta{}, nil); err == nil && o.follow != nil {
 			o.follow()
 		}
 		return err
 	})
-	// Without an amendment it may be as was wanted, or impossible, since this very call came before.
-	if none := a == nil && (err == nil || rpc.CodeOf(err) == edgev1.Code_CODE_FAILED_PRECONDITION); none || errors.Is(err, errRepeated) {
-		return x.s.firstAnswer(ctx, m, res, err)
+	if err == nil && a != nil {
+		err = x.outcome(ctx, a, done)
 	}
-	if err != nil {
-		return err
-	}
-	if err = x.outcome(ctx, a, done); errors.Is(err, errRepeated) {
+	if mayBeRepeated(err) || err == nil && a == nil { // it may be as was wanted since this very call came before
 		return x.s.firstAnswer(ctx, m, res, err)
 	}
 	return err

@@ -22,7 +22,7 @@ func TestChangesComeAgain(t *testing.T) {
 			must(ada.submit(doc, named, inserts("x")))(t)
 		}
 		again := func(when string) {
-			w.reopen()
+			w.closeNow(doc)
 			if n := must(ada.api.SetRole(shared, share))(t).GetVersion(); n != first {
 				t.Errorf("%s: shared at %d, first at %d", when, n, first)
 			}

@@ -67,7 +67,7 @@ func (x *session) allowComment(c auth.Caller) error {
 	if err := x.allowChange(c, commenter); err != nil {
 		return err
 	}
-	if len(x.underWay) >= x.s.cfg.UnderWay {
+	if len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay {
 		return errBusy
 	}
 	return nil

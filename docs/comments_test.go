@@ -62,13 +62,6 @@ func want(tb testing.TB, what, got, want string) {
 	}
 }
 
-// reopen closes the only open document.
-func (w *world) reopen() {
-	x := w.server.sessions()[0]
-	x.leave()
-	<-x.gone
-}
-
 func TestComments(t *testing.T) {
 	everyEngine(t, func(t *testing.T, w *world) {
 		ada, bob := w.person("ada"), w.person("bob")
@@ -97,7 +90,7 @@ func TestComments(t *testing.T) {
 		must(ada.api.DeleteComment(ada.write(), &docsv1.DeleteCommentRequest{Document: doc, Thread: id, Comment: id}))(t) // as an owner
 		_, err = bob.api.EditComment(bob.write(), &docsv1.EditCommentRequest{Document: doc, Thread: id, Comment: id, Text: "again"})
 		refused(t, "deleted", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.DELETED")
-		w.reopen()
+		w.closeNow(doc)
 		_, err = bob.api.EditComment(bob.write(), &docsv1.EditCommentRequest{Document: doc, Thread: id, Comment: id, Text: "again"})
 		refused(t, "deleted, and opened anew", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.DELETED")
 		want(t, "in the end", brief(bob.thread(doc, id)), `[10,15) "two" resolved by bob bob: (deleted) ada: both`)
@@ -106,7 +99,7 @@ func TestComments(t *testing.T) {
 		must(ada.submit(doc, ada.head(doc), `{"ops":[{"retain":9},{"delete":7}]}`))(t)
 		must(ada.submit(doc, ada.head(doc), at(9, " tWWwo!")))(t) // it comes back; the thread doesn't
 		want(t, "deleted text", brief(bob.thread(doc, id)), `orphaned "two" bob: (deleted) ada: both`)
-		w.reopen()
+		w.closeNow(doc)
 		want(t, "opened anew", brief(bob.thread(doc, id)), `orphaned "two" bob: (deleted) ada: both`)
 		l := must(bob.api.ListThreads(bob.read(), &docsv1.ListThreadsRequest{Document: doc}))(t)
 		if len(l.GetThreads()) != 1 || l.GetThreads()[0].GetCount() != 2 || l.GetVersion() != ada.head(doc) || l.GetNext() != "" {
@@ -187,6 +180,13 @@ func TestRefusedComments(t *testing.T) {
 
 // A retry has the first answer, in the session and long after, whatever has happened since.
 func TestRepeatedComments(t *testing.T) {
+	for name, transform := range map[string]int{"rebased": 20_000, "too old": 20} {
+		t.Run(name, func(t *testing.T) { repeatComments(t, transform) })
+	}
+}
+
+func repeatComments(t *testing.T, transform int) {
+	t.Helper()
 	everyEngine(t, func(t *testing.T, w *world) {
 		ada := w.person("ada")
 		doc := ada.create("some text\n")
@@ -222,13 +222,13 @@ func TestRepeatedComments(t *testing.T) {
 			for range 25 {
 				must(ada.submit(doc, ada.head(doc), inserts("another ")))(t)
 			}
-			w.reopen()
+			w.closeNow(doc)
 		}
 		l := must(ada.api.ListThreads(ada.read(), &docsv1.ListThreadsRequest{Document: doc, All: true}))(t).GetThreads()
 		if len(l) != 1 || l[0].GetCount() != 1 {
 			t.Errorf("%v", l)
 		}
-	}, func(c *Config) { c.Recent, c.Snapshot = 8, 5 })
+	}, func(c *Config) { c.Recent, c.Snapshot, c.Transform = 8, 5, transform })
 }
 
 // What was deleted can be found nowhere, and the document opens without it.
@@ -263,14 +263,110 @@ func TestDeletedCommentsAreEmpty(t *testing.T) {
 		if fmt.Sprint(empty) != fmt.Sprint([]uint64{id, reply + 1, reply + 2, reply + 3}) || !slices.Equal(empty, redacts) {
 			t.Errorf("empty are %v, redacted %v", empty, redacts)
 		}
-		w.reopen()
+		w.closeNow(doc)
 		want(t, "opened anew", brief(ada.thread(doc, id)), `[6,10) "some" ada: (deleted) ada: a reply`)
 		// A body that is missing for no reason is damage.
 		must(ada.submit(doc, ada.head(doc), inserts("x")))(t)
-		w.reopen()
+		w.closeNow(doc)
 		w.exec(`UPDATE docs_log SET body = NULL WHERE topic = $1 AND "offset" = $2`, topicDocument+doc, int64(reply))
 		_, err := ada.reply(doc, id, "y")
 		refused(t, "damaged", err, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
+	})
+}
+
+// Events of comments change no content, and neither do those that were emptied: versions, what differs between them, and who wrote what are told
+// across them as if they weren't there.
+func TestVersionsAcrossDeletedComments(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada, bob := w.person("ada"), w.person("bob")
+		doc := ada.create("some text\n")
+		ada.share(doc, "bob", editor)
+		id := must(bob.comment(doc, 2, 5, 9, "SECRET"))(t).GetThread()
+		must(bob.submit(doc, id, at(5, "more ")))(t)
+		reply := must(ada.reply(doc, id, "a reply"))(t).GetComment()
+		edited := must(bob.api.EditComment(bob.write(), &docsv1.EditCommentRequest{Document: doc, Thread: id, Comment: id, Text: "SECRET, too"}))(t).GetVersion()
+		must(ada.submit(doc, edited, at(0, "> ")))(t)
+		removed := must(bob.api.DeleteComment(bob.write(), &docsv1.DeleteCommentRequest{Document: doc, Thread: id, Comment: id}))(t).GetVersion()
+		if id != 3 || reply != 5 || edited != 6 || removed != 8 {
+			t.Fatal(id, reply, edited, removed)
+		}
+		w.closeNow(doc)
+		for version, text := range map[uint64]string{2: "some text\n", 3: "some text\n", 4: "some more text\n", 6: "some more text\n", 8: "> some more text\n"} {
+			if content, _ := ada.content(doc, version); content.Delta().JSON() != inserts(text) {
+				t.Errorf("version %d: %v", version, content.Delta())
+			}
+		}
+		for of, diff := range map[[2]uint64]string{
+			{2, 3}: `{"ops":[]}`, {2, 8}: `{"ops":[{"insert":"> "},{"retain":5},{"insert":"more "}]}`, {5, 6}: `{"ops":[]}`, {3, 6}: at(5, "more "),
+		} {
+			if got := ada.diff(doc, of[0], of[1]); got.JSON() != diff {
+				t.Errorf("from %d to %d: %v", of[0], of[1], got)
+			}
+		}
+		if got := fmt.Sprint(short(ada.blameOf(doc, 0, 500))); got != "[7 ada 5 bob 5 ada]" {
+			t.Error(got)
+		}
+		if got := fmt.Sprint(short(ada.blameOf(doc, edited, 500))); got != "[5 ada 5 bob 5 ada]" {
+			t.Error(got)
+		}
+		// An emptied event has a version like others.
+		must(ada.name(doc, edited, "before"))(t)
+		must(ada.restore(doc, edited))(t)
+		want(t, "restored", ada.text(doc), "some more text\n")
+		want(t, "the thread", brief(ada.thread(doc, id)), `[10,14) "text" bob: (deleted) ada: a reply`)
+		w.closeNow(doc)
+		want(t, "opened anew", brief(ada.thread(doc, id)), `[10,14) "text" bob: (deleted) ada: a reply`)
+		// A body that is missing for no reason is damage here, too.
+		w.exec(`UPDATE docs_log SET body = NULL WHERE topic = $1 AND "offset" = $2`, topicDocument+doc, int64(reply))
+		_, err := ada.api.Blame(ada.read(), &docsv1.BlameRequest{Document: doc})
+		refused(t, "damaged", err, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
+		_, err = ada.api.DiffVersions(ada.read(), &docsv1.DiffVersionsRequest{Document: doc, From: 2, To: 5})
+		refused(t, "damaged", err, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
+	})
+}
+
+// Where threads stand is written down with a version, also where that was named before; what was named without them is gone over.
+func TestAnchorsAndNamedVersions(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada := w.person("ada")
+		doc := ada.create("some text\n")
+		id := must(ada.comment(doc, 1, 5, 9, "x"))(t).GetThread()
+		anchored := func() (version uint64) {
+			err := each(t.Context(), w.db.Query, `SELECT version FROM docs_anchors WHERE document = $1`, []any{doc}, func(r *sql.Rows) error { return r.Scan(&version) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			return version
+		}
+		for i := range 3 {
+			must(ada.submit(doc, ada.head(doc), inserts("x")))(t)
+			must(ada.name(doc, ada.head(doc), fmt.Sprint("version ", i)))(t)
+		}
+		if n := anchored(); n != 0 {
+			t.Fatalf("anchors of %d", n)
+		}
+		w.closeNow(doc)
+		want(t, "opened anew", brief(ada.thread(doc, id)), `[8,12) "text" ada: x`)
+		x := w.server.sessions()[0]
+		if err := x.do(t.Context(), func() error {
+			if x.tried >= id || x.written < id {
+				t.Errorf("the next snapshot is counted from %d, the newest is of %d", x.tried, x.written)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		named := ada.head(doc) - 1 // which the last name was given to
+		content, _ := ada.content(doc, named)
+		if err := w.server.writeVersion(t.Context(), x.docKey, x.term, versionRow{version: named}, content, "[[2,8,12]]"); err != nil || anchored() != named {
+			t.Errorf("%v; anchors of %d, not %d", err, anchored(), named)
+		}
+		err := w.server.writeVersion(t.Context(), x.docKey, x.term-1, versionRow{version: named}, content, "[]")
+		if err := second(0, err); err == nil || anchored() != named {
+			t.Errorf("somebody else's term: %v", err)
+		}
+		w.closeNow(doc)
+		want(t, "and again", brief(ada.thread(doc, id)), `[8,12) "text" ada: x`)
 	})
 }
 
@@ -355,7 +451,7 @@ func TestLimitsOfComments(t *testing.T) {
 			_, err := ada.api.EditComment(ctx, &docsv1.EditCommentRequest{Document: doc, Thread: first, Comment: first, Text: fmt.Sprint("edit ", i)})
 			return err
 		})
-		w.reopen()
+		w.closeNow(doc)
 	}
 	_, err = ada.api.EditComment(ada.write(), &docsv1.EditCommentRequest{Document: doc, Thread: first, Comment: first, Text: "more"})
 	refused(t, "edited often", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LIMIT")
@@ -363,7 +459,7 @@ func TestLimitsOfComments(t *testing.T) {
 	if n := w.holds("docs_log", "edit "); n != 0 {
 		t.Errorf("an edit is there %d times", n)
 	}
-	w.reopen()
+	w.closeNow(doc)
 	base := ada.head(doc)
 	ada.together(MaxOpenThreads-1, func(ctx context.Context, _ int) error {
 		_, err := ada.api.CreateThread(ctx, &docsv1.CreateThreadRequest{Document: doc, Base: base, To: 4, Text: "x"})
@@ -449,7 +545,7 @@ func (u *user) editAndComment(doc string, r *rand.Rand, times int) {
 	for range times {
 		n := content.Len()
 		from := r.IntN(n)
-		switch ctx := u.write(); r.IntN(4) {
+		switch ctx := u.write(); r.IntN(5) {
 		case 0:
 			q := &docsv1.CreateThreadRequest{Document: doc, Base: version, From: uint32(from), To: uint32(from + 1 + r.IntN(n-from)), Text: u.id}
 			err := insist(func() error { _, err := u.api.CreateThread(ctx, q); return err })
@@ -462,6 +558,11 @@ func (u *user) editAndComment(doc string, r *rand.Rand, times int) {
 				continue
 			}
 			if _, err := u.insist(ctx, q); err != nil {
+				u.tb.Error(rpc.FromError(err))
+			}
+		case 2:
+			q := &docsv1.NameVersionRequest{Document: doc, Version: version, Name: u.id}
+			if err := insist(func() error { _, err := u.api.NameVersion(ctx, q); return err }); err != nil {
 				u.tb.Error(rpc.FromError(err))
 			}
 		default:
@@ -563,7 +664,7 @@ func TestCommentsAreHandedOver(t *testing.T) {
 		x := old.server.sessions()[0]
 		var a *amendment
 		err := x.do(t.Context(), func() error {
-			o, err := x.createThread(must(old.verifier.Verify(t.Context(), ada.token))(t), &docsv1.CreateThreadRequest{Document: doc, Base: x.version, To: 1}, said{text: "lost"}, nil)
+			o, err := x.createThread(&placing{caller: must(old.verifier.Verify(t.Context(), ada.token))(t), base: x.version, at: anchor{to: 1}, said: said{text: "lost"}})
 			if err == nil {
 				o.entry, err = x.entry(ada.id, o.event)
 			}
@@ -620,16 +721,5 @@ func scanAll(row func(values []any)) func(*sql.Rows) error {
 		}
 		row(values)
 		return nil
-	}
-}
-
-func (w *world) exec(q string, args ...any) {
-	w.tb.Helper()
-	err := w.db.Write(w.tb.Context(), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(w.tb.Context(), q, args...)
-		return err
-	})
-	if err != nil {
-		w.tb.Fatal(err)
 	}
 }

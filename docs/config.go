@@ -15,13 +15,14 @@ type Config struct {
 	UnderWay  int           `koanf:"under_way" doc:"Edits of one document that wait to be committed, at most; more are told to come back."`
 	Recent    int           `koanf:"recent" doc:"Edits of one document that are kept in memory for those who come with an older base; else they are read."`
 	Snapshot  int           `koanf:"snapshot" doc:"Edits after which the content is written down, so that opening reads no more of them."`
+	Version   time.Duration `koanf:"version" doc:"How long after an edit the content is written down as a version that people find: the pace of automatic versions."`
 	Transform int           `koanf:"transform" doc:"Edits that a base may lie behind; who is further behind reads the document anew."`
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Batch: 512, Queue: 8192, Open: 10_000, Idle: time.Minute, UnderWay: 1024, Recent: 1000, Snapshot: 500, Transform: 20_000,
+		Batch: 512, Queue: 8192, Open: 10_000, Idle: time.Minute, UnderWay: 1024, Recent: 1000, Snapshot: 500, Version: time.Minute, Transform: 20_000,
 	}
 }
 
@@ -36,6 +37,8 @@ func (c Config) Validate() error {
 		return errors.New("transform must be at least recent")
 	case c.Idle < time.Second:
 		return errors.New("idle must be at least 1s")
+	case c.Version < time.Second:
+		return errors.New("version must be at least 1s")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -32,23 +33,12 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 	res := &docsv1.SubmitResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_Submit_FullMethodName, q, res, func(x *session) error {
-		e := &edit{caller: c, key: key, request: q, delta: delta}
-		err := x.do(ctx, func() error { return x.edit(e) })
-		if before, ok := errors.AsType[*early](err); ok {
-			if err = x.await(ctx, before); err == nil {
-				err = x.do(ctx, func() error { return x.edit(e) })
-			}
-		}
-		if behind, ok := errors.AsType[*tooRecent](err); ok {
-			if e.older, err = s.edits(ctx, k, q.GetBase(), behind.first); err != nil {
-				return err
-			}
-			err = x.do(ctx, func() error { return x.edit(e) })
-		}
+		e := &edit{caller: c, key: key, request: q, base: q.GetBase(), delta: delta}
+		err := s.edit(ctx, x, e)
 		if err == nil {
 			err = x.outcome(ctx, e.amendment, func(version uint64) { res.Version, res.Epoch = version, x.epoch })
 		}
-		if errors.Is(err, errRepeated) {
+		if mayBeRepeated(err) {
 			return s.firstAnswer(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, err)
 		}
 		return err
@@ -60,10 +50,111 @@ type edit struct {
 	caller    auth.Caller
 	key       topic.Key
 	request   *docsv1.SubmitRequest
-	delta     ot.Delta
-	older     []recentEdit // what lies between its base and what the session has in memory
-	waited    bool         // for the edit that it is behind
-	amendment *amendment   // it has become one
+	base      uint64     // the version that delta is an edit of by now
+	delta     ot.Delta   // transformed up to there
+	steps     int        // that transforming has taken outside of the session
+	waited    bool       // for the edit that it is behind
+	chained   bool       // it was found to be behind that
+	amendment *amendment // it has become one
+}
+
+// edit brings an operation into the session. What takes long is done here, beside it.
+func (s *Server) edit(ctx context.Context, x *session, e *edit) error {
+	for {
+		err := x.do(ctx, func() error { return x.edit(e) })
+		if before, ok := errors.AsType[*early](err); ok {
+			if err = x.await(ctx, before); err != nil {
+				return err
+			}
+			continue
+		}
+		behind, ok := errors.AsType[*farBehind](err)
+		if !ok {
+			return err
+		}
+		edits, err := s.missed(ctx, x, behind, e.base, e.key)
+		if err != nil {
+			return err
+		}
+		if err := e.follow(ctx, edits, &e.steps); err != nil {
+			return err
+		}
+	}
+}
+
+const (
+	// sessionSteps is what an edit may take of its session's time: about 10 ms of transforming. One step is an operation over an edit.
+	sessionSteps = 200_000
+	// editSteps is what it may take in all, about a second. Who is further behind than that brings the difference.
+	editSteps = 20_000_000
+	editBytes = 16 << 20 // of edits that are read for one
+)
+
+// farBehind: so much came since the edit's base that it is not followed in the session, or it is not in memory there.
+type farBehind struct {
+	edits []recentEdit // nil: to be read, up to first
+	first uint64
+}
+
+func (*farBehind) Error() string { return "docs: the base is far behind" }
+
+// missed returns what came since a base that is far behind: a part of it, which the session need not go over any more. errRepeated: the key
+// is among it.
+func (s *Server) missed(ctx context.Context, x *session, behind *farBehind, base uint64, key topic.Key) ([]recentEdit, error) {
+	if behind.edits != nil {
+		return behind.edits, nil
+	}
+	edits, err := s.edits(ctx, x.docKey, x.epoch, base, behind.first-1)
+	if err != nil {
+		return nil, s.damaged(x.docKey, err)
+	}
+	if slices.ContainsFunc(edits, func(old recentEdit) bool { return old.mutation == key.Mutation() }) {
+		return nil, errRepeated
+	}
+	return edits, nil
+}
+
+// follow transforms the operation to follow edits.
+func (e *edit) follow(ctx context.Context, edits []recentEdit, steps *int) error {
+	for _, before := range edits {
+		if before.edit.Count() > 0 {
+			if *steps += e.delta.Count() + before.edit.Count(); *steps > editSteps {
+				return errBaseTooOld
+			}
+			var err error
+			if e.delta, err = before.edit.Transform(e.delta, ot.Earlier, nil); err != nil {
+				return refusal(err)
+			}
+		}
+		e.base = before.version
+		if ctx.Err() != nil {
+			return errAway.Because(ctx.Err())
+		}
+	}
+	return nil
+}
+
+// errRepeated: the key was used; the log has the answer.
+var errRepeated = errors.New("docs: the key was used")
+
+// mayBeRepeated reports whether a call was refused that may have been done before: its author has lost the role since, say, or its base is
+// too old by now. A repetition gets the first answer all the same.
+func mayBeRepeated(err error) bool {
+	e, ok := errors.AsType[*rpc.Error](err)
+	return errors.Is(err, errRepeated) || ok && e.Code < edgev1.Code_CODE_INTERNAL
+}
+
+// firstAnswer is what a key was answered the first time. If it was not used, nothing was done, and the answer is the other one.
+func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Message, other error) error {
+	m.Op = repeat{docKey{m.Workspace, m.Route}}
+	err := s.log.Mutate(ctx, m, res)
+	switch {
+	case !errors.Is(err, errUnused):
+		return err //nolint:wrapcheck // the log's own
+	case errors.Is(other, errRepeated): // it was under way, and has failed
+		return errAway
+	}
+	return other
 }
 
 // early: the edit came before the one that it is behind, which is perhaps under way: calls may overtake each other.
@@ -93,34 +184,13 @@ func (x *session) await(ctx context.Context, e *early) error {
 	select {
 	case <-e.came:
 		return nil
-	case <-x.gone:
+	case <-x.ended:
 		return errEnded
 	case <-ctx.Done():
 		x.tell(func() { delete(x.awaited, e.mutation) }) // others who wait for it have their own time
 		return errChain
 	}
 }
-
-// errRepeated: the key was used; the log has the answer.
-var errRepeated = errors.New("docs: the key was used")
-
-// firstAnswer is what a key was answered the first time. If it was not used, nothing was done, and the answer is the other one.
-func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Message, other error) error {
-	m.Op = repeat{docKey{m.Workspace, m.Route}}
-	err := s.log.Mutate(ctx, m, res)
-	switch {
-	case !errors.Is(err, errUnused):
-		return err //nolint:wrapcheck // the log's own
-	case errors.Is(other, errRepeated): // it was under way, and has failed
-		return errAway
-	}
-	return other
-}
-
-// tooRecent: what the session has in memory begins behind the edit's base.
-type tooRecent struct{ first uint64 }
-
-func (*tooRecent) Error() string { return "docs: the edits since the base are to be read" }
 
 // edit transforms an operation to follow what came since its base, applies it, and begins to commit it.
 func (x *session) edit(e *edit) error {
@@ -130,33 +200,38 @@ func (x *session) edit(e *edit) error {
 	if _, repeated := x.recent.known[e.key.Mutation()]; repeated {
 		return errRepeated
 	}
-	base := e.request.GetBase()
-	if seq := e.request.GetAfterSeq(); seq != 0 {
+	if seq := e.request.GetAfterSeq(); seq != 0 && !e.chained {
 		own := topic.Key{User: e.caller.User, ClientID: e.key.ClientID, Seq: seq}.Mutation()
 		switch version, known := x.recent.known[own]; {
 		case !known && !e.waited && len(x.awaited) < x.s.cfg.UnderWay:
 			e.waited = true
 			return x.expect(own)
-		case version != base:
+		case version != e.base:
 			return errChain
 		}
+		e.chained = true
 	}
-	if len(x.underWay) >= x.s.cfg.UnderWay {
+	switch {
+	case e.request.GetEpoch() != 0 && e.request.GetEpoch() != x.epoch:
+		return errBaseTooOld
+	case e.base > x.version:
+		return errFuture
+	case x.version-e.base > uint64(x.s.cfg.Transform):
+		return errBaseTooOld
+	case len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay:
 		return errBusy
 	}
-	edits, err := x.since(base, e.older)
-	if err != nil {
+	edits, ok := x.recent.since(e.base)
+	if !ok {
+		return &farBehind{first: x.recent.first()}
+	}
+	if len(edits)*(e.delta.Count()+1) > sessionSteps {
+		return &farBehind{edits: edits}
+	}
+	if err := e.follow(context.Background(), edits, new(int)); err != nil {
 		return err
 	}
 	delta := e.delta
-	for _, before := range edits {
-		if before.edit.Count() == 0 {
-			continue
-		}
-		if delta, err = before.edit.Transform(delta, ot.Earlier, nil); err != nil {
-			return refusal(err)
-		}
-	}
 	body := &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: string(delta.AppendJSON(nil))}}}
 	entry, err := x.entry(e.caller.User, body)
 	if err != nil {
@@ -173,26 +248,6 @@ func (x *session) edit(e *edit) error {
 		},
 	}, delta, content)
 	return err
-}
-
-// since returns the events behind a base. Older are some that the session does not have in memory any more, read for its sake.
-func (x *session) since(base uint64, older []recentEdit) ([]recentEdit, error) {
-	switch {
-	case base > x.version:
-		return nil, errFuture
-	case x.version-base > uint64(x.s.cfg.Transform):
-		return nil, errBaseTooOld
-	}
-	edits, ok := x.recent.since(base)
-	if ok {
-		return edits, nil
-	}
-	first := x.recent.first()
-	if len(older) == 0 || older[0].version > base+1 || older[len(older)-1].version+1 < first {
-		return nil, &tooRecent{first}
-	}
-	edits, _ = x.recent.since(older[len(older)-1].version)
-	return append(older[:len(older):len(older)], edits...), nil
 }
 
 // outcome waits until an amendment is committed, or is known not to be. What was not since the session had lost the document is begun anew.

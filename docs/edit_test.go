@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -115,6 +116,41 @@ func TestEditsInAWindow(t *testing.T) {
 	_, err := ada.api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 6, Delta: at(3, "x"), AfterSeq: first + 3})
 	refused(t, "somebody was faster", err, edgev1.Code_CODE_CONFLICT, "docs.CHAIN")
 	if got := ada.text(doc); got != "xxxy12" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A repetition gets the first answer whatever has happened since, and takes place no second time.
+func TestLateRepetitions(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Recent, c.Transform = 2, 20 })
+	ada, bob := w.person("ada"), w.person("bob")
+	doc := ada.create("")
+	ada.share(doc, "bob", editor)
+	must(bob.submit(doc, 2, inserts("bob")))(t)
+	again := func(what string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(bob.again(), 5*time.Second)
+		defer cancel()
+		r, err := bob.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: inserts("bob")})
+		if err != nil || r.GetVersion() != 3 {
+			t.Errorf("%s: %v, %v", what, r, err)
+		}
+	}
+	again("at once")
+	for i := range 10 {
+		must(ada.submit(doc, 3+uint64(i), inserts("x")))(t)
+	}
+	again("when it is no longer in memory")
+	for i := range 20 {
+		must(ada.submit(doc, 13+uint64(i), inserts("x")))(t)
+	}
+	again("when its base is too old")
+	_, err := bob.submit(doc, 2, inserts("late"))
+	refused(t, "another edit of that base", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+	bob.seq--
+	ada.share(doc, "bob", viewer)
+	again("when its author may not edit any more")
+	if got := ada.text(doc); strings.Count(got, "bob") != 1 || strings.Count(got, "x") != 30 {
 		t.Errorf("%q", got)
 	}
 }
@@ -286,7 +322,7 @@ func (d *device) pull() {
 				d.tb.Error(err)
 				return
 			}
-			d.catchUp([]recentEdit{e}, own)
+			d.catchUp([]recentEdit{e.recentEdit}, own)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math"
 
 	"google.golang.org/protobuf/proto"
 
@@ -36,35 +35,40 @@ func (x *session) open(ctx context.Context) error {
 	}
 	x.epoch = states[0].Epoch
 	if states[0].Offset != found.head {
-		return x.damaged(fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
+		return x.s.damaged(x.docKey, fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
 	}
 	x.recent = newRecent(x.s.cfg.Recent, found.head)
-	var tail []recentEdit
-	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, func(e recentEdit) { tail = append(tail, e) }); err != nil {
-		return x.damaged(err)
+	var tail []event
+	if x.stored, x.written, err = x.s.contentAt(ctx, x.docKey, x.epoch, found.head, func(e event) { tail = append(tail, e) }); err != nil {
+		return x.s.damaged(x.docKey, err)
 	}
+	x.tried = x.written
 	// Those who did not hear of their last edits come back with them.
 	if from := found.head - min(found.head, uint64(x.s.cfg.Recent)/4); from < x.written {
-		if err := x.s.events(ctx, x.docKey, x.epoch, from, x.written, func(e recentEdit) error { x.recent.add(e); return nil }); err != nil {
-			return x.damaged(err)
+		if err := x.s.events(ctx, x.docKey, x.epoch, from, x.written, func(e event) error { x.recent.add(e.recentEdit); return nil }); err != nil {
+			return x.s.damaged(x.docKey, err)
 		}
 	}
 	for _, e := range tail {
-		x.recent.add(e)
+		x.recent.add(e.recentEdit)
+		x.storedMs, x.grown = e.timeMs, x.grown+e.bytes
+		if e.edit.Count() > 0 {
+			x.unsaved.add(e.author, e.version, e.timeMs)
+		}
 	}
 	if err := x.openThreads(ctx, tail); err != nil {
-		return x.damaged(err)
+		return x.s.damaged(x.docKey, err)
 	}
 	x.content = x.stored
 	return nil
 }
 
 // damaged logs why a document can't be read. What is away is no damage.
-func (x *session) damaged(err error) error {
+func (s *Server) damaged(k docKey, err error) error {
 	if code := rpc.CodeOf(err); code != edgev1.Code_CODE_INTERNAL {
 		return err
 	}
-	x.s.logger.Error("a document can't be read", "workspace", x.workspace, "document", x.id, "error", err)
+	s.logger.Error("a document can't be read", "workspace", k.workspace, "document", k.id, "error", err)
 	return errDamaged.Because(err)
 }
 
@@ -86,7 +90,13 @@ func (s *Server) roles(ctx context.Context, k docKey) (map[string]docsv1.Role, e
 
 // contentAt makes the content of a version: from the newest snapshot that is not behind it, whose version it returns, and the edits from there
 // on, with which it also calls each. What was accepted once is read whatever the limits are now.
-func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(recentEdit)) (content *ot.Document, snapshot uint64, err error) {
+func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64, each func(event)) (content *ot.Document, snapshot uint64, err error) {
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return nil, 0, errAway.Because(ctx.Err())
+	}
 	var text []byte
 	err = s.db.QueryRow(ctx, `SELECT version, content FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3
 		ORDER BY version DESC LIMIT 1`, k.workspace, k.id, int64(version)).Scan(&snapshot, &text)
@@ -104,7 +114,7 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 		return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
 	}
 	at := snapshot
-	err = s.events(ctx, k, epoch, snapshot, version, func(e recentEdit) error {
+	err = s.events(ctx, k, epoch, snapshot, version, func(e event) error {
 		if e.edit.Count() > 0 {
 			if err := content.Apply(e.edit); err != nil {
 				return fmt.Errorf("docs: edit %d does not apply: %w", e.version, err)
@@ -126,24 +136,21 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 	return content, snapshot, nil
 }
 
-// edits reads the events behind a version and before another one.
-func (s *Server) edits(ctx context.Context, k docKey, behind, before uint64) (list []recentEdit, err error) {
-	states, err := s.log.States(ctx, k.workspace, k.topic())
-	if err != nil {
-		return nil, fmt.Errorf("docs: read the head: %w", err)
-	}
-	if before == 0 { // nothing is in memory
-		before = states[0].Offset + 1
-	}
-	err = s.events(ctx, k, states[0].Epoch, behind, before-1, func(e recentEdit) error {
-		list = append(list, e)
+// edits reads the events behind a version, up to and with another one, if they are not too much to be followed by an edit.
+func (s *Server) edits(ctx context.Context, k docKey, epoch, behind, last uint64) (list []recentEdit, err error) {
+	bytes := 0
+	err = s.events(ctx, k, epoch, behind, last, func(e event) error {
+		if bytes += e.bytes; bytes > editBytes {
+			return errBaseTooOld
+		}
+		list = append(list, e.recentEdit)
 		return nil
 	})
 	return list, err
 }
 
 // events reads what a document's log holds behind a version, up to and with another one.
-func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint64, do func(recentEdit) error) error {
+func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint64, do func(event) error) error {
 	if behind >= last {
 		return nil
 	}
@@ -158,49 +165,44 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 		}
 		return err
 	}
-	err := s.log.Tail(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, math.MaxInt32, func(r *topicv1.TailResponse) error {
-		if r.GetReset_() != nil {
-			return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, r.GetReset_())
+	err := s.log.Range(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, last, func(rec *topicv1.Record) error {
+		if rec.GetEvent().GetOffset() != next {
+			return fmt.Errorf("docs: event %d is missing", next)
 		}
-		for _, rec := range r.GetRecords() {
-			at := rec.GetEvent().GetOffset()
-			switch {
-			case at > last:
-				return errEnough
-			case at != next:
-				return fmt.Errorf("docs: event %d is missing", next)
-			}
-			e, err := decode(rec)
-			if errors.Is(err, errNothing) {
-				err = emptied(at, err)
-			}
-			if err != nil {
-				return err
-			}
-			if err := do(e); err != nil {
-				return err
-			}
-			next++
+		e, err := decode(rec)
+		if errors.Is(err, errNothing) {
+			err = emptied(next, err)
 		}
-		return nil
+		if err != nil {
+			return err
+		}
+		next++
+		return do(e)
 	})
-	if errors.Is(err, errEnough) {
-		return nil
-	}
-	if err != nil {
+	switch code := rpc.CodeOf(err); {
+	case code == edgev1.Code_CODE_RESET_EPOCH || code == edgev1.Code_CODE_RESET_FLOOR:
+		return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, err) //nolint:errorlint // no reset for those who ask, but damage
+	case err != nil:
 		return fmt.Errorf("docs: read events: %w", err)
+	case next != last+1:
+		return fmt.Errorf("docs: event %d is missing", next)
 	}
-	return nil
+	return err
+}
+
+// event is one of a document's log.
+type event struct {
+	recentEdit
+	author string
+	timeMs int64
 }
 
 // errNothing: an event has no body. It was emptied, or is damaged.
 var errNothing = errors.New("docs: the event says nothing")
 
-var errEnough = errors.New("docs: enough was read")
-
 // decode reads an event of a document's log.
-func decode(rec *topicv1.Record) (recentEdit, error) {
-	e := recentEdit{version: rec.GetEvent().GetOffset(), mutation: rec.GetEvent().GetMutation()}
+func decode(rec *topicv1.Record) (event, error) {
+	e := event{recentEdit: recentEdit{version: rec.GetEvent().GetOffset(), bytes: len(rec.GetEvent().GetBody()), mutation: rec.GetEvent().GetMutation()}, timeMs: rec.GetEvent().GetTimeMs()}
 	if len(rec.GetEvent().GetBody()) == 0 {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, errNothing)
 	}
@@ -208,6 +210,7 @@ func decode(rec *topicv1.Record) (recentEdit, error) {
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)
 	}
+	e.author = body.GetActor()
 	text := body.GetEdited().GetDelta()
 	if c := body.GetCreated(); c != nil {
 		text = c.GetDelta()

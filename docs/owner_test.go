@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,13 @@ func eventually(tb testing.TB, what string, f func() bool) {
 			tb.Fatalf("%s: not within 20 s", what)
 		}
 	}
+}
+
+// soon ends a call that is held.
+func soon(ctx context.Context, tb testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	tb.Cleanup(cancel)
+	return ctx
 }
 
 // insist submits an edit until it is answered, as clients do.
@@ -104,7 +112,7 @@ func TestOwnerThatIsTakenForDead(t *testing.T) {
 		if got := ada.at(other).text(doc); got != "321" {
 			t.Errorf("%q", got)
 		}
-		_, err = ada.at(old).api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc})
+		_, err = ada.at(old).api.ReadDocument(soon(ada.read(), t), &docsv1.ReadDocumentRequest{Document: doc})
 		if err == nil {
 			t.Error("the old owner tells what it has")
 		}
@@ -142,7 +150,10 @@ func TestHandOver(t *testing.T) {
 					u.seq = n
 					for {
 						v := u.at(current.Load())
-						if _, err := v.api.Submit(v.again(), &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: inserts(fmt.Sprintf("[%s.%d]", u.id, n))}); err == nil {
+						if r, err := v.api.Submit(v.again(), &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: inserts(fmt.Sprintf("[%s.%d]", u.id, n))}); err == nil {
+							if r.GetVersion() == 0 {
+								t.Error("acknowledged without a version")
+							}
 							break
 						} else if c := rpc.CodeOf(err); c < edgev1.Code_CODE_UNAVAILABLE {
 							t.Errorf("refused: %v", err)
@@ -212,7 +223,7 @@ func TestEtcdAway(t *testing.T) {
 		if got := ada.text(open); got != "21" {
 			t.Errorf("%q", got)
 		}
-		_, err := ada.submit(closed, 1, inserts("1"))
+		_, err := ada.api.Submit(soon(ada.write(), t), &docsv1.SubmitRequest{Document: closed, Base: 1, Delta: inserts("1")})
 		refused(t, "a closed one", err, edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY")
 	})
 }
@@ -302,6 +313,8 @@ func TestRestored(t *testing.T) {
 		}
 		again := &world{tb: t, url: w.url, key: w.key}
 		again.start()
+		_, err := ada.at(again).api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 2, Epoch: before.GetEpoch(), Delta: inserts("lost")})
+		refused(t, "a base of the life before", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
 		after := must(ada.at(again).submit(doc, 2, inserts("still ")))(t)
 		if got := ada.at(again).text(doc); got != "still a text\n" || after.GetVersion() != 3 || after.GetEpoch() <= before.GetEpoch() {
 			t.Errorf("%q, %v after %v", got, after, before)
@@ -353,6 +366,74 @@ func TestBasesOfAllAges(t *testing.T) {
 	}
 }
 
+// An edit whose transformation takes long is transformed beside the session, and comes out as the engine says.
+func TestHeavyEdits(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada := w.person("ada")
+	doc := ada.create(strings.Repeat("0123456789", 600))
+	var edits []ot.Delta
+	for i := range 300 {
+		text := at(i*7, "x")
+		edits = append(edits, must(ot.Parse([]byte(text), ot.DefaultLimits()))(t))
+		must(ada.submit(doc, uint64(1+i), text))(t)
+	}
+	var b ot.Builder
+	for range 1500 {
+		b.Insert("y", nil).Delete(1).Retain(1, nil)
+	}
+	heavy := must(b.Delta())(t)
+	if heavy.Count()*len(edits) < sessionSteps {
+		t.Fatalf("%d steps are not heavy", heavy.Count()*len(edits))
+	}
+	r := must(ada.submit(doc, 1, heavy.JSON()))(t)
+	want, _, err := ot.Rebase(heavy, edits, nil)
+	if err != nil || r.GetVersion() != 302 {
+		t.Fatal(r, err)
+	}
+	before, _ := ada.content(doc, 301)
+	after, _ := ada.content(doc, 302)
+	if err := before.Apply(want); err != nil || before.Hash() != after.Hash() {
+		t.Errorf("another content: %v", err)
+	}
+	var fill ot.Builder
+	for range 30_000 {
+		fill.Insert("z", nil).Retain(1, nil)
+	}
+	long := must(fill.Delta())(t)
+	for i := range 5 {
+		must(ada.submit(doc, uint64(302+i), inserts(strings.Repeat("w", 20_000))))(t)
+	}
+	_, err = ada.submit(doc, 307, long.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 400 {
+		must(ada.submit(doc, uint64(308+i), inserts("v")))(t)
+	}
+	_, err = ada.submit(doc, 307, long.JSON())
+	refused(t, "too much", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+}
+
+// What is remembered of a document is bounded by bytes, too.
+func TestRecentIsBounded(t *testing.T) {
+	r := newRecent(100, 0)
+	for i := range 1000 {
+		r.add(recentEdit{version: uint64(i + 1), bytes: 100 << 10, mutation: uint64(i + 7)})
+		if r.bytes > 2*recentBytes+100<<10 || len(r.known) != len(r.list) {
+			t.Fatalf("%d bytes, %d keys of %d", r.bytes, len(r.known), len(r.list))
+		}
+		if list, ok := r.since(uint64(i)); !ok || len(list) != 1 || list[0].version != uint64(i+1) {
+			t.Fatal("the newest is missing")
+		}
+	}
+	if _, ok := r.since(r.first() - 2); ok {
+		t.Error("what was dropped is not missed")
+	}
+	if list, ok := r.since(r.first() - 1); !ok || len(list) != len(r.list) {
+		t.Error("what is kept is missed")
+	}
+}
+
 // A document that nobody uses is closed, written down, and opened again as it was.
 func TestIdleDocumentsAreClosed(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Idle, c.Snapshot, c.Open = time.Second, 10, 1 })
@@ -364,10 +445,10 @@ func TestIdleDocumentsAreClosed(t *testing.T) {
 	_, err := ada.submit(another, 1, inserts("y"))
 	refused(t, "one too many", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
 	eventually(t, "closed", func() bool { return len(w.server.sessions()) == 0 })
-	var snapshots int
+	var snapshot int
 	var node string
-	if err := w.db.QueryRow(t.Context(), `SELECT count(*), max(d.node) FROM docs_snapshot s, docs_document d WHERE d.id = s.document AND d.id = $1`, doc).Scan(&snapshots, &node); err != nil || snapshots < 2 || node != "" {
-		t.Errorf("%d snapshots, owned by %q, %v", snapshots, node, err)
+	if err := w.db.QueryRow(t.Context(), `SELECT max(s.version), max(d.node) FROM docs_snapshot s, docs_document d WHERE d.id = s.document AND d.id = $1`, doc).Scan(&snapshot, &node); err != nil || snapshot != 26 || node != "" {
+		t.Errorf("snapshot of %d, owned by %q, %v", snapshot, node, err)
 	}
 	must(ada.submit(another, 1, inserts("y")))(t)
 	eventually(t, "closed", func() bool { return len(w.server.sessions()) == 0 })

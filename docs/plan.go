@@ -153,6 +153,7 @@ type create struct {
 	docKey
 	user, title string
 	content     string // a delta
+	answer      func(document string, version uint64) proto.Message
 }
 
 func (o *create) key() docKey { return o.docKey }
@@ -174,7 +175,7 @@ func (o *create) plan(b *batch, d *document, st *topic.Step) error {
 	b.change(d)
 	st.Entries = []topic.Entry{entry}
 	st.Answer = func(rows []topic.Row) proto.Message {
-		return &docsv1.CreateDocumentResponse{Document: o.id, Version: rows[0].Offset}
+		return o.answer(o.id, rows[0].Offset)
 	}
 	return nil
 }
@@ -212,10 +213,13 @@ type amend struct {
 	title      string
 	trashed    *bool
 	role       *docsv1.Grant
+	name       *docsv1.VersionNamed
 	write      func(b *batch, st *topic.Step) error // what else it changes, in SQL; it may add to the entry, and run again
 	anchor     *anchor                              // of the thread that it makes
 
-	at uint64 // the version that it made; written when it is numbered. 0: the key was used before, and this was not done
+	// Written when it is numbered; 0: the key was used before, and this was not done.
+	at     uint64 // the version that it made
+	timeMs int64  // when
 }
 
 func (o *amend) key() docKey { return o.docKey }
@@ -236,6 +240,11 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 			return err
 		}
 	}
+	if o.name != nil {
+		if err := b.nameVersion(o.docKey, o.name); err != nil {
+			return err
+		}
+	}
 	d.head++
 	if o.edit {
 		d.changedMs = st.Now.UnixMilli()
@@ -248,7 +257,7 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	}
 	b.change(d)
 	st.Answer = func(rows []topic.Row) proto.Message {
-		o.at = rows[0].Offset
+		o.at, o.timeMs = rows[0].Offset, rows[0].TimeMs
 		return o.answer(&rows[0])
 	}
 	return nil

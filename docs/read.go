@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
@@ -21,43 +22,49 @@ func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest
 	k := docKey{c.Workspace, q.GetDocument()}
 	res := &docsv1.ReadDocumentResponse{}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_ReadDocument_FullMethodName, q, res, func(x *session) error {
-		var content *ot.Document
-		err := x.do(ctx, func() (err error) {
-			if err := x.allow(c, viewer); err != nil {
-				return err
-			}
-			if err := x.certain(ctx); err != nil {
-				return err
-			}
-			res.Version, res.Epoch = q.GetVersion(), x.epoch
-			switch {
-			case q.GetVersion() == 0 || q.GetVersion() == x.storedAt:
-				content, res.Version = x.stored.Clone(), x.storedAt
-			case q.GetVersion() > x.storedAt:
-				return errVersion
-			default:
-				if k, ok := x.kept[q.GetVersion()]; ok {
-					content = k.content.Clone()
-				}
-			}
-			return nil
-		})
+		content, version, err := s.versionOf(ctx, x, c, q.GetVersion())
 		if err != nil {
 			return err
 		}
-		if content == nil {
-			if content, _, err = s.contentAt(ctx, k, res.GetEpoch(), q.GetVersion(), nil); err != nil {
-				return err
-			}
-		}
+		res.Version, res.Epoch = version, x.epoch
 		if err := part(content, int(q.GetAfter()), res); err != nil {
 			return err
 		}
 		if res.GetMore() { // its reader comes back
-			return x.do(ctx, func() error { x.keep(res.GetVersion(), content); return nil })
+			return x.do(ctx, func() error { x.keep(version, content); return nil })
 		}
 		return nil
 	})
+}
+
+// versionOf is the content of a version, of 0 the newest, for who may read it.
+func (s *Server) versionOf(ctx context.Context, x *session, c auth.Caller, version uint64) (content *ot.Document, at uint64, err error) {
+	err = x.do(ctx, func() error {
+		if err := x.allow(c, viewer); err != nil {
+			return err
+		}
+		if err := x.certain(ctx); err != nil {
+			return err
+		}
+		at = version
+		switch {
+		case version == 0 || version == x.storedAt:
+			content, at = x.stored.Clone(), x.storedAt
+		case version > x.storedAt:
+			return errVersion
+		default:
+			if k, ok := x.kept[version]; ok {
+				content = k.content.Clone()
+			}
+		}
+		return nil
+	})
+	if err == nil && content == nil {
+		if content, _, err = s.contentAt(ctx, x.docKey, x.epoch, version, nil); err != nil {
+			err = s.damaged(x.docKey, err)
+		}
+	}
+	return content, at, err
 }
 
 // kept is the content of a version that somebody reads part by part.

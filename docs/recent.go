@@ -10,6 +10,7 @@ import (
 type recentEdit struct {
 	version  uint64
 	edit     ot.Delta // nothing: the content stayed
+	bytes    int      // of the event
 	mutation uint64   // of its key; 0: none
 }
 
@@ -18,28 +19,38 @@ type recent struct {
 	most  int
 	at    uint64            // version of the newest event, kept or not
 	list  []recentEdit      // ascending
+	bytes int               // of the list
 	known map[uint64]uint64 // mutation -> version
 }
+
+const recentBytes = 2 << 20 // of events that are kept, beside their number
 
 // newRecent keeps none yet of those behind a version.
 func newRecent(most int, behind uint64) recent {
 	return recent{most: most, at: behind, known: map[uint64]uint64{}}
 }
 
-// add takes the next event in. Twice as many as are to be kept may be, so that dropping costs little.
+// add takes the next event in. Twice as much as is to be kept may be, so that dropping costs little.
 func (r *recent) add(e recentEdit) {
-	if len(r.list) >= 2*r.most {
-		for _, old := range r.list[:r.most] {
-			if r.known[old.mutation] == old.version {
-				delete(r.known, old.mutation)
-			}
-		}
-		r.list = slices.Clone(r.list[r.most:])
+	if len(r.list) >= 2*r.most || r.bytes > 2*recentBytes {
+		r.drop()
 	}
-	r.list, r.at = append(r.list, e), e.version
+	r.list, r.at, r.bytes = append(r.list, e), e.version, r.bytes+e.bytes
 	if e.mutation != 0 {
 		r.known[e.mutation] = e.version
 	}
+}
+
+// drop forgets the oldest.
+func (r *recent) drop() {
+	n := 0
+	for ; len(r.list)-n > r.most || n < len(r.list) && r.bytes > recentBytes; n++ {
+		old := r.list[n]
+		if r.bytes -= old.bytes; r.known[old.mutation] == old.version {
+			delete(r.known, old.mutation)
+		}
+	}
+	r.list = slices.Clone(r.list[n:])
 }
 
 // since returns what follows a version; ok: nothing that does is missing.
@@ -53,10 +64,10 @@ func (r *recent) since(version uint64) (list []recentEdit, ok bool) {
 	return r.list[version+1-r.first():], true
 }
 
-// first is the version of the oldest event that is kept; 0: none is.
+// first is the version of the oldest event that is kept, or the next one's where none is.
 func (r *recent) first() uint64 {
 	if len(r.list) == 0 {
-		return 0
+		return r.at + 1
 	}
 	return r.list[0].version
 }

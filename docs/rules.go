@@ -17,8 +17,12 @@ const (
 	MaxTitle  = 200       // bytes
 	MaxDelta  = 1 << 20   // bytes
 	MaxRoles  = 500       // people with a role in one document
-	MaxPage   = 200       // documents in one answer
+	MaxPage   = 200       // documents, or versions, in one answer
 	page      = 50        // if the caller doesn't say
+	MaxName   = 100       // bytes of a version's name
+	MaxNamed  = 200       // versions of a document with a name
+	MaxRanges = 2000      // of Blame in one answer
+	ranges    = 500       // if the caller doesn't say
 	readBytes = 512 << 10 // of content in one answer, about
 
 	MaxComment      = 8 << 10 // bytes
@@ -63,12 +67,13 @@ var (
 	errChain      = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "docs.CHAIN", "Somebody edited in between. Wait for the answers of your edits, and send this one again with the newest version.").On("base")
 	errBaseTooOld = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD", "Too much has changed since this version. Read the document anew, and bring your changes to it.").On("base")
 	errAway       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "The document is moving to another server. Try again in a moment.").RetryIn(200 * time.Millisecond)
+	errUnused     = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "This was not done. Try again in a moment.")
 	errPlacement  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "The document can't be opened until the servers agree again on who has it. Try again in a moment.").RetryIn(time.Second)
 	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many edits of this document wait to be stored. Try again in a moment.").RetryIn(time.Second)
+	errReading    = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The document's history is long, and not gone over to its end yet. Ask again in a moment.").RetryIn(time.Second)
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
-	errUnused     = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "This was not done. Try again in a moment.")
 	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.TOPIC", "There is no such topic.")
 )
 
@@ -93,14 +98,21 @@ func badField(field, format string, args ...any) error {
 
 // checkTitle accepts one line of 1 to MaxTitle bytes of UTF-8, and returns it without the blanks around it.
 func checkTitle(s string) (string, error) {
+	t, err := checkLine("title", s, MaxTitle)
+	if err == nil && t == "" {
+		return "", badField("title", "Give the document a title.")
+	}
+	return t, err
+}
+
+// checkLine accepts a line of at most so many bytes of UTF-8, and returns it without the blanks around it.
+func checkLine(field, s string, most int) (string, error) {
 	t := strings.TrimSpace(s)
 	switch {
-	case t == "":
-		return "", badField("title", "Give the document a title.")
-	case len(t) > MaxTitle:
-		return "", badField("title", "Too long: %d bytes are allowed, these are %d.", MaxTitle, len(t))
+	case len(t) > most:
+		return "", badField(field, "Too long: %d bytes are allowed, these are %d.", most, len(t))
 	case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):
-		return "", badField("title", "A title is one line of UTF-8.")
+		return "", badField(field, "This has to be one line of UTF-8.")
 	}
 	return t, nil
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,9 +45,16 @@ type Server struct {
 	logger  *slog.Logger
 	metrics metrics
 
+	diffs  *shelf[ot.Delta]
+	blames *shelf[*blame]
+	heavy  chan struct{} // held, by sending, by what takes a core for long
+
 	working context.Context //nolint:containedctx // of the sessions; ends when the service stops
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup // the sessions, and what they have begun
+
+	underWay atomic.Int64  // bytes of what waits to be committed
+	reading  chan struct{} // a token for each content that is being made of what is stored
 
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
@@ -62,7 +71,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
-		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{},
+		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {
@@ -80,6 +90,12 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	return s, nil
 }
+
+// Bounds of memory besides those of sessions.
+const (
+	maxUnderWay = 256 << 20 // bytes of edits that wait to be committed, in all documents; more are told to come back
+	maxReading  = 32        // contents that are made of snapshots and edits at the same time; others wait
+)
 
 // maxEvent is more than an edit has that was accepted: transformed it may have become longer.
 const maxEvent = 3 * MaxDelta

@@ -22,7 +22,8 @@ type session struct {
 	mail   chan func()
 	opened chan struct{} // closed when it is open, or failed to
 	failed error         // set before opened is closed
-	gone   chan struct{} // closed when it has ended, and another may be opened
+	ended  chan struct{} // closed when nothing more is done
+	gone   chan struct{} // closed when the document was given up, too, and another may be opened
 
 	// All below belongs to the goroutine.
 	term     uint64
@@ -37,12 +38,20 @@ type session struct {
 	underWay []*amendment // in order
 	broken   bool         // an amendment failed: nothing more is accepted
 	leaving  bool         // it ends as soon as nothing is under way
+	idle     bool         // since nobody uses it
 	used     time.Time
 	kept     map[uint64]kept
 	threads  threads
 	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
+	storedMs int64                    // when the event of storedAt was committed
 	written  uint64                   // version of the newest snapshot
+	tried    uint64                   // version of the newest that was to be one
+	unsaved  unsaved                  // edits behind it
+	due      *time.Timer              // for the next snapshot; stopped while nothing is unsaved
 	writing  bool                     // a snapshot is being written
+	grown    int                      // bytes of what was committed since it was begun
+
+	versions chan struct{} // held, by sending, by whoever changes which versions are written down
 }
 
 // errEnded is for callers within: the session did nothing, since it ends.
@@ -51,7 +60,7 @@ var errEnded = errors.New("docs: the session has ended")
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}}
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -65,6 +74,7 @@ func (x *session) run() {
 	}
 	close(x.opened)
 	x.work(ctx)
+	close(x.ended)
 	if !x.broken {
 		x.close(context.WithoutCancel(ctx))
 	}
@@ -75,6 +85,8 @@ func (x *session) work(ctx context.Context) {
 	x.used = time.Now()
 	idle := time.NewTimer(x.s.cfg.Idle)
 	defer idle.Stop()
+	x.due = time.NewTimer(x.unsaved.due(x.s.cfg.Version))
+	defer x.due.Stop()
 	done := ctx.Done()
 	for !x.broken && !x.leaving || len(x.underWay) > 0 || x.writing {
 		select {
@@ -82,8 +94,11 @@ func (x *session) work(ctx context.Context) {
 			f()
 		case <-idle.C:
 			left := time.Until(x.used.Add(x.s.cfg.Idle))
-			x.leaving = x.leaving || left <= 0
+			x.idle = x.idle || left <= 0
+			x.leaving = x.leaving || x.idle
 			idle.Reset(max(left, time.Second))
+		case <-x.due.C:
+			x.snapshot(true)
 		case <-done:
 			x.leaving, done = true, nil
 		}
@@ -102,7 +117,7 @@ func (x *session) do(ctx context.Context, f func() error) error {
 		x.used = time.Now()
 		done <- x.guarded(f)
 	}:
-	case <-x.gone:
+	case <-x.ended:
 		return errEnded
 	case <-ctx.Done():
 		return errAway.Because(ctx.Err())
@@ -110,7 +125,7 @@ func (x *session) do(ctx context.Context, f func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-x.gone:
+	case <-x.ended:
 	}
 	select {
 	case err := <-done: // both at once
@@ -180,9 +195,13 @@ func (x *session) allowChange(c auth.Caller, need docsv1.Role) error {
 // amendment is an event that is under way.
 type amendment struct {
 	version uint64
+	bytes   int          // of its event
 	content *ot.Document // behind it
-	edit    ot.Delta
+	author  string
+	edit    bool // of the content
+	delta   ot.Delta
 	anchor  *anchor // of the thread that it makes
+	timeMs  int64   // when it was committed
 	done    bool
 	err     error
 	settled chan struct{} // closed when it was committed, or will not be
@@ -200,9 +219,13 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	if content != nil {
 		x.content = content
 	}
-	a := &amendment{version: x.version, content: x.content, edit: edit, anchor: o.anchor, settled: make(chan struct{})}
+	a := &amendment{
+		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor,
+		settled: make(chan struct{}),
+	}
+	x.s.underWay.Add(int64(a.bytes))
 	x.underWay = append(x.underWay, a)
-	x.recent.add(recentEdit{version: a.version, edit: edit, mutation: m.Key.Mutation()})
+	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: m.Key.Mutation()})
 	if came := x.awaited[m.Key.Mutation()]; came != nil {
 		close(came)
 		delete(x.awaited, m.Key.Mutation())
@@ -212,6 +235,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 		if err == nil && o.at != a.version {
 			err = errRepeated // the log knows the key, from longer ago than is in memory: nothing was done now
 		}
+		a.timeMs = o.timeMs
 		x.tell(func() { x.settle(a, err) })
 	})
 	return a, nil
@@ -220,6 +244,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 // settle takes over what was committed, in order. After a failure it waits for the others to fail, too.
 func (x *session) settle(a *amendment, err error) {
 	a.done, a.err = true, err
+	x.s.underWay.Add(-int64(a.bytes))
 	if err != nil && !x.broken {
 		x.broken = true
 		x.s.metrics.lost.Inc()
@@ -228,13 +253,19 @@ func (x *session) settle(a *amendment, err error) {
 		first := x.underWay[0]
 		x.underWay = x.underWay[1:]
 		if first.err == nil {
-			x.stored, x.storedAt = first.content, first.version
-			x.threads.anchors.follow(first.version, first.edit)
+			x.stored, x.storedAt, x.storedMs, x.grown = first.content, first.version, first.timeMs, x.grown+first.bytes
+			if first.edit {
+				if x.unsaved.none() {
+					x.due.Reset(x.s.cfg.Version)
+				}
+				x.unsaved.add(first.author, first.version, first.timeMs)
+			}
+			x.threads.anchors.follow(first.version, first.delta)
 			if first.anchor != nil {
 				x.threads.anchors.add(*first.anchor)
 			}
 		}
 		close(first.settled)
 	}
-	x.snapshot()
+	x.snapshot(false)
 }

@@ -10,31 +10,117 @@ import (
 	"plenum.internal/docs/ot"
 )
 
-// snapshot has the content written down when enough has been edited since the last time.
-func (x *session) snapshot() {
-	if x.broken || x.writing || x.storedAt < x.written+uint64(x.s.cfg.Snapshot) {
+// unsaved is who has edited behind the newest snapshot.
+type unsaved struct {
+	last    map[string]uint64 // user -> the version of their last edit
+	firstMs int64             // when the first edit was committed
+}
+
+func (u *unsaved) none() bool { return len(u.last) == 0 }
+
+func (u *unsaved) add(author string, version uint64, timeMs int64) {
+	if u.none() {
+		u.firstMs = timeMs
+	}
+	u.last[author] = version
+}
+
+// saved forgets the edits up to a version. Those behind it count as if they were new.
+func (u *unsaved) saved(version uint64) {
+	for author, last := range u.last {
+		if last <= version {
+			delete(u.last, author)
+		}
+	}
+	u.firstMs = time.Now().UnixMilli()
+}
+
+// due is how long the first edit may still wait for a snapshot.
+func (u *unsaved) due(after time.Duration) time.Duration {
+	if u.none() {
+		return 1 << 62
+	}
+	return max(0, time.Until(time.UnixMilli(u.firstMs).Add(after)))
+}
+
+func (u *unsaved) authors() (a authors) {
+	for author := range u.last {
+		a.add(author)
+	}
+	return a
+}
+
+// snapshot has the content written down as a version: when it is due, or when the next who opens the document would have to read much.
+func (x *session) snapshot(due bool) {
+	enough := x.storedAt >= x.tried+uint64(x.s.cfg.Snapshot) || x.grown >= snapshotBytes
+	if due = due && !x.unsaved.none(); x.broken || x.writing || !enough && !due {
 		return
 	}
-	x.writing = true
-	content, version, anchors := x.stored.Clone(), x.storedAt, x.threads.text()
+	content, v, anchors := x.stored.Clone(), x.newest(), x.threads.text()
+	x.writing, x.grown = true, 0
 	x.s.tasks.Go(func() {
-		err := x.s.writeSnapshot(x.s.working, x.docKey, x.term, version, content, anchors)
+		ok := x.writeDown(x.s.working, v, content, anchors)
 		x.tell(func() {
-			x.writing = false
-			x.written = version // where it failed, too: the next one is tried after as many edits again
-			if err != nil {
-				x.s.logger.Warn("could not write a snapshot", "workspace", x.workspace, "document", x.id, "version", version, "error", err)
+			x.writing, x.tried = false, v.version
+			if ok {
+				x.saved(v.version)
+			} else { // tried again with the next one's edits
+				x.due.Reset(x.s.cfg.Version)
 			}
 		})
 	})
 }
 
-// close writes down what the next who opens it would have to read edit by edit, and gives the document up.
+// newest is the version that is committed.
+func (x *session) newest() versionRow {
+	return versionRow{version: x.storedAt, timeMs: x.storedMs, bytes: int64(x.grown), authors: x.unsaved.authors()}
+}
+
+// saved takes over that a version was written down.
+func (x *session) saved(version uint64) {
+	x.written = max(x.written, version)
+	x.unsaved.saved(x.written)
+	x.due.Reset(x.unsaved.due(x.s.cfg.Version))
+}
+
+// writeDown writes a version down, and where threads stand in it, and thins the older ones out.
+func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Document, anchors string) (ok bool) {
+	warn := func(what string, err error) {
+		x.s.logger.WarnContext(ctx, what, "workspace", x.workspace, "document", x.id, "version", v.version, "error", err)
+	}
+	if err := x.holdVersions(ctx); err != nil {
+		warn("could not write a snapshot", err)
+		return false
+	}
+	defer x.letVersions()
+	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, anchors); err != nil {
+		warn("could not write a snapshot", err)
+		return false
+	}
+	if err := x.s.thinOut(ctx, x.docKey, x.term, time.Now()); err != nil {
+		warn("could not thin the versions out", err)
+	}
+	return true
+}
+
+// holdVersions waits until nobody else changes which versions are written down.
+func (x *session) holdVersions(ctx context.Context) error {
+	select {
+	case x.versions <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return errAway.Because(ctx.Err())
+	}
+}
+
+func (x *session) letVersions() { <-x.versions }
+
+// close writes the last edits down, and gives the document up. Who hands many documents over at a time leaves a few edits to the next owner.
 func (x *session) close(ctx context.Context) {
-	if x.storedAt >= x.written+uint64(x.s.cfg.Snapshot)/10 {
-		if err := x.s.writeSnapshot(ctx, x.docKey, x.term, x.storedAt, x.stored, x.threads.text()); err != nil {
-			x.s.logger.WarnContext(ctx, "could not write a snapshot", "workspace", x.workspace, "document", x.id, "version", x.storedAt, "error", err)
-		}
+	if many := x.storedAt >= x.written+uint64(x.s.cfg.Snapshot)/10; many || x.idle && !x.unsaved.none() {
+		ctx, cancel := context.WithTimeout(ctx, snapshotTime)
+		defer cancel()
+		x.writeDown(ctx, x.newest(), x.stored, x.threads.text())
 	}
 	x.s.release(ctx, x.docKey, x.term)
 }
@@ -42,32 +128,54 @@ func (x *session) close(ctx context.Context) {
 // errFenced: somebody else owns the document now.
 var errFenced = errors.New("docs: the term has ended")
 
-const snapshotTime = 30 * time.Second
+const (
+	snapshotTime  = 30 * time.Second
+	snapshotBytes = 4 << 20 // of edits, after which the content is written down however few they are
+)
 
-// writeSnapshot writes content down, and where threads stand in it, if the term is still the document's.
-func (s *Server) writeSnapshot(ctx context.Context, k docKey, term, version uint64, content *ot.Document, anchors string) error {
+// writeVersion writes a version and its content down, and where threads stand in it unless that is empty, if the term is still the document's.
+func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v versionRow, content *ot.Document, anchors string) error {
 	ctx, cancel := context.WithTimeout(ctx, snapshotTime)
 	defer cancel()
 	text := content.AppendJSON(nil)
 	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // the caller says what failed
-		res, err := tx.ExecContext(ctx, `INSERT INTO docs_snapshot (workspace, document, version, created_ms, content)
-			SELECT workspace, id, $3, $4, $5 FROM docs_document WHERE workspace = $1 AND id = $2 AND term = $6
-			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(version), time.Now().UnixMilli(), text, int64(term))
+		res, err := tx.ExecContext(ctx, `INSERT INTO docs_version (workspace, document, version, time_ms, bytes, authors, name)
+			SELECT workspace, id, $3, $4, $5, $6, '' FROM docs_document WHERE workspace = $1 AND id = $2 AND term = $7
+			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, v.bytes, v.authors.String(), int64(term))
 		if err != nil {
-			return fmt.Errorf("insert: %w", err)
+			return fmt.Errorf("insert a version: %w", err)
 		}
 		if n, err := res.RowsAffected(); err == nil && n == 0 {
-			return errFenced
+			var there int
+			err := tx.QueryRowContext(ctx, `SELECT count(*) FROM docs_version v, docs_document d WHERE v.workspace = $1 AND v.document = $2 AND v.version = $3
+				AND d.workspace = $1 AND d.id = $2 AND d.term = $4`, k.workspace, k.id, int64(v.version), int64(term)).Scan(&there)
+			switch {
+			case err != nil:
+				return fmt.Errorf("look for a version: %w", err)
+			case there == 0:
+				return errFenced
+			}
+			return writeAnchors(ctx, tx, k, v.version, anchors) // it was given a name meanwhile
 		}
-		if anchors == "" {
-			return nil
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO docs_anchors (workspace, document, version, anchors) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (workspace, document) DO UPDATE SET version = excluded.version, anchors = excluded.anchors WHERE docs_anchors.version < excluded.version`,
-			k.workspace, k.id, int64(version), anchors)
+		_, err = tx.ExecContext(ctx, `INSERT INTO docs_snapshot (workspace, document, version, created_ms, content) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, text)
 		if err != nil {
-			return fmt.Errorf("write anchors: %w", err)
+			return fmt.Errorf("insert its content: %w", err)
 		}
-		return nil
+		return writeAnchors(ctx, tx, k, v.version, anchors)
 	})
+}
+
+// writeAnchors writes down where a document's threads stand, unless it has none, or that of a later version is known.
+func writeAnchors(ctx context.Context, tx *sql.Tx, k docKey, version uint64, anchors string) error {
+	if anchors == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO docs_anchors (workspace, document, version, anchors) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (workspace, document) DO UPDATE SET version = excluded.version, anchors = excluded.anchors WHERE docs_anchors.version < excluded.version`,
+		k.workspace, k.id, int64(version), anchors)
+	if err != nil {
+		return fmt.Errorf("write anchors: %w", err)
+	}
+	return nil
 }

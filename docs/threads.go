@@ -90,7 +90,7 @@ func (s *Server) threads(ctx context.Context, k docKey) (t threads, later map[ui
 }
 
 // openThreads reads the threads, and moves them to where they are now. The tail are the events behind the newest snapshot.
-func (x *session) openThreads(ctx context.Context, tail []recentEdit) error {
+func (x *session) openThreads(ctx context.Context, tail []event) error {
 	var later map[uint64]anchor
 	var err error
 	if x.threads, later, err = x.s.threads(ctx, x.docKey); err != nil {
@@ -101,7 +101,8 @@ func (x *session) openThreads(ctx context.Context, tail []recentEdit) error {
 		at.at = x.version
 		return nil
 	}
-	follow := func(e recentEdit) error {
+	x.tried = min(x.tried, at.at) // what was written down for a name since has no anchors
+	follow := func(e event) error {
 		if e.version <= at.at {
 			return nil
 		}
@@ -136,41 +137,75 @@ func (s *Server) CreateThread(ctx context.Context, q *docsv1.CreateThreadRequest
 	res := &docsv1.CreateThreadResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_CreateThread_FullMethodName, q, res, func(x *session) error {
-		create := func(older []recentEdit) error {
-			return x.change(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res,
-				func() (*change, error) { return x.createThread(c, q, said, older) }, func(version uint64) { res.Thread = version })
-		}
-		err := create(nil)
-		if behind, ok := errors.AsType[*tooRecent](err); ok {
-			older, err := s.edits(ctx, k, q.GetBase(), behind.first)
-			if err != nil {
+		p := &placing{caller: c, base: q.GetBase(), at: anchor{from: int(q.GetFrom()), to: int(q.GetTo())}, said: said}
+		m := topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}
+		for {
+			err := x.change(ctx, m, res, func() (*change, error) { return x.createThread(p) }, func(version uint64) { res.Thread = version })
+			behind, ok := errors.AsType[*farBehind](err)
+			if !ok {
 				return err
 			}
-			return create(older)
+			edits, err := s.missed(ctx, x, behind, p.base, key)
+			if err == nil {
+				err = p.follow(ctx, edits)
+			}
+			switch {
+			case mayBeRepeated(err):
+				return s.firstAnswer(ctx, m, res, err)
+			case err != nil:
+				return err
+			}
 		}
-		return err
 	})
 }
 
-func (x *session) createThread(c auth.Caller, q *docsv1.CreateThreadRequest, said said, older []recentEdit) (*change, error) {
-	if err := x.allowComment(c); err != nil {
+// placing is a thread on its way into the session.
+type placing struct {
+	caller auth.Caller
+	base   uint64 // the version that its range is of by now
+	at     anchor
+	said   said
+}
+
+// follow moves the range to follow edits.
+func (p *placing) follow(ctx context.Context, edits []recentEdit) error {
+	for _, e := range edits {
+		if !p.at.over(e.edit) {
+			return errGone
+		}
+		p.base = e.version
+		if ctx.Err() != nil {
+			return errAway.Because(ctx.Err())
+		}
+	}
+	return nil
+}
+
+// createThread begins a thread, unless its base is so far behind that what came since is not in memory. All that is, can be gone over here:
+// a range follows an edit faster than an operation does, and recentBytes bounds them.
+func (x *session) createThread(p *placing) (*change, error) {
+	if err := x.allowComment(p.caller); err != nil {
 		return nil, err
 	}
 	switch {
+	case p.base > x.version:
+		return nil, errFuture
+	case x.version-p.base > uint64(x.s.cfg.Transform):
+		return nil, errBaseTooOld
 	case x.threads.open >= MaxOpenThreads:
 		return nil, errLimit("A document has %d open threads at most. Resolve some first.", MaxOpenThreads)
 	case len(x.threads.all) >= MaxThreads:
 		return nil, errLimit("A document has %d threads at most.", MaxThreads)
 	}
-	edits, err := x.since(q.GetBase(), older)
-	if err != nil {
+	edits, ok := x.recent.since(p.base)
+	if !ok {
+		return nil, &farBehind{first: x.recent.first()}
+	}
+	if err := p.follow(context.Background(), edits); err != nil {
 		return nil, err
 	}
-	id := x.version + 1
-	o := anchor{id, int(q.GetFrom()), int(q.GetTo())}
-	if !o.over(edits) {
-		return nil, errGone
-	}
+	id, o, said := x.version+1, p.at, p.said
+	o.thread = id
 	quote, err := quoted(x.content, o.from, o.to)
 	if err != nil {
 		return nil, err

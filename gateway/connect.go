@@ -104,6 +104,8 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 		g.metrics.intakeFull.Inc()
 		w.Header().Set("Connection", "close")
 		return nil, errHeld
+	case errors.Is(err, os.ErrDeadlineExceeded): // nothing was done, and the next time it may come
+		return nil, errSlowBody.Because(err)
 	case err != nil:
 		return nil, errBody.Because(err)
 	}

@@ -69,6 +69,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	secure(w.Header(), g.encrypted(r))
+	if len(r.TransferEncoding) > 0 { // perhaps with a Content-Length beside it: a proxy that goes by that sees the next request elsewhere (RFC 9112 6.1)
+		closeAfter(w, r)
+	}
 	leave, ok := g.admitRequest(w, r)
 	if !ok {
 		return

@@ -13,6 +13,22 @@ import (
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
+// What comes in chunks, perhaps with a length beside them, is the last of its connection: a proxy that goes by the length would see another
+// request there than the gateway does.
+func TestChunksEndTheConnection(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		for _, length := range []string{"", "Content-Length: 5\r\n"} {
+			c := s.written("POST /plenum.test.v1.TestService/Hello HTTP/1.1\r\nHost: plenum.test\r\nContent-Type: application/json\r\n" + length +
+				"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: plenum.test\r\n\r\n")
+			data, err := io.ReadAll(c)
+			if err != nil || !strings.HasPrefix(string(data), "HTTP/1.1 200") || strings.Contains(string(data), "alive") {
+				t.Errorf("%q %v", data, err)
+			}
+			_ = c.Close()
+		}
+	})
+}
+
 // What waits in silence over HTTP/2 is not reset: there a deadline for writing counts also while nobody writes.
 func TestSilenceOverHTTP2(t *testing.T) {
 	overHTTP2(t, nil, func(t *testing.T, s *system, p pair) {

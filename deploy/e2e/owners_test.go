@@ -18,29 +18,7 @@ const writableAgain = 5 * time.Second
 // ownersOfDocuments: people edit documents while the processes that own them are killed, stopped for longer than their leases last, and
 // replaced, and while etcd is away. No acknowledged edit is lost or done twice, and no document stands still for long.
 func ownersOfDocuments(t *testing.T, s *shape) {
-	const documents, people = 6, 3
-	owner := docsv1.NewDocsServiceClient(s.owner.Client)
-	var ids []string
-	for range documents {
-		made, err := owner.CreateDocument(within(t, patience), &docsv1.CreateDocumentRequest{Title: "Shared"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := owner.SetRole(within(t, patience), &docsv1.SetRoleRequest{Document: made.GetDocument(), User: "*", Role: docsv1.Role_ROLE_EDITOR}); err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, made.GetDocument())
-	}
-	w := &writing{written: map[string]map[string]bool{}, last: map[string]time.Time{}, still: map[string]time.Duration{}}
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	var wg sync.WaitGroup
-	for i := range people {
-		p := s.member(t)
-		for _, doc := range ids {
-			wg.Go(func() { w.write(ctx, t, docsv1.NewDocsServiceClient(p.Client), doc, i) })
-		}
-	}
+	w := s.writing(t, 6, 3)
 	change := func(what string, err error) {
 		t.Helper()
 		if err != nil {
@@ -69,15 +47,67 @@ func ownersOfDocuments(t *testing.T, s *shape) {
 	}
 	w.within(t, "etcd is away")
 	change("start etcd", s.cluster.StartAgain(t.Context(), "etcd-1", "etcd-2", "etcd-3"))
-	stop()
-	wg.Wait()
-	for _, doc := range ids {
-		w.check(t, owner, doc)
+	w.end(t)
+}
+
+// documentsOutliveDeaths: what was acknowledged stands in the documents once, whatever has died meanwhile.
+func documentsOutliveDeaths(t *testing.T, s *shape) {
+	w := s.writing(t, 2, 2)
+	for _, f := range s.crash {
+		time.Sleep(500 * time.Millisecond)
+		f.do(t)
+		time.Sleep(500 * time.Millisecond)
+		f.undo(t)
+	}
+	time.Sleep(time.Second)
+	w.end(t)
+}
+
+// writing has people write into documents, until its end.
+func (s *shape) writing(t *testing.T, documents, people int) *writing {
+	t.Helper()
+	w := &writing{
+		docs: docsv1.NewDocsServiceClient(s.owner.Client), written: map[string]map[string]bool{}, last: map[string]time.Time{}, still: map[string]time.Duration{},
+	}
+	for range documents {
+		made, err := w.docs.CreateDocument(within(t, patience), &docsv1.CreateDocumentRequest{Title: "Shared"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.docs.SetRole(within(t, patience), &docsv1.SetRoleRequest{Document: made.GetDocument(), User: "*", Role: docsv1.Role_ROLE_EDITOR}); err != nil {
+			t.Fatal(err)
+		}
+		w.ids = append(w.ids, made.GetDocument())
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	w.stop = stop
+	for i := range people {
+		p := s.member(t)
+		for _, doc := range w.ids {
+			w.people.Go(func() { w.write(ctx, t, docsv1.NewDocsServiceClient(p.Client), doc, i) })
+		}
+	}
+	return w
+}
+
+// end stops the writers, and checks what they have written.
+func (w *writing) end(t *testing.T) {
+	t.Helper()
+	w.stop()
+	w.people.Wait()
+	for _, doc := range w.ids {
+		w.check(t, w.docs, doc)
 	}
 }
 
 // writing is what people write into documents, and how long these stood still.
 type writing struct {
+	docs   docsv1.DocsServiceClient
+	ids    []string
+	stop   context.CancelFunc
+	people sync.WaitGroup
+
 	mu      sync.Mutex // guards all below
 	written map[string]map[string]bool
 	last    map[string]time.Time     // when an edit was acknowledged

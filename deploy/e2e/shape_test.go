@@ -48,6 +48,7 @@ func TestOneBinary(t *testing.T) {
 	t.Parallel()
 	s := oneBinary(t)
 	scenarios(t, s)
+	t.Run("documents outlive deaths", func(t *testing.T) { documentsOutliveDeaths(t, s) })
 	s.together(t, "slow and asleep", scenario{"asleep", asleep}, scenario{"slow readers", slowReaders})
 }
 
@@ -79,6 +80,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"revoked device", revokedDevice},
 		{"refusals at the door", refusalsAtTheDoor},
 		{"refusals on record", refusalsOnRecord},
+		{"documents", documents},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},
 		{"rolling restart", rollingRestart},

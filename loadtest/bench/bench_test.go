@@ -141,6 +141,21 @@ func TestParseSends(t *testing.T) {
 	}
 }
 
+func TestFiguresOfBenchmarks(t *testing.T) {
+	const out = "BenchmarkWrite   \t      12\t  98 ns/op\t 1629343 changes/s\t 12 leaves\nBenchmarkSubmit/sqlite-2  \t 20000\t 181732 ns/op\t      5503 edits/s\nBenchmarkScatter-2 \t 3\t 5 ns/op\t 3.5e+06 changes/s\n"
+	for _, f := range []struct {
+		benchmark, metric string
+		want              float64
+	}{{"BenchmarkWrite", "changes/s", 1629343}, {"BenchmarkSubmit/sqlite", "edits/s", 5503}, {"BenchmarkScatter", "changes/s", 3.5e6}} {
+		if v, err := metric(out, f.benchmark, f.metric); err != nil || v != f.want {
+			t.Errorf("%s: %v %v", f.benchmark, v, err)
+		}
+	}
+	if _, err := metric(out, "BenchmarkSubmit/postgres", "edits/s"); err == nil {
+		t.Error("a figure of nothing")
+	}
+}
+
 func TestTheSetupLink(t *testing.T) {
 	for line, want := range map[string]string{
 		"  open http://127.0.0.1:42349/#setup=aB-_9 within 24 hours": "http://127.0.0.1:42349/#setup=aB-_9",

@@ -11,5 +11,5 @@ type group struct {
 
 // groups are all bars. A group is one file.
 func groups() []group {
-	return []group{idle(), encrypted(), bundle(), fanout(), crowded(), connect(), sends(), chat(), slow(), resume()}
+	return []group{idle(), encrypted(), bundle(), fanout(), crowded(), connect(), sends(), chat(), slow(), resume(), docs()}
 }

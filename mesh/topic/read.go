@@ -212,6 +212,54 @@ func (l *Log) Tail(ctx context.Context, workspace, topic string, after *edgev1.C
 	return nil
 }
 
+// rangeRows is how many rows Range asks for at a time, unless they are long.
+const rangeRows = 512
+
+// Range goes over what a topic holds after a cursor, up to and with the offset last, however much that is; a service's own reading, which no
+// client's memory bounds. Rows come in parts, so that it holds neither much of them nor the database for long. Errors: what do returns;
+// CODE_RESET_EPOCH and CODE_RESET_FLOOR where Tail would answer so; CODE_RESET_EPOCH, too, where last is beyond the head.
+func (l *Log) Range(ctx context.Context, workspace, topic string, after *edgev1.Cursor, last uint64, do func(*topicv1.Record) error) error {
+	states, err := l.States(ctx, workspace, topic)
+	if err != nil {
+		return err
+	}
+	at := after.GetOffset()
+	switch s := states[0]; {
+	case after.GetEpoch() != s.Epoch || last > s.Offset:
+		return resetEpoch
+	case at < s.Floor:
+		return resetFloor
+	}
+	for rows := uint64(rangeRows); at < last; {
+		var records []*topicv1.Record
+		size := 0
+		err := l.records(ctx, l.sql.tail, []any{workspace, topic, signed(at), signed(min(last, at+rows))}, func(r *topicv1.Record) bool {
+			r.Epoch = after.GetEpoch()
+			records = append(records, r)
+			size += sizeOf(r)
+			return size < tailBytes
+		})
+		if err != nil {
+			return numbered(err)
+		}
+		for _, r := range records {
+			if err := do(r); err != nil {
+				return err
+			}
+			at = r.GetEvent().GetOffset()
+		}
+		switch {
+		case size >= tailBytes: // what was read beyond was read in vain
+			rows = max(1, uint64(len(records)))
+		case len(records) == 0: // a hole, for do to see
+			at += rows
+		default:
+			rows = min(2*rows, rangeRows)
+		}
+	}
+	return nil
+}
+
 func sizeOf(r *topicv1.Record) int { return len(r.GetEvent().GetBody()) + recordBytes }
 
 // prefix returns how many records fit into limit bytes, at least one where there is one.

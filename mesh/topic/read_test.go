@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -145,6 +146,56 @@ func onDisk(t *testing.T, path, text string) bool {
 		t.Fatal(err)
 	}
 	return bytes.Contains(data, []byte(text))
+}
+
+// Range has no limit but where it is told to end.
+func TestRange(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		l, _ := startLog(t, openDB(t, url))
+		const n = 1500
+		var entries []Entry
+		for i := range n {
+			text := "short"
+			if i > n-50 {
+				text = strings.Repeat("x", 100<<10)
+			}
+			entries = append(entries, note("p", text))
+		}
+		if _, err := mutate(l, mutation("p", key(1), "all", say(entries...))); err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.States(t.Context(), "w", pages+"p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range [][2]uint64{{0, n}, {0, 1}, {3, 3}, {700, 1400}, {n - 1, n}} {
+			at := c[0]
+			err := l.Range(t.Context(), "w", pages+"p", &edgev1.Cursor{Epoch: s[0].Epoch, Offset: c[0]}, c[1], func(r *topicv1.Record) error {
+				if at++; r.GetEvent().GetOffset() != at || r.GetEpoch() != s[0].Epoch || len(r.GetEvent().GetBody()) == 0 {
+					t.Errorf("%d at %d", r.GetEvent().GetOffset(), at)
+				}
+				return nil
+			})
+			if err != nil || at != c[1] {
+				t.Errorf("%v ended at %d: %v", c, at, err)
+			}
+		}
+		fail := errors.New("enough")
+		for name, c := range map[string]struct {
+			after *edgev1.Cursor
+			last  uint64
+			want  edgev1.Code
+		}{
+			"another life": {&edgev1.Cursor{Epoch: s[0].Epoch - 1}, n, edgev1.Code_CODE_RESET_EPOCH},
+			"beyond":       {&edgev1.Cursor{Epoch: s[0].Epoch}, n + 1, edgev1.Code_CODE_RESET_EPOCH},
+			"what do says": {&edgev1.Cursor{Epoch: s[0].Epoch}, n, edgev1.Code_CODE_INTERNAL},
+		} {
+			err := l.Range(t.Context(), "w", pages+"p", c.after, c.last, func(*topicv1.Record) error { return fail })
+			if rpc.CodeOf(err) != c.want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
 }
 
 func TestTail(t *testing.T) {

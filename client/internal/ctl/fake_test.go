@@ -17,6 +17,7 @@ import (
 
 	"plenum.internal/client"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
@@ -29,6 +30,8 @@ type fake struct {
 	chatv1.UnimplementedChatServiceServer
 
 	methods map[string]func(ctx context.Context, body []byte) (proto.Message, error)
+
+	docs *fakeDocs
 
 	mu       sync.Mutex
 	down     bool // answers 503; guarded by mu, as is all below
@@ -44,12 +47,16 @@ type fake struct {
 }
 
 func newFake() *fake {
-	f := &fake{methods: map[string]func(context.Context, []byte) (proto.Message, error){}, keys: map[string]*chatv1.SendResponse{},
+	f := &fake{docs: &fakeDocs{}, methods: map[string]func(context.Context, []byte) (proto.Message, error){}, keys: map[string]*chatv1.SendResponse{},
 		mine: &chatv1.Mine{Marker: &chatv1.Marker{}, Unread: 2, Mentions: 1}}
-	for _, desc := range []grpc.ServiceDesc{identityv1.SessionService_ServiceDesc, identityv1.PeopleService_ServiceDesc, identityv1.AdminService_ServiceDesc, chatv1.ChatService_ServiceDesc} {
+	for _, desc := range []grpc.ServiceDesc{identityv1.SessionService_ServiceDesc, identityv1.PeopleService_ServiceDesc, identityv1.AdminService_ServiceDesc, chatv1.ChatService_ServiceDesc, docsv1.DocsService_ServiceDesc} {
+		var server any = f
+		if desc.ServiceName == docsv1.DocsService_ServiceDesc.ServiceName {
+			server = f.docs
+		}
 		for _, m := range desc.Methods {
 			f.methods[desc.ServiceName+"/"+m.MethodName] = func(ctx context.Context, body []byte) (proto.Message, error) {
-				out, err := m.Handler(f, ctx, func(in any) error { return proto.Unmarshal(body, in.(proto.Message)) }, nil)
+				out, err := m.Handler(server, ctx, func(in any) error { return proto.Unmarshal(body, in.(proto.Message)) }, nil)
 				if err != nil {
 					return nil, err
 				}
@@ -150,6 +157,14 @@ func (f *fake) edge(w http.ResponseWriter, r *http.Request) {
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Reply{Reply: reply}})
 			case *edgev1.ClientFrame_Subscribe:
 				want := v.Subscribe.GetWants()[0]
+				if strings.HasPrefix(want.GetTopic(), "docs.document/") {
+					f.mu.Lock()
+					news := f.docs.follow(want.GetTopic(), want.GetCursor().GetOffset())
+					f.mu.Unlock()
+					send(append([]*edgev1.ServerFrame{{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
+						{Topic: want.GetTopic(), Start: want.GetCursor()}}}}}}, news...)...)
+					continue
+				}
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
 					{Topic: want.GetTopic(), Start: want.GetCursor()}}}}})
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: &edgev1.Events{Topic: want.GetTopic(), Events: f.events(want.GetCursor().GetOffset())}}},

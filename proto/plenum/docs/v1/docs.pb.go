@@ -45,9 +45,10 @@
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
-//   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open
+//   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.RATE                                               RATE_LIMITED         too many operations of this caller in this document
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
+//   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
 package docsv1
 
@@ -121,6 +122,59 @@ func (x Role) Number() protoreflect.EnumNumber {
 // Deprecated: Use Role.Descriptor instead.
 func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{0}
+}
+
+// Format is how a document is written outside of Plenum.
+type Format int32
+
+const (
+	Format_FORMAT_UNSPECIFIED Format = 0 // refused
+	Format_FORMAT_MARKDOWN    Format = 1 // CommonMark with the tables, task lists and strikethrough of GitHub
+	Format_FORMAT_HTML        Format = 2 // read: a page or a fragment; written: a fragment without scripts, of http, https and mailto addresses alone
+	Format_FORMAT_TEXT        Format = 3 // plain text, a line for a line
+)
+
+// Enum value maps for Format.
+var (
+	Format_name = map[int32]string{
+		0: "FORMAT_UNSPECIFIED",
+		1: "FORMAT_MARKDOWN",
+		2: "FORMAT_HTML",
+		3: "FORMAT_TEXT",
+	}
+	Format_value = map[string]int32{
+		"FORMAT_UNSPECIFIED": 0,
+		"FORMAT_MARKDOWN":    1,
+		"FORMAT_HTML":        2,
+		"FORMAT_TEXT":        3,
+	}
+)
+
+func (x Format) Enum() *Format {
+	p := new(Format)
+	*p = x
+	return p
+}
+
+func (x Format) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Format) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[1].Descriptor()
+}
+
+func (Format) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[1]
+}
+
+func (x Format) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Format.Descriptor instead.
+func (Format) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
@@ -679,7 +733,10 @@ type SubmitRequest struct {
 	Delta    string                 `protobuf:"bytes,3,opt,name=delta,proto3" json:"delta,omitempty"`       // <= 1 MiB
 	// The client_seq of the operation of this client (client_id) that stands at base, if its answer has not come: who sends the next before
 	// the answer counts on the versions in between being its own. 0: base is a version that the client was told.
-	AfterSeq      uint64 `protobuf:"varint,4,opt,name=after_seq,json=afterSeq,proto3" json:"after_seq,omitempty"`
+	AfterSeq uint64 `protobuf:"varint,4,opt,name=after_seq,json=afterSeq,proto3" json:"after_seq,omitempty"`
+	// Of the topic, that base is of. If it is another one by now (a backup was restored), the edit is refused by docs.BASE_TOO_OLD. 0: not
+	// compared.
+	Epoch         uint64 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -738,6 +795,13 @@ func (x *SubmitRequest) GetDelta() string {
 func (x *SubmitRequest) GetAfterSeq() uint64 {
 	if x != nil {
 		return x.AfterSeq
+	}
+	return 0
+}
+
+func (x *SubmitRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
 	}
 	return 0
 }
@@ -1181,8 +1245,8 @@ func (x *ListRolesResponse) GetGrants() []*Grant {
 // Grant is a role that somebody has.
 type Grant struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // user id, or "*"
-	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                           // user id, or "*"
+	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"` // what they may do
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1242,6 +1306,7 @@ type DocumentEvent struct {
 	//	*DocumentEvent_Renamed
 	//	*DocumentEvent_Trashed
 	//	*DocumentEvent_RoleSet
+	//	*DocumentEvent_VersionNamed
 	//	*DocumentEvent_ThreadCreated
 	//	*DocumentEvent_CommentAdded
 	//	*DocumentEvent_CommentEdited
@@ -1341,6 +1406,15 @@ func (x *DocumentEvent) GetRoleSet() *RoleSet {
 	return nil
 }
 
+func (x *DocumentEvent) GetVersionNamed() *VersionNamed {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_VersionNamed); ok {
+			return x.VersionNamed
+		}
+	}
+	return nil
+}
+
 func (x *DocumentEvent) GetThreadCreated() *ThreadCreated {
 	if x != nil {
 		if x, ok := x.Event.(*DocumentEvent_ThreadCreated); ok {
@@ -1391,43 +1465,47 @@ type isDocumentEvent_Event interface {
 }
 
 type DocumentEvent_Created struct {
-	Created *Created `protobuf:"bytes,2,opt,name=created,proto3,oneof"`
+	Created *Created `protobuf:"bytes,2,opt,name=created,proto3,oneof"` // the document was made
 }
 
 type DocumentEvent_Edited struct {
-	Edited *Edited `protobuf:"bytes,3,opt,name=edited,proto3,oneof"`
+	Edited *Edited `protobuf:"bytes,3,opt,name=edited,proto3,oneof"` // its content changed
 }
 
 type DocumentEvent_Renamed struct {
-	Renamed *Renamed `protobuf:"bytes,4,opt,name=renamed,proto3,oneof"`
+	Renamed *Renamed `protobuf:"bytes,4,opt,name=renamed,proto3,oneof"` // its title changed
 }
 
 type DocumentEvent_Trashed struct {
-	Trashed *Trashed `protobuf:"bytes,5,opt,name=trashed,proto3,oneof"`
+	Trashed *Trashed `protobuf:"bytes,5,opt,name=trashed,proto3,oneof"` // it was put into the trash, or taken out
 }
 
 type DocumentEvent_RoleSet struct {
-	RoleSet *RoleSet `protobuf:"bytes,6,opt,name=role_set,json=roleSet,proto3,oneof"`
+	RoleSet *RoleSet `protobuf:"bytes,6,opt,name=role_set,json=roleSet,proto3,oneof"` // somebody's role changed
+}
+
+type DocumentEvent_VersionNamed struct {
+	VersionNamed *VersionNamed `protobuf:"bytes,7,opt,name=version_named,json=versionNamed,proto3,oneof"` // a version was given a name, or lost it
 }
 
 type DocumentEvent_ThreadCreated struct {
-	ThreadCreated *ThreadCreated `protobuf:"bytes,8,opt,name=thread_created,json=threadCreated,proto3,oneof"`
+	ThreadCreated *ThreadCreated `protobuf:"bytes,8,opt,name=thread_created,json=threadCreated,proto3,oneof"` // a thread of comments was begun
 }
 
 type DocumentEvent_CommentAdded struct {
-	CommentAdded *CommentAdded `protobuf:"bytes,9,opt,name=comment_added,json=commentAdded,proto3,oneof"`
+	CommentAdded *CommentAdded `protobuf:"bytes,9,opt,name=comment_added,json=commentAdded,proto3,oneof"` // somebody replied in one
 }
 
 type DocumentEvent_CommentEdited struct {
-	CommentEdited *CommentEdited `protobuf:"bytes,10,opt,name=comment_edited,json=commentEdited,proto3,oneof"`
+	CommentEdited *CommentEdited `protobuf:"bytes,10,opt,name=comment_edited,json=commentEdited,proto3,oneof"` // a comment has another text
 }
 
 type DocumentEvent_CommentDeleted struct {
-	CommentDeleted *CommentDeleted `protobuf:"bytes,11,opt,name=comment_deleted,json=commentDeleted,proto3,oneof"`
+	CommentDeleted *CommentDeleted `protobuf:"bytes,11,opt,name=comment_deleted,json=commentDeleted,proto3,oneof"` // a comment was emptied for ever
 }
 
 type DocumentEvent_ThreadResolved struct {
-	ThreadResolved *ThreadResolved `protobuf:"bytes,12,opt,name=thread_resolved,json=threadResolved,proto3,oneof"`
+	ThreadResolved *ThreadResolved `protobuf:"bytes,12,opt,name=thread_resolved,json=threadResolved,proto3,oneof"` // a thread was closed, or opened again
 }
 
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
@@ -1439,6 +1517,8 @@ func (*DocumentEvent_Renamed) isDocumentEvent_Event() {}
 func (*DocumentEvent_Trashed) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_RoleSet) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_VersionNamed) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_ThreadCreated) isDocumentEvent_Event() {}
 
@@ -1453,7 +1533,7 @@ func (*DocumentEvent_ThreadResolved) isDocumentEvent_Event() {}
 // Created is the first event: the content begins with it.
 type Created struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"` // 1 to 200 bytes
 	Delta         string                 `protobuf:"bytes,2,opt,name=delta,proto3" json:"delta,omitempty"` // the content; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1506,7 +1586,8 @@ func (x *Created) GetDelta() string {
 // Edited: the content changed.
 type Edited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"` // to be applied to the version before
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`        // to be applied to the version before
+	Restored      uint64                 `protobuf:"varint,2,opt,name=restored,proto3" json:"restored,omitempty"` // the version whose content it brings back, perhaps as one of several; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1548,10 +1629,17 @@ func (x *Edited) GetDelta() string {
 	return ""
 }
 
+func (x *Edited) GetRestored() uint64 {
+	if x != nil {
+		return x.Restored
+	}
+	return 0
+}
+
 // Renamed: the title changed.
 type Renamed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"` // 1 to 200 bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1596,7 +1684,7 @@ func (x *Renamed) GetTitle() string {
 // Trashed: it was put into the trash or taken out.
 type Trashed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"`
+	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"` // false: taken out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1760,16 +1848,1015 @@ func (x *Presence) GetLeft() bool {
 	return false
 }
 
+type ImportDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                               // 1 to 200 bytes; empty: "Untitled"
+	Format        Format                 `protobuf:"varint,2,opt,name=format,proto3,enum=plenum.docs.v1.Format" json:"format,omitempty"` // of content
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`                           // UTF-8, <= 1 MiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentRequest) Reset() {
+	*x = ImportDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentRequest) ProtoMessage() {}
+
+func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
+func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ImportDocumentRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ImportDocumentRequest) GetFormat() Format {
+	if x != nil {
+		return x.Format
+	}
+	return Format_FORMAT_UNSPECIFIED
+}
+
+func (x *ImportDocumentRequest) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+type ImportDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // the new id; the same for each retry of the key
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // of its first event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportDocumentResponse) Reset() {
+	*x = ImportDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportDocumentResponse) ProtoMessage() {}
+
+func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
+func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ImportDocumentResponse) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ImportDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type ExportDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                         // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`                          // 0: the newest
+	Format        Format                 `protobuf:"varint,3,opt,name=format,proto3,enum=plenum.docs.v1.Format" json:"format,omitempty"` // of the answer
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentRequest) Reset() {
+	*x = ExportDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentRequest) ProtoMessage() {}
+
+func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
+func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ExportDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ExportDocumentRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ExportDocumentRequest) GetFormat() Format {
+	if x != nil {
+		return x.Format
+	}
+	return Format_FORMAT_UNSPECIFIED
+}
+
+type ExportDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Content       string                 `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`  // <= 4 MiB less 64 KiB, of the limit of an answer
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // of the content
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDocumentResponse) Reset() {
+	*x = ExportDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDocumentResponse) ProtoMessage() {}
+
+func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
+func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ExportDocumentResponse) GetContent() string {
+	if x != nil {
+		return x.Content
+	}
+	return ""
+}
+
+func (x *ExportDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Version is one that was written down. All fields are set by the server, but for the name.
+type Version struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`                            // of the content
+	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`                // of the event that made it, Unix milliseconds
+	Authors       []string               `protobuf:"bytes,3,rep,name=authors,proto3" json:"authors,omitempty"`                             // user ids of who edited since the one before, <= 50, ascending
+	MoreAuthors   bool                   `protobuf:"varint,4,opt,name=more_authors,json=moreAuthors,proto3" json:"more_authors,omitempty"` // there were more than 50
+	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`                                   // <= 100 bytes; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Version) Reset() {
+	*x = Version{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Version) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Version) ProtoMessage() {}
+
+func (x *Version) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Version.ProtoReflect.Descriptor instead.
+func (*Version) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Version) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Version) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Version) GetAuthors() []string {
+	if x != nil {
+		return x.Authors
+	}
+	return nil
+}
+
+func (x *Version) GetMoreAuthors() bool {
+	if x != nil {
+		return x.MoreAuthors
+	}
+	return false
+}
+
+func (x *Version) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ListVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Named         bool                   `protobuf:"varint,2,opt,name=named,proto3" json:"named,omitempty"`      // those that have a name alone
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`      // 1 to 200; 0: 50
+	Page          string                 `protobuf:"bytes,4,opt,name=page,proto3" json:"page,omitempty"`         // next of the page before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVersionsRequest) Reset() {
+	*x = ListVersionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVersionsRequest) ProtoMessage() {}
+
+func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
+func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ListVersionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ListVersionsRequest) GetNamed() bool {
+	if x != nil {
+		return x.Named
+	}
+	return false
+}
+
+func (x *ListVersionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListVersionsRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+type ListVersionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Versions      []*Version             `protobuf:"bytes,1,rep,name=versions,proto3" json:"versions,omitempty"` // newest first
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`         // empty: the last page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListVersionsResponse) Reset() {
+	*x = ListVersionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListVersionsResponse) ProtoMessage() {}
+
+func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
+func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListVersionsResponse) GetVersions() []*Version {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *ListVersionsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type NameVersionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // from 1
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`         // one line of <= 100 bytes; empty: the name is taken away
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NameVersionRequest) Reset() {
+	*x = NameVersionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NameVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NameVersionRequest) ProtoMessage() {}
+
+func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
+func (*NameVersionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *NameVersionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *NameVersionRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *NameVersionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type NameVersionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NameVersionResponse) Reset() {
+	*x = NameVersionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NameVersionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NameVersionResponse) ProtoMessage() {}
+
+func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
+func (*NameVersionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *NameVersionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type DiffVersionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	From          uint64                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`        // 0: nothing, what was before the first version
+	To            uint64                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`            // may be older than from. 0: the newest. With `after` it must be that of the first part's answer
+	After         uint32                 `protobuf:"varint,4,opt,name=after,proto3" json:"after,omitempty"`      // the lengths of the operations that the parts before had, in all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffVersionsRequest) Reset() {
+	*x = DiffVersionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffVersionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffVersionsRequest) ProtoMessage() {}
+
+func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
+func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *DiffVersionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *DiffVersionsRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *DiffVersionsRequest) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *DiffVersionsRequest) GetAfter() uint32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type DiffVersionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"` // what follows `after`, at most about 512 KiB; the parts one after the other make of `from` what `to` is
+	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`      // the version
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`  // read on, after the operations that you have now, at the same versions
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffVersionsResponse) Reset() {
+	*x = DiffVersionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffVersionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffVersionsResponse) ProtoMessage() {}
+
+func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
+func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *DiffVersionsResponse) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *DiffVersionsResponse) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *DiffVersionsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+type RestoreVersionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // from 1
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreVersionRequest) Reset() {
+	*x = RestoreVersionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreVersionRequest) ProtoMessage() {}
+
+func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
+func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *RestoreVersionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RestoreVersionRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type RestoreVersionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // that has the content; 0: nothing changed
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`     // of the topic
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RestoreVersionResponse) Reset() {
+	*x = RestoreVersionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RestoreVersionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RestoreVersionResponse) ProtoMessage() {}
+
+func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
+func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *RestoreVersionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RestoreVersionResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type BlameRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // 0: the newest. With `after` it must be the version of the first part's answer
+	After         uint32                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`      // code units that the parts before had, in all
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`      // ranges, 1 to 2,000; 0: 500
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlameRequest) Reset() {
+	*x = BlameRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlameRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlameRequest) ProtoMessage() {}
+
+func (x *BlameRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
+func (*BlameRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *BlameRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *BlameRequest) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *BlameRequest) GetAfter() uint32 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *BlameRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type BlameResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the content
+	Ranges        []*BlameRange          `protobuf:"bytes,2,rep,name=ranges,proto3" json:"ranges,omitempty"`    // one behind the other, from `after` on
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`       // read on, after the code units that you have now, at the same version
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlameResponse) Reset() {
+	*x = BlameResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlameResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlameResponse) ProtoMessage() {}
+
+func (x *BlameResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
+func (*BlameResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *BlameResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *BlameResponse) GetRanges() []*BlameRange {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+func (x *BlameResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// BlameRange is what one person wrote within one minute and stands together.
+type BlameRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Length        uint32                 `protobuf:"varint,1,opt,name=length,proto3" json:"length,omitempty"`               // in code units
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                    // user id of the author
+	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // the minute's beginning, Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlameRange) Reset() {
+	*x = BlameRange{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlameRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlameRange) ProtoMessage() {}
+
+func (x *BlameRange) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
+func (*BlameRange) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *BlameRange) GetLength() uint32 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *BlameRange) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *BlameRange) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+// VersionNamed: a version was given a name, or lost it.
+type VersionNamed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // which
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`        // <= 100 bytes; empty: none any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VersionNamed) Reset() {
+	*x = VersionNamed{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VersionNamed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VersionNamed) ProtoMessage() {}
+
+func (x *VersionNamed) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
+func (*VersionNamed) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *VersionNamed) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *VersionNamed) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 // Thread is a thread of comments at a range of the content. The range moves with its text: what is typed within belongs to it, what is typed at
 // its edges doesn't. When all of its text was deleted it is orphaned for good, even if the text comes back. All fields are set by the server.
 type Thread struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`             // version of the event that made it
-	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`         // in code units of the version that the answer names
-	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`             // behind the last one; greater than from, or the thread is orphaned
-	Orphaned      bool                   `protobuf:"varint,4,opt,name=orphaned,proto3" json:"orphaned,omitempty"` // its text was deleted: from and to are 0
-	Quote         string                 `protobuf:"bytes,5,opt,name=quote,proto3" json:"quote,omitempty"`        // the text that it was made at, its first 300 code units; U+FFFC stands for an embed
-	Resolved      bool                   `protobuf:"varint,6,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                                   // version of the event that made it
+	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`                               // in code units of the version that the answer names
+	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`                                   // behind the last one; greater than from, or the thread is orphaned
+	Orphaned      bool                   `protobuf:"varint,4,opt,name=orphaned,proto3" json:"orphaned,omitempty"`                       // its text was deleted: from and to are 0
+	Quote         string                 `protobuf:"bytes,5,opt,name=quote,proto3" json:"quote,omitempty"`                              // the text that it was made at, its first 300 code units; U+FFFC stands for an embed
+	Resolved      bool                   `protobuf:"varint,6,opt,name=resolved,proto3" json:"resolved,omitempty"`                       // nothing is left to do about it
 	ResolvedBy    string                 `protobuf:"bytes,7,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`  // user id of who resolved it, or opened it again; empty: nobody yet
 	ResolvedMs    int64                  `protobuf:"varint,8,opt,name=resolved_ms,json=resolvedMs,proto3" json:"resolved_ms,omitempty"` // when, Unix milliseconds
 	Count         uint32                 `protobuf:"varint,9,opt,name=count,proto3" json:"count,omitempty"`                             // of its comments, 1 to 200, the deleted ones counted
@@ -1780,7 +2867,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +2879,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +2892,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Thread) GetId() uint64 {
@@ -1894,7 +2981,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1906,7 +2993,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1919,7 +3006,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Comment) GetId() uint64 {
@@ -1987,7 +3074,7 @@ type CreateThreadRequest struct {
 
 func (x *CreateThreadRequest) Reset() {
 	*x = CreateThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1999,7 +3086,7 @@ func (x *CreateThreadRequest) String() string {
 func (*CreateThreadRequest) ProtoMessage() {}
 
 func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2012,7 +3099,7 @@ func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadRequest.ProtoReflect.Descriptor instead.
 func (*CreateThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *CreateThreadRequest) GetDocument() string {
@@ -2066,7 +3153,7 @@ type CreateThreadResponse struct {
 
 func (x *CreateThreadResponse) Reset() {
 	*x = CreateThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +3165,7 @@ func (x *CreateThreadResponse) String() string {
 func (*CreateThreadResponse) ProtoMessage() {}
 
 func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +3178,7 @@ func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadResponse.ProtoReflect.Descriptor instead.
 func (*CreateThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *CreateThreadResponse) GetThread() uint64 {
@@ -2113,7 +3200,7 @@ type AddCommentRequest struct {
 
 func (x *AddCommentRequest) Reset() {
 	*x = AddCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +3212,7 @@ func (x *AddCommentRequest) String() string {
 func (*AddCommentRequest) ProtoMessage() {}
 
 func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +3225,7 @@ func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentRequest.ProtoReflect.Descriptor instead.
 func (*AddCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *AddCommentRequest) GetDocument() string {
@@ -2178,7 +3265,7 @@ type AddCommentResponse struct {
 
 func (x *AddCommentResponse) Reset() {
 	*x = AddCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +3277,7 @@ func (x *AddCommentResponse) String() string {
 func (*AddCommentResponse) ProtoMessage() {}
 
 func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +3290,7 @@ func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentResponse.ProtoReflect.Descriptor instead.
 func (*AddCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *AddCommentResponse) GetComment() uint64 {
@@ -2226,7 +3313,7 @@ type EditCommentRequest struct {
 
 func (x *EditCommentRequest) Reset() {
 	*x = EditCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +3325,7 @@ func (x *EditCommentRequest) String() string {
 func (*EditCommentRequest) ProtoMessage() {}
 
 func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2251,7 +3338,7 @@ func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentRequest.ProtoReflect.Descriptor instead.
 func (*EditCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *EditCommentRequest) GetDocument() string {
@@ -2298,7 +3385,7 @@ type EditCommentResponse struct {
 
 func (x *EditCommentResponse) Reset() {
 	*x = EditCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2310,7 +3397,7 @@ func (x *EditCommentResponse) String() string {
 func (*EditCommentResponse) ProtoMessage() {}
 
 func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2323,7 +3410,7 @@ func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentResponse.ProtoReflect.Descriptor instead.
 func (*EditCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *EditCommentResponse) GetVersion() uint64 {
@@ -2344,7 +3431,7 @@ type DeleteCommentRequest struct {
 
 func (x *DeleteCommentRequest) Reset() {
 	*x = DeleteCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +3443,7 @@ func (x *DeleteCommentRequest) String() string {
 func (*DeleteCommentRequest) ProtoMessage() {}
 
 func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +3456,7 @@ func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *DeleteCommentRequest) GetDocument() string {
@@ -2402,7 +3489,7 @@ type DeleteCommentResponse struct {
 
 func (x *DeleteCommentResponse) Reset() {
 	*x = DeleteCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2414,7 +3501,7 @@ func (x *DeleteCommentResponse) String() string {
 func (*DeleteCommentResponse) ProtoMessage() {}
 
 func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2427,7 +3514,7 @@ func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DeleteCommentResponse) GetVersion() uint64 {
@@ -2448,7 +3535,7 @@ type ResolveThreadRequest struct {
 
 func (x *ResolveThreadRequest) Reset() {
 	*x = ResolveThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +3547,7 @@ func (x *ResolveThreadRequest) String() string {
 func (*ResolveThreadRequest) ProtoMessage() {}
 
 func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +3560,7 @@ func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadRequest.ProtoReflect.Descriptor instead.
 func (*ResolveThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ResolveThreadRequest) GetDocument() string {
@@ -2506,7 +3593,7 @@ type ResolveThreadResponse struct {
 
 func (x *ResolveThreadResponse) Reset() {
 	*x = ResolveThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2518,7 +3605,7 @@ func (x *ResolveThreadResponse) String() string {
 func (*ResolveThreadResponse) ProtoMessage() {}
 
 func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2531,7 +3618,7 @@ func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadResponse.ProtoReflect.Descriptor instead.
 func (*ResolveThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ResolveThreadResponse) GetVersion() uint64 {
@@ -2553,7 +3640,7 @@ type ListThreadsRequest struct {
 
 func (x *ListThreadsRequest) Reset() {
 	*x = ListThreadsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2565,7 +3652,7 @@ func (x *ListThreadsRequest) String() string {
 func (*ListThreadsRequest) ProtoMessage() {}
 
 func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2578,7 +3665,7 @@ func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsRequest.ProtoReflect.Descriptor instead.
 func (*ListThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListThreadsRequest) GetDocument() string {
@@ -2620,7 +3707,7 @@ type ListThreadsResponse struct {
 
 func (x *ListThreadsResponse) Reset() {
 	*x = ListThreadsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2632,7 +3719,7 @@ func (x *ListThreadsResponse) String() string {
 func (*ListThreadsResponse) ProtoMessage() {}
 
 func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2645,7 +3732,7 @@ func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsResponse.ProtoReflect.Descriptor instead.
 func (*ListThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListThreadsResponse) GetThreads() []*Thread {
@@ -2680,7 +3767,7 @@ type GetThreadRequest struct {
 
 func (x *GetThreadRequest) Reset() {
 	*x = GetThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2692,7 +3779,7 @@ func (x *GetThreadRequest) String() string {
 func (*GetThreadRequest) ProtoMessage() {}
 
 func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2705,7 +3792,7 @@ func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadRequest.ProtoReflect.Descriptor instead.
 func (*GetThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GetThreadRequest) GetDocument() string {
@@ -2740,7 +3827,7 @@ type GetThreadResponse struct {
 
 func (x *GetThreadResponse) Reset() {
 	*x = GetThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +3839,7 @@ func (x *GetThreadResponse) String() string {
 func (*GetThreadResponse) ProtoMessage() {}
 
 func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +3852,7 @@ func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadResponse.ProtoReflect.Descriptor instead.
 func (*GetThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *GetThreadResponse) GetThread() *Thread {
@@ -2803,7 +3890,7 @@ type ThreadCreated struct {
 
 func (x *ThreadCreated) Reset() {
 	*x = ThreadCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2815,7 +3902,7 @@ func (x *ThreadCreated) String() string {
 func (*ThreadCreated) ProtoMessage() {}
 
 func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2828,7 +3915,7 @@ func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadCreated.ProtoReflect.Descriptor instead.
 func (*ThreadCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ThreadCreated) GetFrom() uint32 {
@@ -2878,7 +3965,7 @@ type CommentAdded struct {
 
 func (x *CommentAdded) Reset() {
 	*x = CommentAdded{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2890,7 +3977,7 @@ func (x *CommentAdded) String() string {
 func (*CommentAdded) ProtoMessage() {}
 
 func (x *CommentAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2903,7 +3990,7 @@ func (x *CommentAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentAdded.ProtoReflect.Descriptor instead.
 func (*CommentAdded) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CommentAdded) GetThread() uint64 {
@@ -2940,7 +4027,7 @@ type CommentEdited struct {
 
 func (x *CommentEdited) Reset() {
 	*x = CommentEdited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2952,7 +4039,7 @@ func (x *CommentEdited) String() string {
 func (*CommentEdited) ProtoMessage() {}
 
 func (x *CommentEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2965,7 +4052,7 @@ func (x *CommentEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentEdited.ProtoReflect.Descriptor instead.
 func (*CommentEdited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *CommentEdited) GetThread() uint64 {
@@ -3007,7 +4094,7 @@ type CommentDeleted struct {
 
 func (x *CommentDeleted) Reset() {
 	*x = CommentDeleted{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3019,7 +4106,7 @@ func (x *CommentDeleted) String() string {
 func (*CommentDeleted) ProtoMessage() {}
 
 func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3032,7 +4119,7 @@ func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentDeleted.ProtoReflect.Descriptor instead.
 func (*CommentDeleted) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *CommentDeleted) GetThread() uint64 {
@@ -3060,7 +4147,7 @@ type ThreadResolved struct {
 
 func (x *ThreadResolved) Reset() {
 	*x = ThreadResolved{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3072,7 +4159,7 @@ func (x *ThreadResolved) String() string {
 func (*ThreadResolved) ProtoMessage() {}
 
 func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3085,7 +4172,7 @@ func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadResolved.ProtoReflect.Descriptor instead.
 func (*ThreadResolved) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ThreadResolved) GetThread() uint64 {
@@ -3145,12 +4232,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x16\n" +
 	"\x06length\x18\x04 \x01(\rR\x06length\x12\x12\n" +
 	"\x04more\x18\x05 \x01(\bR\x04more\x12\x12\n" +
-	"\x04hash\x18\x06 \x01(\fR\x04hash\"r\n" +
+	"\x04hash\x18\x06 \x01(\fR\x04hash\"\x88\x01\n" +
 	"\rSubmitRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
 	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x14\n" +
 	"\x05delta\x18\x03 \x01(\tR\x05delta\x12\x1b\n" +
-	"\tafter_seq\x18\x04 \x01(\x04R\bafterSeq\"@\n" +
+	"\tafter_seq\x18\x04 \x01(\x04R\bafterSeq\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\"@\n" +
 	"\x0eSubmitResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"I\n" +
@@ -3176,14 +4264,15 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06grants\x18\x01 \x03(\v2\x15.plenum.docs.v1.GrantR\x06grants\"E\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12(\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xa0\x05\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xe5\x05\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
 	"\x06edited\x18\x03 \x01(\v2\x16.plenum.docs.v1.EditedH\x00R\x06edited\x123\n" +
 	"\arenamed\x18\x04 \x01(\v2\x17.plenum.docs.v1.RenamedH\x00R\arenamed\x123\n" +
 	"\atrashed\x18\x05 \x01(\v2\x17.plenum.docs.v1.TrashedH\x00R\atrashed\x124\n" +
-	"\brole_set\x18\x06 \x01(\v2\x17.plenum.docs.v1.RoleSetH\x00R\aroleSet\x12F\n" +
+	"\brole_set\x18\x06 \x01(\v2\x17.plenum.docs.v1.RoleSetH\x00R\aroleSet\x12C\n" +
+	"\rversion_named\x18\a \x01(\v2\x1c.plenum.docs.v1.VersionNamedH\x00R\fversionNamed\x12F\n" +
 	"\x0ethread_created\x18\b \x01(\v2\x1d.plenum.docs.v1.ThreadCreatedH\x00R\rthreadCreated\x12C\n" +
 	"\rcomment_added\x18\t \x01(\v2\x1c.plenum.docs.v1.CommentAddedH\x00R\fcommentAdded\x12F\n" +
 	"\x0ecomment_edited\x18\n" +
@@ -3193,9 +4282,10 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x05event\"5\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
-	"\x05delta\x18\x02 \x01(\tR\x05delta\"\x1e\n" +
+	"\x05delta\x18\x02 \x01(\tR\x05delta\":\n" +
 	"\x06Edited\x12\x14\n" +
-	"\x05delta\x18\x01 \x01(\tR\x05delta\"\x1f\n" +
+	"\x05delta\x18\x01 \x01(\tR\x05delta\x12\x1a\n" +
+	"\brestored\x18\x02 \x01(\x04R\brestored\"\x1f\n" +
 	"\aRenamed\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\"#\n" +
 	"\aTrashed\x12\x18\n" +
@@ -3207,7 +4297,73 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06anchor\x18\x02 \x01(\rR\x06anchor\x12\x12\n" +
 	"\x04head\x18\x03 \x01(\rR\x04head\x12\x16\n" +
 	"\x06typing\x18\x04 \x01(\bR\x06typing\x12\x12\n" +
-	"\x04left\x18\x05 \x01(\bR\x04left\"\x97\x02\n" +
+	"\x04left\x18\x05 \x01(\bR\x04left\"w\n" +
+	"\x15ImportDocumentRequest\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12.\n" +
+	"\x06format\x18\x02 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\"N\n" +
+	"\x16ImportDocumentResponse\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"}\n" +
+	"\x15ExportDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12.\n" +
+	"\x06format\x18\x03 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\"L\n" +
+	"\x16ExportDocumentResponse\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\tR\acontent\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\x8d\x01\n" +
+	"\aVersion\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x17\n" +
+	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x18\n" +
+	"\aauthors\x18\x03 \x03(\tR\aauthors\x12!\n" +
+	"\fmore_authors\x18\x04 \x01(\bR\vmoreAuthors\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\"q\n" +
+	"\x13ListVersionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x14\n" +
+	"\x05named\x18\x02 \x01(\bR\x05named\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04page\x18\x04 \x01(\tR\x04page\"_\n" +
+	"\x14ListVersionsResponse\x123\n" +
+	"\bversions\x18\x01 \x03(\v2\x17.plenum.docs.v1.VersionR\bversions\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"^\n" +
+	"\x12NameVersionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"/\n" +
+	"\x13NameVersionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"k\n" +
+	"\x13DiffVersionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\rR\x05after\"P\n" +
+	"\x14DiffVersionsResponse\x12\x14\n" +
+	"\x05delta\x18\x01 \x01(\tR\x05delta\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"M\n" +
+	"\x15RestoreVersionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"H\n" +
+	"\x16RestoreVersionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"p\n" +
+	"\fBlameRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\rR\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"q\n" +
+	"\rBlameResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x122\n" +
+	"\x06ranges\x18\x02 \x03(\v2\x1a.plenum.docs.v1.BlameRangeR\x06ranges\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"Q\n" +
+	"\n" +
+	"BlameRange\x12\x16\n" +
+	"\x06length\x18\x01 \x01(\rR\x06length\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x17\n" +
+	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\"<\n" +
+	"\fVersionNamed\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\x97\x02\n" +
 	"\x06Thread\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\rR\x04from\x12\x0e\n" +
@@ -3311,7 +4467,12 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eROLE_COMMENTER\x10\x02\x12\x0f\n" +
 	"\vROLE_EDITOR\x10\x03\x12\x0e\n" +
 	"\n" +
-	"ROLE_OWNER\x10\x042\x83\x0f\n" +
+	"ROLE_OWNER\x10\x04*W\n" +
+	"\x06Format\x12\x16\n" +
+	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
+	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
+	"\vFORMAT_TEXT\x10\x032\xb8\x15\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -3322,6 +4483,18 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12d\n" +
 	"\aSetRole\x12\x1e.plenum.docs.v1.SetRoleRequest\x1a\x1f.plenum.docs.v1.SetRoleResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
 	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12u\n" +
+	"\x0eImportDocument\x12%.plenum.docs.v1.ImportDocumentRequest\x1a&.plenum.docs.v1.ImportDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\n" +
+	"(\x80\x80D0\x90N\x90\x02\x02\x12{\n" +
+	"\x0eExportDocument\x12%.plenum.docs.v1.ExportDocumentRequest\x1a&.plenum.docs.v1.ExportDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
+	"\fListVersions\x12#.plenum.docs.v1.ListVersionsRequest\x1a$.plenum.docs.v1.ListVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12r\n" +
+	"\vNameVersion\x12\".plenum.docs.v1.NameVersionRequest\x1a#.plenum.docs.v1.NameVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
+	"\fDiffVersions\x12#.plenum.docs.v1.DiffVersionsRequest\x1a$.plenum.docs.v1.DiffVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12{\n" +
+	"\x0eRestoreVersion\x12%.plenum.docs.v1.RestoreVersionRequest\x1a&.plenum.docs.v1.RestoreVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x02\x12`\n" +
+	"\x05Blame\x12\x1c.plenum.docs.v1.BlameRequest\x1a\x1d.plenum.docs.v1.BlameResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
 	"\fCreateThread\x12#.plenum.docs.v1.CreateThreadRequest\x1a$.plenum.docs.v1.CreateThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x02\"\bdocument0\x90N\x90\x02\x02\x12m\n" +
 	"\n" +
 	"AddComment\x12!.plenum.docs.v1.AddCommentRequest\x1a\".plenum.docs.v1.AddCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12p\n" +
@@ -3345,117 +4518,154 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                      // 0: plenum.docs.v1.Role
-	(*Document)(nil),               // 1: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),  // 2: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil), // 3: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),     // 4: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),    // 5: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),   // 6: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),  // 7: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),    // 8: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),   // 9: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),          // 10: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),         // 11: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),  // 12: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil), // 13: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),   // 14: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),  // 15: plenum.docs.v1.TrashDocumentResponse
-	(*SetRoleRequest)(nil),         // 16: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),        // 17: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),       // 18: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),      // 19: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                  // 20: plenum.docs.v1.Grant
-	(*DocumentEvent)(nil),          // 21: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                // 22: plenum.docs.v1.Created
-	(*Edited)(nil),                 // 23: plenum.docs.v1.Edited
-	(*Renamed)(nil),                // 24: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                // 25: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                // 26: plenum.docs.v1.RoleSet
-	(*Presence)(nil),               // 27: plenum.docs.v1.Presence
-	(*Thread)(nil),                 // 28: plenum.docs.v1.Thread
-	(*Comment)(nil),                // 29: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),    // 30: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),   // 31: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),      // 32: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),     // 33: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),     // 34: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),    // 35: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),   // 36: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),  // 37: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),   // 38: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),  // 39: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),     // 40: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),    // 41: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),       // 42: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),      // 43: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),          // 44: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),           // 45: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),          // 46: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),         // 47: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),         // 48: plenum.docs.v1.ThreadResolved
+	(Format)(0),                    // 1: plenum.docs.v1.Format
+	(*Document)(nil),               // 2: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),  // 3: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil), // 4: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),     // 5: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),    // 6: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),   // 7: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),  // 8: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),    // 9: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),   // 10: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),          // 11: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),         // 12: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),  // 13: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil), // 14: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),   // 15: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),  // 16: plenum.docs.v1.TrashDocumentResponse
+	(*SetRoleRequest)(nil),         // 17: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),        // 18: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),       // 19: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),      // 20: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                  // 21: plenum.docs.v1.Grant
+	(*DocumentEvent)(nil),          // 22: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                // 23: plenum.docs.v1.Created
+	(*Edited)(nil),                 // 24: plenum.docs.v1.Edited
+	(*Renamed)(nil),                // 25: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                // 26: plenum.docs.v1.Trashed
+	(*RoleSet)(nil),                // 27: plenum.docs.v1.RoleSet
+	(*Presence)(nil),               // 28: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),  // 29: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil), // 30: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),  // 31: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil), // 32: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                // 33: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),    // 34: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),   // 35: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),     // 36: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),    // 37: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),    // 38: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),   // 39: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),  // 40: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil), // 41: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),           // 42: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),          // 43: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),             // 44: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),           // 45: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                 // 46: plenum.docs.v1.Thread
+	(*Comment)(nil),                // 47: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),    // 48: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),   // 49: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),      // 50: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),     // 51: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),     // 52: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),    // 53: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),   // 54: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),  // 55: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),   // 56: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),  // 57: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),     // 58: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),    // 59: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),       // 60: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),      // 61: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),          // 62: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),           // 63: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),          // 64: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),         // 65: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),         // 66: plenum.docs.v1.ThreadResolved
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	1,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
-	1,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	2,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	2,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
 	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	20, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	21, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
 	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	22, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	23, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	24, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	25, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	26, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	44, // 11: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	45, // 12: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	46, // 13: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	47, // 14: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	48, // 15: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	20, // 16: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	29, // 17: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	28, // 18: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	28, // 19: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	2,  // 20: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	4,  // 21: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	6,  // 22: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	8,  // 23: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	10, // 24: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	12, // 25: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	14, // 26: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	16, // 27: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	18, // 28: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	30, // 29: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	32, // 30: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	34, // 31: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	36, // 32: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	38, // 33: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	40, // 34: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	42, // 35: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	3,  // 36: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	5,  // 37: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	7,  // 38: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	9,  // 39: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	11, // 40: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	13, // 41: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	15, // 42: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	17, // 43: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	19, // 44: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	31, // 45: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	33, // 46: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	35, // 47: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	37, // 48: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	39, // 49: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	41, // 50: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	43, // 51: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	36, // [36:52] is the sub-list for method output_type
-	20, // [20:36] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	23, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	24, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	25, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	45, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	62, // 12: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	63, // 13: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	64, // 14: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	65, // 15: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	66, // 16: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	21, // 17: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 18: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 19: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	33, // 20: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	44, // 21: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	47, // 22: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	46, // 23: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	46, // 24: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	3,  // 25: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	5,  // 26: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	7,  // 27: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	9,  // 28: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	11, // 29: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	13, // 30: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	15, // 31: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	17, // 32: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	19, // 33: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	29, // 34: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	31, // 35: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	34, // 36: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	36, // 37: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	38, // 38: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	40, // 39: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	42, // 40: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	48, // 41: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	50, // 42: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	52, // 43: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	54, // 44: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	56, // 45: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	58, // 46: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	60, // 47: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	4,  // 48: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	6,  // 49: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	8,  // 50: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	10, // 51: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	12, // 52: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	14, // 53: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	16, // 54: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	18, // 55: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	20, // 56: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	30, // 57: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	32, // 58: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	35, // 59: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	37, // 60: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	39, // 61: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	41, // 62: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	43, // 63: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	49, // 64: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	51, // 65: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	53, // 66: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	55, // 67: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	57, // 68: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	59, // 69: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	61, // 70: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	48, // [48:71] is the sub-list for method output_type
+	25, // [25:48] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -3469,6 +4679,7 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_Renamed)(nil),
 		(*DocumentEvent_Trashed)(nil),
 		(*DocumentEvent_RoleSet)(nil),
+		(*DocumentEvent_VersionNamed)(nil),
 		(*DocumentEvent_ThreadCreated)(nil),
 		(*DocumentEvent_CommentAdded)(nil),
 		(*DocumentEvent_CommentEdited)(nil),
@@ -3480,8 +4691,8 @@ func file_plenum_docs_v1_docs_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   48,
+			NumEnums:      2,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

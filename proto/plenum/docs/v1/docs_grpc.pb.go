@@ -45,9 +45,10 @@
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
-//   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open
+//   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.RATE                                               RATE_LIMITED         too many operations of this caller in this document
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
+//   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
 package docsv1
 
@@ -73,6 +74,13 @@ const (
 	DocsService_TrashDocument_FullMethodName  = "/plenum.docs.v1.DocsService/TrashDocument"
 	DocsService_SetRole_FullMethodName        = "/plenum.docs.v1.DocsService/SetRole"
 	DocsService_ListRoles_FullMethodName      = "/plenum.docs.v1.DocsService/ListRoles"
+	DocsService_ImportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ImportDocument"
+	DocsService_ExportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ExportDocument"
+	DocsService_ListVersions_FullMethodName   = "/plenum.docs.v1.DocsService/ListVersions"
+	DocsService_NameVersion_FullMethodName    = "/plenum.docs.v1.DocsService/NameVersion"
+	DocsService_DiffVersions_FullMethodName   = "/plenum.docs.v1.DocsService/DiffVersions"
+	DocsService_RestoreVersion_FullMethodName = "/plenum.docs.v1.DocsService/RestoreVersion"
+	DocsService_Blame_FullMethodName          = "/plenum.docs.v1.DocsService/Blame"
 	DocsService_CreateThread_FullMethodName   = "/plenum.docs.v1.DocsService/CreateThread"
 	DocsService_AddComment_FullMethodName     = "/plenum.docs.v1.DocsService/AddComment"
 	DocsService_EditComment_FullMethodName    = "/plenum.docs.v1.DocsService/EditComment"
@@ -108,6 +116,28 @@ type DocsServiceClient interface {
 	SetRole(ctx context.Context, in *SetRoleRequest, opts ...grpc.CallOption) (*SetRoleResponse, error)
 	// ListRoles lists who has a role in the document. Whoever may read it.
 	ListRoles(ctx context.Context, in *ListRolesRequest, opts ...grpc.CallOption) (*ListRolesResponse, error)
+	// ImportDocument makes a document of Markdown, HTML or plain text; the caller becomes its owner. Needs docs.create. Scripts and what else isn't
+	// a document's are left out. docs.IMPORT, docs.TOO_LARGE.
+	ImportDocument(ctx context.Context, in *ImportDocumentRequest, opts ...grpc.CallOption) (*ImportDocumentResponse, error)
+	// ExportDocument writes the content as Markdown, HTML or plain text, which may lose formats. What would be longer than an answer may be is
+	// docs.TOO_LARGE: read it as a delta then, part by part (ReadDocument), which also loses nothing.
+	ExportDocument(ctx context.Context, in *ExportDocumentRequest, opts ...grpc.CallOption) (*ExportDocumentResponse, error)
+	// ListVersions lists the versions that were written down, the newest first: one for each minute in which somebody edited, of more than an
+	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; and all that have a
+	// name. The newest edits come about a minute later. Viewers and above.
+	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
+	// NameVersion gives a version a name, another name, or none. One that has a name stays. Any version can have one, those that aren't listed,
+	// too. docs.LIMIT: 200 have names. Editors and owners.
+	NameVersion(ctx context.Context, in *NameVersionRequest, opts ...grpc.CallOption) (*NameVersionResponse, error)
+	// DiffVersions tells how two versions differ: the contents are compared, in words where that reads well, whatever edits lie between. Where
+	// they have too little in common to compare them in half a second, it replaces more than it has to. Viewers and above.
+	DiffVersions(ctx context.Context, in *DiffVersionsRequest, opts ...grpc.CallOption) (*DiffVersionsResponse, error)
+	// RestoreVersion makes the content what it was, by new edits of the caller's: nothing is lost, and what others type meanwhile stays. More
+	// than 1 MiB comes in several edits. Editors and owners.
+	RestoreVersion(ctx context.Context, in *RestoreVersionRequest, opts ...grpc.CallOption) (*RestoreVersionResponse, error)
+	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it.
+	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
+	Blame(ctx context.Context, in *BlameRequest, opts ...grpc.CallOption) (*BlameResponse, error)
 	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
 	// above, as all that follow but the last two.
 	CreateThread(ctx context.Context, in *CreateThreadRequest, opts ...grpc.CallOption) (*CreateThreadResponse, error)
@@ -224,6 +254,76 @@ func (c *docsServiceClient) ListRoles(ctx context.Context, in *ListRolesRequest,
 	return out, nil
 }
 
+func (c *docsServiceClient) ImportDocument(ctx context.Context, in *ImportDocumentRequest, opts ...grpc.CallOption) (*ImportDocumentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ImportDocumentResponse)
+	err := c.cc.Invoke(ctx, DocsService_ImportDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ExportDocument(ctx context.Context, in *ExportDocumentRequest, opts ...grpc.CallOption) (*ExportDocumentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportDocumentResponse)
+	err := c.cc.Invoke(ctx, DocsService_ExportDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListVersionsResponse)
+	err := c.cc.Invoke(ctx, DocsService_ListVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) NameVersion(ctx context.Context, in *NameVersionRequest, opts ...grpc.CallOption) (*NameVersionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NameVersionResponse)
+	err := c.cc.Invoke(ctx, DocsService_NameVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) DiffVersions(ctx context.Context, in *DiffVersionsRequest, opts ...grpc.CallOption) (*DiffVersionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiffVersionsResponse)
+	err := c.cc.Invoke(ctx, DocsService_DiffVersions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) RestoreVersion(ctx context.Context, in *RestoreVersionRequest, opts ...grpc.CallOption) (*RestoreVersionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RestoreVersionResponse)
+	err := c.cc.Invoke(ctx, DocsService_RestoreVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) Blame(ctx context.Context, in *BlameRequest, opts ...grpc.CallOption) (*BlameResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BlameResponse)
+	err := c.cc.Invoke(ctx, DocsService_Blame_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *docsServiceClient) CreateThread(ctx context.Context, in *CreateThreadRequest, opts ...grpc.CallOption) (*CreateThreadResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateThreadResponse)
@@ -320,6 +420,28 @@ type DocsServiceServer interface {
 	SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error)
 	// ListRoles lists who has a role in the document. Whoever may read it.
 	ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error)
+	// ImportDocument makes a document of Markdown, HTML or plain text; the caller becomes its owner. Needs docs.create. Scripts and what else isn't
+	// a document's are left out. docs.IMPORT, docs.TOO_LARGE.
+	ImportDocument(context.Context, *ImportDocumentRequest) (*ImportDocumentResponse, error)
+	// ExportDocument writes the content as Markdown, HTML or plain text, which may lose formats. What would be longer than an answer may be is
+	// docs.TOO_LARGE: read it as a delta then, part by part (ReadDocument), which also loses nothing.
+	ExportDocument(context.Context, *ExportDocumentRequest) (*ExportDocumentResponse, error)
+	// ListVersions lists the versions that were written down, the newest first: one for each minute in which somebody edited, of more than an
+	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; and all that have a
+	// name. The newest edits come about a minute later. Viewers and above.
+	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
+	// NameVersion gives a version a name, another name, or none. One that has a name stays. Any version can have one, those that aren't listed,
+	// too. docs.LIMIT: 200 have names. Editors and owners.
+	NameVersion(context.Context, *NameVersionRequest) (*NameVersionResponse, error)
+	// DiffVersions tells how two versions differ: the contents are compared, in words where that reads well, whatever edits lie between. Where
+	// they have too little in common to compare them in half a second, it replaces more than it has to. Viewers and above.
+	DiffVersions(context.Context, *DiffVersionsRequest) (*DiffVersionsResponse, error)
+	// RestoreVersion makes the content what it was, by new edits of the caller's: nothing is lost, and what others type meanwhile stays. More
+	// than 1 MiB comes in several edits. Editors and owners.
+	RestoreVersion(context.Context, *RestoreVersionRequest) (*RestoreVersionResponse, error)
+	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it.
+	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
+	Blame(context.Context, *BlameRequest) (*BlameResponse, error)
 	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
 	// above, as all that follow but the last two.
 	CreateThread(context.Context, *CreateThreadRequest) (*CreateThreadResponse, error)
@@ -372,6 +494,27 @@ func (UnimplementedDocsServiceServer) SetRole(context.Context, *SetRoleRequest) 
 }
 func (UnimplementedDocsServiceServer) ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRoles not implemented")
+}
+func (UnimplementedDocsServiceServer) ImportDocument(context.Context, *ImportDocumentRequest) (*ImportDocumentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ImportDocument not implemented")
+}
+func (UnimplementedDocsServiceServer) ExportDocument(context.Context, *ExportDocumentRequest) (*ExportDocumentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportDocument not implemented")
+}
+func (UnimplementedDocsServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
+}
+func (UnimplementedDocsServiceServer) NameVersion(context.Context, *NameVersionRequest) (*NameVersionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method NameVersion not implemented")
+}
+func (UnimplementedDocsServiceServer) DiffVersions(context.Context, *DiffVersionsRequest) (*DiffVersionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiffVersions not implemented")
+}
+func (UnimplementedDocsServiceServer) RestoreVersion(context.Context, *RestoreVersionRequest) (*RestoreVersionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RestoreVersion not implemented")
+}
+func (UnimplementedDocsServiceServer) Blame(context.Context, *BlameRequest) (*BlameResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Blame not implemented")
 }
 func (UnimplementedDocsServiceServer) CreateThread(context.Context, *CreateThreadRequest) (*CreateThreadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateThread not implemented")
@@ -577,6 +720,132 @@ func _DocsService_ListRoles_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocsService_ImportDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ImportDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ImportDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ImportDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ImportDocument(ctx, req.(*ImportDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ExportDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ExportDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ExportDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ExportDocument(ctx, req.(*ExportDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ListVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ListVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ListVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ListVersions(ctx, req.(*ListVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_NameVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(NameVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).NameVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_NameVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).NameVersion(ctx, req.(*NameVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_DiffVersions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiffVersionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).DiffVersions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_DiffVersions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).DiffVersions(ctx, req.(*DiffVersionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_RestoreVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RestoreVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).RestoreVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_RestoreVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).RestoreVersion(ctx, req.(*RestoreVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_Blame_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BlameRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).Blame(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_Blame_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).Blame(ctx, req.(*BlameRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DocsService_CreateThread_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateThreadRequest)
 	if err := dec(in); err != nil {
@@ -745,6 +1014,34 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListRoles",
 			Handler:    _DocsService_ListRoles_Handler,
+		},
+		{
+			MethodName: "ImportDocument",
+			Handler:    _DocsService_ImportDocument_Handler,
+		},
+		{
+			MethodName: "ExportDocument",
+			Handler:    _DocsService_ExportDocument_Handler,
+		},
+		{
+			MethodName: "ListVersions",
+			Handler:    _DocsService_ListVersions_Handler,
+		},
+		{
+			MethodName: "NameVersion",
+			Handler:    _DocsService_NameVersion_Handler,
+		},
+		{
+			MethodName: "DiffVersions",
+			Handler:    _DocsService_DiffVersions_Handler,
+		},
+		{
+			MethodName: "RestoreVersion",
+			Handler:    _DocsService_RestoreVersion_Handler,
+		},
+		{
+			MethodName: "Blame",
+			Handler:    _DocsService_Blame_Handler,
 		},
 		{
 			MethodName: "CreateThread",

@@ -53,7 +53,8 @@ type SessionServiceClient interface {
 	// link is spent by it; a retry by the same client with the same password gets a session again. NOT_FOUND "identity.LINK".
 	UseReset(ctx context.Context, in *UseResetRequest, opts ...grpc.CallOption) (*UseResetResponse, error)
 	// Signs in by workspace, handle and password. PERMISSION_DENIED "identity.SIGN_IN": any of the three is wrong, or deactivated.
-	// Signing in again on a device ends the device's former session.
+	// Signing in again on a device ends the device's former session: it can't be refreshed any more, and lasts as long as its
+	// access token.
 	SignIn(ctx context.Context, in *SignInRequest, opts ...grpc.CallOption) (*SignInResponse, error)
 	// Exchanges a refresh token for a new session; the token is spent by it. The same token from the same client within 60 s gets
 	// the same answer (a lost reply is no theft); any other second use revokes the device. PERMISSION_DENIED
@@ -175,7 +176,8 @@ type SessionServiceServer interface {
 	// link is spent by it; a retry by the same client with the same password gets a session again. NOT_FOUND "identity.LINK".
 	UseReset(context.Context, *UseResetRequest) (*UseResetResponse, error)
 	// Signs in by workspace, handle and password. PERMISSION_DENIED "identity.SIGN_IN": any of the three is wrong, or deactivated.
-	// Signing in again on a device ends the device's former session.
+	// Signing in again on a device ends the device's former session: it can't be refreshed any more, and lasts as long as its
+	// access token.
 	SignIn(context.Context, *SignInRequest) (*SignInResponse, error)
 	// Exchanges a refresh token for a new session; the token is spent by it. The same token from the same client within 60 s gets
 	// the same answer (a lost reply is no theft); any other second use revokes the device. PERMISSION_DENIED

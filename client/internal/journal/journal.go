@@ -1,4 +1,5 @@
-package client
+// Package journal keeps records in a file so that a crash loses none that was acknowledged.
+package journal
 
 import (
 	"bytes"
@@ -12,26 +13,33 @@ import (
 	"syscall"
 )
 
-// journal is a file of records that is only appended to, and now and then written anew. Each record is its length, the
+// Journal is a file of records that is only appended to, and now and then written anew. Each record is its length, the
 // CRC-32C of its bytes, the CRC-32C of these two, and its bytes. A record is synced before the next is written, so that a
 // crash can spoil the last one only: that one is dropped, and damage anywhere else is an error.
-type journal struct {
+type Journal struct {
 	path string
-	file *os.File
-	// Invariant: the file's first size bytes are whole records, and the file's offset is there.
-	size   int
+	// File is what is written to; tests put another one in its place.
+	File *os.File
+	// Size is how long the file is.
+	//
+	// Invariant: the file's first Size bytes are whole records, and the file's offset is there.
+	Size   int
 	broken error // a sync failed: what the disk holds is not known, so nothing more is written
 }
 
+// The sizes of records.
 const (
-	recordHead = 12
-	maxRecord  = maxBody + 1<<10
+	Head      = 12      // bytes before each record
+	MaxRecord = 1 << 30 // bytes of a record
 )
+
+// ErrInUse says that another program has the file open.
+var ErrInUse = errors.New("another program has it open")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openJournal locks and reads the file, and makes it where there is none.
-func openJournal(path string, apply func(record []byte) error) (*journal, error) {
+// Open locks and reads the file, and makes it where there is none.
+func Open(path string, apply func(record []byte) error) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -39,7 +47,7 @@ func openJournal(path string, apply func(record []byte) error) (*journal, error)
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{path: path, file: file}
+	j := &Journal{path: path, File: file}
 	if err := j.read(apply); err != nil {
 		_ = file.Close()
 		return nil, err
@@ -71,13 +79,13 @@ func lockFile(path string) (*os.File, error) {
 	}
 }
 
-func (j *journal) read(apply func([]byte) error) error {
-	data, err := io.ReadAll(j.file)
+func (j *Journal) read(apply func([]byte) error) error {
+	data, err := io.ReadAll(j.File)
 	if err != nil {
 		return err
 	}
-	for rest := data; ; rest = data[j.size:] {
-		record, err := nextRecord(rest)
+	for rest := data; ; rest = data[j.Size:] {
+		record, err := Next(rest)
 		if errors.Is(err, errCutOff) {
 			break
 		}
@@ -85,31 +93,32 @@ func (j *journal) read(apply func([]byte) error) error {
 			err = apply(record)
 		}
 		if err != nil {
-			return fmt.Errorf("damaged at byte %d (%w): move it away to start anew; what waited in it is lost", j.size, err)
+			return fmt.Errorf("damaged at byte %d (%w): move it away to start anew; what waited in it is lost", j.Size, err)
 		}
-		j.size += recordHead + len(record)
+		j.Size += Head + len(record)
 	}
-	if err := j.file.Truncate(int64(j.size)); err != nil {
+	if err := j.File.Truncate(int64(j.Size)); err != nil {
 		return err
 	}
-	if _, err := j.file.Seek(int64(j.size), io.SeekStart); err != nil {
+	if _, err := j.File.Seek(int64(j.Size), io.SeekStart); err != nil {
 		return err
 	}
-	return syncDir(j.path)
+	return SyncDir(j.path)
 }
 
 // errCutOff says that the rest of a journal is empty, or a record that a crash has cut off.
 var errCutOff = errors.New("cut off")
 
-func nextRecord(data []byte) ([]byte, error) {
-	if len(bytes.TrimRight(data, "\x00")) < recordHead && !valid(data) { // a file may grow before its data comes
+// Next returns the first record of what a file holds.
+func Next(data []byte) ([]byte, error) {
+	if len(bytes.TrimRight(data, "\x00")) < Head && !valid(data) { // a file may grow before its data comes
 		return nil, errCutOff
 	}
 	n := binary.LittleEndian.Uint32(data)
-	if !valid(data) || n > maxRecord {
+	if !valid(data) || n > MaxRecord {
 		return nil, errors.New("no head of a record")
 	}
-	rest := data[recordHead:]
+	rest := data[Head:]
 	if len(rest) < int(n) {
 		return nil, errCutOff
 	}
@@ -124,49 +133,50 @@ func nextRecord(data []byte) ([]byte, error) {
 
 // valid reports whether data begins with the head of a record.
 func valid(data []byte) bool {
-	return len(data) >= recordHead && crc32.Checksum(data[:8], castagnoli) == binary.LittleEndian.Uint32(data[8:])
+	return len(data) >= Head && crc32.Checksum(data[:8], castagnoli) == binary.LittleEndian.Uint32(data[8:])
 }
 
-func frame(record []byte) []byte {
-	out := binary.LittleEndian.AppendUint32(make([]byte, 0, recordHead+len(record)), uint32(len(record)))
+// Frame is a record as it stands in the file.
+func Frame(record []byte) []byte {
+	out := binary.LittleEndian.AppendUint32(make([]byte, 0, Head+len(record)), uint32(len(record)))
 	out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(record, castagnoli))
 	out = binary.LittleEndian.AppendUint32(out, crc32.Checksum(out, castagnoli))
 	return append(out, record...)
 }
 
-// append writes a record and syncs it.
-func (j *journal) append(record []byte) error {
+// Append writes a record and syncs it.
+func (j *Journal) Append(record []byte) error {
 	if j.broken != nil {
 		return j.broken
 	}
-	framed := frame(record)
-	if _, err := j.file.Write(framed); err != nil {
+	framed := Frame(record)
+	if _, err := j.File.Write(framed); err != nil {
 		// A part of it may stand there; what follows must not stand behind it.
-		if j.broken = j.file.Truncate(int64(j.size)); j.broken == nil {
-			_, j.broken = j.file.Seek(int64(j.size), io.SeekStart)
+		if j.broken = j.File.Truncate(int64(j.Size)); j.broken == nil {
+			_, j.broken = j.File.Seek(int64(j.Size), io.SeekStart)
 		}
 		return err
 	}
-	if j.broken = j.file.Sync(); j.broken != nil {
+	if j.broken = j.File.Sync(); j.broken != nil {
 		return j.broken
 	}
-	j.size += len(framed)
+	j.Size += len(framed)
 	return nil
 }
 
-// rewrite puts a new file with these records in the place of the old one, in one step. After an error the old one goes on.
-func (j *journal) rewrite(records [][]byte) error {
+// Rewrite puts a new file with these records in the place of the old one, in one step. After an error the old one goes on.
+func (j *Journal) Rewrite(records [][]byte) error {
 	next, err := os.OpenFile(j.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("compact: %w", err)
 	}
-	fresh := &journal{path: j.path, file: next}
+	fresh := &Journal{path: j.path, File: next}
 	if err = syscall.Flock(int(next.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
 		var all []byte
 		for _, record := range records {
-			all = append(all, frame(record)...)
+			all = append(all, Frame(record)...)
 		}
-		fresh.size = len(all)
+		fresh.Size = len(all)
 		_, err = next.Write(all)
 	}
 	if err == nil {
@@ -179,15 +189,15 @@ func (j *journal) rewrite(records [][]byte) error {
 		_ = next.Close()
 		return fmt.Errorf("compact: %w", err)
 	}
-	old := j.file
+	old := j.File
 	*j = *fresh
-	j.broken = syncDir(j.path) // else a crash could bring the old file back, without what is written from now on
+	j.broken = SyncDir(j.path) // else a crash could bring the old file back, without what is written from now on
 	_ = old.Close()            // all of it was synced
 	return j.broken
 }
 
-// syncDir makes a file's name durable.
-func syncDir(path string) error {
+// SyncDir makes a file's name durable.
+func SyncDir(path string) error {
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
@@ -196,4 +206,5 @@ func syncDir(path string) error {
 	return dir.Sync()
 }
 
-func (j *journal) close() error { return j.file.Close() }
+// Close closes the file.
+func (j *Journal) Close() error { return j.File.Close() }

@@ -1,0 +1,193 @@
+package ctl
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/client"
+	"plenum.internal/docs/ot"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// fakeDocs are the fake's documents. Its lock is the fake's.
+type fakeDocs struct {
+	docsv1.UnimplementedDocsServiceServer
+	all    []*fakeDoc
+	ending bool // whoever follows a document is told all, and that they may not any more
+}
+
+type fakeDoc struct {
+	*docsv1.Document
+	content *ot.Document
+	log     []*edgev1.Event
+	edits   []ot.Delta
+	grants  []*docsv1.Grant
+	keys    map[string]*docsv1.SubmitResponse
+}
+
+func (d *fakeDoc) event(ctx context.Context, e *docsv1.DocumentEvent, edit ot.Delta) uint64 {
+	c := callerOf(ctx)
+	e.Actor = "u-" + c.token
+	body, _ := proto.Marshal(e)
+	d.edits = append(d.edits, edit)
+	d.Version = uint64(len(d.edits))
+	d.ChangedMs = at(d.Version)
+	event := &edgev1.Event{Offset: d.Version, TimeMs: at(d.Version), Body: body}
+	if id, seq, ok := strings.Cut(c.key, "/"); ok && seq != "" && e.GetEdited() != nil {
+		event.Mutation = client.Mutation(id, uint64([]rune(seq)[0]))
+	}
+	d.log = append(d.log, event)
+	return d.Version
+}
+
+func (f *fakeDocs) find(id string) (*fakeDoc, error) {
+	for _, d := range f.all {
+		if d.GetId() == id {
+			return d, nil
+		}
+	}
+	return nil, refuse(edgev1.Code_CODE_NOT_FOUND, "docs.DOCUMENT", "There is no such document, or it was not shared with you.")
+}
+
+func (f *fakeDocs) CreateDocument(ctx context.Context, q *docsv1.CreateDocumentRequest) (*docsv1.CreateDocumentResponse, error) {
+	var content ot.Delta
+	if q.GetContent() != "" {
+		var err error
+		if content, err = ot.Parse([]byte(q.GetContent()), ot.DefaultLimits()); err != nil {
+			return nil, err
+		}
+	}
+	text, err := ot.NewDocument(content, ot.DefaultLimits(), nil)
+	if err != nil {
+		return nil, err
+	}
+	title := q.GetTitle()
+	if title == "" {
+		title = "Untitled"
+	}
+	d := &fakeDoc{Document: &docsv1.Document{Id: "d" + string(rune('1'+len(f.all))), Title: title, Role: docsv1.Role_ROLE_OWNER}, content: text, keys: map[string]*docsv1.SubmitResponse{},
+		grants: []*docsv1.Grant{{User: "u-" + callerOf(ctx).token, Role: docsv1.Role_ROLE_OWNER}}}
+	f.all = append(f.all, d)
+	return &docsv1.CreateDocumentResponse{Document: d.GetId(), Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Created{Created: &docsv1.Created{Title: title, Delta: q.GetContent()}}}, content)}, nil
+}
+
+func (f *fakeDocs) ListDocuments(_ context.Context, q *docsv1.ListDocumentsRequest) (*docsv1.ListDocumentsResponse, error) {
+	res := &docsv1.ListDocumentsResponse{}
+	for _, d := range f.all {
+		if d.GetTrashed() == q.GetTrashed() {
+			res.Documents = append(res.Documents, d.Document)
+		}
+	}
+	return res, nil
+}
+
+func (f *fakeDocs) ReadDocument(_ context.Context, q *docsv1.ReadDocumentRequest) (*docsv1.ReadDocumentResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	content, _ := ot.NewDocument(ot.Delta{}, ot.DefaultLimits(), nil)
+	version := d.GetVersion()
+	if q.GetVersion() != 0 {
+		version = q.GetVersion()
+	}
+	for _, edit := range d.edits[:version] {
+		if err := content.Apply(edit); err != nil {
+			return nil, err
+		}
+	}
+	hash := content.Hash()
+	return &docsv1.ReadDocumentResponse{Delta: content.Delta().JSON(), Version: version, Epoch: 1, Length: uint32(content.Len()), Hash: hash[:]}, nil
+}
+
+func (f *fakeDocs) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.SubmitResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	if known := d.keys[callerOf(ctx).key]; known != nil {
+		return known, nil
+	}
+	if strings.Contains(q.GetDelta(), "bad") {
+		return nil, refuse(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Your role does not allow this. Ask an owner of the document.")
+	}
+	edit, err := ot.Parse([]byte(q.GetDelta()), ot.DefaultLimits())
+	for _, before := range d.edits[q.GetBase():] {
+		if err == nil {
+			edit, err = before.Transform(edit, ot.Earlier, nil)
+		}
+	}
+	if err == nil {
+		err = d.content.Apply(edit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	res := &docsv1.SubmitResponse{Epoch: 1, Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: edit.JSON()}}}, edit)}
+	d.keys[callerOf(ctx).key] = res
+	return res, nil
+}
+
+func (f *fakeDocs) GetDocument(_ context.Context, q *docsv1.GetDocumentRequest) (*docsv1.GetDocumentResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	return &docsv1.GetDocumentResponse{Document: d.Document}, nil
+}
+
+func (f *fakeDocs) RenameDocument(ctx context.Context, q *docsv1.RenameDocumentRequest) (*docsv1.RenameDocumentResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	if d.GetTitle() == q.GetTitle() {
+		return &docsv1.RenameDocumentResponse{}, nil
+	}
+	d.Title = q.GetTitle()
+	return &docsv1.RenameDocumentResponse{Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Renamed{Renamed: &docsv1.Renamed{Title: q.GetTitle()}}}, ot.Delta{})}, nil
+}
+
+func (f *fakeDocs) TrashDocument(ctx context.Context, q *docsv1.TrashDocumentRequest) (*docsv1.TrashDocumentResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	d.Trashed = q.GetTrashed()
+	return &docsv1.TrashDocumentResponse{Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Trashed{Trashed: &docsv1.Trashed{Trashed: q.GetTrashed()}}}, ot.Delta{})}, nil
+}
+
+func (f *fakeDocs) SetRole(ctx context.Context, q *docsv1.SetRoleRequest) (*docsv1.SetRoleResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	d.grants = slices.DeleteFunc(d.grants, func(g *docsv1.Grant) bool { return g.GetUser() == q.GetUser() })
+	g := &docsv1.Grant{User: q.GetUser(), Role: q.GetRole()}
+	if q.GetRole() != 0 {
+		d.grants = append(d.grants, g)
+	}
+	return &docsv1.SetRoleResponse{Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_RoleSet{RoleSet: &docsv1.RoleSet{Grant: g}}}, ot.Delta{})}, nil
+}
+
+func (f *fakeDocs) ListRoles(_ context.Context, q *docsv1.ListRolesRequest) (*docsv1.ListRolesResponse, error) {
+	d, err := f.find(q.GetDocument())
+	return &docsv1.ListRolesResponse{Grants: d.grants}, err
+}
+
+// follow is what a document's topic tells behind a cursor. It needs the fake's lock.
+func (f *fakeDocs) follow(topic string, after uint64) (out []*edgev1.ServerFrame) {
+	d, err := f.find(strings.TrimPrefix(topic, "docs.document/"))
+	if err == nil {
+		out = append(out, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: &edgev1.Events{Topic: topic, Events: d.log[after:], Upto: d.GetVersion()}}})
+	}
+	if f.ending {
+		out = append(out, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{topic},
+			Error: &edgev1.Error{Code: edgev1.Code_CODE_REVOKED, Message: "You may not read this document any more."}}}})
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+package docs
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// shelf keeps what was made of a document's versions at hand for those who take it part by part. What is on it is never changed.
+type shelf[T any] struct {
+	mu    sync.Mutex // guards all below
+	books map[bookKey]book[T]
+}
+
+type bookKey struct {
+	docKey
+	from, to uint64
+}
+
+type book[T any] struct {
+	what  T
+	until time.Time
+}
+
+func newShelf[T any]() *shelf[T] { return &shelf[T]{books: map[bookKey]book[T]{}} }
+
+func (s *shelf[T]) get(k bookKey) (what T, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.books[k]
+	return b.what, ok
+}
+
+// put may have to take others off.
+func (s *shelf[T]) put(k bookKey, what T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for other, b := range s.books {
+		if now.After(b.until) || len(s.books) >= keepMost {
+			delete(s.books, other)
+		}
+	}
+	s.books[k] = book[T]{what, now.Add(keepTime)}
+}
+
+// labour waits until a core may be taken for long; done gives it back.
+func (s *Server) labour(ctx context.Context) (done func(), err error) {
+	select {
+	case s.heavy <- struct{}{}:
+		return func() { <-s.heavy }, nil
+	case <-ctx.Done():
+		return nil, errReading.Because(ctx.Err())
+	}
+}
