@@ -63,7 +63,7 @@ func BenchmarkOpen(b *testing.B) {
 	doc := ada.replay(ottest.Trace{Changes: trace.Changes[:last]})
 	x := w.server.sessions()[0]
 	content, version := ada.content(doc, 0)
-	if err := w.server.writeVersion(b.Context(), x.docKey, x.term, versionRow{version: version, timeMs: time.Now().UnixMilli()}, content); err != nil {
+	if err := w.server.writeVersion(b.Context(), x.docKey, x.term, versionRow{version: version, timeMs: time.Now().UnixMilli()}, content, ""); err != nil {
 		b.Fatal(err)
 	}
 	for i, edit := range trace.Changes[last:] {

@@ -72,14 +72,9 @@ func (s *Server) edit(ctx context.Context, x *session, e *edit) error {
 		if !ok {
 			return err
 		}
-		edits := behind.edits
-		if edits == nil {
-			if edits, err = s.edits(ctx, x.docKey, x.epoch, e.base, behind.first-1); err != nil {
-				return s.damaged(x.docKey, err)
-			}
-			if slices.ContainsFunc(edits, func(old recentEdit) bool { return old.mutation == e.key.Mutation() }) {
-				return errRepeated
-			}
+		edits, err := s.missed(ctx, x, behind, e.base, e.key)
+		if err != nil {
+			return err
 		}
 		if err := e.follow(ctx, edits, &e.steps); err != nil {
 			return err
@@ -102,6 +97,22 @@ type farBehind struct {
 }
 
 func (*farBehind) Error() string { return "docs: the base is far behind" }
+
+// missed returns what came since a base that is far behind: a part of it, which the session need not go over any more. errRepeated: the key
+// is among it.
+func (s *Server) missed(ctx context.Context, x *session, behind *farBehind, base uint64, key topic.Key) ([]recentEdit, error) {
+	if behind.edits != nil {
+		return behind.edits, nil
+	}
+	edits, err := s.edits(ctx, x.docKey, x.epoch, base, behind.first-1)
+	if err != nil {
+		return nil, s.damaged(x.docKey, err)
+	}
+	if slices.ContainsFunc(edits, func(old recentEdit) bool { return old.mutation == key.Mutation() }) {
+		return nil, errRepeated
+	}
+	return edits, nil
+}
 
 // follow transforms the operation to follow edits.
 func (e *edit) follow(ctx context.Context, edits []recentEdit, steps *int) error {

@@ -56,6 +56,9 @@ func (x *session) open(ctx context.Context) error {
 			x.unsaved.add(e.author, e.version, e.timeMs)
 		}
 	}
+	if err := x.openThreads(ctx, tail); err != nil {
+		return x.s.damaged(x.docKey, err)
+	}
 	x.content = x.stored
 	return nil
 }
@@ -152,11 +155,24 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 		return nil
 	}
 	next := behind + 1
+	var erased map[uint64]bool
+	emptied := func(at uint64, damage error) (err error) {
+		if !erased[at] { // perhaps since that was read
+			erased, err = s.erased(ctx, k, behind, last)
+		}
+		if err == nil && !erased[at] {
+			err = damage
+		}
+		return err
+	}
 	err := s.log.Range(ctx, k.workspace, k.topic(), &edgev1.Cursor{Epoch: epoch, Offset: behind}, last, func(rec *topicv1.Record) error {
 		if rec.GetEvent().GetOffset() != next {
 			return fmt.Errorf("docs: event %d is missing", next)
 		}
 		e, err := decode(rec)
+		if errors.Is(err, errNothing) {
+			err = emptied(next, err)
+		}
 		if err != nil {
 			return err
 		}
@@ -181,9 +197,15 @@ type event struct {
 	timeMs int64
 }
 
+// errNothing: an event has no body. It was emptied, or is damaged.
+var errNothing = errors.New("docs: the event says nothing")
+
 // decode reads an event of a document's log.
 func decode(rec *topicv1.Record) (event, error) {
 	e := event{recentEdit: recentEdit{version: rec.GetEvent().GetOffset(), bytes: len(rec.GetEvent().GetBody()), mutation: rec.GetEvent().GetMutation()}, timeMs: rec.GetEvent().GetTimeMs()}
+	if len(rec.GetEvent().GetBody()) == 0 {
+		return e, fmt.Errorf("docs: event %d: %w", e.version, errNothing)
+	}
 	var body docsv1.DocumentEvent
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)

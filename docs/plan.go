@@ -214,6 +214,8 @@ type amend struct {
 	trashed    *bool
 	role       *docsv1.Grant
 	name       *docsv1.VersionNamed
+	write      func(b *batch, st *topic.Step) error // what else it changes, in SQL; it may add to the entry, and run again
+	anchor     *anchor                              // of the thread that it makes
 
 	// Written when it is numbered; 0: the key was used before, and this was not done.
 	at     uint64 // the version that it made
@@ -226,6 +228,12 @@ func (o *amend) key() docKey { return o.docKey }
 func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	if d == nil || d.term != o.term || d.head != o.head {
 		return errAway
+	}
+	st.Entries = []topic.Entry{o.entry}
+	if o.write != nil {
+		if err := o.write(b, st); err != nil {
+			return err
+		}
 	}
 	if o.role != nil {
 		if err := setRole(b.ctx, b.tx, o.docKey, o.role.GetUser(), o.role.GetRole()); err != nil {
@@ -248,7 +256,6 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 		d.trashed = *o.trashed
 	}
 	b.change(d)
-	st.Entries = []topic.Entry{o.entry}
 	st.Answer = func(rows []topic.Row) proto.Message {
 		o.at, o.timeMs = rows[0].Offset, rows[0].TimeMs
 		return o.answer(&rows[0])

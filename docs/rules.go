@@ -24,6 +24,18 @@ const (
 	MaxRanges = 2000      // of Blame in one answer
 	ranges    = 500       // if the caller doesn't say
 	readBytes = 512 << 10 // of content in one answer, about
+
+	MaxComment      = 8 << 10 // bytes
+	MaxCommentEdits = 200
+	MaxMentions     = 50  // people named in a comment
+	MaxQuote        = 300 // code units
+	MaxThreads      = 5000
+	MaxOpenThreads  = 500
+	MaxComments     = 200 // in a thread, the deleted ones counted
+	MaxThreadPage   = 50  // threads in one answer
+	threadPage      = 20  // if the caller doesn't say
+	commentPage     = 100 // comments in one answer
+	commentsShown   = 3   // of each thread in a list
 )
 
 // Permissions of tokens, as identity's policy matrix names them.
@@ -37,9 +49,10 @@ const (
 
 // The roles, in the order of what they may do.
 const (
-	viewer = docsv1.Role_ROLE_VIEWER
-	editor = docsv1.Role_ROLE_EDITOR
-	owner  = docsv1.Role_ROLE_OWNER
+	viewer    = docsv1.Role_ROLE_VIEWER
+	commenter = docsv1.Role_ROLE_COMMENTER
+	editor    = docsv1.Role_ROLE_EDITOR
+	owner     = docsv1.Role_ROLE_OWNER
 )
 
 // What is answered where the same words serve in several places.
@@ -62,6 +75,17 @@ var (
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
 	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.TOPIC", "There is no such topic.")
+)
+
+// What is answered about comments.
+var (
+	errThread    = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.THREAD", "There is no such thread.").On("thread")
+	errComment   = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.COMMENT", "There is no such comment.").On("comment")
+	errDeleted   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.DELETED", "This comment was deleted.").On("comment")
+	errNotAuthor = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Only its author can edit a comment.")
+	errGone      = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.GONE", "Somebody has just deleted this text. Select another one to comment on.").On("base")
+	errPastEnd   = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.PAST_END", "The range goes past the end of the document.").On("to")
+	errSplitPair = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE", "The range begins or ends inside of a surrogate pair.").On("from")
 )
 
 func errLimit(format string, args ...any) error {

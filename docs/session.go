@@ -41,6 +41,7 @@ type session struct {
 	idle     bool         // since nobody uses it
 	used     time.Time
 	kept     map[uint64]kept
+	threads  threads
 	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
 	storedMs int64                    // when the event of storedAt was committed
 	written  uint64                   // version of the newest snapshot
@@ -197,8 +198,10 @@ type amendment struct {
 	bytes   int          // of its event
 	content *ot.Document // behind it
 	author  string
-	edit    bool
-	timeMs  int64 // when it was committed
+	edit    bool // of the content
+	delta   ot.Delta
+	anchor  *anchor // of the thread that it makes
+	timeMs  int64   // when it was committed
 	done    bool
 	err     error
 	settled chan struct{} // closed when it was committed, or will not be
@@ -217,7 +220,8 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 		x.content = content
 	}
 	a := &amendment{
-		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, settled: make(chan struct{}),
+		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor,
+		settled: make(chan struct{}),
 	}
 	x.s.underWay.Add(int64(a.bytes))
 	x.underWay = append(x.underWay, a)
@@ -255,6 +259,10 @@ func (x *session) settle(a *amendment, err error) {
 					x.due.Reset(x.s.cfg.Version)
 				}
 				x.unsaved.add(first.author, first.version, first.timeMs)
+			}
+			x.threads.anchors.follow(first.version, first.delta)
+			if first.anchor != nil {
+				x.threads.anchors.add(*first.anchor)
 			}
 		}
 		close(first.settled)

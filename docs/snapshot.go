@@ -56,10 +56,10 @@ func (x *session) snapshot(due bool) {
 	if due = due && !x.unsaved.none(); x.broken || x.writing || !enough && !due {
 		return
 	}
-	content, v := x.stored.Clone(), x.newest()
+	content, v, anchors := x.stored.Clone(), x.newest(), x.threads.text()
 	x.writing, x.grown = true, 0
 	x.s.tasks.Go(func() {
-		ok := x.writeDown(x.s.working, v, content)
+		ok := x.writeDown(x.s.working, v, content, anchors)
 		x.tell(func() {
 			x.writing, x.tried = false, v.version
 			if ok {
@@ -83,8 +83,8 @@ func (x *session) saved(version uint64) {
 	x.due.Reset(x.unsaved.due(x.s.cfg.Version))
 }
 
-// writeDown writes a version down, and thins the older ones out.
-func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Document) (ok bool) {
+// writeDown writes a version down, and where threads stand in it, and thins the older ones out.
+func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Document, anchors string) (ok bool) {
 	warn := func(what string, err error) {
 		x.s.logger.WarnContext(ctx, what, "workspace", x.workspace, "document", x.id, "version", v.version, "error", err)
 	}
@@ -93,7 +93,7 @@ func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Docum
 		return false
 	}
 	defer x.letVersions()
-	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content); err != nil {
+	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, anchors); err != nil {
 		warn("could not write a snapshot", err)
 		return false
 	}
@@ -120,7 +120,7 @@ func (x *session) close(ctx context.Context) {
 	if many := x.storedAt >= x.written+uint64(x.s.cfg.Snapshot)/10; many || x.idle && !x.unsaved.none() {
 		ctx, cancel := context.WithTimeout(ctx, snapshotTime)
 		defer cancel()
-		x.writeDown(ctx, x.newest(), x.stored)
+		x.writeDown(ctx, x.newest(), x.stored, x.threads.text())
 	}
 	x.s.release(ctx, x.docKey, x.term)
 }
@@ -133,8 +133,8 @@ const (
 	snapshotBytes = 4 << 20 // of edits, after which the content is written down however few they are
 )
 
-// writeVersion writes a version and its content down, if the term is still the document's.
-func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v versionRow, content *ot.Document) error {
+// writeVersion writes a version and its content down, and where threads stand in it unless that is empty, if the term is still the document's.
+func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v versionRow, content *ot.Document, anchors string) error {
 	ctx, cancel := context.WithTimeout(ctx, snapshotTime)
 	defer cancel()
 	text := content.AppendJSON(nil)
@@ -155,13 +155,27 @@ func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v vers
 			case there == 0:
 				return errFenced
 			}
-			return nil // it was given a name meanwhile
+			return writeAnchors(ctx, tx, k, v.version, anchors) // it was given a name meanwhile
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO docs_snapshot (workspace, document, version, created_ms, content) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, text)
 		if err != nil {
 			return fmt.Errorf("insert its content: %w", err)
 		}
-		return nil
+		return writeAnchors(ctx, tx, k, v.version, anchors)
 	})
+}
+
+// writeAnchors writes down where a document's threads stand, unless it has none, or that of a later version is known.
+func writeAnchors(ctx context.Context, tx *sql.Tx, k docKey, version uint64, anchors string) error {
+	if anchors == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO docs_anchors (workspace, document, version, anchors) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (workspace, document) DO UPDATE SET version = excluded.version, anchors = excluded.anchors WHERE docs_anchors.version < excluded.version`,
+		k.workspace, k.id, int64(version), anchors)
+	if err != nil {
+		return fmt.Errorf("write anchors: %w", err)
+	}
+	return nil
 }

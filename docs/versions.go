@@ -209,7 +209,7 @@ func (x *session) insertVersion(ctx context.Context, before, version uint64, aft
 	if err != nil {
 		return x.s.damaged(x.docKey, err)
 	}
-	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content); err != nil {
+	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, ""); err != nil {
 		if errors.Is(err, errFenced) {
 			return errAway
 		}

@@ -10,8 +10,11 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/client"
 	"plenum.internal/docs/ot"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -329,6 +332,34 @@ func TestPresence(t *testing.T) {
 }
 
 // A document that was never read can't be edited, and its Run goes on once there is a connection.
+// An event whose body was deleted takes its place, and so does one that this program knows nothing of; what is pending stays.
+func TestEventsWithoutAnEdit(t *testing.T) {
+	d, cfg := keeping(t, offline(t), "hello")
+	if err := d.put("!"); err != nil {
+		t.Fatal(err)
+	}
+	comment, err := proto.Marshal(&docsv1.DocumentEvent{Actor: "ada", Event: &docsv1.DocumentEvent_CommentAdded{CommentAdded: &docsv1.CommentAdded{Thread: 2, Text: "a reply"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit, err := proto.Marshal(&docsv1.DocumentEvent{Actor: "ada", Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: insert(0, "> ").JSON()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk := &talk{Document: d}
+	events := []*edgev1.Event{{Offset: 2, Mutation: 7}, {Offset: 3, Body: comment}, {Offset: 4, Mutation: 8, Body: edit}, {Offset: 5}}
+	if err := talk.update(client.Update{Events: events}); err != nil || talk.stale {
+		t.Fatal(err, talk.stale)
+	}
+	if s := d.Status(); s.Version != 5 || !s.Pending || text(d.shown) != "> hello!" || text(d.content) != "> hello" {
+		t.Errorf("%+v, %q, %q", s, text(d.shown), text(d.content))
+	}
+	_ = d.Close()
+	if again := reopen(t, cfg); again.Status().Version != 5 || text(again.shown) != "> hello!" {
+		t.Errorf("from the file: %+v, %q", again.Status(), text(again.shown))
+	}
+}
+
 func TestNeverRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway("hello\n")

@@ -48,6 +48,9 @@ func (d *Document) Len() int { return d.root.sum.units }
 // Embeds is how many there are.
 func (d *Document) Embeds() int { return d.root.sum.embeds }
 
+// Cuts reports that a place, in UTF-16 code units, is within a surrogate pair.
+func (d *Document) Cuts(at int) bool { return d.root.cuts(at) }
+
 // Check says whether Apply would take a change, and why not, without changing anything.
 func (d *Document) Check(change Delta) error {
 	_, err := d.check(change)

@@ -27,6 +27,7 @@
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.PERSON, docs.FOLDER, docs.VERSION   NOT_FOUND            absent or not to be known
+//   docs.THREAD, docs.COMMENT                               NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
 //   docs.SPLIT_SURROGATE                                    INVALID_ARGUMENT     an operation begins or ends inside of a surrogate pair
@@ -38,7 +39,9 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people or versions are at their limit
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments or a comment's edits are at their limit
+//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread is to stand at was deleted since base
+//   docs.DELETED                                            FAILED_PRECONDITION  the comment was deleted
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
@@ -1292,7 +1295,7 @@ func (x *Grant) GetRole() Role {
 	return Role_ROLE_UNSPECIFIED
 }
 
-// DocumentEvent is an event of "docs.document/<document>"; its offset is a version.
+// DocumentEvent is an event of "docs.document/<document>"; its offset is a version. One without a body told of a comment that was deleted since.
 type DocumentEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it
@@ -1304,6 +1307,11 @@ type DocumentEvent struct {
 	//	*DocumentEvent_Trashed
 	//	*DocumentEvent_RoleSet
 	//	*DocumentEvent_VersionNamed
+	//	*DocumentEvent_ThreadCreated
+	//	*DocumentEvent_CommentAdded
+	//	*DocumentEvent_CommentEdited
+	//	*DocumentEvent_CommentDeleted
+	//	*DocumentEvent_ThreadResolved
 	Event         isDocumentEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1407,6 +1415,51 @@ func (x *DocumentEvent) GetVersionNamed() *VersionNamed {
 	return nil
 }
 
+func (x *DocumentEvent) GetThreadCreated() *ThreadCreated {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_ThreadCreated); ok {
+			return x.ThreadCreated
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetCommentAdded() *CommentAdded {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_CommentAdded); ok {
+			return x.CommentAdded
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetCommentEdited() *CommentEdited {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_CommentEdited); ok {
+			return x.CommentEdited
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetCommentDeleted() *CommentDeleted {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_CommentDeleted); ok {
+			return x.CommentDeleted
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetThreadResolved() *ThreadResolved {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_ThreadResolved); ok {
+			return x.ThreadResolved
+		}
+	}
+	return nil
+}
+
 type isDocumentEvent_Event interface {
 	isDocumentEvent_Event()
 }
@@ -1435,6 +1488,26 @@ type DocumentEvent_VersionNamed struct {
 	VersionNamed *VersionNamed `protobuf:"bytes,7,opt,name=version_named,json=versionNamed,proto3,oneof"` // a version was given a name, or lost it
 }
 
+type DocumentEvent_ThreadCreated struct {
+	ThreadCreated *ThreadCreated `protobuf:"bytes,8,opt,name=thread_created,json=threadCreated,proto3,oneof"` // a thread of comments was begun
+}
+
+type DocumentEvent_CommentAdded struct {
+	CommentAdded *CommentAdded `protobuf:"bytes,9,opt,name=comment_added,json=commentAdded,proto3,oneof"` // somebody replied in one
+}
+
+type DocumentEvent_CommentEdited struct {
+	CommentEdited *CommentEdited `protobuf:"bytes,10,opt,name=comment_edited,json=commentEdited,proto3,oneof"` // a comment has another text
+}
+
+type DocumentEvent_CommentDeleted struct {
+	CommentDeleted *CommentDeleted `protobuf:"bytes,11,opt,name=comment_deleted,json=commentDeleted,proto3,oneof"` // a comment was emptied for ever
+}
+
+type DocumentEvent_ThreadResolved struct {
+	ThreadResolved *ThreadResolved `protobuf:"bytes,12,opt,name=thread_resolved,json=threadResolved,proto3,oneof"` // a thread was closed, or opened again
+}
+
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_Edited) isDocumentEvent_Event() {}
@@ -1446,6 +1519,16 @@ func (*DocumentEvent_Trashed) isDocumentEvent_Event() {}
 func (*DocumentEvent_RoleSet) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_VersionNamed) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_ThreadCreated) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_CommentAdded) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_CommentEdited) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_CommentDeleted) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_ThreadResolved) isDocumentEvent_Event() {}
 
 // Created is the first event: the content begins with it.
 type Created struct {
@@ -2764,6 +2847,1348 @@ func (x *VersionNamed) GetName() string {
 	return ""
 }
 
+// Thread is a thread of comments at a range of the content. The range moves with its text: what is typed within belongs to it, what is typed at
+// its edges doesn't. When all of its text was deleted it is orphaned for good, even if the text comes back. All fields are set by the server.
+type Thread struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                                   // version of the event that made it
+	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`                               // in code units of the version that the answer names
+	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`                                   // behind the last one; greater than from, or the thread is orphaned
+	Orphaned      bool                   `protobuf:"varint,4,opt,name=orphaned,proto3" json:"orphaned,omitempty"`                       // its text was deleted: from and to are 0
+	Quote         string                 `protobuf:"bytes,5,opt,name=quote,proto3" json:"quote,omitempty"`                              // the text that it was made at, its first 300 code units; U+FFFC stands for an embed
+	Resolved      bool                   `protobuf:"varint,6,opt,name=resolved,proto3" json:"resolved,omitempty"`                       // nothing is left to do about it
+	ResolvedBy    string                 `protobuf:"bytes,7,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`  // user id of who resolved it, or opened it again; empty: nobody yet
+	ResolvedMs    int64                  `protobuf:"varint,8,opt,name=resolved_ms,json=resolvedMs,proto3" json:"resolved_ms,omitempty"` // when, Unix milliseconds
+	Count         uint32                 `protobuf:"varint,9,opt,name=count,proto3" json:"count,omitempty"`                             // of its comments, 1 to 200, the deleted ones counted
+	Comments      []*Comment             `protobuf:"bytes,10,rep,name=comments,proto3" json:"comments,omitempty"`                       // the oldest first; how many is up to the method
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thread) Reset() {
+	*x = Thread{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thread) ProtoMessage() {}
+
+func (x *Thread) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thread.ProtoReflect.Descriptor instead.
+func (*Thread) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Thread) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Thread) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Thread) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Thread) GetOrphaned() bool {
+	if x != nil {
+		return x.Orphaned
+	}
+	return false
+}
+
+func (x *Thread) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+func (x *Thread) GetResolved() bool {
+	if x != nil {
+		return x.Resolved
+	}
+	return false
+}
+
+func (x *Thread) GetResolvedBy() string {
+	if x != nil {
+		return x.ResolvedBy
+	}
+	return ""
+}
+
+func (x *Thread) GetResolvedMs() int64 {
+	if x != nil {
+		return x.ResolvedMs
+	}
+	return 0
+}
+
+func (x *Thread) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Thread) GetComments() []*Comment {
+	if x != nil {
+		return x.Comments
+	}
+	return nil
+}
+
+// Comment is one of a thread.
+type Comment struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                                // version of the event that made it; of a thread's first one the thread's id
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`                         // user id
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`                             // Markdown, 1 to 8,192 bytes; empty: it was deleted
+	Mentions      []string               `protobuf:"bytes,4,rep,name=mentions,proto3" json:"mentions,omitempty"`                     // user ids, <= 50
+	CreatedMs     int64                  `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds
+	EditedMs      int64                  `protobuf:"varint,6,opt,name=edited_ms,json=editedMs,proto3" json:"edited_ms,omitempty"`    // when it was edited last, Unix milliseconds; 0: never
+	Deleted       bool                   `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`                      // for ever
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Comment) Reset() {
+	*x = Comment{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Comment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Comment) ProtoMessage() {}
+
+func (x *Comment) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Comment.ProtoReflect.Descriptor instead.
+func (*Comment) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Comment) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Comment) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Comment) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Comment) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+func (x *Comment) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *Comment) GetEditedMs() int64 {
+	if x != nil {
+		return x.EditedMs
+	}
+	return 0
+}
+
+func (x *Comment) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
+type CreateThreadRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Document string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Base     uint64                 `protobuf:"varint,2,opt,name=base,proto3" json:"base,omitempty"`        // version that the range is of
+	From     uint32                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`        // in code units
+	To       uint32                 `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`            // behind the last one, greater than from
+	Text     string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`         // of the first comment: Markdown, 1 to 8,192 bytes, not all blank
+	// User ids of those whom the text names, <= 50: the service does not look for names in it. Who may not read the document is left out; where
+	// everybody may, whoever is named stays, for guests and others can't be told apart here.
+	Mentions      []string `protobuf:"bytes,6,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateThreadRequest) Reset() {
+	*x = CreateThreadRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateThreadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateThreadRequest) ProtoMessage() {}
+
+func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateThreadRequest.ProtoReflect.Descriptor instead.
+func (*CreateThreadRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *CreateThreadRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *CreateThreadRequest) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *CreateThreadRequest) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *CreateThreadRequest) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *CreateThreadRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CreateThreadRequest) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+type CreateThreadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        uint64                 `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"` // its id, and the version that it made
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateThreadResponse) Reset() {
+	*x = CreateThreadResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateThreadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateThreadResponse) ProtoMessage() {}
+
+func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateThreadResponse.ProtoReflect.Descriptor instead.
+func (*CreateThreadResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *CreateThreadResponse) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+type AddCommentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Thread        uint64                 `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`    // id of the thread
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`         // Markdown, 1 to 8,192 bytes, not all blank
+	Mentions      []string               `protobuf:"bytes,4,rep,name=mentions,proto3" json:"mentions,omitempty"` // as in CreateThreadRequest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddCommentRequest) Reset() {
+	*x = AddCommentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddCommentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddCommentRequest) ProtoMessage() {}
+
+func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddCommentRequest.ProtoReflect.Descriptor instead.
+func (*AddCommentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *AddCommentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *AddCommentRequest) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *AddCommentRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *AddCommentRequest) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+type AddCommentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Comment       uint64                 `protobuf:"varint,1,opt,name=comment,proto3" json:"comment,omitempty"` // its id, and the version that it made
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddCommentResponse) Reset() {
+	*x = AddCommentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddCommentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddCommentResponse) ProtoMessage() {}
+
+func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddCommentResponse.ProtoReflect.Descriptor instead.
+func (*AddCommentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *AddCommentResponse) GetComment() uint64 {
+	if x != nil {
+		return x.Comment
+	}
+	return 0
+}
+
+type EditCommentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Thread        uint64                 `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`    // id of the thread
+	Comment       uint64                 `protobuf:"varint,3,opt,name=comment,proto3" json:"comment,omitempty"`  // id of the comment
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`         // Markdown, 1 to 8,192 bytes, not all blank
+	Mentions      []string               `protobuf:"bytes,5,rep,name=mentions,proto3" json:"mentions,omitempty"` // as in CreateThreadRequest; they replace those before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditCommentRequest) Reset() {
+	*x = EditCommentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditCommentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditCommentRequest) ProtoMessage() {}
+
+func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditCommentRequest.ProtoReflect.Descriptor instead.
+func (*EditCommentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *EditCommentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *EditCommentRequest) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *EditCommentRequest) GetComment() uint64 {
+	if x != nil {
+		return x.Comment
+	}
+	return 0
+}
+
+func (x *EditCommentRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *EditCommentRequest) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+type EditCommentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditCommentResponse) Reset() {
+	*x = EditCommentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditCommentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditCommentResponse) ProtoMessage() {}
+
+func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditCommentResponse.ProtoReflect.Descriptor instead.
+func (*EditCommentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *EditCommentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type DeleteCommentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Thread        uint64                 `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`    // id of the thread
+	Comment       uint64                 `protobuf:"varint,3,opt,name=comment,proto3" json:"comment,omitempty"`  // id of the comment
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteCommentRequest) Reset() {
+	*x = DeleteCommentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteCommentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteCommentRequest) ProtoMessage() {}
+
+func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteCommentRequest.ProtoReflect.Descriptor instead.
+func (*DeleteCommentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *DeleteCommentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *DeleteCommentRequest) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *DeleteCommentRequest) GetComment() uint64 {
+	if x != nil {
+		return x.Comment
+	}
+	return 0
+}
+
+type DeleteCommentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteCommentResponse) Reset() {
+	*x = DeleteCommentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteCommentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteCommentResponse) ProtoMessage() {}
+
+func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteCommentResponse.ProtoReflect.Descriptor instead.
+func (*DeleteCommentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *DeleteCommentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type ResolveThreadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`  // id of the document, <= 26 bytes
+	Thread        uint64                 `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`     // id of the thread
+	Resolved      bool                   `protobuf:"varint,3,opt,name=resolved,proto3" json:"resolved,omitempty"` // false: open it again
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveThreadRequest) Reset() {
+	*x = ResolveThreadRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveThreadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveThreadRequest) ProtoMessage() {}
+
+func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveThreadRequest.ProtoReflect.Descriptor instead.
+func (*ResolveThreadRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *ResolveThreadRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ResolveThreadRequest) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *ResolveThreadRequest) GetResolved() bool {
+	if x != nil {
+		return x.Resolved
+	}
+	return false
+}
+
+type ResolveThreadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResolveThreadResponse) Reset() {
+	*x = ResolveThreadResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResolveThreadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResolveThreadResponse) ProtoMessage() {}
+
+func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResolveThreadResponse.ProtoReflect.Descriptor instead.
+func (*ResolveThreadResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *ResolveThreadResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type ListThreadsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	All           bool                   `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`          // the resolved ones, too
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`      // 1 to 50; 0: 20
+	Page          string                 `protobuf:"bytes,4,opt,name=page,proto3" json:"page,omitempty"`         // next of the page before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListThreadsRequest) Reset() {
+	*x = ListThreadsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListThreadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListThreadsRequest) ProtoMessage() {}
+
+func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListThreadsRequest.ProtoReflect.Descriptor instead.
+func (*ListThreadsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *ListThreadsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ListThreadsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *ListThreadsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListThreadsRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+type ListThreadsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Threads       []*Thread              `protobuf:"bytes,1,rep,name=threads,proto3" json:"threads,omitempty"`  // newest first
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // that their ranges are of; who shows a later one moves them on
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`        // empty: the last page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListThreadsResponse) Reset() {
+	*x = ListThreadsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListThreadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListThreadsResponse) ProtoMessage() {}
+
+func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListThreadsResponse.ProtoReflect.Descriptor instead.
+func (*ListThreadsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *ListThreadsResponse) GetThreads() []*Thread {
+	if x != nil {
+		return x.Threads
+	}
+	return nil
+}
+
+func (x *ListThreadsResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ListThreadsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type GetThreadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Thread        uint64                 `protobuf:"varint,2,opt,name=thread,proto3" json:"thread,omitempty"`    // id of the thread
+	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`      // id of the last comment of the answer before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetThreadRequest) Reset() {
+	*x = GetThreadRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetThreadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetThreadRequest) ProtoMessage() {}
+
+func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetThreadRequest.ProtoReflect.Descriptor instead.
+func (*GetThreadRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *GetThreadRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *GetThreadRequest) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *GetThreadRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type GetThreadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        *Thread                `protobuf:"bytes,1,opt,name=thread,proto3" json:"thread,omitempty"`    // with the comments behind `after`, <= 100
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // that its range is of
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`       // there are more comments
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetThreadResponse) Reset() {
+	*x = GetThreadResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetThreadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetThreadResponse) ProtoMessage() {}
+
+func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetThreadResponse.ProtoReflect.Descriptor instead.
+func (*GetThreadResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *GetThreadResponse) GetThread() *Thread {
+	if x != nil {
+		return x.Thread
+	}
+	return nil
+}
+
+func (x *GetThreadResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *GetThreadResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// ThreadCreated: a thread was begun. Its id is the event's version.
+type ThreadCreated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint32                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`        // in code units of this version
+	To            uint32                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`            // behind the last one
+	Quote         string                 `protobuf:"bytes,3,opt,name=quote,proto3" json:"quote,omitempty"`       // as in Thread
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`         // of the first comment, whose author is the actor
+	Mentions      []string               `protobuf:"bytes,5,rep,name=mentions,proto3" json:"mentions,omitempty"` // user ids, <= 50
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadCreated) Reset() {
+	*x = ThreadCreated{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadCreated) ProtoMessage() {}
+
+func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadCreated.ProtoReflect.Descriptor instead.
+func (*ThreadCreated) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *ThreadCreated) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ThreadCreated) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *ThreadCreated) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+func (x *ThreadCreated) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ThreadCreated) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+// CommentAdded: somebody replied. The comment's id is the event's version.
+type CommentAdded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        uint64                 `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"`    // id of the thread
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`         // Markdown
+	Mentions      []string               `protobuf:"bytes,3,rep,name=mentions,proto3" json:"mentions,omitempty"` // user ids, <= 50
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommentAdded) Reset() {
+	*x = CommentAdded{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommentAdded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommentAdded) ProtoMessage() {}
+
+func (x *CommentAdded) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommentAdded.ProtoReflect.Descriptor instead.
+func (*CommentAdded) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *CommentAdded) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *CommentAdded) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CommentAdded) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+// CommentEdited: a comment has another text.
+type CommentEdited struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        uint64                 `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"`    // id of the thread
+	Comment       uint64                 `protobuf:"varint,2,opt,name=comment,proto3" json:"comment,omitempty"`  // id of the comment
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`         // Markdown
+	Mentions      []string               `protobuf:"bytes,4,rep,name=mentions,proto3" json:"mentions,omitempty"` // user ids, <= 50
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommentEdited) Reset() {
+	*x = CommentEdited{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommentEdited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommentEdited) ProtoMessage() {}
+
+func (x *CommentEdited) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommentEdited.ProtoReflect.Descriptor instead.
+func (*CommentEdited) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *CommentEdited) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *CommentEdited) GetComment() uint64 {
+	if x != nil {
+		return x.Comment
+	}
+	return 0
+}
+
+func (x *CommentEdited) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *CommentEdited) GetMentions() []string {
+	if x != nil {
+		return x.Mentions
+	}
+	return nil
+}
+
+// CommentDeleted: a comment was emptied for ever.
+type CommentDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        uint64                 `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"`   // id of the thread
+	Comment       uint64                 `protobuf:"varint,2,opt,name=comment,proto3" json:"comment,omitempty"` // id of the comment
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommentDeleted) Reset() {
+	*x = CommentDeleted{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommentDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommentDeleted) ProtoMessage() {}
+
+func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommentDeleted.ProtoReflect.Descriptor instead.
+func (*CommentDeleted) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *CommentDeleted) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *CommentDeleted) GetComment() uint64 {
+	if x != nil {
+		return x.Comment
+	}
+	return 0
+}
+
+// ThreadResolved: a thread was closed, or opened again.
+type ThreadResolved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        uint64                 `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"`     // id of the thread
+	Resolved      bool                   `protobuf:"varint,2,opt,name=resolved,proto3" json:"resolved,omitempty"` // false: it is open again
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadResolved) Reset() {
+	*x = ThreadResolved{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadResolved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadResolved) ProtoMessage() {}
+
+func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadResolved.ProtoReflect.Descriptor instead.
+func (*ThreadResolved) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *ThreadResolved) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *ThreadResolved) GetResolved() bool {
+	if x != nil {
+		return x.Resolved
+	}
+	return false
+}
+
 var File_plenum_docs_v1_docs_proto protoreflect.FileDescriptor
 
 const file_plenum_docs_v1_docs_proto_rawDesc = "" +
@@ -2839,7 +4264,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06grants\x18\x01 \x03(\v2\x15.plenum.docs.v1.GrantR\x06grants\"E\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12(\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xfa\x02\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xe5\x05\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
@@ -2847,7 +4272,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\arenamed\x18\x04 \x01(\v2\x17.plenum.docs.v1.RenamedH\x00R\arenamed\x123\n" +
 	"\atrashed\x18\x05 \x01(\v2\x17.plenum.docs.v1.TrashedH\x00R\atrashed\x124\n" +
 	"\brole_set\x18\x06 \x01(\v2\x17.plenum.docs.v1.RoleSetH\x00R\aroleSet\x12C\n" +
-	"\rversion_named\x18\a \x01(\v2\x1c.plenum.docs.v1.VersionNamedH\x00R\fversionNamedB\a\n" +
+	"\rversion_named\x18\a \x01(\v2\x1c.plenum.docs.v1.VersionNamedH\x00R\fversionNamed\x12F\n" +
+	"\x0ethread_created\x18\b \x01(\v2\x1d.plenum.docs.v1.ThreadCreatedH\x00R\rthreadCreated\x12C\n" +
+	"\rcomment_added\x18\t \x01(\v2\x1c.plenum.docs.v1.CommentAddedH\x00R\fcommentAdded\x12F\n" +
+	"\x0ecomment_edited\x18\n" +
+	" \x01(\v2\x1d.plenum.docs.v1.CommentEditedH\x00R\rcommentEdited\x12I\n" +
+	"\x0fcomment_deleted\x18\v \x01(\v2\x1e.plenum.docs.v1.CommentDeletedH\x00R\x0ecommentDeleted\x12I\n" +
+	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolvedB\a\n" +
 	"\x05event\"5\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
@@ -2932,7 +4363,104 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\"<\n" +
 	"\fVersionNamed\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name*b\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\x97\x02\n" +
+	"\x06Thread\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\rR\x02to\x12\x1a\n" +
+	"\borphaned\x18\x04 \x01(\bR\borphaned\x12\x14\n" +
+	"\x05quote\x18\x05 \x01(\tR\x05quote\x12\x1a\n" +
+	"\bresolved\x18\x06 \x01(\bR\bresolved\x12\x1f\n" +
+	"\vresolved_by\x18\a \x01(\tR\n" +
+	"resolvedBy\x12\x1f\n" +
+	"\vresolved_ms\x18\b \x01(\x03R\n" +
+	"resolvedMs\x12\x14\n" +
+	"\x05count\x18\t \x01(\rR\x05count\x123\n" +
+	"\bcomments\x18\n" +
+	" \x03(\v2\x17.plenum.docs.v1.CommentR\bcomments\"\xb7\x01\n" +
+	"\aComment\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1a\n" +
+	"\bmentions\x18\x04 \x03(\tR\bmentions\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\x12\x1b\n" +
+	"\tedited_ms\x18\x06 \x01(\x03R\beditedMs\x12\x18\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\"\x99\x01\n" +
+	"\x13CreateThreadRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
+	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\rR\x02to\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x1a\n" +
+	"\bmentions\x18\x06 \x03(\tR\bmentions\".\n" +
+	"\x14CreateThreadResponse\x12\x16\n" +
+	"\x06thread\x18\x01 \x01(\x04R\x06thread\"w\n" +
+	"\x11AddCommentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06thread\x18\x02 \x01(\x04R\x06thread\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1a\n" +
+	"\bmentions\x18\x04 \x03(\tR\bmentions\".\n" +
+	"\x12AddCommentResponse\x12\x18\n" +
+	"\acomment\x18\x01 \x01(\x04R\acomment\"\x92\x01\n" +
+	"\x12EditCommentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06thread\x18\x02 \x01(\x04R\x06thread\x12\x18\n" +
+	"\acomment\x18\x03 \x01(\x04R\acomment\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1a\n" +
+	"\bmentions\x18\x05 \x03(\tR\bmentions\"/\n" +
+	"\x13EditCommentResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"d\n" +
+	"\x14DeleteCommentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06thread\x18\x02 \x01(\x04R\x06thread\x12\x18\n" +
+	"\acomment\x18\x03 \x01(\x04R\acomment\"1\n" +
+	"\x15DeleteCommentResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"f\n" +
+	"\x14ResolveThreadRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06thread\x18\x02 \x01(\x04R\x06thread\x12\x1a\n" +
+	"\bresolved\x18\x03 \x01(\bR\bresolved\"1\n" +
+	"\x15ResolveThreadResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"l\n" +
+	"\x12ListThreadsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04page\x18\x04 \x01(\tR\x04page\"u\n" +
+	"\x13ListThreadsResponse\x120\n" +
+	"\athreads\x18\x01 \x03(\v2\x16.plenum.docs.v1.ThreadR\athreads\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\"\\\n" +
+	"\x10GetThreadRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06thread\x18\x02 \x01(\x04R\x06thread\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\"q\n" +
+	"\x11GetThreadResponse\x12.\n" +
+	"\x06thread\x18\x01 \x01(\v2\x16.plenum.docs.v1.ThreadR\x06thread\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"y\n" +
+	"\rThreadCreated\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\x12\x14\n" +
+	"\x05quote\x18\x03 \x01(\tR\x05quote\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1a\n" +
+	"\bmentions\x18\x05 \x03(\tR\bmentions\"V\n" +
+	"\fCommentAdded\x12\x16\n" +
+	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
+	"\bmentions\x18\x03 \x03(\tR\bmentions\"q\n" +
+	"\rCommentEdited\x12\x16\n" +
+	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x18\n" +
+	"\acomment\x18\x02 \x01(\x04R\acomment\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1a\n" +
+	"\bmentions\x18\x04 \x03(\tR\bmentions\"B\n" +
+	"\x0eCommentDeleted\x12\x16\n" +
+	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x18\n" +
+	"\acomment\x18\x02 \x01(\x04R\acomment\"D\n" +
+	"\x0eThreadResolved\x12\x16\n" +
+	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x1a\n" +
+	"\bresolved\x18\x02 \x01(\bR\bresolved*b\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_VIEWER\x10\x01\x12\x12\n" +
@@ -2944,7 +4472,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
 	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
-	"\vFORMAT_TEXT\x10\x032\x8e\x0f\n" +
+	"\vFORMAT_TEXT\x10\x032\xb8\x15\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -2966,7 +4494,15 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eRestoreVersion\x12%.plenum.docs.v1.RestoreVersionRequest\x1a&.plenum.docs.v1.RestoreVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
 	"\"\bdocument0\x90N\x90\x02\x02\x12`\n" +
 	"\x05Blame\x12\x1c.plenum.docs.v1.BlameRequest\x1a\x1d.plenum.docs.v1.BlameResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
-	"\"\bdocument0\x90N\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
+	"\fCreateThread\x12#.plenum.docs.v1.CreateThreadRequest\x1a$.plenum.docs.v1.CreateThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x02\"\bdocument0\x90N\x90\x02\x02\x12m\n" +
+	"\n" +
+	"AddComment\x12!.plenum.docs.v1.AddCommentRequest\x1a\".plenum.docs.v1.AddCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12p\n" +
+	"\vEditComment\x12\".plenum.docs.v1.EditCommentRequest\x1a#.plenum.docs.v1.EditCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
+	"\rDeleteComment\x12$.plenum.docs.v1.DeleteCommentRequest\x1a%.plenum.docs.v1.DeleteCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
+	"\rResolveThread\x12$.plenum.docs.v1.ResolveThreadRequest\x1a%.plenum.docs.v1.ResolveThreadResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12r\n" +
+	"\vListThreads\x12\".plenum.docs.v1.ListThreadsRequest\x1a#.plenum.docs.v1.ListThreadsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12l\n" +
+	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
 	"H\n" +
 	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
 
@@ -2983,7 +4519,7 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 }
 
 var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                      // 0: plenum.docs.v1.Role
 	(Format)(0),                    // 1: plenum.docs.v1.Format
@@ -3031,6 +4567,27 @@ var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(*BlameResponse)(nil),          // 43: plenum.docs.v1.BlameResponse
 	(*BlameRange)(nil),             // 44: plenum.docs.v1.BlameRange
 	(*VersionNamed)(nil),           // 45: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                 // 46: plenum.docs.v1.Thread
+	(*Comment)(nil),                // 47: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),    // 48: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),   // 49: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),      // 50: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),     // 51: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),     // 52: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),    // 53: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),   // 54: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),  // 55: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),   // 56: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),  // 57: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),     // 58: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),    // 59: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),       // 60: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),      // 61: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),          // 62: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),           // 63: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),          // 64: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),         // 65: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),         // 66: plenum.docs.v1.ThreadResolved
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
@@ -3045,48 +4602,70 @@ var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
 	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
 	45, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	21, // 12: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	1,  // 13: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	1,  // 14: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	33, // 15: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	44, // 16: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	3,  // 17: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	5,  // 18: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	7,  // 19: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	9,  // 20: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	11, // 21: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	13, // 22: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	15, // 23: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	17, // 24: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	19, // 25: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	29, // 26: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	31, // 27: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	34, // 28: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	36, // 29: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	38, // 30: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	40, // 31: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	42, // 32: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	4,  // 33: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	6,  // 34: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	8,  // 35: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	10, // 36: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	12, // 37: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	14, // 38: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	16, // 39: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	18, // 40: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	20, // 41: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	30, // 42: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	32, // 43: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	35, // 44: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	37, // 45: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	39, // 46: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	41, // 47: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	43, // 48: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	33, // [33:49] is the sub-list for method output_type
-	17, // [17:33] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	62, // 12: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	63, // 13: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	64, // 14: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	65, // 15: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	66, // 16: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	21, // 17: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 18: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 19: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	33, // 20: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	44, // 21: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	47, // 22: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	46, // 23: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	46, // 24: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	3,  // 25: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	5,  // 26: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	7,  // 27: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	9,  // 28: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	11, // 29: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	13, // 30: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	15, // 31: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	17, // 32: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	19, // 33: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	29, // 34: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	31, // 35: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	34, // 36: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	36, // 37: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	38, // 38: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	40, // 39: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	42, // 40: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	48, // 41: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	50, // 42: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	52, // 43: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	54, // 44: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	56, // 45: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	58, // 46: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	60, // 47: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	4,  // 48: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	6,  // 49: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	8,  // 50: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	10, // 51: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	12, // 52: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	14, // 53: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	16, // 54: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	18, // 55: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	20, // 56: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	30, // 57: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	32, // 58: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	35, // 59: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	37, // 60: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	39, // 61: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	41, // 62: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	43, // 63: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	49, // 64: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	51, // 65: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	53, // 66: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	55, // 67: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	57, // 68: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	59, // 69: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	61, // 70: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	48, // [48:71] is the sub-list for method output_type
+	25, // [25:48] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -3101,6 +4680,11 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_Trashed)(nil),
 		(*DocumentEvent_RoleSet)(nil),
 		(*DocumentEvent_VersionNamed)(nil),
+		(*DocumentEvent_ThreadCreated)(nil),
+		(*DocumentEvent_CommentAdded)(nil),
+		(*DocumentEvent_CommentEdited)(nil),
+		(*DocumentEvent_CommentDeleted)(nil),
+		(*DocumentEvent_ThreadResolved)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3108,7 +4692,7 @@ func file_plenum_docs_v1_docs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   44,
+			NumMessages:   65,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

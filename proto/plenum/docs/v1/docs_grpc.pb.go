@@ -27,6 +27,7 @@
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.PERSON, docs.FOLDER, docs.VERSION   NOT_FOUND            absent or not to be known
+//   docs.THREAD, docs.COMMENT                               NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
 //   docs.SPLIT_SURROGATE                                    INVALID_ARGUMENT     an operation begins or ends inside of a surrogate pair
@@ -38,7 +39,9 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people or versions are at their limit
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments or a comment's edits are at their limit
+//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread is to stand at was deleted since base
+//   docs.DELETED                                            FAILED_PRECONDITION  the comment was deleted
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
@@ -78,6 +81,13 @@ const (
 	DocsService_DiffVersions_FullMethodName   = "/plenum.docs.v1.DocsService/DiffVersions"
 	DocsService_RestoreVersion_FullMethodName = "/plenum.docs.v1.DocsService/RestoreVersion"
 	DocsService_Blame_FullMethodName          = "/plenum.docs.v1.DocsService/Blame"
+	DocsService_CreateThread_FullMethodName   = "/plenum.docs.v1.DocsService/CreateThread"
+	DocsService_AddComment_FullMethodName     = "/plenum.docs.v1.DocsService/AddComment"
+	DocsService_EditComment_FullMethodName    = "/plenum.docs.v1.DocsService/EditComment"
+	DocsService_DeleteComment_FullMethodName  = "/plenum.docs.v1.DocsService/DeleteComment"
+	DocsService_ResolveThread_FullMethodName  = "/plenum.docs.v1.DocsService/ResolveThread"
+	DocsService_ListThreads_FullMethodName    = "/plenum.docs.v1.DocsService/ListThreads"
+	DocsService_GetThread_FullMethodName      = "/plenum.docs.v1.DocsService/GetThread"
 )
 
 // DocsServiceClient is the client API for DocsService service.
@@ -128,6 +138,22 @@ type DocsServiceClient interface {
 	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it.
 	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
 	Blame(ctx context.Context, in *BlameRequest, opts ...grpc.CallOption) (*BlameResponse, error)
+	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
+	// above, as all that follow but the last two.
+	CreateThread(ctx context.Context, in *CreateThreadRequest, opts ...grpc.CallOption) (*CreateThreadResponse, error)
+	// AddComment replies in a thread. One that is resolved stays so. docs.LIMIT: it has 200 comments, the deleted ones counted.
+	AddComment(ctx context.Context, in *AddCommentRequest, opts ...grpc.CallOption) (*AddCommentResponse, error)
+	// EditComment replaces the text of one's own comment. docs.LIMIT: it was edited 200 times.
+	EditComment(ctx context.Context, in *EditCommentRequest, opts ...grpc.CallOption) (*EditCommentResponse, error)
+	// DeleteComment empties a comment for ever, in the log, too: one's own, or as an owner of the document anybody's. Its place in the thread
+	// stays, and so does the thread.
+	DeleteComment(ctx context.Context, in *DeleteCommentRequest, opts ...grpc.CallOption) (*DeleteCommentResponse, error)
+	// ResolveThread closes a thread, or opens it again. docs.LIMIT: 500 are open.
+	ResolveThread(ctx context.Context, in *ResolveThreadRequest, opts ...grpc.CallOption) (*ResolveThreadResponse, error)
+	// ListThreads lists threads with their first three comments, the newest thread first. Viewers and above.
+	ListThreads(ctx context.Context, in *ListThreadsRequest, opts ...grpc.CallOption) (*ListThreadsResponse, error)
+	// GetThread reads a thread with its comments, a hundred at a time. Viewers and above.
+	GetThread(ctx context.Context, in *GetThreadRequest, opts ...grpc.CallOption) (*GetThreadResponse, error)
 }
 
 type docsServiceClient struct {
@@ -298,6 +324,76 @@ func (c *docsServiceClient) Blame(ctx context.Context, in *BlameRequest, opts ..
 	return out, nil
 }
 
+func (c *docsServiceClient) CreateThread(ctx context.Context, in *CreateThreadRequest, opts ...grpc.CallOption) (*CreateThreadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateThreadResponse)
+	err := c.cc.Invoke(ctx, DocsService_CreateThread_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) AddComment(ctx context.Context, in *AddCommentRequest, opts ...grpc.CallOption) (*AddCommentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AddCommentResponse)
+	err := c.cc.Invoke(ctx, DocsService_AddComment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) EditComment(ctx context.Context, in *EditCommentRequest, opts ...grpc.CallOption) (*EditCommentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EditCommentResponse)
+	err := c.cc.Invoke(ctx, DocsService_EditComment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) DeleteComment(ctx context.Context, in *DeleteCommentRequest, opts ...grpc.CallOption) (*DeleteCommentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteCommentResponse)
+	err := c.cc.Invoke(ctx, DocsService_DeleteComment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ResolveThread(ctx context.Context, in *ResolveThreadRequest, opts ...grpc.CallOption) (*ResolveThreadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResolveThreadResponse)
+	err := c.cc.Invoke(ctx, DocsService_ResolveThread_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ListThreads(ctx context.Context, in *ListThreadsRequest, opts ...grpc.CallOption) (*ListThreadsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListThreadsResponse)
+	err := c.cc.Invoke(ctx, DocsService_ListThreads_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) GetThread(ctx context.Context, in *GetThreadRequest, opts ...grpc.CallOption) (*GetThreadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetThreadResponse)
+	err := c.cc.Invoke(ctx, DocsService_GetThread_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DocsServiceServer is the server API for DocsService service.
 // All implementations must embed UnimplementedDocsServiceServer
 // for forward compatibility.
@@ -346,6 +442,22 @@ type DocsServiceServer interface {
 	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it.
 	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
 	Blame(context.Context, *BlameRequest) (*BlameResponse, error)
+	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
+	// above, as all that follow but the last two.
+	CreateThread(context.Context, *CreateThreadRequest) (*CreateThreadResponse, error)
+	// AddComment replies in a thread. One that is resolved stays so. docs.LIMIT: it has 200 comments, the deleted ones counted.
+	AddComment(context.Context, *AddCommentRequest) (*AddCommentResponse, error)
+	// EditComment replaces the text of one's own comment. docs.LIMIT: it was edited 200 times.
+	EditComment(context.Context, *EditCommentRequest) (*EditCommentResponse, error)
+	// DeleteComment empties a comment for ever, in the log, too: one's own, or as an owner of the document anybody's. Its place in the thread
+	// stays, and so does the thread.
+	DeleteComment(context.Context, *DeleteCommentRequest) (*DeleteCommentResponse, error)
+	// ResolveThread closes a thread, or opens it again. docs.LIMIT: 500 are open.
+	ResolveThread(context.Context, *ResolveThreadRequest) (*ResolveThreadResponse, error)
+	// ListThreads lists threads with their first three comments, the newest thread first. Viewers and above.
+	ListThreads(context.Context, *ListThreadsRequest) (*ListThreadsResponse, error)
+	// GetThread reads a thread with its comments, a hundred at a time. Viewers and above.
+	GetThread(context.Context, *GetThreadRequest) (*GetThreadResponse, error)
 	mustEmbedUnimplementedDocsServiceServer()
 }
 
@@ -403,6 +515,27 @@ func (UnimplementedDocsServiceServer) RestoreVersion(context.Context, *RestoreVe
 }
 func (UnimplementedDocsServiceServer) Blame(context.Context, *BlameRequest) (*BlameResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Blame not implemented")
+}
+func (UnimplementedDocsServiceServer) CreateThread(context.Context, *CreateThreadRequest) (*CreateThreadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateThread not implemented")
+}
+func (UnimplementedDocsServiceServer) AddComment(context.Context, *AddCommentRequest) (*AddCommentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AddComment not implemented")
+}
+func (UnimplementedDocsServiceServer) EditComment(context.Context, *EditCommentRequest) (*EditCommentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EditComment not implemented")
+}
+func (UnimplementedDocsServiceServer) DeleteComment(context.Context, *DeleteCommentRequest) (*DeleteCommentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteComment not implemented")
+}
+func (UnimplementedDocsServiceServer) ResolveThread(context.Context, *ResolveThreadRequest) (*ResolveThreadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResolveThread not implemented")
+}
+func (UnimplementedDocsServiceServer) ListThreads(context.Context, *ListThreadsRequest) (*ListThreadsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListThreads not implemented")
+}
+func (UnimplementedDocsServiceServer) GetThread(context.Context, *GetThreadRequest) (*GetThreadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetThread not implemented")
 }
 func (UnimplementedDocsServiceServer) mustEmbedUnimplementedDocsServiceServer() {}
 func (UnimplementedDocsServiceServer) testEmbeddedByValue()                     {}
@@ -713,6 +846,132 @@ func _DocsService_Blame_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocsService_CreateThread_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateThreadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).CreateThread(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_CreateThread_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).CreateThread(ctx, req.(*CreateThreadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_AddComment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AddCommentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).AddComment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_AddComment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).AddComment(ctx, req.(*AddCommentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_EditComment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EditCommentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).EditComment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_EditComment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).EditComment(ctx, req.(*EditCommentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_DeleteComment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteCommentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).DeleteComment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_DeleteComment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).DeleteComment(ctx, req.(*DeleteCommentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ResolveThread_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResolveThreadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ResolveThread(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ResolveThread_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ResolveThread(ctx, req.(*ResolveThreadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ListThreads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListThreadsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ListThreads(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ListThreads_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ListThreads(ctx, req.(*ListThreadsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_GetThread_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetThreadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).GetThread(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_GetThread_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).GetThread(ctx, req.(*GetThreadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DocsService_ServiceDesc is the grpc.ServiceDesc for DocsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -783,6 +1042,34 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Blame",
 			Handler:    _DocsService_Blame_Handler,
+		},
+		{
+			MethodName: "CreateThread",
+			Handler:    _DocsService_CreateThread_Handler,
+		},
+		{
+			MethodName: "AddComment",
+			Handler:    _DocsService_AddComment_Handler,
+		},
+		{
+			MethodName: "EditComment",
+			Handler:    _DocsService_EditComment_Handler,
+		},
+		{
+			MethodName: "DeleteComment",
+			Handler:    _DocsService_DeleteComment_Handler,
+		},
+		{
+			MethodName: "ResolveThread",
+			Handler:    _DocsService_ResolveThread_Handler,
+		},
+		{
+			MethodName: "ListThreads",
+			Handler:    _DocsService_ListThreads_Handler,
+		},
+		{
+			MethodName: "GetThread",
+			Handler:    _DocsService_GetThread_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

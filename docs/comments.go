@@ -1,0 +1,295 @@
+package docs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/topic"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+)
+
+// said is what a comment says.
+type said struct {
+	text     string
+	mentions []string
+}
+
+// checkComment accepts a text with something to see in it, and ids of people, each once.
+func checkComment(q interface {
+	GetText() string
+	GetMentions() []string
+},
+) (said, error) {
+	text := q.GetText()
+	switch {
+	case len(text) > MaxComment:
+		return said{}, badField("text", "Too long: %d bytes are allowed, these are %d.", MaxComment, len(text))
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return said{}, badField("text", "A comment is UTF-8 without zero bytes.")
+	case !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }):
+		return said{}, badField("text", "The comment is empty. Write something.")
+	case len(q.GetMentions()) > MaxMentions:
+		return said{}, badField("mentions", "A comment names %d people at most.", MaxMentions)
+	}
+	s := said{text: text}
+	for _, user := range q.GetMentions() {
+		if !validID(user) {
+			return said{}, badField("mentions", "Name people by their ids.")
+		}
+		if !slices.Contains(s.mentions, user) {
+			s.mentions = append(s.mentions, user)
+		}
+	}
+	return s, nil
+}
+
+// readers are those who may read the document.
+func (x *session) readers(users []string) (may []string) {
+	for _, user := range users {
+		if max(x.roles[user], x.roles[everybody]) >= viewer {
+			may = append(may, user)
+		}
+	}
+	return may
+}
+
+// allowComment says why a caller may not comment.
+func (x *session) allowComment(c auth.Caller) error {
+	if err := x.allowChange(c, commenter); err != nil {
+		return err
+	}
+	if len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay {
+		return errBusy
+	}
+	return nil
+}
+
+// comment is what decides what may be done with one.
+type comment struct {
+	author  string // empty: there is none
+	texts   int    // it has had
+	deleted bool
+}
+
+// comment reads one as it is committed.
+func (s *Server) comment(ctx context.Context, k docKey, thread, id uint64) (c comment, err error) {
+	err = s.db.QueryRow(ctx, `SELECT c.author, c.deleted, (SELECT count(*) FROM docs_comment_text t WHERE t.workspace = c.workspace AND t.document = c.document AND t.comment = c.comment)
+		FROM docs_comment c WHERE c.workspace = $1 AND c.document = $2 AND c.thread = $3 AND c.comment = $4`, k.workspace, k.id, int64(thread), int64(id)).
+		Scan(&c.author, &c.deleted, &c.texts)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return c, fmt.Errorf("docs: read a comment: %w", err)
+	}
+	return c, nil
+}
+
+// comment is one as it is with all that is under way. What was read is of no earlier than the session was opened, and nobody else has changed
+// comments since: it is true unless the session has changed the comment, too.
+func (x *session) comment(id uint64, read comment) (comment, error) {
+	c, changed := x.threads.changed[id]
+	if !changed {
+		c = read
+	}
+	if read.author == "" { // of another thread, too
+		return c, errComment
+	}
+	return c, nil
+}
+
+// AddComment replies in a thread.
+func (s *Server) AddComment(ctx context.Context, q *docsv1.AddCommentRequest) (*docsv1.AddCommentResponse, error) {
+	said, err := checkComment(q)
+	if err != nil {
+		return nil, err
+	}
+	res := &docsv1.AddCommentResponse{}
+	return res, s.change(ctx, q, res, docsv1.DocsService_AddComment_FullMethodName, func(x *session, c auth.Caller) (*change, error) {
+		if err := x.allowComment(c); err != nil {
+			return nil, err
+		}
+		t := x.threads.all[q.GetThread()]
+		switch {
+		case t == nil:
+			return nil, errThread
+		case t.comments >= MaxComments:
+			return nil, errLimit("A thread has %d comments at most. Begin another one.", MaxComments)
+		}
+		said, id, place := said, x.version+1, t.comments
+		said.mentions = x.readers(said.mentions)
+		return &change{
+			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentAdded{CommentAdded: &docsv1.CommentAdded{Thread: q.GetThread(), Text: said.text, Mentions: said.mentions}}},
+			amend: amend{
+				answer: func(row *topic.Row) proto.Message { return &docsv1.AddCommentResponse{Comment: row.Offset} },
+				write: func(b *batch, st *topic.Step) error {
+					err := b.exec(`UPDATE docs_thread SET comments = comments + 1 WHERE workspace = $1 AND document = $2 AND thread = $3`, x.workspace, x.id, int64(q.GetThread()))
+					if err != nil {
+						return err
+					}
+					return b.addComment(x.docKey, q.GetThread(), id, place, said, st)
+				},
+			},
+			follow: func() { t.comments++ },
+		}, nil
+	}, func(version uint64) { res.Comment = version })
+}
+
+// addComment writes a comment, and that its event has its text.
+func (b *batch) addComment(k docKey, thread, id uint64, place int, said said, st *topic.Step) error {
+	err := b.exec(`INSERT INTO docs_comment (workspace, document, thread, comment, place, author, text, mentions, created_ms, edited_ms, deleted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, false)`,
+		k.workspace, k.id, int64(thread), int64(id), place, st.Key.User, said.text, strings.Join(said.mentions, " "), st.Now.UnixMilli())
+	if err != nil {
+		return err
+	}
+	return b.hasText(k, id, id)
+}
+
+// hasText writes down that an event has a comment's text.
+func (b *batch) hasText(k docKey, version, comment uint64) error {
+	return b.exec(`INSERT INTO docs_comment_text (workspace, document, version, comment, erased) VALUES ($1, $2, $3, $4, false)`,
+		k.workspace, k.id, int64(version), int64(comment))
+}
+
+func (b *batch) exec(q string, args ...any) error {
+	if _, err := b.tx.ExecContext(b.ctx, q, args...); err != nil {
+		return fmt.Errorf("write comments: %w", err)
+	}
+	return nil
+}
+
+// ofComment is a request that names a comment.
+type ofComment interface {
+	named
+	GetThread() uint64
+	GetComment() uint64
+}
+
+// changeComment makes a change of a comment, which decide gets as it is with all that is under way.
+func (s *Server) changeComment(ctx context.Context, q ofComment, res proto.Message, method string, decide func(x *session, c auth.Caller, of comment) (*change, error), done func(version uint64)) error {
+	c, key, err := caller(ctx)
+	if err != nil {
+		return err
+	}
+	k := docKey{c.Workspace, q.GetDocument()}
+	return s.atOwner(ctx, k, method, q, res, func(x *session) error {
+		read, err := s.comment(ctx, k, q.GetThread(), q.GetComment()) // behind the opening, and not in the goroutine that others wait for
+		if err != nil {
+			return err
+		}
+		return x.change(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, func() (*change, error) {
+			if err := x.allowComment(c); err != nil {
+				return nil, err
+			}
+			of, err := x.comment(q.GetComment(), read)
+			if err != nil {
+				return nil, err
+			}
+			return decide(x, c, of)
+		}, done)
+	})
+}
+
+// EditComment replaces the text of one's own comment.
+func (s *Server) EditComment(ctx context.Context, q *docsv1.EditCommentRequest) (*docsv1.EditCommentResponse, error) {
+	said, err := checkComment(q)
+	if err != nil {
+		return nil, err
+	}
+	res := &docsv1.EditCommentResponse{}
+	return res, s.changeComment(ctx, q, res, docsv1.DocsService_EditComment_FullMethodName, func(x *session, c auth.Caller, of comment) (*change, error) {
+		switch {
+		case of.author != c.User:
+			return nil, errNotAuthor
+		case of.deleted:
+			return nil, errDeleted
+		case of.texts > MaxCommentEdits:
+			return nil, errLimit("A comment can be edited %d times.", MaxCommentEdits)
+		}
+		said, version := said, x.version+1
+		said.mentions = x.readers(said.mentions)
+		of.texts++
+		return &change{
+			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentEdited{CommentEdited: &docsv1.CommentEdited{
+				Thread: q.GetThread(), Comment: q.GetComment(), Text: said.text, Mentions: said.mentions,
+			}}},
+			amend: amend{
+				answer: func(row *topic.Row) proto.Message { return &docsv1.EditCommentResponse{Version: row.Offset} },
+				write: func(b *batch, st *topic.Step) error {
+					err := b.exec(`UPDATE docs_comment SET text = $5, mentions = $6, edited_ms = $7 WHERE workspace = $1 AND document = $2 AND thread = $3 AND comment = $4`,
+						x.workspace, x.id, int64(q.GetThread()), int64(q.GetComment()), said.text, strings.Join(said.mentions, " "), st.Now.UnixMilli())
+					if err != nil {
+						return err
+					}
+					return b.hasText(x.docKey, version, q.GetComment())
+				},
+			},
+			follow: func() { x.threads.changed[q.GetComment()] = of },
+		}, nil
+	}, func(version uint64) { res.Version = version })
+}
+
+// DeleteComment empties a comment for ever.
+func (s *Server) DeleteComment(ctx context.Context, q *docsv1.DeleteCommentRequest) (*docsv1.DeleteCommentResponse, error) {
+	res := &docsv1.DeleteCommentResponse{}
+	return res, s.changeComment(ctx, q, res, docsv1.DocsService_DeleteComment_FullMethodName, func(x *session, c auth.Caller, of comment) (*change, error) {
+		switch {
+		case of.author != c.User && x.role(c) < owner:
+			return nil, errForbidden
+		case of.deleted:
+			return nil, nil //nolint:nilnil // nothing changes
+		}
+		of.deleted = true
+		return &change{
+			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentDeleted{CommentDeleted: &docsv1.CommentDeleted{Thread: q.GetThread(), Comment: q.GetComment()}}},
+			amend: amend{
+				answer: func(row *topic.Row) proto.Message { return &docsv1.DeleteCommentResponse{Version: row.Offset} },
+				write:  func(b *batch, st *topic.Step) error { return b.deleteComment(x.docKey, q, st) },
+			},
+			follow: func() { x.threads.changed[q.GetComment()] = of },
+		}, nil
+	}, func(version uint64) { res.Version = version })
+}
+
+// deleteComment empties a comment's row and, by what its event redacts, all events that have its text.
+func (b *batch) deleteComment(k docKey, q *docsv1.DeleteCommentRequest, st *topic.Step) error {
+	of := []any{k.workspace, k.id, int64(q.GetComment())}
+	e := &st.Entries[0]
+	err := each(b.ctx, b.tx.QueryContext, `SELECT version FROM docs_comment_text WHERE workspace = $1 AND document = $2 AND comment = $3`, of, func(r *sql.Rows) error {
+		var version uint64
+		err := r.Scan(&version)
+		e.Redacts = append(e.Redacts, version)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read a comment's events: %w", err)
+	}
+	if err := b.exec(`UPDATE docs_comment_text SET erased = true WHERE workspace = $1 AND document = $2 AND comment = $3`, of...); err != nil {
+		return err
+	}
+	return b.exec(`UPDATE docs_comment SET text = '', mentions = '', deleted = true WHERE workspace = $1 AND document = $2 AND thread = $4 AND comment = $3`,
+		append(of, int64(q.GetThread()))...)
+}
+
+// erased are the versions between two whose events were emptied with a comment.
+func (s *Server) erased(ctx context.Context, k docKey, behind, last uint64) (map[uint64]bool, error) {
+	gone := map[uint64]bool{}
+	err := each(ctx, s.db.Query, `SELECT version FROM docs_comment_text WHERE workspace = $1 AND document = $2 AND version > $3 AND version <= $4 AND erased`,
+		[]any{k.workspace, k.id, int64(behind), int64(last)}, func(r *sql.Rows) error {
+			var version uint64
+			err := r.Scan(&version)
+			gone[version] = true
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("docs: read what was emptied: %w", err)
+	}
+	return gone, nil
+}
