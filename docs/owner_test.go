@@ -315,6 +315,8 @@ func TestRestored(t *testing.T) {
 		again.start()
 		_, err := ada.at(again).api.Submit(ada.write(), &docsv1.SubmitRequest{Document: doc, Base: 2, Epoch: before.GetEpoch(), Delta: inserts("lost")})
 		refused(t, "a base of the life before", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+		_, err = ada.at(again).api.CreateThread(ada.write(), &docsv1.CreateThreadRequest{Document: doc, Base: 2, Epoch: before.GetEpoch(), From: 1, To: 3, Text: "lost"})
+		refused(t, "a comment on the life before", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
 		after := must(ada.at(again).submit(doc, 2, inserts("still ")))(t)
 		if got := ada.at(again).text(doc); got != "still a text\n" || after.GetVersion() != 3 || after.GetEpoch() <= before.GetEpoch() {
 			t.Errorf("%q, %v after %v", got, after, before)

@@ -137,7 +137,7 @@ func (s *Server) CreateThread(ctx context.Context, q *docsv1.CreateThreadRequest
 	res := &docsv1.CreateThreadResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_CreateThread_FullMethodName, q, res, func(x *session) error {
-		p := &placing{caller: c, base: q.GetBase(), at: anchor{from: int(q.GetFrom()), to: int(q.GetTo())}, said: said}
+		p := &placing{caller: c, epoch: q.GetEpoch(), base: q.GetBase(), at: anchor{from: int(q.GetFrom()), to: int(q.GetTo())}, said: said}
 		m := topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}
 		for {
 			err := x.change(ctx, m, res, func() (*change, error) { return x.createThread(p) }, func(version uint64) { res.Thread = version })
@@ -162,6 +162,7 @@ func (s *Server) CreateThread(ctx context.Context, q *docsv1.CreateThreadRequest
 // placing is a thread on its way into the session.
 type placing struct {
 	caller auth.Caller
+	epoch  uint64 // of the topic that base is of; 0: not said
 	base   uint64 // the version that its range is of by now
 	at     anchor
 	said   said
@@ -188,6 +189,8 @@ func (x *session) createThread(p *placing) (*change, error) {
 		return nil, err
 	}
 	switch {
+	case p.epoch != 0 && p.epoch != x.epoch:
+		return nil, errBaseTooOld
 	case p.base > x.version:
 		return nil, errFuture
 	case x.version-p.base > uint64(x.s.cfg.Transform):

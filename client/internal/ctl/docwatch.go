@@ -107,6 +107,26 @@ func docEventText(p *people, d *docsv1.DocumentEvent) string {
 	case *docsv1.DocumentEvent_RoleSet:
 		g := v.RoleSet.GetGrant()
 		return fmt.Sprintf("%s is %s", docUser(p, g.GetUser()), roleText(g.GetRole()))
+	case *docsv1.DocumentEvent_VersionNamed:
+		if name := v.VersionNamed.GetName(); name != "" {
+			return fmt.Sprintf("named version %d %s", v.VersionNamed.GetVersion(), quoted(name))
+		}
+		return fmt.Sprintf("took the name of version %d away", v.VersionNamed.GetVersion())
+	case *docsv1.DocumentEvent_ThreadCreated:
+		return fmt.Sprintf("commented on %s: %s", quoted(v.ThreadCreated.GetQuote()), quoted(v.ThreadCreated.GetText()))
+	case *docsv1.DocumentEvent_CommentAdded:
+		return fmt.Sprintf("replied in thread %d: %s", v.CommentAdded.GetThread(), quoted(v.CommentAdded.GetText()))
+	case *docsv1.DocumentEvent_CommentEdited:
+		return fmt.Sprintf("edited a comment in thread %d: %s", v.CommentEdited.GetThread(), quoted(v.CommentEdited.GetText()))
+	case *docsv1.DocumentEvent_CommentDeleted:
+		return fmt.Sprintf("deleted a comment in thread %d", v.CommentDeleted.GetThread())
+	case *docsv1.DocumentEvent_ThreadResolved:
+		if v.ThreadResolved.GetResolved() {
+			return fmt.Sprintf("resolved thread %d", v.ThreadResolved.GetThread())
+		}
+		return fmt.Sprintf("opened thread %d again", v.ThreadResolved.GetThread())
+	case nil:
+		return "what was deleted since"
 	}
 	return "something that this program doesn't know"
 }

@@ -3068,6 +3068,7 @@ type CreateThreadRequest struct {
 	// User ids of those whom the text names, <= 50: the service does not look for names in it. Who may not read the document is left out; where
 	// everybody may, whoever is named stays, for guests and others can't be told apart here.
 	Mentions      []string `protobuf:"bytes,6,rep,name=mentions,proto3" json:"mentions,omitempty"`
+	Epoch         uint64   `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the topic, that base is of; as in SubmitRequest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3142,6 +3143,13 @@ func (x *CreateThreadRequest) GetMentions() []string {
 		return x.Mentions
 	}
 	return nil
+}
+
+func (x *CreateThreadRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
 }
 
 type CreateThreadResponse struct {
@@ -4386,14 +4394,15 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\n" +
 	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\x12\x1b\n" +
 	"\tedited_ms\x18\x06 \x01(\x03R\beditedMs\x12\x18\n" +
-	"\adeleted\x18\a \x01(\bR\adeleted\"\x99\x01\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\"\xaf\x01\n" +
 	"\x13CreateThreadRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
 	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x12\n" +
 	"\x04from\x18\x03 \x01(\rR\x04from\x12\x0e\n" +
 	"\x02to\x18\x04 \x01(\rR\x02to\x12\x12\n" +
 	"\x04text\x18\x05 \x01(\tR\x04text\x12\x1a\n" +
-	"\bmentions\x18\x06 \x03(\tR\bmentions\".\n" +
+	"\bmentions\x18\x06 \x03(\tR\bmentions\x12\x14\n" +
+	"\x05epoch\x18\a \x01(\x04R\x05epoch\".\n" +
 	"\x14CreateThreadResponse\x12\x16\n" +
 	"\x06thread\x18\x01 \x01(\x04R\x06thread\"w\n" +
 	"\x11AddCommentRequest\x12\x1a\n" +
