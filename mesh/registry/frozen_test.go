@@ -77,4 +77,24 @@ func TestFrozenNodeIsLeft(t *testing.T) {
 	if _, err := call(t, c, key); err != nil {
 		t.Errorf("the only one is not left, whoever has patience is answered: %v", err)
 	}
+
+	// One that is gone from the registry, and does not answer, keeps nobody waiting until the calls that run on it might have ended.
+	child.Freeze()
+	waited := make(chan error, 1)
+	cc, err := c.To("chat", frozen.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := grpc_health_v1.NewHealthClient(cc).Check(t.Context(), &grpc_health_v1.HealthCheckRequest{})
+		waited <- err
+	}()
+	begin = time.Now()
+	w.set(other)
+	if err := <-waited; status.Code(err) != codes.Canceled || time.Since(begin) > probeEvery+probeTime+time.Second/2 {
+		t.Errorf("who waited for one that has left: %v after %v", err, time.Since(begin))
+	}
+	if _, err := c.To("chat", frozen.ID); status.Code(err) != codes.Unavailable {
+		t.Errorf("one that has left: %v", err)
+	}
 }

@@ -157,3 +157,27 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// A node that comes or goes moves no keys but its own, and nobody who sees the same nodes chooses another one.
+func TestChoose(t *testing.T) {
+	nodes := []Node{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "d"}}
+	if got := Choose(nil, "key"); got != (Node{}) {
+		t.Errorf("of none: %v", got)
+	}
+	count := map[string]int{}
+	for i := range 4000 {
+		key := fmt.Sprint("workspace/", i)
+		all := Choose(nodes, key)
+		count[all.ID]++
+		without := slices.DeleteFunc(slices.Clone(nodes), func(n Node) bool { return n.ID == "c" })
+		slices.Reverse(without)
+		if less := Choose(without, key); all.ID != "c" && less != all {
+			t.Fatalf("%s moved from %s to %s", key, all.ID, less.ID)
+		}
+	}
+	for id, n := range count {
+		if n < 800 || n > 1200 {
+			t.Errorf("%s has %d of 4,000", id, n)
+		}
+	}
+}
