@@ -28,7 +28,11 @@ type docCmd struct {
 	Watch   docWatchCmd   `cmd:"" help:"Show each change of a document as it comes, until Ctrl-C."`
 	Rename  docRenameCmd  `cmd:"" help:"Give a document another title."`
 	Trash   docTrashCmd   `cmd:"" help:"Put a document into the trash."`
-	Restore docRestoreCmd `cmd:"" help:"Take a document out of the trash."`
+	Restore docRestoreCmd `cmd:"" help:"Make a document what it was at a version, by a new edit; or take it out of the trash."`
+	History docHistoryCmd `cmd:"" help:"List the versions of a document that were written down, the newest first."`
+	Diff    docDiffCmd    `cmd:"" help:"Show how two versions of a document differ."`
+	Export  docExportCmd  `cmd:"" help:"Print a document as Markdown, HTML or plain text."`
+	Import  docImportCmd  `cmd:"" help:"Create a document of a file in Markdown, HTML or plain text."`
 	Share   docShareCmd   `cmd:"" help:"Give somebody, or everybody, a role in a document, or take it away."`
 	People  docPeopleCmd  `cmd:"" help:"List who has which role in a document."`
 }
@@ -251,9 +255,17 @@ type docTrashCmd struct{ docArg }
 
 func (c *docTrashCmd) Run(e *env) error { return c.trash(e, true, "Put %s into the trash%s.") }
 
-type docRestoreCmd struct{ docArg }
+type docRestoreCmd struct {
+	docArg
+	Version uint64 `arg:"" optional:"" help:"The version, as history and watch show them. Absent: the document comes out of the trash."`
+}
 
-func (c *docRestoreCmd) Run(e *env) error { return c.trash(e, false, "Took %s out of the trash%s.") }
+func (c *docRestoreCmd) Run(e *env) error {
+	if c.Version != 0 {
+		return c.restoreVersion(e, c.Version)
+	}
+	return c.trash(e, false, "Took %s out of the trash%s.")
+}
 
 func (c *docArg) trash(e *env, on bool, done string) error {
 	return c.onDoc(e, !on, func(ctx context.Context, _ *client.HTTP, docs docsv1.DocsServiceClient, id string) error {

@@ -131,13 +131,25 @@ func docEventText(p *people, d *docsv1.DocumentEvent) string {
 	return "something that this program doesn't know"
 }
 
-// editText says what an edit does, operation by operation; places are in code units of the text as it becomes.
+// editText says what an edit does, in a line.
 func editText(delta string) string {
 	edit, err := ot.Parse([]byte(delta), ot.Unlimited())
 	if err != nil {
 		return "an edit that can't be read: " + err.Error()
 	}
-	var parts []string
+	parts := editParts(edit)
+	const shown = 8
+	if more := len(parts) - shown; more > 0 {
+		parts = append(parts[:shown], fmt.Sprintf("and %d more changes", more))
+	}
+	if len(parts) == 0 {
+		return "nothing that was not there before"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// editParts says what an edit does, operation by operation; places are in code units of the text as it becomes.
+func editParts(edit ot.Delta) (parts []string) {
 	at := 0
 	for _, op := range edit.Ops() {
 		switch {
@@ -155,14 +167,7 @@ func editText(delta string) string {
 		}
 		at += op.Len()
 	}
-	const shown = 8
-	if more := len(parts) - shown; more > 0 {
-		parts = append(parts[:shown], fmt.Sprintf("and %d more changes", more))
-	}
-	if len(parts) == 0 {
-		return "nothing that was not there before"
-	}
-	return strings.Join(parts, "; ")
+	return parts
 }
 
 // quoted is what others wrote, in a line, and not too long.

@@ -191,3 +191,97 @@ func (f *fakeDocs) follow(topic string, after uint64) (out []*edgev1.ServerFrame
 	}
 	return out
 }
+
+// at a version, and before the first: nothing.
+func (d *fakeDoc) at(version uint64) (*ot.Document, error) {
+	content, err := ot.NewDocument(ot.Delta{}, ot.DefaultLimits(), nil)
+	for _, edit := range d.edits[:version] {
+		if err == nil {
+			err = content.Apply(edit)
+		}
+	}
+	return content, err
+}
+
+func (f *fakeDocs) ListVersions(_ context.Context, q *docsv1.ListVersionsRequest) (*docsv1.ListVersionsResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	named := &docsv1.Version{Version: 2, TimeMs: at(2), Authors: []string{"u-ada"}, Name: "first draft"}
+	if q.GetPage() != "" || q.GetNamed() {
+		return &docsv1.ListVersionsResponse{Versions: []*docsv1.Version{named}}, nil
+	}
+	return &docsv1.ListVersionsResponse{Versions: []*docsv1.Version{{Version: d.GetVersion(), TimeMs: at(d.GetVersion()), Authors: []string{"u-ada", "u-bob"}, MoreAuthors: true}}, Next: "2"}, nil
+}
+
+// DiffVersions answers an operation at a time.
+func (f *fakeDocs) DiffVersions(_ context.Context, q *docsv1.DiffVersionsRequest) (*docsv1.DiffVersionsResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	to := q.GetTo()
+	if to == 0 {
+		to = d.GetVersion()
+	}
+	before, err := d.at(q.GetFrom())
+	if err != nil {
+		return nil, err
+	}
+	after, err := d.at(to)
+	if err != nil {
+		return nil, err
+	}
+	diff, err := before.Delta().Diff(after.Delta(), 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	begin := 0
+	for _, op := range diff.Ops() {
+		if begin == int(q.GetAfter()) {
+			part, err := diff.Slice(begin, begin+op.Len())
+			return &docsv1.DiffVersionsResponse{Delta: part.JSON(), To: to, More: begin+op.Len() < diff.Length()}, err
+		}
+		begin += op.Len()
+	}
+	return &docsv1.DiffVersionsResponse{Delta: ot.Delta{}.JSON(), To: to}, nil
+}
+
+func (f *fakeDocs) RestoreVersion(ctx context.Context, q *docsv1.RestoreVersionRequest) (*docsv1.RestoreVersionResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	then, err := d.at(q.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	edit, err := d.content.Delta().Diff(then.Delta(), 1<<20)
+	if err != nil || edit.Count() == 0 {
+		return &docsv1.RestoreVersionResponse{}, err
+	}
+	if err := d.content.Apply(edit); err != nil {
+		return nil, err
+	}
+	version := d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: edit.JSON(), Restored: q.GetVersion()}}}, edit)
+	d.log[version-1].Mutation = 0 // another number in each run
+	return &docsv1.RestoreVersionResponse{Epoch: 1, Version: version}, nil
+}
+
+func (f *fakeDocs) ImportDocument(ctx context.Context, q *docsv1.ImportDocumentRequest) (*docsv1.ImportDocumentResponse, error) {
+	content, err := new(ot.Builder).Insert(q.GetFormat().String()+": "+string(q.GetContent()), nil).Delta()
+	if err != nil {
+		return nil, err
+	}
+	res, err := f.CreateDocument(ctx, &docsv1.CreateDocumentRequest{Title: q.GetTitle(), Content: content.JSON()})
+	return &docsv1.ImportDocumentResponse{Document: res.GetDocument(), Version: res.GetVersion()}, err
+}
+
+func (f *fakeDocs) ExportDocument(_ context.Context, q *docsv1.ExportDocumentRequest) (*docsv1.ExportDocumentResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil {
+		return nil, err
+	}
+	return &docsv1.ExportDocumentResponse{Content: q.GetFormat().String() + " of " + d.GetTitle() + "\n", Version: d.GetVersion()}, nil
+}
