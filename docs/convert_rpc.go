@@ -23,13 +23,13 @@ const (
 // ImportDocument makes a document of what was written elsewhere.
 func (s *Server) ImportDocument(ctx context.Context, q *docsv1.ImportDocumentRequest) (*docsv1.ImportDocumentResponse, error) {
 	res := &docsv1.ImportDocumentResponse{}
-	return res, s.create(ctx, q, res, func() (string, error) { return s.imported(q) }, func(document string, version uint64) proto.Message {
+	return res, s.create(ctx, q, res, func() (string, error) { return s.imported(ctx, q) }, func(document string, version uint64) proto.Message {
 		return &docsv1.ImportDocumentResponse{Document: document, Version: version}
 	})
 }
 
 // imported is the content as a delta.
-func (s *Server) imported(q *docsv1.ImportDocumentRequest) (string, error) {
+func (s *Server) imported(ctx context.Context, q *docsv1.ImportDocumentRequest) (string, error) {
 	if n := len(q.GetContent()); n > MaxImport {
 		return "", tooLarge("content", "At most %d bytes can be imported, these are %d. Divide it.", MaxImport, n)
 	}
@@ -46,6 +46,11 @@ func (s *Server) imported(q *docsv1.ImportDocumentRequest) (string, error) {
 	if read == nil {
 		return "", errFormat
 	}
+	done, err := s.labour(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer done()
 	d, err := read(q.GetContent(), convert.DefaultLimits())
 	if err != nil {
 		return "", notConverted(err)
@@ -86,6 +91,11 @@ func (s *Server) ExportDocument(ctx context.Context, q *docsv1.ExportDocumentReq
 		if err != nil {
 			return err
 		}
+		done, err := s.labour(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
 		text, err := write(content.Delta(), MaxExport)
 		if e, ok := errors.AsType[*convert.Error](err); ok && e.Kind == convert.TooLarge {
 			return tooLarge("format", "In this format the document has more than %d bytes. Read it as a delta, part by part (ReadDocument).", MaxExport)

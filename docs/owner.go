@@ -50,7 +50,7 @@ func (s *Server) atOwner(ctx context.Context, k docKey, method string, req, res 
 			case <-ctx.Done():
 				return errAway.Because(ctx.Err())
 			}
-		case !isAway(err) || rpc.Forwarded(ctx) || !held.wait(s.peers.Changed()):
+		case !isAway(err) || rpc.Forwarded(ctx) || !s.hold(held):
 			return err
 		}
 	}
@@ -101,6 +101,7 @@ type held struct {
 }
 
 const (
+	maxHeld    = 4096 // calls at the same time
 	holdTime   = 8 * time.Second
 	holdMargin = 500 * time.Millisecond // before the call's own end: the caller is told why
 	holdPause  = 100 * time.Millisecond
@@ -112,6 +113,12 @@ func newHeld(ctx context.Context) held {
 		h.until = end.Add(-holdMargin)
 	}
 	return h
+}
+
+// hold has a call wait; too many of them are answered at once.
+func (s *Server) hold(h held) bool {
+	defer s.holding.Add(-1)
+	return s.holding.Add(1) <= maxHeld && h.wait(s.peers.Changed())
 }
 
 // wait waits a little, or until a process comes or goes. It returns false when the time is over.

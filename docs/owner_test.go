@@ -225,6 +225,15 @@ func TestEtcdAway(t *testing.T) {
 		}
 		_, err := ada.api.Submit(soon(ada.write(), t), &docsv1.SubmitRequest{Document: closed, Base: 1, Delta: inserts("1")})
 		refused(t, "a closed one", err, edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY")
+		w.server.holding.Store(maxHeld)
+		begin := time.Now()
+		_, err = ada.submit(closed, 1, inserts("1"))
+		if refused(t, "one too many that wait", err, edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY"); time.Since(begin) > holdTime/2 {
+			t.Errorf("it was held for %v", time.Since(begin))
+		}
+		if n := w.server.holding.Load(); n != maxHeld {
+			t.Errorf("%d are counted", n)
+		}
 	})
 }
 

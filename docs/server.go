@@ -53,6 +53,7 @@ type Server struct {
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup // the sessions, and what they have begun
 
+	holding  atomic.Int64  // calls that wait for an owner
 	underWay atomic.Int64  // bytes of what waits to be committed
 	reading  chan struct{} // a token for each content that is being made of what is stored
 

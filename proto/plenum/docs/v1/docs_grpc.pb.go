@@ -7,7 +7,7 @@
 // Documents: text that many edit at the same time, by operational transformation.
 //
 // Conventions, everywhere in this file:
-//   - Ids of documents, users and folders match [A-Za-z0-9_-]{1,26}. Every id is looked up in the workspace of the caller's token; what the
+//   - Ids of documents and users match [A-Za-z0-9_-]{1,26}. Every id is looked up in the workspace of the caller's token; what the
 //     caller may not know is CODE_NOT_FOUND, as if absent.
 //   - Times are Unix milliseconds, set by the server. Text is UTF-8. Lengths of a document's content are UTF-16 code units, in which an
 //     embed counts 1; other lengths are bytes of UTF-8.
@@ -26,7 +26,7 @@
 // Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto).
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
-//   docs.DOCUMENT, docs.PERSON, docs.FOLDER, docs.VERSION   NOT_FOUND            absent or not to be known
+//   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
 //   docs.THREAD, docs.COMMENT                               NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
@@ -44,9 +44,9 @@
 //   docs.DELETED                                            FAILED_PRECONDITION  the comment was deleted
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
+//   docs.OUTCOME                                            OUTCOME_UNKNOWN      the time was over before it was known whether it was done; repeat with the same key
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
 //   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
-//   docs.RATE                                               RATE_LIMITED         too many operations of this caller in this document
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
 //   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
