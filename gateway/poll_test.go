@@ -205,6 +205,7 @@ func TestPollRefusals(t *testing.T) {
 				t.Errorf("%q: %d", kind, res.StatusCode)
 			}
 		}
+		synctest.Wait() // a poll is counted until its handler has returned, which is after its answer
 		c := s.signIn("bob")
 		if c := last(s.poll("", hello(s.token("ada", time.Minute)))); c != edgev1.Code_CODE_OVERLOADED {
 			t.Errorf("a full gateway: %v", c)
