@@ -48,6 +48,7 @@ type Server struct {
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
 	heavy  chan struct{} // held, by sending, by what takes a core for long
+	jobs   map[jobKind]job
 
 	working context.Context //nolint:containedctx // of the sessions; ends when the service stops
 	stop    context.CancelFunc
@@ -149,6 +150,7 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopLog()
 	g, logCtx := errgroup.WithContext(logCtx)
 	g.Go(func() error { return s.log.Run(logCtx) })
+	s.tasks.Go(func() { s.workJobs(s.working) })
 	g.Go(func() error {
 		defer stopLog()
 		err := s.place(ctx, logCtx)
