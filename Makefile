@@ -21,7 +21,7 @@ run: ## start Plenum on ADDR with its data under DATA, TLS=1 with a certificate 
 test: tools ## every test, on both SQL engines and in both shapes, with the race detector
 	@./.ci/postgres
 	@./.ci/node
-	$(GO) test -race -timeout 30m work
+	$(GO) test -race -count=1 -timeout 30m work # no answers of before: tests drive programs that they build, which Go's cache doesn't see
 
 lint: tools ## golangci-lint, go vet, go fix, buf lint, fresh generated code
 	@./.ci/lint $(MODULES)
