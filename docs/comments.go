@@ -67,10 +67,7 @@ func (x *session) allowComment(c auth.Caller) error {
 	if err := x.allowChange(c, commenter); err != nil {
 		return err
 	}
-	if len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay {
-		return errBusy
-	}
-	return nil
+	return x.room(c.User)
 }
 
 // comment is what decides what may be done with one.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/docs/ot"
@@ -490,19 +491,21 @@ func TestLimitsOfComments(t *testing.T) {
 	}
 }
 
-// together makes many calls at a time.
+// together makes many calls, as many at a time as one person may have under way.
 func (u *user) together(n int, call func(ctx context.Context, i int) error) {
 	u.tb.Helper()
-	var wg sync.WaitGroup
+	var g errgroup.Group
+	g.SetLimit(DefaultConfig().UnderWay / shares)
 	for i := range n {
 		ctx := u.write()
-		wg.Go(func() {
+		g.Go(func() error {
 			if err := call(ctx, i); err != nil {
 				u.tb.Errorf("call %d: %v", i, rpc.FromError(err))
 			}
+			return nil
 		})
 	}
-	wg.Wait()
+	_ = g.Wait()
 }
 
 // Many edit and comment while the document is closed and opened, with few edits in memory: in the end the threads stand where the log says.

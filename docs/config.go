@@ -12,7 +12,7 @@ type Config struct {
 	Writers   int           `koanf:"writers" doc:"Transactions at a time on PostgreSQL; SQLite has one. 0: 4."`
 	Open      int           `koanf:"open" doc:"Documents open at the same time, at most; more are told to come back. Each has its content in memory, and some recent edits."`
 	Idle      time.Duration `koanf:"idle" doc:"How long a document stays open after its last use."`
-	UnderWay  int           `koanf:"under_way" doc:"Edits of one document that wait to be committed, at most; more are told to come back."`
+	UnderWay  int           `koanf:"under_way" doc:"Edits of one document that wait to be committed, at most, a quarter of them of one person; more are told to come back."`
 	Recent    int           `koanf:"recent" doc:"Edits of one document that are kept in memory for those who come with an older base; else they are read."`
 	Snapshot  int           `koanf:"snapshot" doc:"Edits after which the content is written down, so that opening reads no more of them."`
 	Version   time.Duration `koanf:"version" doc:"How long after an edit the content is written down as a version that people find: the pace of automatic versions."`

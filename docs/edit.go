@@ -218,8 +218,9 @@ func (x *session) edit(e *edit) error {
 		return errFuture
 	case x.version-e.base > uint64(x.s.cfg.Transform):
 		return errBaseTooOld
-	case len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay:
-		return errBusy
+	}
+	if err := x.room(e.caller.User); err != nil {
+		return err
 	}
 	edits, ok := x.recent.since(e.base)
 	if !ok {

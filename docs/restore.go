@@ -100,7 +100,7 @@ func (x *session) restore(r *restoring) error {
 	}
 	edits, ok := x.recent.since(r.base)
 	switch {
-	case !ok || len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay:
+	case !ok || x.room(r.caller.User) != nil:
 		return errBusy
 	case len(edits)*(r.delta.Count()+1) > sessionSteps:
 		return &farBehind{edits: edits}

@@ -35,10 +35,11 @@ type session struct {
 	stored   *ot.Document // what is committed; likewise
 	storedAt uint64       // its version
 	recent   recent
-	underWay []*amendment // in order
-	broken   bool         // an amendment failed: nothing more is accepted
-	leaving  bool         // it ends as soon as nothing is under way
-	idle     bool         // since nobody uses it
+	underWay []*amendment   // in order
+	waiting  map[string]int // how many of them are of whom
+	broken   bool           // an amendment failed: nothing more is accepted
+	leaving  bool           // it ends as soon as nothing is under way
+	idle     bool           // since nobody uses it
 	used     time.Time
 	kept     map[uint64]kept
 	threads  threads
@@ -60,7 +61,7 @@ var errEnded = errors.New("docs: the session has ended")
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, waiting: map[string]int{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -192,6 +193,17 @@ func (x *session) allowChange(c auth.Caller, need docsv1.Role) error {
 	return nil
 }
 
+// room says that too much waits to be committed: of all, or of one person, who would keep the others out.
+func (x *session) room(user string) error {
+	if most := x.s.cfg.UnderWay; len(x.underWay) >= most || x.waiting[user] >= max(1, most/shares) || x.s.underWay.Load() > maxUnderWay {
+		return errBusy
+	}
+	return nil
+}
+
+// shares: of what may wait to be committed in a document, one person may have one in so many.
+const shares = 4
+
 // amendment is an event that is under way.
 type amendment struct {
 	version uint64
@@ -225,6 +237,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	}
 	x.s.underWay.Add(int64(a.bytes))
 	x.underWay = append(x.underWay, a)
+	x.waiting[a.author]++
 	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: m.Key.Mutation()})
 	if came := x.awaited[m.Key.Mutation()]; came != nil {
 		close(came)
@@ -252,6 +265,9 @@ func (x *session) settle(a *amendment, err error) {
 	for len(x.underWay) > 0 && x.underWay[0].done {
 		first := x.underWay[0]
 		x.underWay = x.underWay[1:]
+		if x.waiting[first.author]--; x.waiting[first.author] == 0 {
+			delete(x.waiting, first.author)
+		}
 		if first.err == nil {
 			x.stored, x.storedAt, x.storedMs, x.grown = first.content, first.version, first.timeMs, x.grown+first.bytes
 			if first.edit {
