@@ -255,6 +255,8 @@ func (x *session) edit(e *edit) error {
 func (x *session) outcome(ctx context.Context, a *amendment, ok func(version uint64)) error {
 	select {
 	case <-a.settled:
+	case <-x.adrift:
+		return errAdrift
 	case <-ctx.Done():
 		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "docs.OUTCOME", "Nobody knows yet whether this was done. Repeat it with the same client_seq.").Because(ctx.Err())
 	}

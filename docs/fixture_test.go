@@ -157,11 +157,12 @@ type processes struct {
 	live    map[string]*world
 	believe map[string]func() []string // by who believes it: who lives; nil: the truth
 	expired map[string]bool            // those whose lease has ended though they live
+	adrift  map[string]bool            // those that have withdrawn
 	changed chan struct{}
 }
 
 func newProcesses() *processes {
-	return &processes{live: map[string]*world{}, believe: map[string]func() []string{}, expired: map[string]bool{}, changed: make(chan struct{})}
+	return &processes{live: map[string]*world{}, believe: map[string]func() []string{}, expired: map[string]bool{}, adrift: map[string]bool{}, changed: make(chan struct{})}
 }
 
 func (p *processes) change(f func()) {
@@ -186,7 +187,13 @@ func (p peer) Self() string { return p.self }
 func (p peer) Holds() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.live[p.self] != nil && !p.expired[p.self]
+	return p.live[p.self] != nil && !p.expired[p.self] && !p.adrift[p.self]
+}
+
+func (p peer) Withdrawn() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.adrift[p.self]
 }
 
 func (p peer) nodes() (nodes []registry.Node) {
@@ -199,7 +206,7 @@ func (p peer) nodes() (nodes []registry.Node) {
 		return nodes
 	}
 	for id := range p.live {
-		if !p.expired[id] {
+		if !p.expired[id] && !p.adrift[id] {
 			nodes = append(nodes, registry.Node{ID: id, Incarnation: id})
 		}
 	}

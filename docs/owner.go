@@ -35,7 +35,9 @@ func (s *Server) atOwner(ctx context.Context, k docKey, method string, req, res 
 		other, elsewhere := errors.AsType[*ownedBy](err)
 		switch {
 		case elsewhere && rpc.Forwarded(ctx):
-			s.disown(ctx, k) // whoever sent it on may have found this process in the document's row
+			if !s.peers.Withdrawn() {
+				s.disown(ctx, k) // whoever sent it on may have found this process in the document's row
+			}
 			return errAway
 		case elsewhere:
 			err = s.sendOn(ctx, other.incarnation, method, req, res)
@@ -46,10 +48,11 @@ func (s *Server) atOwner(ctx context.Context, k docKey, method string, req, res 
 		case errors.Is(err, errEnded): // it was closing, or has lost the document. Nothing was done: open it again
 			select {
 			case <-x.gone:
-				continue
+			case <-x.adrift:
 			case <-ctx.Done():
 				return errAway.Because(ctx.Err())
 			}
+		case errors.Is(err, errAdrift):
 		case !isAway(err) || rpc.Forwarded(ctx) || !s.hold(held):
 			return err
 		}
@@ -154,9 +157,17 @@ func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
 		s.tasks.Go(x.run)
 	}
 	s.mu.Unlock()
+	if x.isAdrift() {
+		if place := s.peers.Place(k.route()); place != s.peers.Self() && place != "" {
+			return nil, &ownedBy{place}
+		}
+		return nil, errAway // until it has ended
+	}
 	select {
 	case <-x.opened:
 		return x, x.failed
+	case <-x.adrift:
+		return x, errAdrift
 	case <-ctx.Done():
 		return nil, errAway.Because(ctx.Err())
 	}
@@ -219,12 +230,16 @@ func (s *Server) disown(ctx context.Context, k docKey) {
 	}
 }
 
-// place hands documents over to the processes that they belong to, whenever those change, until one of the contexts ends.
+// place hands documents over to the processes that they belong to, whenever those change, until one of the contexts ends. What a process
+// that has withdrawn has open goes adrift.
 func (s *Server) place(ctx, failed context.Context) error {
 	for {
 		changed := s.peers.Changed()
+		withdrawn := s.peers.Withdrawn()
 		for _, x := range s.sessions() {
-			if place := s.peers.Place(x.route()); place != s.peers.Self() && place != "" {
+			if withdrawn {
+				x.drift()
+			} else if place := s.peers.Place(x.route()); place != s.peers.Self() && place != "" {
 				x.leave()
 			}
 		}

@@ -10,6 +10,7 @@ import (
 type Peers interface {
 	Self() string
 	Holds() bool                           // the others must believe that this process lives
+	Withdrawn() bool                       // this process does not reach the database, and others take over what it owns
 	Place(key string) (incarnation string) // whose a document is to be
 	Lives(incarnation string) bool         // as far as is known
 	Changed() <-chan struct{}              // closed when one comes or goes
@@ -23,6 +24,7 @@ func newAlone() alone { return alone{"~" + rand.Text()} }
 
 func (a alone) Self() string                                { return a.incarnation }
 func (alone) Holds() bool                                   { return true }
+func (alone) Withdrawn() bool                               { return false }
 func (a alone) Place(string) string                         { return a.incarnation }
 func (a alone) Lives(incarnation string) bool               { return incarnation == a.incarnation }
 func (alone) Changed() <-chan struct{}                      { return nil }

@@ -94,6 +94,11 @@ func (x *session) certain(ctx context.Context) error {
 	if x.s.peers.Holds() {
 		return nil
 	}
+	if x.isAdrift() {
+		return errAdrift
+	}
+	ctx, cancel := context.WithTimeout(ctx, certainTime)
+	defer cancel()
 	var term uint64
 	if err := x.s.db.QueryRow(ctx, `SELECT term FROM docs_document WHERE workspace = $1 AND id = $2`, x.workspace, x.id).Scan(&term); err != nil {
 		return errAway.Because(err)
@@ -104,6 +109,8 @@ func (x *session) certain(ctx context.Context) error {
 	}
 	return nil
 }
+
+const certainTime = time.Second // the session's, too
 
 // part fills in what follows a place, about readBytes of it.
 func part(content *ot.Document, after int, res *docsv1.ReadDocumentResponse) error {

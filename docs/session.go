@@ -24,6 +24,7 @@ type session struct {
 	failed error         // set before opened is closed
 	ended  chan struct{} // closed when nothing more is done
 	gone   chan struct{} // closed when the document was given up, too, and another may be opened
+	adrift chan struct{} // closed, by place, when this process has withdrawn: what is under way may hang, and others go on with the document
 
 	// All below belongs to the goroutine.
 	term     uint64
@@ -58,10 +59,13 @@ type session struct {
 // errEnded is for callers within: the session did nothing, since it ends.
 var errEnded = errors.New("docs: the session has ended")
 
+// errAdrift is likewise: whether it did something is known by the next owner.
+var errAdrift = errors.New("docs: the process has withdrawn")
+
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, waiting: map[string]int{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
+	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, waiting: map[string]int{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -153,6 +157,25 @@ func (x *session) tell(f func()) {
 	select {
 	case x.mail <- f:
 	case <-x.gone:
+	}
+}
+
+// drift ends the session of a process that does not reach the database. Nobody waits for what is under way any more: whoever wants to know
+// asks the next owner, with the same key.
+func (x *session) drift() {
+	if x.isAdrift() {
+		return
+	}
+	close(x.adrift)
+	x.s.tasks.Go(func() { x.tell(func() { x.broken = true }) })
+}
+
+func (x *session) isAdrift() bool {
+	select {
+	case <-x.adrift:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"plenum.internal/mesh/meshtest"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
 
@@ -47,7 +51,45 @@ func ownersOfDocuments(t *testing.T, s *shape) {
 	}
 	w.within(t, "etcd is away")
 	change("start etcd", s.cluster.StartAgain(t.Context(), "etcd-1", "etcd-2", "etcd-3"))
+	w.within(t, "etcd is back")
+	change("stop docs-1", s.cluster.Stop("docs-1"))
+	database := s.behindProxy(t, "docs-1")
+	change("start docs-1", s.cluster.StartAgain(t.Context(), "docs-1"))
+	w.within(t, "docs-1 came back")
+	w.from()
+	database.Stall(true)
+	w.within(t, "docs-1 does not reach the database")
+	database.Stall(false)
+	w.within(t, "docs-1 reaches it again")
 	w.end(t)
+}
+
+// behindProxy has a process reach its database through a proxy, from its next start on.
+func (s *shape) behindProxy(t *testing.T, name string) *meshtest.Proxy {
+	t.Helper()
+	address := s.cluster.IP("postgres") + ":5432"
+	proxy := meshtest.StartProxy(t, address)
+	file := filepath.Join(filepath.Dir(filepath.Dir(s.cluster.Log(name))), "config", name+".yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.NewReplacer(address, proxy.Addr, "verify-full", "verify-ca").Replace(string(text)) // the certificate is for the address
+	if changed == string(text) {
+		t.Fatalf("%s does not name the database", file)
+	}
+	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // other tests go on with the cluster, and without the proxy
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Error(err)
+		}
+		if err := s.cluster.Restart(context.Background(), name); err != nil {
+			t.Error(err)
+		}
+	})
+	return proxy
 }
 
 // documentsOutliveDeaths: what was acknowledged stands in the documents once, whatever has died meanwhile.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,7 @@ type Node struct {
 	server      *rpc.Server
 	etcd        *clientv3.Client
 	session     *lease.Session
+	guard       guard // of the database
 }
 
 // Conn is a connection to another service, whichever of its nodes answers.
@@ -136,6 +138,9 @@ func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error 
 	}
 	group.Add("presence", run.Step(func(context.Context) error { return n.announce(cfg, service.Name) }, nil))
 	group.Add("lease", n.session)
+	if n.DB != nil {
+		group.Add("database", run.Func(n.guard.Run))
+	}
 	return group.Run(ctx)
 }
 
@@ -197,6 +202,13 @@ func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *N
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	n.DB.Register(metrics, service.Name)
+	n.guard.ping, n.guard.log = n.DB.Ping, log
+	n.guard.others = func() bool {
+		nodes, _ := n.Registry.Watch(service.Name)
+		return slices.ContainsFunc(nodes, func(o registry.Node) bool { return o.ID != n.ID })
+	}
+	n.guard.announce = func() error { return n.announce(cfg, service.Name) }
+	n.guard.withdraw = func() { registry.Withdraw(n.session, registry.Node{ID: n.ID, Service: service.Name}) }
 	return n, nil
 }
 

@@ -20,21 +20,26 @@ type Peers struct {
 	registry      *registry.Registry
 	conns         *registry.Conns
 	session       *lease.Session
+	guard         *guard
 }
 
 // Peers are the processes of this node's service.
 func (n *Node) Peers() *Peers {
-	return &Peers{n.service, n.incarnation, n.Registry, n.Conns, n.session}
+	return &Peers{n.service, n.incarnation, n.Registry, n.Conns, n.session, &n.guard}
 }
 
 // Self is this process's incarnation.
 func (p *Peers) Self() string { return p.self }
 
-// Holds reports whether the others must believe that this process lives: its lease is valid at this moment.
+// Holds reports whether the others must believe that this process lives: its lease is valid at this moment, and it has not withdrawn.
 func (p *Peers) Holds() bool {
 	l := p.session.Current()
-	return l != nil && l.Valid()
+	return l != nil && l.Valid() && !p.guard.withdrawn.Load()
 }
+
+// Withdrawn reports that this process does not reach its database while others of its service are there: they don't find it, and take over
+// what it owns.
+func (p *Peers) Withdrawn() bool { return p.guard.withdrawn.Load() }
 
 // Place is the incarnation that a resource belongs to by its key; empty: no process is known.
 func (p *Peers) Place(key string) string {

@@ -55,6 +55,9 @@ func Register(session *lease.Session, n Node) error {
 	return nil
 }
 
+// Withdraw takes back what Register did: the process lives on, and nobody finds it.
+func Withdraw(session *lease.Session, n Node) { session.Delete(n.key()) }
+
 // decode refuses what does not say the same as its key.
 func decode(key, value []byte) (Node, error) {
 	var n Node

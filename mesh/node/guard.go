@@ -1,0 +1,68 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// guard takes the process off the list of its service while its database can't be reached from here, so that callers ask the others and what it
+// owns finds another owner. Who is the only one left stays: then nobody could do better, and callers are told what is wrong.
+type guard struct {
+	ping      func(ctx context.Context) error
+	others    func() bool // whether another process of the service is on the list
+	announce  func() error
+	withdraw  func()
+	withdrawn atomic.Bool
+	log       *slog.Logger
+}
+
+const (
+	guardGap      = 500 * time.Millisecond // between two pings
+	guardTime     = time.Second            // for the answer to one
+	guardPatience = 2 * time.Second        // without an answer
+)
+
+// Run pings until ctx ends.
+func (g *guard) Run(ctx context.Context) error {
+	tick := time.NewTicker(guardGap)
+	defer tick.Stop()
+	for answered := time.Now(); ; {
+		err := g.look(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			answered = time.Now()
+		}
+		if err := g.decide(err == nil, time.Since(answered) >= guardPatience); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (g *guard) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, guardTime)
+	defer cancel()
+	return g.ping(ctx)
+}
+
+func (g *guard) decide(answers, away bool) error {
+	switch gone := g.withdrawn.Load(); {
+	case !gone && away && g.others():
+		g.log.Warn("the database can't be reached from here: other processes of this service take over")
+		g.withdrawn.Store(true)
+		g.withdraw()
+	case gone && (answers || !g.others()):
+		g.log.Info("the process takes part again", "database", answers)
+		g.withdrawn.Store(false)
+		return g.announce()
+	}
+	return nil
+}
