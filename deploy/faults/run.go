@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"plenum.internal/deploy/check"
 	"plenum.internal/deploy/faults/crowd"
 	"plenum.internal/deploy/faults/history"
 )
@@ -52,7 +53,8 @@ func (c Config) Validate() error {
 
 // crowd is the load, but for where it goes.
 func (c Config) crowd() crowd.Config {
-	return crowd.Config{Dir: c.Dir, Transport: c.Transport, People: c.People, Channels: c.Channels, Pause: c.Pause, Seed: c.Seed, Patience: c.Patience}
+	doors := check.Doors{Transport: c.Transport, Dir: c.Dir}
+	return crowd.Config{Doors: doors, People: c.People, Channels: c.Channels, Pause: c.Pause, Seed: c.Seed, Patience: c.Patience}
 }
 
 // progressEvery is how often a run tells how it stands.
