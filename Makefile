@@ -37,7 +37,7 @@ cluster: tools ## the same as many processes on loopback: `make cluster`, and `m
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/docs/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
 	@exec $(BIN)/cluster $(CMD)
 
-faults: tools ## a cluster whose parts fail by a schedule, under load, and a verdict; SEED=7 FOR=10m ONLY=disk,kill TRANSPORT=sse choose it
+faults: tools ## a cluster whose parts fail by a schedule, under load, and a verdict; SEED=7 FOR=10m ONLY=disk,kill TRANSPORT=sse choose it, FOR=30m is long
 	@./.ci/postgres
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/faults
 	@$(BIN)/faults build

@@ -67,7 +67,7 @@ func (e *ownedBy) Error() string { return "docs: owned by " + e.incarnation }
 // isAway reports whether an error means that nobody has the document who could be reached.
 func isAway(err error) bool {
 	e := rpc.FromError(err)
-	return e.GetReason() == errAway.Reason || status.Code(err) == codes.Unavailable && e.GetReason() != errBusy.Reason || errors.Is(err, errOwnerDied)
+	return e.GetReason() == errAway.Reason || status.Code(err) == codes.Unavailable && e.GetReason() != errBusy.Reason
 }
 
 // errOwnerDied: the process that a call was sent on to is gone.
@@ -92,7 +92,7 @@ func (s *Server) sendOn(ctx context.Context, incarnation, method string, req, re
 		cancel(errOwnerDied)
 	})
 	if err = cc.Invoke(sent, method, req, res); err != nil && errors.Is(context.Cause(sent), errOwnerDied) {
-		return errOwnerDied // what it may have done has a key
+		return errAway.Because(errOwnerDied) // what it may have done has a key
 	}
 	return err //nolint:wrapcheck // the other's own answer
 }

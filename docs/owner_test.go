@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
 	"plenum.internal/docs/ot"
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
@@ -234,6 +237,50 @@ func TestEtcdAway(t *testing.T) {
 		if n := w.server.holding.Load(); n != maxHeld {
 			t.Errorf("%d are counted", n)
 		}
+	})
+}
+
+// departing is a process that every document belongs to. It hangs when it is asked, and is then known to have died.
+type departing struct {
+	alone
+	died chan struct{}
+}
+
+const departed = "departed~1"
+
+func (d departing) Place(string) string      { return departed }
+func (d departing) Changed() <-chan struct{} { return d.died }
+
+func (d departing) Lives(incarnation string) bool {
+	select {
+	case <-d.died:
+		return incarnation != departed
+	default:
+		return true
+	}
+}
+
+func (d departing) Conn(string) (grpc.ClientConnInterface, error) { return d, nil }
+
+func (d departing) Invoke(ctx context.Context, _ string, _, _ any, _ ...grpc.CallOption) error {
+	close(d.died)
+	<-ctx.Done()
+	return status.FromContextError(ctx.Err()).Err()
+}
+
+func (departing) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, errAway
+}
+
+// A call whose owner died while it had it, and which can't wait for another one, is told to come back: nothing is wrong with the service.
+func TestTheOwnerDiesWithACall(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		s := must(New(DefaultConfig(), Deps{DB: w.db, Peers: departing{newAlone(), make(chan struct{})}}))(t)
+		s.holding.Store(maxHeld)
+		q := &docsv1.ReadDocumentRequest{Document: "d"}
+		err := s.atOwner(t.Context(), docKey{"w", "d"}, docsv1.DocsService_ReadDocument_FullMethodName, q, &docsv1.ReadDocumentResponse{}, nil)
+		refused(t, "a call that the owner had", err, edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY")
+		s.tasks.Wait()
 	})
 }
 

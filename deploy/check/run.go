@@ -99,9 +99,10 @@ func (c *checking) gather(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
 	defer cancel()
 	slug, password := "check-"+strings.ToLower(rand.Text()[:12]), rand.Text()
+	doors := Doors{Gateways: c.cfg.Gateways, Dir: c.dir}
 	way := SetUp(c.cfg.Secret, slug, "checker", password)
 	for i := range c.cfg.Devices {
-		p, err := Enter(ctx, c.door(i), way)
+		p, err := Enter(ctx, doors.Door(i), way)
 		if err != nil {
 			return err
 		}
@@ -121,13 +122,6 @@ func (c *checking) gather(ctx context.Context) error {
 		c.readers = append(c.readers, r)
 	}
 	return nil
-}
-
-// door leads to the gateway of device i first, and to the others when that one fails.
-func (c *checking) door(i int) Door {
-	n := i % len(c.cfg.Gateways)
-	others := append(append([]string{}, c.cfg.Gateways[n+1:]...), c.cfg.Gateways[:n]...)
-	return Door{Server: c.cfg.Gateways[n], Others: others, Dir: c.dir}
 }
 
 // watch tells how it stands until the time is over.

@@ -84,6 +84,15 @@ func (c *Cluster) Addresses() []string {
 	return out
 }
 
+// Operator is where a process of ours tells its operator how it is; empty: there is none of this name.
+func (c *Cluster) Operator(name string) string {
+	ip := c.IP(name)
+	if ip == "" {
+		return ""
+	}
+	return "http://" + ip + ":" + portOperator
+}
+
 // SetupLink makes the first workspace, once.
 func (c *Cluster) SetupLink() string {
 	return fmt.Sprintf("http://%s/#setup=%s", c.Addresses()[0], c.secrets["setup"])

@@ -7,5 +7,6 @@
 //	run.go       the load, the faults and the verdict, together
 //	command.go   the command line
 //
-// Package wire is the network, space the namespaces, skew the wrong clocks, crowd the load, and history the verdict.
+// Package wire is the network, space the namespaces, skew the wrong clocks; crowd is the load on chat and history its verdict, editors the load on
+// documents and versions theirs.
 package faults

@@ -19,9 +19,11 @@ const answersLost = 50 * time.Millisecond
 // inject does what a step says, and returns what undoes it.
 func (l *lab) inject(s Step) (heal func() error, err error) {
 	switch s.Kind {
-	case Kill:
+	case Kill, OwnerKill:
 		return l.kill(s.Targets[0])
-	case Stop:
+	case OwnerDrain:
+		return l.drain(s.Targets[0])
+	case Stop, OwnerStop:
 		return l.stop(s.Targets[0])
 	case Freeze:
 		return space.Freeze(l.cluster.Family(s.Targets[0])...)
@@ -51,6 +53,22 @@ func (l *lab) kill(name string) (heal func() error, err error) {
 		return nil, err
 	}
 	return func() error { back(); return nil }, nil
+}
+
+// drain tells a process to end; the keeper starts it again afterwards. One that doesn't end in order is kept for the verdict.
+func (l *lab) drain(name string) (heal func() error, err error) {
+	back := l.keeper.away(name)
+	ended := make(chan error, 1)
+	go func() { ended <- l.cluster.Stop(name) }()
+	return func() error {
+		defer back()
+		if err := <-ended; err != nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.disorder = append(l.disorder, fmt.Sprintf("DISORDER %v", err))
+		}
+		return nil
+	}, nil
 }
 
 func (l *lab) stop(name string) (heal func() error, err error) {

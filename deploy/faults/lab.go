@@ -37,11 +37,12 @@ type lab struct {
 	mu       sync.Mutex                // guards what follows
 	networks map[string]*space.Network // by address
 	clocks   map[string]bool           // files that were made
+	disorder []string                  // processes that were told to end, and did not in order
 }
 
 // able are the kinds of faults that can be done here.
 func (l *lab) able() []Kind {
-	able := []Kind{Kill, Stop, Skew}
+	able := []Kind{Kill, Stop, Skew, OwnerKill, OwnerStop, OwnerDrain}
 	if l.apart {
 		able = append(able, Power, Partition, OneWay, Slow, Cut)
 		if space.CanFreeze() == nil {

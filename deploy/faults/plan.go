@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"plenum.internal/deploy/faults/versions"
 )
 
 // Kind is a way in which something fails.
@@ -23,13 +25,23 @@ const (
 	Cut       Kind = "cut"       // connections to the database are reset while answers to COMMIT are on their way
 	Disk      Kind = "disk"      // the database's disk is full
 	Skew      Kind = "skew"      // a process's clock is wrong
+
+	// What is done to a process that owns documents, while nothing else fails: so it is known how long these stand still because of it.
+	OwnerKill  Kind = "owner-kill"  // as Kill
+	OwnerStop  Kind = "owner-stop"  // as Stop, for longer than this process's own lease
+	OwnerDrain Kind = "owner-drain" // it is told to end, by SIGTERM, and started again
 )
 
 // kinds in a fixed order, for the sake of equal seeds.
-var kinds = []Kind{Kill, Stop, Freeze, Power, Partition, OneWay, Slow, Cut, Disk, Skew}
+var kinds = []Kind{Kill, Stop, Freeze, Power, Partition, OneWay, Slow, Cut, Disk, Skew, OwnerKill, OwnerStop, OwnerDrain}
 
 // hitsProcess is true for what is done to one process itself.
-func (k Kind) hitsProcess() bool { return k == Kill || k == Power || k == Stop || k == Freeze }
+func (k Kind) hitsProcess() bool {
+	return k == Kill || k == Power || k == Stop || k == Freeze || k.hitsOwner()
+}
+
+// hitsOwner is true for what is done to owners of documents.
+func (k Kind) hitsOwner() bool { return k == OwnerKill || k == OwnerStop || k == OwnerDrain }
 
 // Clients is the name of the load, which partitions may cut off, too.
 const Clients = "clients"
@@ -50,12 +62,12 @@ func (s Step) excludes(o Step) bool {
 }
 
 func (s Step) String() string {
-	text := fmt.Sprintf("%-9s %s", s.Kind, strings.Join(s.Targets, ", "))
+	text := fmt.Sprintf("%-11s %s", s.Kind, strings.Join(s.Targets, ", "))
 	switch s.Kind {
 	case OneWay:
-		text = fmt.Sprintf("%-9s %s hears %s no more", s.Kind, s.Targets[0], s.Targets[1])
+		text = fmt.Sprintf("%-11s %s hears %s no more", s.Kind, s.Targets[0], s.Targets[1])
 	case Slow:
-		text = fmt.Sprintf("%-9s everything, by %v to %v, and %.0f %% is lost", s.Kind, s.Delay, 2*s.Delay, 100*s.Loss)
+		text = fmt.Sprintf("%-11s everything, by %v to %v, and %.0f %% is lost", s.Kind, s.Delay, 2*s.Delay, 100*s.Loss)
 	case Skew:
 		text += fmt.Sprintf(" by %v", s.Delay)
 	}
@@ -65,17 +77,26 @@ func (s Step) String() string {
 // Times of a plan.
 const (
 	leaseTime = 6 * time.Second // of mesh/lease, by default
+	docsLease = 2 * time.Second // of processes that own documents
 	warmUp    = 3 * time.Second
-	quiet     = 3 * time.Second // at most, between the end of a fault and the next
+	quiet     = 3 * time.Second             // at most, between the end of a fault and the next
+	alone     = versions.Calm + time.Second // at least, between the end of a fault and one that hits an owner of documents
+)
+
+// A schedule of long has so many owners of documents stopped, at least.
+const (
+	long       = 30 * time.Minute
+	ownerStops = 50
 )
 
 // Plan makes a schedule from a seed: equal arguments make equal plans. All of the kinds come, in an order of the seed's, before one comes again;
-// a third of the faults begin before the one before has ended. The last one ends within length.
+// a third of the faults begin before the one before has ended. Those that hit owners of documents are alone: they begin when the others are over
+// and recovered from. In a long schedule owners are also stopped out of turn. The last fault ends within length.
 func Plan(seed uint64, length time.Duration, processes []string, able []Kind) []Step {
 	p := planner{rand.New(rand.NewPCG(seed, 0)), processes}
 	var steps []Step
 	var bag []Kind
-	at := warmUp
+	at, stops := warmUp, 0
 	for {
 		if len(bag) == 0 {
 			bag = slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !slices.Contains(able, k) })
@@ -84,19 +105,30 @@ func Plan(seed uint64, length time.Duration, processes []string, able []Kind) []
 		if len(bag) == 0 {
 			return nil
 		}
-		step := p.step(bag[0])
-		bag = bag[1:]
+		kind := bag[0]
+		if length >= long && slices.Contains(able, OwnerStop) && time.Duration(stops)*length < (ownerStops+ownerStops/10)*at { // late
+			kind = OwnerStop
+		} else {
+			bag = bag[1:]
+		}
+		step := p.step(kind)
 		step.At = at
 		for _, o := range steps {
 			if o.excludes(step) {
 				step.At = max(step.At, o.At+o.For+time.Second)
+			}
+			if kind.hitsOwner() {
+				step.At = max(step.At, o.At+o.For+alone)
 			}
 		}
 		at = step.At
 		if step.At+step.For > length {
 			return steps
 		}
-		if steps = append(steps, step); p.IntN(3) == 0 {
+		if kind == OwnerStop {
+			stops++
+		}
+		if steps = append(steps, step); p.IntN(3) == 0 && !kind.hitsOwner() {
 			at += p.between(500*time.Millisecond, step.For)
 		} else {
 			at += step.For + p.between(0, quiet)
@@ -126,6 +158,10 @@ func (p planner) step(kind Kind) Step {
 	switch kind {
 	case Kill, Power:
 		s.Targets = []string{p.one()}
+	case OwnerKill, OwnerDrain:
+		s.Targets = []string{p.one("docs")}
+	case OwnerStop:
+		s.Targets, s.For = []string{p.one("docs")}, p.between(docsLease+time.Second, 4*docsLease)
 	case Stop, Freeze:
 		s.Targets, s.For = []string{p.one()}, p.between(leaseTime+2*time.Second, 2*leaseTime)
 	case Partition:
@@ -141,11 +177,11 @@ func (p planner) step(kind Kind) Step {
 	case Slow:
 		s.Delay, s.Loss = p.between(5*time.Millisecond, 100*time.Millisecond), float64(p.IntN(10))/100
 	case Cut:
-		s.Targets, s.For = []string{p.one("chat", "identity"), "postgres"}, p.between(200*time.Millisecond, time.Second)
+		s.Targets, s.For = []string{p.one("chat", "docs", "identity"), "postgres"}, p.between(200*time.Millisecond, time.Second)
 	case Disk:
 		s.Targets = []string{"postgres"}
 	case Skew:
-		s.Targets = []string{p.one("chat", "identity", "gateway")}
+		s.Targets = []string{p.one("chat", "docs", "identity", "gateway")}
 		s.Delay = p.between(10*time.Second, 30*time.Minute).Truncate(time.Second)
 		if p.IntN(2) == 0 {
 			s.Delay = -s.Delay

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var processes = []string{"nats-1", "nats-2", "nats-3", "etcd-1", "etcd-2", "etcd-3", "postgres", "identity-1", "identity-2", "chat-1", "chat-2", "gateway-1", "gateway-2", "gateway-3"}
+var processes = []string{"nats-1", "nats-2", "nats-3", "etcd-1", "etcd-2", "etcd-3", "postgres", "identity-1", "identity-2", "chat-1", "chat-2", "docs-1", "docs-2", "gateway-1", "gateway-2", "gateway-3"}
 
 // TestAPlanKeepsItsRules: whatever the seed, nothing fails after the end, nor in two ways at a time that exclude each other.
 func TestAPlanKeepsItsRules(t *testing.T) {
@@ -34,13 +34,27 @@ func TestAPlanKeepsItsRules(t *testing.T) {
 				}
 			}
 			for _, o := range plan[:i] {
-				if o.excludes(s) && s.At < o.At+o.For {
+				if (o.excludes(s) || o.Kind.hitsOwner()) && s.At < o.At+o.For {
 					r.Fatalf("%v at %v, while %v at %v", s, s.At, o, o.At)
 				}
+				if s.Kind.hitsOwner() && s.At < o.At+o.For+alone {
+					r.Fatalf("%v at %v, too soon after %v at %v", s, s.At, o, o.At)
+				}
+			}
+			if s.Kind.hitsOwner() && !isOwner(s.Targets[0]) {
+				r.Fatalf("%v: it owns no documents", s)
 			}
 			if i > 0 && s.At < plan[i-1].At {
 				r.Fatalf("%v comes before %v", s, plan[i-1])
 			}
+		}
+		if length >= long { // these come out of turn, too
+			isStop := func(s Step) bool { return s.Kind == OwnerStop }
+			if stops := len(plan) - len(slices.DeleteFunc(slices.Clone(plan), isStop)); slices.Contains(able, OwnerStop) && stops < ownerStops {
+				r.Fatalf("a long schedule has %d owners stopped", stops)
+			}
+			plan = slices.DeleteFunc(plan, isStop)
+			able = slices.DeleteFunc(able, func(k Kind) bool { return k == OwnerStop })
 		}
 		for i := 0; i+len(able) <= len(plan) && len(able) > 0; i += len(able) {
 			round := map[Kind]bool{}
@@ -55,11 +69,42 @@ func TestAPlanKeepsItsRules(t *testing.T) {
 }
 
 func TestAStopOutlastsEveryLease(t *testing.T) {
-	for _, s := range Plan(1, time.Hour, processes, []Kind{Stop, Freeze}) {
-		if s.For < leaseTime {
-			t.Errorf("%v: shorter than a lease of %v", s, leaseTime)
+	for _, s := range Plan(1, time.Hour, processes, []Kind{Stop, Freeze, OwnerStop}) {
+		lease := leaseTime
+		if s.Kind == OwnerStop {
+			lease = docsLease
+		}
+		if s.For <= lease {
+			t.Errorf("%v: shorter than a lease of %v", s, lease)
 		}
 	}
+}
+
+// TestOwnersAloneAreStoppedFiftyTimesInTwelveMinutes, whatever the seed: CONTRIBUTING.md says so.
+func TestOwnersAloneAreStoppedFiftyTimesInTwelveMinutes(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		if plan := Plan(rapid.Uint64().Draw(r, "seed"), 12*time.Minute, processes, []Kind{OwnerStop}); len(plan) < ownerStops {
+			r.Fatalf("%d times", len(plan))
+		}
+	})
+}
+
+// TestEachKindHasATurnInAMinuteAndAHalf: so long is the schedule of every change (.ci/run).
+func TestEachKindHasATurnInAMinuteAndAHalf(t *testing.T) {
+	whole := 0
+	for seed := range uint64(100) {
+		hit := map[Kind]bool{}
+		for _, s := range Plan(seed, 90*time.Second, processes, kinds) {
+			hit[s.Kind] = true
+		}
+		if len(hit) < len(kinds)-3 {
+			t.Errorf("seed %d has %d of %d kinds", seed, len(hit), len(kinds))
+		}
+		if len(hit) == len(kinds) {
+			whole++
+		}
+	}
+	t.Logf("%d of 100 seeds have all kinds", whole)
 }
 
 func TestOnlyWhatIsWantedAndPossible(t *testing.T) {
@@ -90,7 +135,7 @@ func TestOnlyDefectsOfGoAreCrashes(t *testing.T) {
 
 func TestWrongInputIsRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, args := range [][]string{{"--for", "1s"}, {"--for", "2h"}, {"--only", "flood"}, {"explode"}, {"--people", "1"}, {"--nothing"}} {
+	for _, args := range [][]string{{"--for", "1s"}, {"--for", "2h"}, {"--only", "flood"}, {"explode"}, {"--people", "1"}, {"--documents", "0"}, {"--nothing"}} {
 		var out, errs strings.Builder
 		if code := Command(t.Context(), args, &out, &errs); code != 1 || errs.Len() == 0 {
 			t.Errorf("%v: exit code %d, %q", args, code, errs.String())

@@ -8,32 +8,38 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"plenum.internal/deploy/check"
 	"plenum.internal/deploy/faults/crowd"
+	"plenum.internal/deploy/faults/editors"
 	"plenum.internal/deploy/faults/history"
+	"plenum.internal/deploy/faults/versions"
 )
 
 // Config of a run.
 type Config struct {
 	Dir       string // new, for all that the run writes; parents open to the user that runs PostgreSQL
-	Bin       string // nats-server, server (etcd), identity, chat and gateway; the latter three by skew.Build
+	Bin       string // nats-server, server (etcd), identity, chat, docs and gateway; the latter four by skew.Build
 	Seed      uint64
 	For       time.Duration // of the load and its faults, at most an hour
 	Only      []Kind        // of faults; none: all that can be done here
 	Transport string        // of the devices, see crowd.Config
 	People    int
 	Channels  int
+	Documents int
 	Pause     time.Duration // of a device between two operations
 	Patience  time.Duration // how long healing may take, and anything that somebody waits for afterwards
 }
 
 // DefaultConfig is a run of a minute.
 func DefaultConfig() Config {
-	c := crowd.DefaultConfig()
+	c, e := crowd.DefaultConfig(), editors.DefaultConfig()
 	return Config{
-		Dir: ".faults", Bin: "bin/faulty", For: time.Minute, Transport: c.Transport, People: c.People, Channels: c.Channels, Pause: c.Pause, Patience: c.Patience,
+		Dir: ".faults", Bin: "bin/faulty", For: time.Minute, Transport: c.Transport, People: c.People, Channels: c.Channels, Documents: e.Documents,
+		Pause: c.Pause, Patience: c.Patience,
 	}
 }
 
@@ -47,19 +53,37 @@ func (c Config) Validate() error {
 			return fmt.Errorf("faults: no kind is called %s: there are %v", k, kinds)
 		}
 	}
-	return c.crowd().Validate()
+	return errors.Join(c.crowd().Validate(), c.editors().Validate())
 }
 
-// crowd is the load, but for where it goes.
+// crowd is the load on chat, but for where it goes.
 func (c Config) crowd() crowd.Config {
-	return crowd.Config{Dir: c.Dir, Transport: c.Transport, People: c.People, Channels: c.Channels, Pause: c.Pause, Seed: c.Seed, Patience: c.Patience}
+	return crowd.Config{Doors: c.doors(), People: c.People, Channels: c.Channels, Pause: c.Pause, Seed: c.Seed, Patience: c.Patience}
 }
+
+// editors is the load on documents, likewise.
+func (c Config) editors() editors.Config {
+	set := editors.DefaultConfig()
+	set.Doors, set.Documents, set.Seed, set.Patience = c.doors(), c.Documents, c.Seed, c.Patience
+	return set
+}
+
+func (c Config) doors() check.Doors { return check.Doors{Transport: c.Transport, Dir: c.Dir} }
+
+// Verdict is the outcome of a run.
+type Verdict struct {
+	Chat   history.Verdict
+	Docs   versions.Verdict
+	Faults []string // what must not be, of both and of the processes
+}
+
+func (v Verdict) String() string { return v.Chat.String() + "\n" + v.Docs.String() }
 
 // progressEvery is how often a run tells how it stands.
 const progressEvery = 5 * time.Second
 
 // Run makes a cluster, has people work with it while parts of it fail, and judges. An error means that the run could not take place.
-func Run(ctx context.Context, cfg Config, out io.Writer) (v history.Verdict, err error) {
+func Run(ctx context.Context, cfg Config, out io.Writer) (v Verdict, err error) {
 	if err := cfg.Validate(); err != nil {
 		return v, err
 	}
@@ -69,20 +93,27 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (v history.Verdict, err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
 	plan := Plan(cfg.Seed, cfg.For, l.cluster.Names(), only(l.able(), cfg.Only))
-	c, err := l.gather(ctx, cfg)
+	p, err := l.gather(ctx, cfg)
 	if err != nil {
 		return v, err
 	}
-	defer c.Close()
-	_, _, devices := c.Counts()
-	fmt.Fprintf(out, "%d processes, %d devices, %d faults in %v, seed %d\n", len(l.cluster.Names()), devices, len(plan), cfg.For, cfg.Seed)
-	if err := l.work(ctx, cfg, c, plan, out); err != nil {
-		return v, err
-	}
-	h, v, err := c.Settle(context.WithoutCancel(ctx))
+	defer p.close()
+	_, _, devices := p.crowd.Counts()
+	_, _, programs := p.editors.Counts()
+	fmt.Fprintf(out, "%d processes, %d devices, %d programs at %d documents, %d faults in %v, seed %d\n",
+		len(l.cluster.Names()), devices, programs, cfg.Documents, len(plan), cfg.For, cfg.Seed)
+	done, err := l.work(ctx, cfg, p, plan, out)
 	if err != nil {
 		return v, err
 	}
+	found := map[string]any{"plan.json": plan}
+	if found["history.json"], v.Chat, err = p.crowd.Settle(context.WithoutCancel(ctx)); err != nil {
+		return v, err
+	}
+	if found["documents.json"], v.Docs, err = p.editors.Settle(context.WithoutCancel(ctx), done); err != nil {
+		return v, err
+	}
+	v.Faults = slices.Concat(v.Chat.Faults, v.Docs.Faults, l.disorder)
 	for _, log := range l.crashed() {
 		v.Faults = append(v.Faults, "CRASHED see "+log)
 	}
@@ -95,26 +126,57 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (v history.Verdict, err
 	}
 	fmt.Fprintln(out, v)
 	if len(v.Faults) > 0 {
-		return v, keep(cfg, h, plan)
+		return v, keep(cfg, found)
 	}
 	return v, nil
 }
 
-// gather brings in the people.
-func (l *lab) gather(ctx context.Context, cfg Config) (*crowd.Crowd, error) {
-	set := cfg.crowd()
-	for _, address := range l.cluster.Addresses() {
-		set.Gateways = append(set.Gateways, "http://"+address)
-	}
-	var err error
-	if set.Secret, err = l.cluster.IssueSetup(ctx); err != nil {
-		return nil, err
-	}
-	return crowd.Gather(ctx, set)
+// people are all who work with a cluster.
+type people struct {
+	crowd   *crowd.Crowd
+	editors *editors.Editors
 }
 
-// work has people work while parts fail, and returns when everything is healed and all they asked for is answered, or patience has ended.
-func (l *lab) work(ctx context.Context, cfg Config, c *crowd.Crowd, plan []Step, out io.Writer) error {
+func (p *people) close() {
+	p.crowd.Close()
+	p.editors.Close()
+}
+
+// gather brings in the people.
+func (l *lab) gather(ctx context.Context, cfg Config) (*people, error) {
+	var gateways []string
+	for _, address := range l.cluster.Addresses() {
+		gateways = append(gateways, "http://"+address)
+	}
+	chatting, writing := cfg.crowd(), cfg.editors()
+	chatting.Gateways, writing.Gateways, writing.Home, writing.Homes = gateways, gateways, l.home, l.owners()
+	var err error
+	if chatting.Secret, err = l.cluster.IssueSetup(ctx); err != nil {
+		return nil, err
+	}
+	if writing.Secret, err = l.cluster.IssueSetup(ctx); err != nil {
+		return nil, err
+	}
+	p := &people{}
+	if p.crowd, err = crowd.Gather(ctx, chatting); err != nil {
+		return nil, err
+	}
+	if p.editors, err = editors.Gather(ctx, writing); err == nil {
+		err = l.settled(ctx, p.editors.Homes())
+	}
+	if err != nil {
+		p.crowd.Close()
+		if p.editors != nil {
+			p.editors.Close()
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+// work has people work while parts fail, and returns when everything is healed and all they asked for is answered, or patience has ended: with
+// what was done, and when.
+func (l *lab) work(ctx context.Context, cfg Config, p *people, plan []Step, out io.Writer) ([]versions.Fault, error) {
 	begun := time.Now()
 	var one sync.Mutex // line at a time
 	say := func(format string, args ...any) {
@@ -122,30 +184,32 @@ func (l *lab) work(ctx context.Context, cfg Config, c *crowd.Crowd, plan []Step,
 		defer one.Unlock()
 		fmt.Fprintf(out, "%6.1f s  %s\n", time.Since(begun).Seconds(), fmt.Sprintf(format, args...))
 	}
-	working, stop := context.WithTimeout(ctx, cfg.For)
-	defer stop()
+	working, stop := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
-	all.Go(func() { c.Run(working) })
-	all.Go(func() { progress(working, c, say) })
-	if err := l.follow(working, plan, say); err != nil {
-		stop()
-		return err
+	defer stop()
+	all.Go(func() { p.crowd.Run(working) })
+	all.Go(func() { p.editors.Run(working, begun) })
+	all.Go(func() { progress(working, p, say) })
+	done, err := l.follow(working, plan, begun, say)
+	if err != nil {
+		return nil, err
 	}
-	<-working.Done()
+	sleep(ctx, cfg.For-time.Since(begun))
+	stop()
 	say("the load ends; everything is healed, and has %v to settle", cfg.Patience)
 	healed, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Patience)
 	defer cancel()
 	if err := l.keeper.serving(healed); err != nil {
-		return err
+		return nil, err
 	}
 	say("every process serves")
 	all.Wait()
-	return nil
+	return done, nil
 }
 
 // progress tells how it stands.
-func progress(ctx context.Context, c *crowd.Crowd, say func(string, ...any)) {
+func progress(ctx context.Context, p *people, say func(string, ...any)) {
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	for {
@@ -153,37 +217,60 @@ func progress(ctx context.Context, c *crowd.Crowd, say func(string, ...any)) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			answered, connected, devices := c.Counts()
-			say("%d operations answered, %d of %d devices connected", answered, connected, devices)
+			answered, connected, devices := p.crowd.Counts()
+			settled, reached, programs := p.editors.Counts()
+			say("%d operations and %d edits answered, %d of %d devices and %d of %d programs connected", answered, settled, connected, devices, reached, programs)
 		}
 	}
 }
 
-// follow does the plan's steps at their times, and returns when all of them are undone.
-func (l *lab) follow(ctx context.Context, plan []Step, say func(string, ...any)) error {
-	begun := time.Now()
+// follow does the plan's steps, and returns when all of them are undone, or ctx has ended. Some take their time to be done or undone where the machine
+// is busy: then all that follows comes as much later, and owners of documents are left alone all the same.
+func (l *lab) follow(ctx context.Context, plan []Step, begun time.Time, say func(string, ...any)) ([]versions.Fault, error) {
 	var all sync.WaitGroup
-	failed := make([]error, len(plan))
+	failed, done := make([]error, len(plan)), make([]versions.Fault, len(plan))
+	late := time.Duration(0)
 	for i, step := range plan {
-		if !sleep(ctx, step.At-time.Since(begun)) {
+		at := step.At + late
+		if step.Kind.hitsOwner() && i > 0 {
+			all.Wait()
+			for _, f := range done[:i] {
+				at = max(at, f.To+alone)
+			}
+		}
+		if !sleep(ctx, at-time.Since(begun)) {
+			done = done[:i]
 			break
 		}
+		f, text := &done[i], step.String()
+		*f = versions.Fault{Kind: string(step.Kind), Targets: step.Targets}
+		if step.Kind.hitsProcess() && isOwner(step.Targets[0]) {
+			n := l.open(ctx, step.Targets[0])
+			f.Owner = n > 0
+			text += fmt.Sprintf(", with %d documents open", n)
+		}
+		f.From = time.Since(begun)
 		heal, err := l.inject(step)
 		if err != nil {
 			failed[i] = fmt.Errorf("%v: %w", step, err)
 			break
 		}
-		say("%v", step)
+		late = max(late, time.Since(begun)-step.At)
+		say("%s", text)
 		all.Go(func() {
 			sleep(ctx, step.For)
 			if err := heal(); err != nil {
 				failed[i] = fmt.Errorf("the end of %v: %w", step, err)
 			}
-			say("%-9s is over", step.Kind)
+			f.To = time.Since(begun)
+			say("%-11s is over", step.Kind)
 		})
+		if step.Kind.hitsOwner() {
+			all.Wait()
+		}
 	}
 	all.Wait()
-	return errors.Join(failed...)
+	return done, errors.Join(failed...)
 }
 
 // sleep is false where ctx ended first.
@@ -196,9 +283,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// keep writes down what was found, beside the processes' logs.
-func keep(cfg Config, h *history.History, plan []Step) error {
-	for name, content := range map[string]any{"history.json": h, "plan.json": plan} {
+// keep writes down what was found, by the names of files, beside the processes' logs.
+func keep(cfg Config, found map[string]any) error {
+	for name, content := range found {
 		text, err := json.MarshalIndent(content, "", " ")
 		if err != nil {
 			return fmt.Errorf("faults: %w", err)

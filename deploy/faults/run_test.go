@@ -3,6 +3,7 @@ package faults
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"plenum.internal/deploy/clustertest"
+	"plenum.internal/deploy/faults/versions"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -29,7 +31,7 @@ func TestARunOnLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := DefaultConfig()
-	cfg.Dir, cfg.Bin, cfg.Seed, cfg.For, cfg.Only = filepath.Join(dir, "f"), bin, 5, 20*time.Second, []Kind{Kill, Stop}
+	cfg.Dir, cfg.Bin, cfg.Seed, cfg.For, cfg.Only = filepath.Join(dir, "f"), bin, 5, 25*time.Second, []Kind{Kill, OwnerStop, OwnerDrain}
 	if err := empty(cfg.Dir); err != nil {
 		t.Fatal(err)
 	}
@@ -39,10 +41,13 @@ func TestARunOnLoopback(t *testing.T) {
 	if err != nil || len(v.Faults) > 0 {
 		t.Fatal(err, v.Faults)
 	}
-	if v.Transports["websocket"] != 4 || v.Transports["sse"] != 4 || v.Transports["poll"] != 4 {
-		t.Errorf("devices connect %v", v.Transports)
+	if v.Chat.Transports["websocket"] != 4 || v.Chat.Transports["sse"] != 4 || v.Chat.Transports["poll"] != 4 {
+		t.Errorf("devices connect %v", v.Chat.Transports)
 	}
-	if v.Done < 100 || v.Events == 0 || !strings.Contains(out.String(), string(Kill)) {
+	if v.Chat.Done < 100 || v.Chat.Events == 0 || v.Docs.Events < 100 || v.Docs.Contents < 100 || !strings.Contains(out.String(), string(Kill)) {
 		t.Error("next to nothing took place")
+	}
+	if !slices.ContainsFunc(v.Docs.Stills, func(s versions.Still) bool { return s.Kind == string(OwnerStop) && s.Owner && s.Most > 0 }) {
+		t.Errorf("owners failed %v", v.Docs.Stills)
 	}
 }

@@ -17,17 +17,13 @@ func (c *Crowd) audit(ctx context.Context) (map[string]map[string][]history.Even
 	for _, ch := range c.channels {
 		logs[ch.id] = map[string][]history.Event{}
 	}
-	for _, gateway := range c.cfg.Gateways {
-		for _, transport := range c.cfg.transports() {
-			way := gateway + " by " + transport
-			door := check.Door{Server: gateway, Dir: c.cfg.Dir, Dial: dialer(transport)}
-			read, err := c.readAll(ctx, door)
-			if err != nil {
-				return nil, fmt.Errorf("audit at %s: %w", way, err)
-			}
-			for channel, log := range read {
-				logs[channel][way] = log
-			}
+	for way, door := range c.cfg.Ways() {
+		read, err := c.readAll(ctx, door)
+		if err != nil {
+			return nil, fmt.Errorf("audit at %s: %w", way, err)
+		}
+		for channel, log := range read {
+			logs[channel][way] = log
 		}
 	}
 	return logs, nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	rnd "math/rand/v2"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,27 +20,27 @@ import (
 
 // Config of a crowd.
 type Config struct {
-	Secret    string        // of a set-up: the crowd has a workspace of its own
-	Gateways  []string      // http://host:port; each gets its share of the devices
-	Transport string        // by which devices connect: websocket, sse, poll or Mix
-	Dir       string        // for the devices' files
-	People    int           // 2 to 30; every second one has two devices
-	Channels  int           // 1 to 20, of two people up to all of them
-	Pause     time.Duration // of a device between two operations, at least 20 ms
-	Seed      uint64        // of who does what
-	Patience  time.Duration // how long anything may take where nothing fails, and after all has healed
+	check.Doors
+
+	Secret   string        // of a set-up: the crowd has a workspace of its own
+	People   int           // 2 to 30; every second one has two devices
+	Channels int           // 1 to 20, of two people up to all of them
+	Pause    time.Duration // of a device between two operations, at least 20 ms
+	Seed     uint64        // of who does what
+	Patience time.Duration // how long anything may take where nothing fails, and after all has healed
 }
 
 // DefaultConfig is a crowd that keeps a cluster on two cores busy and leaves it room to recover.
 func DefaultConfig() Config {
-	return Config{Transport: Mix, People: 8, Channels: 6, Pause: 200 * time.Millisecond, Patience: 90 * time.Second}
+	return Config{Doors: check.Doors{Transport: check.Mix}, People: 8, Channels: 6, Pause: 200 * time.Millisecond, Patience: 90 * time.Second}
 }
 
 // Validate keeps a crowd within bounds.
 func (c Config) Validate() error {
+	if err := c.Doors.Validate(); err != nil {
+		return fmt.Errorf("crowd: %w", err)
+	}
 	switch {
-	case c.Transport != Mix && !slices.Contains(known, c.Transport):
-		return fmt.Errorf("crowd: no transport is called %q: there are %v, and %s", c.Transport, known, Mix)
 	case c.People < 2 || c.People > 30:
 		return fmt.Errorf("crowd: %d people: take 2 to 30", c.People)
 	case c.Channels < 1 || c.Channels > 20:
@@ -129,7 +128,7 @@ func (c *Crowd) hire(ctx context.Context) error {
 			if n > 0 {
 				way = check.SignIn(c.slug, p.handle, p.password)
 			}
-			d, err := check.Enter(ctx, c.door(len(c.devices)), way)
+			d, err := check.Enter(ctx, c.cfg.Door(len(c.devices)), way)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.handle, err)
 			}
@@ -143,15 +142,8 @@ func (c *Crowd) hire(ctx context.Context) error {
 // device is the next one, with somebody at it.
 func (c *Crowd) device(p *check.Person, name string) *device {
 	n := len(c.devices)
-	_, transport := c.cfg.place(n)
+	_, transport := c.cfg.Place(n)
 	return &device{Person: p, crowd: c, number: n, name: name, transport: transport, known: map[string][]shownMessage{}}
-}
-
-// door leads device i to its gateway first, and to the others when that one fails.
-func (c *Crowd) door(i int) check.Door {
-	n, transport := c.cfg.place(i)
-	others := append(append([]string{}, c.cfg.Gateways[n+1:]...), c.cfg.Gateways[:n]...)
-	return check.Door{Server: c.cfg.Gateways[n], Others: others, Dir: c.cfg.Dir, Dial: dialer(transport)}
 }
 
 // open makes channel i: the first one is of two people, the last of all, and the sizes between them grow.
