@@ -18,12 +18,14 @@ run: ## start Plenum on ADDR with its data under DATA, TLS=1 with a certificate 
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/plenum plenum.internal/client/cmd/plenumctl
 	@exec $(BIN)/plenum --addr $(ADDR) --data $(DATA) $(if $(TLS),--self_signed)
 
-test: tools ## every test, on both SQL engines and in both shapes, with the race detector
+test: tools ## every test, of web/ too, on both SQL engines and in both shapes, with the race detector
 	@./.ci/postgres
 	@./.ci/node
+	npm --prefix web test
 	$(GO) test -race -count=1 -timeout 30m work # no answers of before: tests drive programs that they build, which Go's cache doesn't see
 
-lint: tools ## golangci-lint, go vet, go fix, buf lint, fresh generated code
+lint: tools ## golangci-lint, go vet, go fix, buf lint, eslint, fresh generated code
+	@./.ci/node
 	@./.ci/lint $(MODULES)
 
 modules: ## each module by itself: go vet and a tidy go.mod, outside of the workspace
@@ -61,4 +63,4 @@ bench: tools ## hold a Plenum against its bars; ONLY=fanout runs one group, RUNS
 	@$(GO) run plenum.internal/loadtest/cmd/bench --runs $(or $(RUNS),5) $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what was built; the data stays
-	rm -rf $(BIN) .cluster .faults docs/ot/oracle/node_modules
+	rm -rf $(BIN) .cluster .faults docs/ot/oracle/node_modules web/node_modules web/*/node_modules

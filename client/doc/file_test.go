@@ -284,4 +284,9 @@ func TestCursorsAndEdits(t *testing.T) {
 	if c := d.Cursors(); len(c) != 0 {
 		t.Errorf("a place of a version that is not known yet: %+v", c)
 	}
+	again, _ := keeping(t, offline(t), "hello") // of version 1
+	again.presence.heard("ada/s", &docsv1.Presence{Version: 0, Anchor: 2, Head: 5}, again.cfg.Now())
+	if c := again.Cursors(); len(c) != 0 {
+		t.Errorf("a place of a version whose edits are not known: %+v", c)
+	}
 }

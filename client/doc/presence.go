@@ -47,9 +47,6 @@ type presence struct {
 
 // passed notes an event that the content is behind now.
 func (p *presence) passed(e change) {
-	if p.from == 0 {
-		p.from = e.version - 1
-	}
 	if e.edit.Count() == 0 {
 		return
 	}
@@ -60,8 +57,8 @@ func (p *presence) passed(e change) {
 	}
 }
 
-// clear forgets where everybody is: the versions that they told mean nothing any more.
-func (p *presence) clear() { *p = presence{me: p.me} }
+// clear forgets where everybody is, for content of a version that was read: the versions that they told mean nothing any more.
+func (p *presence) clear(version uint64) { *p = presence{me: p.me, from: version} }
 
 // heard takes over a signal.
 func (p *presence) heard(from string, m *docsv1.Presence, now time.Time) {

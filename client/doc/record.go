@@ -176,6 +176,7 @@ func (d *Document) restore(k *kept) error {
 		return err
 	}
 	s := &state{epoch: k.Epoch, version: k.Version, content: content, shown: content.Clone(), buffer: k.Buffer.Delta, lastRefused: k.LastRefused, presence: d.presence}
+	s.presence.clear(k.Version)
 	if k.Sent != nil {
 		s.sent = k.Sent.sent(k.ClientID)
 		if err := s.shown.Apply(s.sent.delta); err != nil {

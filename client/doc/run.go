@@ -245,13 +245,9 @@ func (t *talk) answer(r reply) error {
 		return r.err // the client has stopped
 	case e.Reason == "docs.BASE_TOO_OLD", e.Reason == "docs.FUTURE":
 		// It was not done. Once the content is newer it can be: by following the log, or where the log is another one, by reading anew.
-		if err := t.save(record{Back: true}); err != nil {
+		if err := t.waitAgain(); err != nil {
 			return err
 		}
-		if err := s.takeBack(); err != nil {
-			return err
-		}
-		t.pause = time.Now().Add(tryAgain)
 		if e.Reason == "docs.FUTURE" {
 			t.stale = true
 			return nil
@@ -260,8 +256,19 @@ func (t *talk) answer(r reply) error {
 	case e.Code == edgev1.Code_CODE_NOT_FOUND, e.Code == edgev1.Code_CODE_PERMISSION_DENIED, e.Reason == "docs.TRASHED":
 		return t.reject(e, true) // nor what waits behind it
 	}
-	t.stale = e.Code == edgev1.Code_CODE_INVALID_ARGUMENT // such an edit is not made of what the server has
+	if e.Code == edgev1.Code_CODE_INVALID_ARGUMENT {
+		t.stale = true // such an edit is not made of what the server has
+	}
 	return t.reject(e, false)
+}
+
+// waitAgain has what is under way wait to be sent with another number. It needs the lock.
+func (t *talk) waitAgain() error {
+	if err := t.save(record{Back: true}); err != nil {
+		return err
+	}
+	t.pause = time.Now().Add(tryAgain)
+	return t.takeBack()
 }
 
 // lookAhead finds out how far the content is behind. It needs the lock, and gives it up meanwhile.

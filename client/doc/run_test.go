@@ -232,6 +232,33 @@ func TestResets(t *testing.T) {
 	}
 }
 
+// A topic that is reset while an edit waits for its answer is read anew, whatever the answer is.
+func TestResetWhileRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway("hello\n")
+		d := g.desk(t, "ada")
+		time.Sleep(time.Second)
+		g.owner.mu.Lock()
+		g.owner.refuse = refused(edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE")
+		g.owner.mu.Unlock()
+		g.set(func() { g.silent = true })
+		d.typeAt(0, "x")
+		time.Sleep(time.Second)
+		g.owner.mu.Lock()
+		edit := insert(0, "1")
+		g.owner.append("eve", 0, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: edit.JSON()}}}, edit)
+		g.owner.floor, g.owner.refuse = g.owner.version(), nil
+		g.owner.mu.Unlock()
+		time.Sleep(time.Second)
+		g.set(func() { g.silent = false })
+		settle(t, d)
+		if d.text() != "1hello\n" || len(d.heard) != 1 {
+			t.Errorf("%q, refused: %+v", d.text(), d.heard)
+		}
+		_ = d.quit()
+	})
+}
+
 // A base that the server no longer transforms from, while the log can be followed: what was typed is sent anew from the newest version.
 func TestBaseTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

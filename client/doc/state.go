@@ -270,6 +270,7 @@ const diffEffort = 200_000_000
 func (s *state) reload(content *ot.Document, epoch, version uint64) (ot.Delta, error) {
 	if s.version == 0 {
 		s.content, s.shown, s.epoch, s.version = content, content.Clone(), epoch, version
+		s.presence.clear(version)
 		return ot.Delta{}, nil
 	}
 	if q := s.sent; q != nil && q.answered != 0 && (q.answeredEpoch != epoch || q.answered <= version) { // it is in there
@@ -288,6 +289,6 @@ func (s *state) reload(content *ot.Document, epoch, version uint64) (ot.Delta, e
 		return ot.Delta{}, err
 	}
 	s.content, s.epoch, s.version, s.settled = content, epoch, version, settled{}
-	s.presence.clear()
+	s.presence.clear(version)
 	return shown, nil
 }

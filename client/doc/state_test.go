@@ -116,8 +116,7 @@ func (d *device) arrive(answered bool) {
 		r.body, _ = proto.Marshal(res)
 	}
 	if e.GetReason() == "docs.BASE_TOO_OLD" { // it asks for the version, and there is no connection here
-		d.must(d.save(record{Back: true}))
-		d.must(d.takeBack())
+		d.must(d.waitAgain())
 		d.stale, d.calling = true, 0
 		return
 	}
