@@ -284,7 +284,7 @@ func (u *user) create(text string) (document string) {
 
 func (u *user) share(document, with string, role docsv1.Role) uint64 {
 	u.tb.Helper()
-	return must(u.api.SetRole(u.write(), &docsv1.SetRoleRequest{Document: document, User: with, Role: role}))(u.tb).GetVersion()
+	return must(u.api.SetRole(u.write(), &docsv1.SetRoleRequest{Document: document, Principal: with, Role: role}))(u.tb).GetVersion()
 }
 
 // submit edits a document.

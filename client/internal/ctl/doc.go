@@ -302,7 +302,7 @@ func (c *docShareCmd) Run(e *env) error {
 			}
 		}
 		role := docsv1.Role(docsv1.Role_value["ROLE_"+strings.ToUpper(c.Role)]) // none is 0
-		res, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: id, User: user, Role: role})
+		res, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: id, Principal: user, Role: role})
 		if err != nil {
 			return err
 		}
