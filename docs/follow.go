@@ -15,16 +15,16 @@ import (
 
 // docs knows people, groups and channels from the logs of identity and chat, which it follows into tables of its own.
 
-// newFollowers makes those whose source is there.
+// newFollowers makes those whose source is there. Where all services are one process, chat follows identity in it, too, by another name.
 func (s *Server) newFollowers(deps Deps) error {
 	if deps.Identity != nil {
 		s.knowsPeople = true
-		if err := s.addFollower(deps, "people", "identity", topicv1.NewTopicServiceClient(deps.Identity), s.meet, s.forgetPeople); err != nil {
+		if err := s.addFollower(deps, "docs.people", "identity", topicv1.NewTopicServiceClient(deps.Identity), s.meet, s.forgetPeople); err != nil {
 			return err
 		}
 	}
 	if deps.Chat != nil {
-		return s.addFollower(deps, "channels", "chat", memberLog{topicv1.NewTopicServiceClient(deps.Chat)}, s.moveMembers, s.forgetChannels)
+		return s.addFollower(deps, "docs.channels", "chat", memberLog{topicv1.NewTopicServiceClient(deps.Chat)}, s.moveMembers, s.forgetChannels)
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func (f *followed) Follow(req *topicv1.FollowRequest, stream grpc.ServerStreamin
 // settle waits until all that the logs hold was applied.
 func (w *world) settle() {
 	w.tb.Helper()
-	for name, f := range map[string]*followed{"people": w.identity, "channels": w.chat} {
+	for name, f := range map[string]*followed{"docs.people": w.identity, "docs.channels": w.chat} {
 		eventually(w.tb, "applied what "+name+" tells", func() bool {
 			at := map[uint32][2]uint64{}
 			rows, err := w.db.Query(context.WithoutCancel(w.tb.Context()), `SELECT partition, epoch, position FROM docs_cursor WHERE follower = $1`, name)
@@ -143,7 +143,7 @@ func (w *world) settle() {
 			for p := range f.records {
 				last := uint64(0)
 				for _, r := range f.records[p] {
-					if name == "people" || len(r.GetAccess()) > 0 {
+					if name == "docs.people" || len(r.GetAccess()) > 0 {
 						last = r.GetPosition()
 					}
 				}
