@@ -41,7 +41,7 @@ func (s *Server) review(ctx context.Context, tx *sql.Tx, container docKey, due t
 
 // markNamed asks for jobAccess of a page of the documents that name a container, behind one. It returns the last of a full page.
 func (s *Server) markNamed(ctx context.Context, tx *sql.Tx, container docKey, behind string, due time.Time) (last string, err error) {
-	q, args := `SELECT document FROM docs_role WHERE workspace = $1 AND user_id = $4 AND document > $2 ORDER BY document LIMIT $3`,
+	q, args := `SELECT document FROM docs_share WHERE workspace = $1 AND container = $4 AND document > $2 ORDER BY document LIMIT $3`,
 		[]any{container.workspace, behind, reviewPage, container.id}
 	if container.id == aLink {
 		q, args = `SELECT DISTINCT document FROM docs_link WHERE workspace = $1 AND document > $2 ORDER BY document LIMIT $3`, args[:3]
@@ -80,7 +80,7 @@ func (s *Server) reviewContainer(ctx context.Context, container docKey) (next ti
 // accessJob has a document's session tell that somebody may have lost access.
 func (s *Server) accessJob(ctx context.Context, k docKey) (next time.Time, err error) {
 	named := false
-	err = s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM docs_role WHERE workspace = $1 AND document = $2 AND user_id LIKE '%/%')`, k.workspace, k.id).Scan(&named)
+	err = s.db.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM docs_share WHERE workspace = $1 AND document = $2)`, k.workspace, k.id).Scan(&named)
 	if err != nil || !named {
 		return time.Time{}, err //nolint:wrapcheck // whose job says what failed
 	}

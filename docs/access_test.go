@@ -413,7 +413,7 @@ func TestManyDocumentsNameIt(t *testing.T) {
 		const documents = 2*reviewPage + 17
 		err := w.db.Write(t.Context(), func(tx *sql.Tx) error {
 			for i := range documents {
-				if _, err := tx.ExecContext(t.Context(), `INSERT INTO docs_role (workspace, document, user_id, role) VALUES ('w', $1, 'group/team', 1)`, fmt.Sprint("d", i)); err != nil {
+				if _, err := tx.ExecContext(t.Context(), `INSERT INTO docs_share (workspace, document, container, role, expires_ms) VALUES ('w', $1, 'group/team', 1, 0)`, fmt.Sprint("d", i)); err != nil {
 					return err
 				}
 			}

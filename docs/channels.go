@@ -89,7 +89,7 @@ func (s *Server) forgetChannels(ctx context.Context, tx *sql.Tx, partition uint3
 	if err != nil {
 		return err
 	}
-	return of(`SELECT DISTINCT workspace, user_id FROM docs_role WHERE user_id LIKE 'channel/%'`, func(k docKey) error {
+	return of(`SELECT DISTINCT workspace, container FROM docs_share WHERE container LIKE 'channel/%'`, func(k docKey) error {
 		return s.review(ctx, tx, k, time.Now().Add(forgetPause))
 	})
 }

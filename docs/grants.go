@@ -110,7 +110,8 @@ func (g *grants) expires() (next time.Time) {
 // grants reads a document's.
 func (s *Server) grants(ctx context.Context, k docKey) (grants, error) {
 	all := grants{of: map[string]grant{}}
-	err := each(ctx, s.db.Query, `SELECT user_id, role, expires_ms FROM docs_role WHERE workspace = $1 AND document = $2`, []any{k.workspace, k.id}, func(r *sql.Rows) error {
+	err := each(ctx, s.db.Query, `SELECT user_id, role, expires_ms FROM docs_role WHERE workspace = $1 AND document = $2
+		UNION ALL SELECT container, role, expires_ms FROM docs_share WHERE workspace = $1 AND document = $2`, []any{k.workspace, k.id}, func(r *sql.Rows) error {
 		var principal string
 		var g grant
 		err := r.Scan(&principal, &g.role, &g.expiresMs)
@@ -125,9 +126,13 @@ func (s *Server) grants(ctx context.Context, k docKey) (grants, error) {
 
 // setRole writes a grant, and sees to it that its end is not forgotten. With a link goes what belongs to it.
 func setRole(ctx context.Context, tx *sql.Tx, k docKey, principal string, g grant) error {
+	table, column := "docs_role", "user_id"
+	if container(principal) {
+		table, column = "docs_share", "container"
+	}
 	if g.role != docsv1.Role_ROLE_UNSPECIFIED {
-		_, err := tx.ExecContext(ctx, `INSERT INTO docs_role (workspace, document, user_id, role, expires_ms) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (workspace, document, user_id) DO UPDATE SET role = excluded.role, expires_ms = excluded.expires_ms`,
+		_, err := tx.ExecContext(ctx, `INSERT INTO `+table+` (workspace, document, `+column+`, role, expires_ms) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (workspace, document, `+column+`) DO UPDATE SET role = excluded.role, expires_ms = excluded.expires_ms`,
 			k.workspace, k.id, principal, int32(g.role), g.expiresMs)
 		if err != nil {
 			return fmt.Errorf("write role: %w", err)
@@ -137,7 +142,7 @@ func setRole(ctx context.Context, tx *sql.Tx, k docKey, principal string, g gran
 		}
 		return setJob(ctx, tx, k, jobExpiry, time.UnixMilli(g.expiresMs))
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM docs_role WHERE workspace = $1 AND document = $2 AND user_id = $3`, k.workspace, k.id, principal); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE workspace = $1 AND document = $2 AND `+column+` = $3`, k.workspace, k.id, principal); err != nil {
 		return fmt.Errorf("take role: %w", err)
 	}
 	link, is := strings.CutPrefix(principal, aLink)

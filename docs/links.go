@@ -139,7 +139,7 @@ func (s *Server) OpenLink(ctx context.Context, q *docsv1.OpenLinkRequest) (*docs
 func (s *Server) linkOf(ctx context.Context, k docKey, secret string) (link string, err error) {
 	digest := sha256.Sum256([]byte(secret))
 	err = each(ctx, s.db.Query, `SELECT l.link, l.digest FROM docs_link l
-			INNER JOIN docs_role r ON r.workspace = l.workspace AND r.document = l.document AND r.user_id = '`+aLink+`' || l.link AND r.expires_ms > $3
+			INNER JOIN docs_share s ON s.workspace = l.workspace AND s.document = l.document AND s.container = '`+aLink+`' || l.link AND s.expires_ms > $3
 			INNER JOIN docs_workspace w ON w.id = l.workspace AND w.links
 		WHERE l.workspace = $1 AND l.document = $2`, []any{k.workspace, k.id, time.Now().UnixMilli()}, func(r *sql.Rows) error {
 		var id string

@@ -130,7 +130,7 @@ func (s *Server) forgetPeople(ctx context.Context, tx *sql.Tx, partition uint32)
 		if topic.PartitionOf(ws, ws) != partition {
 			continue
 		}
-		named, err := texts(ctx, tx.QueryContext, `SELECT DISTINCT user_id FROM docs_role WHERE workspace = $1 AND user_id LIKE 'group/%'`, ws)
+		named, err := texts(ctx, tx.QueryContext, `SELECT DISTINCT container FROM docs_share WHERE workspace = $1 AND container LIKE 'group/%'`, ws)
 		if err != nil {
 			return fmt.Errorf("docs: list groups: %w", err)
 		}

@@ -67,8 +67,8 @@ func newStatements(d sqldb.Dialect) *statements {
 		rows: sqldb.NewRelation(d, "ws text", "doc text", "title text", "creator text", "created bigint", "changed bigint", "trashed boolean", "term bigint", "node text", "head bigint"),
 	}
 	s.read = `SELECT ` + documentColumns + ` FROM ` + s.keys.SQL() + ` ` + s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
-	s.roleOf = roleOf(1)
-	s.mayRead = `SELECT d.id, d.trashed, ` + roleOf(len(s.keys.Args(nil))) + ` FROM ` + s.keys.SQL() + ` ` +
+	s.roleOf = roleOf(d, 1)
+	s.mayRead = `SELECT d.id, d.trashed, ` + roleOf(d, len(s.keys.Args(nil))) + ` FROM ` + s.keys.SQL() + ` ` +
 		s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
 	s.addMembers(d)
 	s.save = `INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head)

@@ -1,9 +1,19 @@
 -- +goose Up
 
--- docs_role.user_id is a principal since here: a person, '*', 'group/<id>', 'channel/<id>' or 'link/<id>'.
 ALTER TABLE docs_role ADD COLUMN expires_ms bigint NOT NULL DEFAULT 0; -- from when on it counts nothing; 0: never
 
--- The links of documents; what they give stands in docs_role.
+-- What groups, channels and links may do: apart from docs_role, since most documents are shared with people alone.
+CREATE TABLE docs_share (
+    workspace  text    NOT NULL,
+    document   text    NOT NULL,
+    container  text    NOT NULL, -- 'group/<id>', 'channel/<id>' or 'link/<id>'
+    role       integer NOT NULL, -- Role
+    expires_ms bigint  NOT NULL, -- as in docs_role
+    PRIMARY KEY (workspace, document, container)
+);
+CREATE INDEX docs_share_container ON docs_share (workspace, container, document);
+
+-- The links of documents; what they give stands in docs_share.
 CREATE TABLE docs_link (
     workspace text  NOT NULL,
     document  text  NOT NULL,
@@ -15,7 +25,7 @@ CREATE TABLE docs_link (
 -- Who is in a group or a channel, as the logs of identity and chat tell it, and who has opened a link.
 CREATE TABLE docs_member (
     workspace text NOT NULL,
-    container text NOT NULL, -- as in docs_role.user_id
+    container text NOT NULL,
     user_id   text NOT NULL,
     PRIMARY KEY (workspace, container, user_id)
 );
@@ -66,4 +76,5 @@ DROP TABLE docs_group;
 DROP TABLE docs_person;
 DROP TABLE docs_member;
 DROP TABLE docs_link;
+DROP TABLE docs_share;
 ALTER TABLE docs_role DROP COLUMN expires_ms;
