@@ -176,7 +176,9 @@ func (p *one) addDocs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := docs.New(p.cfg.Docs, docs.Deps{DB: db, Bus: p.bus, Log: p.obs.Log, Metrics: p.obs.Metrics})
+	service, err := docs.New(p.cfg.Docs, docs.Deps{
+		DB: db, Bus: p.bus, Identity: p.servers["identity"].Pipe("docs"), Chat: p.servers["chat"].Pipe("docs"), Log: p.obs.Log, Metrics: p.obs.Metrics,
+	})
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,9 @@ func docsNode(cfg Config) (node.Service, error) {
 	return node.Service{
 		Name: "docs", Migrations: migrations, Internal: docs.Callers(), Restored: docs.Restored,
 		New: func(n *node.Node) (node.Part, error) {
-			return docs.New(cfg.Docs, docs.Deps{DB: n.DB, Bus: n.Bus, Peers: n.Peers(), Log: n.Obs.Log, Metrics: n.Obs.Metrics})
+			return docs.New(cfg.Docs, docs.Deps{
+				DB: n.DB, Bus: n.Bus, Peers: n.Peers(), Identity: n.Conn("identity"), Chat: n.Conn("chat"), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
+			})
 		},
 	}, err
 }

@@ -132,52 +132,6 @@ func (s *Server) TrashDocument(ctx context.Context, q *docsv1.TrashDocumentReque
 	}, func(version uint64) { res.Version = version })
 }
 
-// SetRole gives a role or takes it away.
-func (s *Server) SetRole(ctx context.Context, q *docsv1.SetRoleRequest) (*docsv1.SetRoleResponse, error) {
-	user, role := q.GetUser(), q.GetRole()
-	switch {
-	case user != everybody && !validID(user):
-		return nil, badField("user", "Name a person, or * for everybody in the workspace.")
-	case role < docsv1.Role_ROLE_UNSPECIFIED || role > owner:
-		return nil, badField("role", "There is no such role.")
-	case user == everybody && role == owner:
-		return nil, badField("role", "Everybody can be an editor at most. Name the owners.")
-	}
-	res := &docsv1.SetRoleResponse{}
-	return res, s.change(ctx, q, res, docsv1.DocsService_SetRole_FullMethodName, func(x *session, c auth.Caller) (*change, error) {
-		if err := x.allowChange(c, owner); err != nil || role == x.roles[user] {
-			return nil, err
-		}
-		if x.roles[user] == owner && x.owners() == 1 {
-			return nil, errLastOwner
-		}
-		if _, has := x.roles[user]; !has && len(x.roles) >= MaxRoles {
-			return nil, errLimit("A document is shared with %d people at most. Share it with the workspace.", MaxRoles)
-		}
-		g := &docsv1.Grant{User: user, Role: role}
-		reads := role >= viewer
-		return &change{
-			event:  &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_RoleSet{RoleSet: &docsv1.RoleSet{Grant: g}}},
-			access: []*topicv1.Access{{Principal: user, Read: reads, Signal: reads}},
-			amend:  amend{role: g, answer: func(row *topic.Row) proto.Message { return &docsv1.SetRoleResponse{Version: row.Offset} }},
-			follow: func() {
-				if x.roles[user] = role; !reads {
-					delete(x.roles, user)
-				}
-			},
-		}, nil
-	}, func(version uint64) { res.Version = version })
-}
-
-func (x *session) owners() (n int) {
-	for _, r := range x.roles {
-		if r == owner {
-			n++
-		}
-	}
-	return n
-}
-
 // change is an event that leaves the content as it is.
 type change struct {
 	amend

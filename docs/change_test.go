@@ -12,7 +12,7 @@ func TestChangesComeAgain(t *testing.T) {
 	everyEngine(t, func(t *testing.T, w *world) {
 		ada := w.person("ada")
 		doc := ada.create("")
-		share := &docsv1.SetRoleRequest{Document: doc, User: "bob", Role: editor}
+		share := &docsv1.SetRoleRequest{Document: doc, Principal: "bob", Role: editor}
 		shared := ada.write()
 		first := must(ada.api.SetRole(shared, share))(t).GetVersion()
 		rename := &docsv1.RenameDocumentRequest{Document: doc, Title: "Another"}

@@ -52,16 +52,6 @@ func checkComment(q interface {
 	return s, nil
 }
 
-// readers are those who may read the document.
-func (x *session) readers(users []string) (may []string) {
-	for _, user := range users {
-		if max(x.roles[user], x.roles[everybody]) >= viewer {
-			may = append(may, user)
-		}
-	}
-	return may
-}
-
 // allowComment says why a caller may not comment.
 func (x *session) allowComment(c auth.Caller) error {
 	if err := x.allowChange(c, commenter); err != nil {
@@ -120,7 +110,10 @@ func (s *Server) AddComment(ctx context.Context, q *docsv1.AddCommentRequest) (*
 			return nil, errLimit("A thread has %d comments at most. Begin another one.", MaxComments)
 		}
 		said, id, place := said, x.version+1, t.comments
-		said.mentions = x.readers(said.mentions)
+		var err error
+		if said.mentions, err = x.readers(said.mentions); err != nil {
+			return nil, err
+		}
 		return &change{
 			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentAdded{CommentAdded: &docsv1.CommentAdded{Thread: q.GetThread(), Text: said.text, Mentions: said.mentions}}},
 			amend: amend{
@@ -211,7 +204,10 @@ func (s *Server) EditComment(ctx context.Context, q *docsv1.EditCommentRequest) 
 			return nil, errLimit("A comment can be edited %d times.", MaxCommentEdits)
 		}
 		said, version := said, x.version+1
-		said.mentions = x.readers(said.mentions)
+		var err error
+		if said.mentions, err = x.readers(said.mentions); err != nil {
+			return nil, err
+		}
 		of.texts++
 		return &change{
 			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentEdited{CommentEdited: &docsv1.CommentEdited{
@@ -237,10 +233,12 @@ func (s *Server) EditComment(ctx context.Context, q *docsv1.EditCommentRequest) 
 func (s *Server) DeleteComment(ctx context.Context, q *docsv1.DeleteCommentRequest) (*docsv1.DeleteCommentResponse, error) {
 	res := &docsv1.DeleteCommentResponse{}
 	return res, s.changeComment(ctx, q, res, docsv1.DocsService_DeleteComment_FullMethodName, func(x *session, c auth.Caller, of comment) (*change, error) {
-		switch {
-		case of.author != c.User && x.role(c) < owner:
-			return nil, errForbidden
-		case of.deleted:
+		if of.author != c.User {
+			if err := x.allow(c, owner); err != nil {
+				return nil, err
+			}
+		}
+		if of.deleted {
 			return nil, nil //nolint:nilnil // nothing changes
 		}
 		of.deleted = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -35,6 +36,9 @@ type world struct {
 	key      auth.SigningKey
 	others   *processes // nil: it is alone
 	self     string
+	identity *followed // nil: it knows no people, …
+	chat     *followed // … and no channels
+	logs     io.Writer // nil: they are not kept
 	db       *sqldb.DB
 	server   *Server
 	rpc      *rpc.Server
@@ -51,19 +55,24 @@ func everyEngine(t *testing.T, test func(t *testing.T, w *world), change ...func
 
 func newWorld(tb testing.TB, url string, change ...func(*Config)) *world {
 	tb.Helper()
+	w := unstarted(tb, url)
+	w.start(change...)
+	return w
+}
+
+func unstarted(tb testing.TB, url string) *world {
+	tb.Helper()
 	_, private, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &world{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}}
-	w.start(change...)
-	return w
+	return &world{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}}
 }
 
 // beside starts another process of the same service. Both know of each other then.
 func (w *world) beside(name string, change ...func(*Config)) *world {
 	w.tb.Helper()
-	r := &world{tb: w.tb, url: w.url, key: w.key, others: w.others, self: name + "~" + fmt.Sprint(time.Now().UnixNano())}
+	r := &world{tb: w.tb, url: w.url, key: w.key, others: w.others, identity: w.identity, chat: w.chat, self: name + "~" + fmt.Sprint(time.Now().UnixNano())}
 	r.start(change...)
 	return r
 }
@@ -71,13 +80,13 @@ func (w *world) beside(name string, change ...func(*Config)) *world {
 // several starts as many processes.
 func several(tb testing.TB, url string, names ...string) (all []*world) {
 	tb.Helper()
-	_, private, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	first := &world{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}, others: newProcesses()}
+	return unstarted(tb, url).several(names...)
+}
+
+func (w *world) several(names ...string) (all []*world) {
+	w.others = newProcesses()
 	for _, name := range names {
-		all = append(all, first.beside(name))
+		all = append(all, w.beside(name))
 	}
 	return all
 }
@@ -104,10 +113,16 @@ func (w *world) start(change ...func(*Config)) {
 	if os.Getenv("DOCS_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
+	if w.logs != nil {
+		log = slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
 	if w.rpc, err = rpc.NewServer(rpc.ServerConfig{StopGrace: time.Second}, rpc.ServerDeps{Service: "docs", Verifier: w.verifier, Log: log, Internal: Callers()}); err != nil {
 		tb.Fatal(err)
 	}
 	cfg, deps := DefaultConfig(), Deps{DB: w.db, Log: log}
+	if w.identity != nil {
+		deps.Identity, deps.Chat = w.identity.serve(tb, "identity"), w.chat.serve(tb, "chat")
+	}
 	if w.others != nil {
 		deps.Peers = peer{w.others, w.self}
 	}
@@ -291,7 +306,7 @@ func (u *user) create(text string) (document string) {
 
 func (u *user) share(document, with string, role docsv1.Role) uint64 {
 	u.tb.Helper()
-	return must(u.api.SetRole(u.write(), &docsv1.SetRoleRequest{Document: document, User: with, Role: role}))(u.tb).GetVersion()
+	return must(u.api.SetRole(u.write(), &docsv1.SetRoleRequest{Document: document, Principal: with, Role: role}))(u.tb).GetVersion()
 }
 
 // submit edits a document.

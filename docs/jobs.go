@@ -27,11 +27,12 @@ const (
 	jobPause   = 10 * time.Second // after an error
 )
 
+const askAgain = `ON CONFLICT (workspace, document, kind) DO UPDATE SET asked = docs_job.asked + 1,
+	due_ms = CASE WHEN docs_job.due_ms < excluded.due_ms THEN docs_job.due_ms ELSE excluded.due_ms END`
+
 // setJob asks for a job of a document at a time. If it is asked for already, the earlier time counts.
 func setJob(ctx context.Context, tx *sql.Tx, k docKey, kind jobKind, due time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO docs_job (workspace, document, kind, due_ms, asked) VALUES ($1, $2, $3, $4, 1)
-		ON CONFLICT (workspace, document, kind) DO UPDATE SET asked = docs_job.asked + 1,
-			due_ms = CASE WHEN docs_job.due_ms < excluded.due_ms THEN docs_job.due_ms ELSE excluded.due_ms END`,
+	_, err := tx.ExecContext(ctx, `INSERT INTO docs_job (workspace, document, kind, due_ms, asked) VALUES ($1, $2, $3, $4, 1) `+askAgain,
 		k.workspace, k.id, string(kind), due.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("docs: ask for a job: %w", err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
@@ -15,10 +16,6 @@ import (
 )
 
 // What stands on covers is read from SQL, at whichever process is asked.
-
-// roleOf is the caller's role by docs_role r: the better one of their own and, but for guests, everybody's.
-const roleOf = `(SELECT coalesce(max(r.role), 0) FROM docs_role r WHERE r.workspace = d.workspace AND r.document = d.id
-	AND (r.user_id = $2 OR (r.user_id = '*' AND $3)))`
 
 // GetDocument reads a cover.
 func (s *Server) GetDocument(ctx context.Context, q *docsv1.GetDocumentRequest) (*docsv1.GetDocumentResponse, error) {
@@ -33,11 +30,20 @@ func (s *Server) GetDocument(ctx context.Context, q *docsv1.GetDocumentRequest) 
 	return &docsv1.GetDocumentResponse{Document: d.proto(role)}, nil
 }
 
+// coverFor is cover for who calls.
+func (s *Server) coverFor(ctx context.Context, id string) (d document, role docsv1.Role, err error) {
+	c, err := rpc.Caller(ctx)
+	if err != nil {
+		return d, 0, err
+	}
+	return s.cover(ctx, c, id)
+}
+
 // cover reads a document that the caller may read.
 func (s *Server) cover(ctx context.Context, c auth.Caller, id string) (d document, role docsv1.Role, err error) {
 	var r int32
-	err = each(ctx, s.db.Query, `SELECT `+documentColumns+`, `+roleOf+` FROM docs_document d WHERE d.workspace = $1 AND d.id = $4`,
-		[]any{c.Workspace, c.User, c.Kind != auth.KindGuest, id}, func(rows *sql.Rows) error { return d.scan(rows, &r) })
+	err = each(ctx, s.db.Query, `SELECT `+documentColumns+`, `+s.sql.roleOf+` FROM docs_document d WHERE d.workspace = $1 AND d.id = $5`,
+		[]any{c.Workspace, c.User, c.Kind != auth.KindGuest, time.Now().UnixMilli(), id}, func(rows *sql.Rows) error { return d.scan(rows, &r) })
 	if err != nil {
 		return d, 0, fmt.Errorf("docs: read a document: %w", err)
 	}
@@ -70,10 +76,10 @@ func (s *Server) ListDocuments(ctx context.Context, q *docsv1.ListDocumentsReque
 	}
 	res := &docsv1.ListDocumentsResponse{}
 	var last document
-	err = each(ctx, s.db.Query, `SELECT * FROM (SELECT `+documentColumns+`, `+roleOf+` AS mine FROM docs_document d
-			WHERE d.workspace = $1 AND d.trashed = $4 AND (d.changed_ms < $5 OR (d.changed_ms = $5 AND d.id > $6))) x
-		WHERE x.mine >= $7 ORDER BY x.changed_ms DESC, x.id LIMIT $8`,
-		[]any{c.Workspace, c.User, c.Kind != auth.KindGuest, q.GetTrashed(), before, behind, int32(need), limit + 1}, func(rows *sql.Rows) error {
+	err = each(ctx, s.db.Query, `SELECT * FROM (SELECT `+documentColumns+`, `+s.sql.roleOf+` AS mine FROM docs_document d
+			WHERE d.workspace = $1 AND d.trashed = $5 AND (d.changed_ms < $6 OR (d.changed_ms = $6 AND d.id > $7))) x
+		WHERE x.mine >= $8 ORDER BY x.changed_ms DESC, x.id LIMIT $9`,
+		[]any{c.Workspace, c.User, c.Kind != auth.KindGuest, time.Now().UnixMilli(), q.GetTrashed(), before, behind, int32(need), limit + 1}, func(rows *sql.Rows) error {
 			var d document
 			var role int32
 			if err := d.scan(rows, &role); err != nil {
@@ -121,14 +127,16 @@ func (s *Server) ListRoles(ctx context.Context, q *docsv1.ListRolesRequest) (*do
 	if err != nil {
 		return nil, err
 	}
-	roles, err := s.roles(ctx, d.docKey)
+	all, err := s.grants(ctx, d.docKey)
 	if err != nil {
 		return nil, err
 	}
 	res := &docsv1.ListRolesResponse{}
-	for user, role := range roles {
-		res.Grants = append(res.Grants, &docsv1.Grant{User: user, Role: role})
+	for principal, g := range all.of {
+		if g.now() == g.role {
+			res.Grants = append(res.Grants, &docsv1.Grant{Principal: principal, Role: g.role, ExpiresMs: g.expiresMs})
+		}
 	}
-	slices.SortFunc(res.GetGrants(), func(a, b *docsv1.Grant) int { return strings.Compare(a.GetUser(), b.GetUser()) })
+	slices.SortFunc(res.GetGrants(), func(a, b *docsv1.Grant) int { return strings.Compare(a.GetPrincipal(), b.GetPrincipal()) })
 	return res, nil
 }

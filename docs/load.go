@@ -26,7 +26,7 @@ func (x *session) open(ctx context.Context) error {
 		return err
 	}
 	x.term, x.cover, x.version, x.storedAt = found.term, found, found.head, found.head
-	if x.roles, err = x.s.roles(ctx, x.docKey); err != nil {
+	if x.grants, err = x.s.grants(ctx, x.docKey); err != nil {
 		return err
 	}
 	states, err := x.s.log.States(ctx, x.workspace, x.topic())
@@ -70,22 +70,6 @@ func (s *Server) damaged(k docKey, err error) error {
 	}
 	s.logger.Error("a document can't be read", "workspace", k.workspace, "document", k.id, "error", err)
 	return errDamaged.Because(err)
-}
-
-// roles reads who may do what.
-func (s *Server) roles(ctx context.Context, k docKey) (map[string]docsv1.Role, error) {
-	roles := map[string]docsv1.Role{}
-	err := each(ctx, s.db.Query, `SELECT user_id, role FROM docs_role WHERE workspace = $1 AND document = $2`, []any{k.workspace, k.id}, func(r *sql.Rows) error {
-		var user string
-		var role int32
-		err := r.Scan(&user, &role)
-		roles[user] = docsv1.Role(role)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("docs: read roles: %w", err)
-	}
-	return roles, nil
 }
 
 // contentAt makes the content of a version: from the newest snapshot that is not behind it, whose version it returns, and the edits from there

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
@@ -25,9 +26,7 @@ func (s opener) Open(ctx context.Context, c auth.Caller, wants []*edgev1.Want) (
 		}
 	}
 	may := make(map[string]bool, len(keys))
-	args := s.sql.keys.Args(keys)
-	user := len(args)
-	err := each(ctx, s.db.Query, fmt.Sprintf(s.sql.mayRead, user+1, user+2), append(args, c.User, c.Kind != auth.KindGuest), func(r *sql.Rows) error {
+	err := each(ctx, s.db.Query, s.sql.mayRead, append(s.sql.keys.Args(keys), c.User, c.Kind != auth.KindGuest, time.Now().UnixMilli()), func(r *sql.Rows) error {
 		var id string
 		var trashed bool
 		var role int32

@@ -25,10 +25,41 @@ const (
 //
 // A caller that is behind with what it knows of the processes costs one hop. Who was sent a call that it can't do either answers so: the
 // processes disagree then, for a moment.
+//
+// A document that isn't open is not opened for who may not read it: that would take as long as the document is large.
 func (s *Server) atOwner(ctx context.Context, k docKey, method string, req, res proto.Message, do func(x *session) error) error {
 	if !validID(k.id) {
 		return errDocument
 	}
+	if s.opens(k) {
+		if _, _, err := s.coverFor(ctx, k.id); errors.Is(err, errDocument) {
+			return s.refuse(ctx, k, req, res)
+		}
+	}
+	return s.find(ctx, k, method, req, res, do)
+}
+
+// opens reports whether a document would have to be opened here.
+func (s *Server) opens(k docKey) bool {
+	if place := s.peers.Place(k.route()); place != s.peers.Self() && place != "" {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open[k] == nil
+}
+
+// refuse answers a call for a document that the caller may not know: as the first time, if it was done then.
+func (s *Server) refuse(ctx context.Context, k docKey, req, res proto.Message) error {
+	_, key, err := caller(ctx)
+	if errors.Is(err, errKey) { // a read
+		return errDocument
+	}
+	return s.firstAnswer(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: req}, res, errDocument)
+}
+
+// find does something in a document's session, whoever calls.
+func (s *Server) find(ctx context.Context, k docKey, method string, req, res proto.Message, do func(x *session) error) error {
 	held := newHeld(ctx)
 	for {
 		x, err := s.session(ctx, k)
@@ -67,7 +98,7 @@ func (e *ownedBy) Error() string { return "docs: owned by " + e.incarnation }
 // isAway reports whether an error means that nobody has the document who could be reached.
 func isAway(err error) bool {
 	e := rpc.FromError(err)
-	return e.GetReason() == errAway.Reason || status.Code(err) == codes.Unavailable && e.GetReason() != errBusy.Reason
+	return errors.Is(err, errAdrift) || e.GetReason() == errAway.Reason || status.Code(err) == codes.Unavailable && e.GetReason() != errBusy.Reason
 }
 
 // errOwnerDied: the process that a call was sent on to is gone.

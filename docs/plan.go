@@ -56,8 +56,9 @@ type batch struct {
 
 // statements are those whose text depends on the engine, made once.
 type statements struct {
-	keys, rows          sqldb.Relation
-	read, save, mayRead string
+	keys, rows                  sqldb.Relation
+	read, save, mayRead, roleOf string
+	memberStatements
 }
 
 func newStatements(d sqldb.Dialect) *statements {
@@ -66,10 +67,10 @@ func newStatements(d sqldb.Dialect) *statements {
 		rows: sqldb.NewRelation(d, "ws text", "doc text", "title text", "creator text", "created bigint", "changed bigint", "trashed boolean", "term bigint", "node text", "head bigint"),
 	}
 	s.read = `SELECT ` + documentColumns + ` FROM ` + s.keys.SQL() + ` ` + s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
-	// Of a caller: %d is the user, %d whether what everybody may counts.
-	s.mayRead = `SELECT d.id, d.trashed, (SELECT coalesce(max(r.role), 0) FROM docs_role r WHERE r.workspace = d.workspace AND r.document = d.id
-			AND (r.user_id = $%d OR (r.user_id = '*' AND $%d)))
-		FROM ` + s.keys.SQL() + ` ` + s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
+	s.roleOf = roleOf(d, 1)
+	s.mayRead = `SELECT d.id, d.trashed, ` + roleOf(d, len(s.keys.Args(nil))) + ` FROM ` + s.keys.SQL() + ` ` +
+		s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
+	s.addMembers(d)
 	s.save = `INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head)
 		SELECT k.ws, k.doc, k.title, k.creator, k.created, k.changed, k.trashed, k.term, k.node, k.head FROM ` + s.rows.SQL() + ` WHERE true
 		ON CONFLICT (workspace, id) DO UPDATE SET title = excluded.title, changed_ms = excluded.changed_ms, trashed = excluded.trashed,
@@ -166,7 +167,7 @@ func (o *create) plan(b *batch, d *document, st *topic.Step) error {
 	if err != nil {
 		return err
 	}
-	if err := setRole(b.ctx, b.tx, o.docKey, o.user, owner); err != nil {
+	if err := setRole(b.ctx, b.tx, o.docKey, o.user, grant{role: owner}); err != nil {
 		return err
 	}
 	now := st.Now.UnixMilli()
@@ -176,19 +177,6 @@ func (o *create) plan(b *batch, d *document, st *topic.Step) error {
 	st.Entries = []topic.Entry{entry}
 	st.Answer = func(rows []topic.Row) proto.Message {
 		return o.answer(o.id, rows[0].Offset)
-	}
-	return nil
-}
-
-func setRole(ctx context.Context, tx *sql.Tx, k docKey, user string, role docsv1.Role) (err error) {
-	if role == docsv1.Role_ROLE_UNSPECIFIED {
-		_, err = tx.ExecContext(ctx, `DELETE FROM docs_role WHERE workspace = $1 AND document = $2 AND user_id = $3`, k.workspace, k.id, user)
-	} else {
-		_, err = tx.ExecContext(ctx, `INSERT INTO docs_role (workspace, document, user_id, role) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (workspace, document, user_id) DO UPDATE SET role = excluded.role`, k.workspace, k.id, user, int32(role))
-	}
-	if err != nil {
-		return fmt.Errorf("write role: %w", err)
 	}
 	return nil
 }
@@ -216,6 +204,7 @@ type amend struct {
 	name       *docsv1.VersionNamed
 	write      func(b *batch, st *topic.Step) error // what else it changes, in SQL; it may add to the entry, and run again
 	anchor     *anchor                              // of the thread that it makes
+	joins      bool                                 // somebody becomes a member by it
 
 	// Written when it is numbered; 0: the key was used before, and this was not done.
 	at     uint64 // the version that it made
@@ -236,7 +225,7 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 		}
 	}
 	if o.role != nil {
-		if err := setRole(b.ctx, b.tx, o.docKey, o.role.GetUser(), o.role.GetRole()); err != nil {
+		if err := setRole(b.ctx, b.tx, o.docKey, o.role.GetPrincipal(), grant{o.role.GetRole(), o.role.GetExpiresMs()}); err != nil {
 			return err
 		}
 	}

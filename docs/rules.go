@@ -16,7 +16,7 @@ import (
 const (
 	MaxTitle  = 200       // bytes
 	MaxDelta  = 1 << 20   // bytes
-	MaxRoles  = 500       // people with a role in one document
+	MaxRoles  = 500       // principals with a role in one document
 	MaxPage   = 200       // documents, or versions, in one answer
 	page      = 50        // if the caller doesn't say
 	MaxName   = 100       // bytes of a version's name
@@ -24,6 +24,8 @@ const (
 	MaxRanges = 2000      // of Blame in one answer
 	ranges    = 500       // if the caller doesn't say
 	readBytes = 512 << 10 // of content in one answer, about
+
+	MaxContainers = 50 // groups, channels and links with a role in one document
 
 	MaxComment      = 8 << 10 // bytes
 	MaxCommentEdits = 200
@@ -43,7 +45,6 @@ const mayCreate = "docs.create"
 
 const (
 	topicDocument = "docs.document/"
-	everybody     = "*" // who is in the workspace and no guest
 	untitled      = "Untitled"
 )
 
@@ -74,6 +75,8 @@ var (
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
+	errNoLinks    = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "This workspace does not allow links to documents. An administrator can allow them.")
+	errLink       = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.LINK", "This link does not open a document, or not any more. Ask whoever gave it to you for a new one.").On("secret")
 	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.TOPIC", "There is no such topic.")
 )
 

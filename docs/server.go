@@ -26,11 +26,13 @@ import (
 
 // Deps are the service's surroundings.
 type Deps struct {
-	DB      *sqldb.DB             // migrated with Migrations
-	Bus     topic.Bus             // nil: nothing is published
-	Peers   Peers                 // nil: there are no other processes of this service
-	Log     *slog.Logger          // nil: silent
-	Metrics prometheus.Registerer // nil: not registered
+	DB       *sqldb.DB                // migrated with Migrations
+	Bus      topic.Bus                // nil: nothing is published
+	Peers    Peers                    // nil: there are no other processes of this service
+	Identity grpc.ClientConnInterface // to identity's TopicService; nil: people and groups are not known, and links not allowed
+	Chat     grpc.ClientConnInterface // to chat's TopicService; nil: nobody is a member of a channel
+	Log      *slog.Logger             // nil: silent
+	Metrics  prometheus.Registerer    // nil: not registered
 }
 
 // Server is the service.
@@ -49,6 +51,9 @@ type Server struct {
 	blames *shelf[*blame]
 	heavy  chan struct{} // held, by sending, by what takes a core for long
 	jobs   map[jobKind]job
+
+	followers   []*topic.Follower
+	knowsPeople bool // by one of them
 
 	working context.Context //nolint:containedctx // of the sessions; ends when the service stops
 	stop    context.CancelFunc
@@ -89,6 +94,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	var err error
 	if s.log, err = topic.NewLog(logConfig, topic.Deps{DB: deps.DB, Bus: deps.Bus, Planner: planner{s}, Log: deps.Log, Metrics: deps.Metrics}); err != nil {
 		return nil, fmt.Errorf("docs: %w", err)
+	}
+	s.jobs = map[jobKind]job{jobAccess: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer}
+	if err := s.newFollowers(deps); err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -151,6 +160,12 @@ func (s *Server) Run(ctx context.Context) error {
 	g, logCtx := errgroup.WithContext(logCtx)
 	g.Go(func() error { return s.log.Run(logCtx) })
 	s.tasks.Go(func() { s.workJobs(s.working) })
+	following, stopFollowing := context.WithCancel(ctx)
+	defer stopFollowing()
+	defer context.AfterFunc(logCtx, stopFollowing)()
+	for _, f := range s.followers {
+		g.Go(func() error { return f.Run(following) })
+	}
 	g.Go(func() error {
 		defer stopLog()
 		err := s.place(ctx, logCtx)

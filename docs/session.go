@@ -30,7 +30,8 @@ type session struct {
 	term     uint64
 	epoch    uint64
 	cover    document // as it is with all that is under way, but for times
-	roles    map[string]docsv1.Role
+	grants   grants
+	members  memberships
 	content  *ot.Document // with all that is under way; never changed, but replaced; others get clones, made here
 	version  uint64       // of content
 	stored   *ot.Document // what is committed; likewise
@@ -41,6 +42,7 @@ type session struct {
 	broken   bool           // an amendment failed: nothing more is accepted
 	leaving  bool           // it ends as soon as nothing is under way
 	idle     bool           // since nobody uses it
+	wanted   bool           // somebody has used it, and not jobs alone
 	used     time.Time
 	kept     map[uint64]kept
 	threads  threads
@@ -65,7 +67,11 @@ var errAdrift = errors.New("docs: the process has withdrawn")
 const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
-	return &session{docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}), kept: map[uint64]kept{}, awaited: map[uint64]chan struct{}{}, waiting: map[string]int{}, unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1)}
+	return &session{
+		docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}),
+		kept: map[uint64]kept{}, members: memberships{of: map[string]membership{}}, awaited: map[uint64]chan struct{}{}, waiting: map[string]int{},
+		unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1),
+	}
 }
 
 // run opens the document, works until it is left or lost, and closes it.
@@ -110,8 +116,32 @@ func (x *session) work(ctx context.Context) {
 	}
 }
 
-// do has the goroutine do something, and waits for it. errEnded: it was not done.
+// do has the goroutine do something, and waits for it. f may be called again, until all is known that it asks for (unread). errEnded: it was
+// not done.
 func (x *session) do(ctx context.Context, f func() error) error {
+	ask := func() error {
+		x.used, x.wanted = time.Now(), true
+		return f()
+	}
+	for todo := ask; ; {
+		err := x.once(ctx, todo)
+		u, ok := errors.AsType[*unread](err)
+		if !ok {
+			return err
+		}
+		read, err := x.s.memberships(ctx, x.workspace, u)
+		if err != nil {
+			return err
+		}
+		todo = func() error {
+			x.members.take(u.life, read)
+			return ask()
+		}
+	}
+}
+
+// once has the goroutine do something once, and waits for it.
+func (x *session) once(ctx context.Context, f func() error) error {
 	done := make(chan error, 1)
 	select {
 	case x.mail <- func() {
@@ -119,7 +149,6 @@ func (x *session) do(ctx context.Context, f func() error) error {
 			done <- errEnded
 			return
 		}
-		x.used = time.Now()
 		done <- x.guarded(f)
 	}:
 	case <-x.ended:
@@ -182,21 +211,27 @@ func (x *session) isAdrift() bool {
 // leave ends the session as soon as nothing is under way.
 func (x *session) leave() { x.s.tasks.Go(func() { x.tell(func() { x.leaving = true }) }) }
 
-// role is what a caller may do.
-func (x *session) role(c auth.Caller) docsv1.Role {
-	r := x.roles[c.User]
+// role is what a caller may do. What their containers give, which is editor at most, is looked at if they need more than they have without.
+func (x *session) role(c auth.Caller, need docsv1.Role) (docsv1.Role, error) {
+	r := x.grants.of[c.User].now()
 	if c.Kind != auth.KindGuest {
-		r = max(r, x.roles[everybody])
+		r = max(r, x.grants.of[everybody].now())
 	}
-	if x.cover.trashed && r < owner {
-		r = docsv1.Role_ROLE_UNSPECIFIED
+	switch {
+	case x.cover.trashed && r < owner:
+		return docsv1.Role_ROLE_UNSPECIFIED, nil
+	case x.grants.containers == 0 || r >= min(need, editor):
+		return r, nil
 	}
-	return r
+	by, err := x.byContainers(c.User)
+	return max(r, by), err
 }
 
 // allow says why a caller may not do what needs a role.
 func (x *session) allow(c auth.Caller, need docsv1.Role) error {
-	switch r := x.role(c); {
+	switch r, err := x.role(c, need); {
+	case err != nil:
+		return err
 	case r < viewer:
 		return errDocument
 	case r < need:
@@ -236,6 +271,7 @@ type amendment struct {
 	edit    bool // of the content
 	delta   ot.Delta
 	anchor  *anchor // of the thread that it makes
+	joins   bool    // somebody becomes a member by it
 	timeMs  int64   // when it was committed
 	done    bool
 	err     error
@@ -255,7 +291,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 		x.content = content
 	}
 	a := &amendment{
-		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor,
+		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor, joins: o.joins,
 		settled: make(chan struct{}),
 	}
 	x.s.underWay.Add(int64(a.bytes))
@@ -302,6 +338,9 @@ func (x *session) settle(a *amendment, err error) {
 			x.threads.anchors.follow(first.version, first.delta)
 			if first.anchor != nil {
 				x.threads.anchors.add(*first.anchor)
+			}
+			if first.joins { // before it is answered: who has joined is let in at once
+				x.members.forget()
 			}
 		}
 		close(first.settled)

@@ -213,7 +213,9 @@ func (x *session) createThread(p *placing) (*change, error) {
 	if err != nil {
 		return nil, err
 	}
-	said.mentions = x.readers(said.mentions)
+	if said.mentions, err = x.readers(said.mentions); err != nil {
+		return nil, err
+	}
 	return &change{
 		event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_ThreadCreated{ThreadCreated: &docsv1.ThreadCreated{
 			From: uint32(o.from), To: uint32(o.to), Quote: quote, Text: said.text, Mentions: said.mentions,

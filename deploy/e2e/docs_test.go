@@ -97,9 +97,10 @@ func documents(t *testing.T, s *shape) {
 		t.Fatal(err)
 	}
 	id := made.GetDocument()
-	if _, err := docs.SetRole(within(t, patience), &docsv1.SetRoleRequest{Document: id, User: bob.ID, Role: docsv1.Role_ROLE_EDITOR}); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "docs knows "+bob.Handle, func(ctx context.Context) error {
+		_, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: id, Principal: bob.ID, Role: docsv1.Role_ROLE_EDITOR})
+		return err
+	})
 	writers := []*writer{ada.write(t, s.gateways[0], id), bob.write(t, s.gateways[len(s.gateways)-1], id)}
 
 	// Each edit is a character of its own, of two code units.

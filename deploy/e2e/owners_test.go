@@ -116,7 +116,7 @@ func (s *shape) writing(t *testing.T, documents, people int) *writing {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.docs.SetRole(within(t, patience), &docsv1.SetRoleRequest{Document: made.GetDocument(), User: "*", Role: docsv1.Role_ROLE_EDITOR}); err != nil {
+		if _, err := w.docs.SetRole(within(t, patience), &docsv1.SetRoleRequest{Document: made.GetDocument(), Principal: "*", Role: docsv1.Role_ROLE_EDITOR}); err != nil {
 			t.Fatal(err)
 		}
 		w.ids = append(w.ids, made.GetDocument())

@@ -81,6 +81,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"refusals at the door", refusalsAtTheDoor},
 		{"refusals on record", refusalsOnRecord},
 		{"documents", documents},
+		{"access to documents", accessToDocuments},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},
 		{"rolling restart", rollingRestart},

@@ -300,8 +300,11 @@ func (r *rotateService) apply(ctx context.Context, c *change) error {
 	return c.signOut(ctx, &p, false, false)
 }
 
-// updateWorkspace renames the workspace.
-type updateWorkspace struct{ name string }
+// updateWorkspace renames the workspace, or changes what is allowed in it.
+type updateWorkspace struct {
+	name          string // empty: as it is
+	documentLinks *bool  // nil: as it is
+}
 
 func (*updateWorkspace) needs() policy.Permission { return policy.Manage }
 
@@ -310,13 +313,23 @@ func (u *updateWorkspace) apply(ctx context.Context, c *change) error {
 	if err != nil {
 		return err
 	}
-	w.Name = u.name
+	c.answer = &identityv1.UpdateWorkspaceResponse{}
+	links := u.documentLinks != nil && *u.documentLinks != w.DocumentLinks
+	if u.name == "" && !links {
+		return nil
+	}
+	if u.name != "" {
+		w.Name = u.name
+		c.audit("workspace.renamed", "", details{"name": w.Name})
+	}
+	if links {
+		w.DocumentLinks = *u.documentLinks
+		c.audit("workspace.document_links", "", details{"allowed": w.DocumentLinks})
+	}
 	w.Version++
 	if err := c.UpdateWorkspace(ctx, w); err != nil {
 		return err
 	}
-	c.answer = &identityv1.UpdateWorkspaceResponse{}
-	c.audit("workspace.renamed", "", details{"name": w.Name})
 	return c.emit(&identityv1.WorkspaceEvent{Event: &identityv1.WorkspaceEvent_WorkspaceChanged{
 		WorkspaceChanged: &identityv1.WorkspaceChanged{Workspace: workspaceProto(w)},
 	}})

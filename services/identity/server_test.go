@@ -69,6 +69,56 @@ func TestFromSetUpToSignOut(t *testing.T) {
 	})
 }
 
+// What is allowed in a workspace is its administrators' to change, and told and audited as its name is.
+func TestWorkspaceSettings(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		e := start(t, url, cheap())
+		ctx := t.Context()
+		owner := e.owner(t, "acme")
+		bob := e.join(t, owner, "bob", identityv1.Role_ROLE_MEMBER)
+		if owner.GetWorkspace().GetDocumentLinks() {
+			t.Error("a new workspace allows links")
+		}
+		set := func(u *user, name string, links *bool) (*identityv1.Workspace, error) {
+			res, err := e.admin.UpdateWorkspace(u.write(ctx), &identityv1.UpdateWorkspaceRequest{Name: name, DocumentLinks: links})
+			return res.GetWorkspace(), err
+		}
+		_, err := set(bob, "", new(true))
+		refused(t, err, "identity.NOT_ALLOWED")
+		_, err = set(owner, "", nil)
+		refused(t, err, "identity.INVALID")
+		before := ok(e.people.WhoAmI(owner.read(ctx), &identityv1.WhoAmIRequest{}))(t).GetWorkspace()
+		if w := ok(set(owner, "", new(true)))(t); !w.GetDocumentLinks() || w.GetName() != before.GetName() || w.GetVersion() != before.GetVersion()+1 {
+			t.Errorf("%v", w)
+		}
+		if w := ok(set(owner, "", new(true)))(t); w.GetVersion() != before.GetVersion()+1 { // as it is
+			t.Errorf("%v", w)
+		}
+		if w := ok(set(owner, "Another", nil))(t); !w.GetDocumentLinks() || w.GetName() != "Another" {
+			t.Errorf("%v", w)
+		}
+		if w := ok(set(owner, "A third", new(false)))(t); w.GetDocumentLinks() || w.GetName() != "A third" {
+			t.Errorf("%v", w)
+		}
+		var told, audited []string
+		events, _ := e.events(t, owner.GetWorkspace().GetId())
+		for _, ev := range events {
+			if w := ev.GetWorkspaceChanged().GetWorkspace(); w != nil {
+				told = append(told, fmt.Sprint(w.GetName(), " ", w.GetDocumentLinks()))
+			}
+		}
+		if want := []string{before.GetName() + " false", before.GetName() + " true", "Another true", "A third false"}; !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+		for _, en := range ok(e.admin.ListAudit(owner.read(ctx), &identityv1.ListAuditRequest{Limit: 4}))(t).GetEntries() {
+			audited = append(audited, en.GetAction())
+		}
+		if want := []string{"workspace.document_links", "workspace.renamed", "workspace.renamed", "workspace.document_links"}; !slices.Equal(audited, want) {
+			t.Errorf("audited %q, want %q", audited, want)
+		}
+	})
+}
+
 func TestLinksAreForOne(t *testing.T) {
 	meshtest.Databases(t, func(t *testing.T, url string) {
 		e := start(t, url, cheap())

@@ -23,6 +23,7 @@ type adminCmd struct {
 	Reactivate  reactivateCmd  `cmd:"" help:"Let somebody in again."`
 	Revoke      revokeCmd      `cmd:"" help:"Sign all devices of somebody out."`
 	Reset       resetLinkCmd   `cmd:"" help:"Make a link by which somebody chooses a new password."`
+	Workspace   settingsCmd    `cmd:"" help:"Show or change the workspace's name, and what is allowed in it."`
 	Audit       auditCmd       `cmd:"" help:"Read and verify the audit log."`
 	Seed        seedCmd        `cmd:"" help:"Make accounts for a load test, signed in. They see what members see: seed a workspace of their own."`
 }
@@ -185,6 +186,39 @@ func (c *resetLinkCmd) Run(e *env) error {
 			return err
 		}
 		return e.print(res, "%s", link(h.Server, "reset", res.GetSecret()))
+	})
+}
+
+type settingsCmd struct {
+	Name          string `help:"Its new name."`
+	DocumentLinks string `help:"on or off: documents may be shared by links that expire." enum:"on,off," default:""`
+}
+
+func (c *settingsCmd) Run(e *env) error {
+	return e.calls(func(ctx context.Context, h *client.HTTP) error {
+		var w *identityv1.Workspace
+		if c.Name == "" && c.DocumentLinks == "" {
+			res, err := identityv1.NewPeopleServiceClient(h).WhoAmI(ctx, &identityv1.WhoAmIRequest{})
+			if err != nil {
+				return err
+			}
+			w = res.GetWorkspace()
+		} else {
+			req := &identityv1.UpdateWorkspaceRequest{Name: c.Name}
+			if c.DocumentLinks != "" {
+				req.DocumentLinks = new(c.DocumentLinks == "on")
+			}
+			res, err := identityv1.NewAdminServiceClient(h).UpdateWorkspace(ctx, req)
+			if err != nil {
+				return err
+			}
+			w = res.GetWorkspace()
+		}
+		links := "off"
+		if w.GetDocumentLinks() {
+			links = "on"
+		}
+		return e.print(w, "%s  %s\nlinks to documents: %s", w.GetSlug(), clean(w.GetName()), links)
 	})
 }
 

@@ -20,21 +20,23 @@ import (
 )
 
 type docCmd struct {
-	List    docListCmd    `cmd:"" default:"1" help:"List the documents that I may read, the one changed last first."`
-	Create  docCreateCmd  `cmd:"" help:"Create a document, empty or with the text of a file."`
-	Cat     docCatCmd     `cmd:"" help:"Print a document's text, of now or of an earlier version."`
-	Append  docAppendCmd  `cmd:"" help:"Add text at a document's end. What can't be sent now waits, and goes out with the next append or replace of the document."`
-	Replace docReplaceCmd `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays."`
-	Watch   docWatchCmd   `cmd:"" help:"Show each change of a document as it comes, until Ctrl-C."`
-	Rename  docRenameCmd  `cmd:"" help:"Give a document another title."`
-	Trash   docTrashCmd   `cmd:"" help:"Put a document into the trash."`
-	Restore docRestoreCmd `cmd:"" help:"Make a document what it was at a version, by a new edit; or take it out of the trash."`
-	History docHistoryCmd `cmd:"" help:"List the versions of a document that were written down, the newest first."`
-	Diff    docDiffCmd    `cmd:"" help:"Show how two versions of a document differ."`
-	Export  docExportCmd  `cmd:"" help:"Print a document as Markdown, HTML or plain text."`
-	Import  docImportCmd  `cmd:"" help:"Create a document of a file in Markdown, HTML or plain text."`
-	Share   docShareCmd   `cmd:"" help:"Give somebody, or everybody, a role in a document, or take it away."`
-	People  docPeopleCmd  `cmd:"" help:"List who has which role in a document."`
+	List     docListCmd     `cmd:"" default:"1" help:"List the documents that I may read, the one changed last first."`
+	Create   docCreateCmd   `cmd:"" help:"Create a document, empty or with the text of a file."`
+	Cat      docCatCmd      `cmd:"" help:"Print a document's text, of now or of an earlier version."`
+	Append   docAppendCmd   `cmd:"" help:"Add text at a document's end. What can't be sent now waits, and goes out with the next append or replace of the document."`
+	Replace  docReplaceCmd  `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays."`
+	Watch    docWatchCmd    `cmd:"" help:"Show each change of a document as it comes, until Ctrl-C."`
+	Rename   docRenameCmd   `cmd:"" help:"Give a document another title."`
+	Trash    docTrashCmd    `cmd:"" help:"Put a document into the trash."`
+	Restore  docRestoreCmd  `cmd:"" help:"Make a document what it was at a version, by a new edit; or take it out of the trash."`
+	History  docHistoryCmd  `cmd:"" help:"List the versions of a document that were written down, the newest first."`
+	Diff     docDiffCmd     `cmd:"" help:"Show how two versions of a document differ."`
+	Export   docExportCmd   `cmd:"" help:"Print a document as Markdown, HTML or plain text."`
+	Import   docImportCmd   `cmd:"" help:"Create a document of a file in Markdown, HTML or plain text."`
+	Share    docShareCmd    `cmd:"" help:"Give somebody, a group, a channel or everybody a role in a document, or take it away."`
+	Link     docLinkCmd     `cmd:"" help:"Make a link by which whoever of the workspace has it gets a role in a document."`
+	OpenLink docOpenLinkCmd `cmd:"" help:"Get the role that a link gives."`
+	People   docPeopleCmd   `cmd:"" help:"List who has which role in a document."`
 }
 
 type docArg struct {
@@ -275,78 +277,4 @@ func (c *docArg) trash(e *env, on bool, done string) error {
 		}
 		return e.print(res, done, c.Doc, asItWas(res))
 	})
-}
-
-// everybody is who is in the workspace and no guest, as people write it and as the contract does.
-const (
-	everybody   = "everybody"
-	everybodyID = "*"
-)
-
-type docShareCmd struct {
-	docArg
-	Who  string `arg:"" help:"Handle, or everybody: all in the workspace but guests."`
-	Role string `arg:"" enum:"owner,editor,commenter,viewer,none" help:"owner, editor, commenter, viewer, or none. Everybody is editor at most."`
-}
-
-func (c *docShareCmd) Run(e *env) error {
-	return c.onDoc(e, false, func(ctx context.Context, h *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
-		user := everybodyID
-		if c.Who != everybody {
-			p, err := loadPeople(ctx, h)
-			if err != nil {
-				return err
-			}
-			if user, err = p.id(c.Who); err != nil {
-				return err
-			}
-		}
-		role := docsv1.Role(docsv1.Role_value["ROLE_"+strings.ToUpper(c.Role)]) // none is 0
-		res, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: id, User: user, Role: role})
-		if err != nil {
-			return err
-		}
-		return e.print(res, "%s: %s is %s%s.", c.Doc, c.Who, roleText(role), asItWas(res))
-	})
-}
-
-// roleText is a role in a sentence.
-func roleText(r docsv1.Role) string {
-	switch r {
-	case docsv1.Role_ROLE_UNSPECIFIED:
-		return "in no role any more"
-	case docsv1.Role_ROLE_EDITOR, docsv1.Role_ROLE_OWNER:
-		return "an " + docRole(r)
-	default:
-		return "a " + docRole(r)
-	}
-}
-
-type docPeopleCmd struct{ docArg }
-
-func (c *docPeopleCmd) Run(e *env) error {
-	return c.onDoc(e, false, func(ctx context.Context, h *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
-		res, err := docs.ListRoles(ctx, &docsv1.ListRolesRequest{Document: id})
-		if err != nil {
-			return err
-		}
-		p, err := loadPeople(ctx, h)
-		if err != nil {
-			return err
-		}
-		for _, g := range res.GetGrants() {
-			if err := e.print(g, "%-24s %s", docUser(p, g.GetUser()), docRole(g.GetRole())); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// docUser is who has a role.
-func docUser(p *people, id string) string {
-	if id == everybodyID {
-		return everybody
-	}
-	return p.handle(id)
 }

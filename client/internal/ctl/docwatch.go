@@ -22,11 +22,11 @@ type docWatchCmd struct {
 
 func (c *docWatchCmd) Run(e *env) error {
 	var id string
-	var p *people
+	var p *principals
 	var at *edgev1.Cursor
 	err := c.onDoc(e, false, func(ctx context.Context, h *client.HTTP, docs docsv1.DocsServiceClient, found string) (err error) {
 		id = found
-		if p, err = loadPeople(ctx, h); err != nil {
+		if p, err = loadPrincipals(ctx, h); err != nil {
 			return err
 		}
 		res, err := docs.ReadDocument(ctx, &docsv1.ReadDocumentRequest{Document: id})
@@ -69,7 +69,7 @@ func (c *docWatchCmd) Run(e *env) error {
 }
 
 // docEvent prints a document's event. It returns the people, loaded anew if its author was not among them.
-func (e *env) docEvent(ctx context.Context, cl *client.Client, p *people, event *edgev1.Event) (*people, error) {
+func (e *env) docEvent(ctx context.Context, cl *client.Client, p *principals, event *edgev1.Event) (*principals, error) {
 	if e.JSON {
 		line, err := oneLine(event)
 		if err != nil {
@@ -91,7 +91,7 @@ func (e *env) docEvent(ctx context.Context, cl *client.Client, p *people, event 
 	return p, err
 }
 
-func docEventText(p *people, d *docsv1.DocumentEvent) string {
+func docEventText(p *principals, d *docsv1.DocumentEvent) string {
 	switch v := d.GetEvent().(type) {
 	case *docsv1.DocumentEvent_Created:
 		return fmt.Sprintf("created %s", quoted(v.Created.GetTitle()))
@@ -106,7 +106,18 @@ func docEventText(p *people, d *docsv1.DocumentEvent) string {
 		return "took it out of the trash"
 	case *docsv1.DocumentEvent_RoleSet:
 		g := v.RoleSet.GetGrant()
-		return fmt.Sprintf("%s is %s", docUser(p, g.GetUser()), roleText(g.GetRole()))
+		return fmt.Sprintf("%s is %s%s", p.name(g.GetPrincipal()), roleText(g.GetRole()), untilText(g.GetExpiresMs()))
+	case *docsv1.DocumentEvent_AccessChanged:
+		var over []string
+		for _, principal := range v.AccessChanged.GetExpired() {
+			over = append(over, p.name(principal))
+		}
+		if len(over) == 0 {
+			return "somebody has lost access, by leaving a group or a channel, say"
+		}
+		return "the time is over of " + strings.Join(over, ", ")
+	case *docsv1.DocumentEvent_LinkOpened:
+		return "opened link " + v.LinkOpened.GetLink()
 	case *docsv1.DocumentEvent_VersionNamed:
 		if name := v.VersionNamed.GetName(); name != "" {
 			return fmt.Sprintf("named version %d %s", v.VersionNamed.GetVersion(), quoted(name))

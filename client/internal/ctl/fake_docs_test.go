@@ -17,6 +17,7 @@ import (
 type fakeDocs struct {
 	docsv1.UnimplementedDocsServiceServer
 	all    []*fakeDoc
+	links  bool // are allowed
 	ending bool // whoever follows a document is told all, and that they may not any more
 }
 
@@ -70,7 +71,7 @@ func (f *fakeDocs) CreateDocument(ctx context.Context, q *docsv1.CreateDocumentR
 		title = "Untitled"
 	}
 	d := &fakeDoc{Document: &docsv1.Document{Id: "d" + string(rune('1'+len(f.all))), Title: title, Role: docsv1.Role_ROLE_OWNER}, content: text, keys: map[string]*docsv1.SubmitResponse{},
-		grants: []*docsv1.Grant{{User: "u-" + callerOf(ctx).token, Role: docsv1.Role_ROLE_OWNER}}}
+		grants: []*docsv1.Grant{{Principal: "u-" + callerOf(ctx).token, Role: docsv1.Role_ROLE_OWNER}}}
 	f.all = append(f.all, d)
 	return &docsv1.CreateDocumentResponse{Document: d.GetId(), Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Created{Created: &docsv1.Created{Title: title, Delta: q.GetContent()}}}, content)}, nil
 }
@@ -166,8 +167,8 @@ func (f *fakeDocs) SetRole(ctx context.Context, q *docsv1.SetRoleRequest) (*docs
 	if err != nil {
 		return nil, err
 	}
-	d.grants = slices.DeleteFunc(d.grants, func(g *docsv1.Grant) bool { return g.GetUser() == q.GetUser() })
-	g := &docsv1.Grant{User: q.GetUser(), Role: q.GetRole()}
+	d.grants = slices.DeleteFunc(d.grants, func(g *docsv1.Grant) bool { return g.GetPrincipal() == q.GetPrincipal() })
+	g := &docsv1.Grant{Principal: q.GetPrincipal(), Role: q.GetRole(), ExpiresMs: q.GetExpiresMs()}
 	if q.GetRole() != 0 {
 		d.grants = append(d.grants, g)
 	}
@@ -177,6 +178,29 @@ func (f *fakeDocs) SetRole(ctx context.Context, q *docsv1.SetRoleRequest) (*docs
 func (f *fakeDocs) ListRoles(_ context.Context, q *docsv1.ListRolesRequest) (*docsv1.ListRolesResponse, error) {
 	d, err := f.find(q.GetDocument())
 	return &docsv1.ListRolesResponse{Grants: d.grants}, err
+}
+
+func (f *fakeDocs) CreateLink(ctx context.Context, q *docsv1.CreateLinkRequest) (*docsv1.CreateLinkResponse, error) {
+	d, err := f.find(q.GetDocument())
+	switch {
+	case err != nil:
+		return nil, err
+	case !f.links:
+		return nil, refuse(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "This workspace does not allow links to documents. An administrator can allow them.")
+	case len(d.grants) > 0 && d.grants[len(d.grants)-1].GetPrincipal() == "link/l1":
+		return &docsv1.CreateLinkResponse{Link: "l1"}, nil // as after a lost answer
+	}
+	g := &docsv1.Grant{Principal: "link/l1", Role: q.GetRole(), ExpiresMs: q.GetExpiresMs()}
+	d.grants = append(d.grants, g)
+	return &docsv1.CreateLinkResponse{Link: "l1", Secret: "s3cret", Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_RoleSet{RoleSet: &docsv1.RoleSet{Grant: g}}}, ot.Delta{})}, nil
+}
+
+func (f *fakeDocs) OpenLink(ctx context.Context, q *docsv1.OpenLinkRequest) (*docsv1.OpenLinkResponse, error) {
+	d, err := f.find(q.GetDocument())
+	if err != nil || q.GetSecret() != "s3cret" {
+		return nil, refuse(edgev1.Code_CODE_NOT_FOUND, "docs.LINK", "This link does not open a document, or not any more. Ask whoever gave it to you for a new one.")
+	}
+	return &docsv1.OpenLinkResponse{Role: docsv1.Role_ROLE_VIEWER, Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_LinkOpened{LinkOpened: &docsv1.LinkOpened{Link: "l1"}}}, ot.Delta{})}, nil
 }
 
 // follow is what a document's topic tells behind a cursor. It needs the fake's lock.

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -295,6 +296,17 @@ func (f *fake) ListMembers(context.Context, *chatv1.ListMembersRequest) (*chatv1
 		res.Members = append(res.Members, &chatv1.Member{User: p.GetId(), Role: chatv1.ChannelRole_CHANNEL_ROLE_MEMBER})
 	}
 	return res, nil
+}
+
+func (f *fake) ListGroups(context.Context, *identityv1.ListGroupsRequest) (*identityv1.ListGroupsResponse, error) {
+	return &identityv1.ListGroupsResponse{Groups: []*identityv1.Group{{Id: "g1", Handle: "team", Name: "The team"}}}, nil
+}
+
+func (f *fake) UpdateWorkspace(_ context.Context, q *identityv1.UpdateWorkspaceRequest) (*identityv1.UpdateWorkspaceResponse, error) {
+	if q.DocumentLinks != nil {
+		f.docs.links = q.GetDocumentLinks()
+	}
+	return &identityv1.UpdateWorkspaceResponse{Workspace: &identityv1.Workspace{Name: cmp.Or(q.GetName(), "Acme"), Slug: "acme", DocumentLinks: f.docs.links}}, nil
 }
 
 func (f *fake) Invite(context.Context, *identityv1.InviteRequest) (*identityv1.InviteResponse, error) {

@@ -264,11 +264,19 @@ func system(p *people, s *chatv1.System) string {
 	return "changed something"
 }
 
-func parseTime(text string) (time.Time, error) {
+// parseDate reads a day, or a time of a day.
+func parseDate(text string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02"} {
 		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
+			return t, true
 		}
+	}
+	return time.Time{}, false
+}
+
+func parseTime(text string) (time.Time, error) {
+	if t, ok := parseDate(text); ok {
+		return t, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil {
 		return time.Now().Add(-d), nil

@@ -203,7 +203,7 @@ func (e *Editors) write(ctx context.Context) error {
 		if share[d.home]++; share[d.home] > most { // it stays unused: another one comes elsewhere
 			continue
 		}
-		if _, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: d.id, User: "*", Role: docsv1.Role_ROLE_EDITOR}); err != nil {
+		if _, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: d.id, Principal: "*", Role: docsv1.Role_ROLE_EDITOR}); err != nil {
 			return fmt.Errorf("role: %w", err)
 		}
 		read, err := docs.ReadDocument(ctx, &docsv1.ReadDocumentRequest{Document: d.id})

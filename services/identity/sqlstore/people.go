@@ -10,12 +10,13 @@ import (
 type Workspace struct {
 	ID, Slug, Name     string
 	Version, CreatedMs int64
+	DocumentLinks      bool
 }
 
-const workspaceColumns = "id, slug, name, version, created_ms"
+const workspaceColumns = "id, slug, name, version, created_ms, document_links"
 
 func scanWorkspace(s scanner, w *Workspace) error {
-	return s.Scan(&w.ID, &w.Slug, &w.Name, &w.Version, &w.CreatedMs)
+	return s.Scan(&w.ID, &w.Slug, &w.Name, &w.Version, &w.CreatedMs, &w.DocumentLinks)
 }
 
 // Workspace returns a workspace by id.
@@ -36,8 +37,8 @@ func (r Reads) Workspaces(ctx context.Context, after string, limit int) ([]Works
 
 // AddWorkspace inserts a workspace, with the head of its audit chain. It reports false, and does nothing, if the slug is taken.
 func (t Tx) AddWorkspace(ctx context.Context, w Workspace) (bool, error) {
-	n, err := t.exec(ctx, "add workspace", "INSERT INTO identity_workspace ("+workspaceColumns+") VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-		w.ID, w.Slug, w.Name, w.Version, w.CreatedMs)
+	n, err := t.exec(ctx, "add workspace", "INSERT INTO identity_workspace ("+workspaceColumns+") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+		w.ID, w.Slug, w.Name, w.Version, w.CreatedMs, w.DocumentLinks)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -45,9 +46,9 @@ func (t Tx) AddWorkspace(ctx context.Context, w Workspace) (bool, error) {
 	return err == nil, err
 }
 
-// UpdateWorkspace writes name and version.
+// UpdateWorkspace writes name, version and what is allowed.
 func (t Tx) UpdateWorkspace(ctx context.Context, w Workspace) error {
-	_, err := t.exec(ctx, "update workspace", "UPDATE identity_workspace SET name = $2, version = $3 WHERE id = $1", w.ID, w.Name, w.Version)
+	_, err := t.exec(ctx, "update workspace", "UPDATE identity_workspace SET name = $2, version = $3, document_links = $4 WHERE id = $1", w.ID, w.Name, w.Version, w.DocumentLinks)
 	return err
 }
 

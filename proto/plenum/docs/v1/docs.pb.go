@@ -23,7 +23,13 @@
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
 //
-// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto).
+// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto). A role is granted to a **principal**:
+//   <user>          a person, by their user id
+//   *               everybody in the workspace but guests
+//   group/<group>   who is in the group (plenum/identity/v1/model.proto), guests too
+//   channel/<id>    who is a member of the channel (plenum/chat/v1/chat.proto), guests too
+//   link/<id>       who has opened the link, guests too
+// What somebody may do is the best of all that is granted to them. A grant that has expired counts nothing, from its time on.
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
@@ -48,6 +54,7 @@
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
 //   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
+//   docs.LINK                                               NOT_FOUND            the secret opens nothing: it is wrong, or the link has expired, was taken back, or may not be used any more
 //   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
 package docsv1
@@ -1051,10 +1058,13 @@ func (x *TrashDocumentResponse) GetVersion() uint64 {
 }
 
 type SetRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                   // id of the document, <= 26 bytes
-	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                           // whose role; "*": everybody in the workspace but guests, up to EDITOR
-	Role          Role                   `protobuf:"varint,3,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"` // UNSPECIFIED: none
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Document string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	// Whose role. A person of the workspace who may sign in; "*", a group, or a channel that the caller is a member of: up to EDITOR. What has
+	// a role already needs no more than that for another one.
+	Principal     string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
+	Role          Role   `protobuf:"varint,3,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`   // UNSPECIFIED: none
+	ExpiresMs     int64  `protobuf:"varint,4,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Unix milliseconds, in the future, at most ten years ahead; 0: it does not expire. Not of an OWNER
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1096,9 +1106,9 @@ func (x *SetRoleRequest) GetDocument() string {
 	return ""
 }
 
-func (x *SetRoleRequest) GetUser() string {
+func (x *SetRoleRequest) GetPrincipal() string {
 	if x != nil {
-		return x.User
+		return x.Principal
 	}
 	return ""
 }
@@ -1108,6 +1118,13 @@ func (x *SetRoleRequest) GetRole() Role {
 		return x.Role
 	}
 	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *SetRoleRequest) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
 }
 
 type SetRoleResponse struct {
@@ -1200,7 +1217,7 @@ func (x *ListRolesRequest) GetDocument() string {
 
 type ListRolesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Grants        []*Grant               `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"` // <= 500, by user
+	Grants        []*Grant               `protobuf:"bytes,1,rep,name=grants,proto3" json:"grants,omitempty"` // <= 500, by principal
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1242,11 +1259,12 @@ func (x *ListRolesResponse) GetGrants() []*Grant {
 	return nil
 }
 
-// Grant is a role that somebody has.
+// Grant is a role that a principal has.
 type Grant struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                           // user id, or "*"
-	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"` // what they may do
+	Principal     string                 `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`                   // whose it is, as at the top; <= 34 bytes
+	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`   // what they may do
+	ExpiresMs     int64                  `protobuf:"varint,3,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Unix milliseconds, from when on it counts nothing; 0: it does not expire
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1281,9 +1299,9 @@ func (*Grant) Descriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *Grant) GetUser() string {
+func (x *Grant) GetPrincipal() string {
 	if x != nil {
-		return x.User
+		return x.Principal
 	}
 	return ""
 }
@@ -1295,10 +1313,243 @@ func (x *Grant) GetRole() Role {
 	return Role_ROLE_UNSPECIFIED
 }
 
+func (x *Grant) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+type CreateLinkRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                     // id of the document, <= 26 bytes
+	Role          Role                   `protobuf:"varint,2,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`   // VIEWER, COMMENTER or EDITOR
+	ExpiresMs     int64                  `protobuf:"varint,3,opt,name=expires_ms,json=expiresMs,proto3" json:"expires_ms,omitempty"` // Unix milliseconds, in the future, at most 366 days ahead
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateLinkRequest) Reset() {
+	*x = CreateLinkRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateLinkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateLinkRequest) ProtoMessage() {}
+
+func (x *CreateLinkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateLinkRequest.ProtoReflect.Descriptor instead.
+func (*CreateLinkRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *CreateLinkRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *CreateLinkRequest) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *CreateLinkRequest) GetExpiresMs() int64 {
+	if x != nil {
+		return x.ExpiresMs
+	}
+	return 0
+}
+
+type CreateLinkResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Link  string                 `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"` // its id: "link/<id>" is the principal
+	// For OpenLink, 43 bytes; told this once. In a URL it stands in the fragment. Empty: the call is a retry of one that was done, and its
+	// answer is lost; take the link back, and make another one.
+	Secret        string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	Version       uint64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateLinkResponse) Reset() {
+	*x = CreateLinkResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateLinkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateLinkResponse) ProtoMessage() {}
+
+func (x *CreateLinkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateLinkResponse.ProtoReflect.Descriptor instead.
+func (*CreateLinkResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *CreateLinkResponse) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *CreateLinkResponse) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *CreateLinkResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type OpenLinkRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Secret        string                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`     // of CreateLinkResponse
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenLinkRequest) Reset() {
+	*x = OpenLinkRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenLinkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenLinkRequest) ProtoMessage() {}
+
+func (x *OpenLinkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenLinkRequest.ProtoReflect.Descriptor instead.
+func (*OpenLinkRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *OpenLinkRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *OpenLinkRequest) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+type OpenLinkResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Role          Role                   `protobuf:"varint,1,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"` // of the link
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`                    // of the event; 0: the caller had opened it before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenLinkResponse) Reset() {
+	*x = OpenLinkResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenLinkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenLinkResponse) ProtoMessage() {}
+
+func (x *OpenLinkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenLinkResponse.ProtoReflect.Descriptor instead.
+func (*OpenLinkResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *OpenLinkResponse) GetRole() Role {
+	if x != nil {
+		return x.Role
+	}
+	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *OpenLinkResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // DocumentEvent is an event of "docs.document/<document>"; its offset is a version. One without a body told of a comment that was deleted since.
 type DocumentEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it
+	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it; empty: nobody, it came with the time or from elsewhere
 	// Types that are valid to be assigned to Event:
 	//
 	//	*DocumentEvent_Created
@@ -1312,6 +1563,8 @@ type DocumentEvent struct {
 	//	*DocumentEvent_CommentEdited
 	//	*DocumentEvent_CommentDeleted
 	//	*DocumentEvent_ThreadResolved
+	//	*DocumentEvent_AccessChanged
+	//	*DocumentEvent_LinkOpened
 	Event         isDocumentEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1319,7 +1572,7 @@ type DocumentEvent struct {
 
 func (x *DocumentEvent) Reset() {
 	*x = DocumentEvent{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1584,7 @@ func (x *DocumentEvent) String() string {
 func (*DocumentEvent) ProtoMessage() {}
 
 func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1597,7 @@ func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentEvent.ProtoReflect.Descriptor instead.
 func (*DocumentEvent) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{20}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DocumentEvent) GetActor() string {
@@ -1460,6 +1713,24 @@ func (x *DocumentEvent) GetThreadResolved() *ThreadResolved {
 	return nil
 }
 
+func (x *DocumentEvent) GetAccessChanged() *AccessChanged {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_AccessChanged); ok {
+			return x.AccessChanged
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetLinkOpened() *LinkOpened {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_LinkOpened); ok {
+			return x.LinkOpened
+		}
+	}
+	return nil
+}
+
 type isDocumentEvent_Event interface {
 	isDocumentEvent_Event()
 }
@@ -1481,7 +1752,7 @@ type DocumentEvent_Trashed struct {
 }
 
 type DocumentEvent_RoleSet struct {
-	RoleSet *RoleSet `protobuf:"bytes,6,opt,name=role_set,json=roleSet,proto3,oneof"` // somebody's role changed
+	RoleSet *RoleSet `protobuf:"bytes,6,opt,name=role_set,json=roleSet,proto3,oneof"` // a principal's role changed
 }
 
 type DocumentEvent_VersionNamed struct {
@@ -1508,6 +1779,14 @@ type DocumentEvent_ThreadResolved struct {
 	ThreadResolved *ThreadResolved `protobuf:"bytes,12,opt,name=thread_resolved,json=threadResolved,proto3,oneof"` // a thread was closed, or opened again
 }
 
+type DocumentEvent_AccessChanged struct {
+	AccessChanged *AccessChanged `protobuf:"bytes,13,opt,name=access_changed,json=accessChanged,proto3,oneof"` // somebody has lost access by what did not happen here
+}
+
+type DocumentEvent_LinkOpened struct {
+	LinkOpened *LinkOpened `protobuf:"bytes,14,opt,name=link_opened,json=linkOpened,proto3,oneof"` // somebody has opened a link
+}
+
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_Edited) isDocumentEvent_Event() {}
@@ -1530,6 +1809,10 @@ func (*DocumentEvent_CommentDeleted) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_ThreadResolved) isDocumentEvent_Event() {}
 
+func (*DocumentEvent_AccessChanged) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_LinkOpened) isDocumentEvent_Event() {}
+
 // Created is the first event: the content begins with it.
 type Created struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1541,7 +1824,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1836,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1849,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{21}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Created) GetTitle() string {
@@ -1594,7 +1877,7 @@ type Edited struct {
 
 func (x *Edited) Reset() {
 	*x = Edited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +1889,7 @@ func (x *Edited) String() string {
 func (*Edited) ProtoMessage() {}
 
 func (x *Edited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +1902,7 @@ func (x *Edited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edited.ProtoReflect.Descriptor instead.
 func (*Edited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{22}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Edited) GetDelta() string {
@@ -1646,7 +1929,7 @@ type Renamed struct {
 
 func (x *Renamed) Reset() {
 	*x = Renamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1941,7 @@ func (x *Renamed) String() string {
 func (*Renamed) ProtoMessage() {}
 
 func (x *Renamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1954,7 @@ func (x *Renamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
 func (*Renamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{23}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Renamed) GetTitle() string {
@@ -1691,7 +1974,7 @@ type Trashed struct {
 
 func (x *Trashed) Reset() {
 	*x = Trashed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +1986,7 @@ func (x *Trashed) String() string {
 func (*Trashed) ProtoMessage() {}
 
 func (x *Trashed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1999,7 @@ func (x *Trashed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trashed.ProtoReflect.Descriptor instead.
 func (*Trashed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{24}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Trashed) GetTrashed() bool {
@@ -1726,7 +2009,7 @@ func (x *Trashed) GetTrashed() bool {
 	return false
 }
 
-// RoleSet: somebody's role changed.
+// RoleSet: a principal's role changed. Of a link that was made, its grant.
 type RoleSet struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Grant         *Grant                 `protobuf:"bytes,1,opt,name=grant,proto3" json:"grant,omitempty"` // UNSPECIFIED: they have none any more
@@ -1736,7 +2019,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +2031,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +2044,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{25}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *RoleSet) GetGrant() *Grant {
@@ -1769,6 +2052,97 @@ func (x *RoleSet) GetGrant() *Grant {
 		return x.Grant
 	}
 	return nil
+}
+
+// AccessChanged: grants have expired; or, where none is named, somebody has left a group or a channel that has a role, or the workspace
+// does not allow links any more. Who has no access since gets nothing behind it.
+type AccessChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Expired       []string               `protobuf:"bytes,1,rep,name=expired,proto3" json:"expired,omitempty"` // the principals whose grants are gone, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessChanged) Reset() {
+	*x = AccessChanged{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessChanged) ProtoMessage() {}
+
+func (x *AccessChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessChanged.ProtoReflect.Descriptor instead.
+func (*AccessChanged) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *AccessChanged) GetExpired() []string {
+	if x != nil {
+		return x.Expired
+	}
+	return nil
+}
+
+// LinkOpened: the actor is one of those who have the link's role.
+type LinkOpened struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Link          string                 `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"` // its id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkOpened) Reset() {
+	*x = LinkOpened{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkOpened) ProtoMessage() {}
+
+func (x *LinkOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkOpened.ProtoReflect.Descriptor instead.
+func (*LinkOpened) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *LinkOpened) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
 }
 
 // Presence is a signal: where somebody's cursor is.
@@ -1785,7 +2159,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +2171,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +2184,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{26}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Presence) GetVersion() uint64 {
@@ -1859,7 +2233,7 @@ type ImportDocumentRequest struct {
 
 func (x *ImportDocumentRequest) Reset() {
 	*x = ImportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +2245,7 @@ func (x *ImportDocumentRequest) String() string {
 func (*ImportDocumentRequest) ProtoMessage() {}
 
 func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +2258,7 @@ func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ImportDocumentRequest) GetTitle() string {
@@ -1918,7 +2292,7 @@ type ImportDocumentResponse struct {
 
 func (x *ImportDocumentResponse) Reset() {
 	*x = ImportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +2304,7 @@ func (x *ImportDocumentResponse) String() string {
 func (*ImportDocumentResponse) ProtoMessage() {}
 
 func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +2317,7 @@ func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ImportDocumentResponse) GetDocument() string {
@@ -1971,7 +2345,7 @@ type ExportDocumentRequest struct {
 
 func (x *ExportDocumentRequest) Reset() {
 	*x = ExportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1983,7 +2357,7 @@ func (x *ExportDocumentRequest) String() string {
 func (*ExportDocumentRequest) ProtoMessage() {}
 
 func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1996,7 +2370,7 @@ func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExportDocumentRequest) GetDocument() string {
@@ -2030,7 +2404,7 @@ type ExportDocumentResponse struct {
 
 func (x *ExportDocumentResponse) Reset() {
 	*x = ExportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2416,7 @@ func (x *ExportDocumentResponse) String() string {
 func (*ExportDocumentResponse) ProtoMessage() {}
 
 func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2429,7 @@ func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ExportDocumentResponse) GetContent() string {
@@ -2086,7 +2460,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +2472,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +2485,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Version) GetVersion() uint64 {
@@ -2161,7 +2535,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +2547,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +2560,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListVersionsRequest) GetDocument() string {
@@ -2227,7 +2601,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +2613,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +2626,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -2280,7 +2654,7 @@ type NameVersionRequest struct {
 
 func (x *NameVersionRequest) Reset() {
 	*x = NameVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +2666,7 @@ func (x *NameVersionRequest) String() string {
 func (*NameVersionRequest) ProtoMessage() {}
 
 func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +2679,7 @@ func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
 func (*NameVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *NameVersionRequest) GetDocument() string {
@@ -2338,7 +2712,7 @@ type NameVersionResponse struct {
 
 func (x *NameVersionResponse) Reset() {
 	*x = NameVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2350,7 +2724,7 @@ func (x *NameVersionResponse) String() string {
 func (*NameVersionResponse) ProtoMessage() {}
 
 func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2363,7 +2737,7 @@ func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
 func (*NameVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *NameVersionResponse) GetVersion() uint64 {
@@ -2385,7 +2759,7 @@ type DiffVersionsRequest struct {
 
 func (x *DiffVersionsRequest) Reset() {
 	*x = DiffVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +2771,7 @@ func (x *DiffVersionsRequest) String() string {
 func (*DiffVersionsRequest) ProtoMessage() {}
 
 func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +2784,7 @@ func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DiffVersionsRequest) GetDocument() string {
@@ -2452,7 +2826,7 @@ type DiffVersionsResponse struct {
 
 func (x *DiffVersionsResponse) Reset() {
 	*x = DiffVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +2838,7 @@ func (x *DiffVersionsResponse) String() string {
 func (*DiffVersionsResponse) ProtoMessage() {}
 
 func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +2851,7 @@ func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DiffVersionsResponse) GetDelta() string {
@@ -2511,7 +2885,7 @@ type RestoreVersionRequest struct {
 
 func (x *RestoreVersionRequest) Reset() {
 	*x = RestoreVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +2897,7 @@ func (x *RestoreVersionRequest) String() string {
 func (*RestoreVersionRequest) ProtoMessage() {}
 
 func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +2910,7 @@ func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RestoreVersionRequest) GetDocument() string {
@@ -2563,7 +2937,7 @@ type RestoreVersionResponse struct {
 
 func (x *RestoreVersionResponse) Reset() {
 	*x = RestoreVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2575,7 +2949,7 @@ func (x *RestoreVersionResponse) String() string {
 func (*RestoreVersionResponse) ProtoMessage() {}
 
 func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2588,7 +2962,7 @@ func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RestoreVersionResponse) GetVersion() uint64 {
@@ -2617,7 +2991,7 @@ type BlameRequest struct {
 
 func (x *BlameRequest) Reset() {
 	*x = BlameRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +3003,7 @@ func (x *BlameRequest) String() string {
 func (*BlameRequest) ProtoMessage() {}
 
 func (x *BlameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +3016,7 @@ func (x *BlameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
 func (*BlameRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *BlameRequest) GetDocument() string {
@@ -2684,7 +3058,7 @@ type BlameResponse struct {
 
 func (x *BlameResponse) Reset() {
 	*x = BlameResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2696,7 +3070,7 @@ func (x *BlameResponse) String() string {
 func (*BlameResponse) ProtoMessage() {}
 
 func (x *BlameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2709,7 +3083,7 @@ func (x *BlameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
 func (*BlameResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *BlameResponse) GetVersion() uint64 {
@@ -2745,7 +3119,7 @@ type BlameRange struct {
 
 func (x *BlameRange) Reset() {
 	*x = BlameRange{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +3131,7 @@ func (x *BlameRange) String() string {
 func (*BlameRange) ProtoMessage() {}
 
 func (x *BlameRange) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +3144,7 @@ func (x *BlameRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
 func (*BlameRange) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *BlameRange) GetLength() uint32 {
@@ -2805,7 +3179,7 @@ type VersionNamed struct {
 
 func (x *VersionNamed) Reset() {
 	*x = VersionNamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2817,7 +3191,7 @@ func (x *VersionNamed) String() string {
 func (*VersionNamed) ProtoMessage() {}
 
 func (x *VersionNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2830,7 +3204,7 @@ func (x *VersionNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
 func (*VersionNamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *VersionNamed) GetVersion() uint64 {
@@ -2867,7 +3241,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2879,7 +3253,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2892,7 +3266,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Thread) GetId() uint64 {
@@ -2981,7 +3355,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2993,7 +3367,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3006,7 +3380,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Comment) GetId() uint64 {
@@ -3075,7 +3449,7 @@ type CreateThreadRequest struct {
 
 func (x *CreateThreadRequest) Reset() {
 	*x = CreateThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3087,7 +3461,7 @@ func (x *CreateThreadRequest) String() string {
 func (*CreateThreadRequest) ProtoMessage() {}
 
 func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3100,7 +3474,7 @@ func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadRequest.ProtoReflect.Descriptor instead.
 func (*CreateThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CreateThreadRequest) GetDocument() string {
@@ -3161,7 +3535,7 @@ type CreateThreadResponse struct {
 
 func (x *CreateThreadResponse) Reset() {
 	*x = CreateThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3173,7 +3547,7 @@ func (x *CreateThreadResponse) String() string {
 func (*CreateThreadResponse) ProtoMessage() {}
 
 func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3186,7 +3560,7 @@ func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadResponse.ProtoReflect.Descriptor instead.
 func (*CreateThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CreateThreadResponse) GetThread() uint64 {
@@ -3208,7 +3582,7 @@ type AddCommentRequest struct {
 
 func (x *AddCommentRequest) Reset() {
 	*x = AddCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3220,7 +3594,7 @@ func (x *AddCommentRequest) String() string {
 func (*AddCommentRequest) ProtoMessage() {}
 
 func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3233,7 +3607,7 @@ func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentRequest.ProtoReflect.Descriptor instead.
 func (*AddCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *AddCommentRequest) GetDocument() string {
@@ -3273,7 +3647,7 @@ type AddCommentResponse struct {
 
 func (x *AddCommentResponse) Reset() {
 	*x = AddCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3285,7 +3659,7 @@ func (x *AddCommentResponse) String() string {
 func (*AddCommentResponse) ProtoMessage() {}
 
 func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3298,7 +3672,7 @@ func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentResponse.ProtoReflect.Descriptor instead.
 func (*AddCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *AddCommentResponse) GetComment() uint64 {
@@ -3321,7 +3695,7 @@ type EditCommentRequest struct {
 
 func (x *EditCommentRequest) Reset() {
 	*x = EditCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3333,7 +3707,7 @@ func (x *EditCommentRequest) String() string {
 func (*EditCommentRequest) ProtoMessage() {}
 
 func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3346,7 +3720,7 @@ func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentRequest.ProtoReflect.Descriptor instead.
 func (*EditCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *EditCommentRequest) GetDocument() string {
@@ -3393,7 +3767,7 @@ type EditCommentResponse struct {
 
 func (x *EditCommentResponse) Reset() {
 	*x = EditCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3405,7 +3779,7 @@ func (x *EditCommentResponse) String() string {
 func (*EditCommentResponse) ProtoMessage() {}
 
 func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3418,7 +3792,7 @@ func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentResponse.ProtoReflect.Descriptor instead.
 func (*EditCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *EditCommentResponse) GetVersion() uint64 {
@@ -3439,7 +3813,7 @@ type DeleteCommentRequest struct {
 
 func (x *DeleteCommentRequest) Reset() {
 	*x = DeleteCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3451,7 +3825,7 @@ func (x *DeleteCommentRequest) String() string {
 func (*DeleteCommentRequest) ProtoMessage() {}
 
 func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3464,7 +3838,7 @@ func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *DeleteCommentRequest) GetDocument() string {
@@ -3497,7 +3871,7 @@ type DeleteCommentResponse struct {
 
 func (x *DeleteCommentResponse) Reset() {
 	*x = DeleteCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3509,7 +3883,7 @@ func (x *DeleteCommentResponse) String() string {
 func (*DeleteCommentResponse) ProtoMessage() {}
 
 func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3522,7 +3896,7 @@ func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *DeleteCommentResponse) GetVersion() uint64 {
@@ -3543,7 +3917,7 @@ type ResolveThreadRequest struct {
 
 func (x *ResolveThreadRequest) Reset() {
 	*x = ResolveThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3555,7 +3929,7 @@ func (x *ResolveThreadRequest) String() string {
 func (*ResolveThreadRequest) ProtoMessage() {}
 
 func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3568,7 +3942,7 @@ func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadRequest.ProtoReflect.Descriptor instead.
 func (*ResolveThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ResolveThreadRequest) GetDocument() string {
@@ -3601,7 +3975,7 @@ type ResolveThreadResponse struct {
 
 func (x *ResolveThreadResponse) Reset() {
 	*x = ResolveThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3613,7 +3987,7 @@ func (x *ResolveThreadResponse) String() string {
 func (*ResolveThreadResponse) ProtoMessage() {}
 
 func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3626,7 +4000,7 @@ func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadResponse.ProtoReflect.Descriptor instead.
 func (*ResolveThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ResolveThreadResponse) GetVersion() uint64 {
@@ -3648,7 +4022,7 @@ type ListThreadsRequest struct {
 
 func (x *ListThreadsRequest) Reset() {
 	*x = ListThreadsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3660,7 +4034,7 @@ func (x *ListThreadsRequest) String() string {
 func (*ListThreadsRequest) ProtoMessage() {}
 
 func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3673,7 +4047,7 @@ func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsRequest.ProtoReflect.Descriptor instead.
 func (*ListThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ListThreadsRequest) GetDocument() string {
@@ -3715,7 +4089,7 @@ type ListThreadsResponse struct {
 
 func (x *ListThreadsResponse) Reset() {
 	*x = ListThreadsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3727,7 +4101,7 @@ func (x *ListThreadsResponse) String() string {
 func (*ListThreadsResponse) ProtoMessage() {}
 
 func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3740,7 +4114,7 @@ func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsResponse.ProtoReflect.Descriptor instead.
 func (*ListThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListThreadsResponse) GetThreads() []*Thread {
@@ -3775,7 +4149,7 @@ type GetThreadRequest struct {
 
 func (x *GetThreadRequest) Reset() {
 	*x = GetThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3787,7 +4161,7 @@ func (x *GetThreadRequest) String() string {
 func (*GetThreadRequest) ProtoMessage() {}
 
 func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3800,7 +4174,7 @@ func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadRequest.ProtoReflect.Descriptor instead.
 func (*GetThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GetThreadRequest) GetDocument() string {
@@ -3835,7 +4209,7 @@ type GetThreadResponse struct {
 
 func (x *GetThreadResponse) Reset() {
 	*x = GetThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3847,7 +4221,7 @@ func (x *GetThreadResponse) String() string {
 func (*GetThreadResponse) ProtoMessage() {}
 
 func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3860,7 +4234,7 @@ func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadResponse.ProtoReflect.Descriptor instead.
 func (*GetThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetThreadResponse) GetThread() *Thread {
@@ -3898,7 +4272,7 @@ type ThreadCreated struct {
 
 func (x *ThreadCreated) Reset() {
 	*x = ThreadCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3910,7 +4284,7 @@ func (x *ThreadCreated) String() string {
 func (*ThreadCreated) ProtoMessage() {}
 
 func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3923,7 +4297,7 @@ func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadCreated.ProtoReflect.Descriptor instead.
 func (*ThreadCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ThreadCreated) GetFrom() uint32 {
@@ -3973,7 +4347,7 @@ type CommentAdded struct {
 
 func (x *CommentAdded) Reset() {
 	*x = CommentAdded{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +4359,7 @@ func (x *CommentAdded) String() string {
 func (*CommentAdded) ProtoMessage() {}
 
 func (x *CommentAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +4372,7 @@ func (x *CommentAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentAdded.ProtoReflect.Descriptor instead.
 func (*CommentAdded) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *CommentAdded) GetThread() uint64 {
@@ -4035,7 +4409,7 @@ type CommentEdited struct {
 
 func (x *CommentEdited) Reset() {
 	*x = CommentEdited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4047,7 +4421,7 @@ func (x *CommentEdited) String() string {
 func (*CommentEdited) ProtoMessage() {}
 
 func (x *CommentEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4060,7 +4434,7 @@ func (x *CommentEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentEdited.ProtoReflect.Descriptor instead.
 func (*CommentEdited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *CommentEdited) GetThread() uint64 {
@@ -4102,7 +4476,7 @@ type CommentDeleted struct {
 
 func (x *CommentDeleted) Reset() {
 	*x = CommentDeleted{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4114,7 +4488,7 @@ func (x *CommentDeleted) String() string {
 func (*CommentDeleted) ProtoMessage() {}
 
 func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4127,7 +4501,7 @@ func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentDeleted.ProtoReflect.Descriptor instead.
 func (*CommentDeleted) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *CommentDeleted) GetThread() uint64 {
@@ -4155,7 +4529,7 @@ type ThreadResolved struct {
 
 func (x *ThreadResolved) Reset() {
 	*x = ThreadResolved{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4167,7 +4541,7 @@ func (x *ThreadResolved) String() string {
 func (*ThreadResolved) ProtoMessage() {}
 
 func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4180,7 +4554,7 @@ func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadResolved.ProtoReflect.Descriptor instead.
 func (*ThreadResolved) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ThreadResolved) GetThread() uint64 {
@@ -4259,20 +4633,39 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
 	"\atrashed\x18\x02 \x01(\bR\atrashed\"1\n" +
 	"\x15TrashDocumentResponse\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x04R\aversion\"j\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"\x93\x01\n" +
 	"\x0eSetRoleRequest\x12\x1a\n" +
-	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\x12(\n" +
-	"\x04role\x18\x03 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"+\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1c\n" +
+	"\tprincipal\x18\x02 \x01(\tR\tprincipal\x12(\n" +
+	"\x04role\x18\x03 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x04 \x01(\x03R\texpiresMs\"+\n" +
 	"\x0fSetRoleResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\".\n" +
 	"\x10ListRolesRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\"B\n" +
 	"\x11ListRolesResponse\x12-\n" +
-	"\x06grants\x18\x01 \x03(\v2\x15.plenum.docs.v1.GrantR\x06grants\"E\n" +
-	"\x05Grant\x12\x12\n" +
-	"\x04user\x18\x01 \x01(\tR\x04user\x12(\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xe5\x05\n" +
+	"\x06grants\x18\x01 \x03(\v2\x15.plenum.docs.v1.GrantR\x06grants\"n\n" +
+	"\x05Grant\x12\x1c\n" +
+	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12(\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\"x\n" +
+	"\x11CreateLinkRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12(\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x1d\n" +
+	"\n" +
+	"expires_ms\x18\x03 \x01(\x03R\texpiresMs\"Z\n" +
+	"\x12CreateLinkResponse\x12\x12\n" +
+	"\x04link\x18\x01 \x01(\tR\x04link\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\x04R\aversion\"E\n" +
+	"\x0fOpenLinkRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06secret\x18\x02 \x01(\tR\x06secret\"V\n" +
+	"\x10OpenLinkResponse\x12(\n" +
+	"\x04role\x18\x01 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\xec\x06\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
@@ -4286,7 +4679,10 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0ecomment_edited\x18\n" +
 	" \x01(\v2\x1d.plenum.docs.v1.CommentEditedH\x00R\rcommentEdited\x12I\n" +
 	"\x0fcomment_deleted\x18\v \x01(\v2\x1e.plenum.docs.v1.CommentDeletedH\x00R\x0ecommentDeleted\x12I\n" +
-	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolvedB\a\n" +
+	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolved\x12F\n" +
+	"\x0eaccess_changed\x18\r \x01(\v2\x1d.plenum.docs.v1.AccessChangedH\x00R\raccessChanged\x12=\n" +
+	"\vlink_opened\x18\x0e \x01(\v2\x1a.plenum.docs.v1.LinkOpenedH\x00R\n" +
+	"linkOpenedB\a\n" +
 	"\x05event\"5\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
@@ -4299,7 +4695,12 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\aTrashed\x12\x18\n" +
 	"\atrashed\x18\x01 \x01(\bR\atrashed\"6\n" +
 	"\aRoleSet\x12+\n" +
-	"\x05grant\x18\x01 \x01(\v2\x15.plenum.docs.v1.GrantR\x05grant\"|\n" +
+	"\x05grant\x18\x01 \x01(\v2\x15.plenum.docs.v1.GrantR\x05grant\")\n" +
+	"\rAccessChanged\x12\x18\n" +
+	"\aexpired\x18\x01 \x03(\tR\aexpired\" \n" +
+	"\n" +
+	"LinkOpened\x12\x12\n" +
+	"\x04link\x18\x01 \x01(\tR\x04link\"|\n" +
 	"\bPresence\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x16\n" +
 	"\x06anchor\x18\x02 \x01(\rR\x06anchor\x12\x12\n" +
@@ -4481,7 +4882,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
 	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
-	"\vFORMAT_TEXT\x10\x032\xb8\x15\n" +
+	"\vFORMAT_TEXT\x10\x032\x95\x17\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -4491,7 +4892,10 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eRenameDocument\x12%.plenum.docs.v1.RenameDocumentRequest\x1a&.plenum.docs.v1.RenameDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
 	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12d\n" +
 	"\aSetRole\x12\x1e.plenum.docs.v1.SetRoleRequest\x1a\x1f.plenum.docs.v1.SetRoleResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
-	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12u\n" +
+	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12o\n" +
+	"\n" +
+	"CreateLink\x12!.plenum.docs.v1.CreateLinkRequest\x1a\".plenum.docs.v1.CreateLinkResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
+	"\bOpenLink\x12\x1f.plenum.docs.v1.OpenLinkRequest\x1a .plenum.docs.v1.OpenLinkResponse\"\x1b\xa2\xbb\x18\x14\b\x01\x10\x04\"\bdocument(\x80 0\x90N\x90\x02\x02\x12u\n" +
 	"\x0eImportDocument\x12%.plenum.docs.v1.ImportDocumentRequest\x1a&.plenum.docs.v1.ImportDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\n" +
 	"(\x80\x80D0\x90N\x90\x02\x02\x12{\n" +
 	"\x0eExportDocument\x12%.plenum.docs.v1.ExportDocumentRequest\x1a&.plenum.docs.v1.ExportDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
@@ -4528,7 +4932,7 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 }
 
 var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                      // 0: plenum.docs.v1.Role
 	(Format)(0),                    // 1: plenum.docs.v1.Format
@@ -4552,51 +4956,57 @@ var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(*ListRolesRequest)(nil),       // 19: plenum.docs.v1.ListRolesRequest
 	(*ListRolesResponse)(nil),      // 20: plenum.docs.v1.ListRolesResponse
 	(*Grant)(nil),                  // 21: plenum.docs.v1.Grant
-	(*DocumentEvent)(nil),          // 22: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                // 23: plenum.docs.v1.Created
-	(*Edited)(nil),                 // 24: plenum.docs.v1.Edited
-	(*Renamed)(nil),                // 25: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                // 26: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                // 27: plenum.docs.v1.RoleSet
-	(*Presence)(nil),               // 28: plenum.docs.v1.Presence
-	(*ImportDocumentRequest)(nil),  // 29: plenum.docs.v1.ImportDocumentRequest
-	(*ImportDocumentResponse)(nil), // 30: plenum.docs.v1.ImportDocumentResponse
-	(*ExportDocumentRequest)(nil),  // 31: plenum.docs.v1.ExportDocumentRequest
-	(*ExportDocumentResponse)(nil), // 32: plenum.docs.v1.ExportDocumentResponse
-	(*Version)(nil),                // 33: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),    // 34: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),   // 35: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),     // 36: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),    // 37: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),    // 38: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),   // 39: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),  // 40: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil), // 41: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),           // 42: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),          // 43: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),             // 44: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),           // 45: plenum.docs.v1.VersionNamed
-	(*Thread)(nil),                 // 46: plenum.docs.v1.Thread
-	(*Comment)(nil),                // 47: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),    // 48: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),   // 49: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),      // 50: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),     // 51: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),     // 52: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),    // 53: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),   // 54: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),  // 55: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),   // 56: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),  // 57: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),     // 58: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),    // 59: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),       // 60: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),      // 61: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),          // 62: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),           // 63: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),          // 64: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),         // 65: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),         // 66: plenum.docs.v1.ThreadResolved
+	(*CreateLinkRequest)(nil),      // 22: plenum.docs.v1.CreateLinkRequest
+	(*CreateLinkResponse)(nil),     // 23: plenum.docs.v1.CreateLinkResponse
+	(*OpenLinkRequest)(nil),        // 24: plenum.docs.v1.OpenLinkRequest
+	(*OpenLinkResponse)(nil),       // 25: plenum.docs.v1.OpenLinkResponse
+	(*DocumentEvent)(nil),          // 26: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                // 27: plenum.docs.v1.Created
+	(*Edited)(nil),                 // 28: plenum.docs.v1.Edited
+	(*Renamed)(nil),                // 29: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                // 30: plenum.docs.v1.Trashed
+	(*RoleSet)(nil),                // 31: plenum.docs.v1.RoleSet
+	(*AccessChanged)(nil),          // 32: plenum.docs.v1.AccessChanged
+	(*LinkOpened)(nil),             // 33: plenum.docs.v1.LinkOpened
+	(*Presence)(nil),               // 34: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),  // 35: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil), // 36: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),  // 37: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil), // 38: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                // 39: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),    // 40: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),   // 41: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),     // 42: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),    // 43: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),    // 44: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),   // 45: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),  // 46: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil), // 47: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),           // 48: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),          // 49: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),             // 50: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),           // 51: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                 // 52: plenum.docs.v1.Thread
+	(*Comment)(nil),                // 53: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),    // 54: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),   // 55: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),      // 56: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),     // 57: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),     // 58: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),    // 59: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),   // 60: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),  // 61: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),   // 62: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),  // 63: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),     // 64: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),    // 65: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),       // 66: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),      // 67: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),          // 68: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),           // 69: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),          // 70: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),         // 71: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),         // 72: plenum.docs.v1.ThreadResolved
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
@@ -4605,76 +5015,84 @@ var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
 	21, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
 	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	23, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	24, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	25, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	45, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	62, // 12: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	63, // 13: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	64, // 14: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	65, // 15: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	66, // 16: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	21, // 17: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	1,  // 18: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	1,  // 19: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	33, // 20: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	44, // 21: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	47, // 22: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	46, // 23: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	46, // 24: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	3,  // 25: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	5,  // 26: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	7,  // 27: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	9,  // 28: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	11, // 29: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	13, // 30: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	15, // 31: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	17, // 32: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	19, // 33: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	29, // 34: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	31, // 35: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	34, // 36: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	36, // 37: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	38, // 38: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	40, // 39: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	42, // 40: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	48, // 41: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	50, // 42: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	52, // 43: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	54, // 44: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	56, // 45: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	58, // 46: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	60, // 47: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	4,  // 48: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	6,  // 49: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	8,  // 50: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	10, // 51: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	12, // 52: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	14, // 53: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	16, // 54: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	18, // 55: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	20, // 56: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	30, // 57: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	32, // 58: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	35, // 59: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	37, // 60: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	39, // 61: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	41, // 62: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	43, // 63: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	49, // 64: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	51, // 65: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	53, // 66: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	55, // 67: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	57, // 68: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	59, // 69: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	61, // 70: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	48, // [48:71] is the sub-list for method output_type
-	25, // [25:48] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	0,  // 6: plenum.docs.v1.CreateLinkRequest.role:type_name -> plenum.docs.v1.Role
+	0,  // 7: plenum.docs.v1.OpenLinkResponse.role:type_name -> plenum.docs.v1.Role
+	27, // 8: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	28, // 9: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	29, // 10: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	30, // 11: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	31, // 12: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	51, // 13: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	68, // 14: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	69, // 15: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	70, // 16: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	71, // 17: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	72, // 18: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	32, // 19: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
+	33, // 20: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
+	21, // 21: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 22: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 23: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	39, // 24: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	50, // 25: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	53, // 26: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	52, // 27: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	52, // 28: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	3,  // 29: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	5,  // 30: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	7,  // 31: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	9,  // 32: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	11, // 33: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	13, // 34: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	15, // 35: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	17, // 36: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	19, // 37: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	22, // 38: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
+	24, // 39: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
+	35, // 40: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	37, // 41: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	40, // 42: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	42, // 43: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	44, // 44: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	46, // 45: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	48, // 46: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	54, // 47: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	56, // 48: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	58, // 49: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	60, // 50: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	62, // 51: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	64, // 52: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	66, // 53: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	4,  // 54: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	6,  // 55: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	8,  // 56: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	10, // 57: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	12, // 58: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	14, // 59: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	16, // 60: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	18, // 61: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	20, // 62: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	23, // 63: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
+	25, // 64: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
+	36, // 65: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	38, // 66: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	41, // 67: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	43, // 68: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	45, // 69: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	47, // 70: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	49, // 71: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	55, // 72: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	57, // 73: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	59, // 74: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	61, // 75: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	63, // 76: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	65, // 77: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	67, // 78: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	54, // [54:79] is the sub-list for method output_type
+	29, // [29:54] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -4682,7 +5100,7 @@ func file_plenum_docs_v1_docs_proto_init() {
 	if File_plenum_docs_v1_docs_proto != nil {
 		return
 	}
-	file_plenum_docs_v1_docs_proto_msgTypes[20].OneofWrappers = []any{
+	file_plenum_docs_v1_docs_proto_msgTypes[24].OneofWrappers = []any{
 		(*DocumentEvent_Created)(nil),
 		(*DocumentEvent_Edited)(nil),
 		(*DocumentEvent_Renamed)(nil),
@@ -4694,6 +5112,8 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_CommentEdited)(nil),
 		(*DocumentEvent_CommentDeleted)(nil),
 		(*DocumentEvent_ThreadResolved)(nil),
+		(*DocumentEvent_AccessChanged)(nil),
+		(*DocumentEvent_LinkOpened)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -4701,7 +5121,7 @@ func file_plenum_docs_v1_docs_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   65,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

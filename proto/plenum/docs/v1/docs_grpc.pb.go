@@ -23,7 +23,13 @@
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
 //
-// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto).
+// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto). A role is granted to a **principal**:
+//   <user>          a person, by their user id
+//   *               everybody in the workspace but guests
+//   group/<group>   who is in the group (plenum/identity/v1/model.proto), guests too
+//   channel/<id>    who is a member of the channel (plenum/chat/v1/chat.proto), guests too
+//   link/<id>       who has opened the link, guests too
+// What somebody may do is the best of all that is granted to them. A grant that has expired counts nothing, from its time on.
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
@@ -48,6 +54,7 @@
 //   docs.DAMAGED                                            INTERNAL             what is stored can't be read; it is not opened, and not written
 //   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
+//   docs.LINK                                               NOT_FOUND            the secret opens nothing: it is wrong, or the link has expired, was taken back, or may not be used any more
 //   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
 
 package docsv1
@@ -74,6 +81,8 @@ const (
 	DocsService_TrashDocument_FullMethodName  = "/plenum.docs.v1.DocsService/TrashDocument"
 	DocsService_SetRole_FullMethodName        = "/plenum.docs.v1.DocsService/SetRole"
 	DocsService_ListRoles_FullMethodName      = "/plenum.docs.v1.DocsService/ListRoles"
+	DocsService_CreateLink_FullMethodName     = "/plenum.docs.v1.DocsService/CreateLink"
+	DocsService_OpenLink_FullMethodName       = "/plenum.docs.v1.DocsService/OpenLink"
 	DocsService_ImportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ImportDocument"
 	DocsService_ExportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ExportDocument"
 	DocsService_ListVersions_FullMethodName   = "/plenum.docs.v1.DocsService/ListVersions"
@@ -111,11 +120,17 @@ type DocsServiceClient interface {
 	RenameDocument(ctx context.Context, in *RenameDocumentRequest, opts ...grpc.CallOption) (*RenameDocumentResponse, error)
 	// TrashDocument puts a document into the trash, where its owners alone find it, or takes it out again. Nothing in the trash changes. Owners.
 	TrashDocument(ctx context.Context, in *TrashDocumentRequest, opts ...grpc.CallOption) (*TrashDocumentResponse, error)
-	// SetRole gives a person, or everybody in the workspace but guests, a role in the document, or takes it away. Owners. LAST_OWNER. What
-	// was under way at its version is accepted, and nothing behind it.
+	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
+	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
+	// it: the role of "link/<id>", set to UNSPECIFIED.
 	SetRole(ctx context.Context, in *SetRoleRequest, opts ...grpc.CallOption) (*SetRoleResponse, error)
 	// ListRoles lists who has a role in the document. Whoever may read it.
 	ListRoles(ctx context.Context, in *ListRolesRequest, opts ...grpc.CallOption) (*ListRolesResponse, error)
+	// CreateLink makes a link: whoever of the workspace opens it has the role until it expires. Owners. docs.FORBIDDEN: the workspace does not
+	// allow links (identity's Workspace.document_links). docs.LIMIT as of SetRole.
+	CreateLink(ctx context.Context, in *CreateLinkRequest, opts ...grpc.CallOption) (*CreateLinkResponse, error)
+	// OpenLink makes the caller one of those who have the link's role. docs.LINK, whatever the reason.
+	OpenLink(ctx context.Context, in *OpenLinkRequest, opts ...grpc.CallOption) (*OpenLinkResponse, error)
 	// ImportDocument makes a document of Markdown, HTML or plain text; the caller becomes its owner. Needs docs.create. Scripts and what else isn't
 	// a document's are left out. docs.IMPORT, docs.TOO_LARGE.
 	ImportDocument(ctx context.Context, in *ImportDocumentRequest, opts ...grpc.CallOption) (*ImportDocumentResponse, error)
@@ -248,6 +263,26 @@ func (c *docsServiceClient) ListRoles(ctx context.Context, in *ListRolesRequest,
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListRolesResponse)
 	err := c.cc.Invoke(ctx, DocsService_ListRoles_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) CreateLink(ctx context.Context, in *CreateLinkRequest, opts ...grpc.CallOption) (*CreateLinkResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateLinkResponse)
+	err := c.cc.Invoke(ctx, DocsService_CreateLink_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) OpenLink(ctx context.Context, in *OpenLinkRequest, opts ...grpc.CallOption) (*OpenLinkResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OpenLinkResponse)
+	err := c.cc.Invoke(ctx, DocsService_OpenLink_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -415,11 +450,17 @@ type DocsServiceServer interface {
 	RenameDocument(context.Context, *RenameDocumentRequest) (*RenameDocumentResponse, error)
 	// TrashDocument puts a document into the trash, where its owners alone find it, or takes it out again. Nothing in the trash changes. Owners.
 	TrashDocument(context.Context, *TrashDocumentRequest) (*TrashDocumentResponse, error)
-	// SetRole gives a person, or everybody in the workspace but guests, a role in the document, or takes it away. Owners. LAST_OWNER. What
-	// was under way at its version is accepted, and nothing behind it.
+	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
+	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
+	// it: the role of "link/<id>", set to UNSPECIFIED.
 	SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error)
 	// ListRoles lists who has a role in the document. Whoever may read it.
 	ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error)
+	// CreateLink makes a link: whoever of the workspace opens it has the role until it expires. Owners. docs.FORBIDDEN: the workspace does not
+	// allow links (identity's Workspace.document_links). docs.LIMIT as of SetRole.
+	CreateLink(context.Context, *CreateLinkRequest) (*CreateLinkResponse, error)
+	// OpenLink makes the caller one of those who have the link's role. docs.LINK, whatever the reason.
+	OpenLink(context.Context, *OpenLinkRequest) (*OpenLinkResponse, error)
 	// ImportDocument makes a document of Markdown, HTML or plain text; the caller becomes its owner. Needs docs.create. Scripts and what else isn't
 	// a document's are left out. docs.IMPORT, docs.TOO_LARGE.
 	ImportDocument(context.Context, *ImportDocumentRequest) (*ImportDocumentResponse, error)
@@ -494,6 +535,12 @@ func (UnimplementedDocsServiceServer) SetRole(context.Context, *SetRoleRequest) 
 }
 func (UnimplementedDocsServiceServer) ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRoles not implemented")
+}
+func (UnimplementedDocsServiceServer) CreateLink(context.Context, *CreateLinkRequest) (*CreateLinkResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateLink not implemented")
+}
+func (UnimplementedDocsServiceServer) OpenLink(context.Context, *OpenLinkRequest) (*OpenLinkResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenLink not implemented")
 }
 func (UnimplementedDocsServiceServer) ImportDocument(context.Context, *ImportDocumentRequest) (*ImportDocumentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportDocument not implemented")
@@ -716,6 +763,42 @@ func _DocsService_ListRoles_Handler(srv interface{}, ctx context.Context, dec fu
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DocsServiceServer).ListRoles(ctx, req.(*ListRolesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_CreateLink_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateLinkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).CreateLink(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_CreateLink_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).CreateLink(ctx, req.(*CreateLinkRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_OpenLink_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OpenLinkRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).OpenLink(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_OpenLink_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).OpenLink(ctx, req.(*OpenLinkRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1014,6 +1097,14 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListRoles",
 			Handler:    _DocsService_ListRoles_Handler,
+		},
+		{
+			MethodName: "CreateLink",
+			Handler:    _DocsService_CreateLink_Handler,
+		},
+		{
+			MethodName: "OpenLink",
+			Handler:    _DocsService_OpenLink_Handler,
 		},
 		{
 			MethodName: "ImportDocument",

@@ -1431,7 +1431,8 @@ func (x *RotateServiceSecretResponse) GetSecret() string {
 
 type UpdateWorkspaceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // as Workspace.name
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                               // as Workspace.name; empty: as it is
+	DocumentLinks *bool                  `protobuf:"varint,2,opt,name=document_links,json=documentLinks,proto3,oneof" json:"document_links,omitempty"` // as Workspace.document_links; absent: as it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1471,6 +1472,13 @@ func (x *UpdateWorkspaceRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *UpdateWorkspaceRequest) GetDocumentLinks() bool {
+	if x != nil && x.DocumentLinks != nil {
+		return *x.DocumentLinks
+	}
+	return false
 }
 
 type UpdateWorkspaceResponse struct {
@@ -1832,9 +1840,11 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\x1aRotateServiceSecretRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\"5\n" +
 	"\x1bRotateServiceSecretResponse\x12\x16\n" +
-	"\x06secret\x18\x01 \x01(\tR\x06secret\",\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\"k\n" +
 	"\x16UpdateWorkspaceRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"V\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12*\n" +
+	"\x0edocument_links\x18\x02 \x01(\bH\x00R\rdocumentLinks\x88\x01\x01B\x11\n" +
+	"\x0f_document_links\"V\n" +
 	"\x17UpdateWorkspaceResponse\x12;\n" +
 	"\tworkspace\x18\x01 \x01(\v2\x1d.plenum.identity.v1.WorkspaceR\tworkspace\"@\n" +
 	"\x10ListAuditRequest\x12\x16\n" +
@@ -1995,6 +2005,7 @@ func file_plenum_identity_v1_admin_proto_init() {
 	}
 	file_plenum_identity_v1_model_proto_init()
 	file_plenum_identity_v1_admin_proto_msgTypes[16].OneofWrappers = []any{}
+	file_plenum_identity_v1_admin_proto_msgTypes[29].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -80,7 +80,7 @@ type AdminServiceClient interface {
 	// They see what members see, so seed a workspace of their own. Needs identity.own. All or none are made; CONFLICT
 	// "identity.HANDLE_TAKEN" names the first handle that is taken. A retry gets the same answer until a session was used.
 	Seed(ctx context.Context, in *SeedRequest, opts ...grpc.CallOption) (*SeedResponse, error)
-	// Renames the workspace (its slug stays).
+	// Renames the workspace (its slug stays), or changes what is allowed in it.
 	UpdateWorkspace(ctx context.Context, in *UpdateWorkspaceRequest, opts ...grpc.CallOption) (*UpdateWorkspaceResponse, error)
 	// The audit log of the workspace, in pages, newest first.
 	ListAudit(ctx context.Context, in *ListAuditRequest, opts ...grpc.CallOption) (*ListAuditResponse, error)
@@ -306,7 +306,7 @@ type AdminServiceServer interface {
 	// They see what members see, so seed a workspace of their own. Needs identity.own. All or none are made; CONFLICT
 	// "identity.HANDLE_TAKEN" names the first handle that is taken. A retry gets the same answer until a session was used.
 	Seed(context.Context, *SeedRequest) (*SeedResponse, error)
-	// Renames the workspace (its slug stays).
+	// Renames the workspace (its slug stays), or changes what is allowed in it.
 	UpdateWorkspace(context.Context, *UpdateWorkspaceRequest) (*UpdateWorkspaceResponse, error)
 	// The audit log of the workspace, in pages, newest first.
 	ListAudit(context.Context, *ListAuditRequest) (*ListAuditResponse, error)

@@ -245,7 +245,7 @@ func (*WorkspaceEvent_GroupMembersChanged) isWorkspaceEvent_Event() {}
 
 func (*WorkspaceEvent_GroupDeleted) isWorkspaceEvent_Event() {}
 
-// The workspace was created or renamed.
+// The workspace was created, renamed, or set otherwise.
 type WorkspaceChanged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Workspace     *Workspace             `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"` // as it is now

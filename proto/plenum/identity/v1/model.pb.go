@@ -102,11 +102,12 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 // A workspace: the boundary that nothing crosses. An account belongs to one.
 type Workspace struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // set by identity
-	Slug          string                 `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`                             // names the workspace at sign-in: [a-z0-9-], 2-40 bytes, unique in the installation, never changes
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                             // for people: 1-80 characters
-	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds; set by the server
-	Version       uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`                      // grows by one with each change
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                             // set by identity
+	Slug          string                 `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`                                         // names the workspace at sign-in: [a-z0-9-], 2-40 bytes, unique in the installation, never changes
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                                         // for people: 1-80 characters
+	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`             // Unix milliseconds; set by the server
+	Version       uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`                                  // grows by one with each change
+	DocumentLinks bool                   `protobuf:"varint,6,opt,name=document_links,json=documentLinks,proto3" json:"document_links,omitempty"` // documents may be shared by links that expire; false in a new workspace
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -174,6 +175,13 @@ func (x *Workspace) GetVersion() uint64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *Workspace) GetDocumentLinks() bool {
+	if x != nil {
+		return x.DocumentLinks
+	}
+	return false
 }
 
 // A person, guest or service account, as everybody in the workspace may see it (guests: those they met).
@@ -818,14 +826,15 @@ var File_plenum_identity_v1_model_proto protoreflect.FileDescriptor
 
 const file_plenum_identity_v1_model_proto_rawDesc = "" +
 	"\n" +
-	"\x1eplenum/identity/v1/model.proto\x12\x12plenum.identity.v1\"|\n" +
+	"\x1eplenum/identity/v1/model.proto\x12\x12plenum.identity.v1\"\xa3\x01\n" +
 	"\tWorkspace\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04slug\x18\x02 \x01(\tR\x04slug\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\x04 \x01(\x03R\tcreatedMs\x12\x18\n" +
-	"\aversion\x18\x05 \x01(\x04R\aversion\"\xf2\x01\n" +
+	"\aversion\x18\x05 \x01(\x04R\aversion\x12%\n" +
+	"\x0edocument_links\x18\x06 \x01(\bR\rdocumentLinks\"\xf2\x01\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06handle\x18\x02 \x01(\tR\x06handle\x12!\n" +
