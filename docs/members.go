@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -90,9 +91,7 @@ func (m *memberships) take(life uint64, read map[string]membership) {
 			clear(m.of)
 		}
 	}
-	for user, one := range read {
-		m.of[user] = one
-	}
+	maps.Copy(m.of, read)
 }
 
 // forget has all be read again; what is being read just now, too.
