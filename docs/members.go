@@ -3,7 +3,6 @@ package docs
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -133,13 +132,13 @@ func (s *Server) memberships(ctx context.Context, workspace string, u *unread) (
 			links = links || strings.HasPrefix(c, aLink)
 		}
 	}
+	var err error
 	if links {
-		err := s.db.QueryRow(ctx, `SELECT links FROM docs_workspace WHERE id = $1`, workspace).Scan(&links)
-		if links = links && err == nil; err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return nil, fmt.Errorf("docs: read whether links count: %w", err)
+		if links, err = s.linksAllowed(ctx, workspace); err != nil {
+			return nil, err
 		}
 	}
-	err := each(ctx, s.db.Query, s.sql.memberOf, s.sql.pairs.Args(pairs), func(r *sql.Rows) error {
+	err = each(ctx, s.db.Query, s.sql.memberOf, s.sql.pairs.Args(pairs), func(r *sql.Rows) error {
 		var in, user string
 		err := r.Scan(&in, &user)
 		if links || !strings.HasPrefix(in, aLink) {
