@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -535,7 +536,7 @@ func TestMembershipsThatWereReadBefore(t *testing.T) {
 	x := w.server.sessions()[0]
 	c := must(w.verifier.Verify(t.Context(), bob.token))(t)
 	var ask *unread
-	err := x.once(t.Context(), func() error { ask, _ = x.allow(c, editor).(*unread); return nil })
+	err := x.once(t.Context(), func() error { ask, _ = errors.AsType[*unread](x.allow(c, editor)); return nil })
 	if err != nil || ask == nil || !slices.Equal(ask.users, []string{"bob"}) || !slices.Equal(ask.containers, []string{"group/team"}) {
 		t.Fatalf("%v, asks for %v", err, ask)
 	}
@@ -550,7 +551,7 @@ func TestMembershipsThatWereReadBefore(t *testing.T) {
 		x.members.take(ask.life, read)
 		return x.allow(c, editor)
 	})
-	if _, asks := err.(*unread); !asks {
+	if _, asks := errors.AsType[*unread](err); !asks {
 		t.Errorf("what was read before counts: %v", err)
 	}
 	bob.is(doc, none)
@@ -875,13 +876,13 @@ func TestAccessOfAChange(t *testing.T) {
 		{everybody, none, "*:"},
 	} {
 		at := ada.share(doc, c.principal, c.role)
-		got := ""
+		var got strings.Builder
 		for _, a := range w.log(doc, at-1)[0].access {
-			got += a.GetPrincipal() + ":"
+			got.WriteString(a.GetPrincipal() + ":")
 			if a.GetRead() {
-				got += "read"
+				got.WriteString("read")
 			}
 		}
-		want(t, fmt.Sprint(c.principal, " becomes ", c.role), got, c.access)
+		want(t, fmt.Sprint(c.principal, " becomes ", c.role), got.String(), c.access)
 	}
 }

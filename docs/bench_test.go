@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"plenum.internal/docs/ot/ottest"
+	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/meshtest"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
@@ -125,4 +126,30 @@ func BenchmarkEditors(b *testing.B) {
 	slices.Sort(times)
 	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkAllow decides whether somebody may edit, in the session: by what is granted to them, to everybody, and to a channel of theirs, which is
+// looked up once a second.
+func BenchmarkAllow(b *testing.B) {
+	w := peopled(b, meshtest.SQLite(b))
+	w.start()
+	u := w.meets(auth.KindPerson, "ada", "bob", "cyn")
+	w.channel("general", "ada", "cyn")
+	w.settle()
+	for _, c := range []struct {
+		by, principal string
+		who           *user
+	}{{"own", "bob", u[1]}, {"everybody", everybody, u[1]}, {"channel", "channel/general", u[2]}} {
+		b.Run(c.by, func(b *testing.B) {
+			doc := u[0].create("")
+			u[0].share(doc, c.principal, editor)
+			x := must(w.server.session(b.Context(), docKey{"w", doc}))(b)
+			who := must(w.verifier.Verify(b.Context(), c.who.token))(b)
+			for b.Loop() {
+				if err := x.do(b.Context(), func() error { return x.allowChange(who, editor) }); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

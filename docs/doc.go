@@ -9,4 +9,6 @@
 // believes of another decides how long somebody waits, never what is written.
 // Invariant: a document that can't be read whole is not opened. It is never taken for an empty one, and nothing is written to it.
 // Invariant: what is told to anybody was committed.
+// Invariant: who may do what is decided by docs_role, docs_share and docs_member alone. Behind the event that tells that somebody's access changed
+// nothing is done, or shown, by what it was before.
 package docs

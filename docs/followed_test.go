@@ -2,6 +2,7 @@ package docs
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"testing"
 	"time"
@@ -125,18 +126,15 @@ func (w *world) settle() {
 	for name, f := range map[string]*followed{"docs.people": w.identity, "docs.channels": w.chat} {
 		eventually(w.tb, "applied what "+name+" tells", func() bool {
 			at := map[uint32][2]uint64{}
-			rows, err := w.db.Query(context.WithoutCancel(w.tb.Context()), `SELECT partition, epoch, position FROM docs_cursor WHERE follower = $1`, name)
-			if err != nil {
-				w.tb.Fatal(err)
-			}
-			defer rows.Close()
-			for rows.Next() {
+			err := each(context.WithoutCancel(w.tb.Context()), w.db.Query, `SELECT partition, epoch, position FROM docs_cursor WHERE follower = $1`, []any{name}, func(r *sql.Rows) error {
 				var p uint32
 				var epoch, position uint64
-				if err := rows.Scan(&p, &epoch, &position); err != nil {
-					w.tb.Fatal(err)
-				}
+				err := r.Scan(&p, &epoch, &position)
 				at[p] = [2]uint64{epoch, position}
+				return err
+			})
+			if err != nil {
+				w.tb.Fatal(err)
 			}
 			f.mu.Lock()
 			defer f.mu.Unlock()

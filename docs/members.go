@@ -3,8 +3,8 @@ package docs
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -90,9 +90,7 @@ func (m *memberships) take(life uint64, read map[string]membership) {
 			clear(m.of)
 		}
 	}
-	for user, one := range read {
-		m.of[user] = one
-	}
+	maps.Copy(m.of, read)
 }
 
 // forget has all be read again; what is being read just now, too.
@@ -134,13 +132,13 @@ func (s *Server) memberships(ctx context.Context, workspace string, u *unread) (
 			links = links || strings.HasPrefix(c, aLink)
 		}
 	}
+	var err error
 	if links {
-		err := s.db.QueryRow(ctx, `SELECT links FROM docs_workspace WHERE id = $1`, workspace).Scan(&links)
-		if links = links && err == nil; err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return nil, fmt.Errorf("docs: read whether links count: %w", err)
+		if links, err = s.linksAllowed(ctx, workspace); err != nil {
+			return nil, err
 		}
 	}
-	err := each(ctx, s.db.Query, s.sql.memberOf, s.sql.pairs.Args(pairs), func(r *sql.Rows) error {
+	err = each(ctx, s.db.Query, s.sql.memberOf, s.sql.pairs.Args(pairs), func(r *sql.Rows) error {
 		var in, user string
 		err := r.Scan(&in, &user)
 		if links || !strings.HasPrefix(in, aLink) {

@@ -47,7 +47,7 @@ func (p *person) watch(t *testing.T, document string) *onlooker {
 			o.mu.Lock()
 			o.events = append(o.events, u.Events...)
 			if err == nil && u.Reset != nil {
-				err = fmt.Errorf("reset: %v", u.Reset.Cause)
+				err = u.Reset.Cause
 			}
 			o.last = err
 			o.mu.Unlock()

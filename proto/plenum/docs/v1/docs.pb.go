@@ -3439,8 +3439,7 @@ type CreateThreadRequest struct {
 	From     uint32                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`        // in code units
 	To       uint32                 `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`            // behind the last one, greater than from
 	Text     string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`         // of the first comment: Markdown, 1 to 8,192 bytes, not all blank
-	// User ids of those whom the text names, <= 50: the service does not look for names in it. Who may not read the document is left out; where
-	// everybody may, whoever is named stays, for guests and others can't be told apart here.
+	// User ids of those whom the text names, <= 50: the service does not look for names in it. Who may not read the document is left out.
 	Mentions      []string `protobuf:"bytes,6,rep,name=mentions,proto3" json:"mentions,omitempty"`
 	Epoch         uint64   `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the topic, that base is of; as in SubmitRequest
 	unknownFields protoimpl.UnknownFields
