@@ -6,7 +6,6 @@ import (
 
 	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/lane"
-	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -33,7 +32,7 @@ func (s *session) call(c *edgev1.Call, unread error) {
 		s.board = lane.NewBoard[*call](lane.Limits{Executing: n, Total: waitRatio * n, Lanes: maxLanes})
 	}
 	if err := s.admissible(x, unread); err != nil {
-		s.board.Refused(x, rpc.CodeOf(err))
+		s.board.Refused(x, answerable(err).GetCode())
 		s.reply(x, nil, err)
 		return
 	}
@@ -94,10 +93,10 @@ func (s *session) run(x *lane.Call[*call]) {
 	})
 }
 
-// finish answers a call that ran, and starts those that waited for it.
+// finish answers a call that ran, and starts those that waited for it. What counts for its lane is what the client is answered.
 func (s *session) finish(x *lane.Call[*call], body []byte, err error) {
 	s.reply(x, body, err)
-	next, behind := s.board.Done(x.ID, rpc.CodeOf(err))
+	next, behind := s.board.Done(x.ID, answerable(err).GetCode())
 	s.full = false
 	for _, b := range behind {
 		s.reply(b, nil, errLaneBroken)

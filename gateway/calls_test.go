@@ -103,6 +103,11 @@ func TestLaneKeepsOrder(t *testing.T) {
 		if e6, e7 := c.reply(6, nil), c.reply(7, nil); e6 != nil || e7 != nil {
 			t.Errorf("2 returned: %v %v", e6, e7)
 		}
+		// A service that doesn't take the token, since its clock is wrong perhaps, is asked again by the client with a new one.
+		c.send(echo(8, uint32(edgev1.Code_CODE_TOKEN_REFUSED), 4), echo(9, 0, 5))
+		if e8, e9 := c.reply(8, nil), c.reply(9, nil); e8.GetCode() != edgev1.Code_CODE_TOKEN_STALE || e9.GetCode() != edgev1.Code_CODE_UNAVAILABLE {
+			t.Errorf("5 overtook 4: %v %v", e8, e9)
+		}
 	})
 }
 
