@@ -63,8 +63,11 @@ func (x *session) readers(users []string) (may []string) {
 }
 
 // allowComment says why a caller may not comment.
-func (x *session) allowComment(c auth.Caller) error {
-	if err := x.allowChange(c, commenter); err != nil {
+func (x *session) allowComment(c auth.Caller) error { return x.allowNext(c, commenter) }
+
+// allowNext says why a caller may not have anything told now that needs a role.
+func (x *session) allowNext(c auth.Caller, need docsv1.Role) error {
+	if err := x.allowChange(c, need); err != nil {
 		return err
 	}
 	if len(x.underWay) >= x.s.cfg.UnderWay || x.s.underWay.Load() > maxUnderWay {
@@ -160,7 +163,7 @@ func (b *batch) hasText(k docKey, version, comment uint64) error {
 
 func (b *batch) exec(q string, args ...any) error {
 	if _, err := b.tx.ExecContext(b.ctx, q, args...); err != nil {
-		return fmt.Errorf("write comments: %w", err)
+		return fmt.Errorf("write comments and suggestions: %w", err)
 	}
 	return nil
 }

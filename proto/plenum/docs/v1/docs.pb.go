@@ -23,11 +23,15 @@
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
 //
+// A **suggestion** is a delta that waits until somebody who may edit accepts it, by an edit, or rejects it. It follows the edits meanwhile, by
+// the rule in PROTOCOL.md §11a. It is **gone** for good once nothing is left of what it is for: the text that it would delete or format was deleted,
+// or what stood on both sides of what it would insert, by one edit. It can't be accepted any more then, and is open until it is rejected or withdrawn.
+//
 // Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto).
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
-//   docs.THREAD, docs.COMMENT                               NOT_FOUND            the document has none of this id
+//   docs.THREAD, docs.COMMENT, docs.SUGGESTION              NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
 //   docs.SPLIT_SURROGATE                                    INVALID_ARGUMENT     an operation begins or ends inside of a surrogate pair
@@ -39,8 +43,10 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments or a comment's edits are at their limit
-//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread is to stand at was deleted since base
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, or the edits of one of them are at their limit
+//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
+//   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
+//   docs.REVISED                                            CONFLICT             its author has revised the suggestion since `seen`: look at it again
 //   docs.DELETED                                            FAILED_PRECONDITION  the comment was deleted
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
@@ -75,7 +81,7 @@ const (
 	Role_ROLE_UNSPECIFIED Role = 0 // nothing
 	Role_ROLE_VIEWER      Role = 1 // read
 	Role_ROLE_COMMENTER   Role = 2 // comment, suggest
-	Role_ROLE_EDITOR      Role = 3 // edit, rename
+	Role_ROLE_EDITOR      Role = 3 // edit, rename, accept and reject
 	Role_ROLE_OWNER       Role = 4 // give roles, trash
 )
 
@@ -175,6 +181,62 @@ func (x Format) Number() protoreflect.EnumNumber {
 // Deprecated: Use Format.Descriptor instead.
 func (Format) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
+}
+
+// SuggestionState is what has become of a suggestion.
+type SuggestionState int32
+
+const (
+	SuggestionState_SUGGESTION_STATE_UNSPECIFIED SuggestionState = 0 // never
+	SuggestionState_SUGGESTION_STATE_OPEN        SuggestionState = 1 // it waits
+	SuggestionState_SUGGESTION_STATE_ACCEPTED    SuggestionState = 2 // its edit was made
+	SuggestionState_SUGGESTION_STATE_REJECTED    SuggestionState = 3 // by somebody who may edit
+	SuggestionState_SUGGESTION_STATE_WITHDRAWN   SuggestionState = 4 // by its author
+)
+
+// Enum value maps for SuggestionState.
+var (
+	SuggestionState_name = map[int32]string{
+		0: "SUGGESTION_STATE_UNSPECIFIED",
+		1: "SUGGESTION_STATE_OPEN",
+		2: "SUGGESTION_STATE_ACCEPTED",
+		3: "SUGGESTION_STATE_REJECTED",
+		4: "SUGGESTION_STATE_WITHDRAWN",
+	}
+	SuggestionState_value = map[string]int32{
+		"SUGGESTION_STATE_UNSPECIFIED": 0,
+		"SUGGESTION_STATE_OPEN":        1,
+		"SUGGESTION_STATE_ACCEPTED":    2,
+		"SUGGESTION_STATE_REJECTED":    3,
+		"SUGGESTION_STATE_WITHDRAWN":   4,
+	}
+)
+
+func (x SuggestionState) Enum() *SuggestionState {
+	p := new(SuggestionState)
+	*p = x
+	return p
+}
+
+func (x SuggestionState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SuggestionState) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[2].Descriptor()
+}
+
+func (SuggestionState) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[2]
+}
+
+func (x SuggestionState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SuggestionState.Descriptor instead.
+func (SuggestionState) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
@@ -1312,6 +1374,9 @@ type DocumentEvent struct {
 	//	*DocumentEvent_CommentEdited
 	//	*DocumentEvent_CommentDeleted
 	//	*DocumentEvent_ThreadResolved
+	//	*DocumentEvent_SuggestionCreated
+	//	*DocumentEvent_SuggestionRevised
+	//	*DocumentEvent_SuggestionsClosed
 	Event         isDocumentEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1460,6 +1525,33 @@ func (x *DocumentEvent) GetThreadResolved() *ThreadResolved {
 	return nil
 }
 
+func (x *DocumentEvent) GetSuggestionCreated() *SuggestionCreated {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_SuggestionCreated); ok {
+			return x.SuggestionCreated
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetSuggestionRevised() *SuggestionRevised {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_SuggestionRevised); ok {
+			return x.SuggestionRevised
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetSuggestionsClosed() *SuggestionsClosed {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_SuggestionsClosed); ok {
+			return x.SuggestionsClosed
+		}
+	}
+	return nil
+}
+
 type isDocumentEvent_Event interface {
 	isDocumentEvent_Event()
 }
@@ -1508,6 +1600,18 @@ type DocumentEvent_ThreadResolved struct {
 	ThreadResolved *ThreadResolved `protobuf:"bytes,12,opt,name=thread_resolved,json=threadResolved,proto3,oneof"` // a thread was closed, or opened again
 }
 
+type DocumentEvent_SuggestionCreated struct {
+	SuggestionCreated *SuggestionCreated `protobuf:"bytes,20,opt,name=suggestion_created,json=suggestionCreated,proto3,oneof"` // somebody suggested an edit
+}
+
+type DocumentEvent_SuggestionRevised struct {
+	SuggestionRevised *SuggestionRevised `protobuf:"bytes,21,opt,name=suggestion_revised,json=suggestionRevised,proto3,oneof"` // a suggestion has another delta
+}
+
+type DocumentEvent_SuggestionsClosed struct {
+	SuggestionsClosed *SuggestionsClosed `protobuf:"bytes,22,opt,name=suggestions_closed,json=suggestionsClosed,proto3,oneof"` // suggestions were rejected, or one was withdrawn
+}
+
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_Edited) isDocumentEvent_Event() {}
@@ -1529,6 +1633,12 @@ func (*DocumentEvent_CommentEdited) isDocumentEvent_Event() {}
 func (*DocumentEvent_CommentDeleted) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_ThreadResolved) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_SuggestionCreated) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_SuggestionRevised) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_SuggestionsClosed) isDocumentEvent_Event() {}
 
 // Created is the first event: the content begins with it.
 type Created struct {
@@ -1586,8 +1696,10 @@ func (x *Created) GetDelta() string {
 // Edited: the content changed.
 type Edited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`        // to be applied to the version before
-	Restored      uint64                 `protobuf:"varint,2,opt,name=restored,proto3" json:"restored,omitempty"` // the version whose content it brings back, perhaps as one of several; 0: none
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`                     // to be applied to the version before
+	Restored      uint64                 `protobuf:"varint,2,opt,name=restored,proto3" json:"restored,omitempty"`              // the version whose content it brings back, perhaps as one of several; 0: none
+	Suggestions   []uint64               `protobuf:"varint,3,rep,packed,name=suggestions,proto3" json:"suggestions,omitempty"` // ids of those that it accepts, and so closes, <= 200; none: nothing was suggested
+	Credited      string                 `protobuf:"bytes,4,opt,name=credited,proto3" json:"credited,omitempty"`               // user id of who suggested it; empty: nothing was suggested. The actor has accepted it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1634,6 +1746,20 @@ func (x *Edited) GetRestored() uint64 {
 		return x.Restored
 	}
 	return 0
+}
+
+func (x *Edited) GetSuggestions() []uint64 {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *Edited) GetCredited() string {
+	if x != nil {
+		return x.Credited
+	}
+	return ""
 }
 
 // Renamed: the title changed.
@@ -2077,7 +2203,7 @@ type Version struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`                            // of the content
 	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`                // of the event that made it, Unix milliseconds
-	Authors       []string               `protobuf:"bytes,3,rep,name=authors,proto3" json:"authors,omitempty"`                             // user ids of who edited since the one before, <= 50, ascending
+	Authors       []string               `protobuf:"bytes,3,rep,name=authors,proto3" json:"authors,omitempty"`                             // user ids of who edited since the one before, and of whose suggestions were accepted, <= 50, ascending
 	MoreAuthors   bool                   `protobuf:"varint,4,opt,name=more_authors,json=moreAuthors,proto3" json:"more_authors,omitempty"` // there were more than 50
 	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`                                   // <= 100 bytes; empty: none
 	unknownFields protoimpl.UnknownFields
@@ -4197,6 +4323,1372 @@ func (x *ThreadResolved) GetResolved() bool {
 	return false
 }
 
+// Suggestion is an edit that somebody suggests. All fields are set by the server, but for what its author writes.
+type Suggestion struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                  // version of the event that made it
+	Author      string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`           // user id
+	Description string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"` // <= 1,024 bytes; empty: none
+	// The edit. Of an open one that isn't gone: of the version that the answer names, and in normal form; of others as it was made or revised last,
+	// of the version `revision`.
+	Delta         string          `protobuf:"bytes,4,opt,name=delta,proto3" json:"delta,omitempty"`
+	Revision      uint64          `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`                               // version of the event that made it or, if it was revised, of the one that did so last
+	State         SuggestionState `protobuf:"varint,6,opt,name=state,proto3,enum=plenum.docs.v1.SuggestionState" json:"state,omitempty"` // what has become of it
+	Gone          bool            `protobuf:"varint,7,opt,name=gone,proto3" json:"gone,omitempty"`                                       // open, and can't be accepted any more
+	Quote         string          `protobuf:"bytes,8,opt,name=quote,proto3" json:"quote,omitempty"`                                      // what it deletes or formats, as of `revision`, its first 300 code units; "…" between places, U+FFFC for an embed
+	CreatedMs     int64           `protobuf:"varint,9,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`            // Unix milliseconds
+	RevisedMs     int64           `protobuf:"varint,10,opt,name=revised_ms,json=revisedMs,proto3" json:"revised_ms,omitempty"`           // when it was revised last, Unix milliseconds; 0: never
+	Closed        uint64          `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`                                  // version of the event that closed it; 0: it is open
+	ClosedBy      string          `protobuf:"bytes,12,opt,name=closed_by,json=closedBy,proto3" json:"closed_by,omitempty"`               // user id of who did; empty: it is open
+	ClosedMs      int64           `protobuf:"varint,13,opt,name=closed_ms,json=closedMs,proto3" json:"closed_ms,omitempty"`              // when, Unix milliseconds; 0: it is open
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suggestion) Reset() {
+	*x = Suggestion{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suggestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suggestion) ProtoMessage() {}
+
+func (x *Suggestion) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
+func (*Suggestion) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *Suggestion) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Suggestion) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Suggestion) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Suggestion) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *Suggestion) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Suggestion) GetState() SuggestionState {
+	if x != nil {
+		return x.State
+	}
+	return SuggestionState_SUGGESTION_STATE_UNSPECIFIED
+}
+
+func (x *Suggestion) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
+func (x *Suggestion) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+func (x *Suggestion) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *Suggestion) GetRevisedMs() int64 {
+	if x != nil {
+		return x.RevisedMs
+	}
+	return 0
+}
+
+func (x *Suggestion) GetClosed() uint64 {
+	if x != nil {
+		return x.Closed
+	}
+	return 0
+}
+
+func (x *Suggestion) GetClosedBy() string {
+	if x != nil {
+		return x.ClosedBy
+	}
+	return ""
+}
+
+func (x *Suggestion) GetClosedMs() int64 {
+	if x != nil {
+		return x.ClosedMs
+	}
+	return 0
+}
+
+type CreateSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`       // id of the document, <= 26 bytes
+	Base          uint64                 `protobuf:"varint,2,opt,name=base,proto3" json:"base,omitempty"`              // version of the content that the delta edits
+	Delta         string                 `protobuf:"bytes,3,opt,name=delta,proto3" json:"delta,omitempty"`             // <= 64 KiB, changing something
+	Description   string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"` // what it is for: <= 1,024 bytes; empty: none
+	Epoch         uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`            // of the topic, that base is of; as in SubmitRequest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSuggestionRequest) Reset() {
+	*x = CreateSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSuggestionRequest) ProtoMessage() {}
+
+func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*CreateSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *CreateSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *CreateSuggestionRequest) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *CreateSuggestionRequest) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *CreateSuggestionRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *CreateSuggestionRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type CreateSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestion    uint64                 `protobuf:"varint,1,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // its id, and the version that it made
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSuggestionResponse) Reset() {
+	*x = CreateSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSuggestionResponse) ProtoMessage() {}
+
+func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*CreateSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *CreateSuggestionResponse) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type ReviseSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`       // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"`  // id of the suggestion
+	Base          uint64                 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"`              // version of the content that the delta edits
+	Delta         string                 `protobuf:"bytes,4,opt,name=delta,proto3" json:"delta,omitempty"`             // the whole suggestion, in place of what it was: <= 64 KiB, changing something
+	Description   string                 `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"` // likewise: <= 1,024 bytes; empty: none
+	Epoch         uint64                 `protobuf:"varint,6,opt,name=epoch,proto3" json:"epoch,omitempty"`            // of the topic, that base is of; as in SubmitRequest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviseSuggestionRequest) Reset() {
+	*x = ReviseSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviseSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviseSuggestionRequest) ProtoMessage() {}
+
+func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviseSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*ReviseSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ReviseSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ReviseSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+func (x *ReviseSuggestionRequest) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *ReviseSuggestionRequest) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *ReviseSuggestionRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *ReviseSuggestionRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type ReviseSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviseSuggestionResponse) Reset() {
+	*x = ReviseSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviseSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviseSuggestionResponse) ProtoMessage() {}
+
+func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviseSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*ReviseSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *ReviseSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type AcceptSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	Seen          uint64                 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`             // version up to which the caller knows it: docs.REVISED if it was revised behind. 0: not compared
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionRequest) Reset() {
+	*x = AcceptSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionRequest) ProtoMessage() {}
+
+func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *AcceptSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *AcceptSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionRequest) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+type AcceptSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // that the edit made; 0: nothing changed, it was accepted before
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`     // of the topic
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionResponse) Reset() {
+	*x = AcceptSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionResponse) ProtoMessage() {}
+
+func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *AcceptSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type RejectSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionRequest) Reset() {
+	*x = RejectSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionRequest) ProtoMessage() {}
+
+func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *RejectSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RejectSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type RejectSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed, it was rejected before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionResponse) Reset() {
+	*x = RejectSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionResponse) ProtoMessage() {}
+
+func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *RejectSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type WithdrawSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawSuggestionRequest) Reset() {
+	*x = WithdrawSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawSuggestionRequest) ProtoMessage() {}
+
+func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *WithdrawSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *WithdrawSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type WithdrawSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed, it was withdrawn before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawSuggestionResponse) Reset() {
+	*x = WithdrawSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawSuggestionResponse) ProtoMessage() {}
+
+func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*WithdrawSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *WithdrawSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type AcceptSuggestionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`     // user id of whose suggestions
+	Seen          uint64                 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`        // version up to which the caller knows them: what was made or revised behind is left. 0: not compared
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionsRequest) Reset() {
+	*x = AcceptSuggestionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionsRequest) ProtoMessage() {}
+
+func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionsRequest.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *AcceptSuggestionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *AcceptSuggestionsRequest) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *AcceptSuggestionsRequest) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+type AcceptSuggestionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`          // that the edit made; 0: nothing was accepted
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`              // of the topic
+	Accepted      []uint64               `protobuf:"varint,3,rep,packed,name=accepted,proto3" json:"accepted,omitempty"` // ids, <= 200, ascending
+	Gone          []uint64               `protobuf:"varint,4,rep,packed,name=gone,proto3" json:"gone,omitempty"`         // ids of those that are gone now, <= 200, ascending
+	Left          []uint64               `protobuf:"varint,5,rep,packed,name=left,proto3" json:"left,omitempty"`         // ids of the others that are open still, <= 200, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionsResponse) Reset() {
+	*x = AcceptSuggestionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionsResponse) ProtoMessage() {}
+
+func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionsResponse.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *AcceptSuggestionsResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionsResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionsResponse) GetAccepted() []uint64 {
+	if x != nil {
+		return x.Accepted
+	}
+	return nil
+}
+
+func (x *AcceptSuggestionsResponse) GetGone() []uint64 {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+func (x *AcceptSuggestionsResponse) GetLeft() []uint64 {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+type RejectSuggestionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`     // user id of whose suggestions
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionsRequest) Reset() {
+	*x = RejectSuggestionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionsRequest) ProtoMessage() {}
+
+func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionsRequest.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *RejectSuggestionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RejectSuggestionsRequest) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+type RejectSuggestionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`          // of the event; 0: none was open
+	Rejected      []uint64               `protobuf:"varint,2,rep,packed,name=rejected,proto3" json:"rejected,omitempty"` // ids, <= 200, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionsResponse) Reset() {
+	*x = RejectSuggestionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionsResponse) ProtoMessage() {}
+
+func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionsResponse.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *RejectSuggestionsResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RejectSuggestionsResponse) GetRejected() []uint64 {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
+type ListSuggestionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	All           bool                   `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`          // those that are closed, too
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`      // 1 to 50; 0: 20. A page has about 512 KiB at most, and one suggestion at least
+	Page          string                 `protobuf:"bytes,4,opt,name=page,proto3" json:"page,omitempty"`         // next of the page before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSuggestionsRequest) Reset() {
+	*x = ListSuggestionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSuggestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSuggestionsRequest) ProtoMessage() {}
+
+func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSuggestionsRequest.ProtoReflect.Descriptor instead.
+func (*ListSuggestionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *ListSuggestionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ListSuggestionsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *ListSuggestionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListSuggestionsRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+type ListSuggestionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestions   []*Suggestion          `protobuf:"bytes,1,rep,name=suggestions,proto3" json:"suggestions,omitempty"` // newest first
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`        // that the deltas of open ones are of; who shows a later one takes them over the edits behind (PROTOCOL.md §11a)
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`            // of the topic, that the version is of
+	Next          string                 `protobuf:"bytes,4,opt,name=next,proto3" json:"next,omitempty"`               // empty: the last page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSuggestionsResponse) Reset() {
+	*x = ListSuggestionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSuggestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSuggestionsResponse) ProtoMessage() {}
+
+func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSuggestionsResponse.ProtoReflect.Descriptor instead.
+func (*ListSuggestionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *ListSuggestionsResponse) GetSuggestions() []*Suggestion {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *ListSuggestionsResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ListSuggestionsResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ListSuggestionsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type GetSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSuggestionRequest) Reset() {
+	*x = GetSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSuggestionRequest) ProtoMessage() {}
+
+func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*GetSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *GetSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *GetSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type GetSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestion    *Suggestion            `protobuf:"bytes,1,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // as of the version
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`      // that its delta is of, if it is open and not gone
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`          // of the topic, that the version is of
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSuggestionResponse) Reset() {
+	*x = GetSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSuggestionResponse) ProtoMessage() {}
+
+func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*GetSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *GetSuggestionResponse) GetSuggestion() *Suggestion {
+	if x != nil {
+		return x.Suggestion
+	}
+	return nil
+}
+
+func (x *GetSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *GetSuggestionResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// SuggestionCreated: somebody suggested an edit. The suggestion's id is the event's version.
+type SuggestionCreated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`             // of this version, in normal form
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"` // <= 1,024 bytes; empty: none
+	Quote         string                 `protobuf:"bytes,3,opt,name=quote,proto3" json:"quote,omitempty"`             // as in Suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestionCreated) Reset() {
+	*x = SuggestionCreated{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestionCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestionCreated) ProtoMessage() {}
+
+func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestionCreated.ProtoReflect.Descriptor instead.
+func (*SuggestionCreated) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *SuggestionCreated) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *SuggestionCreated) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SuggestionCreated) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+// SuggestionRevised: a suggestion has another delta.
+type SuggestionRevised struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestion    uint64                 `protobuf:"varint,1,opt,name=suggestion,proto3" json:"suggestion,omitempty"`  // id of the suggestion
+	Delta         string                 `protobuf:"bytes,2,opt,name=delta,proto3" json:"delta,omitempty"`             // of this version, in normal form
+	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"` // <= 1,024 bytes; empty: none
+	Quote         string                 `protobuf:"bytes,4,opt,name=quote,proto3" json:"quote,omitempty"`             // as in Suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestionRevised) Reset() {
+	*x = SuggestionRevised{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestionRevised) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestionRevised) ProtoMessage() {}
+
+func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestionRevised.ProtoReflect.Descriptor instead.
+func (*SuggestionRevised) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *SuggestionRevised) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+func (x *SuggestionRevised) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *SuggestionRevised) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SuggestionRevised) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+// SuggestionsClosed: suggestions were closed, and the content stayed. Accepting them is told by Edited.
+type SuggestionsClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestions   []uint64               `protobuf:"varint,1,rep,packed,name=suggestions,proto3" json:"suggestions,omitempty"`                  // ids, <= 200, ascending
+	State         SuggestionState        `protobuf:"varint,2,opt,name=state,proto3,enum=plenum.docs.v1.SuggestionState" json:"state,omitempty"` // REJECTED or WITHDRAWN
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestionsClosed) Reset() {
+	*x = SuggestionsClosed{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestionsClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestionsClosed) ProtoMessage() {}
+
+func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestionsClosed.ProtoReflect.Descriptor instead.
+func (*SuggestionsClosed) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *SuggestionsClosed) GetSuggestions() []uint64 {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *SuggestionsClosed) GetState() SuggestionState {
+	if x != nil {
+		return x.State
+	}
+	return SuggestionState_SUGGESTION_STATE_UNSPECIFIED
+}
+
 var File_plenum_docs_v1_docs_proto protoreflect.FileDescriptor
 
 const file_plenum_docs_v1_docs_proto_rawDesc = "" +
@@ -4272,7 +5764,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06grants\x18\x01 \x03(\v2\x15.plenum.docs.v1.GrantR\x06grants\"E\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12(\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xe5\x05\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xe1\a\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
@@ -4286,14 +5778,19 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0ecomment_edited\x18\n" +
 	" \x01(\v2\x1d.plenum.docs.v1.CommentEditedH\x00R\rcommentEdited\x12I\n" +
 	"\x0fcomment_deleted\x18\v \x01(\v2\x1e.plenum.docs.v1.CommentDeletedH\x00R\x0ecommentDeleted\x12I\n" +
-	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolvedB\a\n" +
+	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolved\x12R\n" +
+	"\x12suggestion_created\x18\x14 \x01(\v2!.plenum.docs.v1.SuggestionCreatedH\x00R\x11suggestionCreated\x12R\n" +
+	"\x12suggestion_revised\x18\x15 \x01(\v2!.plenum.docs.v1.SuggestionRevisedH\x00R\x11suggestionRevised\x12R\n" +
+	"\x12suggestions_closed\x18\x16 \x01(\v2!.plenum.docs.v1.SuggestionsClosedH\x00R\x11suggestionsClosedB\a\n" +
 	"\x05event\"5\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
-	"\x05delta\x18\x02 \x01(\tR\x05delta\":\n" +
+	"\x05delta\x18\x02 \x01(\tR\x05delta\"x\n" +
 	"\x06Edited\x12\x14\n" +
 	"\x05delta\x18\x01 \x01(\tR\x05delta\x12\x1a\n" +
-	"\brestored\x18\x02 \x01(\x04R\brestored\"\x1f\n" +
+	"\brestored\x18\x02 \x01(\x04R\brestored\x12 \n" +
+	"\vsuggestions\x18\x03 \x03(\x04R\vsuggestions\x12\x1a\n" +
+	"\bcredited\x18\x04 \x01(\tR\bcredited\"\x1f\n" +
 	"\aRenamed\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\"#\n" +
 	"\aTrashed\x12\x18\n" +
@@ -4469,7 +5966,120 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\acomment\x18\x02 \x01(\x04R\acomment\"D\n" +
 	"\x0eThreadResolved\x12\x16\n" +
 	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x1a\n" +
-	"\bresolved\x18\x02 \x01(\bR\bresolved*b\n" +
+	"\bresolved\x18\x02 \x01(\bR\bresolved\"\xf9\x02\n" +
+	"\n" +
+	"Suggestion\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05delta\x18\x04 \x01(\tR\x05delta\x12\x1a\n" +
+	"\brevision\x18\x05 \x01(\x04R\brevision\x125\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x1f.plenum.docs.v1.SuggestionStateR\x05state\x12\x12\n" +
+	"\x04gone\x18\a \x01(\bR\x04gone\x12\x14\n" +
+	"\x05quote\x18\b \x01(\tR\x05quote\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\t \x01(\x03R\tcreatedMs\x12\x1d\n" +
+	"\n" +
+	"revised_ms\x18\n" +
+	" \x01(\x03R\trevisedMs\x12\x16\n" +
+	"\x06closed\x18\v \x01(\x04R\x06closed\x12\x1b\n" +
+	"\tclosed_by\x18\f \x01(\tR\bclosedBy\x12\x1b\n" +
+	"\tclosed_ms\x18\r \x01(\x03R\bclosedMs\"\x97\x01\n" +
+	"\x17CreateSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
+	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x14\n" +
+	"\x05delta\x18\x03 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\":\n" +
+	"\x18CreateSuggestionResponse\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x01 \x01(\x04R\n" +
+	"suggestion\"\xb7\x01\n" +
+	"\x17ReviseSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\x12\x12\n" +
+	"\x04base\x18\x03 \x01(\x04R\x04base\x12\x14\n" +
+	"\x05delta\x18\x04 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05epoch\x18\x06 \x01(\x04R\x05epoch\"4\n" +
+	"\x18ReviseSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"i\n" +
+	"\x17AcceptSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\x12\x12\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"J\n" +
+	"\x18AcceptSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"U\n" +
+	"\x17RejectSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\"4\n" +
+	"\x18RejectSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"W\n" +
+	"\x19WithdrawSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\"6\n" +
+	"\x1aWithdrawSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"b\n" +
+	"\x18AcceptSuggestionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x12\x12\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\x8f\x01\n" +
+	"\x19AcceptSuggestionsResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1a\n" +
+	"\baccepted\x18\x03 \x03(\x04R\baccepted\x12\x12\n" +
+	"\x04gone\x18\x04 \x03(\x04R\x04gone\x12\x12\n" +
+	"\x04left\x18\x05 \x03(\x04R\x04left\"N\n" +
+	"\x18RejectSuggestionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\"Q\n" +
+	"\x19RejectSuggestionsResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x1a\n" +
+	"\brejected\x18\x02 \x03(\x04R\brejected\"p\n" +
+	"\x16ListSuggestionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04page\x18\x04 \x01(\tR\x04page\"\x9b\x01\n" +
+	"\x17ListSuggestionsResponse\x12<\n" +
+	"\vsuggestions\x18\x01 \x03(\v2\x1a.plenum.docs.v1.SuggestionR\vsuggestions\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04next\x18\x04 \x01(\tR\x04next\"R\n" +
+	"\x14GetSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\"\x83\x01\n" +
+	"\x15GetSuggestionResponse\x12:\n" +
+	"\n" +
+	"suggestion\x18\x01 \x01(\v2\x1a.plenum.docs.v1.SuggestionR\n" +
+	"suggestion\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"a\n" +
+	"\x11SuggestionCreated\x12\x14\n" +
+	"\x05delta\x18\x01 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05quote\x18\x03 \x01(\tR\x05quote\"\x81\x01\n" +
+	"\x11SuggestionRevised\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x01 \x01(\x04R\n" +
+	"suggestion\x12\x14\n" +
+	"\x05delta\x18\x02 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05quote\x18\x04 \x01(\tR\x05quote\"l\n" +
+	"\x11SuggestionsClosed\x12 \n" +
+	"\vsuggestions\x18\x01 \x03(\x04R\vsuggestions\x125\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1f.plenum.docs.v1.SuggestionStateR\x05state*b\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_VIEWER\x10\x01\x12\x12\n" +
@@ -4481,7 +6091,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
 	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
-	"\vFORMAT_TEXT\x10\x032\xb8\x15\n" +
+	"\vFORMAT_TEXT\x10\x03*\xac\x01\n" +
+	"\x0fSuggestionState\x12 \n" +
+	"\x1cSUGGESTION_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15SUGGESTION_STATE_OPEN\x10\x01\x12\x1d\n" +
+	"\x19SUGGESTION_STATE_ACCEPTED\x10\x02\x12\x1d\n" +
+	"\x19SUGGESTION_STATE_REJECTED\x10\x03\x12\x1e\n" +
+	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xdb\x1e\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -4511,7 +6127,17 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\rDeleteComment\x12$.plenum.docs.v1.DeleteCommentRequest\x1a%.plenum.docs.v1.DeleteCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
 	"\rResolveThread\x12$.plenum.docs.v1.ResolveThreadRequest\x1a%.plenum.docs.v1.ResolveThreadResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12r\n" +
 	"\vListThreads\x12\".plenum.docs.v1.ListThreadsRequest\x1a#.plenum.docs.v1.ListThreadsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12l\n" +
-	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
+	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12\x85\x01\n" +
+	"\x10CreateSuggestion\x12'.plenum.docs.v1.CreateSuggestionRequest\x1a(.plenum.docs.v1.CreateSuggestionResponse\"\x1e\xa2\xbb\x18\x17\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N\x90\x02\x02\x12\x85\x01\n" +
+	"\x10ReviseSuggestion\x12'.plenum.docs.v1.ReviseSuggestionRequest\x1a(.plenum.docs.v1.ReviseSuggestionResponse\"\x1e\xa2\xbb\x18\x17\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N\x90\x02\x02\x12\x81\x01\n" +
+	"\x10AcceptSuggestion\x12'.plenum.docs.v1.AcceptSuggestionRequest\x1a(.plenum.docs.v1.AcceptSuggestionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x02\"\bdocument0\x90N\x90\x02\x02\x12\x7f\n" +
+	"\x10RejectSuggestion\x12'.plenum.docs.v1.RejectSuggestionRequest\x1a(.plenum.docs.v1.RejectSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12\x85\x01\n" +
+	"\x12WithdrawSuggestion\x12).plenum.docs.v1.WithdrawSuggestionRequest\x1a*.plenum.docs.v1.WithdrawSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12\x84\x01\n" +
+	"\x11AcceptSuggestions\x12(.plenum.docs.v1.AcceptSuggestionsRequest\x1a).plenum.docs.v1.AcceptSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x02\x12\x84\x01\n" +
+	"\x11RejectSuggestions\x12(.plenum.docs.v1.RejectSuggestionsRequest\x1a).plenum.docs.v1.RejectSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12~\n" +
+	"\x0fListSuggestions\x12&.plenum.docs.v1.ListSuggestionsRequest\x1a'.plenum.docs.v1.ListSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12v\n" +
+	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
 	"H\n" +
 	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
 
@@ -4527,154 +6153,202 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
-	(Role)(0),                      // 0: plenum.docs.v1.Role
-	(Format)(0),                    // 1: plenum.docs.v1.Format
-	(*Document)(nil),               // 2: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),  // 3: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil), // 4: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),     // 5: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),    // 6: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),   // 7: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),  // 8: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),    // 9: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),   // 10: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),          // 11: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),         // 12: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),  // 13: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil), // 14: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),   // 15: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),  // 16: plenum.docs.v1.TrashDocumentResponse
-	(*SetRoleRequest)(nil),         // 17: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),        // 18: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),       // 19: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),      // 20: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                  // 21: plenum.docs.v1.Grant
-	(*DocumentEvent)(nil),          // 22: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                // 23: plenum.docs.v1.Created
-	(*Edited)(nil),                 // 24: plenum.docs.v1.Edited
-	(*Renamed)(nil),                // 25: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                // 26: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                // 27: plenum.docs.v1.RoleSet
-	(*Presence)(nil),               // 28: plenum.docs.v1.Presence
-	(*ImportDocumentRequest)(nil),  // 29: plenum.docs.v1.ImportDocumentRequest
-	(*ImportDocumentResponse)(nil), // 30: plenum.docs.v1.ImportDocumentResponse
-	(*ExportDocumentRequest)(nil),  // 31: plenum.docs.v1.ExportDocumentRequest
-	(*ExportDocumentResponse)(nil), // 32: plenum.docs.v1.ExportDocumentResponse
-	(*Version)(nil),                // 33: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),    // 34: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),   // 35: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),     // 36: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),    // 37: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),    // 38: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),   // 39: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),  // 40: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil), // 41: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),           // 42: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),          // 43: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),             // 44: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),           // 45: plenum.docs.v1.VersionNamed
-	(*Thread)(nil),                 // 46: plenum.docs.v1.Thread
-	(*Comment)(nil),                // 47: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),    // 48: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),   // 49: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),      // 50: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),     // 51: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),     // 52: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),    // 53: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),   // 54: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),  // 55: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),   // 56: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),  // 57: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),     // 58: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),    // 59: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),       // 60: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),      // 61: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),          // 62: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),           // 63: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),          // 64: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),         // 65: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),         // 66: plenum.docs.v1.ThreadResolved
+	(Role)(0),                          // 0: plenum.docs.v1.Role
+	(Format)(0),                        // 1: plenum.docs.v1.Format
+	(SuggestionState)(0),               // 2: plenum.docs.v1.SuggestionState
+	(*Document)(nil),                   // 3: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),      // 4: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil),     // 5: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),         // 6: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),        // 7: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),       // 8: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),      // 9: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),        // 10: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),       // 11: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),              // 12: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),             // 13: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),      // 14: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil),     // 15: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),       // 16: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),      // 17: plenum.docs.v1.TrashDocumentResponse
+	(*SetRoleRequest)(nil),             // 18: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),            // 19: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),           // 20: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),          // 21: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                      // 22: plenum.docs.v1.Grant
+	(*DocumentEvent)(nil),              // 23: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                    // 24: plenum.docs.v1.Created
+	(*Edited)(nil),                     // 25: plenum.docs.v1.Edited
+	(*Renamed)(nil),                    // 26: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                    // 27: plenum.docs.v1.Trashed
+	(*RoleSet)(nil),                    // 28: plenum.docs.v1.RoleSet
+	(*Presence)(nil),                   // 29: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),      // 30: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil),     // 31: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),      // 32: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil),     // 33: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                    // 34: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),        // 35: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),       // 36: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),         // 37: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),        // 38: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),        // 39: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),       // 40: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),      // 41: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil),     // 42: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),               // 43: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),              // 44: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),                 // 45: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),               // 46: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                     // 47: plenum.docs.v1.Thread
+	(*Comment)(nil),                    // 48: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),        // 49: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),       // 50: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),          // 51: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),         // 52: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),         // 53: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),        // 54: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),       // 55: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),      // 56: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),       // 57: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),      // 58: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),         // 59: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),        // 60: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),           // 61: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),          // 62: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),              // 63: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),               // 64: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),              // 65: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),             // 66: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),             // 67: plenum.docs.v1.ThreadResolved
+	(*Suggestion)(nil),                 // 68: plenum.docs.v1.Suggestion
+	(*CreateSuggestionRequest)(nil),    // 69: plenum.docs.v1.CreateSuggestionRequest
+	(*CreateSuggestionResponse)(nil),   // 70: plenum.docs.v1.CreateSuggestionResponse
+	(*ReviseSuggestionRequest)(nil),    // 71: plenum.docs.v1.ReviseSuggestionRequest
+	(*ReviseSuggestionResponse)(nil),   // 72: plenum.docs.v1.ReviseSuggestionResponse
+	(*AcceptSuggestionRequest)(nil),    // 73: plenum.docs.v1.AcceptSuggestionRequest
+	(*AcceptSuggestionResponse)(nil),   // 74: plenum.docs.v1.AcceptSuggestionResponse
+	(*RejectSuggestionRequest)(nil),    // 75: plenum.docs.v1.RejectSuggestionRequest
+	(*RejectSuggestionResponse)(nil),   // 76: plenum.docs.v1.RejectSuggestionResponse
+	(*WithdrawSuggestionRequest)(nil),  // 77: plenum.docs.v1.WithdrawSuggestionRequest
+	(*WithdrawSuggestionResponse)(nil), // 78: plenum.docs.v1.WithdrawSuggestionResponse
+	(*AcceptSuggestionsRequest)(nil),   // 79: plenum.docs.v1.AcceptSuggestionsRequest
+	(*AcceptSuggestionsResponse)(nil),  // 80: plenum.docs.v1.AcceptSuggestionsResponse
+	(*RejectSuggestionsRequest)(nil),   // 81: plenum.docs.v1.RejectSuggestionsRequest
+	(*RejectSuggestionsResponse)(nil),  // 82: plenum.docs.v1.RejectSuggestionsResponse
+	(*ListSuggestionsRequest)(nil),     // 83: plenum.docs.v1.ListSuggestionsRequest
+	(*ListSuggestionsResponse)(nil),    // 84: plenum.docs.v1.ListSuggestionsResponse
+	(*GetSuggestionRequest)(nil),       // 85: plenum.docs.v1.GetSuggestionRequest
+	(*GetSuggestionResponse)(nil),      // 86: plenum.docs.v1.GetSuggestionResponse
+	(*SuggestionCreated)(nil),          // 87: plenum.docs.v1.SuggestionCreated
+	(*SuggestionRevised)(nil),          // 88: plenum.docs.v1.SuggestionRevised
+	(*SuggestionsClosed)(nil),          // 89: plenum.docs.v1.SuggestionsClosed
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	2,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
-	2,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	3,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	3,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
 	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	21, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	22, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
 	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	23, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	24, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	25, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	45, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	62, // 12: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	63, // 13: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	64, // 14: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	65, // 15: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	66, // 16: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	21, // 17: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	1,  // 18: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	1,  // 19: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	33, // 20: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	44, // 21: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	47, // 22: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	46, // 23: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	46, // 24: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	3,  // 25: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	5,  // 26: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	7,  // 27: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	9,  // 28: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	11, // 29: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	13, // 30: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	15, // 31: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	17, // 32: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	19, // 33: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	29, // 34: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	31, // 35: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	34, // 36: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	36, // 37: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	38, // 38: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	40, // 39: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	42, // 40: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	48, // 41: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	50, // 42: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	52, // 43: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	54, // 44: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	56, // 45: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	58, // 46: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	60, // 47: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	4,  // 48: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	6,  // 49: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	8,  // 50: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	10, // 51: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	12, // 52: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	14, // 53: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	16, // 54: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	18, // 55: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	20, // 56: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	30, // 57: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	32, // 58: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	35, // 59: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	37, // 60: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	39, // 61: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	41, // 62: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	43, // 63: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	49, // 64: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	51, // 65: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	53, // 66: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	55, // 67: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	57, // 68: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	59, // 69: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	61, // 70: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	48, // [48:71] is the sub-list for method output_type
-	25, // [25:48] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	24, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	25, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	26, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	27, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	28, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	46, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	63, // 12: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	64, // 13: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	65, // 14: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	66, // 15: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	67, // 16: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	87, // 17: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
+	88, // 18: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
+	89, // 19: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
+	22, // 20: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 21: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 22: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	34, // 23: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	45, // 24: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	48, // 25: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	47, // 26: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	47, // 27: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	2,  // 28: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
+	68, // 29: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
+	68, // 30: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
+	2,  // 31: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
+	4,  // 32: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	6,  // 33: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	8,  // 34: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	10, // 35: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	12, // 36: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	14, // 37: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	16, // 38: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	18, // 39: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	20, // 40: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	30, // 41: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	32, // 42: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	35, // 43: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	37, // 44: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	39, // 45: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	41, // 46: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	43, // 47: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	49, // 48: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	51, // 49: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	53, // 50: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	55, // 51: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	57, // 52: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	59, // 53: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	61, // 54: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	69, // 55: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
+	71, // 56: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
+	73, // 57: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
+	75, // 58: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
+	77, // 59: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
+	79, // 60: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
+	81, // 61: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
+	83, // 62: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
+	85, // 63: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
+	5,  // 64: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	7,  // 65: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	9,  // 66: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	11, // 67: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	13, // 68: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	15, // 69: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	17, // 70: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	19, // 71: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	21, // 72: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	31, // 73: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	33, // 74: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	36, // 75: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	38, // 76: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	40, // 77: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	42, // 78: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	44, // 79: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	50, // 80: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	52, // 81: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	54, // 82: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	56, // 83: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	58, // 84: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	60, // 85: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	62, // 86: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	70, // 87: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
+	72, // 88: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
+	74, // 89: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
+	76, // 90: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
+	78, // 91: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
+	80, // 92: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
+	82, // 93: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
+	84, // 94: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
+	86, // 95: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
+	64, // [64:96] is the sub-list for method output_type
+	32, // [32:64] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -4694,14 +6368,17 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_CommentEdited)(nil),
 		(*DocumentEvent_CommentDeleted)(nil),
 		(*DocumentEvent_ThreadResolved)(nil),
+		(*DocumentEvent_SuggestionCreated)(nil),
+		(*DocumentEvent_SuggestionRevised)(nil),
+		(*DocumentEvent_SuggestionsClosed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   65,
+			NumEnums:      3,
+			NumMessages:   87,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
