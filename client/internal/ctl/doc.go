@@ -35,6 +35,8 @@ type docCmd struct {
 	Import  docImportCmd  `cmd:"" help:"Create a document of a file in Markdown, HTML or plain text."`
 	Share   docShareCmd   `cmd:"" help:"Give somebody, or everybody, a role in a document, or take it away."`
 	People  docPeopleCmd  `cmd:"" help:"List who has which role in a document."`
+
+	docReviewCmds
 }
 
 type docArg struct {
