@@ -779,7 +779,15 @@ func TestNothingIsTold(t *testing.T) {
 				set(m, "base", uint64(1))
 				set(m, "text", "!")
 			},
-			"AddComment": func(m protoreflect.Message) { set(m, "thread", uint64(3)); set(m, "text", "!") },
+			"CreateSuggestion": func(m protoreflect.Message) { set(m, "base", uint64(1)); set(m, "delta", inserts("!")) },
+			"ReviseSuggestion": func(m protoreflect.Message) {
+				set(m, "suggestion", uint64(3))
+				set(m, "base", uint64(1))
+				set(m, "delta", inserts("!"))
+			},
+			"AcceptSuggestions": func(m protoreflect.Message) { set(m, "author", "ada") },
+			"RejectSuggestions": func(m protoreflect.Message) { set(m, "author", "ada") },
+			"AddComment":        func(m protoreflect.Message) { set(m, "thread", uint64(3)); set(m, "text", "!") },
 			"EditComment": func(m protoreflect.Message) {
 				set(m, "thread", uint64(3))
 				set(m, "comment", uint64(3))

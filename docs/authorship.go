@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -74,7 +75,7 @@ func (b *blame) add(e event) error {
 	if e.edit.Count() == 0 {
 		return nil
 	}
-	a, err := b.mark(mark{e.author, e.timeMs - e.timeMs%time.Minute.Milliseconds()})
+	a, err := b.mark(mark{cmp.Or(e.credited, e.author), e.timeMs - e.timeMs%time.Minute.Milliseconds()})
 	if err != nil {
 		return err
 	}

@@ -2,11 +2,14 @@ package docs
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"plenum.internal/docs/ot"
 	"plenum.internal/docs/ot/ottest"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/meshtest"
@@ -30,16 +33,61 @@ func BenchmarkSubmit(b *testing.B) {
 	}
 }
 
+// BenchmarkSubmitAmongSuggestions has one client type where as many suggestions are open as there can be: of a few words each, or of as many bytes as
+// all may have together, each all over the document; and where there are none.
+func BenchmarkSubmitAmongSuggestions(b *testing.B) {
+	const length = 500_000
+	r := rand.New(rand.NewPCG(1, 1))
+	suggestions := map[string][]string{"none": nil}
+	for range MaxOpenSuggestions {
+		suggestions["many"] = append(suggestions["many"], replace(r.IntN(length-10), 8, "another word"))
+	}
+	for range MaxOpenSuggested / (MaxSuggestion + 8<<10) {
+		var d ot.Builder
+		n := MaxSuggestion / len(`{"insert":"x"},{"retain":123},`)
+		for range n {
+			d.Insert("x", nil).Retain(length/n, nil)
+		}
+		suggestions["long"] = append(suggestions["long"], must(d.Delta())(b).JSON())
+	}
+	for name, list := range suggestions {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, meshtest.SQLite(b))
+			ada := w.person("ada")
+			doc := ada.create(strings.Repeat("x", length))
+			for _, delta := range list {
+				must(ada.suggest(doc, 1, delta))(b)
+			}
+			head, begin := ada.head(doc), length/3
+			edits := make([]ot.Delta, b.N)
+			for i := range edits {
+				edits[i] = must(new(ot.Builder).Retain(begin+i, nil).Insert("y", nil).Delta())(b)
+			}
+			b.ResetTimer()
+			ada.types(doc, head, edits)
+			b.StopTimer()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "edits/s")
+		})
+	}
+}
+
 // replay makes a document of a trace.
 func (u *user) replay(trace ottest.Trace) (document string) {
-	const window = 64
 	document = u.create("")
+	u.types(document, 1, trace.Changes)
+	return document
+}
+
+// types edits a document, with some edits under way at a time, each behind the one before it.
+func (u *user) types(document string, base uint64, edits []ot.Delta) {
+	u.tb.Helper()
+	const window = 64
 	slots := make(chan struct{}, window)
 	var wg sync.WaitGroup
 	first := u.seq
-	for i, edit := range trace.Changes {
+	for i, edit := range edits {
 		slots <- struct{}{}
-		q := &docsv1.SubmitRequest{Document: document, Base: uint64(1 + i), Delta: edit.JSON()}
+		q := &docsv1.SubmitRequest{Document: document, Base: base + uint64(i), Delta: edit.JSON()}
 		if i > 0 {
 			q.AfterSeq = first + uint64(i)
 		}
@@ -52,7 +100,6 @@ func (u *user) replay(trace ottest.Trace) (document string) {
 		})
 	}
 	wg.Wait()
-	return document
 }
 
 // BenchmarkOpen opens a document of 260,000 edits that nobody has open: until its first part is read.
@@ -64,7 +111,7 @@ func BenchmarkOpen(b *testing.B) {
 	doc := ada.replay(ottest.Trace{Changes: trace.Changes[:last]})
 	x := w.server.sessions()[0]
 	content, version := ada.content(doc, 0)
-	if err := w.server.writeVersion(b.Context(), x.docKey, x.term, versionRow{version: version, timeMs: time.Now().UnixMilli()}, content, ""); err != nil {
+	if err := w.server.writeVersion(b.Context(), x.docKey, x.term, versionRow{version: version, timeMs: time.Now().UnixMilli()}, content, stands{}); err != nil {
 		b.Fatal(err)
 	}
 	for i, edit := range trace.Changes[last:] {

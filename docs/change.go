@@ -132,12 +132,14 @@ func (s *Server) TrashDocument(ctx context.Context, q *docsv1.TrashDocumentReque
 	}, func(version uint64) { res.Version = version })
 }
 
-// change is an event that leaves the content as it is.
+// change is an event that leaves the content as it is, unless it accepts suggestions.
 type change struct {
 	amend
-	event  *docsv1.DocumentEvent
-	access []*topicv1.Access
-	follow func() // changes the session to what is true behind it; nil: nothing
+	event   *docsv1.DocumentEvent
+	access  []*topicv1.Access
+	delta   ot.Delta     // nothing: the content stays
+	content *ot.Document // behind it; nil: likewise
+	follow  func()       // changes the session to what is true behind it; nil: nothing
 }
 
 // named is a request that names its document.
@@ -173,7 +175,7 @@ func (x *session) change(ctx context.Context, m topic.Mutation, res proto.Messag
 			return err
 		}
 		o.entry.Access = o.access
-		if a, err = x.amend(m, &o.amend, ot.Delta{}, nil); err == nil && o.follow != nil {
+		if a, err = x.amend(m, &o.amend, o.delta, o.content); err == nil && o.follow != nil {
 			o.follow()
 		}
 		return err

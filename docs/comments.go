@@ -53,8 +53,11 @@ func checkComment(q interface {
 }
 
 // allowComment says why a caller may not comment.
-func (x *session) allowComment(c auth.Caller) error {
-	if err := x.allowChange(c, commenter); err != nil {
+func (x *session) allowComment(c auth.Caller) error { return x.allowNext(c, commenter) }
+
+// allowNext says why a caller may not have anything told now that needs a role.
+func (x *session) allowNext(c auth.Caller, need docsv1.Role) error {
+	if err := x.allowChange(c, need); err != nil {
 		return err
 	}
 	return x.room(c.User)
@@ -150,7 +153,7 @@ func (b *batch) hasText(k docKey, version, comment uint64) error {
 
 func (b *batch) exec(q string, args ...any) error {
 	if _, err := b.tx.ExecContext(b.ctx, q, args...); err != nil {
-		return fmt.Errorf("write comments: %w", err)
+		return fmt.Errorf("write comments and suggestions: %w", err)
 	}
 	return nil
 }

@@ -359,10 +359,10 @@ func TestAnchorsAndNamedVersions(t *testing.T) {
 		}
 		named := ada.head(doc) - 1 // which the last name was given to
 		content, _ := ada.content(doc, named)
-		if err := w.server.writeVersion(t.Context(), x.docKey, x.term, versionRow{version: named}, content, "[[2,8,12]]"); err != nil || anchored() != named {
+		if err := w.server.writeVersion(t.Context(), x.docKey, x.term, versionRow{version: named}, content, stands{threads: "[[2,8,12]]"}); err != nil || anchored() != named {
 			t.Errorf("%v; anchors of %d, not %d", err, anchored(), named)
 		}
-		err := w.server.writeVersion(t.Context(), x.docKey, x.term-1, versionRow{version: named}, content, "[]")
+		err := w.server.writeVersion(t.Context(), x.docKey, x.term-1, versionRow{version: named}, content, stands{threads: "[]"})
 		if err := second(0, err); err == nil || anchored() != named {
 			t.Errorf("somebody else's term: %v", err)
 		}

@@ -120,8 +120,8 @@ func (s *Server) OpenLink(ctx context.Context, q *docsv1.OpenLinkRequest) (*docs
 			return &change{
 				event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_LinkOpened{LinkOpened: &docsv1.LinkOpened{Link: link}}},
 				amend: amend{
-					joins:  true,
-					answer: func(row *topic.Row) proto.Message { return &docsv1.OpenLinkResponse{Role: role, Version: row.Offset} },
+					committed: x.members.forget, // before it is answered: who has joined is let in at once
+					answer:    func(row *topic.Row) proto.Message { return &docsv1.OpenLinkResponse{Role: role, Version: row.Offset} },
 					write: func(b *batch, _ *topic.Step) error {
 						return b.exec(`INSERT INTO docs_member (workspace, container, user_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, k.workspace, principal, c.User)
 					},

@@ -54,9 +54,13 @@ func (x *session) open(ctx context.Context) error {
 		x.storedMs, x.grown = e.timeMs, x.grown+e.bytes
 		if e.edit.Count() > 0 {
 			x.unsaved.add(e.author, e.version, e.timeMs)
+			x.unsaved.add(e.credited, e.version, e.timeMs)
 		}
 	}
 	if err := x.openThreads(ctx, tail); err != nil {
+		return x.s.damaged(x.docKey, err)
+	}
+	if err := x.openSuggestions(ctx, tail); err != nil {
 		return x.s.damaged(x.docKey, err)
 	}
 	x.content = x.stored
@@ -177,8 +181,9 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 // event is one of a document's log.
 type event struct {
 	recentEdit
-	author string
-	timeMs int64
+	author   string
+	credited string // of whose suggestions it is made; empty: of nobody's
+	timeMs   int64
 }
 
 // errNothing: an event has no body. It was emptied, or is damaged.
@@ -194,7 +199,7 @@ func decode(rec *topicv1.Record) (event, error) {
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)
 	}
-	e.author = body.GetActor()
+	e.author, e.credited = body.GetActor(), body.GetEdited().GetCredited()
 	text := body.GetEdited().GetDelta()
 	if c := body.GetCreated(); c != nil {
 		text = c.GetDelta()

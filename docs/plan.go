@@ -56,8 +56,9 @@ type batch struct {
 
 // statements are those whose text depends on the engine, made once.
 type statements struct {
-	keys, rows                  sqldb.Relation
+	keys, rows, ids             sqldb.Relation
 	read, save, mayRead, roleOf string
+	suggestions, close          string
 	memberStatements
 }
 
@@ -65,7 +66,12 @@ func newStatements(d sqldb.Dialect) *statements {
 	s := &statements{
 		keys: sqldb.NewRelation(d, "ws text", "doc text"),
 		rows: sqldb.NewRelation(d, "ws text", "doc text", "title text", "creator text", "created bigint", "changed bigint", "trashed boolean", "term bigint", "node text", "head bigint"),
+		ids:  sqldb.NewRelation(d, "id bigint"),
 	}
+	these := `workspace = $2 AND document = $3 AND suggestion IN (SELECT k.id FROM ` + s.ids.SQL() + `)`
+	s.suggestions = `SELECT suggestion, author, description, state, revision, delta, quote, created_ms, revised_ms, closed, closed_by, closed_ms
+		FROM docs_suggestion WHERE ` + these + ` ORDER BY suggestion DESC`
+	s.close = `UPDATE docs_suggestion SET state = $4, closed = $5, closed_by = $6, closed_ms = $7 WHERE ` + these
 	s.read = `SELECT ` + documentColumns + ` FROM ` + s.keys.SQL() + ` ` + s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
 	s.roleOf = roleOf(d, 1)
 	s.mayRead = `SELECT d.id, d.trashed, ` + roleOf(d, len(s.keys.Args(nil))) + ` FROM ` + s.keys.SQL() + ` ` +
@@ -204,7 +210,8 @@ type amend struct {
 	name       *docsv1.VersionNamed
 	write      func(b *batch, st *topic.Step) error // what else it changes, in SQL; it may add to the entry, and run again
 	anchor     *anchor                              // of the thread that it makes
-	joins      bool                                 // somebody becomes a member by it
+	credited   string                               // who else the edit is by; empty: nobody
+	committed  func()                               // changes what the session knows as committed, in its goroutine; nil: nothing does
 
 	// Written when it is numbered; 0: the key was used before, and this was not done.
 	at     uint64 // the version that it made

@@ -38,6 +38,16 @@ const (
 	threadPage      = 20  // if the caller doesn't say
 	commentPage     = 100 // comments in one answer
 	commentsShown   = 3   // of each thread in a list
+
+	MaxSuggestion      = 64 << 10  // bytes of its delta, as its author sends it
+	MaxSuggested       = 128 << 10 // as the edits of others have cut it up; what becomes longer is gone
+	MaxDescription     = 1 << 10   // bytes
+	MaxOpenSuggestions = 200
+	MaxOpenSuggested   = 1 << 20 // bytes of their deltas, as they were made or revised
+	MaxSuggestions     = 5000
+	MaxRevisions       = 500
+	MaxSuggestionPage  = 50 // suggestions in one answer
+	suggestionPage     = 20 // if the caller doesn't say
 )
 
 // Permissions of tokens, as identity's policy matrix names them.
@@ -90,6 +100,21 @@ var (
 	errPastEnd   = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.PAST_END", "The range goes past the end of the document.").On("to")
 	errSplitPair = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE", "The range begins or ends inside of a surrogate pair.").On("from")
 )
+
+// What is answered about suggestions.
+var (
+	errSuggestion     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.SUGGESTION", "There is no such suggestion.").On("suggestion")
+	errNotSuggester   = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Only its author can revise or withdraw a suggestion.")
+	errSuggestionGone = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.GONE", "The text that this suggestion is for was deleted. Reject or withdraw it.").On("suggestion")
+	errNothingLeft    = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.GONE", "Somebody has just deleted the text that this is for, or changed it likewise. Look at the document again.").On("base")
+	errRevised        = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "docs.REVISED", "Its author has revised this suggestion since you have seen it. Look at it again.").On("seen")
+)
+
+// errClosed says what has become of a suggestion.
+func errClosed(state docsv1.SuggestionState) error {
+	what := strings.ToLower(strings.TrimPrefix(state.String(), "SUGGESTION_STATE_"))
+	return rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.CLOSED", "This suggestion was %s already.", what).On("suggestion")
+}
 
 func errLimit(format string, args ...any) error {
 	return rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LIMIT", format, args...)

@@ -46,6 +46,7 @@ type session struct {
 	used     time.Time
 	kept     map[uint64]kept
 	threads  threads
+	proposed suggestions
 	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
 	storedMs int64                    // when the event of storedAt was committed
 	written  uint64                   // version of the newest snapshot
@@ -271,7 +272,8 @@ type amendment struct {
 	edit    bool // of the content
 	delta   ot.Delta
 	anchor  *anchor // of the thread that it makes
-	joins   bool    // somebody becomes a member by it
+	by      string  // who else the edit is by; empty: nobody
+	then    func()  // changes what is committed besides; nil: nothing does
 	timeMs  int64   // when it was committed
 	done    bool
 	err     error
@@ -291,8 +293,8 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 		x.content = content
 	}
 	a := &amendment{
-		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor, joins: o.joins,
-		settled: make(chan struct{}),
+		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor,
+		by: o.credited, then: o.committed, settled: make(chan struct{}),
 	}
 	x.s.underWay.Add(int64(a.bytes))
 	x.underWay = append(x.underWay, a)
@@ -334,13 +336,15 @@ func (x *session) settle(a *amendment, err error) {
 					x.due.Reset(x.s.cfg.Version)
 				}
 				x.unsaved.add(first.author, first.version, first.timeMs)
+				x.unsaved.add(first.by, first.version, first.timeMs)
 			}
 			x.threads.anchors.follow(first.version, first.delta)
 			if first.anchor != nil {
 				x.threads.anchors.add(*first.anchor)
 			}
-			if first.joins { // before it is answered: who has joined is let in at once
-				x.members.forget()
+			x.proposed.follow(first.version, first.delta)
+			if first.then != nil {
+				first.then()
 			}
 		}
 		close(first.settled)

@@ -19,6 +19,9 @@ type unsaved struct {
 func (u *unsaved) none() bool { return len(u.last) == 0 }
 
 func (u *unsaved) add(author string, version uint64, timeMs int64) {
+	if author == "" {
+		return
+	}
 	if u.none() {
 		u.firstMs = timeMs
 	}
@@ -56,10 +59,10 @@ func (x *session) snapshot(due bool) {
 	if due = due && !x.unsaved.none(); x.broken || x.writing || !enough && !due {
 		return
 	}
-	content, v, anchors := x.stored.Clone(), x.newest(), x.threads.text()
+	content, v, stands := x.stored.Clone(), x.newest(), x.stands()
 	x.writing, x.grown = true, 0
 	x.s.tasks.Go(func() {
-		ok := x.writeDown(x.s.working, v, content, anchors)
+		ok := x.writeDown(x.s.working, v, content, stands)
 		x.tell(func() {
 			x.writing, x.tried = false, v.version
 			if ok {
@@ -76,6 +79,14 @@ func (x *session) newest() versionRow {
 	return versionRow{version: x.storedAt, timeMs: x.storedMs, bytes: int64(x.grown), authors: x.unsaved.authors()}
 }
 
+// stands is where threads and suggestions stand in a version, as it is written down.
+type stands struct {
+	threads     string      // empty: there are none
+	suggestions []suggested // the open ones; nil: there never was one
+}
+
+func (x *session) stands() stands { return stands{x.threads.text(), x.proposed.standing()} }
+
 // saved takes over that a version was written down.
 func (x *session) saved(version uint64) {
 	x.written = max(x.written, version)
@@ -83,8 +94,8 @@ func (x *session) saved(version uint64) {
 	x.due.Reset(x.unsaved.due(x.s.cfg.Version))
 }
 
-// writeDown writes a version down, and where threads stand in it, and thins the older ones out.
-func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Document, anchors string) (ok bool) {
+// writeDown writes a version down, and where threads and suggestions stand in it, and thins the older ones out.
+func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Document, stands stands) (ok bool) {
 	warn := func(what string, err error) {
 		x.s.logger.WarnContext(ctx, what, "workspace", x.workspace, "document", x.id, "version", v.version, "error", err)
 	}
@@ -93,7 +104,7 @@ func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Docum
 		return false
 	}
 	defer x.letVersions()
-	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, anchors); err != nil {
+	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, stands); err != nil {
 		warn("could not write a snapshot", err)
 		return false
 	}
@@ -120,7 +131,7 @@ func (x *session) close(ctx context.Context) {
 	if many := x.storedAt >= x.written+uint64(x.s.cfg.Snapshot)/10; many || x.idle && !x.unsaved.none() {
 		ctx, cancel := context.WithTimeout(ctx, snapshotTime)
 		defer cancel()
-		x.writeDown(ctx, x.newest(), x.stored, x.threads.text())
+		x.writeDown(ctx, x.newest(), x.stored, x.stands())
 	}
 	x.s.release(ctx, x.docKey, x.term)
 }
@@ -133,11 +144,17 @@ const (
 	snapshotBytes = 4 << 20 // of edits, after which the content is written down however few they are
 )
 
-// writeVersion writes a version and its content down, and where threads stand in it unless that is empty, if the term is still the document's.
-func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v versionRow, content *ot.Document, anchors string) error {
+// writeVersion writes a version and its content down, and where threads and suggestions stand in it, if the term is still the document's.
+func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v versionRow, content *ot.Document, stands stands) error {
 	ctx, cancel := context.WithTimeout(ctx, snapshotTime)
 	defer cancel()
-	text := content.AppendJSON(nil)
+	text, suggestions := content.AppendJSON(nil), suggestedText(stands.suggestions)
+	beside := func(tx *sql.Tx) error {
+		if err := writeStands(ctx, tx, writeAnchors, k, v.version, stands.threads); err != nil {
+			return err
+		}
+		return writeStands(ctx, tx, writeSuggested, k, v.version, suggestions)
+	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // the caller says what failed
 		res, err := tx.ExecContext(ctx, `INSERT INTO docs_version (workspace, document, version, time_ms, bytes, authors, name)
 			SELECT workspace, id, $3, $4, $5, $6, '' FROM docs_document WHERE workspace = $1 AND id = $2 AND term = $7
@@ -155,27 +172,31 @@ func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v vers
 			case there == 0:
 				return errFenced
 			}
-			return writeAnchors(ctx, tx, k, v.version, anchors) // it was given a name meanwhile
+			return beside(tx) // it was given a name meanwhile
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO docs_snapshot (workspace, document, version, created_ms, content) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, text)
 		if err != nil {
 			return fmt.Errorf("insert its content: %w", err)
 		}
-		return writeAnchors(ctx, tx, k, v.version, anchors)
+		return beside(tx)
 	})
 }
 
-// writeAnchors writes down where a document's threads stand, unless it has none, or that of a later version is known.
-func writeAnchors(ctx context.Context, tx *sql.Tx, k docKey, version uint64, anchors string) error {
-	if anchors == "" {
+const (
+	writeAnchors = `INSERT INTO docs_anchors (workspace, document, version, anchors) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (workspace, document) DO UPDATE SET version = excluded.version, anchors = excluded.anchors WHERE docs_anchors.version < excluded.version`
+	writeSuggested = `INSERT INTO docs_suggested (workspace, document, version, suggestions) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (workspace, document) DO UPDATE SET version = excluded.version, suggestions = excluded.suggestions WHERE docs_suggested.version < excluded.version`
+)
+
+// writeStands writes down what stands where as of a version, unless that is empty, or a later version's is known.
+func writeStands(ctx context.Context, tx *sql.Tx, statement string, k docKey, version uint64, text string) error {
+	if text == "" {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO docs_anchors (workspace, document, version, anchors) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (workspace, document) DO UPDATE SET version = excluded.version, anchors = excluded.anchors WHERE docs_anchors.version < excluded.version`,
-		k.workspace, k.id, int64(version), anchors)
-	if err != nil {
-		return fmt.Errorf("write anchors: %w", err)
+	if _, err := tx.ExecContext(ctx, statement, k.workspace, k.id, int64(version), text); err != nil {
+		return fmt.Errorf("write what stands where: %w", err)
 	}
 	return nil
 }

@@ -139,24 +139,35 @@ func (s *Server) CreateThread(ctx context.Context, q *docsv1.CreateThreadRequest
 	return res, s.atOwner(ctx, k, docsv1.DocsService_CreateThread_FullMethodName, q, res, func(x *session) error {
 		p := &placing{caller: c, epoch: q.GetEpoch(), base: q.GetBase(), at: anchor{from: int(q.GetFrom()), to: int(q.GetTo())}, said: said}
 		m := topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}
-		for {
-			err := x.change(ctx, m, res, func() (*change, error) { return x.createThread(p) }, func(version uint64) { res.Thread = version })
-			behind, ok := errors.AsType[*farBehind](err)
-			if !ok {
-				return err
-			}
-			edits, err := s.missed(ctx, x, behind, p.base, key)
-			if err == nil {
-				err = p.follow(ctx, edits)
-			}
-			switch {
-			case mayBeRepeated(err):
-				return s.firstAnswer(ctx, m, res, err)
-			case err != nil:
-				return err
-			}
-		}
+		return s.changeSince(ctx, x, m, res, p, func() (*change, error) { return x.createThread(p) }, func(version uint64) { res.Thread = version })
 	})
+}
+
+// since is a change on its way into the session that is of a base.
+type since interface {
+	version() uint64
+	follow(ctx context.Context, edits []recentEdit) error
+}
+
+// changeSince makes a change that decide has follow what came since its base. What takes long is done here, beside the session.
+func (s *Server) changeSince(ctx context.Context, x *session, m topic.Mutation, res proto.Message, p since, decide func() (*change, error), done func(version uint64)) error {
+	for {
+		err := x.change(ctx, m, res, decide, done)
+		behind, ok := errors.AsType[*farBehind](err)
+		if !ok {
+			return err
+		}
+		edits, err := s.missed(ctx, x, behind, p.version(), m.Key)
+		if err == nil {
+			err = p.follow(ctx, edits)
+		}
+		switch {
+		case mayBeRepeated(err):
+			return s.firstAnswer(ctx, m, res, err)
+		case err != nil:
+			return err
+		}
+	}
 }
 
 // placing is a thread on its way into the session.
@@ -167,6 +178,8 @@ type placing struct {
 	at     anchor
 	said   said
 }
+
+func (p *placing) version() uint64 { return p.base }
 
 // follow moves the range to follow edits.
 func (p *placing) follow(ctx context.Context, edits []recentEdit) error {
@@ -209,7 +222,7 @@ func (x *session) createThread(p *placing) (*change, error) {
 	}
 	id, o, said := x.version+1, p.at, p.said
 	o.thread = id
-	quote, err := quoted(x.content, o.from, o.to)
+	quote, err := quoted(x.content, o.from, o.to, MaxQuote)
 	if err != nil {
 		return nil, err
 	}
@@ -236,15 +249,15 @@ func (x *session) createThread(p *placing) (*change, error) {
 	}, nil
 }
 
-// quoted is what stands in a range, or how it begins; where it can't be a range, it says why.
-func quoted(content *ot.Document, from, to int) (text string, err error) {
+// quoted is what stands in a range, or how it begins, at most so many code units; where it can't be a range, it says why.
+func quoted(content *ot.Document, from, to, most int) (text string, err error) {
 	if to > content.Len() {
 		return "", errPastEnd
 	}
 	if content.Cuts(from) || content.Cuts(to) {
 		return "", errSplitPair
 	}
-	end := min(to, from+MaxQuote)
+	end := min(to, from+most)
 	if content.Cuts(end) {
 		end--
 	}

@@ -203,13 +203,14 @@ func (x *session) insertVersion(ctx context.Context, before, version uint64, aft
 		row.timeMs, row.bytes = e.timeMs, row.bytes+int64(e.bytes)
 		if e.edit.Count() > 0 {
 			row.authors.add(e.author)
+			row.authors.add(e.credited)
 		}
 		return nil
 	})
 	if err != nil {
 		return x.s.damaged(x.docKey, err)
 	}
-	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, ""); err != nil {
+	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, stands{}); err != nil {
 		if errors.Is(err, errFenced) {
 			return errAway
 		}

@@ -406,3 +406,35 @@ func TestNeverRead(t *testing.T) {
 		_ = d.quit()
 	})
 }
+
+// What is suggested changes nothing that is shown, and what is accepted is an edit like others, also of who types meanwhile.
+func TestSuggestionsOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway("hello\n")
+		d := g.desk(t, "ada")
+		time.Sleep(time.Second)
+		suggested := insert(5, " world").JSON()
+		tell := func(e *docsv1.DocumentEvent, edit ot.Delta) {
+			g.owner.mu.Lock()
+			defer g.owner.mu.Unlock()
+			g.owner.append("bob", 0, e, edit)
+		}
+		tell(&docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_SuggestionCreated{SuggestionCreated: &docsv1.SuggestionCreated{Delta: suggested}}}, ot.Delta{})
+		tell(&docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_SuggestionRevised{SuggestionRevised: &docsv1.SuggestionRevised{Suggestion: 3, Delta: suggested}}}, ot.Delta{})
+		time.Sleep(time.Second)
+		if s := d.Status(); s.Version != 4 || d.text() != "hello\n" {
+			t.Errorf("%q, %+v", d.text(), s)
+		}
+		g.set(func() { g.down = true })
+		g.cut()
+		d.typeAt(0, "> ")
+		tell(&docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: suggested, Suggestions: []uint64{3}, Credited: "eve"}}}, insert(5, " world"))
+		tell(&docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_SuggestionsClosed{SuggestionsClosed: &docsv1.SuggestionsClosed{Suggestions: []uint64{9}}}}, ot.Delta{})
+		g.set(func() { g.down = false })
+		settle(t, d)
+		if s := d.Status(); s.Version != 7 || d.text() != "> hello world\n" {
+			t.Errorf("%q, %+v", d.text(), s)
+		}
+		_ = d.quit()
+	})
+}

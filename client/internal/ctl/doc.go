@@ -37,6 +37,8 @@ type docCmd struct {
 	Link     docLinkCmd     `cmd:"" help:"Make a link by which whoever of the workspace has it gets a role in a document."`
 	OpenLink docOpenLinkCmd `cmd:"" help:"Get the role that a link gives."`
 	People   docPeopleCmd   `cmd:"" help:"List who has which role in a document."`
+
+	docReviewCmds
 }
 
 type docArg struct {

@@ -55,18 +55,21 @@ func (c *docReplaceCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return c.edit(e, func(shown *ot.Document) (ot.Delta, error) {
-		// As texts, so that what stays keeps its formats, and an embed where its character stands.
-		from, err := new(ot.Builder).Insert(plain(shown), nil).Delta()
-		if err != nil {
-			return ot.Delta{}, err
-		}
-		to, err := new(ot.Builder).Insert(text, nil).Delta()
-		if err != nil {
-			return ot.Delta{}, err
-		}
-		return from.Diff(to, diffEffort)
-	})
+	return c.edit(e, func(shown *ot.Document) (ot.Delta, error) { return rewritten(shown, text) })
+}
+
+// rewritten is the edit that makes a document's text another one. Both are compared as texts, so that what stays keeps its formats, and an embed
+// where its character stands.
+func rewritten(shown *ot.Document, text string) (ot.Delta, error) {
+	from, err := new(ot.Builder).Insert(plain(shown), nil).Delta()
+	if err != nil {
+		return ot.Delta{}, err
+	}
+	to, err := new(ot.Builder).Insert(text, nil).Delta()
+	if err != nil {
+		return ot.Delta{}, err
+	}
+	return from.Diff(to, diffEffort)
 }
 
 // edit edits the document over a session. What the server has not acknowledged in time stays in the profile.

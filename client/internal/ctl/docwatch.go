@@ -82,9 +82,11 @@ func (e *env) docEvent(ctx context.Context, cl *client.Client, p *principals, ev
 	if err := proto.Unmarshal(event.GetBody(), &d); err != nil {
 		return p, err
 	}
-	if d.GetActor() != "" && p.byID[d.GetActor()] == "" {
-		if err := p.learn(ctx, cl, []string{d.GetActor()}); err != nil {
-			return p, err
+	for _, id := range []string{d.GetActor(), d.GetEdited().GetCredited()} {
+		if id != "" && p.byID[id] == "" {
+			if err := p.learn(ctx, cl, []string{id}); err != nil {
+				return p, err
+			}
 		}
 	}
 	_, err := fmt.Fprintf(e.out, "%5d  %s  %-16s %s\n", event.GetOffset(), time.UnixMilli(event.GetTimeMs()).Format("2006-01-02 15:04:05"), p.handle(d.GetActor()), docEventText(p, &d))
@@ -96,6 +98,9 @@ func docEventText(p *principals, d *docsv1.DocumentEvent) string {
 	case *docsv1.DocumentEvent_Created:
 		return fmt.Sprintf("created %s", quoted(v.Created.GetTitle()))
 	case *docsv1.DocumentEvent_Edited:
+		if ids := v.Edited.GetSuggestions(); len(ids) > 0 {
+			return fmt.Sprintf("accepted what %s suggested (%s): %s", p.handle(v.Edited.GetCredited()), numbers(ids), editText(v.Edited.GetDelta()))
+		}
 		return editText(v.Edited.GetDelta())
 	case *docsv1.DocumentEvent_Renamed:
 		return fmt.Sprintf("renamed it to %s", quoted(v.Renamed.GetTitle()))
@@ -136,10 +141,35 @@ func docEventText(p *principals, d *docsv1.DocumentEvent) string {
 			return fmt.Sprintf("resolved thread %d", v.ThreadResolved.GetThread())
 		}
 		return fmt.Sprintf("opened thread %d again", v.ThreadResolved.GetThread())
+	case *docsv1.DocumentEvent_SuggestionCreated:
+		return "suggested: " + suggestionText(v.SuggestionCreated)
+	case *docsv1.DocumentEvent_SuggestionRevised:
+		return fmt.Sprintf("revised suggestion %d: %s", v.SuggestionRevised.GetSuggestion(), suggestionText(v.SuggestionRevised))
+	case *docsv1.DocumentEvent_SuggestionsClosed:
+		return fmt.Sprintf("%s what was suggested (%s)", map[docsv1.SuggestionState]string{
+			docsv1.SuggestionState_SUGGESTION_STATE_REJECTED: "rejected", docsv1.SuggestionState_SUGGESTION_STATE_WITHDRAWN: "withdrew",
+		}[v.SuggestionsClosed.GetState()], numbers(v.SuggestionsClosed.GetSuggestions()))
 	case nil:
 		return "what was deleted since"
 	}
 	return "something that this program doesn't know"
+}
+
+// suggestionText says what a suggestion would do, to which text, and what for, in a line.
+func suggestionText(s interface {
+	GetDelta() string
+	GetQuote() string
+	GetDescription() string
+},
+) string {
+	text := editText(s.GetDelta())
+	if s.GetQuote() != "" {
+		text += " of " + quoted(s.GetQuote())
+	}
+	if s.GetDescription() != "" {
+		text += "  " + quoted(s.GetDescription())
+	}
+	return text
 }
 
 // editText says what an edit does, in a line.

@@ -28,6 +28,8 @@ type fakeDoc struct {
 	edits   []ot.Delta
 	grants  []*docsv1.Grant
 	keys    map[string]*docsv1.SubmitResponse
+
+	suggestions fakeSuggestions
 }
 
 func (d *fakeDoc) event(ctx context.Context, e *docsv1.DocumentEvent, edit ot.Delta) uint64 {
@@ -128,6 +130,7 @@ func (f *fakeDocs) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1
 	if err != nil {
 		return nil, err
 	}
+	d.suggestions.follow(edit)
 	res := &docsv1.SubmitResponse{Epoch: 1, Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Edited{Edited: &docsv1.Edited{Delta: edit.JSON()}}}, edit)}
 	d.keys[callerOf(ctx).key] = res
 	return res, nil

@@ -1,7 +1,7 @@
 'use strict'
 // Answers questions about Deltas with quill-delta itself: one JSON object a line on stdin, one answer a line on stdout, in order.
 const Delta = require('quill-delta')
-const { AttributeMap } = Delta
+const { AttributeMap, Op } = Delta
 const { createHash } = require('node:crypto')
 
 const delta = (d) => new Delta(d)
@@ -18,6 +18,46 @@ function canonical(v) {
   if (Array.isArray(v)) return `[${v.map(canonical).join(',')}]`
   if (v === null || typeof v !== 'object') return JSON.stringify(v)
   return `{${Object.keys(v).sort().map((k) => `${JSON.stringify(k)}:${canonical(v[k])}`).join(',')}}`
+}
+
+// follow takes a suggestion over an edit, by PROTOCOL.md §11a; null: it is gone.
+function follow(s, e) {
+  const deleted = [] // by e, as ranges of the content before
+  let at = 0
+  for (const op of e.ops) {
+    if (op.insert !== undefined) continue
+    const from = at
+    at += Op.length(op)
+    if (op.delete === undefined) continue
+    if (deleted.length > 0 && deleted.at(-1)[1] === from) deleted.at(-1)[1] = at
+    else deleted.push([from, at])
+  }
+  const bare = (op) => typeof op.retain === 'number' && op.attributes === undefined
+  const touches = (op) => op.insert === undefined && !bare(op)
+  const left = new Delta()
+  let lost = false
+  at = 0
+  for (let i = 0; i < s.ops.length;) {
+    if (bare(s.ops[i])) {
+      left.push(s.ops[i])
+      at += s.ops[i++].retain
+      continue
+    }
+    const place = []
+    const from = at
+    for (; i < s.ops.length && !bare(s.ops[i]); i++) {
+      place.push(s.ops[i])
+      if (touches(s.ops[i])) at += Op.length(s.ops[i])
+    }
+    const goes = deleted.some(([a, b]) => from < at ? a <= from && at <= b : a < from && from < b)
+    if (goes) {
+      left.retain(at - from)
+      lost ||= from < at
+    } else place.forEach((op) => left.push(op))
+  }
+  const after = e.transform(left, true)
+  const gone = after.ops.length === 0 || lost && !after.ops.some(touches) || Buffer.byteLength(canonical({ ops: after.ops })) > 131072
+  return gone ? null : after
 }
 
 const answers = {
@@ -47,6 +87,12 @@ const answers = {
       document = document.compose(rebased)
     }
     return { ops: document.ops, hash: createHash('sha256').update(canonical({ ops: document.ops })).digest('hex') }
+  },
+
+  // A client that knows a suggestion and follows the log: what it is behind each edit.
+  suggestion: ({ a, edits }) => {
+    let s = delta(a)
+    return edits.map((e) => { s = s && follow(s, delta(e)); return s && canonical({ ops: s.ops }) })
   },
 }
 

@@ -23,6 +23,10 @@
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
 //
+// A **suggestion** is a delta that waits until somebody who may edit accepts it, by an edit, or rejects it. It follows the edits meanwhile, by
+// the rule in PROTOCOL.md §11a. It is **gone** for good once nothing is left of what it is for: the text that it would delete or format was deleted,
+// or what stood on both sides of what it would insert, by one edit. It can't be accepted any more then, and is open until it is rejected or withdrawn.
+//
 // Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto). A role is granted to a **principal**:
 //   <user>          a person, by their user id
 //   *               everybody in the workspace but guests
@@ -33,7 +37,7 @@
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
-//   docs.THREAD, docs.COMMENT                               NOT_FOUND            the document has none of this id
+//   docs.THREAD, docs.COMMENT, docs.SUGGESTION              NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
 //   docs.SPLIT_SURROGATE                                    INVALID_ARGUMENT     an operation begins or ends inside of a surrogate pair
@@ -45,8 +49,10 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments or a comment's edits are at their limit
-//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread is to stand at was deleted since base
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, or the edits of one of them are at their limit
+//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
+//   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
+//   docs.REVISED                                            CONFLICT             its author has revised the suggestion since `seen`: look at it again
 //   docs.DELETED                                            FAILED_PRECONDITION  the comment was deleted
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
@@ -82,7 +88,7 @@ const (
 	Role_ROLE_UNSPECIFIED Role = 0 // nothing
 	Role_ROLE_VIEWER      Role = 1 // read
 	Role_ROLE_COMMENTER   Role = 2 // comment, suggest
-	Role_ROLE_EDITOR      Role = 3 // edit, rename
+	Role_ROLE_EDITOR      Role = 3 // edit, rename, accept and reject
 	Role_ROLE_OWNER       Role = 4 // give roles, trash
 )
 
@@ -182,6 +188,62 @@ func (x Format) Number() protoreflect.EnumNumber {
 // Deprecated: Use Format.Descriptor instead.
 func (Format) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
+}
+
+// SuggestionState is what has become of a suggestion.
+type SuggestionState int32
+
+const (
+	SuggestionState_SUGGESTION_STATE_UNSPECIFIED SuggestionState = 0 // never
+	SuggestionState_SUGGESTION_STATE_OPEN        SuggestionState = 1 // it waits
+	SuggestionState_SUGGESTION_STATE_ACCEPTED    SuggestionState = 2 // its edit was made
+	SuggestionState_SUGGESTION_STATE_REJECTED    SuggestionState = 3 // by somebody who may edit
+	SuggestionState_SUGGESTION_STATE_WITHDRAWN   SuggestionState = 4 // by its author
+)
+
+// Enum value maps for SuggestionState.
+var (
+	SuggestionState_name = map[int32]string{
+		0: "SUGGESTION_STATE_UNSPECIFIED",
+		1: "SUGGESTION_STATE_OPEN",
+		2: "SUGGESTION_STATE_ACCEPTED",
+		3: "SUGGESTION_STATE_REJECTED",
+		4: "SUGGESTION_STATE_WITHDRAWN",
+	}
+	SuggestionState_value = map[string]int32{
+		"SUGGESTION_STATE_UNSPECIFIED": 0,
+		"SUGGESTION_STATE_OPEN":        1,
+		"SUGGESTION_STATE_ACCEPTED":    2,
+		"SUGGESTION_STATE_REJECTED":    3,
+		"SUGGESTION_STATE_WITHDRAWN":   4,
+	}
+)
+
+func (x SuggestionState) Enum() *SuggestionState {
+	p := new(SuggestionState)
+	*p = x
+	return p
+}
+
+func (x SuggestionState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SuggestionState) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[2].Descriptor()
+}
+
+func (SuggestionState) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[2]
+}
+
+func (x SuggestionState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SuggestionState.Descriptor instead.
+func (SuggestionState) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
@@ -1565,6 +1627,9 @@ type DocumentEvent struct {
 	//	*DocumentEvent_ThreadResolved
 	//	*DocumentEvent_AccessChanged
 	//	*DocumentEvent_LinkOpened
+	//	*DocumentEvent_SuggestionCreated
+	//	*DocumentEvent_SuggestionRevised
+	//	*DocumentEvent_SuggestionsClosed
 	Event         isDocumentEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1731,6 +1796,33 @@ func (x *DocumentEvent) GetLinkOpened() *LinkOpened {
 	return nil
 }
 
+func (x *DocumentEvent) GetSuggestionCreated() *SuggestionCreated {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_SuggestionCreated); ok {
+			return x.SuggestionCreated
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetSuggestionRevised() *SuggestionRevised {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_SuggestionRevised); ok {
+			return x.SuggestionRevised
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetSuggestionsClosed() *SuggestionsClosed {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_SuggestionsClosed); ok {
+			return x.SuggestionsClosed
+		}
+	}
+	return nil
+}
+
 type isDocumentEvent_Event interface {
 	isDocumentEvent_Event()
 }
@@ -1787,6 +1879,18 @@ type DocumentEvent_LinkOpened struct {
 	LinkOpened *LinkOpened `protobuf:"bytes,14,opt,name=link_opened,json=linkOpened,proto3,oneof"` // somebody has opened a link
 }
 
+type DocumentEvent_SuggestionCreated struct {
+	SuggestionCreated *SuggestionCreated `protobuf:"bytes,20,opt,name=suggestion_created,json=suggestionCreated,proto3,oneof"` // somebody suggested an edit
+}
+
+type DocumentEvent_SuggestionRevised struct {
+	SuggestionRevised *SuggestionRevised `protobuf:"bytes,21,opt,name=suggestion_revised,json=suggestionRevised,proto3,oneof"` // a suggestion has another delta
+}
+
+type DocumentEvent_SuggestionsClosed struct {
+	SuggestionsClosed *SuggestionsClosed `protobuf:"bytes,22,opt,name=suggestions_closed,json=suggestionsClosed,proto3,oneof"` // suggestions were rejected, or one was withdrawn
+}
+
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_Edited) isDocumentEvent_Event() {}
@@ -1812,6 +1916,12 @@ func (*DocumentEvent_ThreadResolved) isDocumentEvent_Event() {}
 func (*DocumentEvent_AccessChanged) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_LinkOpened) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_SuggestionCreated) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_SuggestionRevised) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_SuggestionsClosed) isDocumentEvent_Event() {}
 
 // Created is the first event: the content begins with it.
 type Created struct {
@@ -1869,8 +1979,10 @@ func (x *Created) GetDelta() string {
 // Edited: the content changed.
 type Edited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`        // to be applied to the version before
-	Restored      uint64                 `protobuf:"varint,2,opt,name=restored,proto3" json:"restored,omitempty"` // the version whose content it brings back, perhaps as one of several; 0: none
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`                     // to be applied to the version before
+	Restored      uint64                 `protobuf:"varint,2,opt,name=restored,proto3" json:"restored,omitempty"`              // the version whose content it brings back, perhaps as one of several; 0: none
+	Suggestions   []uint64               `protobuf:"varint,3,rep,packed,name=suggestions,proto3" json:"suggestions,omitempty"` // ids of those that it accepts, and so closes, <= 200; none: nothing was suggested
+	Credited      string                 `protobuf:"bytes,4,opt,name=credited,proto3" json:"credited,omitempty"`               // user id of who suggested it; empty: nothing was suggested. The actor has accepted it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1917,6 +2029,20 @@ func (x *Edited) GetRestored() uint64 {
 		return x.Restored
 	}
 	return 0
+}
+
+func (x *Edited) GetSuggestions() []uint64 {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *Edited) GetCredited() string {
+	if x != nil {
+		return x.Credited
+	}
+	return ""
 }
 
 // Renamed: the title changed.
@@ -2451,7 +2577,7 @@ type Version struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`                            // of the content
 	TimeMs        int64                  `protobuf:"varint,2,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`                // of the event that made it, Unix milliseconds
-	Authors       []string               `protobuf:"bytes,3,rep,name=authors,proto3" json:"authors,omitempty"`                             // user ids of who edited since the one before, <= 50, ascending
+	Authors       []string               `protobuf:"bytes,3,rep,name=authors,proto3" json:"authors,omitempty"`                             // user ids of who edited since the one before, and of whose suggestions were accepted, <= 50, ascending
 	MoreAuthors   bool                   `protobuf:"varint,4,opt,name=more_authors,json=moreAuthors,proto3" json:"more_authors,omitempty"` // there were more than 50
 	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`                                   // <= 100 bytes; empty: none
 	unknownFields protoimpl.UnknownFields
@@ -4570,6 +4696,1372 @@ func (x *ThreadResolved) GetResolved() bool {
 	return false
 }
 
+// Suggestion is an edit that somebody suggests. All fields are set by the server, but for what its author writes.
+type Suggestion struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Id          uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                  // version of the event that made it
+	Author      string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`           // user id
+	Description string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"` // <= 1,024 bytes; empty: none
+	// The edit. Of an open one that isn't gone: of the version that the answer names, and in normal form; of others as it was made or revised last,
+	// of the version `revision`.
+	Delta         string          `protobuf:"bytes,4,opt,name=delta,proto3" json:"delta,omitempty"`
+	Revision      uint64          `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`                               // version of the event that made it or, if it was revised, of the one that did so last
+	State         SuggestionState `protobuf:"varint,6,opt,name=state,proto3,enum=plenum.docs.v1.SuggestionState" json:"state,omitempty"` // what has become of it
+	Gone          bool            `protobuf:"varint,7,opt,name=gone,proto3" json:"gone,omitempty"`                                       // open, and can't be accepted any more
+	Quote         string          `protobuf:"bytes,8,opt,name=quote,proto3" json:"quote,omitempty"`                                      // what it deletes or formats, as of `revision`, its first 300 code units; "…" between places, U+FFFC for an embed
+	CreatedMs     int64           `protobuf:"varint,9,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`            // Unix milliseconds
+	RevisedMs     int64           `protobuf:"varint,10,opt,name=revised_ms,json=revisedMs,proto3" json:"revised_ms,omitempty"`           // when it was revised last, Unix milliseconds; 0: never
+	Closed        uint64          `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`                                  // version of the event that closed it; 0: it is open
+	ClosedBy      string          `protobuf:"bytes,12,opt,name=closed_by,json=closedBy,proto3" json:"closed_by,omitempty"`               // user id of who did; empty: it is open
+	ClosedMs      int64           `protobuf:"varint,13,opt,name=closed_ms,json=closedMs,proto3" json:"closed_ms,omitempty"`              // when, Unix milliseconds; 0: it is open
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suggestion) Reset() {
+	*x = Suggestion{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suggestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suggestion) ProtoMessage() {}
+
+func (x *Suggestion) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
+func (*Suggestion) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *Suggestion) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Suggestion) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Suggestion) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Suggestion) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *Suggestion) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *Suggestion) GetState() SuggestionState {
+	if x != nil {
+		return x.State
+	}
+	return SuggestionState_SUGGESTION_STATE_UNSPECIFIED
+}
+
+func (x *Suggestion) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
+}
+
+func (x *Suggestion) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+func (x *Suggestion) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *Suggestion) GetRevisedMs() int64 {
+	if x != nil {
+		return x.RevisedMs
+	}
+	return 0
+}
+
+func (x *Suggestion) GetClosed() uint64 {
+	if x != nil {
+		return x.Closed
+	}
+	return 0
+}
+
+func (x *Suggestion) GetClosedBy() string {
+	if x != nil {
+		return x.ClosedBy
+	}
+	return ""
+}
+
+func (x *Suggestion) GetClosedMs() int64 {
+	if x != nil {
+		return x.ClosedMs
+	}
+	return 0
+}
+
+type CreateSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`       // id of the document, <= 26 bytes
+	Base          uint64                 `protobuf:"varint,2,opt,name=base,proto3" json:"base,omitempty"`              // version of the content that the delta edits
+	Delta         string                 `protobuf:"bytes,3,opt,name=delta,proto3" json:"delta,omitempty"`             // <= 64 KiB, changing something
+	Description   string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"` // what it is for: <= 1,024 bytes; empty: none
+	Epoch         uint64                 `protobuf:"varint,5,opt,name=epoch,proto3" json:"epoch,omitempty"`            // of the topic, that base is of; as in SubmitRequest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSuggestionRequest) Reset() {
+	*x = CreateSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSuggestionRequest) ProtoMessage() {}
+
+func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*CreateSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *CreateSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *CreateSuggestionRequest) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *CreateSuggestionRequest) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *CreateSuggestionRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *CreateSuggestionRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type CreateSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestion    uint64                 `protobuf:"varint,1,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // its id, and the version that it made
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSuggestionResponse) Reset() {
+	*x = CreateSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSuggestionResponse) ProtoMessage() {}
+
+func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*CreateSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *CreateSuggestionResponse) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type ReviseSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`       // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"`  // id of the suggestion
+	Base          uint64                 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"`              // version of the content that the delta edits
+	Delta         string                 `protobuf:"bytes,4,opt,name=delta,proto3" json:"delta,omitempty"`             // the whole suggestion, in place of what it was: <= 64 KiB, changing something
+	Description   string                 `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"` // likewise: <= 1,024 bytes; empty: none
+	Epoch         uint64                 `protobuf:"varint,6,opt,name=epoch,proto3" json:"epoch,omitempty"`            // of the topic, that base is of; as in SubmitRequest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviseSuggestionRequest) Reset() {
+	*x = ReviseSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviseSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviseSuggestionRequest) ProtoMessage() {}
+
+func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviseSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*ReviseSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *ReviseSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ReviseSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+func (x *ReviseSuggestionRequest) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *ReviseSuggestionRequest) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *ReviseSuggestionRequest) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *ReviseSuggestionRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type ReviseSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReviseSuggestionResponse) Reset() {
+	*x = ReviseSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReviseSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReviseSuggestionResponse) ProtoMessage() {}
+
+func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReviseSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*ReviseSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *ReviseSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type AcceptSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	Seen          uint64                 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`             // version up to which the caller knows it: docs.REVISED if it was revised behind. 0: not compared
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionRequest) Reset() {
+	*x = AcceptSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionRequest) ProtoMessage() {}
+
+func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *AcceptSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *AcceptSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionRequest) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+type AcceptSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // that the edit made; 0: nothing changed, it was accepted before
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`     // of the topic
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionResponse) Reset() {
+	*x = AcceptSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionResponse) ProtoMessage() {}
+
+func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *AcceptSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type RejectSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionRequest) Reset() {
+	*x = RejectSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionRequest) ProtoMessage() {}
+
+func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *RejectSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RejectSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type RejectSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed, it was rejected before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionResponse) Reset() {
+	*x = RejectSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionResponse) ProtoMessage() {}
+
+func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *RejectSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type WithdrawSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawSuggestionRequest) Reset() {
+	*x = WithdrawSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawSuggestionRequest) ProtoMessage() {}
+
+func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*WithdrawSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *WithdrawSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *WithdrawSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type WithdrawSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed, it was withdrawn before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WithdrawSuggestionResponse) Reset() {
+	*x = WithdrawSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WithdrawSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WithdrawSuggestionResponse) ProtoMessage() {}
+
+func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WithdrawSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*WithdrawSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *WithdrawSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type AcceptSuggestionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`     // user id of whose suggestions
+	Seen          uint64                 `protobuf:"varint,3,opt,name=seen,proto3" json:"seen,omitempty"`        // version up to which the caller knows them: what was made or revised behind is left. 0: not compared
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionsRequest) Reset() {
+	*x = AcceptSuggestionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionsRequest) ProtoMessage() {}
+
+func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionsRequest.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *AcceptSuggestionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *AcceptSuggestionsRequest) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *AcceptSuggestionsRequest) GetSeen() uint64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+type AcceptSuggestionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`          // that the edit made; 0: nothing was accepted
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`              // of the topic
+	Accepted      []uint64               `protobuf:"varint,3,rep,packed,name=accepted,proto3" json:"accepted,omitempty"` // ids, <= 200, ascending
+	Gone          []uint64               `protobuf:"varint,4,rep,packed,name=gone,proto3" json:"gone,omitempty"`         // ids of those that are gone now, <= 200, ascending
+	Left          []uint64               `protobuf:"varint,5,rep,packed,name=left,proto3" json:"left,omitempty"`         // ids of the others that are open still, <= 200, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptSuggestionsResponse) Reset() {
+	*x = AcceptSuggestionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptSuggestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptSuggestionsResponse) ProtoMessage() {}
+
+func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptSuggestionsResponse.ProtoReflect.Descriptor instead.
+func (*AcceptSuggestionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *AcceptSuggestionsResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionsResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *AcceptSuggestionsResponse) GetAccepted() []uint64 {
+	if x != nil {
+		return x.Accepted
+	}
+	return nil
+}
+
+func (x *AcceptSuggestionsResponse) GetGone() []uint64 {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+func (x *AcceptSuggestionsResponse) GetLeft() []uint64 {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+type RejectSuggestionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`     // user id of whose suggestions
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionsRequest) Reset() {
+	*x = RejectSuggestionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionsRequest) ProtoMessage() {}
+
+func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionsRequest.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *RejectSuggestionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *RejectSuggestionsRequest) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+type RejectSuggestionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`          // of the event; 0: none was open
+	Rejected      []uint64               `protobuf:"varint,2,rep,packed,name=rejected,proto3" json:"rejected,omitempty"` // ids, <= 200, ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectSuggestionsResponse) Reset() {
+	*x = RejectSuggestionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectSuggestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectSuggestionsResponse) ProtoMessage() {}
+
+func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectSuggestionsResponse.ProtoReflect.Descriptor instead.
+func (*RejectSuggestionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *RejectSuggestionsResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RejectSuggestionsResponse) GetRejected() []uint64 {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
+type ListSuggestionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	All           bool                   `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`          // those that are closed, too
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`      // 1 to 50; 0: 20. A page has about 512 KiB at most, and one suggestion at least
+	Page          string                 `protobuf:"bytes,4,opt,name=page,proto3" json:"page,omitempty"`         // next of the page before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSuggestionsRequest) Reset() {
+	*x = ListSuggestionsRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSuggestionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSuggestionsRequest) ProtoMessage() {}
+
+func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSuggestionsRequest.ProtoReflect.Descriptor instead.
+func (*ListSuggestionsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *ListSuggestionsRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *ListSuggestionsRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *ListSuggestionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListSuggestionsRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+type ListSuggestionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestions   []*Suggestion          `protobuf:"bytes,1,rep,name=suggestions,proto3" json:"suggestions,omitempty"` // newest first
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`        // that the deltas of open ones are of; who shows a later one takes them over the edits behind (PROTOCOL.md §11a)
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`            // of the topic, that the version is of
+	Next          string                 `protobuf:"bytes,4,opt,name=next,proto3" json:"next,omitempty"`               // empty: the last page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSuggestionsResponse) Reset() {
+	*x = ListSuggestionsResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSuggestionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSuggestionsResponse) ProtoMessage() {}
+
+func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSuggestionsResponse.ProtoReflect.Descriptor instead.
+func (*ListSuggestionsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *ListSuggestionsResponse) GetSuggestions() []*Suggestion {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *ListSuggestionsResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ListSuggestionsResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ListSuggestionsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+type GetSuggestionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`      // id of the document, <= 26 bytes
+	Suggestion    uint64                 `protobuf:"varint,2,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // id of the suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSuggestionRequest) Reset() {
+	*x = GetSuggestionRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSuggestionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSuggestionRequest) ProtoMessage() {}
+
+func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSuggestionRequest.ProtoReflect.Descriptor instead.
+func (*GetSuggestionRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *GetSuggestionRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *GetSuggestionRequest) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+type GetSuggestionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestion    *Suggestion            `protobuf:"bytes,1,opt,name=suggestion,proto3" json:"suggestion,omitempty"` // as of the version
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`      // that its delta is of, if it is open and not gone
+	Epoch         uint64                 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`          // of the topic, that the version is of
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSuggestionResponse) Reset() {
+	*x = GetSuggestionResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSuggestionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSuggestionResponse) ProtoMessage() {}
+
+func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSuggestionResponse.ProtoReflect.Descriptor instead.
+func (*GetSuggestionResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *GetSuggestionResponse) GetSuggestion() *Suggestion {
+	if x != nil {
+		return x.Suggestion
+	}
+	return nil
+}
+
+func (x *GetSuggestionResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *GetSuggestionResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// SuggestionCreated: somebody suggested an edit. The suggestion's id is the event's version.
+type SuggestionCreated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Delta         string                 `protobuf:"bytes,1,opt,name=delta,proto3" json:"delta,omitempty"`             // of this version, in normal form
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"` // <= 1,024 bytes; empty: none
+	Quote         string                 `protobuf:"bytes,3,opt,name=quote,proto3" json:"quote,omitempty"`             // as in Suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestionCreated) Reset() {
+	*x = SuggestionCreated{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestionCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestionCreated) ProtoMessage() {}
+
+func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestionCreated.ProtoReflect.Descriptor instead.
+func (*SuggestionCreated) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
+}
+
+func (x *SuggestionCreated) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *SuggestionCreated) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SuggestionCreated) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+// SuggestionRevised: a suggestion has another delta.
+type SuggestionRevised struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestion    uint64                 `protobuf:"varint,1,opt,name=suggestion,proto3" json:"suggestion,omitempty"`  // id of the suggestion
+	Delta         string                 `protobuf:"bytes,2,opt,name=delta,proto3" json:"delta,omitempty"`             // of this version, in normal form
+	Description   string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"` // <= 1,024 bytes; empty: none
+	Quote         string                 `protobuf:"bytes,4,opt,name=quote,proto3" json:"quote,omitempty"`             // as in Suggestion
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestionRevised) Reset() {
+	*x = SuggestionRevised{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestionRevised) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestionRevised) ProtoMessage() {}
+
+func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestionRevised.ProtoReflect.Descriptor instead.
+func (*SuggestionRevised) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{91}
+}
+
+func (x *SuggestionRevised) GetSuggestion() uint64 {
+	if x != nil {
+		return x.Suggestion
+	}
+	return 0
+}
+
+func (x *SuggestionRevised) GetDelta() string {
+	if x != nil {
+		return x.Delta
+	}
+	return ""
+}
+
+func (x *SuggestionRevised) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SuggestionRevised) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+// SuggestionsClosed: suggestions were closed, and the content stayed. Accepting them is told by Edited.
+type SuggestionsClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Suggestions   []uint64               `protobuf:"varint,1,rep,packed,name=suggestions,proto3" json:"suggestions,omitempty"`                  // ids, <= 200, ascending
+	State         SuggestionState        `protobuf:"varint,2,opt,name=state,proto3,enum=plenum.docs.v1.SuggestionState" json:"state,omitempty"` // REJECTED or WITHDRAWN
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SuggestionsClosed) Reset() {
+	*x = SuggestionsClosed{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SuggestionsClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SuggestionsClosed) ProtoMessage() {}
+
+func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SuggestionsClosed.ProtoReflect.Descriptor instead.
+func (*SuggestionsClosed) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{92}
+}
+
+func (x *SuggestionsClosed) GetSuggestions() []uint64 {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *SuggestionsClosed) GetState() SuggestionState {
+	if x != nil {
+		return x.State
+	}
+	return SuggestionState_SUGGESTION_STATE_UNSPECIFIED
+}
+
 var File_plenum_docs_v1_docs_proto protoreflect.FileDescriptor
 
 const file_plenum_docs_v1_docs_proto_rawDesc = "" +
@@ -4664,7 +6156,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\"V\n" +
 	"\x10OpenLinkResponse\x12(\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion\"\xec\x06\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\xe8\b\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
@@ -4681,14 +6173,19 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolved\x12F\n" +
 	"\x0eaccess_changed\x18\r \x01(\v2\x1d.plenum.docs.v1.AccessChangedH\x00R\raccessChanged\x12=\n" +
 	"\vlink_opened\x18\x0e \x01(\v2\x1a.plenum.docs.v1.LinkOpenedH\x00R\n" +
-	"linkOpenedB\a\n" +
+	"linkOpened\x12R\n" +
+	"\x12suggestion_created\x18\x14 \x01(\v2!.plenum.docs.v1.SuggestionCreatedH\x00R\x11suggestionCreated\x12R\n" +
+	"\x12suggestion_revised\x18\x15 \x01(\v2!.plenum.docs.v1.SuggestionRevisedH\x00R\x11suggestionRevised\x12R\n" +
+	"\x12suggestions_closed\x18\x16 \x01(\v2!.plenum.docs.v1.SuggestionsClosedH\x00R\x11suggestionsClosedB\a\n" +
 	"\x05event\"5\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
-	"\x05delta\x18\x02 \x01(\tR\x05delta\":\n" +
+	"\x05delta\x18\x02 \x01(\tR\x05delta\"x\n" +
 	"\x06Edited\x12\x14\n" +
 	"\x05delta\x18\x01 \x01(\tR\x05delta\x12\x1a\n" +
-	"\brestored\x18\x02 \x01(\x04R\brestored\"\x1f\n" +
+	"\brestored\x18\x02 \x01(\x04R\brestored\x12 \n" +
+	"\vsuggestions\x18\x03 \x03(\x04R\vsuggestions\x12\x1a\n" +
+	"\bcredited\x18\x04 \x01(\tR\bcredited\"\x1f\n" +
 	"\aRenamed\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\"#\n" +
 	"\aTrashed\x12\x18\n" +
@@ -4869,7 +6366,120 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\acomment\x18\x02 \x01(\x04R\acomment\"D\n" +
 	"\x0eThreadResolved\x12\x16\n" +
 	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x1a\n" +
-	"\bresolved\x18\x02 \x01(\bR\bresolved*b\n" +
+	"\bresolved\x18\x02 \x01(\bR\bresolved\"\xf9\x02\n" +
+	"\n" +
+	"Suggestion\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05delta\x18\x04 \x01(\tR\x05delta\x12\x1a\n" +
+	"\brevision\x18\x05 \x01(\x04R\brevision\x125\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x1f.plenum.docs.v1.SuggestionStateR\x05state\x12\x12\n" +
+	"\x04gone\x18\a \x01(\bR\x04gone\x12\x14\n" +
+	"\x05quote\x18\b \x01(\tR\x05quote\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\t \x01(\x03R\tcreatedMs\x12\x1d\n" +
+	"\n" +
+	"revised_ms\x18\n" +
+	" \x01(\x03R\trevisedMs\x12\x16\n" +
+	"\x06closed\x18\v \x01(\x04R\x06closed\x12\x1b\n" +
+	"\tclosed_by\x18\f \x01(\tR\bclosedBy\x12\x1b\n" +
+	"\tclosed_ms\x18\r \x01(\x03R\bclosedMs\"\x97\x01\n" +
+	"\x17CreateSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
+	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x14\n" +
+	"\x05delta\x18\x03 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\x04R\x05epoch\":\n" +
+	"\x18CreateSuggestionResponse\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x01 \x01(\x04R\n" +
+	"suggestion\"\xb7\x01\n" +
+	"\x17ReviseSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\x12\x12\n" +
+	"\x04base\x18\x03 \x01(\x04R\x04base\x12\x14\n" +
+	"\x05delta\x18\x04 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05epoch\x18\x06 \x01(\x04R\x05epoch\"4\n" +
+	"\x18ReviseSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"i\n" +
+	"\x17AcceptSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\x12\x12\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"J\n" +
+	"\x18AcceptSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"U\n" +
+	"\x17RejectSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\"4\n" +
+	"\x18RejectSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"W\n" +
+	"\x19WithdrawSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\"6\n" +
+	"\x1aWithdrawSuggestionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"b\n" +
+	"\x18AcceptSuggestionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x12\x12\n" +
+	"\x04seen\x18\x03 \x01(\x04R\x04seen\"\x8f\x01\n" +
+	"\x19AcceptSuggestionsResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1a\n" +
+	"\baccepted\x18\x03 \x03(\x04R\baccepted\x12\x12\n" +
+	"\x04gone\x18\x04 \x03(\x04R\x04gone\x12\x12\n" +
+	"\x04left\x18\x05 \x03(\x04R\x04left\"N\n" +
+	"\x18RejectSuggestionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\"Q\n" +
+	"\x19RejectSuggestionsResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x1a\n" +
+	"\brejected\x18\x02 \x03(\x04R\brejected\"p\n" +
+	"\x16ListSuggestionsRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04page\x18\x04 \x01(\tR\x04page\"\x9b\x01\n" +
+	"\x17ListSuggestionsResponse\x12<\n" +
+	"\vsuggestions\x18\x01 \x03(\v2\x1a.plenum.docs.v1.SuggestionR\vsuggestions\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04next\x18\x04 \x01(\tR\x04next\"R\n" +
+	"\x14GetSuggestionRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x02 \x01(\x04R\n" +
+	"suggestion\"\x83\x01\n" +
+	"\x15GetSuggestionResponse\x12:\n" +
+	"\n" +
+	"suggestion\x18\x01 \x01(\v2\x1a.plenum.docs.v1.SuggestionR\n" +
+	"suggestion\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\"a\n" +
+	"\x11SuggestionCreated\x12\x14\n" +
+	"\x05delta\x18\x01 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05quote\x18\x03 \x01(\tR\x05quote\"\x81\x01\n" +
+	"\x11SuggestionRevised\x12\x1e\n" +
+	"\n" +
+	"suggestion\x18\x01 \x01(\x04R\n" +
+	"suggestion\x12\x14\n" +
+	"\x05delta\x18\x02 \x01(\tR\x05delta\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05quote\x18\x04 \x01(\tR\x05quote\"l\n" +
+	"\x11SuggestionsClosed\x12 \n" +
+	"\vsuggestions\x18\x01 \x03(\x04R\vsuggestions\x125\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x1f.plenum.docs.v1.SuggestionStateR\x05state*b\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vROLE_VIEWER\x10\x01\x12\x12\n" +
@@ -4881,7 +6491,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
 	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
-	"\vFORMAT_TEXT\x10\x032\x95\x17\n" +
+	"\vFORMAT_TEXT\x10\x03*\xac\x01\n" +
+	"\x0fSuggestionState\x12 \n" +
+	"\x1cSUGGESTION_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15SUGGESTION_STATE_OPEN\x10\x01\x12\x1d\n" +
+	"\x19SUGGESTION_STATE_ACCEPTED\x10\x02\x12\x1d\n" +
+	"\x19SUGGESTION_STATE_REJECTED\x10\x03\x12\x1e\n" +
+	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xb8 \n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -4914,7 +6530,17 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\rDeleteComment\x12$.plenum.docs.v1.DeleteCommentRequest\x1a%.plenum.docs.v1.DeleteCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
 	"\rResolveThread\x12$.plenum.docs.v1.ResolveThreadRequest\x1a%.plenum.docs.v1.ResolveThreadResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12r\n" +
 	"\vListThreads\x12\".plenum.docs.v1.ListThreadsRequest\x1a#.plenum.docs.v1.ListThreadsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12l\n" +
-	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
+	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12\x85\x01\n" +
+	"\x10CreateSuggestion\x12'.plenum.docs.v1.CreateSuggestionRequest\x1a(.plenum.docs.v1.CreateSuggestionResponse\"\x1e\xa2\xbb\x18\x17\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N\x90\x02\x02\x12\x85\x01\n" +
+	"\x10ReviseSuggestion\x12'.plenum.docs.v1.ReviseSuggestionRequest\x1a(.plenum.docs.v1.ReviseSuggestionResponse\"\x1e\xa2\xbb\x18\x17\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N\x90\x02\x02\x12\x81\x01\n" +
+	"\x10AcceptSuggestion\x12'.plenum.docs.v1.AcceptSuggestionRequest\x1a(.plenum.docs.v1.AcceptSuggestionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x02\"\bdocument0\x90N\x90\x02\x02\x12\x7f\n" +
+	"\x10RejectSuggestion\x12'.plenum.docs.v1.RejectSuggestionRequest\x1a(.plenum.docs.v1.RejectSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12\x85\x01\n" +
+	"\x12WithdrawSuggestion\x12).plenum.docs.v1.WithdrawSuggestionRequest\x1a*.plenum.docs.v1.WithdrawSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12\x84\x01\n" +
+	"\x11AcceptSuggestions\x12(.plenum.docs.v1.AcceptSuggestionsRequest\x1a).plenum.docs.v1.AcceptSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x02\x12\x84\x01\n" +
+	"\x11RejectSuggestions\x12(.plenum.docs.v1.RejectSuggestionsRequest\x1a).plenum.docs.v1.RejectSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12~\n" +
+	"\x0fListSuggestions\x12&.plenum.docs.v1.ListSuggestionsRequest\x1a'.plenum.docs.v1.ListSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12v\n" +
+	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
 	"H\n" +
 	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
 
@@ -4930,168 +6556,216 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 93)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
-	(Role)(0),                      // 0: plenum.docs.v1.Role
-	(Format)(0),                    // 1: plenum.docs.v1.Format
-	(*Document)(nil),               // 2: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),  // 3: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil), // 4: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),     // 5: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),    // 6: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),   // 7: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),  // 8: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),    // 9: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),   // 10: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),          // 11: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),         // 12: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),  // 13: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil), // 14: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),   // 15: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),  // 16: plenum.docs.v1.TrashDocumentResponse
-	(*SetRoleRequest)(nil),         // 17: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),        // 18: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),       // 19: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),      // 20: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                  // 21: plenum.docs.v1.Grant
-	(*CreateLinkRequest)(nil),      // 22: plenum.docs.v1.CreateLinkRequest
-	(*CreateLinkResponse)(nil),     // 23: plenum.docs.v1.CreateLinkResponse
-	(*OpenLinkRequest)(nil),        // 24: plenum.docs.v1.OpenLinkRequest
-	(*OpenLinkResponse)(nil),       // 25: plenum.docs.v1.OpenLinkResponse
-	(*DocumentEvent)(nil),          // 26: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                // 27: plenum.docs.v1.Created
-	(*Edited)(nil),                 // 28: plenum.docs.v1.Edited
-	(*Renamed)(nil),                // 29: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                // 30: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                // 31: plenum.docs.v1.RoleSet
-	(*AccessChanged)(nil),          // 32: plenum.docs.v1.AccessChanged
-	(*LinkOpened)(nil),             // 33: plenum.docs.v1.LinkOpened
-	(*Presence)(nil),               // 34: plenum.docs.v1.Presence
-	(*ImportDocumentRequest)(nil),  // 35: plenum.docs.v1.ImportDocumentRequest
-	(*ImportDocumentResponse)(nil), // 36: plenum.docs.v1.ImportDocumentResponse
-	(*ExportDocumentRequest)(nil),  // 37: plenum.docs.v1.ExportDocumentRequest
-	(*ExportDocumentResponse)(nil), // 38: plenum.docs.v1.ExportDocumentResponse
-	(*Version)(nil),                // 39: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),    // 40: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),   // 41: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),     // 42: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),    // 43: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),    // 44: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),   // 45: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),  // 46: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil), // 47: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),           // 48: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),          // 49: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),             // 50: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),           // 51: plenum.docs.v1.VersionNamed
-	(*Thread)(nil),                 // 52: plenum.docs.v1.Thread
-	(*Comment)(nil),                // 53: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),    // 54: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),   // 55: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),      // 56: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),     // 57: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),     // 58: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),    // 59: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),   // 60: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),  // 61: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),   // 62: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),  // 63: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),     // 64: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),    // 65: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),       // 66: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),      // 67: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),          // 68: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),           // 69: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),          // 70: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),         // 71: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),         // 72: plenum.docs.v1.ThreadResolved
+	(Role)(0),                          // 0: plenum.docs.v1.Role
+	(Format)(0),                        // 1: plenum.docs.v1.Format
+	(SuggestionState)(0),               // 2: plenum.docs.v1.SuggestionState
+	(*Document)(nil),                   // 3: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),      // 4: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil),     // 5: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),         // 6: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),        // 7: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),       // 8: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),      // 9: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),        // 10: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),       // 11: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),              // 12: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),             // 13: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),      // 14: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil),     // 15: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),       // 16: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),      // 17: plenum.docs.v1.TrashDocumentResponse
+	(*SetRoleRequest)(nil),             // 18: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),            // 19: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),           // 20: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),          // 21: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                      // 22: plenum.docs.v1.Grant
+	(*CreateLinkRequest)(nil),          // 23: plenum.docs.v1.CreateLinkRequest
+	(*CreateLinkResponse)(nil),         // 24: plenum.docs.v1.CreateLinkResponse
+	(*OpenLinkRequest)(nil),            // 25: plenum.docs.v1.OpenLinkRequest
+	(*OpenLinkResponse)(nil),           // 26: plenum.docs.v1.OpenLinkResponse
+	(*DocumentEvent)(nil),              // 27: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                    // 28: plenum.docs.v1.Created
+	(*Edited)(nil),                     // 29: plenum.docs.v1.Edited
+	(*Renamed)(nil),                    // 30: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                    // 31: plenum.docs.v1.Trashed
+	(*RoleSet)(nil),                    // 32: plenum.docs.v1.RoleSet
+	(*AccessChanged)(nil),              // 33: plenum.docs.v1.AccessChanged
+	(*LinkOpened)(nil),                 // 34: plenum.docs.v1.LinkOpened
+	(*Presence)(nil),                   // 35: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),      // 36: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil),     // 37: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),      // 38: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil),     // 39: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                    // 40: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),        // 41: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),       // 42: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),         // 43: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),        // 44: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),        // 45: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),       // 46: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),      // 47: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil),     // 48: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),               // 49: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),              // 50: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),                 // 51: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),               // 52: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                     // 53: plenum.docs.v1.Thread
+	(*Comment)(nil),                    // 54: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),        // 55: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),       // 56: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),          // 57: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),         // 58: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),         // 59: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),        // 60: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),       // 61: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),      // 62: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),       // 63: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),      // 64: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),         // 65: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),        // 66: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),           // 67: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),          // 68: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),              // 69: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),               // 70: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),              // 71: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),             // 72: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),             // 73: plenum.docs.v1.ThreadResolved
+	(*Suggestion)(nil),                 // 74: plenum.docs.v1.Suggestion
+	(*CreateSuggestionRequest)(nil),    // 75: plenum.docs.v1.CreateSuggestionRequest
+	(*CreateSuggestionResponse)(nil),   // 76: plenum.docs.v1.CreateSuggestionResponse
+	(*ReviseSuggestionRequest)(nil),    // 77: plenum.docs.v1.ReviseSuggestionRequest
+	(*ReviseSuggestionResponse)(nil),   // 78: plenum.docs.v1.ReviseSuggestionResponse
+	(*AcceptSuggestionRequest)(nil),    // 79: plenum.docs.v1.AcceptSuggestionRequest
+	(*AcceptSuggestionResponse)(nil),   // 80: plenum.docs.v1.AcceptSuggestionResponse
+	(*RejectSuggestionRequest)(nil),    // 81: plenum.docs.v1.RejectSuggestionRequest
+	(*RejectSuggestionResponse)(nil),   // 82: plenum.docs.v1.RejectSuggestionResponse
+	(*WithdrawSuggestionRequest)(nil),  // 83: plenum.docs.v1.WithdrawSuggestionRequest
+	(*WithdrawSuggestionResponse)(nil), // 84: plenum.docs.v1.WithdrawSuggestionResponse
+	(*AcceptSuggestionsRequest)(nil),   // 85: plenum.docs.v1.AcceptSuggestionsRequest
+	(*AcceptSuggestionsResponse)(nil),  // 86: plenum.docs.v1.AcceptSuggestionsResponse
+	(*RejectSuggestionsRequest)(nil),   // 87: plenum.docs.v1.RejectSuggestionsRequest
+	(*RejectSuggestionsResponse)(nil),  // 88: plenum.docs.v1.RejectSuggestionsResponse
+	(*ListSuggestionsRequest)(nil),     // 89: plenum.docs.v1.ListSuggestionsRequest
+	(*ListSuggestionsResponse)(nil),    // 90: plenum.docs.v1.ListSuggestionsResponse
+	(*GetSuggestionRequest)(nil),       // 91: plenum.docs.v1.GetSuggestionRequest
+	(*GetSuggestionResponse)(nil),      // 92: plenum.docs.v1.GetSuggestionResponse
+	(*SuggestionCreated)(nil),          // 93: plenum.docs.v1.SuggestionCreated
+	(*SuggestionRevised)(nil),          // 94: plenum.docs.v1.SuggestionRevised
+	(*SuggestionsClosed)(nil),          // 95: plenum.docs.v1.SuggestionsClosed
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	2,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
-	2,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	3,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	3,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
 	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	21, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	22, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
 	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
 	0,  // 6: plenum.docs.v1.CreateLinkRequest.role:type_name -> plenum.docs.v1.Role
 	0,  // 7: plenum.docs.v1.OpenLinkResponse.role:type_name -> plenum.docs.v1.Role
-	27, // 8: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	28, // 9: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	29, // 10: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	30, // 11: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	31, // 12: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	51, // 13: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	68, // 14: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	69, // 15: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	70, // 16: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	71, // 17: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	72, // 18: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	32, // 19: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
-	33, // 20: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
-	21, // 21: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	1,  // 22: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	1,  // 23: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	39, // 24: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	50, // 25: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	53, // 26: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	52, // 27: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	52, // 28: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	3,  // 29: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	5,  // 30: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	7,  // 31: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	9,  // 32: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	11, // 33: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	13, // 34: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	15, // 35: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	17, // 36: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	19, // 37: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	22, // 38: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
-	24, // 39: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
-	35, // 40: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	37, // 41: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	40, // 42: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	42, // 43: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	44, // 44: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	46, // 45: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	48, // 46: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	54, // 47: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	56, // 48: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	58, // 49: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	60, // 50: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	62, // 51: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	64, // 52: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	66, // 53: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	4,  // 54: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	6,  // 55: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	8,  // 56: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	10, // 57: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	12, // 58: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	14, // 59: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	16, // 60: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	18, // 61: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	20, // 62: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	23, // 63: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
-	25, // 64: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
-	36, // 65: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	38, // 66: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	41, // 67: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	43, // 68: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	45, // 69: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	47, // 70: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	49, // 71: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	55, // 72: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	57, // 73: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	59, // 74: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	61, // 75: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	63, // 76: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	65, // 77: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	67, // 78: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	54, // [54:79] is the sub-list for method output_type
-	29, // [29:54] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	28, // 8: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	29, // 9: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	30, // 10: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	31, // 11: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	32, // 12: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	52, // 13: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	69, // 14: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	70, // 15: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	71, // 16: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	72, // 17: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	73, // 18: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	33, // 19: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
+	34, // 20: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
+	93, // 21: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
+	94, // 22: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
+	95, // 23: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
+	22, // 24: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	1,  // 25: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	1,  // 26: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	40, // 27: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	51, // 28: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	54, // 29: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	53, // 30: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	53, // 31: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	2,  // 32: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
+	74, // 33: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
+	74, // 34: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
+	2,  // 35: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
+	4,  // 36: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	6,  // 37: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	8,  // 38: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	10, // 39: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	12, // 40: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	14, // 41: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	16, // 42: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	18, // 43: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	20, // 44: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	23, // 45: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
+	25, // 46: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
+	36, // 47: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	38, // 48: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	41, // 49: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	43, // 50: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	45, // 51: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	47, // 52: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	49, // 53: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	55, // 54: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	57, // 55: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	59, // 56: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	61, // 57: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	63, // 58: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	65, // 59: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	67, // 60: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	75, // 61: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
+	77, // 62: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
+	79, // 63: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
+	81, // 64: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
+	83, // 65: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
+	85, // 66: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
+	87, // 67: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
+	89, // 68: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
+	91, // 69: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
+	5,  // 70: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	7,  // 71: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	9,  // 72: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	11, // 73: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	13, // 74: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	15, // 75: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	17, // 76: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	19, // 77: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	21, // 78: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	24, // 79: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
+	26, // 80: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
+	37, // 81: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	39, // 82: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	42, // 83: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	44, // 84: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	46, // 85: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	48, // 86: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	50, // 87: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	56, // 88: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	58, // 89: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	60, // 90: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	62, // 91: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	64, // 92: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	66, // 93: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	68, // 94: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	76, // 95: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
+	78, // 96: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
+	80, // 97: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
+	82, // 98: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
+	84, // 99: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
+	86, // 100: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
+	88, // 101: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
+	90, // 102: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
+	92, // 103: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
+	70, // [70:104] is the sub-list for method output_type
+	36, // [36:70] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -5113,14 +6787,17 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_ThreadResolved)(nil),
 		(*DocumentEvent_AccessChanged)(nil),
 		(*DocumentEvent_LinkOpened)(nil),
+		(*DocumentEvent_SuggestionCreated)(nil),
+		(*DocumentEvent_SuggestionRevised)(nil),
+		(*DocumentEvent_SuggestionsClosed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   71,
+			NumEnums:      3,
+			NumMessages:   93,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

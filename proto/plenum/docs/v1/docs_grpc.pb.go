@@ -23,6 +23,10 @@
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
 //
+// A **suggestion** is a delta that waits until somebody who may edit accepts it, by an edit, or rejects it. It follows the edits meanwhile, by
+// the rule in PROTOCOL.md §11a. It is **gone** for good once nothing is left of what it is for: the text that it would delete or format was deleted,
+// or what stood on both sides of what it would insert, by one edit. It can't be accepted any more then, and is open until it is rejected or withdrawn.
+//
 // Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto). A role is granted to a **principal**:
 //   <user>          a person, by their user id
 //   *               everybody in the workspace but guests
@@ -33,7 +37,7 @@
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
-//   docs.THREAD, docs.COMMENT                               NOT_FOUND            the document has none of this id
+//   docs.THREAD, docs.COMMENT, docs.SUGGESTION              NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
 //   docs.SPLIT_SURROGATE                                    INVALID_ARGUMENT     an operation begins or ends inside of a surrogate pair
@@ -45,8 +49,10 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments or a comment's edits are at their limit
-//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread is to stand at was deleted since base
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, or the edits of one of them are at their limit
+//   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
+//   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
+//   docs.REVISED                                            CONFLICT             its author has revised the suggestion since `seen`: look at it again
 //   docs.DELETED                                            FAILED_PRECONDITION  the comment was deleted
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
 //   docs.AWAY                                               UNAVAILABLE          no process owns the document at this moment, or the one that does has lost it; repeat with the same key
@@ -72,31 +78,40 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DocsService_CreateDocument_FullMethodName = "/plenum.docs.v1.DocsService/CreateDocument"
-	DocsService_GetDocument_FullMethodName    = "/plenum.docs.v1.DocsService/GetDocument"
-	DocsService_ListDocuments_FullMethodName  = "/plenum.docs.v1.DocsService/ListDocuments"
-	DocsService_ReadDocument_FullMethodName   = "/plenum.docs.v1.DocsService/ReadDocument"
-	DocsService_Submit_FullMethodName         = "/plenum.docs.v1.DocsService/Submit"
-	DocsService_RenameDocument_FullMethodName = "/plenum.docs.v1.DocsService/RenameDocument"
-	DocsService_TrashDocument_FullMethodName  = "/plenum.docs.v1.DocsService/TrashDocument"
-	DocsService_SetRole_FullMethodName        = "/plenum.docs.v1.DocsService/SetRole"
-	DocsService_ListRoles_FullMethodName      = "/plenum.docs.v1.DocsService/ListRoles"
-	DocsService_CreateLink_FullMethodName     = "/plenum.docs.v1.DocsService/CreateLink"
-	DocsService_OpenLink_FullMethodName       = "/plenum.docs.v1.DocsService/OpenLink"
-	DocsService_ImportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ImportDocument"
-	DocsService_ExportDocument_FullMethodName = "/plenum.docs.v1.DocsService/ExportDocument"
-	DocsService_ListVersions_FullMethodName   = "/plenum.docs.v1.DocsService/ListVersions"
-	DocsService_NameVersion_FullMethodName    = "/plenum.docs.v1.DocsService/NameVersion"
-	DocsService_DiffVersions_FullMethodName   = "/plenum.docs.v1.DocsService/DiffVersions"
-	DocsService_RestoreVersion_FullMethodName = "/plenum.docs.v1.DocsService/RestoreVersion"
-	DocsService_Blame_FullMethodName          = "/plenum.docs.v1.DocsService/Blame"
-	DocsService_CreateThread_FullMethodName   = "/plenum.docs.v1.DocsService/CreateThread"
-	DocsService_AddComment_FullMethodName     = "/plenum.docs.v1.DocsService/AddComment"
-	DocsService_EditComment_FullMethodName    = "/plenum.docs.v1.DocsService/EditComment"
-	DocsService_DeleteComment_FullMethodName  = "/plenum.docs.v1.DocsService/DeleteComment"
-	DocsService_ResolveThread_FullMethodName  = "/plenum.docs.v1.DocsService/ResolveThread"
-	DocsService_ListThreads_FullMethodName    = "/plenum.docs.v1.DocsService/ListThreads"
-	DocsService_GetThread_FullMethodName      = "/plenum.docs.v1.DocsService/GetThread"
+	DocsService_CreateDocument_FullMethodName     = "/plenum.docs.v1.DocsService/CreateDocument"
+	DocsService_GetDocument_FullMethodName        = "/plenum.docs.v1.DocsService/GetDocument"
+	DocsService_ListDocuments_FullMethodName      = "/plenum.docs.v1.DocsService/ListDocuments"
+	DocsService_ReadDocument_FullMethodName       = "/plenum.docs.v1.DocsService/ReadDocument"
+	DocsService_Submit_FullMethodName             = "/plenum.docs.v1.DocsService/Submit"
+	DocsService_RenameDocument_FullMethodName     = "/plenum.docs.v1.DocsService/RenameDocument"
+	DocsService_TrashDocument_FullMethodName      = "/plenum.docs.v1.DocsService/TrashDocument"
+	DocsService_SetRole_FullMethodName            = "/plenum.docs.v1.DocsService/SetRole"
+	DocsService_ListRoles_FullMethodName          = "/plenum.docs.v1.DocsService/ListRoles"
+	DocsService_CreateLink_FullMethodName         = "/plenum.docs.v1.DocsService/CreateLink"
+	DocsService_OpenLink_FullMethodName           = "/plenum.docs.v1.DocsService/OpenLink"
+	DocsService_ImportDocument_FullMethodName     = "/plenum.docs.v1.DocsService/ImportDocument"
+	DocsService_ExportDocument_FullMethodName     = "/plenum.docs.v1.DocsService/ExportDocument"
+	DocsService_ListVersions_FullMethodName       = "/plenum.docs.v1.DocsService/ListVersions"
+	DocsService_NameVersion_FullMethodName        = "/plenum.docs.v1.DocsService/NameVersion"
+	DocsService_DiffVersions_FullMethodName       = "/plenum.docs.v1.DocsService/DiffVersions"
+	DocsService_RestoreVersion_FullMethodName     = "/plenum.docs.v1.DocsService/RestoreVersion"
+	DocsService_Blame_FullMethodName              = "/plenum.docs.v1.DocsService/Blame"
+	DocsService_CreateThread_FullMethodName       = "/plenum.docs.v1.DocsService/CreateThread"
+	DocsService_AddComment_FullMethodName         = "/plenum.docs.v1.DocsService/AddComment"
+	DocsService_EditComment_FullMethodName        = "/plenum.docs.v1.DocsService/EditComment"
+	DocsService_DeleteComment_FullMethodName      = "/plenum.docs.v1.DocsService/DeleteComment"
+	DocsService_ResolveThread_FullMethodName      = "/plenum.docs.v1.DocsService/ResolveThread"
+	DocsService_ListThreads_FullMethodName        = "/plenum.docs.v1.DocsService/ListThreads"
+	DocsService_GetThread_FullMethodName          = "/plenum.docs.v1.DocsService/GetThread"
+	DocsService_CreateSuggestion_FullMethodName   = "/plenum.docs.v1.DocsService/CreateSuggestion"
+	DocsService_ReviseSuggestion_FullMethodName   = "/plenum.docs.v1.DocsService/ReviseSuggestion"
+	DocsService_AcceptSuggestion_FullMethodName   = "/plenum.docs.v1.DocsService/AcceptSuggestion"
+	DocsService_RejectSuggestion_FullMethodName   = "/plenum.docs.v1.DocsService/RejectSuggestion"
+	DocsService_WithdrawSuggestion_FullMethodName = "/plenum.docs.v1.DocsService/WithdrawSuggestion"
+	DocsService_AcceptSuggestions_FullMethodName  = "/plenum.docs.v1.DocsService/AcceptSuggestions"
+	DocsService_RejectSuggestions_FullMethodName  = "/plenum.docs.v1.DocsService/RejectSuggestions"
+	DocsService_ListSuggestions_FullMethodName    = "/plenum.docs.v1.DocsService/ListSuggestions"
+	DocsService_GetSuggestion_FullMethodName      = "/plenum.docs.v1.DocsService/GetSuggestion"
 )
 
 // DocsServiceClient is the client API for DocsService service.
@@ -150,11 +165,12 @@ type DocsServiceClient interface {
 	// RestoreVersion makes the content what it was, by new edits of the caller's: nothing is lost, and what others type meanwhile stays. More
 	// than 1 MiB comes in several edits. Editors and owners.
 	RestoreVersion(ctx context.Context, in *RestoreVersionRequest, opts ...grpc.CallOption) (*RestoreVersionResponse, error)
-	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it.
+	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it,
+	// and what was suggested of who suggested it.
 	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
 	Blame(ctx context.Context, in *BlameRequest, opts ...grpc.CallOption) (*BlameResponse, error)
 	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
-	// above, as all that follow but the last two.
+	// above, as for the next four.
 	CreateThread(ctx context.Context, in *CreateThreadRequest, opts ...grpc.CallOption) (*CreateThreadResponse, error)
 	// AddComment replies in a thread. One that is resolved stays so. docs.LIMIT: it has 200 comments, the deleted ones counted.
 	AddComment(ctx context.Context, in *AddCommentRequest, opts ...grpc.CallOption) (*AddCommentResponse, error)
@@ -169,6 +185,28 @@ type DocsServiceClient interface {
 	ListThreads(ctx context.Context, in *ListThreadsRequest, opts ...grpc.CallOption) (*ListThreadsResponse, error)
 	// GetThread reads a thread with its comments, a hundred at a time. Viewers and above.
 	GetThread(ctx context.Context, in *GetThreadRequest, opts ...grpc.CallOption) (*GetThreadResponse, error)
+	// CreateSuggestion suggests an edit. docs.GONE; docs.TOO_LARGE: its delta has more than 64 KiB; docs.LIMIT: 200 suggestions are open, or 5,000
+	// there, or the open ones had more than 1 MiB with this one. Commenters and above.
+	CreateSuggestion(ctx context.Context, in *CreateSuggestionRequest, opts ...grpc.CallOption) (*CreateSuggestionResponse, error)
+	// ReviseSuggestion replaces the delta and the description of one's own suggestion that is open. docs.GONE, also if the suggestion is; docs.CLOSED;
+	// docs.TOO_LARGE; docs.LIMIT: it was revised 500 times, or as for a new one. Commenters and above.
+	ReviseSuggestion(ctx context.Context, in *ReviseSuggestionRequest, opts ...grpc.CallOption) (*ReviseSuggestionResponse, error)
+	// AcceptSuggestion makes a suggestion's edit, as the caller's, to the credit of who suggested it. docs.GONE, docs.CLOSED, docs.REVISED, and what
+	// an edit is refused for (Submit). Editors and owners.
+	AcceptSuggestion(ctx context.Context, in *AcceptSuggestionRequest, opts ...grpc.CallOption) (*AcceptSuggestionResponse, error)
+	// RejectSuggestion closes a suggestion, and changes nothing else. docs.CLOSED. Editors and owners.
+	RejectSuggestion(ctx context.Context, in *RejectSuggestionRequest, opts ...grpc.CallOption) (*RejectSuggestionResponse, error)
+	// WithdrawSuggestion closes one's own suggestion. docs.CLOSED. Commenters and above.
+	WithdrawSuggestion(ctx context.Context, in *WithdrawSuggestionRequest, opts ...grpc.CallOption) (*WithdrawSuggestionResponse, error)
+	// AcceptSuggestions accepts all open suggestions of one author, the oldest first, each behind those before it, by one edit. Those that are gone or
+	// that it makes gone are left, and what was revised since `seen`, what the document has no room for, and what goes beyond 1 MiB. Editors and owners.
+	AcceptSuggestions(ctx context.Context, in *AcceptSuggestionsRequest, opts ...grpc.CallOption) (*AcceptSuggestionsResponse, error)
+	// RejectSuggestions rejects all open suggestions of one author. Editors and owners.
+	RejectSuggestions(ctx context.Context, in *RejectSuggestionsRequest, opts ...grpc.CallOption) (*RejectSuggestionsResponse, error)
+	// ListSuggestions lists the open suggestions, or all, the newest first. Viewers and above.
+	ListSuggestions(ctx context.Context, in *ListSuggestionsRequest, opts ...grpc.CallOption) (*ListSuggestionsResponse, error)
+	// GetSuggestion reads a suggestion. Viewers and above.
+	GetSuggestion(ctx context.Context, in *GetSuggestionRequest, opts ...grpc.CallOption) (*GetSuggestionResponse, error)
 }
 
 type docsServiceClient struct {
@@ -429,6 +467,96 @@ func (c *docsServiceClient) GetThread(ctx context.Context, in *GetThreadRequest,
 	return out, nil
 }
 
+func (c *docsServiceClient) CreateSuggestion(ctx context.Context, in *CreateSuggestionRequest, opts ...grpc.CallOption) (*CreateSuggestionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateSuggestionResponse)
+	err := c.cc.Invoke(ctx, DocsService_CreateSuggestion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ReviseSuggestion(ctx context.Context, in *ReviseSuggestionRequest, opts ...grpc.CallOption) (*ReviseSuggestionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReviseSuggestionResponse)
+	err := c.cc.Invoke(ctx, DocsService_ReviseSuggestion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) AcceptSuggestion(ctx context.Context, in *AcceptSuggestionRequest, opts ...grpc.CallOption) (*AcceptSuggestionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcceptSuggestionResponse)
+	err := c.cc.Invoke(ctx, DocsService_AcceptSuggestion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) RejectSuggestion(ctx context.Context, in *RejectSuggestionRequest, opts ...grpc.CallOption) (*RejectSuggestionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RejectSuggestionResponse)
+	err := c.cc.Invoke(ctx, DocsService_RejectSuggestion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) WithdrawSuggestion(ctx context.Context, in *WithdrawSuggestionRequest, opts ...grpc.CallOption) (*WithdrawSuggestionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WithdrawSuggestionResponse)
+	err := c.cc.Invoke(ctx, DocsService_WithdrawSuggestion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) AcceptSuggestions(ctx context.Context, in *AcceptSuggestionsRequest, opts ...grpc.CallOption) (*AcceptSuggestionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AcceptSuggestionsResponse)
+	err := c.cc.Invoke(ctx, DocsService_AcceptSuggestions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) RejectSuggestions(ctx context.Context, in *RejectSuggestionsRequest, opts ...grpc.CallOption) (*RejectSuggestionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RejectSuggestionsResponse)
+	err := c.cc.Invoke(ctx, DocsService_RejectSuggestions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ListSuggestions(ctx context.Context, in *ListSuggestionsRequest, opts ...grpc.CallOption) (*ListSuggestionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListSuggestionsResponse)
+	err := c.cc.Invoke(ctx, DocsService_ListSuggestions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) GetSuggestion(ctx context.Context, in *GetSuggestionRequest, opts ...grpc.CallOption) (*GetSuggestionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetSuggestionResponse)
+	err := c.cc.Invoke(ctx, DocsService_GetSuggestion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DocsServiceServer is the server API for DocsService service.
 // All implementations must embed UnimplementedDocsServiceServer
 // for forward compatibility.
@@ -480,11 +608,12 @@ type DocsServiceServer interface {
 	// RestoreVersion makes the content what it was, by new edits of the caller's: nothing is lost, and what others type meanwhile stays. More
 	// than 1 MiB comes in several edits. Editors and owners.
 	RestoreVersion(context.Context, *RestoreVersionRequest) (*RestoreVersionResponse, error)
-	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it.
+	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it,
+	// and what was suggested of who suggested it.
 	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
 	Blame(context.Context, *BlameRequest) (*BlameResponse, error)
 	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
-	// above, as all that follow but the last two.
+	// above, as for the next four.
 	CreateThread(context.Context, *CreateThreadRequest) (*CreateThreadResponse, error)
 	// AddComment replies in a thread. One that is resolved stays so. docs.LIMIT: it has 200 comments, the deleted ones counted.
 	AddComment(context.Context, *AddCommentRequest) (*AddCommentResponse, error)
@@ -499,6 +628,28 @@ type DocsServiceServer interface {
 	ListThreads(context.Context, *ListThreadsRequest) (*ListThreadsResponse, error)
 	// GetThread reads a thread with its comments, a hundred at a time. Viewers and above.
 	GetThread(context.Context, *GetThreadRequest) (*GetThreadResponse, error)
+	// CreateSuggestion suggests an edit. docs.GONE; docs.TOO_LARGE: its delta has more than 64 KiB; docs.LIMIT: 200 suggestions are open, or 5,000
+	// there, or the open ones had more than 1 MiB with this one. Commenters and above.
+	CreateSuggestion(context.Context, *CreateSuggestionRequest) (*CreateSuggestionResponse, error)
+	// ReviseSuggestion replaces the delta and the description of one's own suggestion that is open. docs.GONE, also if the suggestion is; docs.CLOSED;
+	// docs.TOO_LARGE; docs.LIMIT: it was revised 500 times, or as for a new one. Commenters and above.
+	ReviseSuggestion(context.Context, *ReviseSuggestionRequest) (*ReviseSuggestionResponse, error)
+	// AcceptSuggestion makes a suggestion's edit, as the caller's, to the credit of who suggested it. docs.GONE, docs.CLOSED, docs.REVISED, and what
+	// an edit is refused for (Submit). Editors and owners.
+	AcceptSuggestion(context.Context, *AcceptSuggestionRequest) (*AcceptSuggestionResponse, error)
+	// RejectSuggestion closes a suggestion, and changes nothing else. docs.CLOSED. Editors and owners.
+	RejectSuggestion(context.Context, *RejectSuggestionRequest) (*RejectSuggestionResponse, error)
+	// WithdrawSuggestion closes one's own suggestion. docs.CLOSED. Commenters and above.
+	WithdrawSuggestion(context.Context, *WithdrawSuggestionRequest) (*WithdrawSuggestionResponse, error)
+	// AcceptSuggestions accepts all open suggestions of one author, the oldest first, each behind those before it, by one edit. Those that are gone or
+	// that it makes gone are left, and what was revised since `seen`, what the document has no room for, and what goes beyond 1 MiB. Editors and owners.
+	AcceptSuggestions(context.Context, *AcceptSuggestionsRequest) (*AcceptSuggestionsResponse, error)
+	// RejectSuggestions rejects all open suggestions of one author. Editors and owners.
+	RejectSuggestions(context.Context, *RejectSuggestionsRequest) (*RejectSuggestionsResponse, error)
+	// ListSuggestions lists the open suggestions, or all, the newest first. Viewers and above.
+	ListSuggestions(context.Context, *ListSuggestionsRequest) (*ListSuggestionsResponse, error)
+	// GetSuggestion reads a suggestion. Viewers and above.
+	GetSuggestion(context.Context, *GetSuggestionRequest) (*GetSuggestionResponse, error)
 	mustEmbedUnimplementedDocsServiceServer()
 }
 
@@ -583,6 +734,33 @@ func (UnimplementedDocsServiceServer) ListThreads(context.Context, *ListThreadsR
 }
 func (UnimplementedDocsServiceServer) GetThread(context.Context, *GetThreadRequest) (*GetThreadResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetThread not implemented")
+}
+func (UnimplementedDocsServiceServer) CreateSuggestion(context.Context, *CreateSuggestionRequest) (*CreateSuggestionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateSuggestion not implemented")
+}
+func (UnimplementedDocsServiceServer) ReviseSuggestion(context.Context, *ReviseSuggestionRequest) (*ReviseSuggestionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReviseSuggestion not implemented")
+}
+func (UnimplementedDocsServiceServer) AcceptSuggestion(context.Context, *AcceptSuggestionRequest) (*AcceptSuggestionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcceptSuggestion not implemented")
+}
+func (UnimplementedDocsServiceServer) RejectSuggestion(context.Context, *RejectSuggestionRequest) (*RejectSuggestionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectSuggestion not implemented")
+}
+func (UnimplementedDocsServiceServer) WithdrawSuggestion(context.Context, *WithdrawSuggestionRequest) (*WithdrawSuggestionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method WithdrawSuggestion not implemented")
+}
+func (UnimplementedDocsServiceServer) AcceptSuggestions(context.Context, *AcceptSuggestionsRequest) (*AcceptSuggestionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method AcceptSuggestions not implemented")
+}
+func (UnimplementedDocsServiceServer) RejectSuggestions(context.Context, *RejectSuggestionsRequest) (*RejectSuggestionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectSuggestions not implemented")
+}
+func (UnimplementedDocsServiceServer) ListSuggestions(context.Context, *ListSuggestionsRequest) (*ListSuggestionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListSuggestions not implemented")
+}
+func (UnimplementedDocsServiceServer) GetSuggestion(context.Context, *GetSuggestionRequest) (*GetSuggestionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetSuggestion not implemented")
 }
 func (UnimplementedDocsServiceServer) mustEmbedUnimplementedDocsServiceServer() {}
 func (UnimplementedDocsServiceServer) testEmbeddedByValue()                     {}
@@ -1055,6 +1233,168 @@ func _DocsService_GetThread_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocsService_CreateSuggestion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateSuggestionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).CreateSuggestion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_CreateSuggestion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).CreateSuggestion(ctx, req.(*CreateSuggestionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ReviseSuggestion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReviseSuggestionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ReviseSuggestion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ReviseSuggestion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ReviseSuggestion(ctx, req.(*ReviseSuggestionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_AcceptSuggestion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcceptSuggestionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).AcceptSuggestion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_AcceptSuggestion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).AcceptSuggestion(ctx, req.(*AcceptSuggestionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_RejectSuggestion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectSuggestionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).RejectSuggestion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_RejectSuggestion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).RejectSuggestion(ctx, req.(*RejectSuggestionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_WithdrawSuggestion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(WithdrawSuggestionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).WithdrawSuggestion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_WithdrawSuggestion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).WithdrawSuggestion(ctx, req.(*WithdrawSuggestionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_AcceptSuggestions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AcceptSuggestionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).AcceptSuggestions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_AcceptSuggestions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).AcceptSuggestions(ctx, req.(*AcceptSuggestionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_RejectSuggestions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectSuggestionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).RejectSuggestions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_RejectSuggestions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).RejectSuggestions(ctx, req.(*RejectSuggestionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ListSuggestions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListSuggestionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ListSuggestions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ListSuggestions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ListSuggestions(ctx, req.(*ListSuggestionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_GetSuggestion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetSuggestionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).GetSuggestion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_GetSuggestion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).GetSuggestion(ctx, req.(*GetSuggestionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DocsService_ServiceDesc is the grpc.ServiceDesc for DocsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1161,6 +1501,42 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetThread",
 			Handler:    _DocsService_GetThread_Handler,
+		},
+		{
+			MethodName: "CreateSuggestion",
+			Handler:    _DocsService_CreateSuggestion_Handler,
+		},
+		{
+			MethodName: "ReviseSuggestion",
+			Handler:    _DocsService_ReviseSuggestion_Handler,
+		},
+		{
+			MethodName: "AcceptSuggestion",
+			Handler:    _DocsService_AcceptSuggestion_Handler,
+		},
+		{
+			MethodName: "RejectSuggestion",
+			Handler:    _DocsService_RejectSuggestion_Handler,
+		},
+		{
+			MethodName: "WithdrawSuggestion",
+			Handler:    _DocsService_WithdrawSuggestion_Handler,
+		},
+		{
+			MethodName: "AcceptSuggestions",
+			Handler:    _DocsService_AcceptSuggestions_Handler,
+		},
+		{
+			MethodName: "RejectSuggestions",
+			Handler:    _DocsService_RejectSuggestions_Handler,
+		},
+		{
+			MethodName: "ListSuggestions",
+			Handler:    _DocsService_ListSuggestions_Handler,
+		},
+		{
+			MethodName: "GetSuggestion",
+			Handler:    _DocsService_GetSuggestion_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
