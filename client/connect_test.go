@@ -38,11 +38,14 @@ func TestHTTPCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got *http.Request
-	var body []byte
+	type request struct {
+		*http.Request
+		body []byte
+	}
+	requests := make(chan request, 8)
 	server, h := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		got = r
-		body, _ = io.ReadAll(r.Body)
+		body, _ := io.ReadAll(r.Body)
+		requests <- request{r, body}
 		switch r.URL.Path {
 		case "/plenum.chat.v1.ChatService/Send":
 			data, _ := proto.Marshal(&chatv1.SendResponse{Offset: 5})
@@ -65,13 +68,14 @@ func TestHTTPCall(t *testing.T) {
 	if err != nil || res.GetOffset() != 5 {
 		t.Errorf("%v, %v", res, err)
 	}
+	got := <-requests
 	for name, want := range map[string]string{"Content-Type": "application/proto", "Connect-Protocol-Version": "1", "Authorization": "Bearer secret", "Plenum-Client-Id": "me", "Plenum-Client-Seq": "7"} {
 		if got.Header.Get(name) != want {
 			t.Errorf("header %s is %q", name, got.Header.Get(name))
 		}
 	}
-	if got.Method != http.MethodPost || got.Header.Get("Connect-Timeout-Ms") == "" || len(body) == 0 {
-		t.Errorf("%s with %d bytes, timeout %q", got.Method, len(body), got.Header.Get("Connect-Timeout-Ms"))
+	if got.Method != http.MethodPost || got.Header.Get("Connect-Timeout-Ms") == "" || len(got.body) == 0 {
+		t.Errorf("%s with %d bytes, timeout %q", got.Method, len(got.body), got.Header.Get("Connect-Timeout-Ms"))
 	}
 	_, err = chat.CreateChannel(ctx, &chatv1.CreateChannelRequest{})
 	if e, ok := errors.AsType[*Error](err); !ok || e.Code != edgev1.Code_CODE_CONFLICT || e.Reason != "chat.NAME_TAKEN" || e.Message != "Choose another name." || e.Field != "name" || e.RetryAfter != 1500*time.Millisecond {
@@ -82,6 +86,9 @@ func TestHTTPCall(t *testing.T) {
 	}
 	if _, err = chat.History(ctx, &chatv1.HistoryRequest{}); CodeOf(err) != edgev1.Code_CODE_UNAVAILABLE {
 		t.Errorf("a proxy's error: %v", err)
+	}
+	for range 3 { // CreateChannel, PinMessage, History
+		got = <-requests
 	}
 	if got.Header.Get("Plenum-Client-Seq") != "" {
 		t.Error("a read was numbered")

@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -453,23 +454,19 @@ func TestHeavyEdits(t *testing.T) {
 	if err := before.Apply(want); err != nil || before.Hash() != after.Hash() {
 		t.Errorf("another content: %v", err)
 	}
-	var fill ot.Builder
-	for range 30_000 {
-		fill.Insert("z", nil).Retain(1, nil)
+	steps := editSteps - 100*heavy.Count() // that it has taken before
+	e := &edit{base: 1, delta: heavy}
+	if err := e.follow(t.Context(), remembered(edits), &steps); !errors.Is(err, errBaseTooOld) || e.base < 2 || e.base > 101 {
+		t.Errorf("what takes too long was followed to %d: %v", e.base, err)
 	}
-	long := must(fill.Delta())(t)
-	for i := range 5 {
-		must(ada.submit(doc, uint64(302+i), inserts(strings.Repeat("w", 20_000))))(t)
+}
+
+// remembered are edits behind version 1, as they are remembered.
+func remembered(edits []ot.Delta) (list []recentEdit) {
+	for i, e := range edits {
+		list = append(list, recentEdit{version: uint64(i + 2), edit: e})
 	}
-	_, err = ada.submit(doc, 307, long.JSON())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 400 {
-		must(ada.submit(doc, uint64(308+i), inserts("v")))(t)
-	}
-	_, err = ada.submit(doc, 307, long.JSON())
-	refused(t, "too much", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD")
+	return list
 }
 
 // What is remembered of a document is bounded by bytes, too.
