@@ -157,11 +157,12 @@ type processes struct {
 	live    map[string]*world
 	believe map[string]func() []string // by who believes it: who lives; nil: the truth
 	expired map[string]bool            // those whose lease has ended though they live
+	leases  map[string]int64           // how many each has had that ended
 	changed chan struct{}
 }
 
 func newProcesses() *processes {
-	return &processes{live: map[string]*world{}, believe: map[string]func() []string{}, expired: map[string]bool{}, changed: make(chan struct{})}
+	return &processes{live: map[string]*world{}, believe: map[string]func() []string{}, expired: map[string]bool{}, leases: map[string]int64{}, changed: make(chan struct{})}
 }
 
 func (p *processes) change(f func()) {
@@ -183,10 +184,13 @@ type peer struct {
 
 func (p peer) Self() string { return p.self }
 
-func (p peer) Holds() bool {
+func (p peer) Lease() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.live[p.self] != nil && !p.expired[p.self]
+	if p.live[p.self] == nil || p.expired[p.self] {
+		return 0
+	}
+	return 1 + p.leases[p.self]
 }
 
 func (p peer) nodes() (nodes []registry.Node) {

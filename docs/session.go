@@ -25,8 +25,11 @@ type session struct {
 	ended  chan struct{} // closed when nothing more is done
 	gone   chan struct{} // closed when the document was given up, too, and another may be opened
 
+	// These are set before opened is closed.
+	lease int64 // of this process, when it claimed the document
+	term  uint64
+
 	// All below belongs to the goroutine.
-	term     uint64
 	epoch    uint64
 	cover    document // as it is with all that is under way, but for times
 	roles    map[string]docsv1.Role

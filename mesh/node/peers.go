@@ -30,10 +30,14 @@ func (n *Node) Peers() *Peers {
 // Self is this process's incarnation.
 func (p *Peers) Self() string { return p.self }
 
-// Holds reports whether the others must believe that this process lives: its lease is valid at this moment.
-func (p *Peers) Holds() bool {
+// Lease is this process's, by which the others must believe that it lives; 0: it has none that is valid at this moment. While it is one and the
+// same nobody has taken the process for dead in between.
+func (p *Peers) Lease() int64 {
 	l := p.session.Current()
-	return l != nil && l.Valid()
+	if l == nil || !l.Valid() {
+		return 0
+	}
+	return int64(l.ID)
 }
 
 // Place is the incarnation that a resource belongs to by its key; empty: no process is known.
