@@ -168,7 +168,10 @@ func (x *session) change(ctx context.Context, m topic.Mutation, res proto.Messag
 			return errRepeated
 		}
 		o, err := decide()
-		if err != nil || o == nil {
+		if err == nil && o == nil {
+			return x.owns(ctx)
+		}
+		if err != nil {
 			return err
 		}
 		if o.entry, err = x.entry(m.Key.User, o.event); err != nil {

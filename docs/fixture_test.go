@@ -173,11 +173,12 @@ type processes struct {
 	believe map[string]func() []string // by who believes it: who lives; nil: the truth
 	expired map[string]bool            // those whose lease has ended though they live
 	adrift  map[string]bool            // those that have withdrawn
+	leases  map[string]int64           // how many each has had that ended
 	changed chan struct{}
 }
 
 func newProcesses() *processes {
-	return &processes{live: map[string]*world{}, believe: map[string]func() []string{}, expired: map[string]bool{}, adrift: map[string]bool{}, changed: make(chan struct{})}
+	return &processes{live: map[string]*world{}, believe: map[string]func() []string{}, expired: map[string]bool{}, adrift: map[string]bool{}, leases: map[string]int64{}, changed: make(chan struct{})}
 }
 
 func (p *processes) change(f func()) {
@@ -199,10 +200,13 @@ type peer struct {
 
 func (p peer) Self() string { return p.self }
 
-func (p peer) Holds() bool {
+func (p peer) Lease() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.live[p.self] != nil && !p.expired[p.self] && !p.adrift[p.self]
+	if p.live[p.self] == nil || p.expired[p.self] || p.adrift[p.self] {
+		return 0
+	}
+	return 1 + p.leases[p.self]
 }
 
 func (p peer) Withdrawn() bool {

@@ -21,6 +21,7 @@ import (
 func (x *session) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
+	x.lease = x.s.peers.Lease()
 	found, err := x.s.claim(ctx, x.docKey)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 const (
@@ -73,7 +75,9 @@ func (s *Server) find(ctx context.Context, k docKey, method string, req, res pro
 		case elsewhere:
 			err = s.sendOn(ctx, other.incarnation, method, req, res)
 		case err == nil:
-			err = do(x)
+			if err = do(x); isRefusal(err) {
+				err = cmp.Or(x.owns(ctx), err)
+			}
 		}
 		switch {
 		case errors.Is(err, errEnded): // it was closing, or has lost the document. Nothing was done: open it again
@@ -88,6 +92,12 @@ func (s *Server) find(ctx context.Context, k docKey, method string, req, res pro
 			return err
 		}
 	}
+}
+
+// isRefusal reports whether an error is an answer for good, which only the owner may give.
+func isRefusal(err error) bool {
+	code := rpc.CodeOf(err)
+	return code >= edgev1.Code_CODE_INVALID_ARGUMENT && code < edgev1.Code_CODE_INTERNAL
 }
 
 // ownedBy says which other process has a document.
@@ -229,7 +239,7 @@ func (s *Server) claim(ctx context.Context, k docKey) (document, error) {
 		// Another one is to have it, unless it is still owned by this very process, which would be asked by nobody then.
 		return document{}, &ownedBy{place}
 	}
-	if !s.peers.Holds() { // a successor could not be told from us
+	if s.peers.Lease() == 0 { // a successor could not be told from us
 		return document{}, errPlacement
 	}
 	o := &claim{docKey: k, node: s.peers.Self(), lives: s.peers.Lives}

@@ -123,6 +123,58 @@ func TestOwnerThatIsTakenForDead(t *testing.T) {
 	})
 }
 
+// An owner was taken for dead, another one went on, and the first one is back with a new lease before anybody has told it: whatever it is asked
+// first, it doesn't answer by what it had.
+func TestOwnerThatIsBack(t *testing.T) {
+	for name, ask := range map[string]func(t *testing.T, doc string, ada, bob *user){
+		"read": func(t *testing.T, doc string, ada, _ *user) {
+			if got := ada.text(doc); got != "21" {
+				t.Errorf("%q", got)
+			}
+		},
+		"an edit of a version that it doesn't know": func(t *testing.T, doc string, ada, _ *user) {
+			must(ada.insistFor(doc, 4, "3", 103))(t)
+		},
+		"an edit by somebody who may by now": func(t *testing.T, doc string, _, bob *user) {
+			must(bob.insistFor(doc, 2, "3", 103))(t)
+		},
+		"a comment by somebody who may by now": func(t *testing.T, doc string, _, bob *user) {
+			must(bob.api.CreateThread(bob.write(), &docsv1.CreateThreadRequest{Document: doc, Base: 2, To: 1, Text: "So?"}))(t)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onPostgres(t, func(t *testing.T, url string) {
+				ws := several(t, url, "a", "b")
+				ada, bob := ws[0].person("ada"), ws[0].person("bob")
+				doc := ada.create("")
+				must(ada.insistFor(doc, 1, "1", 100))(t)
+				old, other := ws[0], ws[1]
+				if len(old.server.sessions()) == 0 {
+					old, other = other, old
+				}
+				x := old.server.sessions()[0]
+				gone := func(yes bool) {
+					old.others.change(func() {
+						old.others.expired[old.self] = yes
+						old.others.leases[old.self]++
+						old.others.believe[old.self] = func() []string { return []string{old.self, other.self} }
+					})
+				}
+				gone(true)
+				there := ada.at(other)
+				must(there.insistFor(doc, 2, "2", 101))(t)
+				there.share(doc, bob.id, editor)
+				gone(false)
+				if sessions := old.server.sessions(); len(sessions) != 1 || sessions[0] != x {
+					t.Fatal("it was told")
+				}
+				ask(t, doc, ada.at(old), bob.at(old))
+				<-x.gone
+			})
+		})
+	}
+}
+
 // Processes come and go while people edit: no acknowledged edit is lost or done twice, and nobody is refused for good.
 func TestHandOver(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {

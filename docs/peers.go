@@ -9,7 +9,7 @@ import (
 // Peers are the processes of this service: *node.Peers. Each is named by its incarnation.
 type Peers interface {
 	Self() string
-	Holds() bool                           // the others must believe that this process lives
+	Lease() int64                          // by which the others must believe that this process lives; 0: it has none
 	Withdrawn() bool                       // this process does not reach the database, and others take over what it owns
 	Place(key string) (incarnation string) // whose a document is to be
 	Lives(incarnation string) bool         // as far as is known
@@ -23,7 +23,7 @@ type alone struct{ incarnation string }
 func newAlone() alone { return alone{"~" + rand.Text()} }
 
 func (a alone) Self() string                                { return a.incarnation }
-func (alone) Holds() bool                                   { return true }
+func (alone) Lease() int64                                  { return 1 }
 func (alone) Withdrawn() bool                               { return false }
 func (a alone) Place(string) string                         { return a.incarnation }
 func (a alone) Lives(incarnation string) bool               { return incarnation == a.incarnation }

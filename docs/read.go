@@ -43,7 +43,7 @@ func (s *Server) versionOf(ctx context.Context, x *session, c auth.Caller, versi
 		if err := x.allow(c, viewer); err != nil {
 			return err
 		}
-		if err := x.certain(ctx); err != nil {
+		if err := x.owns(ctx); err != nil {
 			return err
 		}
 		at = version
@@ -89,9 +89,10 @@ func (x *session) keep(version uint64, content *ot.Document) {
 	x.kept[version] = kept{content, now.Add(keepTime)}
 }
 
-// certain makes sure that the session's owner is still who may tell what the document is, where others may believe that it has gone.
-func (x *session) certain(ctx context.Context) error {
-	if x.s.peers.Holds() {
+// owns makes sure that the session's owner is still who may tell what the document is, and ends the session if it isn't. Others may have taken it for
+// dead unless its lease is the one that it opened the document with: a process that was stopped goes on with what it had, and soon with a new lease.
+func (x *session) owns(ctx context.Context) error {
+	if lease := x.s.peers.Lease(); lease != 0 && lease == x.lease {
 		return nil
 	}
 	if x.isAdrift() {
@@ -104,7 +105,7 @@ func (x *session) certain(ctx context.Context) error {
 		return errAway.Because(err)
 	}
 	if term != x.term {
-		x.broken = true
+		x.s.tasks.Go(func() { x.tell(func() { x.broken = true }) })
 		return errEnded
 	}
 	return nil

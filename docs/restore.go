@@ -59,6 +59,9 @@ func (x *session) prepareRestore(ctx context.Context, r *restoring) error {
 		if err := x.allowVersion(r.caller, r.key, r.version); err != nil {
 			return err
 		}
+		if err := x.owns(ctx); err != nil {
+			return err
+		}
 		now, r.base = x.stored.Clone(), x.storedAt
 		return nil
 	})

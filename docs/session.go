@@ -26,8 +26,11 @@ type session struct {
 	gone   chan struct{} // closed when the document was given up, too, and another may be opened
 	adrift chan struct{} // closed, by place, when this process has withdrawn: what is under way may hang, and others go on with the document
 
+	// These are set before opened is closed.
+	lease int64 // of this process, when it claimed the document
+	term  uint64
+
 	// All below belongs to the goroutine.
-	term     uint64
 	epoch    uint64
 	cover    document // as it is with all that is under way, but for times
 	grants   grants

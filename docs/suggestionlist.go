@@ -28,7 +28,7 @@ func (x *session) tellSuggestions(ctx context.Context, c auth.Caller, before uin
 		if err := x.allow(c, viewer); err != nil {
 			return err
 		}
-		if err := x.certain(ctx); err != nil {
+		if err := x.owns(ctx); err != nil {
 			return err
 		}
 		t = told{version: x.storedAt, epoch: x.epoch, open: map[uint64]suggested{}}

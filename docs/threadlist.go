@@ -50,7 +50,7 @@ func (x *session) stand(ctx context.Context, c auth.Caller, list []*docsv1.Threa
 		if err := x.allow(c, viewer); err != nil {
 			return err
 		}
-		if err := x.certain(ctx); err != nil {
+		if err := x.owns(ctx); err != nil {
 			return err
 		}
 		version = x.storedAt

@@ -15,6 +15,7 @@ type guard struct {
 	announce  func() error
 	withdraw  func()
 	withdrawn atomic.Bool
+	times     atomic.Int64 // that it has
 	log       *slog.Logger
 }
 
@@ -57,6 +58,7 @@ func (g *guard) decide(answers, away bool) error {
 	switch gone := g.withdrawn.Load(); {
 	case !gone && away && g.others():
 		g.log.Warn("the database can't be reached from here: other processes of this service take over")
+		g.times.Add(1)
 		g.withdrawn.Store(true)
 		g.withdraw()
 	case gone && (answers || !g.others()):

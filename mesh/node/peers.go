@@ -31,10 +31,14 @@ func (n *Node) Peers() *Peers {
 // Self is this process's incarnation.
 func (p *Peers) Self() string { return p.self }
 
-// Holds reports whether the others must believe that this process lives: its lease is valid at this moment, and it has not withdrawn.
-func (p *Peers) Holds() bool {
+// Lease is this process's, by which the others must believe that it lives; 0: it has none that is valid at this moment. While it is one and the
+// same nobody has taken the process for dead in between, and it has not withdrawn.
+func (p *Peers) Lease() int64 {
 	l := p.session.Current()
-	return l != nil && l.Valid() && !p.guard.withdrawn.Load()
+	if l == nil || !l.Valid() || p.guard.withdrawn.Load() {
+		return 0
+	}
+	return int64(l.ID) + p.guard.times.Load()
 }
 
 // Withdrawn reports that this process does not reach its database while others of its service are there: they don't find it, and take over
