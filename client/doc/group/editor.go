@@ -1,7 +1,7 @@
 package group
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"math/rand/v2"
 	"time"
 
@@ -170,13 +170,12 @@ func (e *Editor) Send(mutation uint64) (base uint64, delta string, due []time.Ti
 	return e.version, e.sent.delta.JSON(), e.sent.due
 }
 
-// At tells whether the editor has the content of a version with a hash.
-func (e *Editor) At(version uint64, hash []byte) bool {
+// At is the hash of the editor's content, if that is of a version.
+func (e *Editor) At(version uint64) (hash [sha256.Size]byte, ok bool) {
 	e.text.mu.Lock()
 	defer e.text.mu.Unlock()
 	if e.version != version || version < e.text.first || version > e.text.newest() {
-		return false
+		return hash, false
 	}
-	own := e.text.hashAt(version)
-	return bytes.Equal(own[:], hash)
+	return e.text.hashAt(version), true
 }

@@ -149,8 +149,11 @@ func TestEditorsConverge(t *testing.T) {
 		}
 		version, _, _, hash := server.Content()
 		for i, c := range clients {
-			if !c.At(version, hash[:]) || c.At(version+1, hash[:]) || c.At(version, hash[1:]) {
+			if own, ok := c.At(version); !ok || own != hash {
 				rt.Fatalf("editor %d has another content", i)
+			}
+			if _, ok := c.At(version + 1); ok {
+				rt.Fatalf("editor %d has a content that it was not told of", i)
 			}
 			if got := c.shown.Hash(); got != hash {
 				rt.Fatalf("editor %d would show %q", i, c.shown.Delta().JSON())

@@ -17,6 +17,7 @@ type Counts struct {
 	Lost       atomic.Uint64 // events that had not come at the end
 	Doubled    atomic.Uint64 // messages that stand twice in their topic
 	Resets     atomic.Uint64 // times that the server said that it can't go on from a cursor
+	Diverged   atomic.Uint64 // clients whose document is not the server's
 }
 
 // Findings is a copy of Counts.
@@ -29,13 +30,14 @@ type Findings struct {
 	Causal     uint64 `json:"causal"`
 	Doubled    uint64 `json:"doubled"`
 	Resets     uint64 `json:"resets"`
+	Diverged   uint64 `json:"diverged"`
 }
 
 // Read copies the counts.
 func (c *Counts) Read() Findings {
 	return Findings{
 		Events: c.Events.Load(), Lost: c.Lost.Load(), Duplicates: c.Duplicates.Load(), Disorder: c.Disorder.Load(), Gaps: c.Gaps.Load(),
-		Causal: c.Causal.Load(), Doubled: c.Doubled.Load(), Resets: c.Resets.Load(),
+		Causal: c.Causal.Load(), Doubled: c.Doubled.Load(), Resets: c.Resets.Load(), Diverged: c.Diverged.Load(),
 	}
 }
 
@@ -49,11 +51,12 @@ func (f *Findings) Add(o Findings) {
 	f.Causal += o.Causal
 	f.Doubled += o.Doubled
 	f.Resets += o.Resets
+	f.Diverged += o.Diverged
 }
 
 // Clean tells that every promise was kept; an explicit reset is no broken promise.
 func (f Findings) Clean() bool {
-	return f.Lost == 0 && f.Duplicates == 0 && f.Disorder == 0 && f.Gaps == 0 && f.Causal == 0 && f.Doubled == 0
+	return f.Lost == 0 && f.Duplicates == 0 && f.Disorder == 0 && f.Gaps == 0 && f.Causal == 0 && f.Doubled == 0 && f.Diverged == 0
 }
 
 // keptGaps bounds the ranges that a Reader remembers as missing. What goes beyond is counted as lost.
