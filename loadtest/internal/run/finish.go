@@ -161,17 +161,19 @@ func (r *Run) add(parts []part, scenario string, flags any) (*Result, error) {
 
 // rates tells what was offered and done while it was measured, and what the server's processes used for it.
 func (r *Run) rates(res *Result, parts []part) {
-	var offered, answered, events float64
+	var offered, answered, events, own float64
 	for _, p := range parts {
 		offered += float64(p.Ends[1].Offered - p.Ends[0].Offered)
 		answered += float64(p.Ends[1].Answered - p.Ends[0].Answered)
 		events += float64(p.Ends[1].Events - p.Ends[0].Events)
+		own += (p.Ends[1].Own - p.Ends[0].Own).Seconds()
 	}
 	if res.Measured <= 0 {
 		return
 	}
 	res.Figures = append(res.Figures, Figure{"mutations offered", offered / res.Measured, "/s"},
-		Figure{"mutations that took place", answered / res.Measured, "/s"}, Figure{"events taken by clients", events / res.Measured, "/s"})
+		Figure{"mutations that took place", answered / res.Measured, "/s"}, Figure{"events taken by clients", events / res.Measured, "/s"},
+		Figure{"generator processor time", own, "s"})
 	if len(r.PID) == 0 || r.ends[1].Usage.Resident == 0 { // the server has ended
 		return
 	}
