@@ -16,8 +16,8 @@ type Counts struct {
 	Causal     atomic.Uint64 // messages that came before one that they depend on
 	Lost       atomic.Uint64 // events that had not come at the end
 	Doubled    atomic.Uint64 // messages that stand twice in their topic
-	Resets     atomic.Uint64 // times that the server said that it can't go on from a cursor
 	Diverged   atomic.Uint64 // clients whose document is not the server's
+	Resets     atomic.Uint64 // times that the server said that it can't go on from a cursor
 }
 
 // Findings is a copy of Counts.
@@ -29,15 +29,15 @@ type Findings struct {
 	Gaps       uint64 `json:"gaps"`
 	Causal     uint64 `json:"causal"`
 	Doubled    uint64 `json:"doubled"`
-	Resets     uint64 `json:"resets"`
 	Diverged   uint64 `json:"diverged"`
+	Resets     uint64 `json:"resets"`
 }
 
 // Read copies the counts.
 func (c *Counts) Read() Findings {
 	return Findings{
 		Events: c.Events.Load(), Lost: c.Lost.Load(), Duplicates: c.Duplicates.Load(), Disorder: c.Disorder.Load(), Gaps: c.Gaps.Load(),
-		Causal: c.Causal.Load(), Doubled: c.Doubled.Load(), Resets: c.Resets.Load(), Diverged: c.Diverged.Load(),
+		Causal: c.Causal.Load(), Doubled: c.Doubled.Load(), Diverged: c.Diverged.Load(), Resets: c.Resets.Load(),
 	}
 }
 
@@ -50,8 +50,8 @@ func (f *Findings) Add(o Findings) {
 	f.Gaps += o.Gaps
 	f.Causal += o.Causal
 	f.Doubled += o.Doubled
-	f.Resets += o.Resets
 	f.Diverged += o.Diverged
+	f.Resets += o.Resets
 }
 
 // Clean tells that every promise was kept; an explicit reset is no broken promise.
