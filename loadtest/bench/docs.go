@@ -9,29 +9,11 @@ import (
 	"strconv"
 )
 
-// docs are the bars of documents: of the engine and of the service over gRPC, which have the generator in their process (serviceFigures), and of
-// the whole, with the gateway and real clients (edits).
+// docs are the bars of documents: of the engine and of the service over gRPC, which have the generator in their process.
 func docs() group {
-	g := group{name: "docs"}
+	g := group{name: "docs/service", run: serviceBenchmarks}
 	for _, f := range serviceFigures {
 		g.goals = append(g.goals, f.goal)
-	}
-	for _, e := range edits {
-		g.goals = append(g.goals, e.goals...)
-	}
-	g.run = func(ctx context.Context, l *lab) ([]sample, error) {
-		samples, err := l.benchmarks(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range edits {
-			more, err := e.run(ctx, l)
-			if err != nil {
-				return nil, err
-			}
-			samples = append(samples, more...)
-		}
-		return samples, nil
 	}
 	return g
 }
@@ -56,8 +38,7 @@ var serviceFigures = []struct {
 	{goal{"from the last use until all 10,000 are closed, on PostgreSQL", "s", lower, 70}, "BenchmarkIdle/postgres", "closed-s"},
 }
 
-// benchmarks runs them.
-func (l *lab) benchmarks(ctx context.Context) (samples []sample, err error) {
+func serviceBenchmarks(ctx context.Context, l *lab) (samples []sample, err error) {
 	var out bytes.Buffer
 	tee := &lab{dir: l.dir, log: io.MultiWriter(l.log, &out)}
 	for _, args := range [][]string{

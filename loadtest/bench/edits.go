@@ -10,27 +10,26 @@ import (
 )
 
 // edits are the bars of documents that are edited over the gateway.
-var edits = []struct {
-	goals []goal
-	run   func(ctx context.Context, l *lab) ([]sample, error)
-}{
-	{[]goal{
-		{"p99 of an edit acknowledged, 50 editors of one document, 5 edits/s each", "ms", lower, 20},
-		{"p99 of it seen by the others", "ms", lower, 60},
-	}, edited(50, "--editors", "50", "--rate", "5")},
-	{[]goal{
-		{"p99 of an edit acknowledged, 50 editors, 5 edits/s each, in a cluster on PostgreSQL", "ms", lower, 20},
-		{"p99 of it seen by the others, in a cluster on PostgreSQL", "ms", lower, 60},
-	}, editedInCluster},
-	{[]goal{
-		{"p99 of an edit acknowledged, 400 editors of one document, 1 edit/s each", "ms", lower, 1000},
-		{"p99 of it seen by the 399 others", "ms", lower, 1000},
-	}, edited(400, "--editors", "400", "--rate", "1")},
-	{[]goal{{"edits a second of each of 400 editors of one document before it collapses", "/s", higher, 1}}, knee},
-	{[]goal{
-		{"p99 of an edit acknowledged, 1,000 documents with 3 editors each", "ms", lower, 50},
-		{"p99 of it seen by the 2 others", "ms", lower, 150},
-	}, edited(3000, "--documents", "1000", "--editors", "3", "--rate", "0.2", "--burst", "20", "--duration", "60s")},
+func edits() []group {
+	return []group{
+		{"docs/50", []goal{
+			{"p99 of an edit acknowledged, 50 editors of one document, 5 edits/s each", "ms", lower, 20},
+			{"p99 of it seen by the 49 others", "ms", lower, 60},
+		}, edited(50, "--editors", "50", "--rate", "5")},
+		{"docs/cluster", []goal{
+			{"p99 of an edit acknowledged, 50 editors, 5 edits/s each, in a cluster on PostgreSQL", "ms", lower, 20},
+			{"p99 of it seen by the 49 others, in a cluster on PostgreSQL", "ms", lower, 60},
+		}, editedInCluster},
+		{"docs/400", []goal{
+			{"p99 of an edit acknowledged, 400 editors of one document, 1 edit/s each", "ms", lower, collapsed},
+			{"p99 of it seen by the 399 others", "ms", lower, collapsed},
+		}, edited(400, "--editors", "400", "--rate", "1")},
+		{"docs/knee", []goal{{"edits a second of each of 400 editors of one document before it collapses", "/s", higher, 1}}, knee},
+		{"docs/1000", []goal{ // whoever types does so 5 letters a second, some three words; then comes a pause of a minute and a half
+			{"p99 of an edit acknowledged, 1,000 documents with 3 editors each", "ms", lower, 50},
+			{"p99 of it seen by the 2 others", "ms", lower, 150},
+		}, edited(3000, "--documents", "1000", "--editors", "3", "--rate", "0.2", "--burst", "20", "--pace", "5", "--duration", "60s")},
+	}
 }
 
 // edited is the p99 of edits acknowledged and of edits seen, and those of the control.

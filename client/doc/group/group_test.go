@@ -267,6 +267,29 @@ func TestPrune(t *testing.T) {
 	}
 }
 
+// A text without editors is a server's: it follows edits of versions that were told a while ago.
+func TestServerKeepsBases(t *testing.T) {
+	x := text(t, 0, `{"ops":[]}`)
+	one := body(t, `{"ops":[{"insert":"x"}]}`)
+	for n := range uint64(keptEvents + 2*pruneEvery) {
+		if err := x.Take(n+1, n+1, one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	newest, _, _, _ := x.Content()
+	if got, err := x.Follow(newest-1000, `{"ops":[{"insert":"y"}]}`); err != nil || got != `{"ops":[{"retain":1000},{"insert":"y"}]}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, base := range []uint64{newest + 1, newest - keptEvents - pruneEvery} {
+		if got, err := x.Follow(base, `{"ops":[{"insert":"y"}]}`); !errors.Is(err, ErrBehind) {
+			t.Errorf("base %d of %d: %s, %v", base, newest, got, err)
+		}
+	}
+	if n := len(x.events); n > keptEvents+pruneEvery {
+		t.Errorf("%d events are kept", n)
+	}
+}
+
 // A text to begin with is as long as was asked for, and a document.
 func TestBeginning(t *testing.T) {
 	for _, n := range []int{0, 1, 100, 5000} {

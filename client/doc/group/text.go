@@ -152,13 +152,16 @@ func (t *Text) storedBefore(mutation, version uint64) bool {
 	return known
 }
 
-// prune forgets what all editors have passed. It needs the lock.
+// prune forgets what all editors have passed; without any, what is so old that nobody can have it as a base. It needs the lock.
 func (t *Text) prune() {
 	passed := t.newest()
+	if len(t.editors) == 0 {
+		passed = t.first
+	}
 	for _, e := range t.editors {
 		passed = min(passed, e.version)
 	}
-	if behind := t.newest() - passed; behind > keptEvents {
+	if behind := t.newest() - passed; behind > keptEvents { // then nobody waits for who is behind
 		passed += behind - keptEvents
 	}
 	if passed <= t.first {
