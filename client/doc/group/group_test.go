@@ -239,6 +239,14 @@ func TestPrune(t *testing.T) {
 	if n := len(x.events); n > 2*pruneEvery {
 		t.Errorf("%d events are kept that everybody has passed", n)
 	}
+	for range 3 * pruneEvery {
+		if err := next(fast); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(next(slow), slow.Type(time.Now())); err != nil {
+		t.Errorf("who is a little behind: %v", err)
+	}
 	for range keptEvents + 2*pruneEvery {
 		if err := next(fast); err != nil {
 			t.Fatal(err)

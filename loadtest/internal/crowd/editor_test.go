@@ -151,10 +151,15 @@ func TestDiverged(t *testing.T) {
 			d.tell(d.b, e)
 		},
 		"answered with a later version": func(d *desk) {
-			d.a.Type(time.Now())
+			for range 2 { // the second waits, and for good
+				d.a.Type(time.Now())
+			}
 			e := d.commit(d.a)
 			d.answer(d.a, d.a.m.unacked[0], e.Offset+1)
 			d.tell(d.a, e)
+			if len(d.a.m.unacked) > 0 {
+				d.t.Error("an edit of something that isn't the document is sent")
+			}
 		},
 		"answered with another version behind its event": func(d *desk) {
 			d.a.Type(time.Now())
