@@ -166,6 +166,50 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
+// BenchmarkBesideSnapshots edits a document while 1,000 others, made within a second or two, are written down: what an edit waits then.
+func BenchmarkBesideSnapshots(b *testing.B) {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": meshtest.SQLite, "postgres": meshtest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			const documents = 1000
+			w := newWorld(b, url(b), func(c *Config) { c.Version = 8 * time.Second })
+			ada := w.person("ada")
+			one, text := ada.create("x"), strings.Repeat("a line of text\n", 700)
+			version := must(ada.submit(one, 1, inserts("x")))(b).GetVersion()
+			var others errgroup.Group
+			others.SetLimit(32)
+			for range documents {
+				doc := ada.create(text)
+				others.Go(func() error {
+					_, err := w.server.session(b.Context(), docKey{"w", doc}) // a document that was made is to be written down, too
+					return err
+				})
+			}
+			if err := others.Wait(); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				var times []time.Duration
+				for written := 0; written < documents; {
+					begin := time.Now()
+					version = must(ada.submit(one, version, inserts("x")))(b).GetVersion()
+					took := time.Since(begin)
+					if written > 0 {
+						times = append(times, took)
+					}
+					if err := w.db.QueryRow(b.Context(), `SELECT count(*) FROM docs_version WHERE document <> $1`, one).Scan(&written); err != nil {
+						b.Fatal(err)
+					}
+				}
+				slices.Sort(times)
+				b.ReportMetric(float64(len(times)), "edits")
+				b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
+				b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
+				b.ReportMetric(float64(times[len(times)-1].Microseconds())/1000, "max-ms")
+			}
+		})
+	}
+}
+
 // memory is what the program holds.
 func memory() int64 {
 	for range 2 { // what has a finaliser goes with the second
