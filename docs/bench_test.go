@@ -3,11 +3,14 @@ package docs
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"plenum.internal/docs/ot"
 	"plenum.internal/docs/ot/ottest"
@@ -119,27 +122,160 @@ func BenchmarkOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	ada.openings(b, doc)
+	b.ReportMetric(float64(len(trace.Final)), "bytes")
+}
+
+// BenchmarkOpenLong opens a document of 100,000 characters and 1,000,000 edits all over it, whose versions were written down and thinned out
+// as ever, and the newest of them almost as many edits ago as one can be.
+func BenchmarkOpenLong(b *testing.B) {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": meshtest.SQLite, "postgres": meshtest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, url(b))
+			ada := w.person("ada")
+			base, trace := ottest.Scatter(1, 100_000, 1_000_000)
+			last := len(trace.Changes) - DefaultConfig().Snapshot + 1
+			doc := ada.create(base)
+			ada.writeTrace(doc, 1, trace.Changes[:last])
+			w.stop() // the last edits are written down
+			w.start(func(c *Config) { c.Snapshot, c.Version = 1<<30, time.Hour })
+			ada.writeTrace(doc, uint64(1+last), trace.Changes[last:])
+			ada.openings(b, doc)
+			if content, version := ada.content(doc, 0); version != 1_000_001 || content.Len() < 90_000 {
+				b.Errorf("version %d, %d code units", version, content.Len())
+			}
+		})
+	}
+}
+
+// openings opens a document over and over.
+func (u *user) openings(b *testing.B, doc string) {
+	b.Helper()
 	var times []time.Duration
 	for b.Loop() {
 		b.StopTimer()
-		x := w.server.sessions()[0]
-		_ = x.do(b.Context(), func() error { x.broken = true; return nil }) // it ends without writing anything down
-		<-x.gone
+		if all := u.server.sessions(); len(all) > 0 {
+			_ = all[0].do(b.Context(), func() error { all[0].broken = true; return nil }) // it ends without writing anything down
+			<-all[0].gone
+		}
 		begin := time.Now()
 		b.StartTimer()
-		if _, err := ada.api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc}); err != nil {
-			b.Fatal(err)
-		}
+		must(u.api.ReadDocument(u.read(), &docsv1.ReadDocumentRequest{Document: doc}))(b)
 		times = append(times, time.Since(begin))
 	}
 	slices.Sort(times)
-	b.ReportMetric(float64(len(trace.Final)), "bytes")
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkIdle has 10,000 documents of 10,000 characters open, and nobody uses them: what each takes of memory, and how long after the last use
+// the last is closed.
+func BenchmarkIdle(b *testing.B) {
+	const documents = 10_000
+	for name, url := range map[string]func(testing.TB) string{"sqlite": meshtest.SQLite, "postgres": meshtest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			w := newWorld(b, url(b))
+			ada := w.person("ada")
+			text := ottest.Write(1, 6000).Final
+			for len(text) < 10_000 {
+				text += text
+			}
+			text = text[:strings.LastIndexByte(text[:10_000], ' ')]
+			docs := make([]string, documents)
+			for i := range docs {
+				docs[i] = ada.create(text)
+			}
+			for b.Loop() {
+				before := memory()
+				var wg errgroup.Group
+				wg.SetLimit(32)
+				for _, doc := range docs {
+					wg.Go(func() error {
+						_, err := ada.api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc})
+						return err
+					})
+				}
+				if err := wg.Wait(); err != nil {
+					b.Fatal(err)
+				}
+				last := time.Now()
+				all := w.server.sessions()
+				if len(all) != documents {
+					b.Fatalf("%d documents are open", len(all))
+				}
+				b.ReportMetric(float64(memory()-before)/documents/1024, "KiB/document")
+				for _, x := range all {
+					<-x.gone
+				}
+				b.ReportMetric(time.Since(last).Seconds(), "closed-s")
+			}
+		})
+	}
+}
+
+// BenchmarkBesideSnapshots edits a document while 1,000 others, made within a second or two, are written down: what an edit waits then.
+func BenchmarkBesideSnapshots(b *testing.B) {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": meshtest.SQLite, "postgres": meshtest.Postgres} {
+		b.Run(name, func(b *testing.B) {
+			const documents = 1000
+			w := newWorld(b, url(b), func(c *Config) { c.Version = 8 * time.Second })
+			ada := w.person("ada")
+			one, text := ada.create("x"), strings.Repeat("a line of text\n", 700)
+			version := must(ada.submit(one, 1, inserts("x")))(b).GetVersion()
+			var others errgroup.Group
+			others.SetLimit(32)
+			for range documents {
+				doc := ada.create(text)
+				others.Go(func() error {
+					_, err := w.server.session(b.Context(), docKey{"w", doc}) // a document that was made is to be written down, too
+					return err
+				})
+			}
+			if err := others.Wait(); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				var times []time.Duration
+				for written := 0; written < documents; {
+					begin := time.Now()
+					version = must(ada.submit(one, version, inserts("x")))(b).GetVersion()
+					took := time.Since(begin)
+					if written > 0 {
+						times = append(times, took)
+					}
+					if err := w.db.QueryRow(b.Context(), `SELECT count(*) FROM docs_version WHERE document <> $1`, one).Scan(&written); err != nil {
+						b.Fatal(err)
+					}
+				}
+				slices.Sort(times)
+				b.ReportMetric(float64(len(times)), "edits")
+				b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
+				b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
+				b.ReportMetric(float64(times[len(times)-1].Microseconds())/1000, "max-ms")
+			}
+		})
+	}
+}
+
+// memory is what the program holds.
+func memory() int64 {
+	for range 2 { // what has a finaliser goes with the second
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
 }
 
 // BenchmarkEditors has 50 people edit one document five times a second each; b.N is how many edits they make together.
 func BenchmarkEditors(b *testing.B) {
-	w := newWorld(b, meshtest.SQLite(b))
+	for name, url := range map[string]func(testing.TB) string{"sqlite": meshtest.SQLite, "postgres": meshtest.Postgres} {
+		b.Run(name, func(b *testing.B) { benchmarkEditors(b, newWorld(b, url(b))) })
+	}
+}
+
+func benchmarkEditors(b *testing.B, w *world) {
+	b.Helper()
 	owner := w.person("owner")
 	doc := owner.create("a beginning\n")
 	owner.share(doc, everybody, editor)

@@ -98,7 +98,8 @@ func (w *world) start(change ...func(*Config)) {
 	if w.db, err = sqldb.Open(tb.Context(), sqldb.Config{URL: w.url}); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = w.db.Close() })
+	db := w.db // w may be started again
+	tb.Cleanup(func() { _ = db.Close() })
 	all, err := Migrations()
 	if err != nil {
 		tb.Fatal(err)

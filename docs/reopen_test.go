@@ -1,10 +1,13 @@
 package docs
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"plenum.internal/mesh/meshtest"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -101,5 +104,48 @@ func TestOpeningAfterMuch(t *testing.T) {
 	}
 	if d, _ := ada.content(doc, version-1); d.Len() != units+9 {
 		t.Errorf("an earlier version has %d", d.Len())
+	}
+}
+
+// However many documents are to be written down at once, an edit waits for a few of them: on SQLite, whose one writer it shares with them.
+func TestEditsPassSnapshots(t *testing.T) {
+	const documents = 200
+	w := newWorld(t, meshtest.SQLite(t))
+	ada := w.person("ada")
+	one := ada.create("x")
+	for range documents {
+		must(w.server.session(t.Context(), docKey{"w", ada.create("y")}))(t)
+	}
+	held, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	x := must(w.server.session(t.Context(), docKey{"w", one}))(t)
+	go func() {
+		ended <- w.db.Write(t.Context(), func(*sql.Tx) error {
+			close(held)
+			<-release
+			return nil
+		})
+	}()
+	<-held
+	for _, x := range w.server.sessions() {
+		must(0, x.do(t.Context(), func() error { x.snapshot(true); return nil }))(t)
+	}
+	edited := make(chan int, 1)
+	go func() {
+		_, err := ada.submit(one, 1, inserts("z"))
+		var written int
+		if err = errors.Join(err, w.db.QueryRow(t.Context(), `SELECT count(*) FROM docs_version`).Scan(&written)); err != nil {
+			t.Error(err)
+		}
+		edited <- written
+	}()
+	for waits := false; !waits; {
+		must(0, x.do(t.Context(), func() error { waits = len(x.underWay) > 0; return nil }))(t)
+	}
+	close(release)
+	if n := <-edited; n > documents/10 {
+		t.Errorf("%d of %d documents were written down before the edit", n, documents)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

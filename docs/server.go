@@ -62,6 +62,7 @@ type Server struct {
 	holding  atomic.Int64  // calls that wait for an owner
 	underWay atomic.Int64  // bytes of what waits to be committed
 	reading  chan struct{} // a token for each content that is being made of what is stored
+	saving   chan struct{} // a token for each version that is being written down
 
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
@@ -79,7 +80,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())),
+		diffs:  newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {
@@ -107,6 +109,15 @@ const (
 	maxUnderWay = 256 << 20 // bytes of edits that wait to be committed, in all documents; more are told to come back
 	maxReading  = 32        // contents that are made of snapshots and edits at the same time; others wait
 )
+
+// maxSaving is how many versions are written down at the same time. The others wait here, not for the database, where edits would wait among them:
+// many documents come due at once when they were opened at once.
+func maxSaving(d sqldb.Dialect) int {
+	if d == sqldb.SQLite { // it has one writer
+		return 1
+	}
+	return 4
+}
 
 // maxEvent is more than an edit has that was accepted: transformed it may have become longer.
 const maxEvent = 3 * MaxDelta

@@ -104,6 +104,13 @@ func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Docum
 		return false
 	}
 	defer x.letVersions()
+	select {
+	case x.s.saving <- struct{}{}:
+		defer func() { <-x.s.saving }()
+	case <-ctx.Done():
+		warn("could not write a snapshot", ctx.Err())
+		return false
+	}
 	if err := x.s.writeVersion(ctx, x.docKey, x.term, v, content, stands); err != nil {
 		warn("could not write a snapshot", err)
 		return false

@@ -21,9 +21,12 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/grpc v1.85.0 // indirect
+	plenum.internal/docs v0.0.0 // indirect
 )
 
 replace (
 	plenum.internal/client => ../client
+	plenum.internal/docs => ../docs
+	plenum.internal/mesh => ../mesh
 	plenum.internal/proto => ../proto
 )

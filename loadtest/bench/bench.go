@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -18,7 +17,7 @@ import (
 )
 
 type flags struct {
-	Only []string `help:"Groups to run: ${groups}. Default: all." placeholder:"GROUP"`
+	Only []string `help:"Groups to run: ${groups}; the name before a slash alone: all of them. Default: all." placeholder:"GROUP"`
 	Runs int      `help:"Runs of each; the median counts." default:"5"`
 	Out  string   `help:"File for the results." default:"bench-results.json" placeholder:"FILE"`
 	Log  string   `help:"File for what the programs say." default:"bench.log" placeholder:"FILE"`
@@ -108,18 +107,22 @@ func parse(args []string, all []group, stdout io.Writer) (*flags, error) {
 	return f, nil
 }
 
-// choose finds groups by their names, and fails for a name that none has.
+// choose finds groups by their names or by that of their kind, and fails for a name that none has.
 func choose(all []group, only []string) ([]group, error) {
 	if len(only) == 0 {
 		return all, nil
 	}
 	var chosen []group
 	for _, name := range only {
-		i := slices.IndexFunc(all, func(g group) bool { return g.name == name })
-		if i < 0 {
+		before := len(chosen)
+		for _, g := range all {
+			if kind, _, _ := strings.Cut(g.name, "/"); g.name == name || kind == name {
+				chosen = append(chosen, g)
+			}
+		}
+		if len(chosen) == before {
 			return nil, fmt.Errorf("there is no group %q; see bench --help", name)
 		}
-		chosen = append(chosen, all[i])
 	}
 	return chosen, nil
 }

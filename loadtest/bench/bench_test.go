@@ -25,6 +25,12 @@ func TestChoose(t *testing.T) {
 	if two, err := choose(all, []string{"slow", "idle"}); err != nil || len(two) != 2 || two[0].name != "slow" || two[1].name != "idle" {
 		t.Errorf("%v, %v", two, err)
 	}
+	if kind, err := choose(all, []string{"docs", "slow"}); err != nil || len(kind) != 7 || kind[0].name != "docs/service" || kind[6].name != "slow" {
+		t.Errorf("%v, %v", kind, err)
+	}
+	if one, err := choose(all, []string{"docs/knee"}); err != nil || len(one) != 1 || one[0].name != "docs/knee" {
+		t.Errorf("%v, %v", one, err)
+	}
 	if _, err := choose(all, []string{"fast"}); err == nil {
 		t.Error("an unknown group was chosen")
 	}

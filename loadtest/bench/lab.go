@@ -116,15 +116,21 @@ func (l *lab) both(ctx context.Context, accounts int, scenario string, flags ...
 	if plenum, err = l.alone(ctx, accounts, scenario, flags...); err != nil {
 		return nil, nil, err
 	}
+	control, err = l.besides(ctx, accounts, scenario, flags...)
+	return plenum, control, err
+}
+
+// besides runs a load test against a control server.
+func (l *lab) besides(ctx context.Context, accounts int, scenario string, flags ...string) (*run.Result, error) {
 	c, err := l.control(ctx, accounts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	control, err = c.load(ctx, scenario, flags...)
+	res, err := c.load(ctx, scenario, flags...)
 	if err = errors.Join(err, c.stop()); err != nil {
-		return nil, nil, fmt.Errorf("control: %w", err)
+		return nil, fmt.Errorf("control: %w", err)
 	}
-	return plenum, control, nil
+	return res, nil
 }
 
 // alone runs a load test against a Plenum of its own.

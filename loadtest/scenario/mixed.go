@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -18,8 +19,8 @@ type Mixed struct {
 
 // Run implements Scenario.
 func (s *Mixed) Run(ctx context.Context, r *run.Run) error {
-	if s.Churn <= 0 || s.Churn > 0.2 || !r.Reconnect {
-		return errors.New("--churn must be more than 0 and at most 0.2, and clients must --reconnect")
+	if s.Churn <= 0 || s.Churn > churnMost || !r.Reconnect {
+		return fmt.Errorf("--churn must be more than 0 and at most %g, and clients must --reconnect", churnMost)
 	}
 	people, err := s.open(ctx, r)
 	if err != nil {
@@ -29,14 +30,27 @@ func (s *Mixed) Run(ctx context.Context, r *run.Run) error {
 		return err
 	}
 	return r.Measure(ctx, func(ctx context.Context) error {
-		seed := r.Seed + uint64(r.Peers.Index)
-		random := rand.New(rand.NewPCG(seed, 3))
-		churn := pace.Load{PerSecond: s.Churn * float64(len(people)), Poisson: true, Seed: seed}
-		ended := make(chan error, 1)
-		go func() {
-			_, err := churn.Run(ctx, func(time.Time) { go people[random.IntN(len(people))].m.Cut() })
-			ended <- err
-		}()
-		return errors.Join(s.work(ctx, r, people), <-ended)
+		churned := churn(ctx, r, s.Churn, len(people), func(i int) { people[i].m.Cut() })
+		return errors.Join(s.work(ctx, r, people), <-churned)
 	})
+}
+
+// churnMost is the greatest share of the connections that breaks in a second.
+const churnMost = 0.2
+
+// churn cuts a share of n connections each second, until ctx ends; then it says what went wrong.
+func churn(ctx context.Context, r *run.Run, share float64, n int, cut func(i int)) <-chan error {
+	ended := make(chan error, 1)
+	if share == 0 {
+		ended <- nil
+		return ended
+	}
+	seed := r.Seed + uint64(r.Peers.Index)
+	random := rand.New(rand.NewPCG(seed, 3))
+	load := pace.Load{PerSecond: share * float64(n), Poisson: true, Seed: seed}
+	go func() {
+		_, err := load.Run(ctx, func(time.Time) { go cut(random.IntN(n)) })
+		ended <- err
+	}()
+	return ended
 }

@@ -257,5 +257,5 @@ func read(p person, channel string, due time.Time, _ *rand.Rand) {
 }
 
 func types(p person, channel string, _ time.Time, _ *rand.Rand) {
-	p.m.Signal(crowd.Channel(channel), "typing")
+	p.m.Signal(crowd.Channel(channel), "typing", nil)
 }

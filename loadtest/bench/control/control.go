@@ -17,6 +17,7 @@ import (
 
 	"plenum.internal/loadtest/internal/account"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -33,13 +34,14 @@ const (
 // Server holds topics in memory. Safe for concurrent use.
 type Server struct {
 	// mu orders who subscribes against what is published: the answer to Subscribe comes before the events that follow it.
-	mu       sync.RWMutex
-	topics   map[string]*topic // guarded by mu
-	sessions sync.WaitGroup
+	mu        sync.RWMutex
+	topics    map[string]*topic    // guarded by mu
+	documents map[string]*document // by id; guarded by mu
+	sessions  sync.WaitGroup
 }
 
 // New returns a server without topics.
-func New() *Server { return &Server{topics: map[string]*topic{}} }
+func New() *Server { return &Server{topics: map[string]*topic{}, documents: map[string]*document{}} }
 
 // Accounts are people whom the server knows as well as any others.
 func Accounts(n int) []account.Account {
@@ -59,7 +61,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /edge/v1/ws", s.session)
 	mux.HandleFunc("POST "+chatv1.ChatService_CreateChannel_FullMethodName, s.createChannel)
-	mux.HandleFunc("POST "+chatv1.ChatService_AddMembers_FullMethodName, func(http.ResponseWriter, *http.Request) {}) // everybody is in
+	mux.HandleFunc("POST "+docsv1.DocsService_CreateDocument_FullMethodName, s.createDocument)
+	mux.HandleFunc("POST "+docsv1.DocsService_ReadDocument_FullMethodName, s.readDocument)
+	for _, method := range []string{chatv1.ChatService_AddMembers_FullMethodName, docsv1.DocsService_SetRole_FullMethodName} {
+		mux.HandleFunc("POST "+method, func(http.ResponseWriter, *http.Request) {}) // everybody is in
+	}
 	h := &http.Server{Handler: mux, ReadHeaderTimeout: headerTime, BaseContext: func(net.Listener) context.Context { return ctx }}
 	stop := context.AfterFunc(ctx, func() { _ = h.Close() })
 	defer stop()
@@ -73,9 +79,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) createChannel(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Lock()
 	id := "c" + strconv.Itoa(len(s.topics))
-	s.topics[channelKind+id] = &topic{name: channelKind + id, readers: map[*websocket.Conn]bool{}}
+	s.addTopic(channelKind + id)
 	s.mu.Unlock()
-	body, err := proto.Marshal(&chatv1.CreateChannelResponse{Channel: id})
+	answer(w, &chatv1.CreateChannelResponse{Channel: id})
+}
+
+// addTopic needs the lock.
+func (s *Server) addTopic(name string) *topic {
+	t := &topic{name: name, readers: map[*websocket.Conn]bool{}}
+	s.topics[name] = t
+	return t
+}
+
+func answer(w http.ResponseWriter, m proto.Message) {
+	body, err := proto.Marshal(m)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -93,6 +110,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = ws.CloseNow() }()
 	defer s.leave(ws)
+	c := &session{Conn: ws}
 	for {
 		_, data, err := ws.Read(r.Context())
 		if err != nil {
@@ -103,24 +121,31 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		for _, f := range m.GetFrames() {
-			if s.take(r.Context(), ws, f) != nil {
+			if s.take(r.Context(), c, f) != nil {
 				return
 			}
 		}
 	}
 }
 
+// session is who is connected.
+type session struct {
+	*websocket.Conn
+	id string // client_id
+}
+
 // take answers one frame. Others than these need no answer.
-func (s *Server) take(ctx context.Context, ws *websocket.Conn, f *edgev1.ClientFrame) error {
+func (s *Server) take(ctx context.Context, c *session, f *edgev1.ClientFrame) error {
 	switch f := f.GetFrame().(type) {
 	case *edgev1.ClientFrame_Hello:
-		return write(ctx, ws, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Welcome{Welcome: &edgev1.Welcome{
+		c.id = f.Hello.GetClientId()
+		return write(ctx, c.Conn, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Welcome{Welcome: &edgev1.Welcome{
 			TokenTtlMs: uint32(tokenTime.Milliseconds()), ServerTimeMs: time.Now().UnixMilli(),
 		}}})
 	case *edgev1.ClientFrame_Subscribe:
-		return s.subscribe(ctx, ws, f.Subscribe)
+		return s.subscribe(ctx, c.Conn, f.Subscribe)
 	case *edgev1.ClientFrame_Call:
-		return s.call(ctx, ws, f.Call)
+		return s.call(ctx, c, f.Call)
 	}
 	return nil
 }

@@ -149,6 +149,7 @@ func TestALoadTestRunsAgainstIt(t *testing.T) {
 	for _, args := range [][]string{
 		{"fanout", "--channels", "2", "--rate", "100", "--warmup", "0s", "--duration", "200ms"},
 		{"connect", "--topics", "3", "--ramp", "0"},
+		{"docs", "--documents", "2", "--editors", "10", "--rate", "20", "--warmup", "0s", "--duration", "500ms", "--cursors"},
 	} {
 		var said strings.Builder
 		args = append(args, "--address", address, "--accounts", accounts, "-n", "20")

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -68,40 +69,52 @@ func (s *Server) leave(ws *websocket.Conn) {
 	}
 }
 
-// call knows sending only: the event's body is the request's.
-func (s *Server) call(ctx context.Context, ws *websocket.Conn, c *edgev1.Call) error {
-	var req chatv1.SendRequest
-	if c.GetMethod() != chatv1.ChatService_Send_FullMethodName[1:] {
-		return fmt.Errorf("%s is not a method of the control server", c.GetMethod())
-	}
-	if err := proto.Unmarshal(c.GetBody(), &req); err != nil {
-		return fmt.Errorf("decode %s: %w", c.GetMethod(), err)
-	}
+// call knows what writes: sending, and editing.
+func (s *Server) call(ctx context.Context, c *session, call *edgev1.Call) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	switch call.GetMethod() {
+	case chatv1.ChatService_Send_FullMethodName[1:]:
+		return s.send(ctx, c, call)
+	case docsv1.DocsService_Submit_FullMethodName[1:]:
+		return s.submit(ctx, c, call)
+	}
+	return fmt.Errorf("%s is not a method of the control server", call.GetMethod())
+}
+
+// send needs the lock. The event's body is the request's.
+func (s *Server) send(ctx context.Context, c *session, call *edgev1.Call) error {
+	var req chatv1.SendRequest
+	if err := proto.Unmarshal(call.GetBody(), &req); err != nil {
+		return fmt.Errorf("decode %s: %w", call.GetMethod(), err)
+	}
 	t := s.topics[channelKind+req.GetChannel()]
 	if t == nil {
 		return errNoTopic
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.head++
 	now := time.Now().UnixMilli()
-	body, err := proto.Marshal(&chatv1.SendResponse{Offset: t.head, Epoch: epoch, TimeMs: now})
+	event := &edgev1.Event{Offset: t.head + 1, Body: call.GetBody(), TimeMs: now}
+	return t.append(ctx, c, call, &chatv1.SendResponse{Offset: event.GetOffset(), Epoch: epoch, TimeMs: now}, event)
+}
+
+// append answers a call, and tells all readers of its event. It needs both locks.
+func (t *topic) append(ctx context.Context, c *session, call *edgev1.Call, answer proto.Message, event *edgev1.Event) error {
+	t.head = event.GetOffset()
+	body, err := proto.Marshal(answer)
 	if err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
-	reply := &edgev1.Reply{Id: c.GetId(), Result: &edgev1.Reply_Body{Body: body}}
-	if err := write(ctx, ws, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Reply{Reply: reply}}); err != nil {
+	reply := &edgev1.Reply{Id: call.GetId(), Result: &edgev1.Reply_Body{Body: body}}
+	if err := write(ctx, c.Conn, &edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Reply{Reply: reply}}); err != nil {
 		return err
 	}
-	event, err := encode(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: &edgev1.Events{
-		Topic: t.name, Events: []*edgev1.Event{{Offset: t.head, Body: c.GetBody(), TimeMs: now}},
-	}}})
+	data, err := encode(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: &edgev1.Events{Topic: t.name, Events: []*edgev1.Event{event}}}})
 	if err != nil {
 		return err
 	}
-	t.publish(context.WithoutCancel(ctx), event) // the others get it though its author leaves
+	t.publish(context.WithoutCancel(ctx), data) // the others get it though its author leaves
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -107,7 +108,24 @@ func parse(args []string, stdout io.Writer) (f *flags, sc scenario.Scenario, err
 		return nil, nil, fmt.Errorf("%w; see loadtest --help", err)
 	}
 	sc, _ = chosen.Selected().Target.Addr().Interface().(scenario.Scenario)
+	if err := size(f, sc, chosen.Path); err != nil {
+		return nil, nil, err
+	}
 	return f, sc, nil
+}
+
+// size has a scenario say how many connections there are, if it knows.
+func size(f *flags, sc scenario.Scenario, given []*kong.Path) error {
+	sized, ok := sc.(scenario.Sized)
+	if !ok {
+		return nil
+	}
+	n := sized.Connections()
+	if slices.ContainsFunc(given, func(p *kong.Path) bool { return p.Flag != nil && p.Flag.Name == "connections" }) && f.Connections != n {
+		return fmt.Errorf("this scenario's flags make %d connections: leave --connections out, or change them", n)
+	}
+	f.Connections = n
+	return f.Options.Validate() //nolint:wrapcheck // says it all
 }
 
 // lead waits for the other processes, and starts them unless that is done elsewhere.

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -37,6 +38,19 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// A scenario that knows how many connections it takes is not told by --connections, unless that says the same.
+func TestSized(t *testing.T) {
+	for _, args := range []string{"docs --documents 3 --editors 7", "docs --documents 3 --editors 7 -n 21"} {
+		f, sc, err := parse(strings.Fields(args), io.Discard)
+		if err != nil || f.Connections != 21 || sc.(*scenario.Docs).Editors != 7 { //nolint:forcetypeassert // docs
+			t.Errorf("%s: %v, %v", args, f, err)
+		}
+	}
+	if f, _, err := parse([]string{"idle"}, io.Discard); err != nil || f.Connections != 1000 {
+		t.Errorf("%v, %v", f, err)
+	}
+}
+
 // What can't be is told on standard error with the code of a wrong call, and nothing is started.
 func TestUsage(t *testing.T) {
 	for _, c := range []struct {
@@ -50,6 +64,13 @@ func TestUsage(t *testing.T) {
 		{"chat --none", "unknown flag --none", exitUsage},
 		{"none", "none", exitUsage},
 		{"-n 5", "name a scenario", exitUsage},
+		{"docs --documents 3 --editors 2 -n 7", "make 6 connections", exitUsage},
+		{"docs --documents 18000 --editors 2", "--processes 2", exitUsage},
+		{"docs --editors 0", "--editors", exitUsage},
+		{"docs --burst 5 --rate 2 --to 5", "--pace", exitUsage},
+		{"docs --editors 1 --cursors", "--cursors", exitUsage},
+		{"docs --churn 0.3", "--churn", exitUsage},
+		{"docs --length 1000000", "--length", exitUsage},
 		{"idle --accounts /does/not/exist", "plenumctl admin seed", exitFailed},
 		{"--join 127.0.0.1:1", "join", exitFailed},
 		{"chat --processes 2 --listen 127.0.0.1:99999", "wait for other processes", exitFailed},

@@ -33,6 +33,10 @@ func testScenarios(t *testing.T, bin string) {
 			args:    []string{"--sizes", "20:1,5:2", "--rate", "50", "--after", "100ms", "--share", "0.5"},
 			figures: []string{"resumed within"}, latencies: []string{"resume", "deliver"}, events: true,
 		},
+		"docs": {
+			args:    []string{"--documents", "4", "--editors", "5", "--rate", "5", "--cursors", "--churn", "0.05", "--to", "8"},
+			figures: []string{"documents compared by hash", "mutations that took place", "signals told"}, latencies: []string{"ack", "deliver", "resume"}, events: true,
+		},
 		"mixed": {
 			args: []string{"--sizes", "10:2", "--rate", "50", "--churn", "0.2"}, latencies: []string{"resume", "deliver"}, events: true,
 		},

@@ -20,7 +20,7 @@ import (
 // The harness is put to the test, by servers of its own.
 func TestAgainstServers(t *testing.T) {
 	bin := programs(t)
-	for name, test := range map[string]func(*testing.T, string){"fanout": testFanout, "scenarios": testScenarios} {
+	for name, test := range map[string]func(*testing.T, string){"fanout": testFanout, "documents": testDocuments, "scenarios": testScenarios} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, bin)
@@ -62,6 +62,33 @@ func testFanout(t *testing.T, bin string) {
 					t.Errorf("%d messages stand, %d were heard", messages, n)
 				}
 				if code != 0 || len(res.Problems) != 0 {
+					t.Errorf("exit code %d, %v", code, res.Problems)
+				}
+			})
+		})
+	}
+	all.Wait()
+}
+
+// Editors of documents find what a Plenum breaks, and each who was told other events has another content in the end, or none that it could hold
+// to the server's.
+func testDocuments(t *testing.T, bin string) {
+	const editors = 20
+	var all sync.WaitGroup
+	for fault, kinds := range map[string]string{"": "", "drop": "diverged gaps lost", "twice": "duplicates", "swap": "disorder diverged gaps"} {
+		all.Go(func() {
+			t.Run("fault "+fault, func(t *testing.T) {
+				s := serve(t, bin, fault)
+				accounts := s.seed(t, "editor", editors)
+				code, res := load(t, s, accounts, "docs", "--editors", "20", "--rate", "2", "--warmup", "1s", "-d", "4s")
+				f := res.Findings
+				if got := kindsOf(t, f); got != kinds {
+					t.Errorf("%q was found, not %q: %+v", got, kinds, f)
+				}
+				if f.Events == 0 || f.Diverged > editors || figure(&res, "documents compared by hash") != 1 {
+					t.Errorf("%+v, %v", f, res.Figures)
+				}
+				if want := map[bool]int{true: exitFailed}[fault != ""]; code != want || (code == 0) != (len(res.Problems) == 0) {
 					t.Errorf("exit code %d, %v", code, res.Problems)
 				}
 			})

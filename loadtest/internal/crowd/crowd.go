@@ -60,6 +60,7 @@ type Crowd struct {
 	Unsent   atomic.Uint64 // sends that a client had no room for: the server answers too slowly
 	Failed   atomic.Uint64 // sends that were refused
 	Heads    atomic.Uint64 // entries of frames of heads
+	Signals  atomic.Uint64 // that came
 	Causes   atomic.Uint64 // that messages named, of topics that their reader follows
 }
 
@@ -216,9 +217,7 @@ func (c *Crowd) Charge(now time.Time) {
 	c.mu.Unlock()
 	for _, m := range c.Members {
 		m.mu.Lock()
-		for _, s := range m.unacked {
-			due = append(due, s.due)
-		}
+		due = append(due, m.pending()...)
 		m.mu.Unlock()
 	}
 	for i, at := range due {

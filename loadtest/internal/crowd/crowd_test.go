@@ -202,10 +202,10 @@ func TestKeepTokens(t *testing.T) {
 func TestAnsweredTwice(t *testing.T) {
 	c := New(Config{})
 	m := c.Add(&account.Account{})
-	s := &send{due: time.Now(), seq: 1}
+	s := &send{seq: 1}
 	m.unacked, m.calls = []*send{s}, map[uint32]*send{1: s, 2: s}
 	c.Measure()
-	s.due = time.Now()
+	s.due = []time.Time{time.Now()}
 	for id := range uint32(3) {
 		m.replied(&edgev1.Reply{Id: id})
 	}

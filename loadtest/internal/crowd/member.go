@@ -40,6 +40,7 @@ type Member struct {
 	calls       map[uint32]*send
 	unacked     []*send // ascending by seq
 	causes      []cause // that have not come
+	editor      *Editor // nil: it writes messages
 }
 
 // Event implements edge.Handler.
@@ -49,6 +50,10 @@ func (m *Member) Event(name []byte, e edge.Event) {
 	defer m.mu.Unlock()
 	t := m.topics[string(name)]
 	if t == nil || !t.begun || !t.reader.Take(e, &m.crowd.Counts) {
+		return
+	}
+	if m.editor != nil {
+		m.editor.told(e.Offset, e.Mutation, e.Body, now)
 		return
 	}
 	if len(m.causes) > 0 {
@@ -92,5 +97,7 @@ func (m *Member) Frame(f *edgev1.ServerFrame) {
 		m.stopped(f.Stopped)
 	case *edgev1.ServerFrame_Heads:
 		m.crowd.Heads.Add(uint64(len(f.Heads.GetHeads())))
+	case *edgev1.ServerFrame_Signal:
+		m.crowd.Signals.Add(1)
 	}
 }

@@ -24,38 +24,50 @@ func Channel(id string) string { return channelKind + id }
 
 // send is one mutation, on its way until it is answered for good.
 type send struct {
-	due    time.Time
+	due    []time.Time // of what it does, in its parts
 	seq    uint64
 	method string
 	body   proto.Message
-	topic  string // a message was sent to it; empty: another mutation
+	// took takes over each answer of what took place, under the member's lock; nil: it says nothing that counts.
+	took func(body []byte) error
 }
 
 // Send sends a message of about size bytes to a channel; it was due at a time, and depends on context. It doesn't wait.
 func (m *Member) Send(channel string, due time.Time, size int, context ...*chatv1.Dependency) {
-	m.mutate(due, chatv1.ChatService_Send_FullMethodName[1:], Channel(channel), func(seq uint64) proto.Message {
+	took := func(body []byte) error {
+		var sent chatv1.SendResponse
+		if err := proto.Unmarshal(body, &sent); err != nil {
+			return err //nolint:wrapcheck // counted alone
+		}
+		m.crowd.Acked.Note(Channel(channel), sent.GetOffset())
+		if t := m.topics[Channel(channel)]; t != nil {
+			t.own = sent.GetOffset()
+		}
+		return nil
+	}
+	m.mutate(due, chatv1.ChatService_Send_FullMethodName[1:], took, func(seq uint64) proto.Message {
 		text := mark{due, m.number, seq, len(context) > 0}.text(size)
 		return &chatv1.SendRequest{Channel: channel, Text: text, Context: context}
 	})
 }
 
 // Signal tells the others on a topic something that is not kept.
-func (m *Member) Signal(topic, key string) {
+func (m *Member) Signal(topic, key string, body []byte) {
 	m.mu.Lock()
 	conn := m.conn
 	m.mu.Unlock()
 	if conn != nil && m.live.Load() {
-		_ = conn.Send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Signal{Signal: &edgev1.Signal{Topic: topic, Key: key}}}) // may be lost
+		_ = conn.Send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Signal{Signal: &edgev1.Signal{Topic: topic, Key: key, Body: body}}}) // may be lost
 	}
 }
 
 // Mutate makes any other call that takes place once, however often the connection breaks.
 func (m *Member) Mutate(due time.Time, method string, body proto.Message) {
-	m.mutate(due, method, "", func(uint64) proto.Message { return body })
+	m.mutate(due, method, nil, func(uint64) proto.Message { return body })
 }
 
-// mutate makes a call; topic is the one that the answer's offset belongs to, if it sends a message.
-func (m *Member) mutate(due time.Time, method, topic string, body func(seq uint64) proto.Message) {
+// mutate makes a call.
+func (m *Member) mutate(due time.Time, method string, took func([]byte) error, body func(seq uint64) proto.Message) {
 	m.crowd.Offered.Add(1)
 	m.mu.Lock()
 	if len(m.unacked) >= maxUnacked {
@@ -64,7 +76,7 @@ func (m *Member) mutate(due time.Time, method, topic string, body func(seq uint6
 		return
 	}
 	m.seq++
-	s := &send{due: due, seq: m.seq, method: method, body: body(m.seq), topic: topic}
+	s := &send{due: []time.Time{due}, seq: m.seq, method: method, body: body(m.seq), took: took}
 	m.unacked = append(m.unacked[:len(m.unacked):len(m.unacked)], s)
 	m.mu.Unlock()
 	m.transmit(s)
@@ -74,7 +86,7 @@ func (m *Member) mutate(due time.Time, method, topic string, body func(seq uint6
 func (m *Member) transmit(s *send) {
 	m.mu.Lock()
 	conn := m.conn
-	if conn == nil || !m.live.Load() {
+	if conn == nil || !m.live.Load() || !slices.Contains(m.unacked, s) {
 		m.mu.Unlock()
 		return
 	}
@@ -95,14 +107,14 @@ func (m *Member) replied(r *edgev1.Reply) {
 	m.mu.Lock()
 	s := m.calls[r.GetId()]
 	delete(m.calls, r.GetId())
-	code := r.GetError().GetCode()
+	code, why := r.GetError().GetCode(), r.GetError().GetReason()
 	if s == nil {
 		m.mu.Unlock()
 		return
 	}
 	if code >= 200 && code < 300 { // repeat it
 		m.mu.Unlock()
-		m.crowd.refused(r.GetError().GetReason())
+		m.crowd.refused(why)
 		time.AfterFunc(max(backoff, time.Duration(r.GetError().GetRetryAfterMs())*time.Millisecond), func() {
 			if !m.leaving.Load() {
 				m.transmit(s)
@@ -110,38 +122,35 @@ func (m *Member) replied(r *edgev1.Reply) {
 		})
 		return
 	}
+	if code == 0 && s.took != nil && s.took(r.GetBody()) != nil {
+		code, why = edgev1.Code_CODE_INTERNAL, "an answer that can't be read"
+	}
+	first := m.over(s, code == 0)
+	m.mu.Unlock()
+	if first && code != 0 {
+		m.crowd.Failed.Add(1)
+		m.crowd.refused(why)
+	}
+}
+
+// over takes a mutation off what is unacknowledged; false: it was answered before. It needs the lock.
+func (m *Member) over(s *send, tookPlace bool) bool {
 	i := slices.Index(m.unacked, s)
-	if i >= 0 {
-		m.unacked = append(m.unacked[:i:i], m.unacked[i+1:]...)
+	if i < 0 {
+		return false
 	}
-	m.mu.Unlock()
-	if i < 0 { // it was sent twice, and answered before
-		return
+	m.unacked = append(m.unacked[:i:i], m.unacked[i+1:]...)
+	if !tookPlace {
+		return true
 	}
-	if code != 0 {
-		m.crowd.Failed.Add(1)
-		m.crowd.refused(r.GetError().GetReason())
-		return
+	m.crowd.Answered.Add(uint64(len(s.due)))
+	now := time.Now()
+	for _, due := range s.due {
+		if m.crowd.counts(due) {
+			m.crowd.Ack.Record(m.n, now.Sub(due))
+		}
 	}
-	m.crowd.Answered.Add(1)
-	if m.crowd.counts(s.due) {
-		m.crowd.Ack.Record(m.n, time.Since(s.due))
-	}
-	var sent chatv1.SendResponse
-	if s.topic == "" {
-		return
-	}
-	if proto.Unmarshal(r.GetBody(), &sent) != nil {
-		m.crowd.Failed.Add(1)
-		m.crowd.refused("an answer that can't be read")
-		return
-	}
-	m.crowd.Acked.Note(s.topic, sent.GetOffset())
-	m.mu.Lock()
-	if t := m.topics[s.topic]; t != nil {
-		t.own = sent.GetOffset()
-	}
-	m.mu.Unlock()
+	return true
 }
 
 // Own is the member's last message in a topic that was acknowledged; 0: none.
@@ -158,7 +167,18 @@ func (m *Member) Own(topic string) uint64 {
 func (m *Member) Unacked() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.unacked)
+	return len(m.pending())
+}
+
+// pending is when all was due that has no answer yet. It needs the lock.
+func (m *Member) pending() (due []time.Time) {
+	for _, s := range m.unacked {
+		due = append(due, s.due...)
+	}
+	if m.editor != nil {
+		due = append(due, m.editor.replica.Waiting()...)
+	}
+	return due
 }
 
 // reason is a short name for an error, so that errors can be counted.

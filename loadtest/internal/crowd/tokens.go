@@ -76,6 +76,14 @@ func (c *Crowd) sign(ctx context.Context, acc *account.Account, how SignIn) (tok
 	return next.Access, nil
 }
 
+// Account is a copy of an account with the tokens that it has by now.
+func (c *Crowd) Account(acc *account.Account) *account.Account {
+	c.tokens.Lock()
+	defer c.tokens.Unlock()
+	now := *acc
+	return &now
+}
+
 // showToken goes on with the connection under a new token.
 func (m *Member) showToken(token string) {
 	m.mu.Lock()

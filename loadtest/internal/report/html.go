@@ -125,6 +125,7 @@ func findings(res *run.Result) []finding {
 		{"gaps", "times that offsets were passed over without a word", f.Gaps, true},
 		{"causal violations", "messages whose cause did not come in time", f.Causal, true},
 		{"stored twice", "messages that stand in their topic more than once", f.Doubled, true},
+		{"other content", "clients whose document is not the server's", f.Diverged, true},
 		{"resets", "times that the server told a client to start anew, which it may", f.Resets, false},
 	} {
 		out = append(out, finding{row.name, row.what, grouped(row.n), row.promise && row.n > 0})

@@ -89,8 +89,8 @@ func Text(res *run.Result, out io.Writer) error {
 		}
 	}
 	f := res.Findings
-	fmt.Fprintf(w, "\nevents\tlost\ttwice\tout of order\tgaps\tbefore their cause\tstored twice\tresets\t\n%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n",
-		f.Events, f.Lost, f.Duplicates, f.Disorder, f.Gaps, f.Causal, f.Doubled, f.Resets)
+	fmt.Fprintf(w, "\nevents\tlost\ttwice\tout of order\tgaps\tbefore their cause\tstored twice\tother content\tresets\t\n%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n",
+		f.Events, f.Lost, f.Duplicates, f.Disorder, f.Gaps, f.Causal, f.Doubled, f.Diverged, f.Resets)
 	if len(res.Refusals) > 0 {
 		fmt.Fprint(w, "\nrefusals and lost connections\n")
 		for _, why := range slices.Sorted(maps.Keys(res.Refusals)) {

@@ -29,7 +29,7 @@ func TestText(t *testing.T) {
 	}
 	for _, want := range []string{
 		"chat, 30.0 s measured", "     ack  1234567  900µs  2ms  15ms  400ms  2.5s", "mutations offered  200 /s", "timeout 3",
-		"FAILED: 3 of 5 connections were refused", "events  lost  twice  out of order  gaps  before their cause  stored twice  resets",
+		"FAILED: 3 of 5 connections were refused", "events  lost  twice  out of order  gaps  before their cause  stored twice  other content  resets",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in:\n%s", want, out.String())

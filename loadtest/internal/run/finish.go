@@ -57,7 +57,7 @@ func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, 
 		Latency: map[string][]byte{},
 		Counters: map[string]uint64{
 			ConnectedAtEnd: uint64(connected), "connections lost": r.Crowd.Dropped.Load(), "sends without room": r.Crowd.Unsent.Load(),
-			"sends refused": r.Crowd.Failed.Load(), "sends without an answer": uint64(unanswered), "heads told": r.Crowd.Heads.Load(), "topics not open": uint64(closed), "causes looked for": r.Crowd.Causes.Load(),
+			"sends refused": r.Crowd.Failed.Load(), "sends without an answer": uint64(unanswered), "heads told": r.Crowd.Heads.Load(), "signals told": r.Crowd.Signals.Load(), "topics not open": uint64(closed), "causes looked for": r.Crowd.Causes.Load(),
 		},
 	}
 	for name, l := range latencies(r.Crowd) {
@@ -76,7 +76,7 @@ func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, 
 const ConnectedAtEnd = "connected at the end"
 
 // counters is the order in which they are shown.
-var counters = []string{ConnectedAtEnd, "connections lost", "sends without room", "sends refused", "sends without an answer", "topics not open", "heads told", "causes looked for"}
+var counters = []string{ConnectedAtEnd, "connections lost", "sends without room", "sends refused", "sends without an answer", "topics not open", "heads told", "signals told", "causes looked for"}
 
 // verdict is why a counter makes the run fail; empty: it doesn't. What did not take place proves nothing, and is in no latency but its own.
 func (r *Run) verdict(counter string, n uint64) string {
@@ -161,17 +161,19 @@ func (r *Run) add(parts []part, scenario string, flags any) (*Result, error) {
 
 // rates tells what was offered and done while it was measured, and what the server's processes used for it.
 func (r *Run) rates(res *Result, parts []part) {
-	var offered, answered, events float64
+	var offered, answered, events, own float64
 	for _, p := range parts {
 		offered += float64(p.Ends[1].Offered - p.Ends[0].Offered)
 		answered += float64(p.Ends[1].Answered - p.Ends[0].Answered)
 		events += float64(p.Ends[1].Events - p.Ends[0].Events)
+		own += (p.Ends[1].Own - p.Ends[0].Own).Seconds()
 	}
 	if res.Measured <= 0 {
 		return
 	}
 	res.Figures = append(res.Figures, Figure{"mutations offered", offered / res.Measured, "/s"},
-		Figure{"mutations that took place", answered / res.Measured, "/s"}, Figure{"events taken by clients", events / res.Measured, "/s"})
+		Figure{"mutations that took place", answered / res.Measured, "/s"}, Figure{"events taken by clients", events / res.Measured, "/s"},
+		Figure{"generator processor time", own, "s"})
 	if len(r.PID) == 0 || r.ends[1].Usage.Resident == 0 { // the server has ended
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"plenum.internal/loadtest/internal/peers"
@@ -13,7 +14,8 @@ import (
 // end is where the counts stand as measuring begins or ends.
 type end struct {
 	At                        time.Time
-	Usage                     proc.Usage
+	Usage                     proc.Usage    // of the server
+	Own                       time.Duration // processor time of this process
 	Offered, Answered, Events uint64
 }
 
@@ -106,9 +108,10 @@ func sleep(ctx context.Context, d time.Duration, done <-chan error) error {
 // mark notes what the server has used and the clients have done so far.
 func (r *Run) mark(which int) error {
 	u, err := proc.Read(r.PID)
+	own, _ := proc.Read([]int{os.Getpid()}) // 0 where the system doesn't tell
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ends[which] = end{time.Now(), u, r.Crowd.Offered.Load(), r.Crowd.Answered.Load(), r.Crowd.Counts.Events.Load()}
+	r.ends[which] = end{time.Now(), u, own.CPU, r.Crowd.Offered.Load(), r.Crowd.Answered.Load(), r.Crowd.Counts.Events.Load()}
 	return err //nolint:wrapcheck // names the process
 }
 

@@ -45,22 +45,61 @@ func Lead[T any](ctx context.Context, r *Run, name string, f func(ctx context.Co
 
 // Channels makes channels, in process 0 with the accounts of all, and returns their ids once the server has worked them off.
 func Channels(ctx context.Context, r *Run, plan func(users int) []setup.Channel) ([]string, error) {
-	parts, err := peers.Gather(ctx, r.Peers, "members", r.Accounts)
+	owners, err := r.everybody(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return Lead(ctx, r, "channels", func(ctx context.Context) ([]string, error) {
-		var owners []*account.Account
-		var users []string
-		for i := 0; len(users) < total(parts); i++ {
-			a := parts[i%r.Peers.Of][i/r.Peers.Of]
-			owners, users = append(owners, a), append(users, a.User)
+		users := make([]string, len(owners))
+		for i, a := range owners {
+			users[i] = a.User
 		}
 		ids, err := setup.New(r.API, owners).Make(ctx, plan(len(users)), users)
 		if err != nil {
 			return nil, err
 		}
 		return ids, r.rest(ctx)
+	})
+}
+
+// everybody is the accounts of all processes, in their order.
+func (r *Run) everybody(ctx context.Context) ([]*account.Account, error) {
+	parts, err := peers.Gather(ctx, r.Peers, "members", r.Accounts)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]*account.Account, total(parts))
+	for i := range all {
+		all[i] = parts[i%r.Peers.Of][i/r.Peers.Of]
+	}
+	return all, nil
+}
+
+// Documents makes documents of contents, in process 0 with the accounts of all, which everybody may edit.
+func Documents(ctx context.Context, r *Run, n int, content func(i int) string) ([]setup.Document, error) {
+	owners, err := r.everybody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return Lead(ctx, r, "documents", func(ctx context.Context) ([]setup.Document, error) {
+		docs, err := setup.New(r.API, owners).MakeDocuments(ctx, n, "loadtest-"+r.tag, content)
+		if err != nil {
+			return nil, err
+		}
+		return docs, r.rest(ctx)
+	})
+}
+
+// Newest reads what the server has of documents by now, in process 0.
+func Newest(ctx context.Context, r *Run, docs []setup.Document) ([]setup.Document, error) {
+	ctx, cancel := ending(ctx)
+	defer cancel()
+	return Lead(ctx, r, "compare", func(ctx context.Context) ([]setup.Document, error) {
+		readers := make([]*account.Account, len(r.Accounts))
+		for i, a := range r.Accounts {
+			readers[i] = r.Crowd.Account(a)
+		}
+		return setup.New(r.API, readers).ReadDocuments(ctx, docs)
 	})
 }
 

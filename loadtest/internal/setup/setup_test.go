@@ -54,6 +54,7 @@ func serve(t *testing.T) (*chat, *account.API) {
 			return &chatv1.AddMembersResponse{}
 		})
 	})
+	documents(t, c, mux)
 	mux.HandleFunc("/edge/v1/ws", func(w http.ResponseWriter, r *http.Request) { c.bundle(t, w, r) })
 	s := httptest.NewServer(mux)
 	api := account.NewAPI([]string{s.URL}, nil)

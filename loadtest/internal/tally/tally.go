@@ -16,6 +16,7 @@ type Counts struct {
 	Causal     atomic.Uint64 // messages that came before one that they depend on
 	Lost       atomic.Uint64 // events that had not come at the end
 	Doubled    atomic.Uint64 // messages that stand twice in their topic
+	Diverged   atomic.Uint64 // clients whose document is not the server's
 	Resets     atomic.Uint64 // times that the server said that it can't go on from a cursor
 }
 
@@ -28,6 +29,7 @@ type Findings struct {
 	Gaps       uint64 `json:"gaps"`
 	Causal     uint64 `json:"causal"`
 	Doubled    uint64 `json:"doubled"`
+	Diverged   uint64 `json:"diverged"`
 	Resets     uint64 `json:"resets"`
 }
 
@@ -35,7 +37,7 @@ type Findings struct {
 func (c *Counts) Read() Findings {
 	return Findings{
 		Events: c.Events.Load(), Lost: c.Lost.Load(), Duplicates: c.Duplicates.Load(), Disorder: c.Disorder.Load(), Gaps: c.Gaps.Load(),
-		Causal: c.Causal.Load(), Doubled: c.Doubled.Load(), Resets: c.Resets.Load(),
+		Causal: c.Causal.Load(), Doubled: c.Doubled.Load(), Diverged: c.Diverged.Load(), Resets: c.Resets.Load(),
 	}
 }
 
@@ -48,12 +50,13 @@ func (f *Findings) Add(o Findings) {
 	f.Gaps += o.Gaps
 	f.Causal += o.Causal
 	f.Doubled += o.Doubled
+	f.Diverged += o.Diverged
 	f.Resets += o.Resets
 }
 
 // Clean tells that every promise was kept; an explicit reset is no broken promise.
 func (f Findings) Clean() bool {
-	return f.Lost == 0 && f.Duplicates == 0 && f.Disorder == 0 && f.Gaps == 0 && f.Causal == 0 && f.Doubled == 0
+	return f.Lost == 0 && f.Duplicates == 0 && f.Disorder == 0 && f.Gaps == 0 && f.Causal == 0 && f.Doubled == 0 && f.Diverged == 0
 }
 
 // keptGaps bounds the ranges that a Reader remembers as missing. What goes beyond is counted as lost.
