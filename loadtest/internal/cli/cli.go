@@ -125,7 +125,7 @@ func size(f *flags, sc scenario.Scenario, given []*kong.Path) error {
 		return fmt.Errorf("this scenario's flags make %d connections: leave --connections out, or change them", n)
 	}
 	f.Connections = n
-	return f.Options.Validate() //nolint:wrapcheck // says it all
+	return f.Validate() //nolint:wrapcheck // says it all
 }
 
 // lead waits for the other processes, and starts them unless that is done elsewhere.

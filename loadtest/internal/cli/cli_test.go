@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 func TestSized(t *testing.T) {
 	for _, args := range []string{"docs --documents 3 --editors 7", "docs --documents 3 --editors 7 -n 21"} {
 		f, sc, err := parse(strings.Fields(args), io.Discard)
-		if err != nil || f.Connections != 21 || sc.(*scenario.Docs).Editors != 7 { //nolint:forcetypeassert // docs
+		if err != nil || f.Connections != 21 || sc.(*scenario.Docs).Editors != 7 {
 			t.Errorf("%s: %v, %v", args, f, err)
 		}
 	}

@@ -43,7 +43,7 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) commit(by *Editor) edge.Event {
 	d.t.Helper()
 	s := by.m.unacked[len(by.m.unacked)-1]
-	q := s.body.(*docsv1.SubmitRequest) //nolint:forcetypeassert // an editor's
+	q := s.body.(*docsv1.SubmitRequest)
 	delta, err := d.server.Follow(q.GetBase(), q.GetDelta())
 	if err != nil {
 		d.t.Fatal(err)
