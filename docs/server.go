@@ -45,6 +45,10 @@ type Server struct {
 	logger  *slog.Logger
 	metrics metrics
 
+	recents recents
+	sealer  sealer
+	through lookThrough
+
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
 	heavy  chan struct{} // held, by sending, by what takes a core for long
@@ -74,7 +78,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments}, diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+	}
+	s.jobs = map[jobKind]job{
+		jobThin: s.thinClosed, jobTrash: s.purgeTrashed, jobErase: s.eraseHidden, jobHistory: s.eraseOld, jobFolder: s.clearFolder,
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {
@@ -150,7 +157,11 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopLog()
 	g, logCtx := errgroup.WithContext(logCtx)
 	g.Go(func() error { return s.log.Run(logCtx) })
-	s.tasks.Go(func() { s.workJobs(s.working) })
+	s.tasks.Go(func() {
+		s.begin(s.working)
+		s.workJobs(s.working)
+	})
+	s.tasks.Go(func() { s.writeRecents(s.working) })
 	g.Go(func() error {
 		defer stopLog()
 		err := s.place(ctx, logCtx)
@@ -168,6 +179,7 @@ func (s *Server) Run(ctx context.Context) error {
 type metrics struct {
 	open                    prometheus.Gauge
 	claims, lost, forwarded prometheus.Counter
+	forgotten               prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -179,9 +191,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		claims:    counter("claims_total", "Documents that this process became the owner of."),
 		lost:      counter("lost_total", "Documents whose state was read again, since an edit could not be committed as it was planned."),
 		forwarded: counter("forwarded_total", "Calls that were sent on to the process that owns their document."),
+		forgotten: counter("openings_forgotten_total", "Openings of documents that were not written down for lists, since too many waited."),
 	}
 	if r != nil {
-		r.MustRegister(m.open, m.claims, m.lost, m.forwarded)
+		r.MustRegister(m.open, m.claims, m.lost, m.forwarded, m.forgotten)
 	}
 	return m
 }

@@ -29,6 +29,8 @@ type session struct {
 	term     uint64
 	epoch    uint64
 	cover    document // as it is with all that is under way, but for times
+	folder   string   // likewise; one that was deleted perhaps
+	purged   bool     // likewise
 	roles    map[string]docsv1.Role
 	content  *ot.Document // with all that is under way; never changed, but replaced; others get clones, made here
 	version  uint64       // of content
@@ -75,7 +77,7 @@ func (x *session) run() {
 	close(x.opened)
 	x.work(ctx)
 	close(x.ended)
-	if !x.broken {
+	if !x.broken && !x.purged {
 		x.close(context.WithoutCancel(ctx))
 	}
 }
@@ -164,7 +166,7 @@ func (x *session) role(c auth.Caller) docsv1.Role {
 	if c.Kind != auth.KindGuest {
 		r = max(r, x.roles[everybody])
 	}
-	if x.cover.trashed && r < owner {
+	if x.cover.trashed && r < owner || x.purged {
 		r = docsv1.Role_ROLE_UNSPECIFIED
 	}
 	return r

@@ -23,10 +23,15 @@
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
 //
-// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto).
+// Roles (Role) are kept here; from the token come docs.create and docs.manage (plenum/identity/v1/model.proto).
+//
+// A **folder** is the workspace's: all but guests see all folders, and make them. It gives nobody a right to a document, and takes none: what
+// somebody may do in a document is up to their role there, wherever it stands, and a folder shows each only the documents that they may read.
+//
+// A document's **floor** is the oldest version that can be read. What led there was erased, by EraseHistory or by the operator's retention.
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
-//   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
+//   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known; of a version: or erased
 //   docs.THREAD, docs.COMMENT                               NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
@@ -39,7 +44,7 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments or a comment's edits are at their limit
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, a comment's edits or folders are at their limit
 //   docs.GONE                                               FAILED_PRECONDITION  the text that a thread is to stand at was deleted since base
 //   docs.DELETED                                            FAILED_PRECONDITION  the comment was deleted
 //   docs.BASE_TOO_OLD                                       FAILED_PRECONDITION  base lies below what is kept of the operations: read the document, and rebase by a diff
@@ -49,6 +54,9 @@
 //   docs.BUSY                                               UNAVAILABLE          too many operations of it wait to be committed, or too many documents are open, or what was asked for takes longer
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
 //   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
+//   docs.FOLDER                                             NOT_FOUND            the workspace has no such folder
+//   docs.NOT_EMPTY                                          FAILED_PRECONDITION  folders stand in the folder: move or delete them first
+//   docs.NOT_TRASHED                                        FAILED_PRECONDITION  what is not in the trash is not purged: put it there first
 
 package docsv1
 
@@ -75,8 +83,8 @@ const (
 	Role_ROLE_UNSPECIFIED Role = 0 // nothing
 	Role_ROLE_VIEWER      Role = 1 // read
 	Role_ROLE_COMMENTER   Role = 2 // comment, suggest
-	Role_ROLE_EDITOR      Role = 3 // edit, rename
-	Role_ROLE_OWNER       Role = 4 // give roles, trash
+	Role_ROLE_EDITOR      Role = 3 // edit, rename, move
+	Role_ROLE_OWNER       Role = 4 // give roles, trash, purge, erase history
 )
 
 // Enum value maps for Role.
@@ -124,6 +132,59 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{0}
 }
 
+// DocumentOrder is how documents are listed.
+type DocumentOrder int32
+
+const (
+	DocumentOrder_DOCUMENT_ORDER_UNSPECIFIED DocumentOrder = 0 // as CHANGED
+	DocumentOrder_DOCUMENT_ORDER_CHANGED     DocumentOrder = 1 // the one edited last first
+	DocumentOrder_DOCUMENT_ORDER_OPENED      DocumentOrder = 2 // the 500 alone that the caller opened last, the last one first
+	DocumentOrder_DOCUMENT_ORDER_TITLE       DocumentOrder = 3 // by title, whatever the case
+)
+
+// Enum value maps for DocumentOrder.
+var (
+	DocumentOrder_name = map[int32]string{
+		0: "DOCUMENT_ORDER_UNSPECIFIED",
+		1: "DOCUMENT_ORDER_CHANGED",
+		2: "DOCUMENT_ORDER_OPENED",
+		3: "DOCUMENT_ORDER_TITLE",
+	}
+	DocumentOrder_value = map[string]int32{
+		"DOCUMENT_ORDER_UNSPECIFIED": 0,
+		"DOCUMENT_ORDER_CHANGED":     1,
+		"DOCUMENT_ORDER_OPENED":      2,
+		"DOCUMENT_ORDER_TITLE":       3,
+	}
+)
+
+func (x DocumentOrder) Enum() *DocumentOrder {
+	p := new(DocumentOrder)
+	*p = x
+	return p
+}
+
+func (x DocumentOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DocumentOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[1].Descriptor()
+}
+
+func (DocumentOrder) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[1]
+}
+
+func (x DocumentOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DocumentOrder.Descriptor instead.
+func (DocumentOrder) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
+}
+
 // Format is how a document is written outside of Plenum.
 type Format int32
 
@@ -161,11 +222,11 @@ func (x Format) String() string {
 }
 
 func (Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_docs_v1_docs_proto_enumTypes[1].Descriptor()
+	return file_plenum_docs_v1_docs_proto_enumTypes[2].Descriptor()
 }
 
 func (Format) Type() protoreflect.EnumType {
-	return &file_plenum_docs_v1_docs_proto_enumTypes[1]
+	return &file_plenum_docs_v1_docs_proto_enumTypes[2]
 }
 
 func (x Format) Number() protoreflect.EnumNumber {
@@ -174,20 +235,26 @@ func (x Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Format.Descriptor instead.
 func (Format) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
 type Document struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // <= 26 bytes
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                           // 1 to 200 bytes
-	Creator       string                 `protobuf:"bytes,3,opt,name=creator,proto3" json:"creator,omitempty"`                       // user id
-	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds
-	ChangedMs     int64                  `protobuf:"varint,5,opt,name=changed_ms,json=changedMs,proto3" json:"changed_ms,omitempty"` // when it was edited last
-	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                      // of the newest event
-	Trashed       bool                   `protobuf:"varint,7,opt,name=trashed,proto3" json:"trashed,omitempty"`                      // its owners alone see it
-	Role          Role                   `protobuf:"varint,8,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`   // the caller's
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                  // <= 26 bytes
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                            // 1 to 200 bytes
+	Creator       string                 `protobuf:"bytes,3,opt,name=creator,proto3" json:"creator,omitempty"`                        // user id
+	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`  // Unix milliseconds
+	ChangedMs     int64                  `protobuf:"varint,5,opt,name=changed_ms,json=changedMs,proto3" json:"changed_ms,omitempty"`  // when it was edited last
+	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                       // of the newest event
+	Trashed       bool                   `protobuf:"varint,7,opt,name=trashed,proto3" json:"trashed,omitempty"`                       // its owners alone see it
+	Role          Role                   `protobuf:"varint,8,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`    // the caller's
+	Folder        string                 `protobuf:"bytes,9,opt,name=folder,proto3" json:"folder,omitempty"`                          // id of the folder that it stands in; empty: none
+	Starred       bool                   `protobuf:"varint,10,opt,name=starred,proto3" json:"starred,omitempty"`                      // by the caller
+	OpenedMs      int64                  `protobuf:"varint,11,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`    // when the caller opened it last, to a minute, Unix milliseconds; 0: not that is known
+	TrashedMs     int64                  `protobuf:"varint,12,opt,name=trashed_ms,json=trashedMs,proto3" json:"trashed_ms,omitempty"` // when it was put into the trash, Unix milliseconds; 0: it isn't there
+	PurgeMs       int64                  `protobuf:"varint,13,opt,name=purge_ms,json=purgeMs,proto3" json:"purge_ms,omitempty"`       // when it is purged if it stays in the trash, Unix milliseconds; 0: not by itself
+	Floor         uint64                 `protobuf:"varint,14,opt,name=floor,proto3" json:"floor,omitempty"`                          // the oldest version that can be read; 0: all can
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -276,6 +343,48 @@ func (x *Document) GetRole() Role {
 		return x.Role
 	}
 	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *Document) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *Document) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
+func (x *Document) GetOpenedMs() int64 {
+	if x != nil {
+		return x.OpenedMs
+	}
+	return 0
+}
+
+func (x *Document) GetTrashedMs() int64 {
+	if x != nil {
+		return x.TrashedMs
+	}
+	return 0
+}
+
+func (x *Document) GetPurgeMs() int64 {
+	if x != nil {
+		return x.PurgeMs
+	}
+	return 0
+}
+
+func (x *Document) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
 }
 
 type CreateDocumentRequest struct {
@@ -472,9 +581,15 @@ func (x *GetDocumentResponse) GetDocument() *Document {
 
 type ListDocumentsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"` // those in the trash, of which the caller is an owner, instead of the others
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`     // 1 to 200; 0: 50
-	Page          string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`        // next of the page before
+	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"`                               // those in the trash, of which the caller is an owner, instead of the others
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`                                   // 1 to 200; 0: 50
+	Page          string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`                                      // next of the page before, which was asked for with all the same but limit
+	Folder        *string                `protobuf:"bytes,4,opt,name=folder,proto3,oneof" json:"folder,omitempty"`                            // those that stand in this folder itself; empty: in none; absent: wherever they stand. docs.FOLDER
+	Starred       bool                   `protobuf:"varint,5,opt,name=starred,proto3" json:"starred,omitempty"`                               // those that the caller has starred alone
+	Shared        bool                   `protobuf:"varint,6,opt,name=shared,proto3" json:"shared,omitempty"`                                 // those alone that the caller did not make, and has a role in that is not everybody's
+	Mine          bool                   `protobuf:"varint,7,opt,name=mine,proto3" json:"mine,omitempty"`                                     // those alone that the caller made
+	Title         string                 `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"`                                    // those alone whose title has this in it, whatever the case; <= 200 bytes; empty: all
+	Order         DocumentOrder          `protobuf:"varint,9,opt,name=order,proto3,enum=plenum.docs.v1.DocumentOrder" json:"order,omitempty"` // which come first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,9 +645,51 @@ func (x *ListDocumentsRequest) GetPage() string {
 	return ""
 }
 
+func (x *ListDocumentsRequest) GetFolder() string {
+	if x != nil && x.Folder != nil {
+		return *x.Folder
+	}
+	return ""
+}
+
+func (x *ListDocumentsRequest) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
+func (x *ListDocumentsRequest) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+func (x *ListDocumentsRequest) GetMine() bool {
+	if x != nil {
+		return x.Mine
+	}
+	return false
+}
+
+func (x *ListDocumentsRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ListDocumentsRequest) GetOrder() DocumentOrder {
+	if x != nil {
+		return x.Order
+	}
+	return DocumentOrder_DOCUMENT_ORDER_UNSPECIFIED
+}
+
 type ListDocumentsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Documents     []*Document            `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"` // changed last first
+	Documents     []*Document            `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"` // in the order that was asked for
 	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`           // empty: the last page
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1050,6 +1207,1203 @@ func (x *TrashDocumentResponse) GetVersion() uint64 {
 	return 0
 }
 
+type PurgeDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeDocumentRequest) Reset() {
+	*x = PurgeDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeDocumentRequest) ProtoMessage() {}
+
+func (x *PurgeDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeDocumentRequest.ProtoReflect.Descriptor instead.
+func (*PurgeDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PurgeDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+type PurgeDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeDocumentResponse) Reset() {
+	*x = PurgeDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeDocumentResponse) ProtoMessage() {}
+
+func (x *PurgeDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeDocumentResponse.ProtoReflect.Descriptor instead.
+func (*PurgeDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PurgeDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type EraseHistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                                 // id of the document, <= 26 bytes
+	BeforeVersion uint64                 `protobuf:"varint,2,opt,name=before_version,json=beforeVersion,proto3" json:"before_version,omitempty"` // the floor to be: from 1, and not beyond the newest version
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseHistoryRequest) Reset() {
+	*x = EraseHistoryRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseHistoryRequest) ProtoMessage() {}
+
+func (x *EraseHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseHistoryRequest.ProtoReflect.Descriptor instead.
+func (*EraseHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *EraseHistoryRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *EraseHistoryRequest) GetBeforeVersion() uint64 {
+	if x != nil {
+		return x.BeforeVersion
+	}
+	return 0
+}
+
+type EraseHistoryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed, the floor is there already, or higher
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseHistoryResponse) Reset() {
+	*x = EraseHistoryResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseHistoryResponse) ProtoMessage() {}
+
+func (x *EraseHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseHistoryResponse.ProtoReflect.Descriptor instead.
+func (*EraseHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *EraseHistoryResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type MoveDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Folder        string                 `protobuf:"bytes,2,opt,name=folder,proto3" json:"folder,omitempty"`     // id of the folder; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveDocumentRequest) Reset() {
+	*x = MoveDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveDocumentRequest) ProtoMessage() {}
+
+func (x *MoveDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveDocumentRequest.ProtoReflect.Descriptor instead.
+func (*MoveDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MoveDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *MoveDocumentRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type MoveDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveDocumentResponse) Reset() {
+	*x = MoveDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveDocumentResponse) ProtoMessage() {}
+
+func (x *MoveDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveDocumentResponse.ProtoReflect.Descriptor instead.
+func (*MoveDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MoveDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type StarDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Starred       bool                   `protobuf:"varint,2,opt,name=starred,proto3" json:"starred,omitempty"`  // false: take it off
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StarDocumentRequest) Reset() {
+	*x = StarDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StarDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StarDocumentRequest) ProtoMessage() {}
+
+func (x *StarDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StarDocumentRequest.ProtoReflect.Descriptor instead.
+func (*StarDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *StarDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *StarDocumentRequest) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
+type StarDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event in the caller's own topic; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StarDocumentResponse) Reset() {
+	*x = StarDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StarDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StarDocumentResponse) ProtoMessage() {}
+
+func (x *StarDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StarDocumentResponse.ProtoReflect.Descriptor instead.
+func (*StarDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *StarDocumentResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// Folder is one of a workspace. Names need not differ.
+type Folder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // <= 26 bytes
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                             // 1 to 100 bytes
+	Parent        string                 `protobuf:"bytes,3,opt,name=parent,proto3" json:"parent,omitempty"`                         // id of the folder that it stands in; empty: none
+	Creator       string                 `protobuf:"bytes,4,opt,name=creator,proto3" json:"creator,omitempty"`                       // user id
+	CreatedMs     int64                  `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Folder) Reset() {
+	*x = Folder{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Folder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Folder) ProtoMessage() {}
+
+func (x *Folder) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Folder.ProtoReflect.Descriptor instead.
+func (*Folder) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Folder) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Folder) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Folder) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Folder) GetCreator() string {
+	if x != nil {
+		return x.Creator
+	}
+	return ""
+}
+
+func (x *Folder) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+type ListFoldersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFoldersRequest) Reset() {
+	*x = ListFoldersRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFoldersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFoldersRequest) ProtoMessage() {}
+
+func (x *ListFoldersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFoldersRequest.ProtoReflect.Descriptor instead.
+func (*ListFoldersRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{24}
+}
+
+type ListFoldersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folders       []*Folder              `protobuf:"bytes,1,rep,name=folders,proto3" json:"folders,omitempty"` // <= 1,000, by id
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`    // of the topic "docs.workspace/me"
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`  // with epoch a cursor to follow it from; what it tells may be among the folders already
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFoldersResponse) Reset() {
+	*x = ListFoldersResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFoldersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFoldersResponse) ProtoMessage() {}
+
+func (x *ListFoldersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFoldersResponse.ProtoReflect.Descriptor instead.
+func (*ListFoldersResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListFoldersResponse) GetFolders() []*Folder {
+	if x != nil {
+		return x.Folders
+	}
+	return nil
+}
+
+func (x *ListFoldersResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ListFoldersResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type CreateFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // id of the folder to stand in; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateFolderRequest) Reset() {
+	*x = CreateFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateFolderRequest) ProtoMessage() {}
+
+func (x *CreateFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateFolderRequest.ProtoReflect.Descriptor instead.
+func (*CreateFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *CreateFolderRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateFolderRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+type CreateFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`  // the new id; the same for each retry of the key
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateFolderResponse) Reset() {
+	*x = CreateFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateFolderResponse) ProtoMessage() {}
+
+func (x *CreateFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateFolderResponse.ProtoReflect.Descriptor instead.
+func (*CreateFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CreateFolderResponse) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *CreateFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type RenameFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder, <= 26 bytes
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenameFolderRequest) Reset() {
+	*x = RenameFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenameFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenameFolderRequest) ProtoMessage() {}
+
+func (x *RenameFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenameFolderRequest.ProtoReflect.Descriptor instead.
+func (*RenameFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RenameFolderRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *RenameFolderRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RenameFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenameFolderResponse) Reset() {
+	*x = RenameFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenameFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenameFolderResponse) ProtoMessage() {}
+
+func (x *RenameFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenameFolderResponse.ProtoReflect.Descriptor instead.
+func (*RenameFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *RenameFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type MoveFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder, <= 26 bytes
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // id of the folder to stand in; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveFolderRequest) Reset() {
+	*x = MoveFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveFolderRequest) ProtoMessage() {}
+
+func (x *MoveFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveFolderRequest.ProtoReflect.Descriptor instead.
+func (*MoveFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *MoveFolderRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *MoveFolderRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+type MoveFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveFolderResponse) Reset() {
+	*x = MoveFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveFolderResponse) ProtoMessage() {}
+
+func (x *MoveFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveFolderResponse.ProtoReflect.Descriptor instead.
+func (*MoveFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *MoveFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type DeleteFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder, <= 26 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFolderRequest) Reset() {
+	*x = DeleteFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFolderRequest) ProtoMessage() {}
+
+func (x *DeleteFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFolderRequest.ProtoReflect.Descriptor instead.
+func (*DeleteFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *DeleteFolderRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type DeleteFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFolderResponse) Reset() {
+	*x = DeleteFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFolderResponse) ProtoMessage() {}
+
+func (x *DeleteFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFolderResponse.ProtoReflect.Descriptor instead.
+func (*DeleteFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *DeleteFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// WorkspaceEvent is an event of "docs.workspace/<workspace>", whose alias is "docs.workspace/me".
+type WorkspaceEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it
+	// Types that are valid to be assigned to Event:
+	//
+	//	*WorkspaceEvent_Folder
+	//	*WorkspaceEvent_FolderDeleted
+	Event         isWorkspaceEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkspaceEvent) Reset() {
+	*x = WorkspaceEvent{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkspaceEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkspaceEvent) ProtoMessage() {}
+
+func (x *WorkspaceEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkspaceEvent.ProtoReflect.Descriptor instead.
+func (*WorkspaceEvent) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *WorkspaceEvent) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *WorkspaceEvent) GetEvent() isWorkspaceEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *WorkspaceEvent) GetFolder() *Folder {
+	if x != nil {
+		if x, ok := x.Event.(*WorkspaceEvent_Folder); ok {
+			return x.Folder
+		}
+	}
+	return nil
+}
+
+func (x *WorkspaceEvent) GetFolderDeleted() *FolderDeleted {
+	if x != nil {
+		if x, ok := x.Event.(*WorkspaceEvent_FolderDeleted); ok {
+			return x.FolderDeleted
+		}
+	}
+	return nil
+}
+
+type isWorkspaceEvent_Event interface {
+	isWorkspaceEvent_Event()
+}
+
+type WorkspaceEvent_Folder struct {
+	Folder *Folder `protobuf:"bytes,2,opt,name=folder,proto3,oneof"` // a folder was made, renamed or moved: as it is now
+}
+
+type WorkspaceEvent_FolderDeleted struct {
+	FolderDeleted *FolderDeleted `protobuf:"bytes,3,opt,name=folder_deleted,json=folderDeleted,proto3,oneof"` // a folder was deleted
+}
+
+func (*WorkspaceEvent_Folder) isWorkspaceEvent_Event() {}
+
+func (*WorkspaceEvent_FolderDeleted) isWorkspaceEvent_Event() {}
+
+// FolderDeleted: a folder was deleted. The documents that stood in it stand where it stood.
+type FolderDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // id of the folder that it stood in; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FolderDeleted) Reset() {
+	*x = FolderDeleted{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FolderDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FolderDeleted) ProtoMessage() {}
+
+func (x *FolderDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FolderDeleted.ProtoReflect.Descriptor instead.
+func (*FolderDeleted) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *FolderDeleted) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *FolderDeleted) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+// UserEvent is an event of "docs.user/<user>", whose alias is "docs.user/me". One without an event that you know tells of something newer.
+type UserEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*UserEvent_Starred
+	Event         isUserEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserEvent) Reset() {
+	*x = UserEvent{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserEvent) ProtoMessage() {}
+
+func (x *UserEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserEvent.ProtoReflect.Descriptor instead.
+func (*UserEvent) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *UserEvent) GetEvent() isUserEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *UserEvent) GetStarred() *Starred {
+	if x != nil {
+		if x, ok := x.Event.(*UserEvent_Starred); ok {
+			return x.Starred
+		}
+	}
+	return nil
+}
+
+type isUserEvent_Event interface {
+	isUserEvent_Event()
+}
+
+type UserEvent_Starred struct {
+	Starred *Starred `protobuf:"bytes,1,opt,name=starred,proto3,oneof"` // a document was starred, or not any more
+}
+
+func (*UserEvent_Starred) isUserEvent_Event() {}
+
+// Starred: a document was put on the list of starred ones, or taken off.
+type Starred struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document
+	Starred       bool                   `protobuf:"varint,2,opt,name=starred,proto3" json:"starred,omitempty"`  // false: taken off
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Starred) Reset() {
+	*x = Starred{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Starred) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Starred) ProtoMessage() {}
+
+func (x *Starred) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Starred.ProtoReflect.Descriptor instead.
+func (*Starred) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Starred) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *Starred) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
 type SetRoleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                   // id of the document, <= 26 bytes
@@ -1061,7 +2415,7 @@ type SetRoleRequest struct {
 
 func (x *SetRoleRequest) Reset() {
 	*x = SetRoleRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1073,7 +2427,7 @@ func (x *SetRoleRequest) String() string {
 func (*SetRoleRequest) ProtoMessage() {}
 
 func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1086,7 +2440,7 @@ func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleRequest.ProtoReflect.Descriptor instead.
 func (*SetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{15}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SetRoleRequest) GetDocument() string {
@@ -1119,7 +2473,7 @@ type SetRoleResponse struct {
 
 func (x *SetRoleResponse) Reset() {
 	*x = SetRoleResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +2485,7 @@ func (x *SetRoleResponse) String() string {
 func (*SetRoleResponse) ProtoMessage() {}
 
 func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +2498,7 @@ func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleResponse.ProtoReflect.Descriptor instead.
 func (*SetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{16}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetRoleResponse) GetVersion() uint64 {
@@ -1163,7 +2517,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +2529,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +2542,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{17}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListRolesRequest) GetDocument() string {
@@ -1207,7 +2561,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +2573,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +2586,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{18}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListRolesResponse) GetGrants() []*Grant {
@@ -1253,7 +2607,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +2619,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +2632,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{19}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Grant) GetUser() string {
@@ -1296,9 +2650,10 @@ func (x *Grant) GetRole() Role {
 }
 
 // DocumentEvent is an event of "docs.document/<document>"; its offset is a version. One without a body told of a comment that was deleted since.
+// What lies at or below the document's floor is not told any more [321].
 type DocumentEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it
+	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it; empty: the service itself, as the operator has set it up
 	// Types that are valid to be assigned to Event:
 	//
 	//	*DocumentEvent_Created
@@ -1312,6 +2667,9 @@ type DocumentEvent struct {
 	//	*DocumentEvent_CommentEdited
 	//	*DocumentEvent_CommentDeleted
 	//	*DocumentEvent_ThreadResolved
+	//	*DocumentEvent_Moved
+	//	*DocumentEvent_HistoryErased
+	//	*DocumentEvent_Purged
 	Event         isDocumentEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1319,7 +2677,7 @@ type DocumentEvent struct {
 
 func (x *DocumentEvent) Reset() {
 	*x = DocumentEvent{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +2689,7 @@ func (x *DocumentEvent) String() string {
 func (*DocumentEvent) ProtoMessage() {}
 
 func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +2702,7 @@ func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentEvent.ProtoReflect.Descriptor instead.
 func (*DocumentEvent) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{20}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DocumentEvent) GetActor() string {
@@ -1460,6 +2818,33 @@ func (x *DocumentEvent) GetThreadResolved() *ThreadResolved {
 	return nil
 }
 
+func (x *DocumentEvent) GetMoved() *Moved {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_Moved); ok {
+			return x.Moved
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetHistoryErased() *HistoryErased {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_HistoryErased); ok {
+			return x.HistoryErased
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetPurged() *Purged {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_Purged); ok {
+			return x.Purged
+		}
+	}
+	return nil
+}
+
 type isDocumentEvent_Event interface {
 	isDocumentEvent_Event()
 }
@@ -1508,6 +2893,18 @@ type DocumentEvent_ThreadResolved struct {
 	ThreadResolved *ThreadResolved `protobuf:"bytes,12,opt,name=thread_resolved,json=threadResolved,proto3,oneof"` // a thread was closed, or opened again
 }
 
+type DocumentEvent_Moved struct {
+	Moved *Moved `protobuf:"bytes,17,opt,name=moved,proto3,oneof"` // it was put into a folder, or into none
+}
+
+type DocumentEvent_HistoryErased struct {
+	HistoryErased *HistoryErased `protobuf:"bytes,18,opt,name=history_erased,json=historyErased,proto3,oneof"` // the floor was raised
+}
+
+type DocumentEvent_Purged struct {
+	Purged *Purged `protobuf:"bytes,19,opt,name=purged,proto3,oneof"` // it was deleted for good
+}
+
 func (*DocumentEvent_Created) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_Edited) isDocumentEvent_Event() {}
@@ -1530,6 +2927,12 @@ func (*DocumentEvent_CommentDeleted) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_ThreadResolved) isDocumentEvent_Event() {}
 
+func (*DocumentEvent_Moved) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_HistoryErased) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_Purged) isDocumentEvent_Event() {}
+
 // Created is the first event: the content begins with it.
 type Created struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1541,7 +2944,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +2956,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +2969,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{21}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Created) GetTitle() string {
@@ -1594,7 +2997,7 @@ type Edited struct {
 
 func (x *Edited) Reset() {
 	*x = Edited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1606,7 +3009,7 @@ func (x *Edited) String() string {
 func (*Edited) ProtoMessage() {}
 
 func (x *Edited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1619,7 +3022,7 @@ func (x *Edited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edited.ProtoReflect.Descriptor instead.
 func (*Edited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{22}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *Edited) GetDelta() string {
@@ -1646,7 +3049,7 @@ type Renamed struct {
 
 func (x *Renamed) Reset() {
 	*x = Renamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +3061,7 @@ func (x *Renamed) String() string {
 func (*Renamed) ProtoMessage() {}
 
 func (x *Renamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +3074,7 @@ func (x *Renamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
 func (*Renamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{23}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Renamed) GetTitle() string {
@@ -1691,7 +3094,7 @@ type Trashed struct {
 
 func (x *Trashed) Reset() {
 	*x = Trashed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +3106,7 @@ func (x *Trashed) String() string {
 func (*Trashed) ProtoMessage() {}
 
 func (x *Trashed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +3119,7 @@ func (x *Trashed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trashed.ProtoReflect.Descriptor instead.
 func (*Trashed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{24}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Trashed) GetTrashed() bool {
@@ -1724,6 +3127,133 @@ func (x *Trashed) GetTrashed() bool {
 		return x.Trashed
 	}
 	return false
+}
+
+// Moved: it was put into a folder, or into none.
+type Moved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moved) Reset() {
+	*x = Moved{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moved) ProtoMessage() {}
+
+func (x *Moved) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moved.ProtoReflect.Descriptor instead.
+func (*Moved) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *Moved) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+// HistoryErased: versions below the floor can't be read any more.
+type HistoryErased struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Floor         uint64                 `protobuf:"varint,1,opt,name=floor,proto3" json:"floor,omitempty"` // the oldest version that can
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryErased) Reset() {
+	*x = HistoryErased{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryErased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryErased) ProtoMessage() {}
+
+func (x *HistoryErased) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryErased.ProtoReflect.Descriptor instead.
+func (*HistoryErased) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *HistoryErased) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
+}
+
+// Purged: it was deleted for good.
+type Purged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Purged) Reset() {
+	*x = Purged{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Purged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Purged) ProtoMessage() {}
+
+func (x *Purged) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Purged.ProtoReflect.Descriptor instead.
+func (*Purged) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
 }
 
 // RoleSet: somebody's role changed.
@@ -1736,7 +3266,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +3278,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +3291,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{25}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RoleSet) GetGrant() *Grant {
@@ -1785,7 +3315,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +3327,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +3340,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{26}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Presence) GetVersion() uint64 {
@@ -1859,7 +3389,7 @@ type ImportDocumentRequest struct {
 
 func (x *ImportDocumentRequest) Reset() {
 	*x = ImportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1871,7 +3401,7 @@ func (x *ImportDocumentRequest) String() string {
 func (*ImportDocumentRequest) ProtoMessage() {}
 
 func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1884,7 +3414,7 @@ func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ImportDocumentRequest) GetTitle() string {
@@ -1918,7 +3448,7 @@ type ImportDocumentResponse struct {
 
 func (x *ImportDocumentResponse) Reset() {
 	*x = ImportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +3460,7 @@ func (x *ImportDocumentResponse) String() string {
 func (*ImportDocumentResponse) ProtoMessage() {}
 
 func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +3473,7 @@ func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ImportDocumentResponse) GetDocument() string {
@@ -1971,7 +3501,7 @@ type ExportDocumentRequest struct {
 
 func (x *ExportDocumentRequest) Reset() {
 	*x = ExportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1983,7 +3513,7 @@ func (x *ExportDocumentRequest) String() string {
 func (*ExportDocumentRequest) ProtoMessage() {}
 
 func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1996,7 +3526,7 @@ func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ExportDocumentRequest) GetDocument() string {
@@ -2030,7 +3560,7 @@ type ExportDocumentResponse struct {
 
 func (x *ExportDocumentResponse) Reset() {
 	*x = ExportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +3572,7 @@ func (x *ExportDocumentResponse) String() string {
 func (*ExportDocumentResponse) ProtoMessage() {}
 
 func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +3585,7 @@ func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ExportDocumentResponse) GetContent() string {
@@ -2086,7 +3616,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2098,7 +3628,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2111,7 +3641,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Version) GetVersion() uint64 {
@@ -2161,7 +3691,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2173,7 +3703,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2186,7 +3716,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListVersionsRequest) GetDocument() string {
@@ -2227,7 +3757,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2239,7 +3769,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2252,7 +3782,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -2280,7 +3810,7 @@ type NameVersionRequest struct {
 
 func (x *NameVersionRequest) Reset() {
 	*x = NameVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2292,7 +3822,7 @@ func (x *NameVersionRequest) String() string {
 func (*NameVersionRequest) ProtoMessage() {}
 
 func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2305,7 +3835,7 @@ func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
 func (*NameVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *NameVersionRequest) GetDocument() string {
@@ -2338,7 +3868,7 @@ type NameVersionResponse struct {
 
 func (x *NameVersionResponse) Reset() {
 	*x = NameVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2350,7 +3880,7 @@ func (x *NameVersionResponse) String() string {
 func (*NameVersionResponse) ProtoMessage() {}
 
 func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2363,7 +3893,7 @@ func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
 func (*NameVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *NameVersionResponse) GetVersion() uint64 {
@@ -2385,7 +3915,7 @@ type DiffVersionsRequest struct {
 
 func (x *DiffVersionsRequest) Reset() {
 	*x = DiffVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2397,7 +3927,7 @@ func (x *DiffVersionsRequest) String() string {
 func (*DiffVersionsRequest) ProtoMessage() {}
 
 func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2410,7 +3940,7 @@ func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DiffVersionsRequest) GetDocument() string {
@@ -2452,7 +3982,7 @@ type DiffVersionsResponse struct {
 
 func (x *DiffVersionsResponse) Reset() {
 	*x = DiffVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +3994,7 @@ func (x *DiffVersionsResponse) String() string {
 func (*DiffVersionsResponse) ProtoMessage() {}
 
 func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +4007,7 @@ func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *DiffVersionsResponse) GetDelta() string {
@@ -2511,7 +4041,7 @@ type RestoreVersionRequest struct {
 
 func (x *RestoreVersionRequest) Reset() {
 	*x = RestoreVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2523,7 +4053,7 @@ func (x *RestoreVersionRequest) String() string {
 func (*RestoreVersionRequest) ProtoMessage() {}
 
 func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2536,7 +4066,7 @@ func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *RestoreVersionRequest) GetDocument() string {
@@ -2563,7 +4093,7 @@ type RestoreVersionResponse struct {
 
 func (x *RestoreVersionResponse) Reset() {
 	*x = RestoreVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2575,7 +4105,7 @@ func (x *RestoreVersionResponse) String() string {
 func (*RestoreVersionResponse) ProtoMessage() {}
 
 func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2588,7 +4118,7 @@ func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *RestoreVersionResponse) GetVersion() uint64 {
@@ -2617,7 +4147,7 @@ type BlameRequest struct {
 
 func (x *BlameRequest) Reset() {
 	*x = BlameRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +4159,7 @@ func (x *BlameRequest) String() string {
 func (*BlameRequest) ProtoMessage() {}
 
 func (x *BlameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +4172,7 @@ func (x *BlameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
 func (*BlameRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *BlameRequest) GetDocument() string {
@@ -2684,7 +4214,7 @@ type BlameResponse struct {
 
 func (x *BlameResponse) Reset() {
 	*x = BlameResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2696,7 +4226,7 @@ func (x *BlameResponse) String() string {
 func (*BlameResponse) ProtoMessage() {}
 
 func (x *BlameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2709,7 +4239,7 @@ func (x *BlameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
 func (*BlameResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *BlameResponse) GetVersion() uint64 {
@@ -2737,15 +4267,15 @@ func (x *BlameResponse) GetMore() bool {
 type BlameRange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Length        uint32                 `protobuf:"varint,1,opt,name=length,proto3" json:"length,omitempty"`               // in code units
-	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                    // user id of the author
-	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // the minute's beginning, Unix milliseconds
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                    // user id of the author; empty: it was there at the floor
+	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // the minute's beginning, Unix milliseconds; 0: it was there at the floor
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BlameRange) Reset() {
 	*x = BlameRange{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +4287,7 @@ func (x *BlameRange) String() string {
 func (*BlameRange) ProtoMessage() {}
 
 func (x *BlameRange) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +4300,7 @@ func (x *BlameRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
 func (*BlameRange) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *BlameRange) GetLength() uint32 {
@@ -2805,7 +4335,7 @@ type VersionNamed struct {
 
 func (x *VersionNamed) Reset() {
 	*x = VersionNamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2817,7 +4347,7 @@ func (x *VersionNamed) String() string {
 func (*VersionNamed) ProtoMessage() {}
 
 func (x *VersionNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2830,7 +4360,7 @@ func (x *VersionNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
 func (*VersionNamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *VersionNamed) GetVersion() uint64 {
@@ -2867,7 +4397,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2879,7 +4409,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2892,7 +4422,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *Thread) GetId() uint64 {
@@ -2981,7 +4511,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2993,7 +4523,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3006,7 +4536,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Comment) GetId() uint64 {
@@ -3075,7 +4605,7 @@ type CreateThreadRequest struct {
 
 func (x *CreateThreadRequest) Reset() {
 	*x = CreateThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3087,7 +4617,7 @@ func (x *CreateThreadRequest) String() string {
 func (*CreateThreadRequest) ProtoMessage() {}
 
 func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3100,7 +4630,7 @@ func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadRequest.ProtoReflect.Descriptor instead.
 func (*CreateThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *CreateThreadRequest) GetDocument() string {
@@ -3161,7 +4691,7 @@ type CreateThreadResponse struct {
 
 func (x *CreateThreadResponse) Reset() {
 	*x = CreateThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3173,7 +4703,7 @@ func (x *CreateThreadResponse) String() string {
 func (*CreateThreadResponse) ProtoMessage() {}
 
 func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3186,7 +4716,7 @@ func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadResponse.ProtoReflect.Descriptor instead.
 func (*CreateThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *CreateThreadResponse) GetThread() uint64 {
@@ -3208,7 +4738,7 @@ type AddCommentRequest struct {
 
 func (x *AddCommentRequest) Reset() {
 	*x = AddCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3220,7 +4750,7 @@ func (x *AddCommentRequest) String() string {
 func (*AddCommentRequest) ProtoMessage() {}
 
 func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3233,7 +4763,7 @@ func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentRequest.ProtoReflect.Descriptor instead.
 func (*AddCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *AddCommentRequest) GetDocument() string {
@@ -3273,7 +4803,7 @@ type AddCommentResponse struct {
 
 func (x *AddCommentResponse) Reset() {
 	*x = AddCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3285,7 +4815,7 @@ func (x *AddCommentResponse) String() string {
 func (*AddCommentResponse) ProtoMessage() {}
 
 func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3298,7 +4828,7 @@ func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentResponse.ProtoReflect.Descriptor instead.
 func (*AddCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *AddCommentResponse) GetComment() uint64 {
@@ -3321,7 +4851,7 @@ type EditCommentRequest struct {
 
 func (x *EditCommentRequest) Reset() {
 	*x = EditCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3333,7 +4863,7 @@ func (x *EditCommentRequest) String() string {
 func (*EditCommentRequest) ProtoMessage() {}
 
 func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3346,7 +4876,7 @@ func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentRequest.ProtoReflect.Descriptor instead.
 func (*EditCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *EditCommentRequest) GetDocument() string {
@@ -3393,7 +4923,7 @@ type EditCommentResponse struct {
 
 func (x *EditCommentResponse) Reset() {
 	*x = EditCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3405,7 +4935,7 @@ func (x *EditCommentResponse) String() string {
 func (*EditCommentResponse) ProtoMessage() {}
 
 func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3418,7 +4948,7 @@ func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentResponse.ProtoReflect.Descriptor instead.
 func (*EditCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *EditCommentResponse) GetVersion() uint64 {
@@ -3439,7 +4969,7 @@ type DeleteCommentRequest struct {
 
 func (x *DeleteCommentRequest) Reset() {
 	*x = DeleteCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3451,7 +4981,7 @@ func (x *DeleteCommentRequest) String() string {
 func (*DeleteCommentRequest) ProtoMessage() {}
 
 func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3464,7 +4994,7 @@ func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *DeleteCommentRequest) GetDocument() string {
@@ -3497,7 +5027,7 @@ type DeleteCommentResponse struct {
 
 func (x *DeleteCommentResponse) Reset() {
 	*x = DeleteCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3509,7 +5039,7 @@ func (x *DeleteCommentResponse) String() string {
 func (*DeleteCommentResponse) ProtoMessage() {}
 
 func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3522,7 +5052,7 @@ func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *DeleteCommentResponse) GetVersion() uint64 {
@@ -3543,7 +5073,7 @@ type ResolveThreadRequest struct {
 
 func (x *ResolveThreadRequest) Reset() {
 	*x = ResolveThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3555,7 +5085,7 @@ func (x *ResolveThreadRequest) String() string {
 func (*ResolveThreadRequest) ProtoMessage() {}
 
 func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3568,7 +5098,7 @@ func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadRequest.ProtoReflect.Descriptor instead.
 func (*ResolveThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ResolveThreadRequest) GetDocument() string {
@@ -3601,7 +5131,7 @@ type ResolveThreadResponse struct {
 
 func (x *ResolveThreadResponse) Reset() {
 	*x = ResolveThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3613,7 +5143,7 @@ func (x *ResolveThreadResponse) String() string {
 func (*ResolveThreadResponse) ProtoMessage() {}
 
 func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3626,7 +5156,7 @@ func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadResponse.ProtoReflect.Descriptor instead.
 func (*ResolveThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *ResolveThreadResponse) GetVersion() uint64 {
@@ -3648,7 +5178,7 @@ type ListThreadsRequest struct {
 
 func (x *ListThreadsRequest) Reset() {
 	*x = ListThreadsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3660,7 +5190,7 @@ func (x *ListThreadsRequest) String() string {
 func (*ListThreadsRequest) ProtoMessage() {}
 
 func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3673,7 +5203,7 @@ func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsRequest.ProtoReflect.Descriptor instead.
 func (*ListThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ListThreadsRequest) GetDocument() string {
@@ -3715,7 +5245,7 @@ type ListThreadsResponse struct {
 
 func (x *ListThreadsResponse) Reset() {
 	*x = ListThreadsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3727,7 +5257,7 @@ func (x *ListThreadsResponse) String() string {
 func (*ListThreadsResponse) ProtoMessage() {}
 
 func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3740,7 +5270,7 @@ func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsResponse.ProtoReflect.Descriptor instead.
 func (*ListThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ListThreadsResponse) GetThreads() []*Thread {
@@ -3775,7 +5305,7 @@ type GetThreadRequest struct {
 
 func (x *GetThreadRequest) Reset() {
 	*x = GetThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3787,7 +5317,7 @@ func (x *GetThreadRequest) String() string {
 func (*GetThreadRequest) ProtoMessage() {}
 
 func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3800,7 +5330,7 @@ func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadRequest.ProtoReflect.Descriptor instead.
 func (*GetThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *GetThreadRequest) GetDocument() string {
@@ -3835,7 +5365,7 @@ type GetThreadResponse struct {
 
 func (x *GetThreadResponse) Reset() {
 	*x = GetThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3847,7 +5377,7 @@ func (x *GetThreadResponse) String() string {
 func (*GetThreadResponse) ProtoMessage() {}
 
 func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3860,7 +5390,7 @@ func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadResponse.ProtoReflect.Descriptor instead.
 func (*GetThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *GetThreadResponse) GetThread() *Thread {
@@ -3898,7 +5428,7 @@ type ThreadCreated struct {
 
 func (x *ThreadCreated) Reset() {
 	*x = ThreadCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3910,7 +5440,7 @@ func (x *ThreadCreated) String() string {
 func (*ThreadCreated) ProtoMessage() {}
 
 func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3923,7 +5453,7 @@ func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadCreated.ProtoReflect.Descriptor instead.
 func (*ThreadCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *ThreadCreated) GetFrom() uint32 {
@@ -3973,7 +5503,7 @@ type CommentAdded struct {
 
 func (x *CommentAdded) Reset() {
 	*x = CommentAdded{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3985,7 +5515,7 @@ func (x *CommentAdded) String() string {
 func (*CommentAdded) ProtoMessage() {}
 
 func (x *CommentAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3998,7 +5528,7 @@ func (x *CommentAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentAdded.ProtoReflect.Descriptor instead.
 func (*CommentAdded) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *CommentAdded) GetThread() uint64 {
@@ -4035,7 +5565,7 @@ type CommentEdited struct {
 
 func (x *CommentEdited) Reset() {
 	*x = CommentEdited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4047,7 +5577,7 @@ func (x *CommentEdited) String() string {
 func (*CommentEdited) ProtoMessage() {}
 
 func (x *CommentEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4060,7 +5590,7 @@ func (x *CommentEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentEdited.ProtoReflect.Descriptor instead.
 func (*CommentEdited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *CommentEdited) GetThread() uint64 {
@@ -4102,7 +5632,7 @@ type CommentDeleted struct {
 
 func (x *CommentDeleted) Reset() {
 	*x = CommentDeleted{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4114,7 +5644,7 @@ func (x *CommentDeleted) String() string {
 func (*CommentDeleted) ProtoMessage() {}
 
 func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4127,7 +5657,7 @@ func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentDeleted.ProtoReflect.Descriptor instead.
 func (*CommentDeleted) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *CommentDeleted) GetThread() uint64 {
@@ -4155,7 +5685,7 @@ type ThreadResolved struct {
 
 func (x *ThreadResolved) Reset() {
 	*x = ThreadResolved{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4167,7 +5697,7 @@ func (x *ThreadResolved) String() string {
 func (*ThreadResolved) ProtoMessage() {}
 
 func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4180,7 +5710,7 @@ func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadResolved.ProtoReflect.Descriptor instead.
 func (*ThreadResolved) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ThreadResolved) GetThread() uint64 {
@@ -4201,7 +5731,7 @@ var File_plenum_docs_v1_docs_proto protoreflect.FileDescriptor
 
 const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\n" +
-	"\x19plenum/docs/v1/docs.proto\x12\x0eplenum.docs.v1\x1a\x1cplenum/edge/v1/options.proto\"\xe6\x01\n" +
+	"\x19plenum/docs/v1/docs.proto\x12\x0eplenum.docs.v1\x1a\x1cplenum/edge/v1/options.proto\"\x85\x03\n" +
 	"\bDocument\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
@@ -4212,7 +5742,15 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"changed_ms\x18\x05 \x01(\x03R\tchangedMs\x12\x18\n" +
 	"\aversion\x18\x06 \x01(\x04R\aversion\x12\x18\n" +
 	"\atrashed\x18\a \x01(\bR\atrashed\x12(\n" +
-	"\x04role\x18\b \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"G\n" +
+	"\x04role\x18\b \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x16\n" +
+	"\x06folder\x18\t \x01(\tR\x06folder\x12\x18\n" +
+	"\astarred\x18\n" +
+	" \x01(\bR\astarred\x12\x1b\n" +
+	"\topened_ms\x18\v \x01(\x03R\bopenedMs\x12\x1d\n" +
+	"\n" +
+	"trashed_ms\x18\f \x01(\x03R\ttrashedMs\x12\x19\n" +
+	"\bpurge_ms\x18\r \x01(\x03R\apurgeMs\x12\x14\n" +
+	"\x05floor\x18\x0e \x01(\x04R\x05floor\"G\n" +
 	"\x15CreateDocumentRequest\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\"N\n" +
@@ -4222,11 +5760,18 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x12GetDocumentRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\"K\n" +
 	"\x13GetDocumentResponse\x124\n" +
-	"\bdocument\x18\x01 \x01(\v2\x18.plenum.docs.v1.DocumentR\bdocument\"Z\n" +
+	"\bdocument\x18\x01 \x01(\v2\x18.plenum.docs.v1.DocumentR\bdocument\"\x93\x02\n" +
 	"\x14ListDocumentsRequest\x12\x18\n" +
 	"\atrashed\x18\x01 \x01(\bR\atrashed\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
-	"\x04page\x18\x03 \x01(\tR\x04page\"c\n" +
+	"\x04page\x18\x03 \x01(\tR\x04page\x12\x1b\n" +
+	"\x06folder\x18\x04 \x01(\tH\x00R\x06folder\x88\x01\x01\x12\x18\n" +
+	"\astarred\x18\x05 \x01(\bR\astarred\x12\x16\n" +
+	"\x06shared\x18\x06 \x01(\bR\x06shared\x12\x12\n" +
+	"\x04mine\x18\a \x01(\bR\x04mine\x12\x14\n" +
+	"\x05title\x18\b \x01(\tR\x05title\x123\n" +
+	"\x05order\x18\t \x01(\x0e2\x1d.plenum.docs.v1.DocumentOrderR\x05orderB\t\n" +
+	"\a_folder\"c\n" +
 	"\x15ListDocumentsResponse\x126\n" +
 	"\tdocuments\x18\x01 \x03(\v2\x18.plenum.docs.v1.DocumentR\tdocuments\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"a\n" +
@@ -4259,7 +5804,72 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
 	"\atrashed\x18\x02 \x01(\bR\atrashed\"1\n" +
 	"\x15TrashDocumentResponse\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x04R\aversion\"j\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"2\n" +
+	"\x14PurgeDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\"1\n" +
+	"\x15PurgeDocumentResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"X\n" +
+	"\x13EraseHistoryRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12%\n" +
+	"\x0ebefore_version\x18\x02 \x01(\x04R\rbeforeVersion\"0\n" +
+	"\x14EraseHistoryResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"I\n" +
+	"\x13MoveDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06folder\x18\x02 \x01(\tR\x06folder\"0\n" +
+	"\x14MoveDocumentResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"K\n" +
+	"\x13StarDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\astarred\x18\x02 \x01(\bR\astarred\".\n" +
+	"\x14StarDocumentResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"}\n" +
+	"\x06Folder\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06parent\x18\x03 \x01(\tR\x06parent\x12\x18\n" +
+	"\acreator\x18\x04 \x01(\tR\acreator\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\"\x14\n" +
+	"\x12ListFoldersRequest\"u\n" +
+	"\x13ListFoldersResponse\x120\n" +
+	"\afolders\x18\x01 \x03(\v2\x16.plenum.docs.v1.FolderR\afolders\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"A\n" +
+	"\x13CreateFolderRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\"F\n" +
+	"\x14CreateFolderResponse\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\"A\n" +
+	"\x13RenameFolderRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\".\n" +
+	"\x14RenameFolderResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"C\n" +
+	"\x11MoveFolderRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\",\n" +
+	"\x12MoveFolderResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"-\n" +
+	"\x13DeleteFolderRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\".\n" +
+	"\x14DeleteFolderResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"\xa9\x01\n" +
+	"\x0eWorkspaceEvent\x12\x14\n" +
+	"\x05actor\x18\x01 \x01(\tR\x05actor\x120\n" +
+	"\x06folder\x18\x02 \x01(\v2\x16.plenum.docs.v1.FolderH\x00R\x06folder\x12F\n" +
+	"\x0efolder_deleted\x18\x03 \x01(\v2\x1d.plenum.docs.v1.FolderDeletedH\x00R\rfolderDeletedB\a\n" +
+	"\x05event\"?\n" +
+	"\rFolderDeleted\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\"I\n" +
+	"\tUserEvent\x123\n" +
+	"\astarred\x18\x01 \x01(\v2\x17.plenum.docs.v1.StarredH\x00R\astarredB\a\n" +
+	"\x05event\"?\n" +
+	"\aStarred\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\astarred\x18\x02 \x01(\bR\astarred\"j\n" +
 	"\x0eSetRoleRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12(\n" +
@@ -4272,7 +5882,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06grants\x18\x01 \x03(\v2\x15.plenum.docs.v1.GrantR\x06grants\"E\n" +
 	"\x05Grant\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12(\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\xe5\x05\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"\x8e\a\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
@@ -4286,7 +5896,10 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0ecomment_edited\x18\n" +
 	" \x01(\v2\x1d.plenum.docs.v1.CommentEditedH\x00R\rcommentEdited\x12I\n" +
 	"\x0fcomment_deleted\x18\v \x01(\v2\x1e.plenum.docs.v1.CommentDeletedH\x00R\x0ecommentDeleted\x12I\n" +
-	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolvedB\a\n" +
+	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolved\x12-\n" +
+	"\x05moved\x18\x11 \x01(\v2\x15.plenum.docs.v1.MovedH\x00R\x05moved\x12F\n" +
+	"\x0ehistory_erased\x18\x12 \x01(\v2\x1d.plenum.docs.v1.HistoryErasedH\x00R\rhistoryErased\x120\n" +
+	"\x06purged\x18\x13 \x01(\v2\x16.plenum.docs.v1.PurgedH\x00R\x06purgedB\a\n" +
 	"\x05event\"5\n" +
 	"\aCreated\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x14\n" +
@@ -4297,7 +5910,12 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\aRenamed\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\"#\n" +
 	"\aTrashed\x12\x18\n" +
-	"\atrashed\x18\x01 \x01(\bR\atrashed\"6\n" +
+	"\atrashed\x18\x01 \x01(\bR\atrashed\"\x1f\n" +
+	"\x05Moved\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\"%\n" +
+	"\rHistoryErased\x12\x14\n" +
+	"\x05floor\x18\x01 \x01(\x04R\x05floor\"\b\n" +
+	"\x06Purged\"6\n" +
 	"\aRoleSet\x12+\n" +
 	"\x05grant\x18\x01 \x01(\v2\x15.plenum.docs.v1.GrantR\x05grant\"|\n" +
 	"\bPresence\x12\x18\n" +
@@ -4476,12 +6094,17 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eROLE_COMMENTER\x10\x02\x12\x0f\n" +
 	"\vROLE_EDITOR\x10\x03\x12\x0e\n" +
 	"\n" +
-	"ROLE_OWNER\x10\x04*W\n" +
+	"ROLE_OWNER\x10\x04*\x80\x01\n" +
+	"\rDocumentOrder\x12\x1e\n" +
+	"\x1aDOCUMENT_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16DOCUMENT_ORDER_CHANGED\x10\x01\x12\x19\n" +
+	"\x15DOCUMENT_ORDER_OPENED\x10\x02\x12\x18\n" +
+	"\x14DOCUMENT_ORDER_TITLE\x10\x03*W\n" +
 	"\x06Format\x12\x16\n" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
 	"\vFORMAT_HTML\x10\x02\x12\x0f\n" +
-	"\vFORMAT_TEXT\x10\x032\xb8\x15\n" +
+	"\vFORMAT_TEXT\x10\x032\xf7\x1d\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -4489,13 +6112,24 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\fReadDocument\x12#.plenum.docs.v1.ReadDocumentRequest\x1a$.plenum.docs.v1.ReadDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x90N\x90\x02\x01\x12e\n" +
 	"\x06Submit\x12\x1d.plenum.docs.v1.SubmitRequest\x1a\x1e.plenum.docs.v1.SubmitResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\"\bdocument(\x80\x80D0\x90N\x90\x02\x02\x12y\n" +
 	"\x0eRenameDocument\x12%.plenum.docs.v1.RenameDocumentRequest\x1a&.plenum.docs.v1.RenameDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
-	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12d\n" +
+	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12x\n" +
+	"\rPurgeDocument\x12$.plenum.docs.v1.PurgeDocumentRequest\x1a%.plenum.docs.v1.PurgeDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
+	"\fEraseHistory\x12#.plenum.docs.v1.EraseHistoryRequest\x1a$.plenum.docs.v1.EraseHistoryResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x02\x12s\n" +
+	"\fMoveDocument\x12#.plenum.docs.v1.MoveDocumentRequest\x1a$.plenum.docs.v1.MoveDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12i\n" +
+	"\fStarDocument\x12#.plenum.docs.v1.StarDocumentRequest\x1a$.plenum.docs.v1.StarDocumentResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12d\n" +
 	"\aSetRole\x12\x1e.plenum.docs.v1.SetRoleRequest\x1a\x1f.plenum.docs.v1.SetRoleResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
 	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12u\n" +
 	"\x0eImportDocument\x12%.plenum.docs.v1.ImportDocumentRequest\x1a&.plenum.docs.v1.ImportDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\n" +
 	"(\x80\x80D0\x90N\x90\x02\x02\x12{\n" +
 	"\x0eExportDocument\x12%.plenum.docs.v1.ExportDocumentRequest\x1a&.plenum.docs.v1.ExportDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
-	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12h\n" +
+	"\vListFolders\x12\".plenum.docs.v1.ListFoldersRequest\x1a#.plenum.docs.v1.ListFoldersResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x020\x88'\x90\x02\x01\x12i\n" +
+	"\fCreateFolder\x12#.plenum.docs.v1.CreateFolderRequest\x1a$.plenum.docs.v1.CreateFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12i\n" +
+	"\fRenameFolder\x12#.plenum.docs.v1.RenameFolderRequest\x1a$.plenum.docs.v1.RenameFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12c\n" +
+	"\n" +
+	"MoveFolder\x12!.plenum.docs.v1.MoveFolderRequest\x1a\".plenum.docs.v1.MoveFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12i\n" +
+	"\fDeleteFolder\x12#.plenum.docs.v1.DeleteFolderRequest\x1a$.plenum.docs.v1.DeleteFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12u\n" +
 	"\fListVersions\x12#.plenum.docs.v1.ListVersionsRequest\x1a$.plenum.docs.v1.ListVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12r\n" +
 	"\vNameVersion\x12\".plenum.docs.v1.NameVersionRequest\x1a#.plenum.docs.v1.NameVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
 	"\fDiffVersions\x12#.plenum.docs.v1.DiffVersionsRequest\x1a$.plenum.docs.v1.DiffVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
@@ -4511,9 +6145,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\rDeleteComment\x12$.plenum.docs.v1.DeleteCommentRequest\x1a%.plenum.docs.v1.DeleteCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
 	"\rResolveThread\x12$.plenum.docs.v1.ResolveThreadRequest\x1a%.plenum.docs.v1.ResolveThreadResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12r\n" +
 	"\vListThreads\x12\".plenum.docs.v1.ListThreadsRequest\x1a#.plenum.docs.v1.ListThreadsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12l\n" +
-	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
+	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x1a\xab\x01\xa2\xbb\x18\xa6\x01\n" +
 	"H\n" +
-	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
+	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.Presence\n" +
+	"1\n" +
+	"\x0edocs.workspace\x10\x01\x1a\x1dplenum.docs.v1.WorkspaceEvent\n" +
+	"'\n" +
+	"\tdocs.user\x10\x01\x1a\x18plenum.docs.v1.UserEventB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
 
 var (
 	file_plenum_docs_v1_docs_proto_rawDescOnce sync.Once
@@ -4527,154 +6165,207 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 91)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                      // 0: plenum.docs.v1.Role
-	(Format)(0),                    // 1: plenum.docs.v1.Format
-	(*Document)(nil),               // 2: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),  // 3: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil), // 4: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),     // 5: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),    // 6: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),   // 7: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),  // 8: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),    // 9: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),   // 10: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),          // 11: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),         // 12: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),  // 13: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil), // 14: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),   // 15: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),  // 16: plenum.docs.v1.TrashDocumentResponse
-	(*SetRoleRequest)(nil),         // 17: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),        // 18: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),       // 19: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),      // 20: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                  // 21: plenum.docs.v1.Grant
-	(*DocumentEvent)(nil),          // 22: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                // 23: plenum.docs.v1.Created
-	(*Edited)(nil),                 // 24: plenum.docs.v1.Edited
-	(*Renamed)(nil),                // 25: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                // 26: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                // 27: plenum.docs.v1.RoleSet
-	(*Presence)(nil),               // 28: plenum.docs.v1.Presence
-	(*ImportDocumentRequest)(nil),  // 29: plenum.docs.v1.ImportDocumentRequest
-	(*ImportDocumentResponse)(nil), // 30: plenum.docs.v1.ImportDocumentResponse
-	(*ExportDocumentRequest)(nil),  // 31: plenum.docs.v1.ExportDocumentRequest
-	(*ExportDocumentResponse)(nil), // 32: plenum.docs.v1.ExportDocumentResponse
-	(*Version)(nil),                // 33: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),    // 34: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),   // 35: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),     // 36: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),    // 37: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),    // 38: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),   // 39: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),  // 40: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil), // 41: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),           // 42: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),          // 43: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),             // 44: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),           // 45: plenum.docs.v1.VersionNamed
-	(*Thread)(nil),                 // 46: plenum.docs.v1.Thread
-	(*Comment)(nil),                // 47: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),    // 48: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),   // 49: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),      // 50: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),     // 51: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),     // 52: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),    // 53: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),   // 54: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),  // 55: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),   // 56: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),  // 57: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),     // 58: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),    // 59: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),       // 60: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),      // 61: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),          // 62: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),           // 63: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),          // 64: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),         // 65: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),         // 66: plenum.docs.v1.ThreadResolved
+	(DocumentOrder)(0),             // 1: plenum.docs.v1.DocumentOrder
+	(Format)(0),                    // 2: plenum.docs.v1.Format
+	(*Document)(nil),               // 3: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),  // 4: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil), // 5: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),     // 6: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),    // 7: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),   // 8: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),  // 9: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),    // 10: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),   // 11: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),          // 12: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),         // 13: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),  // 14: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil), // 15: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),   // 16: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),  // 17: plenum.docs.v1.TrashDocumentResponse
+	(*PurgeDocumentRequest)(nil),   // 18: plenum.docs.v1.PurgeDocumentRequest
+	(*PurgeDocumentResponse)(nil),  // 19: plenum.docs.v1.PurgeDocumentResponse
+	(*EraseHistoryRequest)(nil),    // 20: plenum.docs.v1.EraseHistoryRequest
+	(*EraseHistoryResponse)(nil),   // 21: plenum.docs.v1.EraseHistoryResponse
+	(*MoveDocumentRequest)(nil),    // 22: plenum.docs.v1.MoveDocumentRequest
+	(*MoveDocumentResponse)(nil),   // 23: plenum.docs.v1.MoveDocumentResponse
+	(*StarDocumentRequest)(nil),    // 24: plenum.docs.v1.StarDocumentRequest
+	(*StarDocumentResponse)(nil),   // 25: plenum.docs.v1.StarDocumentResponse
+	(*Folder)(nil),                 // 26: plenum.docs.v1.Folder
+	(*ListFoldersRequest)(nil),     // 27: plenum.docs.v1.ListFoldersRequest
+	(*ListFoldersResponse)(nil),    // 28: plenum.docs.v1.ListFoldersResponse
+	(*CreateFolderRequest)(nil),    // 29: plenum.docs.v1.CreateFolderRequest
+	(*CreateFolderResponse)(nil),   // 30: plenum.docs.v1.CreateFolderResponse
+	(*RenameFolderRequest)(nil),    // 31: plenum.docs.v1.RenameFolderRequest
+	(*RenameFolderResponse)(nil),   // 32: plenum.docs.v1.RenameFolderResponse
+	(*MoveFolderRequest)(nil),      // 33: plenum.docs.v1.MoveFolderRequest
+	(*MoveFolderResponse)(nil),     // 34: plenum.docs.v1.MoveFolderResponse
+	(*DeleteFolderRequest)(nil),    // 35: plenum.docs.v1.DeleteFolderRequest
+	(*DeleteFolderResponse)(nil),   // 36: plenum.docs.v1.DeleteFolderResponse
+	(*WorkspaceEvent)(nil),         // 37: plenum.docs.v1.WorkspaceEvent
+	(*FolderDeleted)(nil),          // 38: plenum.docs.v1.FolderDeleted
+	(*UserEvent)(nil),              // 39: plenum.docs.v1.UserEvent
+	(*Starred)(nil),                // 40: plenum.docs.v1.Starred
+	(*SetRoleRequest)(nil),         // 41: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),        // 42: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),       // 43: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),      // 44: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                  // 45: plenum.docs.v1.Grant
+	(*DocumentEvent)(nil),          // 46: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                // 47: plenum.docs.v1.Created
+	(*Edited)(nil),                 // 48: plenum.docs.v1.Edited
+	(*Renamed)(nil),                // 49: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                // 50: plenum.docs.v1.Trashed
+	(*Moved)(nil),                  // 51: plenum.docs.v1.Moved
+	(*HistoryErased)(nil),          // 52: plenum.docs.v1.HistoryErased
+	(*Purged)(nil),                 // 53: plenum.docs.v1.Purged
+	(*RoleSet)(nil),                // 54: plenum.docs.v1.RoleSet
+	(*Presence)(nil),               // 55: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),  // 56: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil), // 57: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),  // 58: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil), // 59: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                // 60: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),    // 61: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),   // 62: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),     // 63: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),    // 64: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),    // 65: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),   // 66: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),  // 67: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil), // 68: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),           // 69: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),          // 70: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),             // 71: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),           // 72: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                 // 73: plenum.docs.v1.Thread
+	(*Comment)(nil),                // 74: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),    // 75: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),   // 76: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),      // 77: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),     // 78: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),     // 79: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),    // 80: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),   // 81: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),  // 82: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),   // 83: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),  // 84: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),     // 85: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),    // 86: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),       // 87: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),      // 88: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),          // 89: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),           // 90: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),          // 91: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),         // 92: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),         // 93: plenum.docs.v1.ThreadResolved
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	2,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
-	2,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
-	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	21, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
-	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	23, // 6: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	24, // 7: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	25, // 8: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	26, // 9: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	27, // 10: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	45, // 11: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	62, // 12: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	63, // 13: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	64, // 14: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	65, // 15: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	66, // 16: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	21, // 17: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	1,  // 18: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	1,  // 19: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	33, // 20: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	44, // 21: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	47, // 22: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	46, // 23: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	46, // 24: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	3,  // 25: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	5,  // 26: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	7,  // 27: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	9,  // 28: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	11, // 29: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	13, // 30: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	15, // 31: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	17, // 32: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	19, // 33: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	29, // 34: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	31, // 35: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	34, // 36: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	36, // 37: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	38, // 38: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	40, // 39: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	42, // 40: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	48, // 41: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	50, // 42: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	52, // 43: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	54, // 44: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	56, // 45: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	58, // 46: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	60, // 47: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	4,  // 48: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	6,  // 49: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	8,  // 50: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	10, // 51: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	12, // 52: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	14, // 53: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	16, // 54: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	18, // 55: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	20, // 56: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	30, // 57: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	32, // 58: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	35, // 59: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	37, // 60: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	39, // 61: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	41, // 62: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	43, // 63: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	49, // 64: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	51, // 65: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	53, // 66: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	55, // 67: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	57, // 68: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	59, // 69: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	61, // 70: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	48, // [48:71] is the sub-list for method output_type
-	25, // [25:48] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	3,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	1,  // 2: plenum.docs.v1.ListDocumentsRequest.order:type_name -> plenum.docs.v1.DocumentOrder
+	3,  // 3: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	26, // 4: plenum.docs.v1.ListFoldersResponse.folders:type_name -> plenum.docs.v1.Folder
+	26, // 5: plenum.docs.v1.WorkspaceEvent.folder:type_name -> plenum.docs.v1.Folder
+	38, // 6: plenum.docs.v1.WorkspaceEvent.folder_deleted:type_name -> plenum.docs.v1.FolderDeleted
+	40, // 7: plenum.docs.v1.UserEvent.starred:type_name -> plenum.docs.v1.Starred
+	0,  // 8: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
+	45, // 9: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	0,  // 10: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
+	47, // 11: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	48, // 12: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	49, // 13: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	50, // 14: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	54, // 15: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	72, // 16: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	89, // 17: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	90, // 18: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	91, // 19: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	92, // 20: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	93, // 21: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	51, // 22: plenum.docs.v1.DocumentEvent.moved:type_name -> plenum.docs.v1.Moved
+	52, // 23: plenum.docs.v1.DocumentEvent.history_erased:type_name -> plenum.docs.v1.HistoryErased
+	53, // 24: plenum.docs.v1.DocumentEvent.purged:type_name -> plenum.docs.v1.Purged
+	45, // 25: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	2,  // 26: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	2,  // 27: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	60, // 28: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	71, // 29: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	74, // 30: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	73, // 31: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	73, // 32: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	4,  // 33: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	6,  // 34: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	8,  // 35: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	10, // 36: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	12, // 37: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	14, // 38: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	16, // 39: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	18, // 40: plenum.docs.v1.DocsService.PurgeDocument:input_type -> plenum.docs.v1.PurgeDocumentRequest
+	20, // 41: plenum.docs.v1.DocsService.EraseHistory:input_type -> plenum.docs.v1.EraseHistoryRequest
+	22, // 42: plenum.docs.v1.DocsService.MoveDocument:input_type -> plenum.docs.v1.MoveDocumentRequest
+	24, // 43: plenum.docs.v1.DocsService.StarDocument:input_type -> plenum.docs.v1.StarDocumentRequest
+	41, // 44: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	43, // 45: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	56, // 46: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	58, // 47: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	27, // 48: plenum.docs.v1.DocsService.ListFolders:input_type -> plenum.docs.v1.ListFoldersRequest
+	29, // 49: plenum.docs.v1.DocsService.CreateFolder:input_type -> plenum.docs.v1.CreateFolderRequest
+	31, // 50: plenum.docs.v1.DocsService.RenameFolder:input_type -> plenum.docs.v1.RenameFolderRequest
+	33, // 51: plenum.docs.v1.DocsService.MoveFolder:input_type -> plenum.docs.v1.MoveFolderRequest
+	35, // 52: plenum.docs.v1.DocsService.DeleteFolder:input_type -> plenum.docs.v1.DeleteFolderRequest
+	61, // 53: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	63, // 54: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	65, // 55: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	67, // 56: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	69, // 57: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	75, // 58: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	77, // 59: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	79, // 60: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	81, // 61: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	83, // 62: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	85, // 63: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	87, // 64: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	5,  // 65: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	7,  // 66: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	9,  // 67: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	11, // 68: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	13, // 69: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	15, // 70: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	17, // 71: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	19, // 72: plenum.docs.v1.DocsService.PurgeDocument:output_type -> plenum.docs.v1.PurgeDocumentResponse
+	21, // 73: plenum.docs.v1.DocsService.EraseHistory:output_type -> plenum.docs.v1.EraseHistoryResponse
+	23, // 74: plenum.docs.v1.DocsService.MoveDocument:output_type -> plenum.docs.v1.MoveDocumentResponse
+	25, // 75: plenum.docs.v1.DocsService.StarDocument:output_type -> plenum.docs.v1.StarDocumentResponse
+	42, // 76: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	44, // 77: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	57, // 78: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	59, // 79: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	28, // 80: plenum.docs.v1.DocsService.ListFolders:output_type -> plenum.docs.v1.ListFoldersResponse
+	30, // 81: plenum.docs.v1.DocsService.CreateFolder:output_type -> plenum.docs.v1.CreateFolderResponse
+	32, // 82: plenum.docs.v1.DocsService.RenameFolder:output_type -> plenum.docs.v1.RenameFolderResponse
+	34, // 83: plenum.docs.v1.DocsService.MoveFolder:output_type -> plenum.docs.v1.MoveFolderResponse
+	36, // 84: plenum.docs.v1.DocsService.DeleteFolder:output_type -> plenum.docs.v1.DeleteFolderResponse
+	62, // 85: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	64, // 86: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	66, // 87: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	68, // 88: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	70, // 89: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	76, // 90: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	78, // 91: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	80, // 92: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	82, // 93: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	84, // 94: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	86, // 95: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	88, // 96: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	65, // [65:97] is the sub-list for method output_type
+	33, // [33:65] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -4682,7 +6373,15 @@ func file_plenum_docs_v1_docs_proto_init() {
 	if File_plenum_docs_v1_docs_proto != nil {
 		return
 	}
-	file_plenum_docs_v1_docs_proto_msgTypes[20].OneofWrappers = []any{
+	file_plenum_docs_v1_docs_proto_msgTypes[5].OneofWrappers = []any{}
+	file_plenum_docs_v1_docs_proto_msgTypes[34].OneofWrappers = []any{
+		(*WorkspaceEvent_Folder)(nil),
+		(*WorkspaceEvent_FolderDeleted)(nil),
+	}
+	file_plenum_docs_v1_docs_proto_msgTypes[36].OneofWrappers = []any{
+		(*UserEvent_Starred)(nil),
+	}
+	file_plenum_docs_v1_docs_proto_msgTypes[43].OneofWrappers = []any{
 		(*DocumentEvent_Created)(nil),
 		(*DocumentEvent_Edited)(nil),
 		(*DocumentEvent_Renamed)(nil),
@@ -4694,14 +6393,17 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_CommentEdited)(nil),
 		(*DocumentEvent_CommentDeleted)(nil),
 		(*DocumentEvent_ThreadResolved)(nil),
+		(*DocumentEvent_Moved)(nil),
+		(*DocumentEvent_HistoryErased)(nil),
+		(*DocumentEvent_Purged)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   65,
+			NumEnums:      3,
+			NumMessages:   91,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
