@@ -107,6 +107,15 @@ func docEventText(p *people, d *docsv1.DocumentEvent) string {
 	case *docsv1.DocumentEvent_RoleSet:
 		g := v.RoleSet.GetGrant()
 		return fmt.Sprintf("%s is %s", docUser(p, g.GetUser()), roleText(g.GetRole()))
+	case *docsv1.DocumentEvent_Moved:
+		if v.Moved.GetFolder() == "" {
+			return "took it out of its folder"
+		}
+		return "put it into the folder " + v.Moved.GetFolder()
+	case *docsv1.DocumentEvent_HistoryErased:
+		return fmt.Sprintf("erased what it was before version %d", v.HistoryErased.GetFloor())
+	case *docsv1.DocumentEvent_Purged:
+		return "purged it"
 	case *docsv1.DocumentEvent_VersionNamed:
 		if name := v.VersionNamed.GetName(); name != "" {
 			return fmt.Sprintf("named version %d %s", v.VersionNamed.GetVersion(), quoted(name))
