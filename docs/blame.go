@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/mesh/rpc"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
 
@@ -39,10 +40,13 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 	if version == 0 {
 		version = p.head
 	}
-	if version > p.head {
+	switch {
+	case version > p.head:
 		return nil, errVersion
+	case version < p.floor:
+		return nil, errErased(p.floor)
 	}
-	k := bookKey{p.docKey, 0, version}
+	k := bookKey{p.docKey, p.floor, version}
 	b, ok := s.blames.get(k)
 	if !ok {
 		if b, err = s.blame(ctx, p, version, blameEvery, blameMost); err != nil {
@@ -71,7 +75,7 @@ func (s *Server) blame(ctx context.Context, p past, version, every, most uint64)
 		return nil, err
 	}
 	defer done()
-	b, from, err := s.storedBlame(ctx, p.docKey, version)
+	b, from, err := s.storedBlame(ctx, p, version)
 	if err != nil {
 		return nil, s.damaged(p.docKey, err)
 	}
@@ -81,13 +85,15 @@ func (s *Server) blame(ctx context.Context, p past, version, every, most uint64)
 			return fmt.Errorf("docs: blame: edit %d does not apply: %w", e.version, err)
 		}
 		if e.version%every == 0 {
-			return s.storeBlame(ctx, p.docKey, e.version, b)
+			return s.storeBlame(ctx, p, e.version, b)
 		}
 		return nil
 	})
 	switch {
 	case ctx.Err() != nil:
 		return nil, errReading.Because(ctx.Err())
+	case rpc.FromError(err).GetReason() == errVersion.Reason: // the floor has risen meanwhile
+		return nil, errReading.Because(err)
 	case err != nil:
 		return nil, s.damaged(p.docKey, err)
 	case last < version:
@@ -96,13 +102,22 @@ func (s *Server) blame(ctx context.Context, p past, version, every, most uint64)
 	return b, nil
 }
 
-// storedBlame reads the newest blame that was written down and is not behind a version.
-func (s *Server) storedBlame(ctx context.Context, k docKey, version uint64) (b *blame, at uint64, err error) {
+// storedBlame reads the newest blame that was written down, since the floor is where it is, and is not behind a version. What was there at the floor
+// is nobody's.
+func (s *Server) storedBlame(ctx context.Context, p past, version uint64) (b *blame, at uint64, err error) {
 	var packed []byte
-	err = s.db.QueryRow(ctx, `SELECT version, ranges FROM docs_blame WHERE workspace = $1 AND document = $2 AND version <= $3
-		ORDER BY version DESC LIMIT 1`, k.workspace, k.id, int64(version)).Scan(&at, &packed)
+	err = s.db.QueryRow(ctx, `SELECT version, ranges FROM docs_blame WHERE workspace = $1 AND document = $2 AND version <= $3 AND floor = $4
+		ORDER BY version DESC LIMIT 1`, p.workspace, p.id, int64(version), int64(p.floor)).Scan(&at, &packed)
 	var stored docsv1.BlameResponse
 	switch {
+	case errors.Is(err, sql.ErrNoRows) && p.floor > 0:
+		content, _, err := s.contentAt(ctx, p.docKey, p.epoch, p.floor, nil)
+		if err != nil {
+			return nil, 0, err
+		}
+		if at = p.floor; content.Len() > 0 {
+			stored.Ranges = []*docsv1.BlameRange{{Length: uint32(content.Len())}}
+		}
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
 		return nil, 0, fmt.Errorf("docs: read blame: %w", err)
@@ -121,8 +136,8 @@ func (s *Server) storedBlame(ctx context.Context, k docKey, version uint64) (b *
 	return b, at, nil
 }
 
-// storeBlame writes down what is the same whoever finds it.
-func (s *Server) storeBlame(ctx context.Context, k docKey, version uint64, b *blame) error {
+// storeBlame writes down what is the same whoever finds it, if the floor is where it was.
+func (s *Server) storeBlame(ctx context.Context, p past, version uint64, b *blame) error {
 	list, _, err := b.ranges(0, b.content.Len())
 	if err != nil {
 		return err
@@ -143,8 +158,7 @@ func (s *Server) storeBlame(ctx context.Context, k docKey, version uint64, b *bl
 		return fmt.Errorf("docs: pack blame: %w", err)
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
-		_, err := tx.ExecContext(ctx, `INSERT INTO docs_blame (workspace, document, version, ranges) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-			k.workspace, k.id, int64(version), packed.Bytes())
+		_, err := tx.ExecContext(ctx, s.sql.addBlame, p.workspace, p.id, int64(version), packed.Bytes(), int64(p.floor))
 		if err != nil {
 			return fmt.Errorf("docs: write blame: %w", err)
 		}

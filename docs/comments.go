@@ -153,7 +153,7 @@ func (b *batch) hasText(k docKey, version, comment uint64) error {
 
 func (b *batch) exec(q string, args ...any) error {
 	if _, err := b.tx.ExecContext(b.ctx, q, args...); err != nil {
-		return fmt.Errorf("write comments and suggestions: %w", err)
+		return fmt.Errorf("write rows: %w", err)
 	}
 	return nil
 }

@@ -17,12 +17,15 @@ type Config struct {
 	Snapshot  int           `koanf:"snapshot" doc:"Edits after which the content is written down, so that opening reads no more of them."`
 	Version   time.Duration `koanf:"version" doc:"How long after an edit the content is written down as a version that people find: the pace of automatic versions."`
 	Transform int           `koanf:"transform" doc:"Edits that a base may lie behind; who is further behind reads the document anew."`
+	Trash     time.Duration `koanf:"trash" doc:"How long a document stays in the trash before it is purged; 0: until an owner purges it."`
+	History   time.Duration `koanf:"history" doc:"How long what led to a document is kept: operations and versions, those with names among them; 0: for ever. What is older is erased once a day."`
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
 		Batch: 512, Queue: 8192, Open: 10_000, Idle: time.Minute, UnderWay: 1024, Recent: 1000, Snapshot: 500, Version: time.Minute, Transform: 20_000,
+		Trash: 30 * 24 * time.Hour,
 	}
 }
 
@@ -39,6 +42,10 @@ func (c Config) Validate() error {
 		return errors.New("idle must be at least 1s")
 	case c.Version < time.Second:
 		return errors.New("version must be at least 1s")
+	case c.Trash < 0 || c.History < 0:
+		return errors.New("trash and history must not be negative")
+	case c.History > 0 && c.History < 24*time.Hour:
+		return errors.New("history must be at least 24h, or 0 for ever")
 	}
 	return nil
 }

@@ -59,8 +59,11 @@ func (s *Server) DiffVersions(ctx context.Context, q *docsv1.DiffVersionsRequest
 	if to == 0 {
 		to = p.head
 	}
-	if from > p.head || to > p.head {
+	switch {
+	case from > p.head || to > p.head:
 		return nil, errVersion
+	case from > 0 && from < p.floor || to < p.floor:
+		return nil, errErased(p.floor)
 	}
 	k := bookKey{p.docKey, from, to}
 	diff, ok := s.diffs.get(k)

@@ -216,6 +216,8 @@ func (x *session) edit(e *edit) error {
 		return errBaseTooOld
 	case e.base > x.version:
 		return errFuture
+	case e.base < x.cover.floor:
+		return errBaseTooOld
 	case x.version-e.base > uint64(x.s.cfg.Transform):
 		return errBaseTooOld
 	}

@@ -25,7 +25,15 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
+// TestMain turns the test program into the child that is killed, and otherwise looks for goroutines that outlive their tests.
 func TestMain(m *testing.M) {
+	if url := os.Getenv(childURL); url != "" {
+		if err := child(url); err != nil {
+			_, _ = os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("plenum.internal/mesh/meshtest.startPostgres"))
 }
 
@@ -46,6 +54,7 @@ type world struct {
 	api      docsv1.DocsServiceClient
 	topics   topicv1.TopicServiceClient // as a gateway
 	stop     func()                     // of the service and its server
+	jobless  bool                       // nothing is done but what is asked for
 }
 
 // everyEngine runs a test on both databases.
@@ -73,6 +82,15 @@ func unstarted(tb testing.TB, url string) *world {
 func (w *world) beside(name string, change ...func(*Config)) *world {
 	w.tb.Helper()
 	r := &world{tb: w.tb, url: w.url, key: w.key, others: w.others, identity: w.identity, chat: w.chat, self: name + "~" + fmt.Sprint(time.Now().UnixNano())}
+	r.start(change...)
+	return r
+}
+
+// withoutJobs goes on in another process, that does no jobs: the test does those it wants.
+func (w *world) withoutJobs(change ...func(*Config)) *world {
+	w.tb.Helper()
+	w.stop()
+	r := &world{tb: w.tb, url: w.url, key: w.key, jobless: true}
 	r.start(change...)
 	return r
 }
@@ -132,6 +150,9 @@ func (w *world) start(change ...func(*Config)) {
 	}
 	if w.server, err = New(cfg, deps); err != nil {
 		tb.Fatal(err)
+	}
+	if w.jobless {
+		w.server.jobs = nil
 	}
 	w.server.Register(w.rpc)
 	w.api = docsv1.NewDocsServiceClient(w.rpc.Pipe("gateway"))

@@ -3,10 +3,8 @@ package docs
 import (
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +25,8 @@ func (s *Server) GetDocument(ctx context.Context, q *docsv1.GetDocumentRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return &docsv1.GetDocumentResponse{Document: d.proto(role)}, nil
+	res := &docsv1.GetDocumentResponse{Document: d.proto(role)}
+	return res, s.describe(ctx, c, []*docsv1.Document{res.GetDocument()})
 }
 
 // coverFor is cover for who calls.
@@ -47,74 +46,52 @@ func (s *Server) cover(ctx context.Context, c auth.Caller, id string) (d documen
 	if err != nil {
 		return d, 0, fmt.Errorf("docs: read a document: %w", err)
 	}
-	if role = docsv1.Role(r); role < viewer || d.trashed && role < owner {
+	if role = docsv1.Role(r); !d.shownTo(role) {
 		return d, 0, errDocument
 	}
 	return d, role, nil
 }
 
-// ListDocuments lists what the caller may read.
-func (s *Server) ListDocuments(ctx context.Context, q *docsv1.ListDocumentsRequest) (*docsv1.ListDocumentsResponse, error) {
-	c, err := rpc.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	limit := int(q.GetLimit())
-	switch {
-	case limit == 0:
-		limit = page
-	case limit > MaxPage:
-		return nil, badField("limit", "A page has at most %d documents.", MaxPage)
-	}
-	before, behind, err := decodePage(q.GetPage())
-	if err != nil {
-		return nil, err
-	}
-	need := viewer
-	if q.GetTrashed() {
-		need = owner
-	}
-	res := &docsv1.ListDocumentsResponse{}
-	var last document
-	err = each(ctx, s.db.Query, `SELECT * FROM (SELECT `+documentColumns+`, `+s.sql.roleOf+` AS mine FROM docs_document d
-			WHERE d.workspace = $1 AND d.trashed = $5 AND (d.changed_ms < $6 OR (d.changed_ms = $6 AND d.id > $7))) x
-		WHERE x.mine >= $8 ORDER BY x.changed_ms DESC, x.id LIMIT $9`,
-		[]any{c.Workspace, c.User, c.Kind != auth.KindGuest, time.Now().UnixMilli(), q.GetTrashed(), before, behind, int32(need), limit + 1}, func(rows *sql.Rows) error {
-			var d document
-			var role int32
-			if err := d.scan(rows, &role); err != nil {
-				return err
-			}
-			if len(res.GetDocuments()) == limit {
-				res.Next = encodePage(last)
-				return nil
-			}
-			last = d
-			res.Documents = append(res.Documents, d.proto(docsv1.Role(role)))
-			return nil
-		})
-	if err != nil {
-		return nil, fmt.Errorf("docs: list documents: %w", err)
-	}
-	return res, nil
+// shownTo says whether somebody with a role may know of the document.
+func (d *document) shownTo(role docsv1.Role) bool {
+	return role >= viewer && (!d.trashed || role >= owner)
 }
 
-func encodePage(last document) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(last.changedMs, 10) + " " + last.id))
-}
-
-func decodePage(s string) (changedMs int64, id string, err error) {
-	if s == "" {
-		return 1 << 62, "", nil
+// describe adds to documents what doesn't stand in their rows: where they are, and what the caller has to do with them.
+func (s *Server) describe(ctx context.Context, c auth.Caller, list []*docsv1.Document) error {
+	keys, at := make([][]any, len(list)), make(map[string]*docsv1.Document, len(list))
+	for i, d := range list {
+		keys[i], at[d.GetId()] = []any{c.Workspace, d.GetId()}, d
 	}
-	text, err := base64.RawURLEncoding.DecodeString(s)
-	if err == nil {
-		ms, rest, _ := strings.Cut(string(text), " ")
-		if changedMs, err = strconv.ParseInt(ms, 10, 64); err == nil && validID(rest) {
-			return changedMs, rest, nil
+	args := s.sql.keys.Args(keys)
+	gone := false
+	err := each(ctx, s.db.Query, fmt.Sprintf(s.sql.describe, len(args)+1), append(args, c.User), func(r *sql.Rows) error {
+		var id, folder string
+		var deleted, starred bool
+		var trashedMs, openedMs int64
+		if err := r.Scan(&id, &folder, &deleted, &trashedMs, &starred, &openedMs); err != nil {
+			return err //nolint:wrapcheck // said below
 		}
+		d := at[id]
+		d.Folder, d.Starred, d.OpenedMs, gone = folder, starred, openedMs, gone || deleted
+		if d.GetTrashed() && trashedMs > trashedBefore {
+			if d.TrashedMs = trashedMs; s.cfg.Trash > 0 {
+				d.PurgeMs = trashedMs + s.cfg.Trash.Milliseconds()
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("docs: describe documents: %w", err)
 	}
-	return 0, "", badField("page", "Send the next of the page before, or nothing.")
+	if !gone {
+		return nil
+	}
+	t, err := readFolders(ctx, s.db.Query, c.Workspace, true)
+	for _, d := range list {
+		d.Folder = t.standsFor(d.GetFolder())
+	}
+	return err
 }
 
 // ListRoles lists who has a role.

@@ -35,8 +35,11 @@ func (x *session) open(ctx context.Context) error {
 		return fmt.Errorf("docs: read the head: %w", err)
 	}
 	x.epoch = states[0].Epoch
-	if states[0].Offset != found.head {
-		return x.s.damaged(x.docKey, fmt.Errorf("its log ends at %d, its row says %d", states[0].Offset, found.head))
+	if states[0].Offset != found.head || states[0].Floor != found.floor {
+		return x.s.damaged(x.docKey, fmt.Errorf("its log goes from %d to %d, its row says from %d to %d", states[0].Floor, states[0].Offset, found.floor, found.head))
+	}
+	if x.folder, err = x.s.mendEntry(ctx, found); err != nil {
+		return err
 	}
 	x.recent = newRecent(x.s.cfg.Recent, found.head)
 	var tail []event
@@ -45,7 +48,7 @@ func (x *session) open(ctx context.Context) error {
 	}
 	x.tried = x.written
 	// Those who did not hear of their last edits come back with them.
-	if from := found.head - min(found.head, uint64(x.s.cfg.Recent)/4); from < x.written {
+	if from := max(found.floor, found.head-min(found.head, uint64(x.s.cfg.Recent)/4)); from < x.written {
 		if err := x.s.events(ctx, x.docKey, x.epoch, from, x.written, func(e event) error { x.recent.add(e.recentEdit); return nil }); err != nil {
 			return x.s.damaged(x.docKey, err)
 		}
@@ -87,14 +90,21 @@ func (s *Server) contentAt(ctx context.Context, k docKey, epoch, version uint64,
 		return nil, 0, errAway.Because(ctx.Err())
 	}
 	var text []byte
-	err = s.db.QueryRow(ctx, `SELECT version, content FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3
-		ORDER BY version DESC LIMIT 1`, k.workspace, k.id, int64(version)).Scan(&snapshot, &text)
+	var floor uint64
+	err = s.db.QueryRow(ctx, `SELECT d.floor, coalesce(s.version, 0), s.content FROM docs_document d LEFT JOIN docs_snapshot s ON s.workspace = d.workspace AND s.document = d.id
+			AND s.version = (SELECT max(version) FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version <= $3)
+		WHERE d.workspace = $1 AND d.id = $2`, k.workspace, k.id, int64(version)).Scan(&floor, &snapshot, &text)
 	var start ot.Delta
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, sql.ErrNoRows): // just purged
+		return nil, 0, errDocument
 	case err != nil:
 		return nil, 0, fmt.Errorf("docs: read a snapshot: %w", err)
-	default:
+	case version < floor:
+		return nil, 0, errErased(floor)
+	case snapshot < floor:
+		return nil, 0, fmt.Errorf("docs: the content of %d, before which all was erased, is missing", floor)
+	case snapshot > 0:
 		if start, err = ot.Parse(text, ot.Unlimited()); err != nil {
 			return nil, 0, fmt.Errorf("docs: snapshot of %d: %w", snapshot, err)
 		}
@@ -135,6 +145,9 @@ func (s *Server) edits(ctx context.Context, k docKey, epoch, behind, last uint64
 		list = append(list, e.recentEdit)
 		return nil
 	})
+	if rpc.FromError(err).GetReason() == errVersion.Reason { // erased meanwhile
+		err = errBaseTooOld
+	}
 	return list, err
 }
 
@@ -168,6 +181,11 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 		next++
 		return do(e)
 	})
+	if code := rpc.CodeOf(err); code == edgev1.Code_CODE_RESET_FLOOR || errors.Is(err, errNothing) {
+		if gone := s.belowFloor(ctx, k, behind); gone != nil {
+			return gone
+		}
+	}
 	switch code := rpc.CodeOf(err); {
 	case code == edgev1.Code_CODE_RESET_EPOCH || code == edgev1.Code_CODE_RESET_FLOOR:
 		return fmt.Errorf("docs: the log can't be read behind %d: %v", behind, err) //nolint:errorlint // no reset for those who ask, but damage
@@ -177,6 +195,21 @@ func (s *Server) events(ctx context.Context, k docKey, epoch, behind, last uint6
 		return fmt.Errorf("docs: event %d is missing", next)
 	}
 	return err
+}
+
+// belowFloor says that what follows a version was erased, perhaps just now.
+func (s *Server) belowFloor(ctx context.Context, k docKey, behind uint64) error {
+	var floor uint64
+	err := s.db.QueryRow(ctx, `SELECT floor FROM docs_document WHERE workspace = $1 AND id = $2`, k.workspace, k.id).Scan(&floor)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return errDocument
+	case err != nil:
+		return fmt.Errorf("docs: read the floor: %w", err)
+	case behind < floor:
+		return errErased(floor)
+	}
+	return nil
 }
 
 // event is one of a document's log.

@@ -15,20 +15,20 @@ import (
 // Who is a member of what stands in SQL, where docs' followers write it (people.go, channels.go). Lists, covers and Open read it there. A session
 // looks at it only where what is granted to the caller themselves, and to everybody, is not enough.
 
-// roleOf is a caller's role in a document d: the best of the grants that count for them. Behind n others its parameters are the caller, whether
-// they are no guest, and the time. The container's member is looked up as a value, for PostgreSQL may read all of a person's containers for each
+// roleOf is a caller's role in a document d: the best of the grants that count for them. Its parameters are the caller, whether they are no guest,
+// and the time. The container's member is looked up as a value, for PostgreSQL may read all of a person's containers for each
 // document where it is a join.
-func roleOf(dialect sqldb.Dialect, n int) string {
+func roleOf(dialect sqldb.Dialect, user, member, now string) string {
 	greatest := "max"
 	if dialect == sqldb.Postgres {
 		greatest = "greatest"
 	}
 	return fmt.Sprintf(greatest+`(
 		(SELECT coalesce(max(r.role), 0) FROM docs_role r WHERE r.workspace = d.workspace AND r.document = d.id
-			AND (r.user_id = $%[1]d OR (r.user_id = '*' AND $%[2]d)) AND (r.expires_ms = 0 OR r.expires_ms > $%[3]d)),
+			AND (r.user_id = %[1]s OR (r.user_id = '*' AND %[2]s)) AND (r.expires_ms = 0 OR r.expires_ms > %[3]s)),
 		(SELECT coalesce(max(s.role), 0) FROM docs_share s WHERE s.workspace = d.workspace AND s.document = d.id
-			AND (SELECT 1 FROM docs_member m WHERE m.workspace = s.workspace AND m.container = s.container AND m.user_id = $%[1]d) = 1
-			AND (s.expires_ms = 0 OR s.expires_ms > $%[3]d) AND (s.container NOT LIKE 'link/%%' OR EXISTS (SELECT 1 FROM docs_workspace w WHERE w.id = s.workspace AND w.links))))`, n+1, n+2, n+3)
+			AND (SELECT 1 FROM docs_member m WHERE m.workspace = s.workspace AND m.container = s.container AND m.user_id = %[1]s) = 1
+			AND (s.expires_ms = 0 OR s.expires_ms > %[3]s) AND (s.container NOT LIKE 'link/%%' OR EXISTS (SELECT 1 FROM docs_workspace w WHERE w.id = s.workspace AND w.links))))`, user, member, now)
 }
 
 // memberStatements are those of memberships.

@@ -17,7 +17,7 @@ import (
 // op is one step of a batch: plan decides on the document's row, and changes it, so that the batch's later ops see what the earlier ones
 // did. An *rpc.Error refuses the op alone.
 type op interface {
-	key() docKey
+	key() docKey                                      // without an id: it decides on no document
 	plan(b *batch, d *document, st *topic.Step) error // d: nil where there is none
 }
 
@@ -37,11 +37,12 @@ type document struct {
 	term                 uint64
 	node                 string
 	head                 uint64
+	floor                uint64 // the oldest version that can be read; 0: all can
 }
 
 func (d *document) proto(role docsv1.Role) *docsv1.Document {
 	return &docsv1.Document{
-		Id: d.id, Title: d.title, Creator: d.creator, CreatedMs: d.createdMs, ChangedMs: d.changedMs, Version: d.head, Trashed: d.trashed, Role: role,
+		Id: d.id, Title: d.title, Creator: d.creator, CreatedMs: d.createdMs, ChangedMs: d.changedMs, Version: d.head, Trashed: d.trashed, Role: role, Floor: d.floor,
 	}
 }
 
@@ -52,6 +53,7 @@ type batch struct {
 	tx        *sql.Tx
 	documents map[docKey]*document
 	changed   map[docKey]bool
+	trees     map[string]folders // by workspace
 }
 
 // statements are those whose text depends on the engine, made once.
@@ -59,35 +61,69 @@ type statements struct {
 	keys, rows, ids             sqldb.Relation
 	read, save, mayRead, roleOf string
 	suggestions, close          string
+	describe                    string // what stands beside documents' rows, for a person: %d
 	memberStatements
+
+	// Of a row that is read in a transaction: it is not deleted before that ends; nobody else holds it either.
+	hold, seize string
+	// What is written down of a document beside its row, which is held meanwhile, and says whether it may be.
+	addVersion, addBlame, addStar, mendEntry string
+
+	contains string // that bytes stand in others; the operands are %[1]s and %[2]s
+	given    string // the documents that somebody has a role in, or had: of a workspace, a user, and the query of names in docs_role
 }
 
 func newStatements(d sqldb.Dialect) *statements {
 	s := &statements{
-		keys: sqldb.NewRelation(d, "ws text", "doc text"),
-		rows: sqldb.NewRelation(d, "ws text", "doc text", "title text", "creator text", "created bigint", "changed bigint", "trashed boolean", "term bigint", "node text", "head bigint"),
-		ids:  sqldb.NewRelation(d, "id bigint"),
+		keys:     sqldb.NewRelation(d, "ws text", "doc text"),
+		rows:     sqldb.NewRelation(d, "ws text", "doc text", "title text", "creator text", "created bigint", "changed bigint", "trashed boolean", "term bigint", "node text", "head bigint", "floor bigint"),
+		contains: `instr(%[1]s, %[2]s) > 0`,
+		// The order of such a join is kept.
+		given: `SELECT r.document FROM (%[3]s) p CROSS JOIN docs_role r ON r.workspace = %[1]s AND r.user_id = p.name
+			UNION ALL SELECT s.document FROM docs_member m CROSS JOIN docs_share s ON s.workspace = m.workspace AND s.container = m.container WHERE m.workspace = %[1]s AND m.user_id = %[2]s`,
+		ids: sqldb.NewRelation(d, "id bigint"),
+	}
+	if d == sqldb.Postgres {
+		s.contains = `position(%[2]s IN %[1]s) > 0`
+		s.given = `SELECT r.document FROM docs_role r WHERE r.workspace = %[1]s AND r.user_id = ANY(ARRAY(%[3]s))
+			UNION ALL SELECT s.document FROM docs_member m INNER JOIN docs_share s ON s.workspace = m.workspace AND s.container = m.container WHERE m.workspace = %[1]s AND m.user_id = %[2]s`
+		s.hold, s.seize = ` FOR KEY SHARE`, ` FOR UPDATE`
 	}
 	these := `workspace = $2 AND document = $3 AND suggestion IN (SELECT k.id FROM ` + s.ids.SQL() + `)`
 	s.suggestions = `SELECT suggestion, author, description, state, revision, delta, quote, created_ms, revised_ms, closed, closed_by, closed_ms
 		FROM docs_suggestion WHERE ` + these + ` ORDER BY suggestion DESC`
 	s.close = `UPDATE docs_suggestion SET state = $4, closed = $5, closed_by = $6, closed_ms = $7 WHERE ` + these
 	s.read = `SELECT ` + documentColumns + ` FROM ` + s.keys.SQL() + ` ` + s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
-	s.roleOf = roleOf(d, 1)
-	s.mayRead = `SELECT d.id, d.trashed, ` + roleOf(d, len(s.keys.Args(nil))) + ` FROM ` + s.keys.SQL() + ` ` +
+	s.roleOf = roleOf(d, `$2`, `$3`, `$4`)
+	n := len(s.keys.Args(nil))
+	s.mayRead = `SELECT d.id, d.trashed, ` + roleOf(d, fmt.Sprint(`$`, n+1), fmt.Sprint(`$`, n+2), fmt.Sprint(`$`, n+3)) + ` FROM ` + s.keys.SQL() + ` ` +
 		s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
 	s.addMembers(d)
-	s.save = `INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head)
-		SELECT k.ws, k.doc, k.title, k.creator, k.created, k.changed, k.trashed, k.term, k.node, k.head FROM ` + s.rows.SQL() + ` WHERE true
+	s.describe = `SELECT k.doc, coalesce(e.folder, ''), coalesce(f.deleted, false), coalesce(e.trashed_ms, 0), s.document IS NOT NULL, coalesce(o.opened_ms, 0) FROM ` + s.keys.SQL() + ` ` +
+		s.keys.Lookup("LEFT", "docs_entry", "e", `e.workspace = k.ws AND e.document = k.doc`) + ` ` +
+		s.keys.Lookup("LEFT", "docs_folder", "f", `f.workspace = k.ws AND f.id = e.folder`) + ` ` +
+		s.keys.Lookup("LEFT", "docs_star", "s", `s.workspace = k.ws AND s.user_id = $%[1]d AND s.document = k.doc`) + ` ` +
+		s.keys.Lookup("LEFT", "docs_recent", "o", `o.workspace = k.ws AND o.user_id = $%[1]d AND o.document = k.doc`)
+	s.addVersion = `INSERT INTO docs_version (workspace, document, version, time_ms, bytes, authors, name)
+		SELECT workspace, id, $3, $4, $5, $6, '' FROM docs_document WHERE workspace = $1 AND id = $2 AND term = $7 AND floor <= $3` + s.hold + ` ON CONFLICT DO NOTHING`
+	s.addBlame = `INSERT INTO docs_blame (workspace, document, version, ranges, floor)
+		SELECT workspace, id, $3, $4, floor FROM docs_document WHERE workspace = $1 AND id = $2 AND floor = $5` + s.hold + ` ON CONFLICT DO NOTHING`
+	s.addStar = `INSERT INTO docs_star (workspace, user_id, document, starred_ms)
+		SELECT workspace, $2, id, $4 FROM docs_document WHERE workspace = $1 AND id = $3` + s.hold + ` ON CONFLICT DO NOTHING`
+	s.mendEntry = `INSERT INTO docs_entry (workspace, document, creator, folder, title, trashed_ms)
+		SELECT workspace, id, creator, '', $3, $4 FROM docs_document WHERE workspace = $1 AND id = $2` + s.hold + `
+		ON CONFLICT (workspace, document) DO UPDATE SET title = excluded.title, trashed_ms = excluded.trashed_ms`
+	s.save = `INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head, floor)
+		SELECT k.ws, k.doc, k.title, k.creator, k.created, k.changed, k.trashed, k.term, k.node, k.head, k.floor FROM ` + s.rows.SQL() + ` WHERE true
 		ON CONFLICT (workspace, id) DO UPDATE SET title = excluded.title, changed_ms = excluded.changed_ms, trashed = excluded.trashed,
-			term = excluded.term, node = excluded.node, head = excluded.head`
+			term = excluded.term, node = excluded.node, head = excluded.head, floor = excluded.floor`
 	return s
 }
 
-const documentColumns = `d.workspace, d.id, d.title, d.creator, d.created_ms, d.changed_ms, d.trashed, d.term, d.node, d.head`
+const documentColumns = `d.workspace, d.id, d.title, d.creator, d.created_ms, d.changed_ms, d.trashed, d.term, d.node, d.head, d.floor`
 
 func (d *document) scan(r interface{ Scan(...any) error }, more ...any) error {
-	return r.Scan(append([]any{&d.workspace, &d.id, &d.title, &d.creator, &d.createdMs, &d.changedMs, &d.trashed, &d.term, &d.node, &d.head}, more...)...) //nolint:wrapcheck // the caller's
+	return r.Scan(append([]any{&d.workspace, &d.id, &d.title, &d.creator, &d.createdMs, &d.changedMs, &d.trashed, &d.term, &d.node, &d.head, &d.floor}, more...)...) //nolint:wrapcheck // the caller's
 }
 
 // planner keeps what the log calls apart from what people call.
@@ -95,14 +131,14 @@ type planner struct{ *Server }
 
 // Plan runs one batch's ops on one load of their documents.
 func (s planner) Plan(ctx context.Context, tx *sql.Tx, steps []*topic.Step) error {
-	b := &batch{Server: s.Server, ctx: ctx, tx: tx, documents: map[docKey]*document{}, changed: map[docKey]bool{}}
+	b := &batch{Server: s.Server, ctx: ctx, tx: tx, documents: map[docKey]*document{}, changed: map[docKey]bool{}, trees: map[string]folders{}}
 	var keys [][]any
 	for _, st := range steps {
 		o, ok := st.Op.(op)
 		if !ok {
 			return fmt.Errorf("docs: %T is no op", st.Op)
 		}
-		if k := o.key(); b.documents[k] == nil {
+		if k := o.key(); k.id != "" && b.documents[k] == nil {
 			b.documents[k] = &document{docKey: k}
 			keys = append(keys, []any{k.workspace, k.id})
 		}
@@ -138,8 +174,9 @@ func (b *batch) save() error {
 	}
 	rows := make([][]any, 0, len(b.changed))
 	for k := range b.changed {
-		d := b.documents[k]
-		rows = append(rows, []any{d.workspace, d.id, d.title, d.creator, d.createdMs, d.changedMs, d.trashed, int64(d.term), d.node, int64(d.head)})
+		if d := b.documents[k]; d != nil { // else it was purged
+			rows = append(rows, []any{d.workspace, d.id, d.title, d.creator, d.createdMs, d.changedMs, d.trashed, int64(d.term), d.node, int64(d.head), int64(d.floor)})
+		}
 	}
 	if _, err := b.tx.ExecContext(b.ctx, b.sql.save, b.sql.rows.Args(rows)...); err != nil {
 		return fmt.Errorf("docs: write documents: %w", err)
@@ -177,6 +214,14 @@ func (o *create) plan(b *batch, d *document, st *topic.Step) error {
 		return err
 	}
 	now := st.Now.UnixMilli()
+	if err := b.addEntry(o.docKey, o.user, o.title); err != nil {
+		return err
+	}
+	if b.cfg.History > 0 {
+		if err := setJob(b.ctx, b.tx, o.docKey, jobHistory, st.Now.Add(b.cfg.History)); err != nil {
+			return err
+		}
+	}
 	d = &document{docKey: o.docKey, title: o.title, creator: o.user, createdMs: now, changedMs: now, term: 1, head: 1}
 	b.documents[o.docKey] = d
 	b.change(d)
@@ -247,9 +292,15 @@ func (o *amend) plan(b *batch, d *document, st *topic.Step) error {
 	}
 	if o.title != "" {
 		d.title = o.title
+		if err := b.retitle(o.docKey, o.title); err != nil {
+			return err
+		}
 	}
 	if o.trashed != nil {
 		d.trashed = *o.trashed
+		if err := b.trash(o.docKey, d.trashed, st.Now); err != nil {
+			return err
+		}
 	}
 	b.change(d)
 	st.Answer = func(rows []topic.Row) proto.Message {
@@ -296,10 +347,14 @@ type release struct {
 
 func (o *release) key() docKey { return o.docKey }
 
-func (o *release) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unparam // an op
-	if d != nil && d.term == o.term {
-		d.node = ""
-		b.change(d)
+func (o *release) plan(b *batch, d *document, st *topic.Step) error {
+	if d == nil || d.term != o.term {
+		return nil
+	}
+	d.node = ""
+	b.change(d)
+	if b.cfg.History > 0 && d.floor < d.head {
+		return setJob(b.ctx, b.tx, o.docKey, jobHistory, st.Now.Add(historyGap))
 	}
 	return nil
 }

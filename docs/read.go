@@ -26,6 +26,9 @@ func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest
 		if err != nil {
 			return err
 		}
+		if q.GetVersion() == 0 {
+			s.opened(c, k)
+		}
 		res.Version, res.Epoch = version, x.epoch
 		if err := part(content, int(q.GetAfter()), res); err != nil {
 			return err
@@ -52,6 +55,8 @@ func (s *Server) versionOf(ctx context.Context, x *session, c auth.Caller, versi
 			content, at = x.stored.Clone(), x.storedAt
 		case version > x.storedAt:
 			return errVersion
+		case version < x.cover.floor:
+			return errErased(x.cover.floor)
 		default:
 			if k, ok := x.kept[version]; ok {
 				content = k.content.Clone()

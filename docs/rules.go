@@ -50,12 +50,26 @@ const (
 	suggestionPage     = 20 // if the caller doesn't say
 )
 
+// Limits of lists.
+const (
+	MaxStars   = 500 // documents that somebody has starred
+	MaxRecent  = 500 // documents that somebody opened, which are remembered
+	MaxFolders = 1000
+	MaxDepth   = 8   // of folders in each other
+	MaxFolder  = 100 // bytes of a folder's name
+)
+
 // Permissions of tokens, as identity's policy matrix names them.
-const mayCreate = "docs.create"
+const (
+	mayCreate = "docs.create"
+	mayManage = "docs.manage"
+)
 
 const (
-	topicDocument = "docs.document/"
-	untitled      = "Untitled"
+	topicDocument  = "docs.document/"
+	topicWorkspace = "docs.workspace/"
+	topicUser      = "docs.user/"
+	untitled       = "Untitled"
 )
 
 // The roles, in the order of what they may do.
@@ -89,6 +103,22 @@ var (
 	errLink       = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.LINK", "This link does not open a document, or not any more. Ask whoever gave it to you for a new one.").On("secret")
 	errTopic      = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.TOPIC", "There is no such topic.")
 )
+
+// What is answered about folders, the trash, and what was erased.
+var (
+	errFolder     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.FOLDER", "There is no such folder.").On("folder")
+	errParent     = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.FOLDER", "There is no such folder to stand in.").On("parent")
+	errNotEmpty   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.NOT_EMPTY", "There are folders in it. Move or delete them first.")
+	errMayFolder  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Folders are for the workspace's members, and you may not make any. Ask an administrator of the workspace.")
+	errMayManage  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Somebody else made this folder. Ask them, or an administrator of the workspace.")
+	errNotTrashed = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.NOT_TRASHED", "The document is not in the trash. Put it there first.")
+	errPage       = badField("page", "Send the next of the page before, or nothing.")
+)
+
+// errErased says that a version lies below the floor.
+func errErased(floor uint64) error {
+	return rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.VERSION", "What the document was before version %d has been erased.", floor).On("version")
+}
 
 // What is answered about comments.
 var (
@@ -129,6 +159,15 @@ func checkTitle(s string) (string, error) {
 	t, err := checkLine("title", s, MaxTitle)
 	if err == nil && t == "" {
 		return "", badField("title", "Give the document a title.")
+	}
+	return t, err
+}
+
+// checkFolder accepts a folder's name.
+func checkFolder(s string) (string, error) {
+	t, err := checkLine("name", s, MaxFolder)
+	if err == nil && t == "" {
+		return "", badField("name", "Give the folder a name.")
 	}
 	return t, err
 }

@@ -47,6 +47,10 @@ type Server struct {
 	logger  *slog.Logger
 	metrics metrics
 
+	recents recents
+	sealer  sealer
+	through lookThrough
+
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
 	heavy  chan struct{} // held, by sending, by what takes a core for long
@@ -80,8 +84,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
-		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())),
-		diffs:  newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {
@@ -97,7 +101,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.log, err = topic.NewLog(logConfig, topic.Deps{DB: deps.DB, Bus: deps.Bus, Planner: planner{s}, Log: deps.Log, Metrics: deps.Metrics}); err != nil {
 		return nil, fmt.Errorf("docs: %w", err)
 	}
-	s.jobs = map[jobKind]job{jobAccess: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer}
+	s.jobs = map[jobKind]job{
+		jobAccess: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer,
+		jobThin: s.thinClosed, jobTrash: s.purgeTrashed, jobErase: s.eraseHidden, jobHistory: s.eraseOld, jobFolder: s.clearFolder,
+	}
 	if err := s.newFollowers(deps); err != nil {
 		return nil, err
 	}
@@ -170,7 +177,11 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopLog()
 	g, logCtx := errgroup.WithContext(logCtx)
 	g.Go(func() error { return s.log.Run(logCtx) })
-	s.tasks.Go(func() { s.workJobs(s.working) })
+	s.tasks.Go(func() {
+		s.begin(s.working)
+		s.workJobs(s.working)
+	})
+	s.tasks.Go(func() { s.writeRecents(s.working) })
 	following, stopFollowing := context.WithCancel(ctx)
 	defer stopFollowing()
 	defer context.AfterFunc(logCtx, stopFollowing)()
@@ -194,6 +205,7 @@ func (s *Server) Run(ctx context.Context) error {
 type metrics struct {
 	open                    prometheus.Gauge
 	claims, lost, forwarded prometheus.Counter
+	forgotten               prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -205,9 +217,10 @@ func newMetrics(r prometheus.Registerer) metrics {
 		claims:    counter("claims_total", "Documents that this process became the owner of."),
 		lost:      counter("lost_total", "Documents whose state was read again, since an edit could not be committed as it was planned."),
 		forwarded: counter("forwarded_total", "Calls that were sent on to the process that owns their document."),
+		forgotten: counter("openings_forgotten_total", "Openings of documents that were not written down for lists, since too many waited."),
 	}
 	if r != nil {
-		r.MustRegister(m.open, m.claims, m.lost, m.forwarded)
+		r.MustRegister(m.open, m.claims, m.lost, m.forwarded, m.forgotten)
 	}
 	return m
 }

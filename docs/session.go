@@ -33,6 +33,8 @@ type session struct {
 	// All below belongs to the goroutine.
 	epoch    uint64
 	cover    document // as it is with all that is under way, but for times
+	folder   string   // likewise; one that was deleted perhaps
+	purged   bool     // likewise
 	grants   grants
 	members  memberships
 	content  *ot.Document // with all that is under way; never changed, but replaced; others get clones, made here
@@ -90,7 +92,7 @@ func (x *session) run() {
 	close(x.opened)
 	x.work(ctx)
 	close(x.ended)
-	if !x.broken {
+	if !x.broken && !x.purged {
 		x.close(context.WithoutCancel(ctx))
 	}
 }
@@ -222,7 +224,7 @@ func (x *session) role(c auth.Caller, need docsv1.Role) (docsv1.Role, error) {
 		r = max(r, x.grants.of[everybody].now())
 	}
 	switch {
-	case x.cover.trashed && r < owner:
+	case x.cover.trashed && r < owner || x.purged:
 		return docsv1.Role_ROLE_UNSPECIFIED, nil
 	case x.grants.containers == 0 || r >= min(need, editor):
 		return r, nil

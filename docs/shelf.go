@@ -28,6 +28,10 @@ func (s *shelf[T]) get(k bookKey) (what T, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, ok := s.books[k]
+	if ok && time.Now().After(b.until) {
+		delete(s.books, k)
+		ok = false
+	}
 	return b.what, ok
 }
 

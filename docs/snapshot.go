@@ -115,7 +115,7 @@ func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Docum
 		warn("could not write a snapshot", err)
 		return false
 	}
-	if err := x.s.thinOut(ctx, x.docKey, x.term, time.Now()); err != nil {
+	if _, err := x.s.thinOut(ctx, x.docKey, x.term, time.Now()); err != nil {
 		warn("could not thin the versions out", err)
 	}
 	return true
@@ -163,9 +163,7 @@ func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v vers
 		return writeStands(ctx, tx, writeSuggested, k, v.version, suggestions)
 	}
 	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // the caller says what failed
-		res, err := tx.ExecContext(ctx, `INSERT INTO docs_version (workspace, document, version, time_ms, bytes, authors, name)
-			SELECT workspace, id, $3, $4, $5, $6, '' FROM docs_document WHERE workspace = $1 AND id = $2 AND term = $7
-			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, v.bytes, v.authors.String(), int64(term))
+		res, err := tx.ExecContext(ctx, s.sql.addVersion, k.workspace, k.id, int64(v.version), v.timeMs, v.bytes, v.authors.String(), int64(term))
 		if err != nil {
 			return fmt.Errorf("insert a version: %w", err)
 		}
@@ -185,6 +183,9 @@ func (s *Server) writeVersion(ctx context.Context, k docKey, term uint64, v vers
 			ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(v.version), v.timeMs, text)
 		if err != nil {
 			return fmt.Errorf("insert its content: %w", err)
+		}
+		if err := setJob(ctx, tx, k, jobThin, time.Now().Add(thinGap)); err != nil { // however this process ends
+			return err
 		}
 		return beside(tx)
 	})

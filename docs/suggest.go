@@ -99,6 +99,8 @@ func (x *session) propose(p *proposal, id uint64, instead int) (made proposed, e
 		return made, errBaseTooOld
 	case p.base > x.version:
 		return made, errFuture
+	case p.base < x.cover.floor:
+		return made, errBaseTooOld
 	case x.version-p.base > uint64(x.s.cfg.Transform):
 		return made, errBaseTooOld
 	}

@@ -109,6 +109,99 @@ func TestThinnedAllTheTime(t *testing.T) {
 	}
 }
 
+// A document that nobody opens any more is looked at ever more rarely, until nothing more can go; then it is as it would be for ever.
+func TestThinsNext(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		now := time.Date(2026, 3, 31, 23, 59, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 100_000).Draw(t, "now")) * time.Second)
+		list := drawVersions(t, now, 100)
+		if len(list) > 0 && rapid.Bool().Draw(t, "floor") {
+			list[0].floor = true
+		}
+		thin := func(now time.Time) {
+			list = without(list, thinned(now, list, 1<<40, 1<<40))
+		}
+		end := without(list, thinned(now.Add(400*24*time.Hour), list, 1<<40, 1<<40))
+		first, looks := now, 0
+		for thin(now); ; looks++ {
+			next := thinsNext(now, list)
+			if next.IsZero() {
+				break
+			}
+			if next.Before(now.Add(thinGap)) || looks > 200 {
+				t.Fatalf("looked at %d times, and %v after the last one", looks, next.Sub(now))
+			}
+			now = next
+			thin(now)
+		}
+		if len(list) != len(end) {
+			t.Fatalf("in the end %d stay, %d are to", len(list), len(end))
+		}
+		if n := len(list); n > 0 && now.Sub(first) > 60*24*time.Hour {
+			t.Fatalf("looked at for %v", now.Sub(first))
+		}
+		if len(list) > 0 && len(end) > 0 && list[0].floor != end[0].floor {
+			t.Fatal("the floor has gone")
+		}
+	})
+}
+
+// The floor stays, and what lies behind it is counted from there.
+func TestThinnedFromAFloor(t *testing.T) {
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	var list []versionRow
+	for i := range uint64(6) {
+		list = append(list, versionRow{version: 100 + 10*i, timeMs: now.Add(-90 * 24 * time.Hour).UnixMilli(), bytes: 10, floor: i == 0})
+	}
+	for gap, want := range map[uint64][]uint64{1000: {110, 120, 130, 140}, 20: {110, 130}, 10: nil} {
+		if got := thinned(now, list, gap, 1000); !slices.Equal(got, want) {
+			t.Errorf("gap %d: %v, want %v", gap, got, want)
+		}
+	}
+}
+
+// A document that is closed leaves a job that thins its versions out later on, and keeps away from what is open.
+func TestThinClosed(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		w = w.withoutJobs()
+		ada := w.person("ada")
+		doc := ada.create("")
+		k := docKey{"w", doc}
+		head := uint64(1)
+		for range 70 {
+			head = must(ada.submit(doc, head, inserts("x")))(t).GetVersion()
+			head = must(ada.name(doc, head, "a name"))(t).GetVersion()
+		}
+		w.exec(`UPDATE docs_version SET name = '', time_ms = $1 + version`, time.Now().Add(-26*time.Hour).UnixMilli())
+		var due int64
+		if err := w.db.QueryRow(t.Context(), `SELECT due_ms FROM docs_job WHERE document = $1 AND kind = 'thin'`, doc).Scan(&due); err != nil || time.Until(time.UnixMilli(due)) > thinGap {
+			t.Errorf("due at %v, %v", time.UnixMilli(due), err)
+		}
+		look := func(what string, least, most time.Duration, left int) {
+			t.Helper()
+			next, err := w.server.thinClosed(t.Context(), k)
+			if in := time.Until(next); err != nil || next.IsZero() != (most == 0) || most > 0 && (in < least-time.Minute || in > most) {
+				t.Errorf("%s: again in %v, %v", what, in, err)
+			}
+			if n := len(ada.versions(doc, 100, false)); n != left {
+				t.Errorf("%s: %d versions, want %d", what, n, left)
+			}
+		}
+		look("open", thinGap, thinGap, 70)
+		w.closeNow(doc)
+		look("a batch", -time.Minute, time.Minute, 20)
+		look("the rest", -time.Minute, time.Minute, 1)
+		look("the end", 0, 0, 1)
+		must(ada.submit(doc, head, inserts("y")))(t)
+		must(ada.name(doc, head+1, "z"))(t)
+		w.closeNow(doc)
+		look("with a new one", thinGap, time.Hour, 2)
+		w.exec(`DELETE FROM docs_document`)
+		if next, err := w.server.thinClosed(t.Context(), k); err != nil || !next.IsZero() {
+			t.Errorf("none: %v, %v", next, err)
+		}
+	})
+}
+
 func TestAuthors(t *testing.T) {
 	var a authors
 	for _, user := range []string{"bob", "ada", "bob", ""} {

@@ -206,6 +206,8 @@ func (x *session) createThread(p *placing) (*change, error) {
 		return nil, errBaseTooOld
 	case p.base > x.version:
 		return nil, errFuture
+	case p.base < x.cover.floor:
+		return nil, errBaseTooOld
 	case x.version-p.base > uint64(x.s.cfg.Transform):
 		return nil, errBaseTooOld
 	case x.threads.open >= MaxOpenThreads:

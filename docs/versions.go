@@ -23,16 +23,21 @@ type versionRow struct {
 	bytes   int64 // of the events since the one before
 	authors authors
 	name    string
+	floor   bool // it is the document's, or was: it stays
 }
 
-const versionColumns = `version, time_ms, bytes, authors, name`
+const versionColumns = `version, time_ms, bytes, authors, name, floor`
 
 func scanVersion(r *sql.Rows) (v versionRow, err error) {
 	var users string
-	err = r.Scan(&v.version, &v.timeMs, &v.bytes, &users, &v.name)
+	err = r.Scan(&v.version, &v.timeMs, &v.bytes, &users, &v.name, &v.floor)
 	v.authors = parseAuthors(users)
 	return v, err //nolint:wrapcheck // the caller's
 }
+
+// tells says of a version that it is worth listing: somebody edited since the one before, or it has a name, or nothing is before it. Of the others
+// nothing is new but comments, say: they are there to begin reading at. Who edited was not written down once, nor were the bytes.
+const tells = `(authors <> '' OR name <> '' OR floor OR bytes = 0)`
 
 // ListVersions lists what was written down, from SQL, at whichever process is asked.
 func (s *Server) ListVersions(ctx context.Context, q *docsv1.ListVersionsRequest) (*docsv1.ListVersionsResponse, error) {
@@ -57,8 +62,8 @@ func (s *Server) ListVersions(ctx context.Context, q *docsv1.ListVersionsRequest
 	}
 	res := &docsv1.ListVersionsResponse{}
 	err = each(ctx, s.db.Query, `SELECT `+versionColumns+` FROM docs_version
-		WHERE workspace = $1 AND document = $2 AND version < $3 AND (NOT $4 OR name <> '') ORDER BY version DESC LIMIT $5`,
-		[]any{c.Workspace, d.id, before, q.GetNamed(), limit + 1}, func(r *sql.Rows) error {
+		WHERE workspace = $1 AND document = $2 AND version < $3 AND version >= $6 AND (NOT $4 OR name <> '') AND `+tells+` ORDER BY version DESC LIMIT $5`,
+		[]any{c.Workspace, d.id, before, q.GetNamed(), limit + 1, int64(d.floor)}, func(r *sql.Rows) error {
 			v, err := scanVersion(r)
 			if err != nil {
 				return err
@@ -145,46 +150,62 @@ func (x *session) allowVersion(c auth.Caller, key topic.Key, version uint64) err
 	if _, repeated := x.recent.known[key.Mutation()]; repeated {
 		return errRepeated
 	}
-	if version == 0 || version > x.storedAt {
+	switch {
+	case version == 0 || version > x.storedAt:
 		return errVersion
+	case version < x.cover.floor:
+		return errErased(x.cover.floor)
 	}
 	return nil
+}
+
+// neighbours are the versions that are written down around one.
+type neighbours struct {
+	before, there, after versionRow // none: of version 0
+	named                int        // how many have names, of all
+}
+
+func (x *session) neighbours(ctx context.Context, version uint64) (n neighbours, err error) {
+	err = each(ctx, x.s.db.Query, `SELECT `+versionColumns+` FROM docs_version WHERE workspace = $1 AND document = $2 AND (name <> ''
+			OR version = (SELECT max(version) FROM docs_version WHERE workspace = $1 AND document = $2 AND version <= $3)
+			OR version = (SELECT min(version) FROM docs_version WHERE workspace = $1 AND document = $2 AND version > $3))
+		AND version >= (SELECT floor FROM docs_document WHERE workspace = $1 AND id = $2)
+		ORDER BY version`, []any{x.workspace, x.id, int64(version)}, func(r *sql.Rows) error {
+		v, err := scanVersion(r)
+		if v.name != "" {
+			n.named++
+		}
+		switch {
+		case v.version < version:
+			n.before = v
+		case v.version == version:
+			n.there = v
+		case n.after.version == 0:
+			n.after = v
+		}
+		return err
+	})
+	if err != nil {
+		return n, fmt.Errorf("docs: read versions: %w", err)
+	}
+	return n, nil
 }
 
 // pin says which name a version has, and sees to it that it can have another one: it is written down, and there aren't too many.
 // The caller holds the versions.
 func (x *session) pin(ctx context.Context, version uint64, name string) (has string, err error) {
-	var before, there, after versionRow
-	named := 0
-	err = each(ctx, x.s.db.Query, `SELECT `+versionColumns+` FROM docs_version WHERE workspace = $1 AND document = $2 AND (name <> ''
-			OR version = (SELECT max(version) FROM docs_version WHERE workspace = $1 AND document = $2 AND version <= $3)
-			OR version = (SELECT min(version) FROM docs_version WHERE workspace = $1 AND document = $2 AND version > $3))
-		ORDER BY version`, []any{x.workspace, x.id, int64(version)}, func(r *sql.Rows) error {
-		v, err := scanVersion(r)
-		if v.name != "" {
-			named++
-		}
-		switch {
-		case v.version < version:
-			before = v
-		case v.version == version:
-			there = v
-		case after.version == 0:
-			after = v
-		}
-		return err
-	})
+	n, err := x.neighbours(ctx, version)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("docs: read versions: %w", err)
-	case name == "" || there.name != "":
-		return there.name, nil
-	case named >= MaxNamed:
+		return "", err
+	case name == "" || n.there.name != "":
+		return n.there.name, nil
+	case n.named >= MaxNamed:
 		return "", errLimit("A document has at most %d versions with a name. Take the name of another one away first.", MaxNamed)
-	case there.version != 0:
+	case n.there.version != 0:
 		return "", nil
 	}
-	return "", x.insertVersion(ctx, before.version, version, after)
+	return "", x.insertVersion(ctx, n.before.version, version, n.after)
 }
 
 // insertVersion writes a version down between two others; after may be none.

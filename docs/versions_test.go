@@ -92,6 +92,51 @@ func TestVersionsWhileEditing(t *testing.T) {
 	})
 }
 
+// Versions are written down to open a document by, too. Those in which nobody has edited are not listed, unless they have a name.
+func TestVersionsWithoutEdits(t *testing.T) {
+	everyEngineWith(t, func(c *Config) { c.Snapshot = 10 }, func(t *testing.T, w *world) {
+		ada, bob := w.person("ada"), w.person("bob")
+		doc := ada.create("a text\n")
+		ada.share(doc, "bob", editor)
+		head := uint64(2)
+		for range 3 {
+			for range 25 {
+				head = must(bob.comment(doc, head, 0, 3, "a comment"))(t).GetThread()
+			}
+			for i := range 5 {
+				head = must(ada.api.RenameDocument(ada.write(), &docsv1.RenameDocumentRequest{Document: doc, Title: fmt.Sprint("title ", i)}))(t).GetVersion()
+			}
+			w.closeNow(doc)
+			w.exec(`UPDATE docs_version SET time_ms = time_ms - 120000`)
+		}
+		var written int
+		if err := w.db.QueryRow(t.Context(), `SELECT count(*) FROM docs_version`).Scan(&written); err != nil || written < 3 {
+			t.Errorf("%d are written down, %v", written, err)
+		}
+		if got := list(ada.versions(doc, 10, false)); !slices.Equal(got, []string{got[0]}) || !strings.HasSuffix(got[0], " ada") { // the one with its beginning
+			t.Errorf("%q", got)
+		}
+		edited := must(bob.submit(doc, head, inserts("x")))(t).GetVersion()
+		head = edited
+		for range 25 {
+			head = must(bob.comment(doc, edited, 0, 3, "a comment"))(t).GetThread()
+		}
+		w.closeNow(doc)
+		got := ada.versions(doc, 10, false)
+		if len(got) != 2 || got[0].GetVersion() < edited || list(got)[0] != fmt.Sprint(got[0].GetVersion(), " bob") {
+			t.Errorf("%q", list(got))
+		}
+		w.exec(`UPDATE docs_version SET time_ms = time_ms - 120000`)
+		for range 25 {
+			head = must(bob.comment(doc, edited, 0, 3, "a comment"))(t).GetThread()
+		}
+		must(ada.name(doc, head, "commented"))(t)
+		if got := list(ada.versions(doc, 1, false)); len(got) != 3 || got[0] != fmt.Sprint(head, "  commented") {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
 func TestNamedVersions(t *testing.T) {
 	everyEngine(t, func(t *testing.T, w *world) {
 		ada, bob := w.person("ada"), w.person("bob")
@@ -299,7 +344,8 @@ func TestThinOut(t *testing.T) {
 func (w *world) thinNow(document string, now time.Time) error {
 	for _, x := range w.server.sessions() {
 		if x.id == document {
-			return w.server.thinOut(w.tb.Context(), x.docKey, x.term, now)
+			_, err := w.server.thinOut(w.tb.Context(), x.docKey, x.term, now)
+			return err
 		}
 	}
 	return errEnded

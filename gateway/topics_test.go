@@ -402,6 +402,33 @@ func TestRedactedBodiesAreNotReplayed(t *testing.T) {
 	})
 }
 
+// A floor that rises: who is live goes on without a word; who comes with a cursor below is reset, from memory, too, and with a grant that knew
+// nothing of it.
+func TestFloorRises(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		first := s.open("u", events(room, 0))
+		defer first.close()
+		s.fill(room, 1, 4)
+		first.texts(room, 4)
+		s.svc.Append("w", room, "5", func(r *topicv1.Record) { r.Floor = 3 })
+		s.fill(room, 6, 6)
+		if got := first.texts(room, 2); !slices.Equal(got, numbers(5, 6)) {
+			t.Errorf("%v", got)
+		}
+		c := s.open("v", events(room, 3))
+		defer c.close()
+		if got := c.texts(room, 3); !slices.Equal(got, numbers(4, 6)) {
+			t.Errorf("%v", got)
+		}
+		for _, below := range []uint64{0, 2} {
+			c.send(subscribe(2, events(room, below)))
+			if x := c.subscribed()[room]; x.GetError().GetCode() != edgev1.Code_CODE_RESET_FLOOR {
+				t.Errorf("from %d: %v", below, x)
+			}
+		}
+	})
+}
+
 // An alias is answered under its own name.
 func TestAliases(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, s *system) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -201,6 +202,16 @@ func (l *Log) Tail(ctx context.Context, workspace, topic string, after *edgev1.C
 	if size > maxBytes && len(records) > 1 {
 		return reset(resetTooLong)
 	}
+	if slices.ContainsFunc(records, func(r *topicv1.Record) bool { return len(r.GetEvent().GetBody()) == 0 }) {
+		// Perhaps the floor has risen since it was looked at, and what lies below was erased.
+		now, err := l.States(ctx, workspace, topic)
+		if err != nil {
+			return err
+		}
+		if after.GetOffset() < now[0].Floor {
+			return reset(resetFloor)
+		}
+	}
 	head := s.Cursor()
 	for first := true; first || len(records) > 0; first = false {
 		n := prefix(records, responseBytes)
@@ -308,10 +319,10 @@ func (l *Log) records(ctx context.Context, q string, args []any, f func(*topicv1
 
 // envelopeOf packs what an entry tells besides its body.
 func envelopeOf(e *Entry) ([]byte, error) {
-	if len(e.Access)+len(e.Redacts)+len(e.Heads) == 0 && e.About == 0 {
+	if len(e.Access)+len(e.Redacts)+len(e.Heads) == 0 && e.About == 0 && e.Floor == 0 {
 		return nil, nil
 	}
-	b, err := proto.Marshal(&topicv1.Record{Access: e.Access, Redacts: e.Redacts, Heads: e.Heads, About: e.About})
+	b, err := proto.Marshal(&topicv1.Record{Access: e.Access, Redacts: e.Redacts, Heads: e.Heads, About: e.About, Floor: e.Floor})
 	if err != nil {
 		return nil, fmt.Errorf("topic: encode envelope: %w", err)
 	}
@@ -322,6 +333,6 @@ func envelopeOf(e *Entry) ([]byte, error) {
 func (r *Row) record(e *Entry) *topicv1.Record {
 	return &topicv1.Record{
 		Workspace: r.Workspace, Topic: r.Topic, Epoch: r.Epoch, Position: r.Position, Access: e.Access, Redacts: e.Redacts, Heads: e.Heads,
-		About: e.About, Count: r.Count, Calls: r.Calls, Event: &edgev1.Event{Offset: r.Offset, Body: r.Body, TimeMs: r.TimeMs, Mutation: r.Mutation},
+		About: e.About, Floor: e.Floor, Count: r.Count, Calls: r.Calls, Event: &edgev1.Event{Offset: r.Offset, Body: r.Body, TimeMs: r.TimeMs, Mutation: r.Mutation},
 	}
 }

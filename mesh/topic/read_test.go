@@ -109,6 +109,107 @@ func TestRedaction(t *testing.T) {
 	})
 }
 
+// TestFloor: what lies at or below a floor is not replayed from the commit on that raised it, and is erased in portions that go on where one
+// stopped; places, keys and answers stay.
+func TestFloor(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		db, b := openDB(t, url), &recorder{}
+		l, _ := startLog(t, db, func(_ *Config, d *Deps) { d.Bus = b })
+		for seq := uint64(1); seq <= 9; seq++ {
+			if _, err := send(l, "p", key(seq), fmt.Sprint("secret ", seq)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		raise := func(floor uint64) error {
+			_, err := mutate(l, mutation("p", Key{}, "", say(Entry{Topic: pages + "p", Body: []byte("raises"), Floor: floor})))
+			return err
+		}
+		if err := raise(10); err == nil {
+			t.Error("an event raised the floor to itself")
+		}
+		b.take()
+		if err := raise(7); err != nil {
+			t.Fatal(err)
+		}
+		if out := publications(t, b.take(), pages+"p"); len(out) != 1 || out[0].GetFloor() != 7 {
+			t.Errorf("published: %v", out)
+		}
+		if err := raise(3); err != nil { // it does not sink
+			t.Fatal(err)
+		}
+		s, err := l.States(t.Context(), "w", pages+"p")
+		if err != nil || s[0].Floor != 7 || s[0].Redacted != 11 || s[0].Offset != 11 || s[0].Count != 9 {
+			t.Errorf("the head is %+v, %v", s, err)
+		}
+		at := func(offset uint64) *edgev1.Cursor { return &edgev1.Cursor{Epoch: s[0].Epoch, Offset: offset} }
+		for _, offset := range []uint64{0, 6} {
+			if records, reset := tail(t, l, "p", at(offset)); reset.GetCode() != edgev1.Code_CODE_RESET_FLOOR || len(records) > 0 {
+				t.Errorf("Tail from %d: %v, %v", offset, bodies(records), reset)
+			}
+			err := l.Range(t.Context(), "w", pages+"p", at(offset), 8, func(*topicv1.Record) error { return nil })
+			if rpc.CodeOf(err) != edgev1.Code_CODE_RESET_FLOOR {
+				t.Errorf("Range from %d: %v", offset, err)
+			}
+		}
+		const want = "8:secret 8 9:secret 9 10:raises 11:raises"
+		for _, after := range []*edgev1.Cursor{nil, at(7)} {
+			if records, reset := tail(t, l, "p", after); bodies(records) != want || reset != nil {
+				t.Errorf("Tail: %v, %v", bodies(records), reset)
+			}
+		}
+		kept := func() (n int) {
+			q := `SELECT count(*) FROM book_log WHERE body IS NOT NULL AND salt IS NOT NULL AND digest IS NOT NULL`
+			if err := db.QueryRow(t.Context(), q).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		for after, want := range map[uint64]uint64{0: 4, 4: 7, 7: 7, 2: 6} { // in any order
+			if upto, err := l.Erase(t.Context(), "w", pages+"p", after, 4); err != nil || upto != want {
+				t.Errorf("Erase behind %d: up to %d, %v", after, upto, err)
+			}
+		}
+		if n := kept(); n != 2 {
+			t.Errorf("%d rows keep something", n)
+		}
+		if got := bodies(follow(t, l, "p")); got != "1: 2: 3: 4: 5: 6: 7: "+want {
+			t.Errorf("Follow: %s", got)
+		}
+		if o, err := send(l, "p", key(2), "secret 2"); err != nil || !slices.Equal(o, []uint64{2}) {
+			t.Errorf("a retry of what was erased: %v, %v", o, err)
+		}
+	})
+}
+
+// TestErasingMuch: a portion is bounded by bytes, too, and one row that is longer is erased alone.
+func TestErasingMuch(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		l, _ := startLog(t, openDB(t, url), func(c *Config, _ *Deps) { c.MaxBody = 8 << 20 })
+		for _, size := range []int{5 << 20, 3 << 20, 1 << 20, 1, 3 << 20, 1} {
+			if _, err := mutate(l, mutation("p", Key{}, "", say(note("p", strings.Repeat("x", size))))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := mutate(l, mutation("p", Key{}, "", say(Entry{Topic: pages + "p", Body: []byte("raises"), Floor: 6}))); err != nil {
+			t.Fatal(err)
+		}
+		var portions []uint64
+		for after := uint64(0); after < 6; {
+			upto, err := l.Erase(t.Context(), "w", pages+"p", after, 1000)
+			if err != nil || upto <= after {
+				t.Fatalf("behind %d: %d, %v", after, upto, err)
+			}
+			portions, after = append(portions, upto), upto
+		}
+		if want := []uint64{1, 3, 6}; !slices.Equal(portions, want) {
+			t.Errorf("portions end at %v, want %v", portions, want)
+		}
+		if got := bodies(follow(t, l, "p")); got != "1: 2: 3: 4: 5: 6: 7:raises" {
+			t.Errorf("Follow: %s", got)
+		}
+	})
+}
+
 // TestRedactionLeavesTheFile: what was redacted can't be read from SQLite's file.
 func TestRedactionLeavesTheFile(t *testing.T) {
 	url := meshtest.SQLite(t)

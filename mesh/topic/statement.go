@@ -121,7 +121,7 @@ type statements struct {
 	check, lock, newest, keys   string
 	topics                      string
 	partitions                  string
-	erase                       string
+	erase, eraseRun, sizes      string
 	tail, follow, heads, lookup string
 
 	clientRows sqldb.Relation // of newest
@@ -149,6 +149,8 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 		columns = append(columns, c.Name)
 	}
 	named := "workspace = $1 AND topic = $2"
+	behind := named + ` AND "offset" > $3 AND "offset" <= $4`
+	holds := "(body IS NOT NULL OR salt IS NOT NULL OR digest IS NOT NULL)"
 	clientRows := sqldb.NewRelation(d, "i bigint", "partition integer", "workspace text", "user_id text", "client_id text")
 	keyRows := sqldb.NewRelation(d, "i bigint", "partition integer", "workspace text", "user_id text", "client_id text", "client_seq bigint")
 	topicRows := sqldb.NewRelation(d, "workspace text", "topic text")
@@ -172,11 +174,12 @@ func newStatements(s Schema, d sqldb.Dialect) statements {
 			topicRows.Lookup("INNER", s.table("topic"), "t", "t.workspace = k.workspace AND t.topic = k.topic"),
 		erase: "UPDATE " + s.table("log") + " SET body = NULL, salt = NULL, digest = NULL WHERE workspace = $2 AND topic = $3" +
 			` AND "offset" IN (SELECT at FROM ` + offsetRows.SQL() + ")",
-		lookup: "SELECT " + topicColumns + " FROM " + s.table("topic") + " t WHERE " + named,
-		tail: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE " + named +
-			` AND "offset" > $3 AND "offset" <= $4 ORDER BY "offset"`,
-		follow: "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3",
-		heads:  movedStatement(d, topicColumns, s.table("topic")),
+		eraseRun: "UPDATE " + s.table("log") + " SET body = NULL, salt = NULL, digest = NULL WHERE " + behind + " AND " + holds,
+		sizes:    `SELECT "offset", coalesce(length(body), 0) FROM ` + s.table("log") + " WHERE " + behind + " AND " + holds + ` ORDER BY "offset"`,
+		lookup:   "SELECT " + topicColumns + " FROM " + s.table("topic") + " t WHERE " + named,
+		tail:     "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE " + behind + ` ORDER BY "offset"`,
+		follow:   "SELECT " + logColumns + " FROM " + s.table("log") + " l WHERE partition = $1 AND position > $2 ORDER BY position LIMIT $3",
+		heads:    movedStatement(d, topicColumns, s.table("topic")),
 	}
 }
 

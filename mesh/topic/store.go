@@ -89,7 +89,8 @@ func (t *transaction) writeTopics(ctx context.Context) error {
 			signed(s.redacted), signed(s.position))
 	}
 	return insert(ctx, t.tx, t.dialect, t.cfg.Schema.table("topic"), v.columns, v.values, "ON CONFLICT (workspace, topic) DO UPDATE SET"+
-		" head = excluded.head, count = excluded.count, calls = excluded.calls, redacted = excluded.redacted, position = excluded.position")
+		" head = excluded.head, count = excluded.count, calls = excluded.calls, floor = excluded.floor, redacted = excluded.redacted,"+
+		" position = excluded.position")
 }
 
 func (t *transaction) writePartitions(ctx context.Context) error {

@@ -23,6 +23,8 @@
 //     is not: a retry is planned anew.
 //   - Entry.Redacts alone empties the rows it names, in the same transaction, and raises the topic's redacted mark. Columns of the
 //     service's own are the planner's to empty.
+//   - Entry.Floor raises the topic's floor in the same transaction: from then on nothing at or below it is replayed. The rows stay, and keep
+//     their bodies until the service has taken them by Log.Erase, portion by portion: there may be millions.
 //   - An answer is kept with the key for 35 days and outlives a redaction: ids, offsets and times only.
 //   - The wire contract has grown: TailRequest names its workspace, TailResponse the head; Follow's positions belong to an epoch; heads
 //     come with their epoch, and order by (epoch, offset).
@@ -150,6 +152,7 @@ type Entry struct {
 	Body      []byte            // <= Config.MaxBody; not to be changed afterwards
 	Access    []*topicv1.Access // rights that change at this event's offset
 	Redacts   []uint64          // earlier offsets of this topic whose bodies end here, <= 1000
+	Floor     uint64            // an earlier offset of this topic: what lies at or below can't be replayed from here on; 0: the floor stays
 	Heads     []*edgev1.Head    // on a user's own topic: changed entries of the user's bundle
 	About     uint64            // lowest earlier offset of this topic that the body tells of; 0: none. Who can't read that gets no body
 	Countable bool              // raises the topic's count
@@ -168,7 +171,7 @@ type Row struct {
 	TimeMs    int64  // Unix
 	Mutation  uint64
 	Body      []byte // nil: redacted, or empty
-	Envelope  []byte // a topicv1.Record with access, redacts, heads and about alone; nil: none of them
+	Envelope  []byte // a topicv1.Record with access, redacts, heads, about and floor alone; nil: none of them
 	Count     uint64 // of the topic, this row included
 	Calls     uint64
 	User      string

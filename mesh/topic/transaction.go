@@ -285,6 +285,12 @@ func (t *transaction) append(e *Entry, m *Mutation, number uint32) error {
 		s.redacted = s.head
 		t.erased = append(t.erased, erasure{s.topicKey, e.Redacts})
 	}
+	if e.Floor > 0 {
+		if e.Floor >= s.head {
+			return fmt.Errorf("topic: %q: event %d can't raise the floor to %d", e.Topic, s.head, e.Floor)
+		}
+		s.floor, s.redacted = max(s.floor, e.Floor), s.head
+	}
 	if !s.touched {
 		s.touched = true
 		t.touched = append(t.touched, s)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,20 +18,27 @@ import (
 	"plenum.internal/client/doc"
 	"plenum.internal/docs/ot"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 type docCmd struct {
-	List     docListCmd     `cmd:"" default:"1" help:"List the documents that I may read, the one changed last first."`
+	List     docListCmd     `cmd:"" default:"withargs" help:"List the documents that I may read, the one changed last first."`
 	Create   docCreateCmd   `cmd:"" help:"Create a document, empty or with the text of a file."`
 	Cat      docCatCmd      `cmd:"" help:"Print a document's text, of now or of an earlier version."`
 	Append   docAppendCmd   `cmd:"" help:"Add text at a document's end. What can't be sent now waits, and goes out with the next append or replace of the document."`
 	Replace  docReplaceCmd  `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays."`
 	Watch    docWatchCmd    `cmd:"" help:"Show each change of a document as it comes, until Ctrl-C."`
 	Rename   docRenameCmd   `cmd:"" help:"Give a document another title."`
+	Folder   docFolderCmd   `cmd:"" help:"List, make and change the workspace's folders."`
+	Move     docMoveCmd     `cmd:"" help:"Put a document into a folder, or into none."`
+	Star     docStarCmd     `cmd:"" help:"Star a document, for me alone."`
+	Unstar   docUnstarCmd   `cmd:"" help:"Take my star from a document."`
 	Trash    docTrashCmd    `cmd:"" help:"Put a document into the trash."`
+	Purge    docPurgeCmd    `cmd:"" help:"Delete a document for good that is in the trash."`
 	Restore  docRestoreCmd  `cmd:"" help:"Make a document what it was at a version, by a new edit; or take it out of the trash."`
 	History  docHistoryCmd  `cmd:"" help:"List the versions of a document that were written down, the newest first."`
 	Diff     docDiffCmd     `cmd:"" help:"Show how two versions of a document differ."`
+	Erase    docEraseCmd    `cmd:"" name:"erase-history" help:"Erase for good what a document was before a version, and who wrote it. What it is stays."`
 	Export   docExportCmd   `cmd:"" help:"Print a document as Markdown, HTML or plain text."`
 	Import   docImportCmd   `cmd:"" help:"Create a document of a file in Markdown, HTML or plain text."`
 	Share    docShareCmd    `cmd:"" help:"Give somebody, a group, a channel or everybody a role in a document, or take it away."`
@@ -47,39 +55,54 @@ type docArg struct {
 
 // docID finds a document by what a person wrote: its id, or its title where that is the only one of it.
 func docID(ctx context.Context, docs docsv1.DocsServiceClient, text string, trashed bool) (string, error) {
-	var found []string
-	err := eachDocument(ctx, docs, trashed, func(d *docsv1.Document) error {
-		if d.GetId() == text {
-			found = []string{text}
-			return errFound
+	if docIDs.MatchString(text) {
+		res, err := docs.GetDocument(ctx, &docsv1.GetDocumentRequest{Document: text})
+		switch e, said := errors.AsType[*client.Error](err); {
+		case err == nil && res.GetDocument().GetTrashed() == trashed:
+			return text, nil
+		case err != nil && (!said || e.Code != edgev1.Code_CODE_NOT_FOUND):
+			return "", err
 		}
+	}
+	var found []string
+	err := eachDocument(ctx, docs, &docsv1.ListDocumentsRequest{Trashed: trashed, Title: searched(text)}, func(d *docsv1.Document) error {
 		if strings.EqualFold(d.GetTitle(), text) {
 			found = append(found, d.GetId())
 		}
 		return nil
 	})
 	switch {
-	case err != nil && !errors.Is(err, errFound):
+	case err != nil:
 		return "", err
 	case len(found) > 1:
 		return "", fmt.Errorf("%d documents have the title %q: name one by its id, %s", len(found), text, strings.Join(found, " or "))
 	case len(found) == 1:
 		return found[0], nil
-	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) && trashed:
+	case docIDs.MatchString(text):
+		return text, nil // an id, as the server may tell
+	case trashed:
 		return "", fmt.Errorf("there is no document %q of yours in the trash. To see what is: plenumctl doc list --trash", text)
-	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+	default:
 		return "", fmt.Errorf("there is no document %q that you may see. To see those: plenumctl doc list", text)
 	}
-	return text, nil // an id, as the server may tell
 }
 
-var errFound = errors.New("found")
+var docIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,26}$`)
 
-// eachDocument calls f with each document that the caller may read, or with each in the trash that they own.
-func eachDocument(ctx context.Context, docs docsv1.DocsServiceClient, trashed bool, f func(*docsv1.Document) error) error {
+// searched is what titles are to have in them of a text, which may be longer than a title can be.
+func searched(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
+}
+
+// eachDocument calls f with each document of a list.
+func eachDocument(ctx context.Context, docs docsv1.DocsServiceClient, q *docsv1.ListDocumentsRequest, f func(*docsv1.Document) error) error {
 	const atOnce = 200
-	for page := ""; ; {
-		res, err := docs.ListDocuments(ctx, &docsv1.ListDocumentsRequest{Trashed: trashed, Limit: atOnce, Page: page})
+	for q.Limit = atOnce; ; {
+		res, err := docs.ListDocuments(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -88,7 +111,7 @@ func eachDocument(ctx context.Context, docs docsv1.DocsServiceClient, trashed bo
 				return err
 			}
 		}
-		if page = res.GetNext(); page == "" {
+		if q.Page = res.GetNext(); q.GetPage() == "" {
 			return nil
 		}
 	}
@@ -107,13 +130,50 @@ func (c *docArg) onDoc(e *env, trashed bool, f func(ctx context.Context, h *clie
 }
 
 type docListCmd struct {
-	Trash bool `help:"What is in the trash, of which I am an owner."`
+	Trash   bool    `help:"What is in the trash, of which I am an owner."`
+	Folder  *string `help:"What stands in this folder, by its id or path; / is in none." placeholder:"F"`
+	Starred bool    `help:"What I have starred."`
+	Recent  bool    `help:"What I opened last, the last one first."`
+	Shared  bool    `help:"What others have shared with me."`
+	Mine    bool    `help:"What I have made."`
+	Title   string  `help:"What has this in its title." placeholder:"T"`
+	ByTitle bool    `help:"By title."`
 }
 
 func (c *docListCmd) Run(e *env) error {
+	if c.Recent && c.ByTitle {
+		return errors.New("it is listed by title, or by what you opened last: choose one")
+	}
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
-		return eachDocument(ctx, docsv1.NewDocsServiceClient(h), c.Trash, func(d *docsv1.Document) error {
-			return e.print(d, "%s  %s  %-9s  %s", d.GetId(), time.UnixMilli(d.GetChangedMs()).Format("2006-01-02 15:04:05"), docRole(d.GetRole()), clean(d.GetTitle()))
+		docs := docsv1.NewDocsServiceClient(h)
+		q := &docsv1.ListDocumentsRequest{Trashed: c.Trash, Starred: c.Starred, Shared: c.Shared, Mine: c.Mine, Title: c.Title}
+		switch {
+		case c.Recent:
+			q.Order = docsv1.DocumentOrder_DOCUMENT_ORDER_OPENED
+		case c.ByTitle:
+			q.Order = docsv1.DocumentOrder_DOCUMENT_ORDER_TITLE
+		}
+		if c.Folder != nil {
+			t, err := loadFolders(ctx, docs)
+			if err != nil {
+				return err
+			}
+			id, err := t.id(*c.Folder)
+			if err != nil {
+				return err
+			}
+			q.Folder = &id
+		}
+		return eachDocument(ctx, docs, q, func(d *docsv1.Document) error {
+			at := d.GetChangedMs()
+			if c.Recent {
+				at = d.GetOpenedMs()
+			}
+			star := " "
+			if d.GetStarred() {
+				star = "*"
+			}
+			return e.print(d, "%s  %s  %-9s%s %s", d.GetId(), time.UnixMilli(at).Format("2006-01-02 15:04:05"), docRole(d.GetRole()), star, clean(d.GetTitle()))
 		})
 	})
 }

@@ -123,6 +123,15 @@ func docEventText(p *principals, d *docsv1.DocumentEvent) string {
 		return "the time is over of " + strings.Join(over, ", ")
 	case *docsv1.DocumentEvent_LinkOpened:
 		return "opened link " + v.LinkOpened.GetLink()
+	case *docsv1.DocumentEvent_Moved:
+		if v.Moved.GetFolder() == "" {
+			return "took it out of its folder"
+		}
+		return "put it into the folder " + v.Moved.GetFolder()
+	case *docsv1.DocumentEvent_HistoryErased:
+		return fmt.Sprintf("erased what it was before version %d", v.HistoryErased.GetFloor())
+	case *docsv1.DocumentEvent_Purged:
+		return "purged it"
 	case *docsv1.DocumentEvent_VersionNamed:
 		if name := v.VersionNamed.GetName(); name != "" {
 			return fmt.Sprintf("named version %d %s", v.VersionNamed.GetVersion(), quoted(name))

@@ -16,9 +16,11 @@ import (
 // fakeDocs are the fake's documents. Its lock is the fake's.
 type fakeDocs struct {
 	docsv1.UnimplementedDocsServiceServer
-	all    []*fakeDoc
-	links  bool // are allowed
-	ending bool // whoever follows a document is told all, and that they may not any more
+	all     []*fakeDoc
+	folders []*docsv1.Folder
+	offset  uint64 // of the topics that are no document's
+	links   bool   // are allowed
+	ending  bool   // whoever follows a document is told all, and that they may not any more
 }
 
 type fakeDoc struct {
@@ -81,10 +83,24 @@ func (f *fakeDocs) CreateDocument(ctx context.Context, q *docsv1.CreateDocumentR
 func (f *fakeDocs) ListDocuments(_ context.Context, q *docsv1.ListDocumentsRequest) (*docsv1.ListDocumentsResponse, error) {
 	res := &docsv1.ListDocumentsResponse{}
 	for _, d := range f.all {
-		if d.GetTrashed() == q.GetTrashed() {
+		if d.GetTrashed() == q.GetTrashed() && (q.Folder == nil || d.GetFolder() == q.GetFolder()) && (!q.GetStarred() || d.GetStarred()) &&
+			strings.Contains(strings.ToLower(d.GetTitle()), strings.ToLower(q.GetTitle())) && !q.GetShared() && (q.GetOrder() != docsv1.DocumentOrder_DOCUMENT_ORDER_OPENED || d.GetOpenedMs() > 0) {
 			res.Documents = append(res.Documents, d.Document)
 		}
 	}
+	if q.GetOrder() == docsv1.DocumentOrder_DOCUMENT_ORDER_TITLE {
+		slices.SortStableFunc(res.GetDocuments(), func(a, b *docsv1.Document) int { return strings.Compare(b.GetTitle(), a.GetTitle()) })
+	}
+	// A page holds what it holds: here one document, and every other one is empty.
+	at := len(q.GetPage())
+	if next := at + 1; next < 2*len(res.GetDocuments()) {
+		res.Next = strings.Repeat("x", next)
+	}
+	if at%2 == 1 || len(res.GetDocuments()) == 0 {
+		res.Documents = nil
+		return res, nil
+	}
+	res.Documents = res.GetDocuments()[at/2 : at/2+1]
 	return res, nil
 }
 

@@ -21,7 +21,7 @@ type Limits struct {
 // Ring is the run of one topic in one epoch. It does no I/O and is not safe for concurrent use.
 //
 // Invariant: entries holds every event of the log with From < offset <= Head, ascending; Head only grows.
-// Invariant: no entry, early or in order, has a body that a record seen so far redacts.
+// Invariant: no entry, early or in order, has a body that a record seen so far redacts, and none lies at or below a floor that one told.
 type Ring struct {
 	limits  Limits
 	epoch   uint64
@@ -33,6 +33,7 @@ type Ring struct {
 	early   map[uint64]*topicv1.Record
 	// redacted are offsets whose bodies are gone, kept while a read is under way, that may have seen them before.
 	redacted map[uint64]struct{}
+	floor    uint64 // what lies at or below is gone
 	keep     func() uint64
 }
 
@@ -96,13 +97,15 @@ func (r *Ring) Read(after uint64, records []*topicv1.Record) (fresh []*topicv1.R
 }
 
 // Prepend takes what a read of the log after the cursor `after` answered where it lies before the run, so that the run begins
-// at `after`. The answer must reach to From.
+// at `after`, or at the floor if that has risen above it. The answer must reach to From.
 func (r *Ring) Prepend(after uint64, records []*topicv1.Record) {
-	if after >= r.from {
+	if after = max(after, r.floor); after >= r.from {
 		return
 	}
-	n := sort.Search(len(records), func(i int) bool { return records[i].GetEvent().GetOffset() > r.from })
-	older := slices.Clone(records[:n])
+	behind := func(offset uint64) int {
+		return sort.Search(len(records), func(i int) bool { return records[i].GetEvent().GetOffset() > offset })
+	}
+	older := slices.Clone(records[behind(after):behind(r.from)])
 	for _, rec := range older {
 		r.clear(rec)
 		r.bytes += size(rec)
@@ -153,6 +156,7 @@ func (r *Ring) follow(fresh []*topicv1.Record, rec *topicv1.Record) []*topicv1.R
 		r.bytes += size(rec)
 		fresh = append(fresh, rec)
 		r.redact(rec)
+		r.floor = max(r.floor, rec.GetFloor())
 		delete(r.early, r.head)
 		rec = r.early[r.head+1]
 	}
@@ -206,25 +210,43 @@ func (r *Ring) empty(rec *topicv1.Record) {
 	rec.Event.Body = nil
 }
 
-func (r *Ring) trim() { r.shrink(r.limits.Count, r.limits.Bytes) }
+// trim forgets what lies at or below the floor, also what is kept for somebody, since the log doesn't tell it any more; and what is too much.
+func (r *Ring) trim() {
+	if r.floor > r.from {
+		r.from = r.floor
+		r.drop(sort.Search(len(r.entries), func(i int) bool { return r.entries[i].GetEvent().GetOffset() > r.floor }))
+	}
+	r.shrink(r.limits.Count, r.limits.Bytes)
+}
 
 func (r *Ring) shrink(count, bytes int) {
 	keep := ^uint64(0)
 	if r.keep != nil && (len(r.entries) > count || r.bytes > bytes) {
 		keep = r.keep()
 	}
-	n := 0
-	for n < len(r.entries) && (len(r.entries)-n > count || r.bytes > bytes) && r.entries[n].GetEvent().GetOffset() <= keep {
-		r.bytes -= size(r.entries[n])
-		r.from = r.entries[n].GetEvent().GetOffset()
+	n, left := 0, r.bytes
+	for n < len(r.entries) && (len(r.entries)-n > count || left > bytes) && r.entries[n].GetEvent().GetOffset() <= keep {
+		left -= size(r.entries[n])
 		n++
 	}
 	if n > 0 {
-		clear(r.entries[:n])
-		r.entries = r.entries[n:]
-		if cap(r.entries) > 4*len(r.entries)+16 {
-			r.entries = slices.Clone(r.entries)
-		}
+		r.from = r.entries[n-1].GetEvent().GetOffset()
+		r.drop(n)
+	}
+}
+
+// drop takes the oldest entries away.
+func (r *Ring) drop(n int) {
+	if n == 0 {
+		return
+	}
+	for _, rec := range r.entries[:n] {
+		r.bytes -= size(rec)
+	}
+	clear(r.entries[:n])
+	r.entries = r.entries[n:]
+	if cap(r.entries) > 4*len(r.entries)+16 {
+		r.entries = slices.Clone(r.entries)
 	}
 }
 

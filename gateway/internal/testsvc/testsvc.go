@@ -145,6 +145,9 @@ func (s *Service) append(workspace, topic, text string, change func(*topicv1.Rec
 	for _, at := range rec.GetRedacts() {
 		s.logs[key][at-1].Event.Body = nil
 	}
+	for i := range rec.GetFloor() {
+		s.logs[key][i].Event.Body = nil
+	}
 	for _, a := range rec.GetAccess() {
 		if a.GetPrincipal() == "*" {
 			continue // everybody is asked anew: what they are told is in barred already
@@ -295,6 +298,8 @@ func (s *Service) Tail(r *topicv1.TailRequest, stream grpc.ServerStreamingServer
 	res := &topicv1.TailResponse{Head: &edgev1.Cursor{Epoch: s.epoch, Offset: uint64(len(log))}}
 	if r.GetAfter().GetEpoch() != s.epoch || after > uint64(len(log)) {
 		res.Reset_ = &edgev1.Error{Code: edgev1.Code_CODE_RESET_EPOCH}
+	} else if floor(log) > after {
+		res.Reset_ = &edgev1.Error{Code: edgev1.Code_CODE_RESET_FLOOR}
 	} else {
 		for _, rec := range log[after:] {
 			res.Records = append(res.Records, proto.CloneOf(rec))
@@ -306,6 +311,14 @@ func (s *Service) Tail(r *topicv1.TailRequest, stream grpc.ServerStreamingServer
 	}
 	s.mu.Unlock()
 	return stream.Send(res)
+}
+
+// floor is the highest that a log's records have raised it to.
+func floor(log []*topicv1.Record) (at uint64) {
+	for _, rec := range log {
+		at = max(at, rec.GetFloor())
+	}
+	return at
 }
 
 // Heads implements TopicService: everything, whenever anything moved.

@@ -18,6 +18,7 @@ const (
 	CreateChannel  Permission = "chat.create_channel"
 	ManageChannels Permission = "chat.manage_channels"
 	CreateDocument Permission = "docs.create"
+	ManageFolders  Permission = "docs.manage"
 	Directory      Permission = "identity.directory"
 	Invite         Permission = "identity.invite"
 	Manage         Permission = "identity.manage"
@@ -47,6 +48,7 @@ var matrix = [...]struct {
 	{CreateChannel, owner | admin | member},
 	{ManageChannels, owner | admin},
 	{CreateDocument, owner | admin | member},
+	{ManageFolders, owner | admin},
 	{Directory, owner | admin | member | service},
 	{Invite, owner | admin},
 	{Manage, owner | admin},

@@ -27,7 +27,7 @@
 // the rule in PROTOCOL.md §11a. It is **gone** for good once nothing is left of what it is for: the text that it would delete or format was deleted,
 // or what stood on both sides of what it would insert, by one edit. It can't be accepted any more then, and is open until it is rejected or withdrawn.
 //
-// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto). A role is granted to a **principal**:
+// Roles (Role) are kept here; from the token come docs.create and docs.manage (plenum/identity/v1/model.proto). A role is granted to a **principal**:
 //   <user>          a person, by their user id
 //   *               everybody in the workspace but guests
 //   group/<group>   who is in the group (plenum/identity/v1/model.proto), guests too
@@ -35,8 +35,13 @@
 //   link/<id>       who has opened the link, guests too
 // What somebody may do is the best of all that is granted to them. A grant that has expired counts nothing, from its time on.
 //
+// A **folder** is the workspace's: all but guests see all folders, and make them. It gives nobody a right to a document, and takes none: what
+// somebody may do in a document is up to their role there, wherever it stands, and a folder shows each only the documents that they may read.
+//
+// A document's **floor** is the oldest version that can be read. What led there was erased, by EraseHistory or by the operator's retention.
+//
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
-//   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
+//   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known; of a version: or erased
 //   docs.THREAD, docs.COMMENT, docs.SUGGESTION              NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
@@ -49,7 +54,7 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, or the edits of one of them are at their limit
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, the edits of one of them, or folders are at their limit
 //   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
 //   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
 //   docs.REVISED                                            CONFLICT             its author has revised the suggestion since `seen`: look at it again
@@ -62,6 +67,9 @@
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
 //   docs.LINK                                               NOT_FOUND            the secret opens nothing: it is wrong, or the link has expired, was taken back, or may not be used any more
 //   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
+//   docs.FOLDER                                             NOT_FOUND            the workspace has no such folder
+//   docs.NOT_EMPTY                                          FAILED_PRECONDITION  folders stand in the folder: move or delete them first
+//   docs.NOT_TRASHED                                        FAILED_PRECONDITION  what is not in the trash is not purged: put it there first
 
 package docsv1
 
@@ -88,8 +96,8 @@ const (
 	Role_ROLE_UNSPECIFIED Role = 0 // nothing
 	Role_ROLE_VIEWER      Role = 1 // read
 	Role_ROLE_COMMENTER   Role = 2 // comment, suggest
-	Role_ROLE_EDITOR      Role = 3 // edit, rename, accept and reject
-	Role_ROLE_OWNER       Role = 4 // give roles, trash
+	Role_ROLE_EDITOR      Role = 3 // edit, rename, move, accept and reject
+	Role_ROLE_OWNER       Role = 4 // give roles, trash, purge, erase history
 )
 
 // Enum value maps for Role.
@@ -137,6 +145,59 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{0}
 }
 
+// DocumentOrder is how documents are listed.
+type DocumentOrder int32
+
+const (
+	DocumentOrder_DOCUMENT_ORDER_UNSPECIFIED DocumentOrder = 0 // as CHANGED
+	DocumentOrder_DOCUMENT_ORDER_CHANGED     DocumentOrder = 1 // the one edited last first
+	DocumentOrder_DOCUMENT_ORDER_OPENED      DocumentOrder = 2 // the 500 alone that the caller opened last, the last one first
+	DocumentOrder_DOCUMENT_ORDER_TITLE       DocumentOrder = 3 // by title, whatever the case
+)
+
+// Enum value maps for DocumentOrder.
+var (
+	DocumentOrder_name = map[int32]string{
+		0: "DOCUMENT_ORDER_UNSPECIFIED",
+		1: "DOCUMENT_ORDER_CHANGED",
+		2: "DOCUMENT_ORDER_OPENED",
+		3: "DOCUMENT_ORDER_TITLE",
+	}
+	DocumentOrder_value = map[string]int32{
+		"DOCUMENT_ORDER_UNSPECIFIED": 0,
+		"DOCUMENT_ORDER_CHANGED":     1,
+		"DOCUMENT_ORDER_OPENED":      2,
+		"DOCUMENT_ORDER_TITLE":       3,
+	}
+)
+
+func (x DocumentOrder) Enum() *DocumentOrder {
+	p := new(DocumentOrder)
+	*p = x
+	return p
+}
+
+func (x DocumentOrder) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DocumentOrder) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[1].Descriptor()
+}
+
+func (DocumentOrder) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[1]
+}
+
+func (x DocumentOrder) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DocumentOrder.Descriptor instead.
+func (DocumentOrder) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
+}
+
 // Format is how a document is written outside of Plenum.
 type Format int32
 
@@ -174,11 +235,11 @@ func (x Format) String() string {
 }
 
 func (Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_docs_v1_docs_proto_enumTypes[1].Descriptor()
+	return file_plenum_docs_v1_docs_proto_enumTypes[2].Descriptor()
 }
 
 func (Format) Type() protoreflect.EnumType {
-	return &file_plenum_docs_v1_docs_proto_enumTypes[1]
+	return &file_plenum_docs_v1_docs_proto_enumTypes[2]
 }
 
 func (x Format) Number() protoreflect.EnumNumber {
@@ -187,7 +248,7 @@ func (x Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Format.Descriptor instead.
 func (Format) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
 }
 
 // SuggestionState is what has become of a suggestion.
@@ -230,11 +291,11 @@ func (x SuggestionState) String() string {
 }
 
 func (SuggestionState) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_docs_v1_docs_proto_enumTypes[2].Descriptor()
+	return file_plenum_docs_v1_docs_proto_enumTypes[3].Descriptor()
 }
 
 func (SuggestionState) Type() protoreflect.EnumType {
-	return &file_plenum_docs_v1_docs_proto_enumTypes[2]
+	return &file_plenum_docs_v1_docs_proto_enumTypes[3]
 }
 
 func (x SuggestionState) Number() protoreflect.EnumNumber {
@@ -243,20 +304,26 @@ func (x SuggestionState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SuggestionState.Descriptor instead.
 func (SuggestionState) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{3}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
 type Document struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // <= 26 bytes
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                           // 1 to 200 bytes
-	Creator       string                 `protobuf:"bytes,3,opt,name=creator,proto3" json:"creator,omitempty"`                       // user id
-	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds
-	ChangedMs     int64                  `protobuf:"varint,5,opt,name=changed_ms,json=changedMs,proto3" json:"changed_ms,omitempty"` // when it was edited last
-	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                      // of the newest event
-	Trashed       bool                   `protobuf:"varint,7,opt,name=trashed,proto3" json:"trashed,omitempty"`                      // its owners alone see it
-	Role          Role                   `protobuf:"varint,8,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`   // the caller's
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                  // <= 26 bytes
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`                            // 1 to 200 bytes
+	Creator       string                 `protobuf:"bytes,3,opt,name=creator,proto3" json:"creator,omitempty"`                        // user id
+	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`  // Unix milliseconds
+	ChangedMs     int64                  `protobuf:"varint,5,opt,name=changed_ms,json=changedMs,proto3" json:"changed_ms,omitempty"`  // when it was edited last
+	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                       // of the newest event
+	Trashed       bool                   `protobuf:"varint,7,opt,name=trashed,proto3" json:"trashed,omitempty"`                       // its owners alone see it
+	Role          Role                   `protobuf:"varint,8,opt,name=role,proto3,enum=plenum.docs.v1.Role" json:"role,omitempty"`    // the caller's
+	Folder        string                 `protobuf:"bytes,9,opt,name=folder,proto3" json:"folder,omitempty"`                          // id of the folder that it stands in; empty: none
+	Starred       bool                   `protobuf:"varint,10,opt,name=starred,proto3" json:"starred,omitempty"`                      // by the caller
+	OpenedMs      int64                  `protobuf:"varint,11,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`    // when the caller opened it last, to a minute, Unix milliseconds; 0: not that is known
+	TrashedMs     int64                  `protobuf:"varint,12,opt,name=trashed_ms,json=trashedMs,proto3" json:"trashed_ms,omitempty"` // when it was put into the trash, Unix milliseconds; 0: it isn't there
+	PurgeMs       int64                  `protobuf:"varint,13,opt,name=purge_ms,json=purgeMs,proto3" json:"purge_ms,omitempty"`       // when it is purged if it stays in the trash, Unix milliseconds; 0: not by itself
+	Floor         uint64                 `protobuf:"varint,14,opt,name=floor,proto3" json:"floor,omitempty"`                          // the oldest version that can be read; 0: all can
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,6 +412,48 @@ func (x *Document) GetRole() Role {
 		return x.Role
 	}
 	return Role_ROLE_UNSPECIFIED
+}
+
+func (x *Document) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *Document) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
+func (x *Document) GetOpenedMs() int64 {
+	if x != nil {
+		return x.OpenedMs
+	}
+	return 0
+}
+
+func (x *Document) GetTrashedMs() int64 {
+	if x != nil {
+		return x.TrashedMs
+	}
+	return 0
+}
+
+func (x *Document) GetPurgeMs() int64 {
+	if x != nil {
+		return x.PurgeMs
+	}
+	return 0
+}
+
+func (x *Document) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
 }
 
 type CreateDocumentRequest struct {
@@ -541,9 +650,15 @@ func (x *GetDocumentResponse) GetDocument() *Document {
 
 type ListDocumentsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"` // those in the trash, of which the caller is an owner, instead of the others
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`     // 1 to 200; 0: 50
-	Page          string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`        // next of the page before
+	Trashed       bool                   `protobuf:"varint,1,opt,name=trashed,proto3" json:"trashed,omitempty"`                               // those in the trash, of which the caller is an owner, instead of the others
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`                                   // 1 to 200; 0: 50
+	Page          string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`                                      // next of the page before, which was asked for with all the same but limit
+	Folder        *string                `protobuf:"bytes,4,opt,name=folder,proto3,oneof" json:"folder,omitempty"`                            // those that stand in this folder itself; empty: in none; absent: wherever they stand. docs.FOLDER
+	Starred       bool                   `protobuf:"varint,5,opt,name=starred,proto3" json:"starred,omitempty"`                               // those that the caller has starred alone
+	Shared        bool                   `protobuf:"varint,6,opt,name=shared,proto3" json:"shared,omitempty"`                                 // those alone that the caller did not make, and has a role in that is not everybody's
+	Mine          bool                   `protobuf:"varint,7,opt,name=mine,proto3" json:"mine,omitempty"`                                     // those alone that the caller made
+	Title         string                 `protobuf:"bytes,8,opt,name=title,proto3" json:"title,omitempty"`                                    // those alone whose title has this in it, whatever the case; <= 200 bytes; empty: all
+	Order         DocumentOrder          `protobuf:"varint,9,opt,name=order,proto3,enum=plenum.docs.v1.DocumentOrder" json:"order,omitempty"` // which come first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -599,9 +714,51 @@ func (x *ListDocumentsRequest) GetPage() string {
 	return ""
 }
 
+func (x *ListDocumentsRequest) GetFolder() string {
+	if x != nil && x.Folder != nil {
+		return *x.Folder
+	}
+	return ""
+}
+
+func (x *ListDocumentsRequest) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
+func (x *ListDocumentsRequest) GetShared() bool {
+	if x != nil {
+		return x.Shared
+	}
+	return false
+}
+
+func (x *ListDocumentsRequest) GetMine() bool {
+	if x != nil {
+		return x.Mine
+	}
+	return false
+}
+
+func (x *ListDocumentsRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ListDocumentsRequest) GetOrder() DocumentOrder {
+	if x != nil {
+		return x.Order
+	}
+	return DocumentOrder_DOCUMENT_ORDER_UNSPECIFIED
+}
+
 type ListDocumentsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Documents     []*Document            `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"` // changed last first
+	Documents     []*Document            `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"` // in the order that was asked for
 	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`           // empty: the last page
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1119,6 +1276,1203 @@ func (x *TrashDocumentResponse) GetVersion() uint64 {
 	return 0
 }
 
+type PurgeDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeDocumentRequest) Reset() {
+	*x = PurgeDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeDocumentRequest) ProtoMessage() {}
+
+func (x *PurgeDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeDocumentRequest.ProtoReflect.Descriptor instead.
+func (*PurgeDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PurgeDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+type PurgeDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PurgeDocumentResponse) Reset() {
+	*x = PurgeDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PurgeDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PurgeDocumentResponse) ProtoMessage() {}
+
+func (x *PurgeDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PurgeDocumentResponse.ProtoReflect.Descriptor instead.
+func (*PurgeDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PurgeDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type EraseHistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                                 // id of the document, <= 26 bytes
+	BeforeVersion uint64                 `protobuf:"varint,2,opt,name=before_version,json=beforeVersion,proto3" json:"before_version,omitempty"` // the floor to be: from 1, and not beyond the newest version
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseHistoryRequest) Reset() {
+	*x = EraseHistoryRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseHistoryRequest) ProtoMessage() {}
+
+func (x *EraseHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseHistoryRequest.ProtoReflect.Descriptor instead.
+func (*EraseHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *EraseHistoryRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *EraseHistoryRequest) GetBeforeVersion() uint64 {
+	if x != nil {
+		return x.BeforeVersion
+	}
+	return 0
+}
+
+type EraseHistoryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed, the floor is there already, or higher
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseHistoryResponse) Reset() {
+	*x = EraseHistoryResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseHistoryResponse) ProtoMessage() {}
+
+func (x *EraseHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseHistoryResponse.ProtoReflect.Descriptor instead.
+func (*EraseHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *EraseHistoryResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type MoveDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Folder        string                 `protobuf:"bytes,2,opt,name=folder,proto3" json:"folder,omitempty"`     // id of the folder; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveDocumentRequest) Reset() {
+	*x = MoveDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveDocumentRequest) ProtoMessage() {}
+
+func (x *MoveDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveDocumentRequest.ProtoReflect.Descriptor instead.
+func (*MoveDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MoveDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *MoveDocumentRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type MoveDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveDocumentResponse) Reset() {
+	*x = MoveDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveDocumentResponse) ProtoMessage() {}
+
+func (x *MoveDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveDocumentResponse.ProtoReflect.Descriptor instead.
+func (*MoveDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *MoveDocumentResponse) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type StarDocumentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
+	Starred       bool                   `protobuf:"varint,2,opt,name=starred,proto3" json:"starred,omitempty"`  // false: take it off
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StarDocumentRequest) Reset() {
+	*x = StarDocumentRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StarDocumentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StarDocumentRequest) ProtoMessage() {}
+
+func (x *StarDocumentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StarDocumentRequest.ProtoReflect.Descriptor instead.
+func (*StarDocumentRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *StarDocumentRequest) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *StarDocumentRequest) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
+type StarDocumentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event in the caller's own topic; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StarDocumentResponse) Reset() {
+	*x = StarDocumentResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StarDocumentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StarDocumentResponse) ProtoMessage() {}
+
+func (x *StarDocumentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StarDocumentResponse.ProtoReflect.Descriptor instead.
+func (*StarDocumentResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *StarDocumentResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// Folder is one of a workspace. Names need not differ.
+type Folder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                 // <= 26 bytes
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                             // 1 to 100 bytes
+	Parent        string                 `protobuf:"bytes,3,opt,name=parent,proto3" json:"parent,omitempty"`                         // id of the folder that it stands in; empty: none
+	Creator       string                 `protobuf:"bytes,4,opt,name=creator,proto3" json:"creator,omitempty"`                       // user id
+	CreatedMs     int64                  `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Folder) Reset() {
+	*x = Folder{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Folder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Folder) ProtoMessage() {}
+
+func (x *Folder) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Folder.ProtoReflect.Descriptor instead.
+func (*Folder) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Folder) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Folder) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Folder) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *Folder) GetCreator() string {
+	if x != nil {
+		return x.Creator
+	}
+	return ""
+}
+
+func (x *Folder) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+type ListFoldersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFoldersRequest) Reset() {
+	*x = ListFoldersRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFoldersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFoldersRequest) ProtoMessage() {}
+
+func (x *ListFoldersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFoldersRequest.ProtoReflect.Descriptor instead.
+func (*ListFoldersRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{24}
+}
+
+type ListFoldersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folders       []*Folder              `protobuf:"bytes,1,rep,name=folders,proto3" json:"folders,omitempty"` // <= 1,000, by id
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`    // of the topic "docs.workspace/me"
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`  // with epoch a cursor to follow it from; what it tells may be among the folders already
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFoldersResponse) Reset() {
+	*x = ListFoldersResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFoldersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFoldersResponse) ProtoMessage() {}
+
+func (x *ListFoldersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFoldersResponse.ProtoReflect.Descriptor instead.
+func (*ListFoldersResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ListFoldersResponse) GetFolders() []*Folder {
+	if x != nil {
+		return x.Folders
+	}
+	return nil
+}
+
+func (x *ListFoldersResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ListFoldersResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type CreateFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // id of the folder to stand in; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateFolderRequest) Reset() {
+	*x = CreateFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateFolderRequest) ProtoMessage() {}
+
+func (x *CreateFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateFolderRequest.ProtoReflect.Descriptor instead.
+func (*CreateFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *CreateFolderRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateFolderRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+type CreateFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`  // the new id; the same for each retry of the key
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateFolderResponse) Reset() {
+	*x = CreateFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateFolderResponse) ProtoMessage() {}
+
+func (x *CreateFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateFolderResponse.ProtoReflect.Descriptor instead.
+func (*CreateFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *CreateFolderResponse) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *CreateFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type RenameFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder, <= 26 bytes
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenameFolderRequest) Reset() {
+	*x = RenameFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenameFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenameFolderRequest) ProtoMessage() {}
+
+func (x *RenameFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenameFolderRequest.ProtoReflect.Descriptor instead.
+func (*RenameFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *RenameFolderRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *RenameFolderRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RenameFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RenameFolderResponse) Reset() {
+	*x = RenameFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RenameFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RenameFolderResponse) ProtoMessage() {}
+
+func (x *RenameFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RenameFolderResponse.ProtoReflect.Descriptor instead.
+func (*RenameFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *RenameFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type MoveFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder, <= 26 bytes
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // id of the folder to stand in; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveFolderRequest) Reset() {
+	*x = MoveFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveFolderRequest) ProtoMessage() {}
+
+func (x *MoveFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveFolderRequest.ProtoReflect.Descriptor instead.
+func (*MoveFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *MoveFolderRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *MoveFolderRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+type MoveFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event; 0: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveFolderResponse) Reset() {
+	*x = MoveFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveFolderResponse) ProtoMessage() {}
+
+func (x *MoveFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveFolderResponse.ProtoReflect.Descriptor instead.
+func (*MoveFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *MoveFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type DeleteFolderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder, <= 26 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFolderRequest) Reset() {
+	*x = DeleteFolderRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFolderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFolderRequest) ProtoMessage() {}
+
+func (x *DeleteFolderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFolderRequest.ProtoReflect.Descriptor instead.
+func (*DeleteFolderRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *DeleteFolderRequest) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+type DeleteFolderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the event
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFolderResponse) Reset() {
+	*x = DeleteFolderResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFolderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFolderResponse) ProtoMessage() {}
+
+func (x *DeleteFolderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFolderResponse.ProtoReflect.Descriptor instead.
+func (*DeleteFolderResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *DeleteFolderResponse) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// WorkspaceEvent is an event of "docs.workspace/<workspace>", whose alias is "docs.workspace/me".
+type WorkspaceEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it
+	// Types that are valid to be assigned to Event:
+	//
+	//	*WorkspaceEvent_Folder
+	//	*WorkspaceEvent_FolderDeleted
+	Event         isWorkspaceEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkspaceEvent) Reset() {
+	*x = WorkspaceEvent{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkspaceEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkspaceEvent) ProtoMessage() {}
+
+func (x *WorkspaceEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkspaceEvent.ProtoReflect.Descriptor instead.
+func (*WorkspaceEvent) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *WorkspaceEvent) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *WorkspaceEvent) GetEvent() isWorkspaceEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *WorkspaceEvent) GetFolder() *Folder {
+	if x != nil {
+		if x, ok := x.Event.(*WorkspaceEvent_Folder); ok {
+			return x.Folder
+		}
+	}
+	return nil
+}
+
+func (x *WorkspaceEvent) GetFolderDeleted() *FolderDeleted {
+	if x != nil {
+		if x, ok := x.Event.(*WorkspaceEvent_FolderDeleted); ok {
+			return x.FolderDeleted
+		}
+	}
+	return nil
+}
+
+type isWorkspaceEvent_Event interface {
+	isWorkspaceEvent_Event()
+}
+
+type WorkspaceEvent_Folder struct {
+	Folder *Folder `protobuf:"bytes,2,opt,name=folder,proto3,oneof"` // a folder was made, renamed or moved: as it is now
+}
+
+type WorkspaceEvent_FolderDeleted struct {
+	FolderDeleted *FolderDeleted `protobuf:"bytes,3,opt,name=folder_deleted,json=folderDeleted,proto3,oneof"` // a folder was deleted
+}
+
+func (*WorkspaceEvent_Folder) isWorkspaceEvent_Event() {}
+
+func (*WorkspaceEvent_FolderDeleted) isWorkspaceEvent_Event() {}
+
+// FolderDeleted: a folder was deleted. The documents that stood in it stand where it stood.
+type FolderDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder
+	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // id of the folder that it stood in; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FolderDeleted) Reset() {
+	*x = FolderDeleted{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FolderDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FolderDeleted) ProtoMessage() {}
+
+func (x *FolderDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FolderDeleted.ProtoReflect.Descriptor instead.
+func (*FolderDeleted) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *FolderDeleted) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *FolderDeleted) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+// UserEvent is an event of "docs.user/<user>", whose alias is "docs.user/me". One without an event that you know tells of something newer.
+type UserEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Event:
+	//
+	//	*UserEvent_Starred
+	Event         isUserEvent_Event `protobuf_oneof:"event"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserEvent) Reset() {
+	*x = UserEvent{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserEvent) ProtoMessage() {}
+
+func (x *UserEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserEvent.ProtoReflect.Descriptor instead.
+func (*UserEvent) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *UserEvent) GetEvent() isUserEvent_Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *UserEvent) GetStarred() *Starred {
+	if x != nil {
+		if x, ok := x.Event.(*UserEvent_Starred); ok {
+			return x.Starred
+		}
+	}
+	return nil
+}
+
+type isUserEvent_Event interface {
+	isUserEvent_Event()
+}
+
+type UserEvent_Starred struct {
+	Starred *Starred `protobuf:"bytes,1,opt,name=starred,proto3,oneof"` // a document was starred, or not any more
+}
+
+func (*UserEvent_Starred) isUserEvent_Event() {}
+
+// Starred: a document was put on the list of starred ones, or taken off.
+type Starred struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document
+	Starred       bool                   `protobuf:"varint,2,opt,name=starred,proto3" json:"starred,omitempty"`  // false: taken off
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Starred) Reset() {
+	*x = Starred{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Starred) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Starred) ProtoMessage() {}
+
+func (x *Starred) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Starred.ProtoReflect.Descriptor instead.
+func (*Starred) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Starred) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *Starred) GetStarred() bool {
+	if x != nil {
+		return x.Starred
+	}
+	return false
+}
+
 type SetRoleRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Document string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
@@ -1133,7 +2487,7 @@ type SetRoleRequest struct {
 
 func (x *SetRoleRequest) Reset() {
 	*x = SetRoleRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1145,7 +2499,7 @@ func (x *SetRoleRequest) String() string {
 func (*SetRoleRequest) ProtoMessage() {}
 
 func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[15]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1158,7 +2512,7 @@ func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleRequest.ProtoReflect.Descriptor instead.
 func (*SetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{15}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SetRoleRequest) GetDocument() string {
@@ -1198,7 +2552,7 @@ type SetRoleResponse struct {
 
 func (x *SetRoleResponse) Reset() {
 	*x = SetRoleResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1210,7 +2564,7 @@ func (x *SetRoleResponse) String() string {
 func (*SetRoleResponse) ProtoMessage() {}
 
 func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[16]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1223,7 +2577,7 @@ func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleResponse.ProtoReflect.Descriptor instead.
 func (*SetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{16}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *SetRoleResponse) GetVersion() uint64 {
@@ -1242,7 +2596,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +2608,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[17]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +2621,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{17}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListRolesRequest) GetDocument() string {
@@ -1286,7 +2640,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +2652,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[18]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +2665,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{18}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListRolesResponse) GetGrants() []*Grant {
@@ -1333,7 +2687,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +2699,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[19]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +2712,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{19}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Grant) GetPrincipal() string {
@@ -1393,7 +2747,7 @@ type CreateLinkRequest struct {
 
 func (x *CreateLinkRequest) Reset() {
 	*x = CreateLinkRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1405,7 +2759,7 @@ func (x *CreateLinkRequest) String() string {
 func (*CreateLinkRequest) ProtoMessage() {}
 
 func (x *CreateLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[20]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1418,7 +2772,7 @@ func (x *CreateLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateLinkRequest.ProtoReflect.Descriptor instead.
 func (*CreateLinkRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{20}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CreateLinkRequest) GetDocument() string {
@@ -1455,7 +2809,7 @@ type CreateLinkResponse struct {
 
 func (x *CreateLinkResponse) Reset() {
 	*x = CreateLinkResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1467,7 +2821,7 @@ func (x *CreateLinkResponse) String() string {
 func (*CreateLinkResponse) ProtoMessage() {}
 
 func (x *CreateLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[21]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1480,7 +2834,7 @@ func (x *CreateLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateLinkResponse.ProtoReflect.Descriptor instead.
 func (*CreateLinkResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{21}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CreateLinkResponse) GetLink() string {
@@ -1514,7 +2868,7 @@ type OpenLinkRequest struct {
 
 func (x *OpenLinkRequest) Reset() {
 	*x = OpenLinkRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1526,7 +2880,7 @@ func (x *OpenLinkRequest) String() string {
 func (*OpenLinkRequest) ProtoMessage() {}
 
 func (x *OpenLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[22]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1539,7 +2893,7 @@ func (x *OpenLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenLinkRequest.ProtoReflect.Descriptor instead.
 func (*OpenLinkRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{22}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *OpenLinkRequest) GetDocument() string {
@@ -1566,7 +2920,7 @@ type OpenLinkResponse struct {
 
 func (x *OpenLinkResponse) Reset() {
 	*x = OpenLinkResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1578,7 +2932,7 @@ func (x *OpenLinkResponse) String() string {
 func (*OpenLinkResponse) ProtoMessage() {}
 
 func (x *OpenLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[23]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1591,7 +2945,7 @@ func (x *OpenLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenLinkResponse.ProtoReflect.Descriptor instead.
 func (*OpenLinkResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{23}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *OpenLinkResponse) GetRole() Role {
@@ -1609,9 +2963,10 @@ func (x *OpenLinkResponse) GetVersion() uint64 {
 }
 
 // DocumentEvent is an event of "docs.document/<document>"; its offset is a version. One without a body told of a comment that was deleted since.
+// What lies at or below the document's floor is not told any more [321].
 type DocumentEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it; empty: nobody, it came with the time or from elsewhere
+	Actor string                 `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"` // user id of whoever did it; empty: nobody, it came with the time, from elsewhere, or as the operator has set it up
 	// Types that are valid to be assigned to Event:
 	//
 	//	*DocumentEvent_Created
@@ -1627,6 +2982,9 @@ type DocumentEvent struct {
 	//	*DocumentEvent_ThreadResolved
 	//	*DocumentEvent_AccessChanged
 	//	*DocumentEvent_LinkOpened
+	//	*DocumentEvent_Moved
+	//	*DocumentEvent_HistoryErased
+	//	*DocumentEvent_Purged
 	//	*DocumentEvent_SuggestionCreated
 	//	*DocumentEvent_SuggestionRevised
 	//	*DocumentEvent_SuggestionsClosed
@@ -1637,7 +2995,7 @@ type DocumentEvent struct {
 
 func (x *DocumentEvent) Reset() {
 	*x = DocumentEvent{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1649,7 +3007,7 @@ func (x *DocumentEvent) String() string {
 func (*DocumentEvent) ProtoMessage() {}
 
 func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[24]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1662,7 +3020,7 @@ func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentEvent.ProtoReflect.Descriptor instead.
 func (*DocumentEvent) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{24}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DocumentEvent) GetActor() string {
@@ -1796,6 +3154,33 @@ func (x *DocumentEvent) GetLinkOpened() *LinkOpened {
 	return nil
 }
 
+func (x *DocumentEvent) GetMoved() *Moved {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_Moved); ok {
+			return x.Moved
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetHistoryErased() *HistoryErased {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_HistoryErased); ok {
+			return x.HistoryErased
+		}
+	}
+	return nil
+}
+
+func (x *DocumentEvent) GetPurged() *Purged {
+	if x != nil {
+		if x, ok := x.Event.(*DocumentEvent_Purged); ok {
+			return x.Purged
+		}
+	}
+	return nil
+}
+
 func (x *DocumentEvent) GetSuggestionCreated() *SuggestionCreated {
 	if x != nil {
 		if x, ok := x.Event.(*DocumentEvent_SuggestionCreated); ok {
@@ -1879,6 +3264,18 @@ type DocumentEvent_LinkOpened struct {
 	LinkOpened *LinkOpened `protobuf:"bytes,14,opt,name=link_opened,json=linkOpened,proto3,oneof"` // somebody has opened a link
 }
 
+type DocumentEvent_Moved struct {
+	Moved *Moved `protobuf:"bytes,17,opt,name=moved,proto3,oneof"` // it was put into a folder, or into none
+}
+
+type DocumentEvent_HistoryErased struct {
+	HistoryErased *HistoryErased `protobuf:"bytes,18,opt,name=history_erased,json=historyErased,proto3,oneof"` // the floor was raised
+}
+
+type DocumentEvent_Purged struct {
+	Purged *Purged `protobuf:"bytes,19,opt,name=purged,proto3,oneof"` // it was deleted for good
+}
+
 type DocumentEvent_SuggestionCreated struct {
 	SuggestionCreated *SuggestionCreated `protobuf:"bytes,20,opt,name=suggestion_created,json=suggestionCreated,proto3,oneof"` // somebody suggested an edit
 }
@@ -1917,6 +3314,12 @@ func (*DocumentEvent_AccessChanged) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_LinkOpened) isDocumentEvent_Event() {}
 
+func (*DocumentEvent_Moved) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_HistoryErased) isDocumentEvent_Event() {}
+
+func (*DocumentEvent_Purged) isDocumentEvent_Event() {}
+
 func (*DocumentEvent_SuggestionCreated) isDocumentEvent_Event() {}
 
 func (*DocumentEvent_SuggestionRevised) isDocumentEvent_Event() {}
@@ -1934,7 +3337,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1946,7 +3349,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[25]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1959,7 +3362,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{25}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Created) GetTitle() string {
@@ -1989,7 +3392,7 @@ type Edited struct {
 
 func (x *Edited) Reset() {
 	*x = Edited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2001,7 +3404,7 @@ func (x *Edited) String() string {
 func (*Edited) ProtoMessage() {}
 
 func (x *Edited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[26]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2014,7 +3417,7 @@ func (x *Edited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edited.ProtoReflect.Descriptor instead.
 func (*Edited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{26}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Edited) GetDelta() string {
@@ -2055,7 +3458,7 @@ type Renamed struct {
 
 func (x *Renamed) Reset() {
 	*x = Renamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2067,7 +3470,7 @@ func (x *Renamed) String() string {
 func (*Renamed) ProtoMessage() {}
 
 func (x *Renamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[27]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2080,7 +3483,7 @@ func (x *Renamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
 func (*Renamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{27}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Renamed) GetTitle() string {
@@ -2100,7 +3503,7 @@ type Trashed struct {
 
 func (x *Trashed) Reset() {
 	*x = Trashed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2112,7 +3515,7 @@ func (x *Trashed) String() string {
 func (*Trashed) ProtoMessage() {}
 
 func (x *Trashed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[28]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2125,7 +3528,7 @@ func (x *Trashed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trashed.ProtoReflect.Descriptor instead.
 func (*Trashed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{28}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Trashed) GetTrashed() bool {
@@ -2133,6 +3536,133 @@ func (x *Trashed) GetTrashed() bool {
 		return x.Trashed
 	}
 	return false
+}
+
+// Moved: it was put into a folder, or into none.
+type Moved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Moved) Reset() {
+	*x = Moved{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Moved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Moved) ProtoMessage() {}
+
+func (x *Moved) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Moved.ProtoReflect.Descriptor instead.
+func (*Moved) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Moved) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+// HistoryErased: versions below the floor can't be read any more.
+type HistoryErased struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Floor         uint64                 `protobuf:"varint,1,opt,name=floor,proto3" json:"floor,omitempty"` // the oldest version that can
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HistoryErased) Reset() {
+	*x = HistoryErased{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HistoryErased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HistoryErased) ProtoMessage() {}
+
+func (x *HistoryErased) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HistoryErased.ProtoReflect.Descriptor instead.
+func (*HistoryErased) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *HistoryErased) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
+	}
+	return 0
+}
+
+// Purged: it was deleted for good.
+type Purged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Purged) Reset() {
+	*x = Purged{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Purged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Purged) ProtoMessage() {}
+
+func (x *Purged) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Purged.ProtoReflect.Descriptor instead.
+func (*Purged) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
 }
 
 // RoleSet: a principal's role changed. Of a link that was made, its grant.
@@ -2145,7 +3675,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +3687,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[29]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +3700,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{29}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RoleSet) GetGrant() *Grant {
@@ -2191,7 +3721,7 @@ type AccessChanged struct {
 
 func (x *AccessChanged) Reset() {
 	*x = AccessChanged{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2203,7 +3733,7 @@ func (x *AccessChanged) String() string {
 func (*AccessChanged) ProtoMessage() {}
 
 func (x *AccessChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[30]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2216,7 +3746,7 @@ func (x *AccessChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessChanged.ProtoReflect.Descriptor instead.
 func (*AccessChanged) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{30}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *AccessChanged) GetExpired() []string {
@@ -2236,7 +3766,7 @@ type LinkOpened struct {
 
 func (x *LinkOpened) Reset() {
 	*x = LinkOpened{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2248,7 +3778,7 @@ func (x *LinkOpened) String() string {
 func (*LinkOpened) ProtoMessage() {}
 
 func (x *LinkOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[31]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2261,7 +3791,7 @@ func (x *LinkOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkOpened.ProtoReflect.Descriptor instead.
 func (*LinkOpened) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{31}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *LinkOpened) GetLink() string {
@@ -2285,7 +3815,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2297,7 +3827,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[32]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2310,7 +3840,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{32}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Presence) GetVersion() uint64 {
@@ -2359,7 +3889,7 @@ type ImportDocumentRequest struct {
 
 func (x *ImportDocumentRequest) Reset() {
 	*x = ImportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2371,7 +3901,7 @@ func (x *ImportDocumentRequest) String() string {
 func (*ImportDocumentRequest) ProtoMessage() {}
 
 func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[33]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2384,7 +3914,7 @@ func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{33}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ImportDocumentRequest) GetTitle() string {
@@ -2418,7 +3948,7 @@ type ImportDocumentResponse struct {
 
 func (x *ImportDocumentResponse) Reset() {
 	*x = ImportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2430,7 +3960,7 @@ func (x *ImportDocumentResponse) String() string {
 func (*ImportDocumentResponse) ProtoMessage() {}
 
 func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[34]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2443,7 +3973,7 @@ func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{34}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ImportDocumentResponse) GetDocument() string {
@@ -2471,7 +4001,7 @@ type ExportDocumentRequest struct {
 
 func (x *ExportDocumentRequest) Reset() {
 	*x = ExportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2483,7 +4013,7 @@ func (x *ExportDocumentRequest) String() string {
 func (*ExportDocumentRequest) ProtoMessage() {}
 
 func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[35]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2496,7 +4026,7 @@ func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{35}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ExportDocumentRequest) GetDocument() string {
@@ -2530,7 +4060,7 @@ type ExportDocumentResponse struct {
 
 func (x *ExportDocumentResponse) Reset() {
 	*x = ExportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +4072,7 @@ func (x *ExportDocumentResponse) String() string {
 func (*ExportDocumentResponse) ProtoMessage() {}
 
 func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[36]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +4085,7 @@ func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{36}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ExportDocumentResponse) GetContent() string {
@@ -2586,7 +4116,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2598,7 +4128,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[37]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2611,7 +4141,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{37}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Version) GetVersion() uint64 {
@@ -2661,7 +4191,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +4203,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +4216,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ListVersionsRequest) GetDocument() string {
@@ -2727,7 +4257,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2739,7 +4269,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2752,7 +4282,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -2780,7 +4310,7 @@ type NameVersionRequest struct {
 
 func (x *NameVersionRequest) Reset() {
 	*x = NameVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2792,7 +4322,7 @@ func (x *NameVersionRequest) String() string {
 func (*NameVersionRequest) ProtoMessage() {}
 
 func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2805,7 +4335,7 @@ func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
 func (*NameVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *NameVersionRequest) GetDocument() string {
@@ -2838,7 +4368,7 @@ type NameVersionResponse struct {
 
 func (x *NameVersionResponse) Reset() {
 	*x = NameVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +4380,7 @@ func (x *NameVersionResponse) String() string {
 func (*NameVersionResponse) ProtoMessage() {}
 
 func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +4393,7 @@ func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
 func (*NameVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *NameVersionResponse) GetVersion() uint64 {
@@ -2885,7 +4415,7 @@ type DiffVersionsRequest struct {
 
 func (x *DiffVersionsRequest) Reset() {
 	*x = DiffVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2897,7 +4427,7 @@ func (x *DiffVersionsRequest) String() string {
 func (*DiffVersionsRequest) ProtoMessage() {}
 
 func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2910,7 +4440,7 @@ func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *DiffVersionsRequest) GetDocument() string {
@@ -2952,7 +4482,7 @@ type DiffVersionsResponse struct {
 
 func (x *DiffVersionsResponse) Reset() {
 	*x = DiffVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2964,7 +4494,7 @@ func (x *DiffVersionsResponse) String() string {
 func (*DiffVersionsResponse) ProtoMessage() {}
 
 func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2977,7 +4507,7 @@ func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *DiffVersionsResponse) GetDelta() string {
@@ -3011,7 +4541,7 @@ type RestoreVersionRequest struct {
 
 func (x *RestoreVersionRequest) Reset() {
 	*x = RestoreVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3023,7 +4553,7 @@ func (x *RestoreVersionRequest) String() string {
 func (*RestoreVersionRequest) ProtoMessage() {}
 
 func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3036,7 +4566,7 @@ func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *RestoreVersionRequest) GetDocument() string {
@@ -3063,7 +4593,7 @@ type RestoreVersionResponse struct {
 
 func (x *RestoreVersionResponse) Reset() {
 	*x = RestoreVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3075,7 +4605,7 @@ func (x *RestoreVersionResponse) String() string {
 func (*RestoreVersionResponse) ProtoMessage() {}
 
 func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3088,7 +4618,7 @@ func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RestoreVersionResponse) GetVersion() uint64 {
@@ -3117,7 +4647,7 @@ type BlameRequest struct {
 
 func (x *BlameRequest) Reset() {
 	*x = BlameRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3129,7 +4659,7 @@ func (x *BlameRequest) String() string {
 func (*BlameRequest) ProtoMessage() {}
 
 func (x *BlameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3142,7 +4672,7 @@ func (x *BlameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
 func (*BlameRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *BlameRequest) GetDocument() string {
@@ -3184,7 +4714,7 @@ type BlameResponse struct {
 
 func (x *BlameResponse) Reset() {
 	*x = BlameResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3196,7 +4726,7 @@ func (x *BlameResponse) String() string {
 func (*BlameResponse) ProtoMessage() {}
 
 func (x *BlameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3209,7 +4739,7 @@ func (x *BlameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
 func (*BlameResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *BlameResponse) GetVersion() uint64 {
@@ -3237,15 +4767,15 @@ func (x *BlameResponse) GetMore() bool {
 type BlameRange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Length        uint32                 `protobuf:"varint,1,opt,name=length,proto3" json:"length,omitempty"`               // in code units
-	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                    // user id of the author
-	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // the minute's beginning, Unix milliseconds
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                    // user id of the author; empty: it was there at the floor
+	TimeMs        int64                  `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"` // the minute's beginning, Unix milliseconds; 0: it was there at the floor
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BlameRange) Reset() {
 	*x = BlameRange{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3257,7 +4787,7 @@ func (x *BlameRange) String() string {
 func (*BlameRange) ProtoMessage() {}
 
 func (x *BlameRange) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3270,7 +4800,7 @@ func (x *BlameRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
 func (*BlameRange) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *BlameRange) GetLength() uint32 {
@@ -3305,7 +4835,7 @@ type VersionNamed struct {
 
 func (x *VersionNamed) Reset() {
 	*x = VersionNamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3317,7 +4847,7 @@ func (x *VersionNamed) String() string {
 func (*VersionNamed) ProtoMessage() {}
 
 func (x *VersionNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3330,7 +4860,7 @@ func (x *VersionNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
 func (*VersionNamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *VersionNamed) GetVersion() uint64 {
@@ -3367,7 +4897,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3379,7 +4909,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3392,7 +4922,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Thread) GetId() uint64 {
@@ -3481,7 +5011,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3493,7 +5023,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3506,7 +5036,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *Comment) GetId() uint64 {
@@ -3574,7 +5104,7 @@ type CreateThreadRequest struct {
 
 func (x *CreateThreadRequest) Reset() {
 	*x = CreateThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3586,7 +5116,7 @@ func (x *CreateThreadRequest) String() string {
 func (*CreateThreadRequest) ProtoMessage() {}
 
 func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3599,7 +5129,7 @@ func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadRequest.ProtoReflect.Descriptor instead.
 func (*CreateThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *CreateThreadRequest) GetDocument() string {
@@ -3660,7 +5190,7 @@ type CreateThreadResponse struct {
 
 func (x *CreateThreadResponse) Reset() {
 	*x = CreateThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3672,7 +5202,7 @@ func (x *CreateThreadResponse) String() string {
 func (*CreateThreadResponse) ProtoMessage() {}
 
 func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3685,7 +5215,7 @@ func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadResponse.ProtoReflect.Descriptor instead.
 func (*CreateThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *CreateThreadResponse) GetThread() uint64 {
@@ -3707,7 +5237,7 @@ type AddCommentRequest struct {
 
 func (x *AddCommentRequest) Reset() {
 	*x = AddCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3719,7 +5249,7 @@ func (x *AddCommentRequest) String() string {
 func (*AddCommentRequest) ProtoMessage() {}
 
 func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3732,7 +5262,7 @@ func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentRequest.ProtoReflect.Descriptor instead.
 func (*AddCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *AddCommentRequest) GetDocument() string {
@@ -3772,7 +5302,7 @@ type AddCommentResponse struct {
 
 func (x *AddCommentResponse) Reset() {
 	*x = AddCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3784,7 +5314,7 @@ func (x *AddCommentResponse) String() string {
 func (*AddCommentResponse) ProtoMessage() {}
 
 func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3797,7 +5327,7 @@ func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentResponse.ProtoReflect.Descriptor instead.
 func (*AddCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *AddCommentResponse) GetComment() uint64 {
@@ -3820,7 +5350,7 @@ type EditCommentRequest struct {
 
 func (x *EditCommentRequest) Reset() {
 	*x = EditCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3832,7 +5362,7 @@ func (x *EditCommentRequest) String() string {
 func (*EditCommentRequest) ProtoMessage() {}
 
 func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3845,7 +5375,7 @@ func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentRequest.ProtoReflect.Descriptor instead.
 func (*EditCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *EditCommentRequest) GetDocument() string {
@@ -3892,7 +5422,7 @@ type EditCommentResponse struct {
 
 func (x *EditCommentResponse) Reset() {
 	*x = EditCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3904,7 +5434,7 @@ func (x *EditCommentResponse) String() string {
 func (*EditCommentResponse) ProtoMessage() {}
 
 func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3917,7 +5447,7 @@ func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentResponse.ProtoReflect.Descriptor instead.
 func (*EditCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *EditCommentResponse) GetVersion() uint64 {
@@ -3938,7 +5468,7 @@ type DeleteCommentRequest struct {
 
 func (x *DeleteCommentRequest) Reset() {
 	*x = DeleteCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3950,7 +5480,7 @@ func (x *DeleteCommentRequest) String() string {
 func (*DeleteCommentRequest) ProtoMessage() {}
 
 func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3963,7 +5493,7 @@ func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *DeleteCommentRequest) GetDocument() string {
@@ -3996,7 +5526,7 @@ type DeleteCommentResponse struct {
 
 func (x *DeleteCommentResponse) Reset() {
 	*x = DeleteCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4008,7 +5538,7 @@ func (x *DeleteCommentResponse) String() string {
 func (*DeleteCommentResponse) ProtoMessage() {}
 
 func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4021,7 +5551,7 @@ func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *DeleteCommentResponse) GetVersion() uint64 {
@@ -4042,7 +5572,7 @@ type ResolveThreadRequest struct {
 
 func (x *ResolveThreadRequest) Reset() {
 	*x = ResolveThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4054,7 +5584,7 @@ func (x *ResolveThreadRequest) String() string {
 func (*ResolveThreadRequest) ProtoMessage() {}
 
 func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4067,7 +5597,7 @@ func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadRequest.ProtoReflect.Descriptor instead.
 func (*ResolveThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *ResolveThreadRequest) GetDocument() string {
@@ -4100,7 +5630,7 @@ type ResolveThreadResponse struct {
 
 func (x *ResolveThreadResponse) Reset() {
 	*x = ResolveThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4112,7 +5642,7 @@ func (x *ResolveThreadResponse) String() string {
 func (*ResolveThreadResponse) ProtoMessage() {}
 
 func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4125,7 +5655,7 @@ func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadResponse.ProtoReflect.Descriptor instead.
 func (*ResolveThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ResolveThreadResponse) GetVersion() uint64 {
@@ -4147,7 +5677,7 @@ type ListThreadsRequest struct {
 
 func (x *ListThreadsRequest) Reset() {
 	*x = ListThreadsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4159,7 +5689,7 @@ func (x *ListThreadsRequest) String() string {
 func (*ListThreadsRequest) ProtoMessage() {}
 
 func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4172,7 +5702,7 @@ func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsRequest.ProtoReflect.Descriptor instead.
 func (*ListThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ListThreadsRequest) GetDocument() string {
@@ -4214,7 +5744,7 @@ type ListThreadsResponse struct {
 
 func (x *ListThreadsResponse) Reset() {
 	*x = ListThreadsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4226,7 +5756,7 @@ func (x *ListThreadsResponse) String() string {
 func (*ListThreadsResponse) ProtoMessage() {}
 
 func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4239,7 +5769,7 @@ func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsResponse.ProtoReflect.Descriptor instead.
 func (*ListThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListThreadsResponse) GetThreads() []*Thread {
@@ -4274,7 +5804,7 @@ type GetThreadRequest struct {
 
 func (x *GetThreadRequest) Reset() {
 	*x = GetThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4286,7 +5816,7 @@ func (x *GetThreadRequest) String() string {
 func (*GetThreadRequest) ProtoMessage() {}
 
 func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4299,7 +5829,7 @@ func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadRequest.ProtoReflect.Descriptor instead.
 func (*GetThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *GetThreadRequest) GetDocument() string {
@@ -4334,7 +5864,7 @@ type GetThreadResponse struct {
 
 func (x *GetThreadResponse) Reset() {
 	*x = GetThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4346,7 +5876,7 @@ func (x *GetThreadResponse) String() string {
 func (*GetThreadResponse) ProtoMessage() {}
 
 func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4359,7 +5889,7 @@ func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadResponse.ProtoReflect.Descriptor instead.
 func (*GetThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *GetThreadResponse) GetThread() *Thread {
@@ -4397,7 +5927,7 @@ type ThreadCreated struct {
 
 func (x *ThreadCreated) Reset() {
 	*x = ThreadCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4409,7 +5939,7 @@ func (x *ThreadCreated) String() string {
 func (*ThreadCreated) ProtoMessage() {}
 
 func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4422,7 +5952,7 @@ func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadCreated.ProtoReflect.Descriptor instead.
 func (*ThreadCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ThreadCreated) GetFrom() uint32 {
@@ -4472,7 +6002,7 @@ type CommentAdded struct {
 
 func (x *CommentAdded) Reset() {
 	*x = CommentAdded{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4484,7 +6014,7 @@ func (x *CommentAdded) String() string {
 func (*CommentAdded) ProtoMessage() {}
 
 func (x *CommentAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4497,7 +6027,7 @@ func (x *CommentAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentAdded.ProtoReflect.Descriptor instead.
 func (*CommentAdded) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *CommentAdded) GetThread() uint64 {
@@ -4534,7 +6064,7 @@ type CommentEdited struct {
 
 func (x *CommentEdited) Reset() {
 	*x = CommentEdited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4546,7 +6076,7 @@ func (x *CommentEdited) String() string {
 func (*CommentEdited) ProtoMessage() {}
 
 func (x *CommentEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4559,7 +6089,7 @@ func (x *CommentEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentEdited.ProtoReflect.Descriptor instead.
 func (*CommentEdited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *CommentEdited) GetThread() uint64 {
@@ -4601,7 +6131,7 @@ type CommentDeleted struct {
 
 func (x *CommentDeleted) Reset() {
 	*x = CommentDeleted{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4613,7 +6143,7 @@ func (x *CommentDeleted) String() string {
 func (*CommentDeleted) ProtoMessage() {}
 
 func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4626,7 +6156,7 @@ func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentDeleted.ProtoReflect.Descriptor instead.
 func (*CommentDeleted) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *CommentDeleted) GetThread() uint64 {
@@ -4654,7 +6184,7 @@ type ThreadResolved struct {
 
 func (x *ThreadResolved) Reset() {
 	*x = ThreadResolved{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4666,7 +6196,7 @@ func (x *ThreadResolved) String() string {
 func (*ThreadResolved) ProtoMessage() {}
 
 func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4679,7 +6209,7 @@ func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadResolved.ProtoReflect.Descriptor instead.
 func (*ThreadResolved) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *ThreadResolved) GetThread() uint64 {
@@ -4720,7 +6250,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4732,7 +6262,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4745,7 +6275,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Suggestion) GetId() uint64 {
@@ -4852,7 +6382,7 @@ type CreateSuggestionRequest struct {
 
 func (x *CreateSuggestionRequest) Reset() {
 	*x = CreateSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4864,7 +6394,7 @@ func (x *CreateSuggestionRequest) String() string {
 func (*CreateSuggestionRequest) ProtoMessage() {}
 
 func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4877,7 +6407,7 @@ func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *CreateSuggestionRequest) GetDocument() string {
@@ -4924,7 +6454,7 @@ type CreateSuggestionResponse struct {
 
 func (x *CreateSuggestionResponse) Reset() {
 	*x = CreateSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4936,7 +6466,7 @@ func (x *CreateSuggestionResponse) String() string {
 func (*CreateSuggestionResponse) ProtoMessage() {}
 
 func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4949,7 +6479,7 @@ func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*CreateSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *CreateSuggestionResponse) GetSuggestion() uint64 {
@@ -4973,7 +6503,7 @@ type ReviseSuggestionRequest struct {
 
 func (x *ReviseSuggestionRequest) Reset() {
 	*x = ReviseSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4985,7 +6515,7 @@ func (x *ReviseSuggestionRequest) String() string {
 func (*ReviseSuggestionRequest) ProtoMessage() {}
 
 func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4998,7 +6528,7 @@ func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviseSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*ReviseSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *ReviseSuggestionRequest) GetDocument() string {
@@ -5052,7 +6582,7 @@ type ReviseSuggestionResponse struct {
 
 func (x *ReviseSuggestionResponse) Reset() {
 	*x = ReviseSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5064,7 +6594,7 @@ func (x *ReviseSuggestionResponse) String() string {
 func (*ReviseSuggestionResponse) ProtoMessage() {}
 
 func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5077,7 +6607,7 @@ func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviseSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*ReviseSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *ReviseSuggestionResponse) GetVersion() uint64 {
@@ -5098,7 +6628,7 @@ type AcceptSuggestionRequest struct {
 
 func (x *AcceptSuggestionRequest) Reset() {
 	*x = AcceptSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5110,7 +6640,7 @@ func (x *AcceptSuggestionRequest) String() string {
 func (*AcceptSuggestionRequest) ProtoMessage() {}
 
 func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5123,7 +6653,7 @@ func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *AcceptSuggestionRequest) GetDocument() string {
@@ -5157,7 +6687,7 @@ type AcceptSuggestionResponse struct {
 
 func (x *AcceptSuggestionResponse) Reset() {
 	*x = AcceptSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5169,7 +6699,7 @@ func (x *AcceptSuggestionResponse) String() string {
 func (*AcceptSuggestionResponse) ProtoMessage() {}
 
 func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5182,7 +6712,7 @@ func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *AcceptSuggestionResponse) GetVersion() uint64 {
@@ -5209,7 +6739,7 @@ type RejectSuggestionRequest struct {
 
 func (x *RejectSuggestionRequest) Reset() {
 	*x = RejectSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5221,7 +6751,7 @@ func (x *RejectSuggestionRequest) String() string {
 func (*RejectSuggestionRequest) ProtoMessage() {}
 
 func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5234,7 +6764,7 @@ func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *RejectSuggestionRequest) GetDocument() string {
@@ -5260,7 +6790,7 @@ type RejectSuggestionResponse struct {
 
 func (x *RejectSuggestionResponse) Reset() {
 	*x = RejectSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5272,7 +6802,7 @@ func (x *RejectSuggestionResponse) String() string {
 func (*RejectSuggestionResponse) ProtoMessage() {}
 
 func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5285,7 +6815,7 @@ func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *RejectSuggestionResponse) GetVersion() uint64 {
@@ -5305,7 +6835,7 @@ type WithdrawSuggestionRequest struct {
 
 func (x *WithdrawSuggestionRequest) Reset() {
 	*x = WithdrawSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5317,7 +6847,7 @@ func (x *WithdrawSuggestionRequest) String() string {
 func (*WithdrawSuggestionRequest) ProtoMessage() {}
 
 func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5330,7 +6860,7 @@ func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *WithdrawSuggestionRequest) GetDocument() string {
@@ -5356,7 +6886,7 @@ type WithdrawSuggestionResponse struct {
 
 func (x *WithdrawSuggestionResponse) Reset() {
 	*x = WithdrawSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5368,7 +6898,7 @@ func (x *WithdrawSuggestionResponse) String() string {
 func (*WithdrawSuggestionResponse) ProtoMessage() {}
 
 func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5381,7 +6911,7 @@ func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *WithdrawSuggestionResponse) GetVersion() uint64 {
@@ -5402,7 +6932,7 @@ type AcceptSuggestionsRequest struct {
 
 func (x *AcceptSuggestionsRequest) Reset() {
 	*x = AcceptSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5414,7 +6944,7 @@ func (x *AcceptSuggestionsRequest) String() string {
 func (*AcceptSuggestionsRequest) ProtoMessage() {}
 
 func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5427,7 +6957,7 @@ func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *AcceptSuggestionsRequest) GetDocument() string {
@@ -5464,7 +6994,7 @@ type AcceptSuggestionsResponse struct {
 
 func (x *AcceptSuggestionsResponse) Reset() {
 	*x = AcceptSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5476,7 +7006,7 @@ func (x *AcceptSuggestionsResponse) String() string {
 func (*AcceptSuggestionsResponse) ProtoMessage() {}
 
 func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5489,7 +7019,7 @@ func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *AcceptSuggestionsResponse) GetVersion() uint64 {
@@ -5537,7 +7067,7 @@ type RejectSuggestionsRequest struct {
 
 func (x *RejectSuggestionsRequest) Reset() {
 	*x = RejectSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5549,7 +7079,7 @@ func (x *RejectSuggestionsRequest) String() string {
 func (*RejectSuggestionsRequest) ProtoMessage() {}
 
 func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5562,7 +7092,7 @@ func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *RejectSuggestionsRequest) GetDocument() string {
@@ -5589,7 +7119,7 @@ type RejectSuggestionsResponse struct {
 
 func (x *RejectSuggestionsResponse) Reset() {
 	*x = RejectSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5601,7 +7131,7 @@ func (x *RejectSuggestionsResponse) String() string {
 func (*RejectSuggestionsResponse) ProtoMessage() {}
 
 func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5614,7 +7144,7 @@ func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *RejectSuggestionsResponse) GetVersion() uint64 {
@@ -5643,7 +7173,7 @@ type ListSuggestionsRequest struct {
 
 func (x *ListSuggestionsRequest) Reset() {
 	*x = ListSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5655,7 +7185,7 @@ func (x *ListSuggestionsRequest) String() string {
 func (*ListSuggestionsRequest) ProtoMessage() {}
 
 func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5668,7 +7198,7 @@ func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *ListSuggestionsRequest) GetDocument() string {
@@ -5711,7 +7241,7 @@ type ListSuggestionsResponse struct {
 
 func (x *ListSuggestionsResponse) Reset() {
 	*x = ListSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5723,7 +7253,7 @@ func (x *ListSuggestionsResponse) String() string {
 func (*ListSuggestionsResponse) ProtoMessage() {}
 
 func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5736,7 +7266,7 @@ func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *ListSuggestionsResponse) GetSuggestions() []*Suggestion {
@@ -5777,7 +7307,7 @@ type GetSuggestionRequest struct {
 
 func (x *GetSuggestionRequest) Reset() {
 	*x = GetSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5789,7 +7319,7 @@ func (x *GetSuggestionRequest) String() string {
 func (*GetSuggestionRequest) ProtoMessage() {}
 
 func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5802,7 +7332,7 @@ func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*GetSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *GetSuggestionRequest) GetDocument() string {
@@ -5830,7 +7360,7 @@ type GetSuggestionResponse struct {
 
 func (x *GetSuggestionResponse) Reset() {
 	*x = GetSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5842,7 +7372,7 @@ func (x *GetSuggestionResponse) String() string {
 func (*GetSuggestionResponse) ProtoMessage() {}
 
 func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5855,7 +7385,7 @@ func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*GetSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *GetSuggestionResponse) GetSuggestion() *Suggestion {
@@ -5891,7 +7421,7 @@ type SuggestionCreated struct {
 
 func (x *SuggestionCreated) Reset() {
 	*x = SuggestionCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5903,7 +7433,7 @@ func (x *SuggestionCreated) String() string {
 func (*SuggestionCreated) ProtoMessage() {}
 
 func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5916,7 +7446,7 @@ func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionCreated.ProtoReflect.Descriptor instead.
 func (*SuggestionCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *SuggestionCreated) GetDelta() string {
@@ -5953,7 +7483,7 @@ type SuggestionRevised struct {
 
 func (x *SuggestionRevised) Reset() {
 	*x = SuggestionRevised{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5965,7 +7495,7 @@ func (x *SuggestionRevised) String() string {
 func (*SuggestionRevised) ProtoMessage() {}
 
 func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5978,7 +7508,7 @@ func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionRevised.ProtoReflect.Descriptor instead.
 func (*SuggestionRevised) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{91}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *SuggestionRevised) GetSuggestion() uint64 {
@@ -6020,7 +7550,7 @@ type SuggestionsClosed struct {
 
 func (x *SuggestionsClosed) Reset() {
 	*x = SuggestionsClosed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6032,7 +7562,7 @@ func (x *SuggestionsClosed) String() string {
 func (*SuggestionsClosed) ProtoMessage() {}
 
 func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6045,7 +7575,7 @@ func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionsClosed.ProtoReflect.Descriptor instead.
 func (*SuggestionsClosed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{92}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *SuggestionsClosed) GetSuggestions() []uint64 {
@@ -6066,7 +7596,7 @@ var File_plenum_docs_v1_docs_proto protoreflect.FileDescriptor
 
 const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\n" +
-	"\x19plenum/docs/v1/docs.proto\x12\x0eplenum.docs.v1\x1a\x1cplenum/edge/v1/options.proto\"\xe6\x01\n" +
+	"\x19plenum/docs/v1/docs.proto\x12\x0eplenum.docs.v1\x1a\x1cplenum/edge/v1/options.proto\"\x85\x03\n" +
 	"\bDocument\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
@@ -6077,7 +7607,15 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"changed_ms\x18\x05 \x01(\x03R\tchangedMs\x12\x18\n" +
 	"\aversion\x18\x06 \x01(\x04R\aversion\x12\x18\n" +
 	"\atrashed\x18\a \x01(\bR\atrashed\x12(\n" +
-	"\x04role\x18\b \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\"G\n" +
+	"\x04role\x18\b \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x16\n" +
+	"\x06folder\x18\t \x01(\tR\x06folder\x12\x18\n" +
+	"\astarred\x18\n" +
+	" \x01(\bR\astarred\x12\x1b\n" +
+	"\topened_ms\x18\v \x01(\x03R\bopenedMs\x12\x1d\n" +
+	"\n" +
+	"trashed_ms\x18\f \x01(\x03R\ttrashedMs\x12\x19\n" +
+	"\bpurge_ms\x18\r \x01(\x03R\apurgeMs\x12\x14\n" +
+	"\x05floor\x18\x0e \x01(\x04R\x05floor\"G\n" +
 	"\x15CreateDocumentRequest\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x18\n" +
 	"\acontent\x18\x02 \x01(\tR\acontent\"N\n" +
@@ -6087,11 +7625,18 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x12GetDocumentRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\"K\n" +
 	"\x13GetDocumentResponse\x124\n" +
-	"\bdocument\x18\x01 \x01(\v2\x18.plenum.docs.v1.DocumentR\bdocument\"Z\n" +
+	"\bdocument\x18\x01 \x01(\v2\x18.plenum.docs.v1.DocumentR\bdocument\"\x93\x02\n" +
 	"\x14ListDocumentsRequest\x12\x18\n" +
 	"\atrashed\x18\x01 \x01(\bR\atrashed\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x12\n" +
-	"\x04page\x18\x03 \x01(\tR\x04page\"c\n" +
+	"\x04page\x18\x03 \x01(\tR\x04page\x12\x1b\n" +
+	"\x06folder\x18\x04 \x01(\tH\x00R\x06folder\x88\x01\x01\x12\x18\n" +
+	"\astarred\x18\x05 \x01(\bR\astarred\x12\x16\n" +
+	"\x06shared\x18\x06 \x01(\bR\x06shared\x12\x12\n" +
+	"\x04mine\x18\a \x01(\bR\x04mine\x12\x14\n" +
+	"\x05title\x18\b \x01(\tR\x05title\x123\n" +
+	"\x05order\x18\t \x01(\x0e2\x1d.plenum.docs.v1.DocumentOrderR\x05orderB\t\n" +
+	"\a_folder\"c\n" +
 	"\x15ListDocumentsResponse\x126\n" +
 	"\tdocuments\x18\x01 \x03(\v2\x18.plenum.docs.v1.DocumentR\tdocuments\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"a\n" +
@@ -6124,7 +7669,72 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
 	"\atrashed\x18\x02 \x01(\bR\atrashed\"1\n" +
 	"\x15TrashDocumentResponse\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x04R\aversion\"\x93\x01\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"2\n" +
+	"\x14PurgeDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\"1\n" +
+	"\x15PurgeDocumentResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"X\n" +
+	"\x13EraseHistoryRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12%\n" +
+	"\x0ebefore_version\x18\x02 \x01(\x04R\rbeforeVersion\"0\n" +
+	"\x14EraseHistoryResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"I\n" +
+	"\x13MoveDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x16\n" +
+	"\x06folder\x18\x02 \x01(\tR\x06folder\"0\n" +
+	"\x14MoveDocumentResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\"K\n" +
+	"\x13StarDocumentRequest\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\astarred\x18\x02 \x01(\bR\astarred\".\n" +
+	"\x14StarDocumentResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"}\n" +
+	"\x06Folder\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
+	"\x06parent\x18\x03 \x01(\tR\x06parent\x12\x18\n" +
+	"\acreator\x18\x04 \x01(\tR\acreator\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\"\x14\n" +
+	"\x12ListFoldersRequest\"u\n" +
+	"\x13ListFoldersResponse\x120\n" +
+	"\afolders\x18\x01 \x03(\v2\x16.plenum.docs.v1.FolderR\afolders\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"A\n" +
+	"\x13CreateFolderRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\"F\n" +
+	"\x14CreateFolderResponse\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x04R\x06offset\"A\n" +
+	"\x13RenameFolderRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\".\n" +
+	"\x14RenameFolderResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"C\n" +
+	"\x11MoveFolderRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\",\n" +
+	"\x12MoveFolderResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"-\n" +
+	"\x13DeleteFolderRequest\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\".\n" +
+	"\x14DeleteFolderResponse\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\"\xa9\x01\n" +
+	"\x0eWorkspaceEvent\x12\x14\n" +
+	"\x05actor\x18\x01 \x01(\tR\x05actor\x120\n" +
+	"\x06folder\x18\x02 \x01(\v2\x16.plenum.docs.v1.FolderH\x00R\x06folder\x12F\n" +
+	"\x0efolder_deleted\x18\x03 \x01(\v2\x1d.plenum.docs.v1.FolderDeletedH\x00R\rfolderDeletedB\a\n" +
+	"\x05event\"?\n" +
+	"\rFolderDeleted\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\"I\n" +
+	"\tUserEvent\x123\n" +
+	"\astarred\x18\x01 \x01(\v2\x17.plenum.docs.v1.StarredH\x00R\astarredB\a\n" +
+	"\x05event\"?\n" +
+	"\aStarred\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
+	"\astarred\x18\x02 \x01(\bR\astarred\"\x93\x01\n" +
 	"\x0eSetRoleRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1c\n" +
 	"\tprincipal\x18\x02 \x01(\tR\tprincipal\x12(\n" +
@@ -6156,7 +7766,8 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\"V\n" +
 	"\x10OpenLinkResponse\x12(\n" +
 	"\x04role\x18\x01 \x01(\x0e2\x14.plenum.docs.v1.RoleR\x04role\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversion\"\xe8\b\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\x91\n" +
+	"\n" +
 	"\rDocumentEvent\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x123\n" +
 	"\acreated\x18\x02 \x01(\v2\x17.plenum.docs.v1.CreatedH\x00R\acreated\x120\n" +
@@ -6173,7 +7784,10 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0fthread_resolved\x18\f \x01(\v2\x1e.plenum.docs.v1.ThreadResolvedH\x00R\x0ethreadResolved\x12F\n" +
 	"\x0eaccess_changed\x18\r \x01(\v2\x1d.plenum.docs.v1.AccessChangedH\x00R\raccessChanged\x12=\n" +
 	"\vlink_opened\x18\x0e \x01(\v2\x1a.plenum.docs.v1.LinkOpenedH\x00R\n" +
-	"linkOpened\x12R\n" +
+	"linkOpened\x12-\n" +
+	"\x05moved\x18\x11 \x01(\v2\x15.plenum.docs.v1.MovedH\x00R\x05moved\x12F\n" +
+	"\x0ehistory_erased\x18\x12 \x01(\v2\x1d.plenum.docs.v1.HistoryErasedH\x00R\rhistoryErased\x120\n" +
+	"\x06purged\x18\x13 \x01(\v2\x16.plenum.docs.v1.PurgedH\x00R\x06purged\x12R\n" +
 	"\x12suggestion_created\x18\x14 \x01(\v2!.plenum.docs.v1.SuggestionCreatedH\x00R\x11suggestionCreated\x12R\n" +
 	"\x12suggestion_revised\x18\x15 \x01(\v2!.plenum.docs.v1.SuggestionRevisedH\x00R\x11suggestionRevised\x12R\n" +
 	"\x12suggestions_closed\x18\x16 \x01(\v2!.plenum.docs.v1.SuggestionsClosedH\x00R\x11suggestionsClosedB\a\n" +
@@ -6189,7 +7803,12 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\aRenamed\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\"#\n" +
 	"\aTrashed\x12\x18\n" +
-	"\atrashed\x18\x01 \x01(\bR\atrashed\"6\n" +
+	"\atrashed\x18\x01 \x01(\bR\atrashed\"\x1f\n" +
+	"\x05Moved\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\"%\n" +
+	"\rHistoryErased\x12\x14\n" +
+	"\x05floor\x18\x01 \x01(\x04R\x05floor\"\b\n" +
+	"\x06Purged\"6\n" +
 	"\aRoleSet\x12+\n" +
 	"\x05grant\x18\x01 \x01(\v2\x15.plenum.docs.v1.GrantR\x05grant\")\n" +
 	"\rAccessChanged\x12\x18\n" +
@@ -6486,7 +8105,12 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eROLE_COMMENTER\x10\x02\x12\x0f\n" +
 	"\vROLE_EDITOR\x10\x03\x12\x0e\n" +
 	"\n" +
-	"ROLE_OWNER\x10\x04*W\n" +
+	"ROLE_OWNER\x10\x04*\x80\x01\n" +
+	"\rDocumentOrder\x12\x1e\n" +
+	"\x1aDOCUMENT_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16DOCUMENT_ORDER_CHANGED\x10\x01\x12\x19\n" +
+	"\x15DOCUMENT_ORDER_OPENED\x10\x02\x12\x18\n" +
+	"\x14DOCUMENT_ORDER_TITLE\x10\x03*W\n" +
 	"\x06Format\x12\x16\n" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
@@ -6497,7 +8121,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x15SUGGESTION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_ACCEPTED\x10\x02\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_REJECTED\x10\x03\x12\x1e\n" +
-	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xb8 \n" +
+	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xf7(\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -6505,7 +8129,12 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\fReadDocument\x12#.plenum.docs.v1.ReadDocumentRequest\x1a$.plenum.docs.v1.ReadDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x90N\x90\x02\x01\x12e\n" +
 	"\x06Submit\x12\x1d.plenum.docs.v1.SubmitRequest\x1a\x1e.plenum.docs.v1.SubmitResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\"\bdocument(\x80\x80D0\x90N\x90\x02\x02\x12y\n" +
 	"\x0eRenameDocument\x12%.plenum.docs.v1.RenameDocumentRequest\x1a&.plenum.docs.v1.RenameDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
-	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12d\n" +
+	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12x\n" +
+	"\rPurgeDocument\x12$.plenum.docs.v1.PurgeDocumentRequest\x1a%.plenum.docs.v1.PurgeDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
+	"\fEraseHistory\x12#.plenum.docs.v1.EraseHistoryRequest\x1a$.plenum.docs.v1.EraseHistoryResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N\x90\x02\x02\x12s\n" +
+	"\fMoveDocument\x12#.plenum.docs.v1.MoveDocumentRequest\x1a$.plenum.docs.v1.MoveDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12i\n" +
+	"\fStarDocument\x12#.plenum.docs.v1.StarDocumentRequest\x1a$.plenum.docs.v1.StarDocumentResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12d\n" +
 	"\aSetRole\x12\x1e.plenum.docs.v1.SetRoleRequest\x1a\x1f.plenum.docs.v1.SetRoleResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
 	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12o\n" +
 	"\n" +
@@ -6514,7 +8143,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x0eImportDocument\x12%.plenum.docs.v1.ImportDocumentRequest\x1a&.plenum.docs.v1.ImportDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\n" +
 	"(\x80\x80D0\x90N\x90\x02\x02\x12{\n" +
 	"\x0eExportDocument\x12%.plenum.docs.v1.ExportDocumentRequest\x1a&.plenum.docs.v1.ExportDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
-	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12h\n" +
+	"\vListFolders\x12\".plenum.docs.v1.ListFoldersRequest\x1a#.plenum.docs.v1.ListFoldersResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x020\x88'\x90\x02\x01\x12i\n" +
+	"\fCreateFolder\x12#.plenum.docs.v1.CreateFolderRequest\x1a$.plenum.docs.v1.CreateFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12i\n" +
+	"\fRenameFolder\x12#.plenum.docs.v1.RenameFolderRequest\x1a$.plenum.docs.v1.RenameFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12c\n" +
+	"\n" +
+	"MoveFolder\x12!.plenum.docs.v1.MoveFolderRequest\x1a\".plenum.docs.v1.MoveFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12i\n" +
+	"\fDeleteFolder\x12#.plenum.docs.v1.DeleteFolderRequest\x1a$.plenum.docs.v1.DeleteFolderResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12u\n" +
 	"\fListVersions\x12#.plenum.docs.v1.ListVersionsRequest\x1a$.plenum.docs.v1.ListVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12r\n" +
 	"\vNameVersion\x12\".plenum.docs.v1.NameVersionRequest\x1a#.plenum.docs.v1.NameVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
 	"\fDiffVersions\x12#.plenum.docs.v1.DiffVersionsRequest\x1a$.plenum.docs.v1.DiffVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
@@ -6540,9 +8175,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\"\bdocument0\x90N\x90\x02\x02\x12\x84\x01\n" +
 	"\x11RejectSuggestions\x12(.plenum.docs.v1.RejectSuggestionsRequest\x1a).plenum.docs.v1.RejectSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12~\n" +
 	"\x0fListSuggestions\x12&.plenum.docs.v1.ListSuggestionsRequest\x1a'.plenum.docs.v1.ListSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12v\n" +
-	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
+	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1a\xab\x01\xa2\xbb\x18\xa6\x01\n" +
 	"H\n" +
-	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
+	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.Presence\n" +
+	"1\n" +
+	"\x0edocs.workspace\x10\x01\x1a\x1dplenum.docs.v1.WorkspaceEvent\n" +
+	"'\n" +
+	"\tdocs.user\x10\x01\x1a\x18plenum.docs.v1.UserEventB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
 
 var (
 	file_plenum_docs_v1_docs_proto_rawDescOnce sync.Once
@@ -6556,216 +8195,269 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 93)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 119)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                          // 0: plenum.docs.v1.Role
-	(Format)(0),                        // 1: plenum.docs.v1.Format
-	(SuggestionState)(0),               // 2: plenum.docs.v1.SuggestionState
-	(*Document)(nil),                   // 3: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),      // 4: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil),     // 5: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),         // 6: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),        // 7: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),       // 8: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),      // 9: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),        // 10: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),       // 11: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),              // 12: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),             // 13: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),      // 14: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil),     // 15: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),       // 16: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),      // 17: plenum.docs.v1.TrashDocumentResponse
-	(*SetRoleRequest)(nil),             // 18: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),            // 19: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),           // 20: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),          // 21: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                      // 22: plenum.docs.v1.Grant
-	(*CreateLinkRequest)(nil),          // 23: plenum.docs.v1.CreateLinkRequest
-	(*CreateLinkResponse)(nil),         // 24: plenum.docs.v1.CreateLinkResponse
-	(*OpenLinkRequest)(nil),            // 25: plenum.docs.v1.OpenLinkRequest
-	(*OpenLinkResponse)(nil),           // 26: plenum.docs.v1.OpenLinkResponse
-	(*DocumentEvent)(nil),              // 27: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                    // 28: plenum.docs.v1.Created
-	(*Edited)(nil),                     // 29: plenum.docs.v1.Edited
-	(*Renamed)(nil),                    // 30: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                    // 31: plenum.docs.v1.Trashed
-	(*RoleSet)(nil),                    // 32: plenum.docs.v1.RoleSet
-	(*AccessChanged)(nil),              // 33: plenum.docs.v1.AccessChanged
-	(*LinkOpened)(nil),                 // 34: plenum.docs.v1.LinkOpened
-	(*Presence)(nil),                   // 35: plenum.docs.v1.Presence
-	(*ImportDocumentRequest)(nil),      // 36: plenum.docs.v1.ImportDocumentRequest
-	(*ImportDocumentResponse)(nil),     // 37: plenum.docs.v1.ImportDocumentResponse
-	(*ExportDocumentRequest)(nil),      // 38: plenum.docs.v1.ExportDocumentRequest
-	(*ExportDocumentResponse)(nil),     // 39: plenum.docs.v1.ExportDocumentResponse
-	(*Version)(nil),                    // 40: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),        // 41: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),       // 42: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),         // 43: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),        // 44: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),        // 45: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),       // 46: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),      // 47: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil),     // 48: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),               // 49: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),              // 50: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),                 // 51: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),               // 52: plenum.docs.v1.VersionNamed
-	(*Thread)(nil),                     // 53: plenum.docs.v1.Thread
-	(*Comment)(nil),                    // 54: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),        // 55: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),       // 56: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),          // 57: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),         // 58: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),         // 59: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),        // 60: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),       // 61: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),      // 62: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),       // 63: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),      // 64: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),         // 65: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),        // 66: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),           // 67: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),          // 68: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),              // 69: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),               // 70: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),              // 71: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),             // 72: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),             // 73: plenum.docs.v1.ThreadResolved
-	(*Suggestion)(nil),                 // 74: plenum.docs.v1.Suggestion
-	(*CreateSuggestionRequest)(nil),    // 75: plenum.docs.v1.CreateSuggestionRequest
-	(*CreateSuggestionResponse)(nil),   // 76: plenum.docs.v1.CreateSuggestionResponse
-	(*ReviseSuggestionRequest)(nil),    // 77: plenum.docs.v1.ReviseSuggestionRequest
-	(*ReviseSuggestionResponse)(nil),   // 78: plenum.docs.v1.ReviseSuggestionResponse
-	(*AcceptSuggestionRequest)(nil),    // 79: plenum.docs.v1.AcceptSuggestionRequest
-	(*AcceptSuggestionResponse)(nil),   // 80: plenum.docs.v1.AcceptSuggestionResponse
-	(*RejectSuggestionRequest)(nil),    // 81: plenum.docs.v1.RejectSuggestionRequest
-	(*RejectSuggestionResponse)(nil),   // 82: plenum.docs.v1.RejectSuggestionResponse
-	(*WithdrawSuggestionRequest)(nil),  // 83: plenum.docs.v1.WithdrawSuggestionRequest
-	(*WithdrawSuggestionResponse)(nil), // 84: plenum.docs.v1.WithdrawSuggestionResponse
-	(*AcceptSuggestionsRequest)(nil),   // 85: plenum.docs.v1.AcceptSuggestionsRequest
-	(*AcceptSuggestionsResponse)(nil),  // 86: plenum.docs.v1.AcceptSuggestionsResponse
-	(*RejectSuggestionsRequest)(nil),   // 87: plenum.docs.v1.RejectSuggestionsRequest
-	(*RejectSuggestionsResponse)(nil),  // 88: plenum.docs.v1.RejectSuggestionsResponse
-	(*ListSuggestionsRequest)(nil),     // 89: plenum.docs.v1.ListSuggestionsRequest
-	(*ListSuggestionsResponse)(nil),    // 90: plenum.docs.v1.ListSuggestionsResponse
-	(*GetSuggestionRequest)(nil),       // 91: plenum.docs.v1.GetSuggestionRequest
-	(*GetSuggestionResponse)(nil),      // 92: plenum.docs.v1.GetSuggestionResponse
-	(*SuggestionCreated)(nil),          // 93: plenum.docs.v1.SuggestionCreated
-	(*SuggestionRevised)(nil),          // 94: plenum.docs.v1.SuggestionRevised
-	(*SuggestionsClosed)(nil),          // 95: plenum.docs.v1.SuggestionsClosed
+	(DocumentOrder)(0),                 // 1: plenum.docs.v1.DocumentOrder
+	(Format)(0),                        // 2: plenum.docs.v1.Format
+	(SuggestionState)(0),               // 3: plenum.docs.v1.SuggestionState
+	(*Document)(nil),                   // 4: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),      // 5: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil),     // 6: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),         // 7: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),        // 8: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),       // 9: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),      // 10: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),        // 11: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),       // 12: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),              // 13: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),             // 14: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),      // 15: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil),     // 16: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),       // 17: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),      // 18: plenum.docs.v1.TrashDocumentResponse
+	(*PurgeDocumentRequest)(nil),       // 19: plenum.docs.v1.PurgeDocumentRequest
+	(*PurgeDocumentResponse)(nil),      // 20: plenum.docs.v1.PurgeDocumentResponse
+	(*EraseHistoryRequest)(nil),        // 21: plenum.docs.v1.EraseHistoryRequest
+	(*EraseHistoryResponse)(nil),       // 22: plenum.docs.v1.EraseHistoryResponse
+	(*MoveDocumentRequest)(nil),        // 23: plenum.docs.v1.MoveDocumentRequest
+	(*MoveDocumentResponse)(nil),       // 24: plenum.docs.v1.MoveDocumentResponse
+	(*StarDocumentRequest)(nil),        // 25: plenum.docs.v1.StarDocumentRequest
+	(*StarDocumentResponse)(nil),       // 26: plenum.docs.v1.StarDocumentResponse
+	(*Folder)(nil),                     // 27: plenum.docs.v1.Folder
+	(*ListFoldersRequest)(nil),         // 28: plenum.docs.v1.ListFoldersRequest
+	(*ListFoldersResponse)(nil),        // 29: plenum.docs.v1.ListFoldersResponse
+	(*CreateFolderRequest)(nil),        // 30: plenum.docs.v1.CreateFolderRequest
+	(*CreateFolderResponse)(nil),       // 31: plenum.docs.v1.CreateFolderResponse
+	(*RenameFolderRequest)(nil),        // 32: plenum.docs.v1.RenameFolderRequest
+	(*RenameFolderResponse)(nil),       // 33: plenum.docs.v1.RenameFolderResponse
+	(*MoveFolderRequest)(nil),          // 34: plenum.docs.v1.MoveFolderRequest
+	(*MoveFolderResponse)(nil),         // 35: plenum.docs.v1.MoveFolderResponse
+	(*DeleteFolderRequest)(nil),        // 36: plenum.docs.v1.DeleteFolderRequest
+	(*DeleteFolderResponse)(nil),       // 37: plenum.docs.v1.DeleteFolderResponse
+	(*WorkspaceEvent)(nil),             // 38: plenum.docs.v1.WorkspaceEvent
+	(*FolderDeleted)(nil),              // 39: plenum.docs.v1.FolderDeleted
+	(*UserEvent)(nil),                  // 40: plenum.docs.v1.UserEvent
+	(*Starred)(nil),                    // 41: plenum.docs.v1.Starred
+	(*SetRoleRequest)(nil),             // 42: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),            // 43: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),           // 44: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),          // 45: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                      // 46: plenum.docs.v1.Grant
+	(*CreateLinkRequest)(nil),          // 47: plenum.docs.v1.CreateLinkRequest
+	(*CreateLinkResponse)(nil),         // 48: plenum.docs.v1.CreateLinkResponse
+	(*OpenLinkRequest)(nil),            // 49: plenum.docs.v1.OpenLinkRequest
+	(*OpenLinkResponse)(nil),           // 50: plenum.docs.v1.OpenLinkResponse
+	(*DocumentEvent)(nil),              // 51: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                    // 52: plenum.docs.v1.Created
+	(*Edited)(nil),                     // 53: plenum.docs.v1.Edited
+	(*Renamed)(nil),                    // 54: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                    // 55: plenum.docs.v1.Trashed
+	(*Moved)(nil),                      // 56: plenum.docs.v1.Moved
+	(*HistoryErased)(nil),              // 57: plenum.docs.v1.HistoryErased
+	(*Purged)(nil),                     // 58: plenum.docs.v1.Purged
+	(*RoleSet)(nil),                    // 59: plenum.docs.v1.RoleSet
+	(*AccessChanged)(nil),              // 60: plenum.docs.v1.AccessChanged
+	(*LinkOpened)(nil),                 // 61: plenum.docs.v1.LinkOpened
+	(*Presence)(nil),                   // 62: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),      // 63: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil),     // 64: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),      // 65: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil),     // 66: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                    // 67: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),        // 68: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),       // 69: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),         // 70: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),        // 71: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),        // 72: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),       // 73: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),      // 74: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil),     // 75: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),               // 76: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),              // 77: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),                 // 78: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),               // 79: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                     // 80: plenum.docs.v1.Thread
+	(*Comment)(nil),                    // 81: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),        // 82: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),       // 83: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),          // 84: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),         // 85: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),         // 86: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),        // 87: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),       // 88: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),      // 89: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),       // 90: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),      // 91: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),         // 92: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),        // 93: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),           // 94: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),          // 95: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),              // 96: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),               // 97: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),              // 98: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),             // 99: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),             // 100: plenum.docs.v1.ThreadResolved
+	(*Suggestion)(nil),                 // 101: plenum.docs.v1.Suggestion
+	(*CreateSuggestionRequest)(nil),    // 102: plenum.docs.v1.CreateSuggestionRequest
+	(*CreateSuggestionResponse)(nil),   // 103: plenum.docs.v1.CreateSuggestionResponse
+	(*ReviseSuggestionRequest)(nil),    // 104: plenum.docs.v1.ReviseSuggestionRequest
+	(*ReviseSuggestionResponse)(nil),   // 105: plenum.docs.v1.ReviseSuggestionResponse
+	(*AcceptSuggestionRequest)(nil),    // 106: plenum.docs.v1.AcceptSuggestionRequest
+	(*AcceptSuggestionResponse)(nil),   // 107: plenum.docs.v1.AcceptSuggestionResponse
+	(*RejectSuggestionRequest)(nil),    // 108: plenum.docs.v1.RejectSuggestionRequest
+	(*RejectSuggestionResponse)(nil),   // 109: plenum.docs.v1.RejectSuggestionResponse
+	(*WithdrawSuggestionRequest)(nil),  // 110: plenum.docs.v1.WithdrawSuggestionRequest
+	(*WithdrawSuggestionResponse)(nil), // 111: plenum.docs.v1.WithdrawSuggestionResponse
+	(*AcceptSuggestionsRequest)(nil),   // 112: plenum.docs.v1.AcceptSuggestionsRequest
+	(*AcceptSuggestionsResponse)(nil),  // 113: plenum.docs.v1.AcceptSuggestionsResponse
+	(*RejectSuggestionsRequest)(nil),   // 114: plenum.docs.v1.RejectSuggestionsRequest
+	(*RejectSuggestionsResponse)(nil),  // 115: plenum.docs.v1.RejectSuggestionsResponse
+	(*ListSuggestionsRequest)(nil),     // 116: plenum.docs.v1.ListSuggestionsRequest
+	(*ListSuggestionsResponse)(nil),    // 117: plenum.docs.v1.ListSuggestionsResponse
+	(*GetSuggestionRequest)(nil),       // 118: plenum.docs.v1.GetSuggestionRequest
+	(*GetSuggestionResponse)(nil),      // 119: plenum.docs.v1.GetSuggestionResponse
+	(*SuggestionCreated)(nil),          // 120: plenum.docs.v1.SuggestionCreated
+	(*SuggestionRevised)(nil),          // 121: plenum.docs.v1.SuggestionRevised
+	(*SuggestionsClosed)(nil),          // 122: plenum.docs.v1.SuggestionsClosed
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
-	0,  // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	3,  // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
-	3,  // 2: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
-	0,  // 3: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	22, // 4: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
-	0,  // 5: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	0,  // 6: plenum.docs.v1.CreateLinkRequest.role:type_name -> plenum.docs.v1.Role
-	0,  // 7: plenum.docs.v1.OpenLinkResponse.role:type_name -> plenum.docs.v1.Role
-	28, // 8: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	29, // 9: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	30, // 10: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	31, // 11: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	32, // 12: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	52, // 13: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	69, // 14: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	70, // 15: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	71, // 16: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	72, // 17: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	73, // 18: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	33, // 19: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
-	34, // 20: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
-	93, // 21: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
-	94, // 22: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
-	95, // 23: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
-	22, // 24: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	1,  // 25: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	1,  // 26: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	40, // 27: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	51, // 28: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	54, // 29: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	53, // 30: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	53, // 31: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	2,  // 32: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
-	74, // 33: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
-	74, // 34: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
-	2,  // 35: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
-	4,  // 36: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	6,  // 37: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	8,  // 38: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	10, // 39: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	12, // 40: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	14, // 41: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	16, // 42: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	18, // 43: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	20, // 44: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	23, // 45: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
-	25, // 46: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
-	36, // 47: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	38, // 48: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	41, // 49: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	43, // 50: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	45, // 51: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	47, // 52: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	49, // 53: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	55, // 54: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	57, // 55: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	59, // 56: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	61, // 57: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	63, // 58: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	65, // 59: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	67, // 60: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	75, // 61: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
-	77, // 62: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
-	79, // 63: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
-	81, // 64: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
-	83, // 65: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
-	85, // 66: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
-	87, // 67: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
-	89, // 68: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
-	91, // 69: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
-	5,  // 70: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	7,  // 71: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	9,  // 72: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	11, // 73: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	13, // 74: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	15, // 75: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	17, // 76: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	19, // 77: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	21, // 78: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	24, // 79: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
-	26, // 80: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
-	37, // 81: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	39, // 82: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	42, // 83: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	44, // 84: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	46, // 85: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	48, // 86: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	50, // 87: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	56, // 88: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	58, // 89: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	60, // 90: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	62, // 91: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	64, // 92: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	66, // 93: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	68, // 94: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	76, // 95: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
-	78, // 96: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
-	80, // 97: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
-	82, // 98: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
-	84, // 99: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
-	86, // 100: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
-	88, // 101: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
-	90, // 102: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
-	92, // 103: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
-	70, // [70:104] is the sub-list for method output_type
-	36, // [36:70] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	0,   // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
+	4,   // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	1,   // 2: plenum.docs.v1.ListDocumentsRequest.order:type_name -> plenum.docs.v1.DocumentOrder
+	4,   // 3: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	27,  // 4: plenum.docs.v1.ListFoldersResponse.folders:type_name -> plenum.docs.v1.Folder
+	27,  // 5: plenum.docs.v1.WorkspaceEvent.folder:type_name -> plenum.docs.v1.Folder
+	39,  // 6: plenum.docs.v1.WorkspaceEvent.folder_deleted:type_name -> plenum.docs.v1.FolderDeleted
+	41,  // 7: plenum.docs.v1.UserEvent.starred:type_name -> plenum.docs.v1.Starred
+	0,   // 8: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
+	46,  // 9: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	0,   // 10: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
+	0,   // 11: plenum.docs.v1.CreateLinkRequest.role:type_name -> plenum.docs.v1.Role
+	0,   // 12: plenum.docs.v1.OpenLinkResponse.role:type_name -> plenum.docs.v1.Role
+	52,  // 13: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	53,  // 14: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	54,  // 15: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	55,  // 16: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	59,  // 17: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	79,  // 18: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	96,  // 19: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	97,  // 20: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	98,  // 21: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	99,  // 22: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	100, // 23: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	60,  // 24: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
+	61,  // 25: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
+	56,  // 26: plenum.docs.v1.DocumentEvent.moved:type_name -> plenum.docs.v1.Moved
+	57,  // 27: plenum.docs.v1.DocumentEvent.history_erased:type_name -> plenum.docs.v1.HistoryErased
+	58,  // 28: plenum.docs.v1.DocumentEvent.purged:type_name -> plenum.docs.v1.Purged
+	120, // 29: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
+	121, // 30: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
+	122, // 31: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
+	46,  // 32: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	2,   // 33: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	2,   // 34: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	67,  // 35: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	78,  // 36: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	81,  // 37: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	80,  // 38: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	80,  // 39: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	3,   // 40: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
+	101, // 41: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
+	101, // 42: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
+	3,   // 43: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
+	5,   // 44: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	7,   // 45: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	9,   // 46: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	11,  // 47: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	13,  // 48: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	15,  // 49: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	17,  // 50: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	19,  // 51: plenum.docs.v1.DocsService.PurgeDocument:input_type -> plenum.docs.v1.PurgeDocumentRequest
+	21,  // 52: plenum.docs.v1.DocsService.EraseHistory:input_type -> plenum.docs.v1.EraseHistoryRequest
+	23,  // 53: plenum.docs.v1.DocsService.MoveDocument:input_type -> plenum.docs.v1.MoveDocumentRequest
+	25,  // 54: plenum.docs.v1.DocsService.StarDocument:input_type -> plenum.docs.v1.StarDocumentRequest
+	42,  // 55: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	44,  // 56: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	47,  // 57: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
+	49,  // 58: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
+	63,  // 59: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	65,  // 60: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	28,  // 61: plenum.docs.v1.DocsService.ListFolders:input_type -> plenum.docs.v1.ListFoldersRequest
+	30,  // 62: plenum.docs.v1.DocsService.CreateFolder:input_type -> plenum.docs.v1.CreateFolderRequest
+	32,  // 63: plenum.docs.v1.DocsService.RenameFolder:input_type -> plenum.docs.v1.RenameFolderRequest
+	34,  // 64: plenum.docs.v1.DocsService.MoveFolder:input_type -> plenum.docs.v1.MoveFolderRequest
+	36,  // 65: plenum.docs.v1.DocsService.DeleteFolder:input_type -> plenum.docs.v1.DeleteFolderRequest
+	68,  // 66: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	70,  // 67: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	72,  // 68: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	74,  // 69: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	76,  // 70: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	82,  // 71: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	84,  // 72: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	86,  // 73: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	88,  // 74: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	90,  // 75: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	92,  // 76: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	94,  // 77: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	102, // 78: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
+	104, // 79: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
+	106, // 80: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
+	108, // 81: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
+	110, // 82: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
+	112, // 83: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
+	114, // 84: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
+	116, // 85: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
+	118, // 86: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
+	6,   // 87: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	8,   // 88: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	10,  // 89: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	12,  // 90: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	14,  // 91: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	16,  // 92: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	18,  // 93: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	20,  // 94: plenum.docs.v1.DocsService.PurgeDocument:output_type -> plenum.docs.v1.PurgeDocumentResponse
+	22,  // 95: plenum.docs.v1.DocsService.EraseHistory:output_type -> plenum.docs.v1.EraseHistoryResponse
+	24,  // 96: plenum.docs.v1.DocsService.MoveDocument:output_type -> plenum.docs.v1.MoveDocumentResponse
+	26,  // 97: plenum.docs.v1.DocsService.StarDocument:output_type -> plenum.docs.v1.StarDocumentResponse
+	43,  // 98: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	45,  // 99: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	48,  // 100: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
+	50,  // 101: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
+	64,  // 102: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	66,  // 103: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	29,  // 104: plenum.docs.v1.DocsService.ListFolders:output_type -> plenum.docs.v1.ListFoldersResponse
+	31,  // 105: plenum.docs.v1.DocsService.CreateFolder:output_type -> plenum.docs.v1.CreateFolderResponse
+	33,  // 106: plenum.docs.v1.DocsService.RenameFolder:output_type -> plenum.docs.v1.RenameFolderResponse
+	35,  // 107: plenum.docs.v1.DocsService.MoveFolder:output_type -> plenum.docs.v1.MoveFolderResponse
+	37,  // 108: plenum.docs.v1.DocsService.DeleteFolder:output_type -> plenum.docs.v1.DeleteFolderResponse
+	69,  // 109: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	71,  // 110: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	73,  // 111: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	75,  // 112: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	77,  // 113: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	83,  // 114: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	85,  // 115: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	87,  // 116: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	89,  // 117: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	91,  // 118: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	93,  // 119: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	95,  // 120: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	103, // 121: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
+	105, // 122: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
+	107, // 123: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
+	109, // 124: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
+	111, // 125: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
+	113, // 126: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
+	115, // 127: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
+	117, // 128: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
+	119, // 129: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
+	87,  // [87:130] is the sub-list for method output_type
+	44,  // [44:87] is the sub-list for method input_type
+	44,  // [44:44] is the sub-list for extension type_name
+	44,  // [44:44] is the sub-list for extension extendee
+	0,   // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -6773,7 +8465,15 @@ func file_plenum_docs_v1_docs_proto_init() {
 	if File_plenum_docs_v1_docs_proto != nil {
 		return
 	}
-	file_plenum_docs_v1_docs_proto_msgTypes[24].OneofWrappers = []any{
+	file_plenum_docs_v1_docs_proto_msgTypes[5].OneofWrappers = []any{}
+	file_plenum_docs_v1_docs_proto_msgTypes[34].OneofWrappers = []any{
+		(*WorkspaceEvent_Folder)(nil),
+		(*WorkspaceEvent_FolderDeleted)(nil),
+	}
+	file_plenum_docs_v1_docs_proto_msgTypes[36].OneofWrappers = []any{
+		(*UserEvent_Starred)(nil),
+	}
+	file_plenum_docs_v1_docs_proto_msgTypes[47].OneofWrappers = []any{
 		(*DocumentEvent_Created)(nil),
 		(*DocumentEvent_Edited)(nil),
 		(*DocumentEvent_Renamed)(nil),
@@ -6787,6 +8487,9 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_ThreadResolved)(nil),
 		(*DocumentEvent_AccessChanged)(nil),
 		(*DocumentEvent_LinkOpened)(nil),
+		(*DocumentEvent_Moved)(nil),
+		(*DocumentEvent_HistoryErased)(nil),
+		(*DocumentEvent_Purged)(nil),
 		(*DocumentEvent_SuggestionCreated)(nil),
 		(*DocumentEvent_SuggestionRevised)(nil),
 		(*DocumentEvent_SuggestionsClosed)(nil),
@@ -6796,8 +8499,8 @@ func file_plenum_docs_v1_docs_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   93,
+			NumEnums:      4,
+			NumMessages:   119,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

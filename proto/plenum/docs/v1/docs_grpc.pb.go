@@ -27,7 +27,7 @@
 // the rule in PROTOCOL.md §11a. It is **gone** for good once nothing is left of what it is for: the text that it would delete or format was deleted,
 // or what stood on both sides of what it would insert, by one edit. It can't be accepted any more then, and is open until it is rejected or withdrawn.
 //
-// Roles (Role) are kept here; from the token comes docs.create (plenum/identity/v1/model.proto). A role is granted to a **principal**:
+// Roles (Role) are kept here; from the token come docs.create and docs.manage (plenum/identity/v1/model.proto). A role is granted to a **principal**:
 //   <user>          a person, by their user id
 //   *               everybody in the workspace but guests
 //   group/<group>   who is in the group (plenum/identity/v1/model.proto), guests too
@@ -35,8 +35,13 @@
 //   link/<id>       who has opened the link, guests too
 // What somebody may do is the best of all that is granted to them. A grant that has expired counts nothing, from its time on.
 //
+// A **folder** is the workspace's: all but guests see all folders, and make them. It gives nobody a right to a document, and takes none: what
+// somebody may do in a document is up to their role there, wherever it stands, and a folder shows each only the documents that they may read.
+//
+// A document's **floor** is the oldest version that can be read. What led there was erased, by EraseHistory or by the operator's retention.
+//
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
-//   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known
+//   docs.DOCUMENT, docs.VERSION                             NOT_FOUND            absent or not to be known; of a version: or erased
 //   docs.THREAD, docs.COMMENT, docs.SUGGESTION              NOT_FOUND            the document has none of this id
 //   docs.BAD_FIELD                                          INVALID_ARGUMENT     `field` says which, the message why
 //   docs.DELTA                                              INVALID_ARGUMENT     no delta: the message names the operation and what is wrong with it
@@ -49,7 +54,7 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
-//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, or the edits of one of them are at their limit
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, the edits of one of them, or folders are at their limit
 //   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
 //   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
 //   docs.REVISED                                            CONFLICT             its author has revised the suggestion since `seen`: look at it again
@@ -62,6 +67,9 @@
 //   docs.TOPIC                                              NOT_FOUND            no such topic, or not the caller's
 //   docs.LINK                                               NOT_FOUND            the secret opens nothing: it is wrong, or the link has expired, was taken back, or may not be used any more
 //   docs.IMPORT                                             INVALID_ARGUMENT     what is imported nests too deep, or has more marks or cells than can be read; the message says which
+//   docs.FOLDER                                             NOT_FOUND            the workspace has no such folder
+//   docs.NOT_EMPTY                                          FAILED_PRECONDITION  folders stand in the folder: move or delete them first
+//   docs.NOT_TRASHED                                        FAILED_PRECONDITION  what is not in the trash is not purged: put it there first
 
 package docsv1
 
@@ -85,12 +93,21 @@ const (
 	DocsService_Submit_FullMethodName             = "/plenum.docs.v1.DocsService/Submit"
 	DocsService_RenameDocument_FullMethodName     = "/plenum.docs.v1.DocsService/RenameDocument"
 	DocsService_TrashDocument_FullMethodName      = "/plenum.docs.v1.DocsService/TrashDocument"
+	DocsService_PurgeDocument_FullMethodName      = "/plenum.docs.v1.DocsService/PurgeDocument"
+	DocsService_EraseHistory_FullMethodName       = "/plenum.docs.v1.DocsService/EraseHistory"
+	DocsService_MoveDocument_FullMethodName       = "/plenum.docs.v1.DocsService/MoveDocument"
+	DocsService_StarDocument_FullMethodName       = "/plenum.docs.v1.DocsService/StarDocument"
 	DocsService_SetRole_FullMethodName            = "/plenum.docs.v1.DocsService/SetRole"
 	DocsService_ListRoles_FullMethodName          = "/plenum.docs.v1.DocsService/ListRoles"
 	DocsService_CreateLink_FullMethodName         = "/plenum.docs.v1.DocsService/CreateLink"
 	DocsService_OpenLink_FullMethodName           = "/plenum.docs.v1.DocsService/OpenLink"
 	DocsService_ImportDocument_FullMethodName     = "/plenum.docs.v1.DocsService/ImportDocument"
 	DocsService_ExportDocument_FullMethodName     = "/plenum.docs.v1.DocsService/ExportDocument"
+	DocsService_ListFolders_FullMethodName        = "/plenum.docs.v1.DocsService/ListFolders"
+	DocsService_CreateFolder_FullMethodName       = "/plenum.docs.v1.DocsService/CreateFolder"
+	DocsService_RenameFolder_FullMethodName       = "/plenum.docs.v1.DocsService/RenameFolder"
+	DocsService_MoveFolder_FullMethodName         = "/plenum.docs.v1.DocsService/MoveFolder"
+	DocsService_DeleteFolder_FullMethodName       = "/plenum.docs.v1.DocsService/DeleteFolder"
 	DocsService_ListVersions_FullMethodName       = "/plenum.docs.v1.DocsService/ListVersions"
 	DocsService_NameVersion_FullMethodName        = "/plenum.docs.v1.DocsService/NameVersion"
 	DocsService_DiffVersions_FullMethodName       = "/plenum.docs.v1.DocsService/DiffVersions"
@@ -124,7 +141,9 @@ type DocsServiceClient interface {
 	CreateDocument(ctx context.Context, in *CreateDocumentRequest, opts ...grpc.CallOption) (*CreateDocumentResponse, error)
 	// GetDocument tells of a document what stands on its cover.
 	GetDocument(ctx context.Context, in *GetDocumentRequest, opts ...grpc.CallOption) (*GetDocumentResponse, error)
-	// ListDocuments lists the documents that the caller may read, the one changed last first.
+	// ListDocuments lists documents that the caller may read: all, or those that all filters given let through. A page may hold fewer than `limit`
+	// documents, even none, and have a next: what is looked through for it is bounded. What changes its place while somebody goes from page to
+	// page may be missing, and by title, where it was renamed, come twice.
 	ListDocuments(ctx context.Context, in *ListDocumentsRequest, opts ...grpc.CallOption) (*ListDocumentsResponse, error)
 	// ReadDocument reads the content, a part after the other; subscribe from its cursor to see what comes. An earlier version is read so, too.
 	ReadDocument(ctx context.Context, in *ReadDocumentRequest, opts ...grpc.CallOption) (*ReadDocumentResponse, error)
@@ -133,8 +152,20 @@ type DocsServiceClient interface {
 	Submit(ctx context.Context, in *SubmitRequest, opts ...grpc.CallOption) (*SubmitResponse, error)
 	// RenameDocument changes the title. Editors and owners.
 	RenameDocument(ctx context.Context, in *RenameDocumentRequest, opts ...grpc.CallOption) (*RenameDocumentResponse, error)
-	// TrashDocument puts a document into the trash, where its owners alone find it, or takes it out again. Nothing in the trash changes. Owners.
+	// TrashDocument puts a document into the trash, where its owners alone find it, or takes it out again. Nothing in the trash changes. What is
+	// there for Document.purge_ms is purged by itself. Owners.
 	TrashDocument(ctx context.Context, in *TrashDocumentRequest, opts ...grpc.CallOption) (*TrashDocumentResponse, error)
+	// PurgeDocument deletes a document that is in the trash for good: it is as if it had never been, at once, and its title, content, history and
+	// comments are erased within minutes. Owners. docs.NOT_TRASHED.
+	PurgeDocument(ctx context.Context, in *PurgeDocumentRequest, opts ...grpc.CallOption) (*PurgeDocumentResponse, error)
+	// EraseHistory raises the document's floor: versions before it can't be read any more, at once, by nobody, those with names among them, and
+	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. Owners.
+	EraseHistory(ctx context.Context, in *EraseHistoryRequest, opts ...grpc.CallOption) (*EraseHistoryResponse, error)
+	// MoveDocument puts a document into a folder, or into none. Editors and owners, but guests.
+	MoveDocument(ctx context.Context, in *MoveDocumentRequest, opts ...grpc.CallOption) (*MoveDocumentResponse, error)
+	// StarDocument puts a document on the caller's own list of starred ones, or takes it off. Of more than 500 the one starred first falls off.
+	// Viewers and above; anybody may take off what they have on it.
+	StarDocument(ctx context.Context, in *StarDocumentRequest, opts ...grpc.CallOption) (*StarDocumentResponse, error)
 	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
@@ -152,9 +183,19 @@ type DocsServiceClient interface {
 	// ExportDocument writes the content as Markdown, HTML or plain text, which may lose formats. What would be longer than an answer may be is
 	// docs.TOO_LARGE: read it as a delta then, part by part (ReadDocument), which also loses nothing.
 	ExportDocument(ctx context.Context, in *ExportDocumentRequest, opts ...grpc.CallOption) (*ExportDocumentResponse, error)
+	// ListFolders lists the workspace's folders, all of them. Follow "docs.workspace/me" from its cursor to see what comes. All but guests.
+	ListFolders(ctx context.Context, in *ListFoldersRequest, opts ...grpc.CallOption) (*ListFoldersResponse, error)
+	// CreateFolder makes a folder. docs.LIMIT: the workspace has 1,000, or they would stand in each other more than 8 deep. Needs docs.create.
+	CreateFolder(ctx context.Context, in *CreateFolderRequest, opts ...grpc.CallOption) (*CreateFolderResponse, error)
+	// RenameFolder changes a folder's name. Whoever made it, or has docs.manage, as for the two that follow.
+	RenameFolder(ctx context.Context, in *RenameFolderRequest, opts ...grpc.CallOption) (*RenameFolderResponse, error)
+	// MoveFolder puts a folder, with all that stands in it, into another one, or into none. Not into itself. docs.LIMIT: 8 deep.
+	MoveFolder(ctx context.Context, in *MoveFolderRequest, opts ...grpc.CallOption) (*MoveFolderResponse, error)
+	// DeleteFolder deletes a folder in which no folder stands (docs.NOT_EMPTY). Its documents stand where it stood, at once.
+	DeleteFolder(ctx context.Context, in *DeleteFolderRequest, opts ...grpc.CallOption) (*DeleteFolderResponse, error)
 	// ListVersions lists the versions that were written down, the newest first: one for each minute in which somebody edited, of more than an
-	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; and all that have a
-	// name. The newest edits come about a minute later. Viewers and above.
+	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; all that have a
+	// name; and the floor, if there is one. The newest edits come about a minute later. Viewers and above.
 	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
 	// NameVersion gives a version a name, another name, or none. One that has a name stays. Any version can have one, those that aren't listed,
 	// too. docs.LIMIT: 200 have names. Editors and owners.
@@ -166,7 +207,7 @@ type DocsServiceClient interface {
 	// than 1 MiB comes in several edits. Editors and owners.
 	RestoreVersion(ctx context.Context, in *RestoreVersionRequest, opts ...grpc.CallOption) (*RestoreVersionResponse, error)
 	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it,
-	// and what was suggested of who suggested it.
+	// what was suggested of who suggested it, and what was there at the floor nobody's any more.
 	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
 	Blame(ctx context.Context, in *BlameRequest, opts ...grpc.CallOption) (*BlameResponse, error)
 	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
@@ -287,6 +328,46 @@ func (c *docsServiceClient) TrashDocument(ctx context.Context, in *TrashDocument
 	return out, nil
 }
 
+func (c *docsServiceClient) PurgeDocument(ctx context.Context, in *PurgeDocumentRequest, opts ...grpc.CallOption) (*PurgeDocumentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PurgeDocumentResponse)
+	err := c.cc.Invoke(ctx, DocsService_PurgeDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) EraseHistory(ctx context.Context, in *EraseHistoryRequest, opts ...grpc.CallOption) (*EraseHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EraseHistoryResponse)
+	err := c.cc.Invoke(ctx, DocsService_EraseHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) MoveDocument(ctx context.Context, in *MoveDocumentRequest, opts ...grpc.CallOption) (*MoveDocumentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MoveDocumentResponse)
+	err := c.cc.Invoke(ctx, DocsService_MoveDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) StarDocument(ctx context.Context, in *StarDocumentRequest, opts ...grpc.CallOption) (*StarDocumentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StarDocumentResponse)
+	err := c.cc.Invoke(ctx, DocsService_StarDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *docsServiceClient) SetRole(ctx context.Context, in *SetRoleRequest, opts ...grpc.CallOption) (*SetRoleResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetRoleResponse)
@@ -341,6 +422,56 @@ func (c *docsServiceClient) ExportDocument(ctx context.Context, in *ExportDocume
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExportDocumentResponse)
 	err := c.cc.Invoke(ctx, DocsService_ExportDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ListFolders(ctx context.Context, in *ListFoldersRequest, opts ...grpc.CallOption) (*ListFoldersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListFoldersResponse)
+	err := c.cc.Invoke(ctx, DocsService_ListFolders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) CreateFolder(ctx context.Context, in *CreateFolderRequest, opts ...grpc.CallOption) (*CreateFolderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateFolderResponse)
+	err := c.cc.Invoke(ctx, DocsService_CreateFolder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) RenameFolder(ctx context.Context, in *RenameFolderRequest, opts ...grpc.CallOption) (*RenameFolderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RenameFolderResponse)
+	err := c.cc.Invoke(ctx, DocsService_RenameFolder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) MoveFolder(ctx context.Context, in *MoveFolderRequest, opts ...grpc.CallOption) (*MoveFolderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MoveFolderResponse)
+	err := c.cc.Invoke(ctx, DocsService_MoveFolder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) DeleteFolder(ctx context.Context, in *DeleteFolderRequest, opts ...grpc.CallOption) (*DeleteFolderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteFolderResponse)
+	err := c.cc.Invoke(ctx, DocsService_DeleteFolder_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -567,7 +698,9 @@ type DocsServiceServer interface {
 	CreateDocument(context.Context, *CreateDocumentRequest) (*CreateDocumentResponse, error)
 	// GetDocument tells of a document what stands on its cover.
 	GetDocument(context.Context, *GetDocumentRequest) (*GetDocumentResponse, error)
-	// ListDocuments lists the documents that the caller may read, the one changed last first.
+	// ListDocuments lists documents that the caller may read: all, or those that all filters given let through. A page may hold fewer than `limit`
+	// documents, even none, and have a next: what is looked through for it is bounded. What changes its place while somebody goes from page to
+	// page may be missing, and by title, where it was renamed, come twice.
 	ListDocuments(context.Context, *ListDocumentsRequest) (*ListDocumentsResponse, error)
 	// ReadDocument reads the content, a part after the other; subscribe from its cursor to see what comes. An earlier version is read so, too.
 	ReadDocument(context.Context, *ReadDocumentRequest) (*ReadDocumentResponse, error)
@@ -576,8 +709,20 @@ type DocsServiceServer interface {
 	Submit(context.Context, *SubmitRequest) (*SubmitResponse, error)
 	// RenameDocument changes the title. Editors and owners.
 	RenameDocument(context.Context, *RenameDocumentRequest) (*RenameDocumentResponse, error)
-	// TrashDocument puts a document into the trash, where its owners alone find it, or takes it out again. Nothing in the trash changes. Owners.
+	// TrashDocument puts a document into the trash, where its owners alone find it, or takes it out again. Nothing in the trash changes. What is
+	// there for Document.purge_ms is purged by itself. Owners.
 	TrashDocument(context.Context, *TrashDocumentRequest) (*TrashDocumentResponse, error)
+	// PurgeDocument deletes a document that is in the trash for good: it is as if it had never been, at once, and its title, content, history and
+	// comments are erased within minutes. Owners. docs.NOT_TRASHED.
+	PurgeDocument(context.Context, *PurgeDocumentRequest) (*PurgeDocumentResponse, error)
+	// EraseHistory raises the document's floor: versions before it can't be read any more, at once, by nobody, those with names among them, and
+	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. Owners.
+	EraseHistory(context.Context, *EraseHistoryRequest) (*EraseHistoryResponse, error)
+	// MoveDocument puts a document into a folder, or into none. Editors and owners, but guests.
+	MoveDocument(context.Context, *MoveDocumentRequest) (*MoveDocumentResponse, error)
+	// StarDocument puts a document on the caller's own list of starred ones, or takes it off. Of more than 500 the one starred first falls off.
+	// Viewers and above; anybody may take off what they have on it.
+	StarDocument(context.Context, *StarDocumentRequest) (*StarDocumentResponse, error)
 	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
@@ -595,9 +740,19 @@ type DocsServiceServer interface {
 	// ExportDocument writes the content as Markdown, HTML or plain text, which may lose formats. What would be longer than an answer may be is
 	// docs.TOO_LARGE: read it as a delta then, part by part (ReadDocument), which also loses nothing.
 	ExportDocument(context.Context, *ExportDocumentRequest) (*ExportDocumentResponse, error)
+	// ListFolders lists the workspace's folders, all of them. Follow "docs.workspace/me" from its cursor to see what comes. All but guests.
+	ListFolders(context.Context, *ListFoldersRequest) (*ListFoldersResponse, error)
+	// CreateFolder makes a folder. docs.LIMIT: the workspace has 1,000, or they would stand in each other more than 8 deep. Needs docs.create.
+	CreateFolder(context.Context, *CreateFolderRequest) (*CreateFolderResponse, error)
+	// RenameFolder changes a folder's name. Whoever made it, or has docs.manage, as for the two that follow.
+	RenameFolder(context.Context, *RenameFolderRequest) (*RenameFolderResponse, error)
+	// MoveFolder puts a folder, with all that stands in it, into another one, or into none. Not into itself. docs.LIMIT: 8 deep.
+	MoveFolder(context.Context, *MoveFolderRequest) (*MoveFolderResponse, error)
+	// DeleteFolder deletes a folder in which no folder stands (docs.NOT_EMPTY). Its documents stand where it stood, at once.
+	DeleteFolder(context.Context, *DeleteFolderRequest) (*DeleteFolderResponse, error)
 	// ListVersions lists the versions that were written down, the newest first: one for each minute in which somebody edited, of more than an
-	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; and all that have a
-	// name. The newest edits come about a minute later. Viewers and above.
+	// hour ago the last of each hour, of more than a day the last of each day, of more than 30 days the last of each month; all that have a
+	// name; and the floor, if there is one. The newest edits come about a minute later. Viewers and above.
 	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
 	// NameVersion gives a version a name, another name, or none. One that has a name stays. Any version can have one, those that aren't listed,
 	// too. docs.LIMIT: 200 have names. Editors and owners.
@@ -609,7 +764,7 @@ type DocsServiceServer interface {
 	// than 1 MiB comes in several edits. Editors and owners.
 	RestoreVersion(context.Context, *RestoreVersionRequest) (*RestoreVersionResponse, error)
 	// Blame tells who wrote what of a version, and when, a part after the other. Formats are nobody's; what was restored is of who restored it,
-	// and what was suggested of who suggested it.
+	// what was suggested of who suggested it, and what was there at the floor nobody's any more.
 	// docs.BUSY: of a long history a part was gone over, and the next call goes on. Viewers and above.
 	Blame(context.Context, *BlameRequest) (*BlameResponse, error)
 	// CreateThread begins a thread of comments at a range of the content. docs.GONE, docs.LIMIT: 500 are open, or 5,000 there. Commenters and
@@ -681,6 +836,18 @@ func (UnimplementedDocsServiceServer) RenameDocument(context.Context, *RenameDoc
 func (UnimplementedDocsServiceServer) TrashDocument(context.Context, *TrashDocumentRequest) (*TrashDocumentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method TrashDocument not implemented")
 }
+func (UnimplementedDocsServiceServer) PurgeDocument(context.Context, *PurgeDocumentRequest) (*PurgeDocumentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PurgeDocument not implemented")
+}
+func (UnimplementedDocsServiceServer) EraseHistory(context.Context, *EraseHistoryRequest) (*EraseHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseHistory not implemented")
+}
+func (UnimplementedDocsServiceServer) MoveDocument(context.Context, *MoveDocumentRequest) (*MoveDocumentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MoveDocument not implemented")
+}
+func (UnimplementedDocsServiceServer) StarDocument(context.Context, *StarDocumentRequest) (*StarDocumentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StarDocument not implemented")
+}
 func (UnimplementedDocsServiceServer) SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetRole not implemented")
 }
@@ -698,6 +865,21 @@ func (UnimplementedDocsServiceServer) ImportDocument(context.Context, *ImportDoc
 }
 func (UnimplementedDocsServiceServer) ExportDocument(context.Context, *ExportDocumentRequest) (*ExportDocumentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExportDocument not implemented")
+}
+func (UnimplementedDocsServiceServer) ListFolders(context.Context, *ListFoldersRequest) (*ListFoldersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListFolders not implemented")
+}
+func (UnimplementedDocsServiceServer) CreateFolder(context.Context, *CreateFolderRequest) (*CreateFolderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateFolder not implemented")
+}
+func (UnimplementedDocsServiceServer) RenameFolder(context.Context, *RenameFolderRequest) (*RenameFolderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RenameFolder not implemented")
+}
+func (UnimplementedDocsServiceServer) MoveFolder(context.Context, *MoveFolderRequest) (*MoveFolderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MoveFolder not implemented")
+}
+func (UnimplementedDocsServiceServer) DeleteFolder(context.Context, *DeleteFolderRequest) (*DeleteFolderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteFolder not implemented")
 }
 func (UnimplementedDocsServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
@@ -909,6 +1091,78 @@ func _DocsService_TrashDocument_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DocsService_PurgeDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PurgeDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).PurgeDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_PurgeDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).PurgeDocument(ctx, req.(*PurgeDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_EraseHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).EraseHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_EraseHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).EraseHistory(ctx, req.(*EraseHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_MoveDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MoveDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).MoveDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_MoveDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).MoveDocument(ctx, req.(*MoveDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_StarDocument_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StarDocumentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).StarDocument(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_StarDocument_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).StarDocument(ctx, req.(*StarDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DocsService_SetRole_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetRoleRequest)
 	if err := dec(in); err != nil {
@@ -1013,6 +1267,96 @@ func _DocsService_ExportDocument_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DocsServiceServer).ExportDocument(ctx, req.(*ExportDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ListFolders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListFoldersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ListFolders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ListFolders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ListFolders(ctx, req.(*ListFoldersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_CreateFolder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateFolderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).CreateFolder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_CreateFolder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).CreateFolder(ctx, req.(*CreateFolderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_RenameFolder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RenameFolderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).RenameFolder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_RenameFolder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).RenameFolder(ctx, req.(*RenameFolderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_MoveFolder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MoveFolderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).MoveFolder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_MoveFolder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).MoveFolder(ctx, req.(*MoveFolderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_DeleteFolder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteFolderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).DeleteFolder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_DeleteFolder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).DeleteFolder(ctx, req.(*DeleteFolderRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1431,6 +1775,22 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _DocsService_TrashDocument_Handler,
 		},
 		{
+			MethodName: "PurgeDocument",
+			Handler:    _DocsService_PurgeDocument_Handler,
+		},
+		{
+			MethodName: "EraseHistory",
+			Handler:    _DocsService_EraseHistory_Handler,
+		},
+		{
+			MethodName: "MoveDocument",
+			Handler:    _DocsService_MoveDocument_Handler,
+		},
+		{
+			MethodName: "StarDocument",
+			Handler:    _DocsService_StarDocument_Handler,
+		},
+		{
 			MethodName: "SetRole",
 			Handler:    _DocsService_SetRole_Handler,
 		},
@@ -1453,6 +1813,26 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExportDocument",
 			Handler:    _DocsService_ExportDocument_Handler,
+		},
+		{
+			MethodName: "ListFolders",
+			Handler:    _DocsService_ListFolders_Handler,
+		},
+		{
+			MethodName: "CreateFolder",
+			Handler:    _DocsService_CreateFolder_Handler,
+		},
+		{
+			MethodName: "RenameFolder",
+			Handler:    _DocsService_RenameFolder_Handler,
+		},
+		{
+			MethodName: "MoveFolder",
+			Handler:    _DocsService_MoveFolder_Handler,
+		},
+		{
+			MethodName: "DeleteFolder",
+			Handler:    _DocsService_DeleteFolder_Handler,
 		},
 		{
 			MethodName: "ListVersions",

@@ -929,7 +929,10 @@ type Record struct {
 	Calls uint64 `protobuf:"varint,11,opt,name=calls,proto3" json:"calls,omitempty"`
 	// The lowest offset of this topic that the event tells something of; 0: none but its own. Who may not read that one (it is
 	// at or below their Grant.floor) gets the event without its body and mutation, as if it was redacted.
-	About         uint64 `protobuf:"varint,12,opt,name=about,proto3" json:"about,omitempty"`
+	About uint64 `protobuf:"varint,12,opt,name=about,proto3" json:"about,omitempty"`
+	// The topic's floor from here on: what lies at or below this offset can't be replayed any more [321], and whoever keeps bodies of it
+	// forgets them. 0: the floor is as it was.
+	Floor         uint64 `protobuf:"varint,13,opt,name=floor,proto3" json:"floor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1044,6 +1047,13 @@ func (x *Record) GetCalls() uint64 {
 func (x *Record) GetAbout() uint64 {
 	if x != nil {
 		return x.About
+	}
+	return 0
+}
+
+func (x *Record) GetFloor() uint64 {
+	if x != nil {
+		return x.Floor
 	}
 	return 0
 }
@@ -1399,7 +1409,7 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x04upto\x18\x02 \x01(\x04R\x04upto\x12+\n" +
 	"\x05reset\x18\x03 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\x12\x14\n" +
 	"\x05epoch\x18\x04 \x01(\x04R\x05epoch\x12\x12\n" +
-	"\x04head\x18\x05 \x01(\x04R\x04head\"\xf7\x02\n" +
+	"\x04head\x18\x05 \x01(\x04R\x04head\"\x8d\x03\n" +
 	"\x06Record\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x14\n" +
 	"\x05topic\x18\x02 \x01(\tR\x05topic\x12\x14\n" +
@@ -1413,7 +1423,8 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x05count\x18\n" +
 	" \x01(\x04R\x05count\x12\x14\n" +
 	"\x05calls\x18\v \x01(\x04R\x05calls\x12\x14\n" +
-	"\x05about\x18\f \x01(\x04R\x05about\"R\n" +
+	"\x05about\x18\f \x01(\x04R\x05about\x12\x14\n" +
+	"\x05floor\x18\r \x01(\x04R\x05floor\"R\n" +
 	"\x06Access\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x12\n" +
 	"\x04read\x18\x02 \x01(\bR\x04read\x12\x16\n" +

@@ -1,0 +1,128 @@
+package docs
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/sqldb"
+	docsv1 "plenum.internal/proto/plenum/docs/v1"
+)
+
+// What a process of another version wrote beside this one is mended: where one starts, and where a document is opened.
+func TestWhatAnotherVersionWrote(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		w = w.withoutJobs()
+		ada := w.person("ada")
+		made := func(title string) string {
+			return must(ada.api.CreateDocument(ada.write(), &docsv1.CreateDocumentRequest{Title: title}))(t).GetDocument()
+		}
+		b, a, renamed, gone, back := made("b"), made("Ä"), made("a"), made("gone"), made("back")
+		ada.trash(back)
+		for _, doc := range []string{b, a, renamed, gone, back} {
+			w.closeNow(doc)
+		}
+		w.exec(`UPDATE docs_document SET title = 'C' WHERE id = $1`, renamed)
+		w.exec(`UPDATE docs_document SET trashed = true WHERE id = $1`, gone)
+		w.exec(`UPDATE docs_document SET trashed = false WHERE id = $1`, back)
+		w.exec(`DELETE FROM docs_job`)
+		w.exec(`DELETE FROM docs_entry WHERE document IN ($1, $2)`, b, gone)
+		w.exec(`UPDATE docs_entry SET title = NULL WHERE document = $1`, a)
+		titles := func(w *world, trashed bool) (titles []string) {
+			u := ada.at(w)
+			list, _ := u.list(&docsv1.ListDocumentsRequest{Order: byTitle, Trashed: trashed}, 2)
+			for _, d := range list {
+				titles = append(titles, d.GetTitle())
+			}
+			return titles
+		}
+		w = w.beside("")
+		ada.world = w
+		eventually(t, "it is mended", func() bool { return len(titles(w, false)) == 4 })
+		if got := titles(w, true); !slices.Equal(got, []string{"gone"}) {
+			t.Errorf("in the trash: %q", got)
+		}
+		eventually(t, "the trash begins to count", func() bool {
+			d := must(ada.api.GetDocument(ada.read(), &docsv1.GetDocumentRequest{Document: gone}))(t).GetDocument()
+			return d.GetTrashedMs() > 0 && time.Since(time.UnixMilli(d.GetTrashedMs())) < time.Minute
+		})
+		for _, doc := range []string{renamed, back} {
+			ada.text(doc)
+		}
+		if got := titles(w, false); !slices.Equal(got, []string{"b", "back", "C", "Ä"}) {
+			t.Errorf("%q", got)
+		}
+		w.exec(`DELETE FROM docs_entry`)
+		w.closeNow(b)
+		if got := ada.text(b); got != "" {
+			t.Errorf("%q", got)
+		}
+		if got := titles(w, false); !slices.Equal(got, []string{"b"}) {
+			t.Errorf("opened: %q", got)
+		}
+	})
+}
+
+// Documents of before the lists have what lists look for, and are looked after.
+func TestDocumentsOfBeforeTheLists(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		db, err := sqldb.Open(t.Context(), sqldb.Config{URL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		all, err := Migrations()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Migrate(t.Context(), before{all, "00008"}); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := db.QueryRow(t.Context(), `SELECT count(*) FROM docs_entry`).Scan(&n); err == nil {
+			t.Fatal("there are lists before their migration")
+		}
+		w := &world{tb: t, db: db}
+		for _, q := range []string{
+			`INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head) VALUES ('w', 'one', 'One', 'ada', 1, 1, false, 1, '', 1)`,
+			`INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head) VALUES ('w', 'two', 'Two', 'ada', 2, 2, true, 1, '', 1)`,
+			`INSERT INTO docs_version (workspace, document, version, time_ms, bytes, authors, name) VALUES ('w', 'one', 1, 1, 0, '', '')`,
+			`INSERT INTO docs_role (workspace, document, user_id, role) VALUES ('w', 'one', 'ada', 4)`,
+			`INSERT INTO docs_role (workspace, document, user_id, role) VALUES ('w', 'two', 'ada', 4)`,
+		} {
+			w.exec(q)
+		}
+		w = newWorld(t, url)
+		ada := w.person("ada")
+		eventually(t, "they are listed by title", func() bool {
+			list, _ := ada.list(&docsv1.ListDocumentsRequest{Order: byTitle, Mine: true}, 10)
+			return slices.Equal(ids(list), []string{"one"})
+		})
+		eventually(t, "the trash begins to count", func() bool {
+			list, _ := ada.list(&docsv1.ListDocumentsRequest{Trashed: true}, 10)
+			return len(list) == 1 && list[0].GetTrashedMs() > 0
+		})
+		if got := ada.versions("one", 10, false); len(got) != 1 {
+			t.Errorf("%v", got)
+		}
+		eventually(t, "versions are looked through", func() bool {
+			var n int
+			err := w.db.QueryRow(t.Context(), `SELECT count(*) FROM docs_job WHERE kind = 'thin'`).Scan(&n)
+			return err == nil && n == 0
+		})
+	})
+}
+
+// before is a set of migrations without those from one on.
+type before struct {
+	fs.FS
+	first string
+}
+
+func (b before) ReadDir(name string) ([]fs.DirEntry, error) {
+	list, err := fs.ReadDir(b.FS, name)
+	return slices.DeleteFunc(list, func(e fs.DirEntry) bool { return strings.Compare(e.Name(), b.first) >= 0 }), err
+}

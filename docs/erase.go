@@ -1,0 +1,232 @@
+package docs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What was purged, and what lies below a floor, is hidden at once and erased afterwards, portion by portion, by a job that goes on where it stopped:
+// first what the service has made of the log, then the bodies of the log's events.
+
+const (
+	jobErase  jobKind = "erase"
+	eraseTime         = 2 * time.Second // of one turn; others' jobs wait for it
+	eraseRows         = 500             // events, or rows that are short, at a time
+	eraseRest         = 4               // times what a portion took, nothing is done: others write
+)
+
+// made are the tables of what the service has made of a document's log: by the column that numbers the rows of one, and how many of them are taken
+// at a time. Those whose numbers are versions lose what lies below the floor; all lose everything with the document.
+var made = []struct {
+	table, number string
+	most          int
+	versions      bool
+}{
+	{"docs_version", "version", eraseRows, true},
+	{"docs_snapshot", "version", 8, true},        // a megabyte each, or more
+	{"docs_blame", "version", 8, false},          // those of an older floor are taken apart (historyErased)
+	{"docs_comment", "thread", eraseRows, false}, // and all of the last one's
+	{"docs_comment_text", "version", eraseRows, false},
+	{"docs_thread", "thread", eraseRows, false},
+	{"docs_anchors", "version", eraseRows, false},
+	{"docs_suggestion", "suggestion", eraseRows, false},
+	{"docs_suggested", "version", eraseRows, false},
+	{"docs_link", "link", eraseRows, false},
+	{"docs_star", "user_id", eraseRows, false},
+	{"docs_recent", "user_id", eraseRows, false},
+}
+
+// erase has somebody erase what of a document is hidden by now.
+func (b *batch) erase(k docKey, purged bool, now time.Time) error {
+	err := b.exec(`INSERT INTO docs_erasure (workspace, document, purged, done) VALUES ($1, $2, $3, 0)
+		ON CONFLICT (workspace, document) DO UPDATE SET purged = excluded.purged`, k.workspace, k.id, purged)
+	if err != nil {
+		return err
+	}
+	return setJob(b.ctx, b.tx, k, jobErase, now)
+}
+
+// erasing is one turn of the job.
+type erasing struct {
+	*Server
+	docKey
+	purged bool
+	done   uint64 // events up to here are empty
+	floor  uint64 // up to here they are to be
+	until  time.Time
+}
+
+// errMore: there is more to be erased than fits into a turn.
+var errMore = errors.New("docs: more is to be erased")
+
+// eraseHidden erases what is hidden of a document.
+func (s *Server) eraseHidden(ctx context.Context, k docKey) (next time.Time, err error) {
+	e := &erasing{Server: s, docKey: k, until: time.Now().Add(eraseTime)}
+	err = s.db.QueryRow(ctx, `SELECT purged, done FROM docs_erasure WHERE workspace = $1 AND document = $2`, k.workspace, k.id).Scan(&e.purged, &e.done)
+	if errors.Is(err, sql.ErrNoRows) {
+		return next, nil
+	}
+	if err != nil {
+		return next, fmt.Errorf("docs: read what is to be erased: %w", err)
+	}
+	states, err := s.log.States(ctx, k.workspace, k.topic())
+	if err != nil {
+		return next, fmt.Errorf("docs: read the floor: %w", err)
+	}
+	e.floor = states[0].Floor
+	// Legal holds: whoever has to keep a document is to be asked here, before anything of it is erased. Hidden it is already.
+	for _, step := range []func(context.Context) error{e.openers, e.tables, e.events, e.finish} {
+		if err = step(ctx); err != nil {
+			break
+		}
+	}
+	if errors.Is(err, errMore) {
+		return time.Now(), nil
+	}
+	return next, err
+}
+
+// portion does a part of the work and rests, so that others get at the database.
+func (e *erasing) portion(ctx context.Context, do func() error) error {
+	begin := time.Now()
+	if begin.After(e.until) {
+		return errMore
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(eraseRest * time.Since(begin)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // the service stops, or the job has taken too long
+	}
+}
+
+// openers forgets who has opened the document's links.
+func (e *erasing) openers(ctx context.Context) error {
+	if !e.purged {
+		return nil
+	}
+	links, err := texts(ctx, e.db.Query, `SELECT link FROM docs_link WHERE workspace = $1 AND document = $2`, e.workspace, e.id)
+	if err != nil {
+		return fmt.Errorf("docs: read links: %w", err)
+	}
+	for _, link := range links {
+		of := `workspace = $1 AND container = $2`
+		rows := fmt.Sprintf(`SELECT user_id FROM docs_member WHERE %s LIMIT %d`, of, eraseRows)
+		if err := e.rows(ctx, rows, `DELETE FROM docs_member WHERE `+of+` AND user_id IN (`+rows+`)`, e.workspace, aLink+link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tables erases what was made of the log, and of the document besides.
+func (e *erasing) tables(ctx context.Context) error {
+	for _, t := range made {
+		if !e.purged && !t.versions {
+			continue
+		}
+		of := `workspace = $1 AND document = $2`
+		rows := fmt.Sprintf(`SELECT %s FROM %s WHERE %s LIMIT %d`, t.number, t.table, of, t.most)
+		if !e.purged {
+			rows = fmt.Sprintf(`SELECT %s FROM %s WHERE %s AND %s < %d LIMIT %d`, t.number, t.table, of, t.number, e.floor, t.most)
+		}
+		if err := e.rows(ctx, rows, fmt.Sprintf(`DELETE FROM %s WHERE %s AND %s IN (%s)`, t.table, of, t.number, rows), e.workspace, e.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rows erases rows, a portion after the other, until none are left.
+func (e *erasing) rows(ctx context.Context, portion, erase string, args ...any) error {
+	for {
+		var left int
+		if err := e.db.QueryRow(ctx, `SELECT count(*) FROM (`+portion+`) x`, args...).Scan(&left); err != nil {
+			return fmt.Errorf("docs: look for what is to be erased: %w", err)
+		}
+		if left == 0 {
+			return nil
+		}
+		err := e.portion(ctx, func() error {
+			return e.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
+				if _, err := tx.ExecContext(ctx, erase, args...); err != nil {
+					return fmt.Errorf("docs: erase rows: %w", err)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// events erases the bodies of the log's events, and writes down how far it has come.
+func (e *erasing) events(ctx context.Context) error {
+	for e.done < e.floor {
+		err := e.portion(ctx, func() (err error) {
+			if e.done, err = e.log.Erase(ctx, e.workspace, e.topic(), e.done, eraseRows); err != nil {
+				return fmt.Errorf("docs: erase events: %w", err)
+			}
+			return e.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
+				_, err := tx.ExecContext(ctx, `UPDATE docs_erasure SET done = $3 WHERE workspace = $1 AND document = $2`, e.workspace, e.id, int64(e.done))
+				if err != nil {
+					return fmt.Errorf("docs: write how far it is erased: %w", err)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish looks whether all is erased, and forgets that it was to be.
+func (e *erasing) finish(ctx context.Context) error {
+	return e.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
+		if !e.purged {
+			if err := e.historyErased(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM docs_erasure WHERE workspace = $1 AND document = $2 AND purged = $3`, e.workspace, e.id, e.purged); err != nil {
+			return fmt.Errorf("docs: end an erasure: %w", err)
+		}
+		return nil
+	})
+}
+
+// historyErased takes away what was written down of the history while it was erased.
+//
+// Who writes something down holds the document's row until it is committed, and finds out by it what the floor is. So once the row was to be had
+// for oneself, nothing more of what was begun before the floor rose can come.
+func (e *erasing) historyErased(ctx context.Context, tx *sql.Tx) error {
+	var floor int64
+	err := tx.QueryRowContext(ctx, `SELECT floor FROM docs_document WHERE workspace = $1 AND id = $2`+e.sql.seize, e.workspace, e.id).Scan(&floor)
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // purged meanwhile: that is another erasure
+		return errMore
+	case err != nil:
+		return fmt.Errorf("docs: hold a document: %w", err)
+	case uint64(floor) != e.floor: // it has risen again
+		return errMore
+	}
+	for _, q := range []string{
+		`DELETE FROM docs_version WHERE workspace = $1 AND document = $2 AND version < $3`,
+		`DELETE FROM docs_snapshot WHERE workspace = $1 AND document = $2 AND version < $3`,
+		`DELETE FROM docs_blame WHERE workspace = $1 AND document = $2 AND floor < $3`,
+	} {
+		if _, err := tx.ExecContext(ctx, q, e.workspace, e.id, floor); err != nil {
+			return fmt.Errorf("docs: erase what was written down: %w", err)
+		}
+	}
+	return nil
+}
