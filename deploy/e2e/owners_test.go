@@ -64,7 +64,7 @@ func ownersOfDocuments(t *testing.T, s *shape) {
 	w.end(t)
 }
 
-// behindProxy has a process reach its database through a proxy, from its next start on.
+// behindProxy has a process reach its database through a proxy, and withdraw where it does not, from its next start on.
 func (s *shape) behindProxy(t *testing.T, name string) *meshtest.Proxy {
 	t.Helper()
 	address := s.cluster.IP("postgres") + ":5432"
@@ -74,7 +74,7 @@ func (s *shape) behindProxy(t *testing.T, name string) *meshtest.Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := strings.NewReplacer(address, proxy.Addr, "verify-full", "verify-ca").Replace(string(text)) // the certificate is for the address
+	changed := strings.NewReplacer(address, proxy.Addr, "verify-full", "verify-ca", `"name": "`+name+`"`, `"name": "`+name+`", "withdraw": true`).Replace(string(text)) // the certificate is for the address
 	if changed == string(text) {
 		t.Fatalf("%s does not name the database", file)
 	}

@@ -39,6 +39,7 @@ type Config struct {
 	Etcd      lease.Config        `koanf:"etcd"`
 	Lease     lease.SessionConfig `koanf:"lease"`
 	Database  sqldb.Config        `koanf:"database"`
+	Withdraw  bool                `koanf:"withdraw" doc:"while the database can't be reached from here, leave what this process owns to the others of its service"`
 	Obs       obs.Config          `koanf:"obs"`
 }
 
@@ -138,7 +139,7 @@ func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error 
 	}
 	group.Add("presence", run.Step(func(context.Context) error { return n.announce(cfg, service.Name) }, nil))
 	group.Add("lease", n.session)
-	if n.DB != nil {
+	if n.DB != nil && cfg.Withdraw {
 		group.Add("database", run.Func(n.guard.Run))
 	}
 	return group.Run(ctx)

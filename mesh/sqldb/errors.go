@@ -80,8 +80,13 @@ func kindOf(err error) error {
 			return kind
 		}
 	}
+	var connect *pgconn.ConnectError
 	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
-		return kindOfPostgres(pg.Code)
+		kind := kindOfPostgres(pg.Code)
+		if kind == nil && errors.As(err, &connect) { // whatever keeps the server from serving: with a full disk it is an internal error
+			kind = ErrUnavailable
+		}
+		return kind
 	}
 	if lite := (*sqlite.Error)(nil); errors.As(err, &lite) {
 		return kindOfSQLite(lite.Code())
@@ -89,10 +94,7 @@ func kindOf(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return nil
 	}
-	var (
-		network net.Error
-		connect *pgconn.ConnectError
-	)
+	var network net.Error
 	if errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EPIPE) ||
 		errors.Is(err, pgconn.ErrConnClosed) {

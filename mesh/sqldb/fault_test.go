@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"go.uber.org/goleak"
 
 	"plenum.internal/mesh/meshtest"
@@ -117,6 +120,41 @@ func TestAway(t *testing.T) {
 	proxy.Refuse(false)
 	if err := db.Write(t.Context(), insert(t.Context(), 1)); err != nil {
 		t.Fatalf("when it was back: %v", err)
+	}
+}
+
+// TestRefusedConnections: a server that takes no connection is away, whatever it says why; one that ran out of space when it should make a file for it
+// calls that an internal error.
+func TestRefusedConnections(t *testing.T) {
+	for code, want := range map[string]error{"XX000": sqldb.ErrUnavailable, "57P03": sqldb.ErrUnavailable, "53100": sqldb.ErrDiskFull} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var serving sync.WaitGroup
+		serving.Go(func() {
+			for {
+				c, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				server := pgproto3.NewBackend(c, c)
+				if _, err := server.ReceiveStartupMessage(); err == nil {
+					server.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: "could not write init file"})
+					_ = server.Flush()
+				}
+				_ = c.Close()
+			}
+		})
+		_, err = pgconn.Connect(t.Context(), "postgres://u@"+listener.Addr().String()+"/x?sslmode=disable")
+		if got := sqldb.Classify(err); !errors.Is(got, want) {
+			t.Errorf("%s: %v", code, got)
+		}
+		_ = listener.Close()
+		serving.Wait()
+	}
+	if err := sqldb.Classify(&pgconn.PgError{Code: "XX000"}); errors.Is(err, sqldb.ErrUnavailable) {
+		t.Errorf("of a statement: %v", err)
 	}
 }
 

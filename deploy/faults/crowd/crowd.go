@@ -60,7 +60,9 @@ type Crowd struct {
 	people   []*person
 	channels []*channel
 	devices  []*device
-	origin   time.Time // of the history's times
+	auditors []*check.Auditor
+	logs     map[string]map[string][]history.Event // by channel and way, as far as they were read; of who audits
+	origin   time.Time                             // of the history's times
 
 	mu  sync.Mutex
 	ops []history.Op // guarded by mu
@@ -108,6 +110,8 @@ func Gather(ctx context.Context, cfg Config) (_ *Crowd, err error) {
 			return nil, err
 		}
 	}
+	c.logs = newLogs(c.channels)
+	c.auditors = c.cfg.Audit(func(int) check.Way { return check.SignIn(c.slug, c.people[0].handle, c.people[0].password) })
 	return c, nil
 }
 
@@ -206,6 +210,7 @@ func (c *Crowd) Run(ctx context.Context) {
 	for _, d := range c.devices {
 		all.Go(func() { d.work(ctx, answered) })
 	}
+	all.Go(func() { check.Audits(ctx, c.auditors, c.read) })
 	all.Wait()
 }
 
@@ -232,12 +237,11 @@ func (c *Crowd) Counts() (answered, connected, devices int) {
 func (c *Crowd) Settle(ctx context.Context) (*history.History, history.Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Patience)
 	defer cancel()
-	logs, err := c.audit(ctx)
-	if err != nil {
+	if err := c.audit(ctx); err != nil {
 		return nil, history.Verdict{}, fmt.Errorf("crowd: %w", err)
 	}
 	for {
-		h, err := c.history(ctx, logs)
+		h, err := c.history(ctx)
 		if err != nil {
 			return nil, history.Verdict{}, fmt.Errorf("crowd: %w", err)
 		}
@@ -254,8 +258,8 @@ func (c *Crowd) Settle(ctx context.Context) (*history.History, history.Verdict, 
 }
 
 // history is what is known now.
-func (c *Crowd) history(ctx context.Context, logs map[string]map[string][]history.Event) (*history.History, error) {
-	h := &history.History{Base: map[string]uint64{}, Logs: logs}
+func (c *Crowd) history(ctx context.Context) (*history.History, error) {
+	h := &history.History{Base: map[string]uint64{}, Logs: c.logs}
 	for _, ch := range c.channels {
 		h.Base[ch.id] = ch.base
 	}

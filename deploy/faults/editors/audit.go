@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"plenum.internal/client"
 	"plenum.internal/client/doc"
 	"plenum.internal/deploy/check"
 	"plenum.internal/deploy/faults/versions"
@@ -29,7 +28,7 @@ func (e *Editors) Settle(ctx context.Context, faults []versions.Fault) (*version
 			return nil, versions.Verdict{}, fmt.Errorf("editors: document %s: %w", d.id, err)
 		}
 	}
-	if err := e.compare(ctx, h); err != nil {
+	if err := e.compare(ctx); err != nil {
 		return nil, versions.Verdict{}, fmt.Errorf("editors: %w", err)
 	}
 	for i, d := range e.documents {
@@ -42,6 +41,7 @@ func (e *Editors) Settle(ctx context.Context, faults []versions.Fault) (*version
 				out.Told[client] = told
 			}
 		}
+		out.Log, out.Ways = d.log, d.ways
 		d.change(func(d *document) { out.Edits, out.Contents, out.Pulses = d.edits, d.contents, d.pulses })
 	}
 	h.Clients = e.clients()
@@ -51,7 +51,7 @@ func (e *Editors) Settle(ctx context.Context, faults []versions.Fault) (*version
 // audit reads what the service says of a document in the end, and waits for the programs to have the same.
 func (e *Editors) audit(ctx context.Context, d *document, out *versions.Document) error {
 	docs := e.windows[0].docs
-	*out = versions.Document{ID: d.id, Home: d.home, Epoch: d.epoch, Base: d.base, Ways: map[string][]versions.Stamp{}}
+	*out = versions.Document{ID: d.id, Home: d.home, Epoch: d.epoch, Base: d.base}
 	cover, err := docs.GetDocument(ctx, &docsv1.GetDocumentRequest{Document: d.id})
 	if err != nil {
 		return err
@@ -81,65 +81,52 @@ func (e *Editors) audit(ctx context.Context, d *document, out *versions.Document
 	}
 }
 
-// compare reads every document's log from its beginning, and some of its versions, in every way, by somebody who has seen nothing of it.
-func (e *Editors) compare(ctx context.Context, h *versions.History) error {
-	random := rand.New(rand.NewPCG(e.cfg.Seed, editorStream-1))
-	n := 0
-	for way, door := range e.cfg.Ways() {
-		reader := n % len(e.people)
-		p, err := check.Enter(ctx, door, check.SignIn(e.slug, e.people[reader].Handle, e.password))
+// read goes on in every document's log, in one way.
+func (e *Editors) read(ctx context.Context, a *check.Auditor, p *check.Person) error {
+	for _, d := range e.documents {
+		err := a.Read(ctx, p, topicPrefix+d.id, d.epoch, d.head.Load(), func(event *edgev1.Event) error {
+			stamp := stampOf(event)
+			if a == e.auditors[0] {
+				decoded, err := decode(event)
+				if err != nil {
+					return err
+				}
+				d.log = append(d.log, decoded)
+			}
+			d.ways[a.Way] = append(d.ways[a.Way], stamp)
+			return nil
+		})
 		if err != nil {
-			return fmt.Errorf("%s: %w", way, err)
+			return err
 		}
-		for i, d := range e.documents {
-			out := &h.Documents[i]
-			log, err := readLog(ctx, p, d)
-			if err == nil {
-				err = e.versions(ctx, p, len(e.programs)+reader, d, random)
-			}
-			if err != nil {
-				p.Close()
-				return fmt.Errorf("%s: document %s: %w", way, d.id, err)
-			}
-			for _, event := range log {
-				out.Ways[way] = append(out.Ways[way], event.Stamp)
-			}
-			if n == 0 {
-				out.Log = log
-			}
-		}
-		p.Close()
-		n++
 	}
 	return nil
 }
 
-// readLog follows a document from its first version up to its last.
-func readLog(ctx context.Context, p *check.Person, d *document) ([]versions.Event, error) {
-	sub, err := p.Client.Follow(ctx, topicPrefix+d.id, client.From(&edgev1.Cursor{Epoch: d.epoch}))
-	if err != nil {
-		return nil, err
-	}
-	defer sub.Close()
-	var log []versions.Event
-	for uint64(len(log)) < d.head.Load() {
-		u, err := sub.Next(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if u.Reset != nil {
-			return nil, u.Reset.Cause
-		}
-		for _, e := range u.Events {
-			event, err := decode(e)
-			if err != nil {
-				return nil, err
+// compare reads the rest of every document's log, and some of its versions, in every way.
+func (e *Editors) compare(ctx context.Context) error {
+	random := rand.New(rand.NewPCG(e.cfg.Seed, editorStream-1))
+	for i, a := range e.auditors {
+		err := a.Visit(ctx, func(ctx context.Context, a *check.Auditor, p *check.Person) error {
+			if err := e.read(ctx, a, p); err != nil {
+				return err
 			}
-			log = append(log, event)
+			for _, d := range e.documents {
+				if err := e.versions(ctx, p, e.auditor(i), d, random); err != nil {
+					return fmt.Errorf("document %s: %w", d.id, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return log, nil
+	return nil
 }
+
+// auditor is the client that the i-th auditor counts as: the window of the person whom it is signed in as.
+func (e *Editors) auditor(i int) int { return len(e.people) + i%len(e.people) }
 
 // decode reads an event.
 func decode(e *edgev1.Event) (versions.Event, error) {

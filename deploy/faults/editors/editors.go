@@ -67,6 +67,7 @@ type Editors struct {
 	byID      map[string]*document // complete before anybody works
 	programs  []*program
 	windows   []*window
+	auditors  []*check.Auditor
 	records   []*record                 // of programs, then of windows: a client is a place here
 	origin    atomic.Pointer[time.Time] // of the history's times
 	settled   atomic.Int64              // requests
@@ -81,6 +82,10 @@ type document struct {
 	base     uint64
 	epoch    uint64
 	head     atomic.Uint64 // the newest version that somebody was told of
+
+	// As far as they were read; of who audits.
+	log  []versions.Event
+	ways map[string][]versions.Stamp
 
 	mu       sync.Mutex // guards all below
 	edits    []versions.Edit
@@ -144,7 +149,11 @@ func Gather(ctx context.Context, cfg Config) (_ *Editors, err error) {
 	if err := e.write(ctx); err != nil {
 		return nil, err
 	}
-	return e, e.start(ctx)
+	if err := e.start(ctx); err != nil {
+		return nil, err
+	}
+	e.auditors = cfg.Audit(func(i int) check.Way { return check.SignIn(e.slug, e.people[i%len(e.people)].Handle, e.password) })
+	return e, nil
 }
 
 // hire brings in the people, each with a window.
@@ -198,7 +207,7 @@ func (e *Editors) write(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("document: %w", err)
 		}
-		d := &document{id: made.GetDocument()}
+		d := &document{id: made.GetDocument(), ways: map[string][]versions.Stamp{}}
 		d.home = e.cfg.Home(me.GetWorkspace().GetId(), d.id)
 		if share[d.home]++; share[d.home] > most { // it stays unused: another one comes elsewhere
 			continue
@@ -295,6 +304,7 @@ func (e *Editors) Run(ctx context.Context, origin time.Time) {
 			all.Go(func() { w.pulse(ctx, answered) })
 		}
 	}
+	all.Go(func() { check.Audits(ctx, e.auditors, e.read) })
 	all.Wait()
 	for _, w := range e.windows {
 		w.waits.Wait()

@@ -180,13 +180,19 @@ func (p *process) says(want string) {
 // does tells a client what to do, and checks what comes of it.
 func (p *process) does(what, want string) {
 	p.t.Helper()
+	if got := p.answer(what); got != want {
+		p.t.Fatalf("%s: %q, want %q", what, got, want)
+	}
+}
+
+// answer tells a client what to do, and returns what comes of it.
+func (p *process) answer(what string) string {
+	p.t.Helper()
 	if _, err := fmt.Fprintln(p.in, what); err != nil {
 		p.t.Fatal(err)
 	}
 	if !p.out.Scan() {
-		p.t.Fatalf("%s: it has ended, want %q", what, want)
+		p.t.Fatalf("%s: it has ended", what)
 	}
-	if got := p.out.Text(); got != want {
-		p.t.Fatalf("%s: %q, want %q", what, got, want)
-	}
+	return p.out.Text()
 }
