@@ -762,6 +762,8 @@ func TestNothingIsTold(t *testing.T) {
 		fields := map[string]func(m protoreflect.Message){ // what is to be in a request that gets as far as the document
 			"RenameDocument": func(m protoreflect.Message) { set(m, "title", "Another") },
 			"Submit":         func(m protoreflect.Message) { set(m, "delta", inserts("x")); set(m, "base", uint64(1)) },
+			"StarDocument":   func(m protoreflect.Message) { set(m, "starred", true) }, // who takes a star away that isn't there has done nothing
+			"EraseHistory":   func(m protoreflect.Message) { set(m, "before_version", uint64(1)) },
 			"SetRole": func(m protoreflect.Message) {
 				set(m, "principal", "bob")
 				set(m, "role", protoreflect.EnumNumber(viewer))
