@@ -133,15 +133,26 @@ func (s *Server) purgeTrashed(ctx context.Context, k docKey) (next time.Time, er
 // inSession does something of the service's own in a document's session, which is here. What it has to open for that it closes again: of many
 // documents that are looked at, each would stay open for a while.
 func (s *Server) inSession(ctx context.Context, k docKey, do func(x *session) error) error {
-	s.mu.Lock()
-	open := s.open[k]
-	s.mu.Unlock()
-	x, err := s.session(ctx, k)
-	if err != nil {
-		return err
+	for {
+		s.mu.Lock()
+		open := s.open[k]
+		s.mu.Unlock()
+		x, err := s.session(ctx, k)
+		if err != nil {
+			return err
+		}
+		err = do(x)
+		if x != open {
+			x.leave()
+		}
+		if !errors.Is(err, errEnded) {
+			return err
+		}
+		select { // it was closing, or has lost the document: what is true is read again
+		case <-x.gone:
+		case <-x.adrift:
+		case <-ctx.Done():
+			return errAway.Because(ctx.Err())
+		}
 	}
-	if x != open {
-		defer x.leave()
-	}
-	return do(x)
 }
