@@ -17,7 +17,7 @@ func (u *user) writeTrace(document string, base uint64, changes []ot.Delta) {
 	x := must(u.server.session(u.tb.Context(), docKey{u.workspace, document}))(u.tb)
 	c := must(u.verifier.Verify(u.tb.Context(), u.token))(u.tb)
 	for len(changes) > 0 {
-		n := min(len(changes), 500)
+		n := min(len(changes), DefaultConfig().UnderWay/shares)
 		var last *edit
 		err := x.do(u.tb.Context(), func() error {
 			for _, change := range changes[:n] {
