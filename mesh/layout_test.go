@@ -20,10 +20,11 @@ var layers = map[string][]string{
 	"gateway":           {"proto", "mesh"},
 	"chat":              {"proto", "mesh"},
 	"docs":              {"proto", "mesh"},
+	"presence":          {"proto", "mesh"},
 	"services/identity": {"proto", "mesh"},
 	"client":            {"proto", "mesh", "docs/ot"}, // the engine of documents, which clients run, too
 	"loadtest":          {"proto", "mesh", "client"},
-	"deploy":            {"proto", "mesh", "gateway", "chat", "docs", "services/identity", "client"},
+	"deploy":            {"proto", "mesh", "gateway", "chat", "docs", "presence", "services/identity", "client"},
 }
 
 const root = "plenum.internal/"
@@ -77,7 +78,7 @@ func TestLayout(t *testing.T) {
 		}
 		if module == "gateway" && strings.HasPrefix(p.ImportPath, root+"gateway") {
 			for _, imported := range p.Imports {
-				if domain, ok := strings.CutPrefix(imported, root+"proto/plenum/"); ok && !slices.Contains([]string{"edge/v1", "topic/v1", "auth/v1", "http/v1"}, domain) {
+				if domain, ok := strings.CutPrefix(imported, root+"proto/plenum/"); ok && !slices.Contains([]string{"edge/v1", "topic/v1", "auth/v1", "http/v1", "roster/v1"}, domain) {
 					t.Errorf("%s imports %s: the gateway knows no domain", p.ImportPath, imported)
 				}
 			}

@@ -127,6 +127,163 @@ func (x *ListMetResponse) GetMet() []string {
 	return nil
 }
 
+type FollowRoomsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowRoomsRequest) Reset() {
+	*x = FollowRoomsRequest{}
+	mi := &file_plenum_chat_v1_acquaintance_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowRoomsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowRoomsRequest) ProtoMessage() {}
+
+func (x *FollowRoomsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_chat_v1_acquaintance_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowRoomsRequest.ProtoReflect.Descriptor instead.
+func (*FollowRoomsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_chat_v1_acquaintance_proto_rawDescGZIP(), []int{2}
+}
+
+type FollowRoomsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rooms         []*Room                `protobuf:"bytes,1,rep,name=rooms,proto3" json:"rooms,omitempty"`        // what is to be added to what was told before, in order
+	Complete      bool                   `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"` // everybody was told by now; what follows are changes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FollowRoomsResponse) Reset() {
+	*x = FollowRoomsResponse{}
+	mi := &file_plenum_chat_v1_acquaintance_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FollowRoomsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FollowRoomsResponse) ProtoMessage() {}
+
+func (x *FollowRoomsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_chat_v1_acquaintance_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FollowRoomsResponse.ProtoReflect.Descriptor instead.
+func (*FollowRoomsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_chat_v1_acquaintance_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *FollowRoomsResponse) GetRooms() []*Room {
+	if x != nil {
+		return x.Rooms
+	}
+	return nil
+}
+
+func (x *FollowRoomsResponse) GetComplete() bool {
+	if x != nil {
+		return x.Complete
+	}
+	return false
+}
+
+// Room is who is in a channel that was not known to be there, and who is not there any more.
+type Room struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workspace     string                 `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"` // id of the workspace
+	Channel       string                 `protobuf:"bytes,2,opt,name=channel,proto3" json:"channel,omitempty"`     // id of the channel
+	Left          []string               `protobuf:"bytes,3,rep,name=left,proto3" json:"left,omitempty"`           // user ids
+	Members       []string               `protobuf:"bytes,4,rep,name=members,proto3" json:"members,omitempty"`     // user ids
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Room) Reset() {
+	*x = Room{}
+	mi := &file_plenum_chat_v1_acquaintance_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Room) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Room) ProtoMessage() {}
+
+func (x *Room) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_chat_v1_acquaintance_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Room.ProtoReflect.Descriptor instead.
+func (*Room) Descriptor() ([]byte, []int) {
+	return file_plenum_chat_v1_acquaintance_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Room) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+func (x *Room) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *Room) GetLeft() []string {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *Room) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
 var File_plenum_chat_v1_acquaintance_proto protoreflect.FileDescriptor
 
 const file_plenum_chat_v1_acquaintance_proto_rawDesc = "" +
@@ -137,9 +294,19 @@ const file_plenum_chat_v1_acquaintance_proto_rawDesc = "" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06others\x18\x03 \x03(\tR\x06others\"#\n" +
 	"\x0fListMetResponse\x12\x10\n" +
-	"\x03met\x18\x01 \x03(\tR\x03met2a\n" +
+	"\x03met\x18\x01 \x03(\tR\x03met\"\x14\n" +
+	"\x12FollowRoomsRequest\"]\n" +
+	"\x13FollowRoomsResponse\x12*\n" +
+	"\x05rooms\x18\x01 \x03(\v2\x14.plenum.chat.v1.RoomR\x05rooms\x12\x1a\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\"l\n" +
+	"\x04Room\x12\x1c\n" +
+	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x18\n" +
+	"\achannel\x18\x02 \x01(\tR\achannel\x12\x12\n" +
+	"\x04left\x18\x03 \x03(\tR\x04left\x12\x18\n" +
+	"\amembers\x18\x04 \x03(\tR\amembers2\xbb\x01\n" +
 	"\x13AcquaintanceService\x12J\n" +
-	"\aListMet\x12\x1e.plenum.chat.v1.ListMetRequest\x1a\x1f.plenum.chat.v1.ListMetResponseB-Z+plenum.internal/proto/plenum/chat/v1;chatv1b\x06proto3"
+	"\aListMet\x12\x1e.plenum.chat.v1.ListMetRequest\x1a\x1f.plenum.chat.v1.ListMetResponse\x12X\n" +
+	"\vFollowRooms\x12\".plenum.chat.v1.FollowRoomsRequest\x1a#.plenum.chat.v1.FollowRoomsResponse0\x01B-Z+plenum.internal/proto/plenum/chat/v1;chatv1b\x06proto3"
 
 var (
 	file_plenum_chat_v1_acquaintance_proto_rawDescOnce sync.Once
@@ -153,19 +320,25 @@ func file_plenum_chat_v1_acquaintance_proto_rawDescGZIP() []byte {
 	return file_plenum_chat_v1_acquaintance_proto_rawDescData
 }
 
-var file_plenum_chat_v1_acquaintance_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_plenum_chat_v1_acquaintance_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_plenum_chat_v1_acquaintance_proto_goTypes = []any{
-	(*ListMetRequest)(nil),  // 0: plenum.chat.v1.ListMetRequest
-	(*ListMetResponse)(nil), // 1: plenum.chat.v1.ListMetResponse
+	(*ListMetRequest)(nil),      // 0: plenum.chat.v1.ListMetRequest
+	(*ListMetResponse)(nil),     // 1: plenum.chat.v1.ListMetResponse
+	(*FollowRoomsRequest)(nil),  // 2: plenum.chat.v1.FollowRoomsRequest
+	(*FollowRoomsResponse)(nil), // 3: plenum.chat.v1.FollowRoomsResponse
+	(*Room)(nil),                // 4: plenum.chat.v1.Room
 }
 var file_plenum_chat_v1_acquaintance_proto_depIdxs = []int32{
-	0, // 0: plenum.chat.v1.AcquaintanceService.ListMet:input_type -> plenum.chat.v1.ListMetRequest
-	1, // 1: plenum.chat.v1.AcquaintanceService.ListMet:output_type -> plenum.chat.v1.ListMetResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	4, // 0: plenum.chat.v1.FollowRoomsResponse.rooms:type_name -> plenum.chat.v1.Room
+	0, // 1: plenum.chat.v1.AcquaintanceService.ListMet:input_type -> plenum.chat.v1.ListMetRequest
+	2, // 2: plenum.chat.v1.AcquaintanceService.FollowRooms:input_type -> plenum.chat.v1.FollowRoomsRequest
+	1, // 3: plenum.chat.v1.AcquaintanceService.ListMet:output_type -> plenum.chat.v1.ListMetResponse
+	3, // 4: plenum.chat.v1.AcquaintanceService.FollowRooms:output_type -> plenum.chat.v1.FollowRoomsResponse
+	3, // [3:5] is the sub-list for method output_type
+	1, // [1:3] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_plenum_chat_v1_acquaintance_proto_init() }
@@ -179,7 +352,7 @@ func file_plenum_chat_v1_acquaintance_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_chat_v1_acquaintance_proto_rawDesc), len(file_plenum_chat_v1_acquaintance_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,7 +21,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AcquaintanceService_ListMet_FullMethodName = "/plenum.chat.v1.AcquaintanceService/ListMet"
+	AcquaintanceService_ListMet_FullMethodName     = "/plenum.chat.v1.AcquaintanceService/ListMet"
+	AcquaintanceService_FollowRooms_FullMethodName = "/plenum.chat.v1.AcquaintanceService/FollowRooms"
 )
 
 // AcquaintanceServiceClient is the client API for AcquaintanceService service.
@@ -32,6 +33,9 @@ const (
 type AcquaintanceServiceClient interface {
 	// Of these people, those who are, or were, members of a channel that the user is a member of now. Called by identity.
 	ListMet(ctx context.Context, in *ListMetRequest, opts ...grpc.CallOption) (*ListMetResponse, error)
+	// FollowRooms tells who is in which channel, of all workspaces: first everybody, in as many responses as it takes, and then who comes and who
+	// goes, and nothing within 10 s as a sign of life. Called by presence.
+	FollowRooms(ctx context.Context, in *FollowRoomsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowRoomsResponse], error)
 }
 
 type acquaintanceServiceClient struct {
@@ -52,6 +56,25 @@ func (c *acquaintanceServiceClient) ListMet(ctx context.Context, in *ListMetRequ
 	return out, nil
 }
 
+func (c *acquaintanceServiceClient) FollowRooms(ctx context.Context, in *FollowRoomsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowRoomsResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &AcquaintanceService_ServiceDesc.Streams[0], AcquaintanceService_FollowRooms_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[FollowRoomsRequest, FollowRoomsResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AcquaintanceService_FollowRoomsClient = grpc.ServerStreamingClient[FollowRoomsResponse]
+
 // AcquaintanceServiceServer is the server API for AcquaintanceService service.
 // All implementations must embed UnimplementedAcquaintanceServiceServer
 // for forward compatibility.
@@ -60,6 +83,9 @@ func (c *acquaintanceServiceClient) ListMet(ctx context.Context, in *ListMetRequ
 type AcquaintanceServiceServer interface {
 	// Of these people, those who are, or were, members of a channel that the user is a member of now. Called by identity.
 	ListMet(context.Context, *ListMetRequest) (*ListMetResponse, error)
+	// FollowRooms tells who is in which channel, of all workspaces: first everybody, in as many responses as it takes, and then who comes and who
+	// goes, and nothing within 10 s as a sign of life. Called by presence.
+	FollowRooms(*FollowRoomsRequest, grpc.ServerStreamingServer[FollowRoomsResponse]) error
 	mustEmbedUnimplementedAcquaintanceServiceServer()
 }
 
@@ -72,6 +98,9 @@ type UnimplementedAcquaintanceServiceServer struct{}
 
 func (UnimplementedAcquaintanceServiceServer) ListMet(context.Context, *ListMetRequest) (*ListMetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListMet not implemented")
+}
+func (UnimplementedAcquaintanceServiceServer) FollowRooms(*FollowRoomsRequest, grpc.ServerStreamingServer[FollowRoomsResponse]) error {
+	return status.Error(codes.Unimplemented, "method FollowRooms not implemented")
 }
 func (UnimplementedAcquaintanceServiceServer) mustEmbedUnimplementedAcquaintanceServiceServer() {}
 func (UnimplementedAcquaintanceServiceServer) testEmbeddedByValue()                             {}
@@ -112,6 +141,17 @@ func _AcquaintanceService_ListMet_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AcquaintanceService_FollowRooms_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(FollowRoomsRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(AcquaintanceServiceServer).FollowRooms(m, &grpc.GenericServerStream[FollowRoomsRequest, FollowRoomsResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type AcquaintanceService_FollowRoomsServer = grpc.ServerStreamingServer[FollowRoomsResponse]
+
 // AcquaintanceService_ServiceDesc is the grpc.ServiceDesc for AcquaintanceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -124,6 +164,12 @@ var AcquaintanceService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AcquaintanceService_ListMet_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "FollowRooms",
+			Handler:       _AcquaintanceService_FollowRooms_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "plenum/chat/v1/acquaintance.proto",
 }

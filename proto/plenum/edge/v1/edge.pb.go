@@ -654,7 +654,9 @@ type Hello struct {
 	// Features that the client would like, <= 16 of <= 32 bytes.
 	Features []string `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`
 	// The client and its version, "plenum-web/1.4.2", <= 64 bytes.
-	Agent         string `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
+	Agent string `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
+	// For how long its person has done nothing. Who comes back by itself, after a night's sleep, is not there for it.
+	IdleS         uint32 `protobuf:"varint,6,opt,name=idle_s,json=idleS,proto3" json:"idle_s,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -722,6 +724,13 @@ func (x *Hello) GetAgent() string {
 		return x.Agent
 	}
 	return ""
+}
+
+func (x *Hello) GetIdleS() uint32 {
+	if x != nil {
+		return x.IdleS
+	}
+	return 0
 }
 
 // Welcome answers Hello.
@@ -2366,7 +2375,9 @@ func (x *Goodbye) GetError() *Error {
 type Ping struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Returned in the Pong.
-	Nonce         uint32 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	Nonce uint32 `protobuf:"varint,1,opt,name=nonce,proto3" json:"nonce,omitempty"`
+	// Of a client: its person does something, as by keys or a pointer. Once a minute is enough; calls with a client_seq and signals say so, too.
+	Active        bool `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2406,6 +2417,13 @@ func (x *Ping) GetNonce() uint32 {
 		return x.Nonce
 	}
 	return 0
+}
+
+func (x *Ping) GetActive() bool {
+	if x != nil {
+		return x.Active
+	}
+	return false
 }
 
 // Pong answers a Ping at once. The server closes after 60 s without a word (4001), the client 5 s after a Ping of its own
@@ -2556,14 +2574,15 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	" \x01(\v2\x14.plenum.edge.v1.PingH\x00R\x04ping\x12*\n" +
 	"\x04pong\x18\v \x01(\v2\x14.plenum.edge.v1.PongH\x00R\x04pong\x12*\n" +
 	"\x04view\x18\f \x01(\v2\x14.plenum.edge.v1.ViewH\x00R\x04viewB\a\n" +
-	"\x05frame\"\x8b\x01\n" +
+	"\x05frame\"\xa2\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x03 \x01(\tR\tsessionId\x12\x1a\n" +
 	"\bfeatures\x18\x04 \x03(\tR\bfeatures\x12\x14\n" +
-	"\x05agent\x18\x05 \x01(\tR\x05agent\"\xe5\x01\n" +
+	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x15\n" +
+	"\x06idle_s\x18\x06 \x01(\rR\x05idleS\"\xe5\x01\n" +
 	"\aWelcome\x12\x1a\n" +
 	"\bfeatures\x18\x01 \x03(\tR\bfeatures\x12!\n" +
 	"\fheartbeat_ms\x18\x02 \x01(\rR\vheartbeatMs\x12 \n" +
@@ -2676,9 +2695,10 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\ftoken_ttl_ms\x18\x01 \x01(\rR\n" +
 	"tokenTtlMs\"6\n" +
 	"\aGoodbye\x12+\n" +
-	"\x05error\x18\x01 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05error\"\x1c\n" +
+	"\x05error\x18\x01 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05error\"4\n" +
 	"\x04Ping\x12\x14\n" +
-	"\x05nonce\x18\x01 \x01(\rR\x05nonce\"\x1c\n" +
+	"\x05nonce\x18\x01 \x01(\rR\x05nonce\x12\x16\n" +
+	"\x06active\x18\x02 \x01(\bR\x06active\"\x1c\n" +
 	"\x04Pong\x12\x14\n" +
 	"\x05nonce\x18\x01 \x01(\rR\x05nonce\"S\n" +
 	"\aCursors\x12\x16\n" +
