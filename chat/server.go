@@ -136,12 +136,13 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 // Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.
 func Callers() map[string][]string {
 	return map[string][]string{
-		topicv1.TopicService_Open_FullMethodName:          {"gateway"},
-		topicv1.TopicService_OpenEach_FullMethodName:      {"gateway"},
-		topicv1.TopicService_Heads_FullMethodName:         {"gateway"},
-		topicv1.TopicService_Tail_FullMethodName:          {"gateway"},
-		topicv1.TopicService_Follow_FullMethodName:        {rpc.AnyPeer},
-		chatv1.AcquaintanceService_ListMet_FullMethodName: {"identity"},
+		topicv1.TopicService_Open_FullMethodName:              {"gateway"},
+		topicv1.TopicService_OpenEach_FullMethodName:          {"gateway"},
+		topicv1.TopicService_Heads_FullMethodName:             {"gateway"},
+		topicv1.TopicService_Tail_FullMethodName:              {"gateway"},
+		topicv1.TopicService_Follow_FullMethodName:            {rpc.AnyPeer},
+		chatv1.AcquaintanceService_ListMet_FullMethodName:     {"identity"},
+		chatv1.AcquaintanceService_FollowRooms_FullMethodName: {"presence"},
 	}
 }
 
