@@ -43,6 +43,8 @@ type Config struct {
 	MaxRequests        int `koanf:"max_requests" doc:"requests over HTTP being answered at the same time; beyond: 503"`
 	MaxRequestsAddress int `koanf:"max_requests_address" doc:"of them from one address, of IPv6 from a /64, as proxies tell it; beyond: 503"`
 
+	Roster string `koanf:"roster" doc:"service that is told of sessions; empty: none is"`
+
 	// FirstBytes is little: nobody knows yet who sends it. Hello and a log-in's Subscribe have room in it.
 	FirstBytes  int `koanf:"first_bytes" doc:"a client's first message, before its token is verified [4301]"`
 	IntakeBytes int `koanf:"intake_bytes" doc:"what clients have sent and is not worked off, in all: messages that are not finished, calls not answered; beyond: 4101 and 200. A quarter of it for all without a token, a sixteenth for such at one address, a thirty-second for one user"`
@@ -91,6 +93,7 @@ func DefaultConfig() Config {
 		MaxPlain: 32_768, MaxPlainAddress: 16_384, MaxRequests: 16_384, MaxRequestsAddress: 8192, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,
 		Recheck:    []time.Duration{100 * time.Millisecond, time.Second},
+		Roster:     "presence",
 		StreamLife: 10 * time.Minute,
 		Window:     10 * time.Millisecond, Drain: 10 * time.Second,
 		Read: limit.Rate{PerSecond: 50, Burst: 200}, Write: limit.Rate{PerSecond: 20, Burst: 100}, Bulk: limit.Rate{PerSecond: 2, Burst: 20},

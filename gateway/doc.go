@@ -20,6 +20,7 @@
 //	alarms.go     one timer for all sessions       windows.go     flush windows, likewise
 //	work.go       what only a busy session has     shared.go      lists that a user's bundles share
 //	ringhub.go    topics of the class RING         view.go        one topic of the class VIEW on one connection
+//	roster.go     sessions, told to presence
 //
 // The parts without I/O stand in internal/: wire, catalog, lane, limit, intake, ring, heads, view; door and ws are the connections themselves.
 //

@@ -38,10 +38,12 @@ type Deps struct {
 	Refusals *auth.Reporter // of tokens and origins, run by whoever made it; nil: not on record
 	Tickets  Redeemer       // identity; nil: nobody has a ticket
 	Bus      *bus.Bus
-	Listener net.Listener // for clients, already listening; Run serves and closes it. Nil: Run listens at Config.Listen
-	Static   http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
-	Log      *slog.Logger // nil: silent
-	Metrics  prometheus.Registerer
+	// Incarnation is by what presence knows this process: as the registry has it, empty where all is one process.
+	Incarnation string
+	Listener    net.Listener // for clients, already listening; Run serves and closes it. Nil: Run listens at Config.Listen
+	Static      http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
+	Log         *slog.Logger // nil: silent
+	Metrics     prometheus.Registerer
 }
 
 // Gateway serves clients.
@@ -58,6 +60,7 @@ type Gateway struct {
 	shards      []*shard
 	index       *heads.Index
 	people      people
+	roster      *roster
 	alarms      *alarms
 	windows     windows
 	bundles     crew // opens bundles
@@ -137,6 +140,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.turners = newTurners(g.base)
 	g.openings = openings{g: g, nodes: map[grpc.ClientConnInterface]*node{}}
 	g.learner = newLearner(g)
+	g.roster = newRoster(g)
 	if cfg.TLS.Enabled() {
 		if g.certificate, err = openCertificate(cfg.TLS, g.log, m.certificateEnds); err != nil {
 			return nil, err
@@ -191,6 +195,7 @@ func (g *Gateway) serve(ctx context.Context, l net.Listener) error {
 		g.tasks.Go(func() { s.run(g.base) })
 	}
 	g.tasks.Go(func() { g.learner.run(g.base) })
+	g.tasks.Go(func() { g.roster.run(g.base) })
 	limits := door.Limits{All: g.cfg.MaxPlain, Address: g.cfg.MaxPlainAddress, Silent: g.certificate != nil}
 	entrance := door.New(l, limits, g.household, g.metrics.turnedAway.Inc)
 	server := g.newServer(entrance)

@@ -68,7 +68,7 @@ func (r *request) route() string {
 			id = v
 		}
 	}
-	return routeKey(r.caller.Workspace, id)
+	return topic.RouteKey(r.caller.Workspace, id)
 }
 
 // invoke calls the service. What may be repeated is tried once more where it was not answered: by then the node that was asked is
@@ -123,18 +123,6 @@ func (g *Gateway) once(ctx context.Context, r request) ([]byte, error) {
 	}
 	return rpc.Invoke(ctx, cc, r.method.Name, r.body) //nolint:wrapcheck // numbered
 }
-
-// routeKey names the partition that an id belongs to: all calls about it meet at one node, which commits them together.
-func routeKey(workspace, id string) string {
-	return partitions[topic.PartitionOf(workspace, id)]
-}
-
-var partitions = func() (names [topic.Partitions]string) {
-	for i := range names {
-		names[i] = string([]byte{'0' + byte(i/10), '0' + byte(i%10)})
-	}
-	return names
-}()
 
 // rate is what a session may do of a class.
 func (c *Config) rate(class edgev1.RateClass) limit.Rate {

@@ -43,6 +43,8 @@ func (c *cluster) Conn(service, _ string) (grpc.ClientConnInterface, error) {
 	return nil, away
 }
 
+func (c *cluster) To(n registry.Node) (grpc.ClientConnInterface, error) { return c.Conn(n.Service, "") }
+
 func (c *cluster) Bulk(service, key string) (grpc.ClientConnInterface, error) {
 	return c.Conn(service, key)
 }

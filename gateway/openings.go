@@ -59,7 +59,7 @@ func (g *Gateway) open(ctx context.Context, caller auth.Caller, todo []opened, d
 		}
 		w.kind = k
 		alone := k.Class == edgev1.TopicClass_TOPIC_CLASS_BUNDLE
-		key := routeKey(caller.Workspace, caller.User)
+		key := topic.RouteKey(caller.Workspace, caller.User)
 		if k.Class == edgev1.TopicClass_TOPIC_CLASS_RING || k.Class == edgev1.TopicClass_TOPIC_CLASS_VIEW { // its owner alone knows it
 			key = topicKey(caller, w.want.GetTopic())
 		}

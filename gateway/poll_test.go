@@ -168,24 +168,28 @@ func TestPollOfHeads(t *testing.T) {
 // Each refusal has its number, in the answer or with a status.
 func TestPollRefusals(t *testing.T) {
 	inBubble(t, func(c *Config) { c.MaxSessions = 1 }, func(t *testing.T, s *system) {
+		poll := func(query string, frames ...*edgev1.ClientFrame) []*edgev1.ServerFrame {
+			synctest.Wait() // the one before has left, though its answer was read before that
+			return s.poll(query, frames...)
+		}
 		last := func(frames []*edgev1.ServerFrame) edgev1.Code {
 			return frames[len(frames)-1].GetGoodbye().GetError().GetCode()
 		}
-		if c := last(s.poll("", hello("x.y.z"))); c != edgev1.Code_CODE_TOKEN_REFUSED {
+		if c := last(poll("", hello("x.y.z"))); c != edgev1.Code_CODE_TOKEN_REFUSED {
 			t.Errorf("a forged token: %v", c)
 		}
-		if c := last(s.poll("", subscribe(1, events(room)))); c != edgev1.Code_CODE_MALFORMED {
+		if c := last(poll("", subscribe(1, events(room)))); c != edgev1.Code_CODE_MALFORMED {
 			t.Errorf("no Hello: %v", c)
 		}
 		start := time.Now()
-		if c := last(s.poll("")); c != edgev1.Code_CODE_MALFORMED || time.Since(start) > time.Second {
+		if c := last(poll("")); c != edgev1.Code_CODE_MALFORMED || time.Since(start) > time.Second {
 			t.Errorf("nothing: %v after %v", c, time.Since(start))
 		}
-		if c := last(s.poll("", hello(s.token("ada", -time.Minute)))); c != edgev1.Code_CODE_TOKEN_EXPIRED {
+		if c := last(poll("", hello(s.token("ada", -time.Minute)))); c != edgev1.Code_CODE_TOKEN_EXPIRED {
 			t.Errorf("an old token: %v", c)
 		}
 		s.svc.Bar("ada", room, true)
-		frames := s.poll("", hello(s.token("ada", time.Minute)), subscribe(1, events(room)))
+		frames := poll("", hello(s.token("ada", time.Minute)), subscribe(1, events(room)))
 		if x := frames[1].GetSubscribed().GetSubscriptions(); len(x) != 1 || x[0].GetError().GetCode() != edgev1.Code_CODE_NOT_FOUND {
 			t.Errorf("what one may not see: %v", frames)
 		}
@@ -207,7 +211,7 @@ func TestPollRefusals(t *testing.T) {
 		}
 		synctest.Wait() // a poll is counted until its handler has returned, which is after its answer
 		c := s.signIn("bob")
-		if c := last(s.poll("", hello(s.token("ada", time.Minute)))); c != edgev1.Code_CODE_OVERLOADED {
+		if c := last(poll("", hello(s.token("ada", time.Minute)))); c != edgev1.Code_CODE_OVERLOADED {
 			t.Errorf("a full gateway: %v", c)
 		}
 		c.close()

@@ -97,7 +97,7 @@ func (h *hub) tail(epoch, after uint64, limit int) (o outcome) {
 	defer leave()
 	ctx, cancel := context.WithTimeout(h.g.base, readTime)
 	defer cancel()
-	stream, err := h.g.topics(h.service, routeKey(h.name.Workspace, topic.ID(h.name.Topic))).Tail(ctx, &topicv1.TailRequest{
+	stream, err := h.g.topics(h.service, topic.RouteKey(h.name.Workspace, topic.ID(h.name.Topic))).Tail(ctx, &topicv1.TailRequest{
 		Workspace: h.name.Workspace, Topic: h.name.Topic, After: &edgev1.Cursor{Epoch: epoch, Offset: after}, MaxBytes: uint32(limit),
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/gateway/internal/wire"
@@ -122,6 +123,9 @@ func (s *session) frame(f wire.Frame) {
 	case *edgev1.ClientFrame_Hello:
 		s.hello(hello.Hello)
 	case *edgev1.ClientFrame_Call:
+		if x.Call.GetClientSeq() != 0 {
+			s.act()
+		}
 		s.call(x.Call, f.Err)
 	case *edgev1.ClientFrame_Cancel:
 		s.cancelCall(x.Cancel.GetId())
@@ -134,6 +138,7 @@ func (s *session) frame(f wire.Frame) {
 	case *edgev1.ClientFrame_Unsubscribe:
 		s.unsubscribe(x.Unsubscribe.GetTopics())
 	case *edgev1.ClientFrame_Signal:
+		s.act()
 		if t := s.stream(); t != nil {
 			t.signals = append(t.signals, f)
 			return
@@ -142,6 +147,9 @@ func (s *session) frame(f wire.Frame) {
 	case *edgev1.ClientFrame_Refresh:
 		s.refresh(x.Refresh.GetToken())
 	case *edgev1.ClientFrame_Ping:
+		if x.Ping.GetActive() {
+			s.act()
+		}
 		s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Pong{Pong: &edgev1.Pong{Nonce: x.Ping.GetNonce()}}})
 	case *edgev1.ClientFrame_Pong: // that it came is all
 	}
@@ -192,6 +200,8 @@ func (s *session) hello(h *edgev1.Hello) {
 		s.goodbye(refusal(err))
 		return
 	}
+	s.agent = unique.Make(strings.TrimSpace(h.GetAgent() + " " + s.agent.Value()))
+	s.g.roster.attend(s, time.Duration(h.GetIdleS())*time.Second)
 	s.g.metrics.opened.WithLabelValues(s.encoding()).Inc()
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Welcome{Welcome: &edgev1.Welcome{
 		HeartbeatMs: uint32(heartbeat.Milliseconds()), TokenTtlMs: s.ttl(), ServerTimeMs: time.Now().UnixMilli(),

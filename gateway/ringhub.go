@@ -61,7 +61,7 @@ func (h *hub) hearOut(ctx context.Context, src *source, at *edgev1.Cursor) error
 	defer leave()
 	late := time.AfterFunc(readTime, src.cancel)
 	defer late.Stop()
-	stream, err := h.g.topics(h.service, routeKey(h.name.Workspace, topic.ID(h.name.Topic))).Tail(ctx, &topicv1.TailRequest{
+	stream, err := h.g.topics(h.service, topic.RouteKey(h.name.Workspace, topic.ID(h.name.Topic))).Tail(ctx, &topicv1.TailRequest{
 		Workspace: h.name.Workspace, Topic: h.name.Topic, After: at, MaxBytes: forwardBytes, Follow: true,
 	})
 	if err != nil {

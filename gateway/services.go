@@ -23,6 +23,8 @@ type Services interface {
 	Conn(service, key string) (grpc.ClientConnInterface, error)
 	// Bulk returns another connection to the node that Conn would choose, for exchanges over HTTP, so that no call stands behind a body.
 	Bulk(service, key string) (grpc.ClientConnInterface, error)
+	// To returns the connection to one node.
+	To(node registry.Node) (grpc.ClientConnInterface, error)
 	// All returns the connections to every node of a service.
 	All(service string) []grpc.ClientConnInterface
 }
@@ -60,6 +62,10 @@ func (s static) Bulk(service, _ string) (grpc.ClientConnInterface, error) {
 	return nil, away
 }
 
+func (s static) To(node registry.Node) (grpc.ClientConnInterface, error) {
+	return s.Conn(node.Service, "")
+}
+
 func (s static) All(service string) []grpc.ClientConnInterface {
 	if server := s[service]; server != nil {
 		return []grpc.ClientConnInterface{server.Pipe(self)}
@@ -73,6 +79,10 @@ func Registered(r *registry.Registry, c *registry.Conns) Services { return regis
 type registered struct {
 	registry *registry.Registry
 	*registry.Conns
+}
+
+func (s registered) To(node registry.Node) (grpc.ClientConnInterface, error) {
+	return s.Conns.To(node.Service, node.ID)
 }
 
 // Watch hides gateways: they serve no methods.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/lane"
@@ -74,9 +75,11 @@ type session struct {
 	gated   bool          // nobody reads: a call has to end first, a Subscribe to be opened, or time to pass
 	paused  bool          // for time to pass: the client floods
 
-	caller   auth.Caller // before Hello it has nothing but the token of an Authorization header
-	clientID string
-	from     string // "user/session", as signals show it
+	caller     auth.Caller // before Hello it has nothing but the token of an Authorization header
+	clientID   string
+	from       string                // "user/session", as signals show it
+	agent      unique.Handle[string] // what the client calls itself
+	attendance *attendance           // from Hello on
 
 	board   *lane.Board[*call] // nil: no calls
 	buckets [5]limit.Bucket    // by rate class
@@ -99,8 +102,8 @@ const (
 	closed
 )
 
-func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header string) *session {
-	s := &session{g: g, conn: conn, enc: enc, address: address, caller: auth.Caller{Token: header}, started: g.alarms.now(), reading: true}
+func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header, userAgent string) *session {
+	s := &session{g: g, conn: conn, enc: enc, address: address, agent: unique.Make(userAgent[:min(len(userAgent), maxUserAgent)]), caller: auth.Caller{Token: header}, started: g.alarms.now(), reading: true}
 	s.heard = s.started
 	return s
 }
@@ -288,6 +291,9 @@ func (s *session) end() {
 	s.dropAll()
 	s.dropCalls()
 	s.g.forget(s)
+	if s.attendance != nil {
+		s.g.roster.leave(s.attendance)
+	}
 	if s.gone {
 		s.kill()
 	} else {

@@ -12,6 +12,7 @@ import (
 	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -121,9 +122,9 @@ func (g *Gateway) visitor(r *http.Request, route *catalog.Route) (v visitor, err
 // key chooses the node: that of the user, or of the address.
 func (v visitor) key() string {
 	if v.caller.User == "" {
-		return routeKey("", prefix(v.address).String())
+		return topic.RouteKey("", prefix(v.address).String())
 	}
-	return routeKey(v.caller.Workspace, v.caller.User)
+	return topic.RouteKey(v.caller.Workspace, v.caller.User)
 }
 
 // refuseRequest answers a request that no service sees, or that none has answered.

@@ -28,6 +28,7 @@ func (o overTCP) Watch() ([]registry.Node, <-chan struct{}) {
 }
 func (o overTCP) Conn(string, string) (grpc.ClientConnInterface, error) { return o.calls, nil }
 func (o overTCP) Bulk(string, string) (grpc.ClientConnInterface, error) { return o.bulk, nil }
+func (o overTCP) To(registry.Node) (grpc.ClientConnInterface, error)    { return o.calls, nil }
 func (o overTCP) All(string) []grpc.ClientConnInterface                 { return []grpc.ClientConnInterface{o.calls} }
 
 // zeros are so many bytes of a body.

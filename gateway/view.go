@@ -263,7 +263,7 @@ func (v *follower) close() {
 // topicKey routes what concerns a topic whose owner has it in memory: by its id, or by the user whose own it is.
 func topicKey(caller auth.Caller, name string) string {
 	if id := topic.ID(name); id != "me" {
-		return routeKey(caller.Workspace, id)
+		return topic.RouteKey(caller.Workspace, id)
 	}
-	return routeKey(caller.Workspace, caller.User)
+	return topic.RouteKey(caller.Workspace, caller.User)
 }

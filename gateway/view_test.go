@@ -300,7 +300,7 @@ func TestManyLongParams(t *testing.T) {
 		for i, c := range clients {
 			var list []*edgev1.Want
 			for j := 0; len(list) < wants; j++ {
-				if routeKey("w", fmt.Sprint(j)) != routeKey("w", "b") {
+				if topic.RouteKey("w", fmt.Sprint(j)) != topic.RouteKey("w", "b") {
 					continue // another owner's
 				}
 				params := protowire.AppendTag(nil, 99, protowire.BytesType) // of a later version

@@ -1,0 +1,312 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unique"
+
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/topic"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+)
+
+const (
+	rosterGap     = 100 * time.Millisecond // between two messages to one process
+	rosterSilence = 5 * time.Second        // without one
+	rosterBatch   = 1000                   // of each kind in one message
+	rosterWaiting = 200_000                // that wait for one process; more, and it is told all anew
+	rosterPause   = 200 * time.Millisecond // before a process is told anew, and as long again at random
+	activeGap     = time.Minute            // between two words that something is done in one session
+	maxUserAgent  = 192                    // bytes of the header that are told
+)
+
+// roster tells the processes of presence of the gateway's sessions, each of the people whose home it is.
+type roster struct {
+	g *Gateway
+
+	mu      sync.Mutex // guards all below, and the home of every attendance
+	last    uint64     // number given
+	all     map[uint64]*attendance
+	place   registry.Placement
+	tellers map[registry.Node]*teller
+}
+
+// attendance is a session, as it is told of.
+type attendance struct {
+	number                   uint64
+	workspace, user, session string
+	agent                    unique.Handle[string]
+	program                  bool
+	active                   atomic.Int64  // when something was done in it, by the gateway's alarms
+	told                     time.Duration // when that was told last; belongs to the session's turn
+	home                     *teller
+}
+
+func (a *attendance) idle(now time.Duration) time.Duration {
+	return now - time.Duration(a.active.Load())
+}
+
+func (a *attendance) route() string { return topic.RouteKey(a.workspace, a.user) }
+
+// teller tells one process. While its stream is not there nothing waits: it begins with all that there is.
+type teller struct {
+	node     registry.Node
+	end      context.CancelFunc
+	kick     chan struct{} // capacity 1
+	queue    []report      // in order
+	streams  bool
+	overflow bool
+}
+
+// report is one thing that a process is to be told.
+type report struct {
+	opened         *attendance
+	closed, active uint64
+	complete       uint64
+	idle           time.Duration
+}
+
+func newRoster(g *Gateway) *roster {
+	return &roster{g: g, all: map[uint64]*attendance{}, tellers: map[registry.Node]*teller{}}
+}
+
+// attend has a session told of in which nothing has been done for a while.
+func (r *roster) attend(s *session, idle time.Duration) {
+	_, id, _ := strings.Cut(s.from, "/")
+	a := &attendance{
+		workspace: s.caller.Workspace, user: s.caller.User, session: id, agent: s.agent, program: s.caller.Kind == auth.KindService,
+		told: r.g.alarms.now() - idle,
+	}
+	a.active.Store(int64(a.told))
+	s.attendance = a
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last++
+	a.number = r.last
+	r.all[a.number] = a
+	if a.home = r.tellers[r.place.Home(a.route())]; a.home != nil {
+		a.home.tell(report{opened: a, idle: idle})
+	}
+}
+
+// leave has it told that a session has ended.
+func (r *roster) leave(a *attendance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.all, a.number)
+	if a.home != nil {
+		a.home.tell(report{closed: a.number})
+	}
+}
+
+// act notes that somebody does something in a session. Its turn calls it.
+func (s *session) act() {
+	a := s.attendance
+	if a == nil {
+		return
+	}
+	now := s.g.alarms.now()
+	if a.active.Store(int64(now)); now-a.told < activeGap {
+		return
+	}
+	a.told = now
+	r := s.g.roster
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a.home != nil {
+		a.home.tell(report{active: a.number})
+	}
+}
+
+// tell queues a report. The roster's lock is held.
+func (t *teller) tell(what report) {
+	if !t.streams || t.overflow {
+		return
+	}
+	if len(t.queue) >= rosterWaiting {
+		t.queue, t.overflow = nil, true
+	} else {
+		t.queue = append(t.queue, what)
+	}
+	select {
+	case t.kick <- struct{}{}:
+	default:
+	}
+}
+
+// run follows where the processes of presence are, until ctx ends.
+func (r *roster) run(ctx context.Context) {
+	for {
+		nodes, changed := r.g.deps.Services.Watch()
+		var homes []registry.Node
+		for _, n := range nodes {
+			if n.Service == r.g.cfg.Roster {
+				homes = append(homes, n)
+			}
+		}
+		r.settle(ctx, registry.NewPlacement(homes))
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// settle has people told of at their homes, among the processes that are there now.
+func (r *roster) settle(ctx context.Context, place registry.Placement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if place.Number() == r.place.Number() {
+		return
+	}
+	r.place = place
+	here := map[registry.Node]bool{}
+	for _, n := range place.Nodes() {
+		if here[n] = true; r.tellers[n] == nil {
+			ctx, end := context.WithCancel(ctx)
+			t := &teller{node: n, end: end, kick: make(chan struct{}, 1)}
+			r.tellers[n] = t
+			r.g.tasks.Go(func() { r.keepTelling(ctx, t) })
+		}
+	}
+	for n, t := range r.tellers {
+		if !here[n] {
+			t.end()
+			delete(r.tellers, n)
+		}
+	}
+	now := r.g.alarms.now()
+	for _, a := range r.all {
+		home := r.tellers[place.Home(a.route())]
+		if home == a.home {
+			continue
+		}
+		if a.home != nil {
+			a.home.tell(report{closed: a.number})
+		}
+		if a.home = home; home != nil {
+			home.tell(report{opened: a, idle: a.idle(now)})
+		}
+	}
+	for _, t := range r.tellers {
+		t.tell(report{complete: place.Number()})
+	}
+}
+
+// keepTelling tells one process until ctx ends.
+func (r *roster) keepTelling(ctx context.Context, t *teller) {
+	for ctx.Err() == nil {
+		err := r.tellAll(ctx, t)
+		r.mu.Lock()
+		t.queue, t.streams, t.overflow = nil, false, false
+		r.mu.Unlock()
+		if ctx.Err() == nil {
+			r.g.log.Debug("a process can't be told of sessions", "node", t.node.ID, "error", err)
+		}
+		select {
+		case <-time.After(rosterPause + rand.N(rosterPause)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// tellAll tells all that there is, and then what changes, by one stream.
+func (r *roster) tellAll(ctx context.Context, t *teller) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cc, err := r.g.deps.Services.To(t.node)
+	if err != nil {
+		return err
+	}
+	stream, err := rosterv1.NewRosterServiceClient(cc).Report(ctx)
+	if err != nil {
+		return fmt.Errorf("gateway: report sessions: %w", err)
+	}
+	r.mu.Lock()
+	t.streams = true
+	now := r.g.alarms.now()
+	for _, a := range r.all {
+		if a.home == t {
+			t.queue = append(t.queue, report{opened: a, idle: a.idle(now)})
+		}
+	}
+	t.tell(report{complete: r.place.Number()})
+	r.mu.Unlock()
+	q := &rosterv1.ReportRequest{Gateway: r.g.deps.Incarnation}
+	for {
+		if err := stream.Send(q); err != nil {
+			_, err = stream.CloseAndRecv() // says why
+			return fmt.Errorf("gateway: report sessions: %w", err)
+		}
+		select {
+		case <-time.After(rosterGap):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		silence := time.NewTimer(rosterSilence)
+		for q = nil; q == nil; {
+			if q, err = r.next(t); err != nil {
+				return err
+			}
+			if q != nil {
+				break
+			}
+			select {
+			case <-t.kick:
+			case <-silence.C:
+				q = &rosterv1.ReportRequest{}
+			case <-stream.Context().Done():
+				_, err = stream.CloseAndRecv()
+				return fmt.Errorf("gateway: report sessions: %w", err)
+			}
+		}
+		silence.Stop()
+	}
+}
+
+// errOverflow: what one process is to be told has become too much to wait.
+var errOverflow = fmt.Errorf("gateway: more than %d reports wait", rosterWaiting)
+
+// next takes what is to be told next; nil: nothing.
+func (r *roster) next(t *teller) (*rosterv1.ReportRequest, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.overflow {
+		return nil, errOverflow
+	}
+	n := min(len(t.queue), rosterBatch)
+	if n == 0 {
+		return nil, nil //nolint:nilnil // there is nothing
+	}
+	q := &rosterv1.ReportRequest{}
+	for i, x := range t.queue[:n] {
+		switch {
+		case x.opened != nil:
+			q.Opened = append(q.Opened, x.opened.message(x.idle))
+		case x.closed != 0:
+			q.Closed = append(q.Closed, x.closed)
+		case x.active != 0:
+			q.Active = append(q.Active, x.active)
+		default:
+			q.Complete = x.complete
+		}
+		t.queue[i] = report{}
+	}
+	if t.queue = t.queue[n:]; len(t.queue) == 0 {
+		t.queue = nil
+	}
+	return q, nil
+}
+
+func (a *attendance) message(idle time.Duration) *rosterv1.Connection {
+	return &rosterv1.Connection{
+		Number: a.number, Workspace: a.workspace, User: a.user, Session: a.session, Agent: a.agent.Value(), IdleS: uint32(idle / time.Second), Program: a.program,
+	}
+}
