@@ -1,0 +1,129 @@
+package presence
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"plenum.internal/mesh/registry"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+)
+
+// full is a house to which a gateway tells of so many people, each with one session.
+func full(people int) (h *house, g *gateway, now time.Time) {
+	now = time.Unix(1_000_000, 0)
+	h = newHouse(DefaultConfig(), "presence-1")
+	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	h.settle(now, place, []string{"a"}, true)
+	g = h.begin("a", now)
+	for from := 0; from < people; from += 1000 {
+		h.report(g, opened(from, min(people, from+1000)), now)
+	}
+	h.report(g, &rosterv1.ReportRequest{Complete: place.Number()}, now)
+	answer(h, now)
+	return h, g, now
+}
+
+func opened(from, to int) *rosterv1.ReportRequest {
+	q := &rosterv1.ReportRequest{}
+	for i := from; i < to; i++ {
+		q.Opened = append(q.Opened, &rosterv1.Connection{
+			Number: uint64(i + 1), Workspace: "w", User: fmt.Sprint("user-", i), Session: fmt.Sprintf("3q2-7wEjRWeJq83v%06d", i),
+			Agent: "plenum-web/1.4.2 Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+		})
+	}
+	return q
+}
+
+func answer(h *house, now time.Time) {
+	for list := h.strangers(choiceBatch); len(list) > 0; list = h.strangers(choiceBatch) {
+		chosen := make(map[personKey]choice, len(list))
+		for _, k := range list {
+			chosen[k] = choice{}
+		}
+		h.learn(chosen, now)
+	}
+}
+
+// BenchmarkSessions is what a session takes of a home's memory.
+func BenchmarkSessions(b *testing.B) {
+	const sessions = 30_000
+	memory := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		before := memory()
+		h, _, _ := full(sessions)
+		b.ReportMetric(float64(memory()-before)/sessions, "B/session")
+		runtime.KeepAlive(h)
+	}
+}
+
+// BenchmarkComing is what a home does for one person who signs in, and whose choice is read.
+func BenchmarkComing(b *testing.B) {
+	const people = 12_000
+	q := opened(0, people)
+	for b.Loop() {
+		b.StopTimer()
+		h, g, now := full(0)
+		b.StartTimer()
+		for from := 0; from < people; from += 1000 {
+			h.report(g, &rosterv1.ReportRequest{Opened: q.GetOpened()[from : from+1000]}, now)
+			answer(h, now)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/people, "ns/person")
+}
+
+// BenchmarkChange is what a change of one person costs whom a hundred look at, with the taking of it.
+func BenchmarkChange(b *testing.B) {
+	h, g, now := full(1000)
+	var all []*watcher
+	for range 100 {
+		w := newWatcher()
+		var people []personKey
+		for i := range 50 {
+			people = append(people, personKey{"w", fmt.Sprint("user-", i)})
+		}
+		h.watch(w, people, 0)
+		h.take(w)
+		all = append(all, w)
+	}
+	taken := 0
+	for i := 0; b.Loop(); i++ {
+		state := presencev1.State_STATE_BUSY
+		if i/50%2 == 0 {
+			state = presencev1.State_STATE_AWAY
+		}
+		h.choose(map[personKey]choice{{"w", fmt.Sprint("user-", i%50)}: {state: state}}, now)
+		for _, w := range all {
+			list, _, _ := h.take(w)
+			taken += len(list)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(max(1, taken)), "ns/delivery")
+	_ = g
+}
+
+// BenchmarkMet is whom somebody may see of fifty who share one of their fifty channels at best.
+func BenchmarkMet(b *testing.B) {
+	c := newCompany()
+	var others []string
+	for i := range 1000 {
+		user := fmt.Sprint("user-", i)
+		for room := range 50 {
+			c.join(roomKey{"w", fmt.Sprint("room-", (i*7+room*13)%2000)}, user)
+		}
+		if i < 50 {
+			others = append(others, user)
+		}
+	}
+	for b.Loop() {
+		c.met(personKey{"w", "user-500"}, others)
+	}
+}

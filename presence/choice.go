@@ -1,0 +1,212 @@
+package presence
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/sqldb"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// Limits of what people say of themselves, in bytes.
+const (
+	MaxEmoji = 64
+	MaxText  = 100
+)
+
+const (
+	choiceBatch = 1000        // people whose choices are read at a time
+	choicePause = time.Second // before what failed is tried again
+)
+
+// SetStatus writes down what somebody has chosen, and shows it.
+func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) (*presencev1.SetStatusResponse, error) {
+	k, err := own(ctx, q.GetUser())
+	if err != nil {
+		return nil, err
+	}
+	c, err := checkChoice(q, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	res := &presencev1.SetStatusResponse{}
+	return res, s.atHome(ctx, k, presencev1.PresenceService_SetStatus_FullMethodName, q, res, func() error {
+		err := s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
+			_, err := tx.ExecContext(ctx, `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
+				ON CONFLICT (workspace, user_id) DO UPDATE SET state = excluded.state, emoji = excluded.emoji, text = excluded.text, until_ms = excluded.until_ms`,
+				k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs())
+			return err //nolint:wrapcheck // said below
+		})
+		if err != nil {
+			return fmt.Errorf("presence: write a choice: %w", err)
+		}
+		s.house.choose(map[personKey]choice{k: c}, time.Now())
+		return nil
+	})
+}
+
+// GetStatus tells somebody what they have chosen, and what others see.
+func (s *Server) GetStatus(ctx context.Context, q *presencev1.GetStatusRequest) (*presencev1.GetStatusResponse, error) {
+	k, err := own(ctx, q.GetUser())
+	if err != nil {
+		return nil, err
+	}
+	res := &presencev1.GetStatusResponse{}
+	return res, s.atHome(ctx, k, presencev1.PresenceService_GetStatus_FullMethodName, q, res, func() error {
+		chosen, err := s.choices(ctx, []personKey{k})
+		if err != nil {
+			return err
+		}
+		if c := chosen[k].at(time.Now()); c != (choice{}) {
+			if res.Chosen = c.state; c.emoji != "" || c.text != "" {
+				res.Custom = &presencev1.Custom{Emoji: c.emoji, Text: c.text}
+			}
+			if !c.until.IsZero() {
+				res.UntilMs = c.until.UnixMilli()
+			}
+		}
+		res.Status = s.house.status(k)
+		return nil
+	})
+}
+
+// own is who calls, if that is whom they name.
+func own(ctx context.Context, user string) (personKey, error) {
+	c, err := rpc.Caller(ctx)
+	if err != nil {
+		return personKey{}, err //nolint:wrapcheck // numbered
+	}
+	if user != c.User {
+		return personKey{}, errPerson
+	}
+	return personKey{c.Workspace, c.User}, nil
+}
+
+// checkChoice says what is wrong with what somebody has chosen.
+func checkChoice(q *presencev1.SetStatusRequest, now time.Time) (c choice, err error) {
+	switch q.GetState() {
+	case presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB, presencev1.State_STATE_INVISIBLE:
+	default:
+		return c, badField("state", "Choose AWAY, BUSY, DO_NOT_DISTURB or INVISIBLE, or nothing.")
+	}
+	emoji, text := q.GetCustom().GetEmoji(), strings.TrimSpace(q.GetCustom().GetText())
+	switch {
+	case len(emoji) > MaxEmoji || !utf8.ValidString(emoji) || strings.ContainsFunc(emoji, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return c, badField("custom.emoji", "An emoji has at most %d bytes, and no blanks.", MaxEmoji)
+	case len(text) > MaxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return c, badField("custom.text", "A text has one line of at most %d bytes.", MaxText)
+	case q.GetUntilMs() != 0 && q.GetUntilMs() <= now.UnixMilli():
+		return c, badField("until_ms", "It would have ended already.")
+	}
+	c = choice{state: q.GetState(), emoji: emoji, text: text}
+	if q.GetUntilMs() != 0 {
+		c.until = time.UnixMilli(q.GetUntilMs())
+	}
+	return c, nil
+}
+
+// choices reads what people have chosen.
+func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey]choice, error) {
+	rel := sqldb.NewRelation(s.db.Dialect(), "ws text", "usr text")
+	rows, all := make([][]any, len(people)), make(map[personKey]choice, len(people))
+	for i, k := range people {
+		rows[i], all[k] = []any{k.workspace, k.user}, choice{}
+	}
+	found, err := s.db.Query(ctx, `SELECT c.workspace, c.user_id, c.state, c.emoji, c.text, c.until_ms FROM `+rel.SQL()+` `+
+		rel.Lookup("INNER", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`), rel.Args(rows)...)
+	if err != nil {
+		return nil, fmt.Errorf("presence: read choices: %w", err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var k personKey
+		var c choice
+		var untilMs int64
+		if err := found.Scan(&k.workspace, &k.user, &c.state, &c.emoji, &c.text, &untilMs); err != nil {
+			return nil, fmt.Errorf("presence: read choices: %w", err)
+		}
+		if untilMs != 0 {
+			c.until = time.UnixMilli(untilMs)
+		}
+		all[k] = c
+	}
+	if err := found.Err(); err != nil {
+		return nil, fmt.Errorf("presence: read choices: %w", err)
+	}
+	return all, nil
+}
+
+// learnChoices finds out what people have chosen who have just come, until ctx ends.
+func (s *Server) learnChoices(ctx context.Context) {
+	for {
+		select {
+		case <-s.house.ask:
+		case <-ctx.Done():
+			return
+		}
+		for people := s.house.strangers(choiceBatch); len(people) > 0; people = s.house.strangers(choiceBatch) {
+			chosen, err := s.choices(ctx, people)
+			if err == nil {
+				s.house.learn(chosen, time.Now())
+				continue
+			}
+			if ctx.Err() == nil {
+				s.logger.WarnContext(ctx, "it is not known how people want to be seen; asked again", "people", len(people), "error", err)
+			}
+			select {
+			case <-time.After(choicePause):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// strangers are people of whom it isn't known what they have chosen.
+func (h *house) strangers(most int) (people []personKey) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k := range h.strange {
+		if people = append(people, k); len(people) == most {
+			break
+		}
+	}
+	return people
+}
+
+// learn takes in what people had chosen when it was read. Who has chosen meanwhile is known.
+func (h *house) learn(chosen map[personKey]choice, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k, c := range chosen {
+		if p := h.strange[k]; p != nil {
+			h.know(p, c, now)
+		}
+	}
+	if h.count() {
+		h.again(now)
+	}
+}
+
+// choose takes in what people choose.
+func (h *house) choose(chosen map[personKey]choice, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for k, c := range chosen {
+		if p := h.people[k]; p != nil && len(p.sessions) > 0 {
+			h.know(p, c, now)
+		}
+	}
+}
+
+func (h *house) know(p *person, c choice, now time.Time) {
+	h.familiar(p.key)
+	p.chosen, p.loaded = c, true
+	h.look(p, now)
+}

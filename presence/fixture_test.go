@@ -1,0 +1,366 @@
+package presence
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/sqldb"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("plenum.internal/mesh/meshtest.startPostgres"))
+}
+
+// cluster is processes of presence with what they work with, over real gRPC and SQL: chat tells of rooms, and tests are the gateway.
+type cluster struct {
+	tb   testing.TB
+	url  string
+	key  auth.SigningKey
+	chat *rooms
+
+	mu        sync.Mutex // guards all below
+	processes map[string]*process
+	changed   chan struct{}
+}
+
+// process is one of them.
+type process struct {
+	*cluster
+	node     registry.Node
+	server   *Server
+	rpc      *rpc.Server
+	verifier *auth.Verifier
+	stop     func()
+	frozen   bool // its lease has ended
+}
+
+func newCluster(tb testing.TB, url string) *cluster {
+	tb.Helper()
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &cluster{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}, chat: newRooms(), processes: map[string]*process{}, changed: make(chan struct{})}
+}
+
+func (c *cluster) change(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// start starts a process, of which the others learn at once.
+func (c *cluster) start(id, incarnation string, change ...func(*Config)) *process {
+	tb := c.tb
+	tb.Helper()
+	p := &process{cluster: c, node: registry.Node{ID: id, Service: "presence", Incarnation: incarnation}}
+	db, err := sqldb.Open(tb.Context(), sqldb.Config{URL: c.url})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	all, err := Migrations()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := db.Migrate(tb.Context(), all); err != nil {
+		tb.Fatal(err)
+	}
+	if p.verifier, err = auth.NewVerifier(auth.VerifierConfig{}, auth.NewMemory(c.key), auth.VerifierDeps{}); err != nil {
+		tb.Fatal(err)
+	}
+	if p.rpc, err = rpc.NewServer(rpc.ServerConfig{StopGrace: time.Second}, rpc.ServerDeps{Service: "presence", Verifier: p.verifier, Internal: Callers()}); err != nil {
+		tb.Fatal(err)
+	}
+	cfg := DefaultConfig()
+	cfg.Interval = 100 * time.Millisecond
+	for _, f := range change {
+		f(&cfg)
+	}
+	if p.server, err = New(cfg, Deps{DB: db, Peers: p, Chat: c.chat.serve(tb)}); err != nil {
+		tb.Fatal(err)
+	}
+	p.server.Register(p.rpc)
+	c.change(func() { c.processes[id] = p })
+	run(tb, p.verifier.Run)
+	p.stop = run(tb, p.rpc.Run, p.server.Run)
+	<-p.server.Ready()
+	<-p.verifier.Ready()
+	return p
+}
+
+// kill ends a process, of which the others learn at once.
+func (p *process) kill() {
+	p.change(func() { delete(p.processes, p.node.ID) })
+	p.stop()
+}
+
+// run runs components until the end of the test, or until stop is called.
+func run(tb testing.TB, runs ...func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	for _, f := range runs {
+		done.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				tb.Error(err)
+			}
+		})
+	}
+	stop = sync.OnceFunc(func() { cancel(); done.Wait() })
+	tb.Cleanup(stop)
+	return stop
+}
+
+// Node and the others make a process its own Peers.
+func (p *process) Node() registry.Node { return p.node }
+
+func (p *process) Nodes(service string) (nodes []registry.Node) {
+	if service == "gateway" {
+		return []registry.Node{{ID: "gateway-1", Service: service, Incarnation: "gateway-1~1"}}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, other := range p.processes {
+		nodes = append(nodes, other.node)
+	}
+	return nodes
+}
+
+func (p *process) Changed() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+func (p *process) Valid() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.frozen
+}
+
+func (p *process) Conn(incarnation string) (grpc.ClientConnInterface, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, other := range p.processes {
+		if other.node.Incarnation == incarnation {
+			return other.rpc.Pipe("presence"), nil
+		}
+	}
+	return nil, errors.New("it has gone")
+}
+
+// rooms are chat's, who is in which.
+type rooms struct {
+	chatv1.UnimplementedAcquaintanceServiceServer
+
+	mu      sync.Mutex // guards all below
+	members map[string][]string
+	streams map[chan *chatv1.Room]struct{}
+}
+
+func newRooms() *rooms {
+	return &rooms{members: map[string][]string{}, streams: map[chan *chatv1.Room]struct{}{}}
+}
+
+func (r *rooms) serve(tb testing.TB) grpc.ClientConnInterface {
+	s, err := rpc.NewServer(rpc.ServerConfig{StopGrace: time.Second}, rpc.ServerDeps{
+		Service: "chat", Internal: map[string][]string{chatv1.AcquaintanceService_FollowRooms_FullMethodName: {"presence"}},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	chatv1.RegisterAcquaintanceServiceServer(s, r)
+	run(tb, s.Run)
+	return s.Pipe("presence")
+}
+
+// FollowRooms tells them.
+func (r *rooms) FollowRooms(_ *chatv1.FollowRoomsRequest, stream grpc.ServerStreamingServer[chatv1.FollowRoomsResponse]) error {
+	moves := make(chan *chatv1.Room, 100)
+	r.mu.Lock()
+	all := &chatv1.FollowRoomsResponse{Complete: true}
+	for channel, users := range r.members {
+		all.Rooms = append(all.Rooms, &chatv1.Room{Workspace: "w", Channel: channel, Members: users})
+	}
+	r.streams[moves] = struct{}{}
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.streams, moves)
+	}()
+	for res := all; ; {
+		if err := stream.Send(res); err != nil {
+			return err
+		}
+		select {
+		case room := <-moves:
+			res = &chatv1.FollowRoomsResponse{Rooms: []*chatv1.Room{room}}
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+	}
+}
+
+func (r *rooms) move(channel string, members, left []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.members[channel] = append(slices.DeleteFunc(r.members[channel], func(user string) bool { return slices.Contains(left, user) }), members...)
+	for s := range r.streams {
+		s <- &chatv1.Room{Workspace: "w", Channel: channel, Members: members, Left: left}
+	}
+}
+
+// ctx is somebody's.
+func (c *cluster) ctx(user string) context.Context { return c.in("w", user) }
+
+func (c *cluster) in(workspace, user string) context.Context {
+	token, err := auth.Sign(c.key, auth.Claims{Workspace: workspace, User: user, Device: "d", Kind: auth.KindPerson, IssuedAt: time.Now(), Expires: time.Now().Add(time.Hour)})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return rpc.WithToken(c.tb.Context(), token)
+}
+
+// teller is a gateway as one process hears it.
+type teller struct {
+	tb     testing.TB
+	stream grpc.ClientStreamingClient[rosterv1.ReportRequest, rosterv1.ReportResponse]
+	end    context.CancelFunc
+}
+
+// report begins a gateway's stream to a process.
+func (p *process) report() *teller {
+	p.tb.Helper()
+	ctx, cancel := context.WithCancel(p.tb.Context())
+	p.tb.Cleanup(cancel)
+	stream, err := rosterv1.NewRosterServiceClient(p.rpc.Pipe("gateway")).Report(ctx)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	t := &teller{p.tb, stream, cancel}
+	t.tell(&rosterv1.ReportRequest{Gateway: "gateway-1~1"})
+	return t
+}
+
+func (t *teller) tell(q *rosterv1.ReportRequest) {
+	t.tb.Helper()
+	if err := t.stream.Send(q); err != nil {
+		t.tb.Fatal(err)
+	}
+}
+
+// complete tells that all was told, by where the processes are now.
+func (t *teller) complete(p *process) {
+	t.tell(&rosterv1.ReportRequest{Complete: registry.NewPlacement(p.Nodes("presence")).Number()})
+}
+
+func (t *teller) open(number uint64, user string) {
+	t.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: user, Session: "s", Agent: "plenum-desktop/1"}}})
+}
+
+// eyes are a view that somebody has open.
+type eyes struct {
+	tb     testing.TB
+	stream grpc.ServerStreamingClient[topicv1.TailResponse]
+	end    context.CancelFunc
+	at     *edgev1.Cursor
+	seen   map[string]string // by user: the state, and what they say
+	told   int               // entries
+	reset  int               // snapshots
+}
+
+// look opens a view at a process, and takes in what it begins with.
+func (p *process) look(user string, after *edgev1.Cursor, users ...string) *eyes {
+	p.tb.Helper()
+	params, err := proto.Marshal(&presencev1.People{Users: users})
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(p.ctx(user))
+	p.tb.Cleanup(cancel)
+	stream, err := topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway")).Tail(ctx, &topicv1.TailRequest{Workspace: "w", Topic: topicPeople, Params: params, After: after, Follow: true})
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	e := &eyes{tb: p.tb, stream: stream, end: cancel, seen: map[string]string{}}
+	if err := e.next(); err != nil {
+		p.tb.Fatal(err)
+	}
+	return e
+}
+
+// next takes in one update.
+func (e *eyes) next() error {
+	res, err := e.stream.Recv()
+	if err != nil {
+		return err
+	}
+	v := res.GetView()
+	if e.at = v.GetAt(); v.GetSnapshot() {
+		e.seen = map[string]string{}
+		e.reset++
+	}
+	for _, entry := range v.GetEntries() {
+		e.told++
+		if entry.GetRemoved() {
+			delete(e.seen, entry.GetKey())
+			continue
+		}
+		m := &presencev1.Entry{}
+		if err := proto.Unmarshal(entry.GetBody(), m); err != nil {
+			return err
+		}
+		word := m.GetStatus().GetState().String()[len("STATE_"):] + m.GetStatus().GetCustom().GetText()
+		if m.GetAsOfMs() != 0 {
+			word = "old"
+		}
+		e.seen[entry.GetKey()] = word
+	}
+	return nil
+}
+
+// until takes in updates until somebody is seen so; empty: not at all.
+func (e *eyes) until(user, want string) {
+	e.tb.Helper()
+	for e.seen[user] != want {
+		if err := e.next(); err != nil {
+			e.tb.Fatalf("%s is seen as %q, want %q: %v", user, e.seen[user], want, err)
+		}
+	}
+}
+
+// everyEngine runs a test on both databases.
+func everyEngine(t *testing.T, test func(t *testing.T, c *cluster)) {
+	meshtest.Databases(t, func(t *testing.T, url string) { test(t, newCluster(t, url)) })
+}
+
+func (p *process) api() presencev1.PresenceServiceClient {
+	return presencev1.NewPresenceServiceClient(p.rpc.Pipe("gateway"))
+}
+
+// key names a call.
+func key(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "plenum-client-id", "c", "plenum-client-seq", "1")
+}

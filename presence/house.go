@@ -1,0 +1,344 @@
+package presence
+
+import (
+	"bytes"
+	"container/heap"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/topic"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// personKey names somebody.
+type personKey struct{ workspace, user string }
+
+// route is what people are placed by among the processes: what gateways go by.
+func (k personKey) route() string { return topic.RouteKey(k.workspace, k.user) }
+
+// house is what a process knows: people, those whose home it is and those whom it watches at theirs; the gateways that tell of them; and who looks
+// at them. Times are told to it.
+type house struct {
+	cfg Config
+
+	mu       sync.Mutex // guards all below
+	people   map[personKey]*person
+	gateways map[string]*gateway // those that have a stream, by incarnation
+	watchers map[*watcher]struct{}
+	mirrors  map[registry.Node]*mirror
+	due      agenda
+	version  uint64                // of what is told of anybody
+	mirrored chan struct{}         // capacity 1: there are other mirrors
+	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
+	ask      chan struct{}         // capacity 1: there are strange ones
+
+	self   string               // this process's node
+	now    registry.Placement   // of people among the processes
+	was    []registry.Placement // while not all is known: as it was when all was known last, and as it was then; none: all was never known, or too long ago
+	living map[string]bool      // the gateways that live
+	silent map[string]time.Time // those of them that have not told all, since when
+	deaf   bool                 // one of them has been silent for the time of grace
+	told   bool                 // all of them have told all, by the placement of now
+	tarry  map[personKey]bool   // those of whom it has to be known yet what they have chosen, once all was told
+	whole  bool                 // all is known
+	frozen time.Time            // since when this process may be taken for dead; zero: it isn't
+}
+
+// maxPlaces: after so many changes during which not all was known, nothing is.
+const maxPlaces = 16
+
+func newHouse(cfg Config, self string) *house {
+	return &house{
+		cfg: cfg, self: self, people: map[personKey]*person{}, strange: map[personKey]*person{}, ask: make(chan struct{}, 1),
+		living: map[string]bool{}, silent: map[string]time.Time{}, gateways: map[string]*gateway{}, watchers: map[*watcher]struct{}{}, mirrors: map[registry.Node]*mirror{}, mirrored: make(chan struct{}, 1),
+	}
+}
+
+// person is somebody who has sessions, or is looked at.
+type person struct {
+	key      personKey
+	sessions map[string]*session // at home; by their ids
+	chosen   choice              // at home, where it is known
+	loaded   bool                // it is
+	seen     []byte              // an encoded Entry: what is told of them
+	known    bool                // seen is no STATE_UNSPECIFIED
+	version  uint64              // of seen
+	watches  []*watch
+	mirror   *mirror   // that tells of them; nil: they are at home here, or nobody looks
+	next     time.Time // when to look again; zero: never
+	place    int       // in the agenda
+}
+
+// isHome says whether a person's home is here.
+func (h *house) isHome(k personKey) bool { return h.now.Home(k.route()).ID == h.self }
+
+// knows says whether all sessions of a person are known here: everybody has told all, or it has been the person's home ever since they had.
+func (h *house) knows(k personKey) bool {
+	if !h.isHome(k) || !h.whole && len(h.was) == 0 {
+		return false
+	}
+	return h.whole || !slices.ContainsFunc(h.was, func(p registry.Placement) bool { return p.Home(k.route()).ID != h.self })
+}
+
+// person returns somebody's record, which is made where there is none; nil: there are too many.
+func (h *house) person(k personKey) *person {
+	p := h.people[k]
+	if p == nil && len(h.people) < h.cfg.People {
+		p = &person{key: k, place: -1}
+		h.people[k] = p
+		if h.knows(k) && !h.deaf && h.frozen.IsZero() {
+			p.seen, p.known = offline, true
+		} else {
+			p.seen = unknown(0)
+		}
+	}
+	return p
+}
+
+var offline = encode(&presencev1.Status{State: presencev1.State_STATE_OFFLINE})
+
+func unknown(asOfMs int64) []byte { return encode(&presencev1.Status{AsOfMs: asOfMs}) }
+
+func encode(s *presencev1.Status) []byte {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&presencev1.Entry{Status: s})
+	if err != nil {
+		panic(err) // its strings were checked
+	}
+	return b
+}
+
+// look decides what is seen of somebody, if their home is here.
+func (h *house) look(p *person, now time.Time) {
+	if !h.frozen.IsZero() {
+		return
+	}
+	for id, s := range p.sessions {
+		if s.gone(now, &h.cfg) {
+			delete(p.sessions, id)
+		}
+	}
+	home := h.isHome(p.key)
+	if !home || len(p.sessions) == 0 {
+		p.loaded = false
+		h.familiar(p.key)
+	} else if !p.loaded {
+		h.wonder(p)
+	}
+	seen, next := look(now, p.sessions, p.chosen, &h.cfg)
+	switch {
+	case !home: // the mirror tells
+	case !h.knows(p.key), h.deaf && seen.GetState() == presencev1.State_STATE_OFFLINE:
+		h.lose(p, now)
+	case len(p.sessions) == 0 || p.loaded: // else nothing is told of them before it is known how they want to be seen
+		p.known = true
+		h.show(p, encode(seen))
+	}
+	h.plan(p, next)
+	h.drop(p)
+}
+
+// listen finds out whether a gateway that lives has told nothing for so long that somebody may be there of whom nothing is known any more, and
+// returns whether that is new.
+func (h *house) listen(now time.Time) bool {
+	deaf := false
+	for incarnation := range h.living {
+		if g := h.gateways[incarnation]; g != nil && g.complete != 0 {
+			delete(h.silent, incarnation)
+		} else if since, silent := h.silent[incarnation]; !silent {
+			h.silent[incarnation] = now
+		} else if now.Sub(since) >= h.cfg.Grace {
+			deaf = true
+		}
+	}
+	maps.DeleteFunc(h.silent, func(incarnation string, _ time.Time) bool { return !h.living[incarnation] })
+	was := h.deaf
+	h.deaf = deaf
+	return deaf != was
+}
+
+// familiar says that nothing has to be found out of somebody.
+func (h *house) familiar(k personKey) {
+	delete(h.strange, k)
+	delete(h.tarry, k)
+}
+
+// wonder has it found out what somebody has chosen.
+func (h *house) wonder(p *person) {
+	h.strange[p.key] = p
+	select {
+	case h.ask <- struct{}{}:
+	default:
+	}
+}
+
+// lose has somebody told as not known, from now on.
+func (h *house) lose(p *person, now time.Time) {
+	if p.known {
+		p.known = false
+		h.show(p, unknown(now.UnixMilli()))
+	}
+}
+
+// show tells those who look at somebody what is new.
+func (h *house) show(p *person, seen []byte) {
+	if bytes.Equal(p.seen, seen) {
+		return
+	}
+	h.version++
+	p.seen, p.version = seen, h.version
+	for _, w := range p.watches {
+		w.mark()
+	}
+}
+
+// drop forgets somebody who has no sessions and whom nobody looks at.
+func (h *house) drop(p *person) {
+	if len(p.sessions) == 0 && len(p.watches) == 0 && h.people[p.key] == p {
+		h.plan(p, time.Time{})
+		h.familiar(p.key)
+		delete(h.people, p.key)
+	}
+}
+
+// tick does what is due at a time.
+func (h *house) tick(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range h.gateways {
+		if now.Sub(g.heard) >= reportSilence {
+			h.end(g, now)
+		}
+	}
+	if !h.frozen.IsZero() {
+		return
+	}
+	if h.listen(now) {
+		h.again(now)
+	}
+	for len(h.due) > 0 && !now.Before(h.due[0].next) {
+		h.look(h.due[0], now)
+	}
+}
+
+// settle takes over where the processes of presence are now, and which gateways live. sure: this process is taken for alive by all.
+func (h *house) settle(now time.Time, place registry.Placement, gateways []string, sure bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.living = make(map[string]bool, len(gateways))
+	for _, g := range gateways {
+		h.living[g] = true
+	}
+	moved := h.now.Number() != place.Number()
+	if moved {
+		switch {
+		case h.whole:
+			h.was = []registry.Placement{h.now}
+		case len(h.was) == maxPlaces:
+			h.was = nil
+		case len(h.was) > 0:
+			h.was = append(h.was, h.now)
+		}
+		h.now, h.told, h.tarry, h.whole = place, false, nil, false
+	}
+	thawed := sure && !h.frozen.IsZero()
+	switch {
+	case thawed:
+		h.frozen = time.Time{}
+	case !sure && h.frozen.IsZero():
+		h.frozen = now
+	}
+	if thawed { // who was left alone meanwhile has the time of grace now
+		for _, p := range h.people {
+			for _, s := range p.sessions {
+				if len(s.connections) == 0 {
+					s.left = now
+				}
+			}
+		}
+	}
+	if whole, hears := h.count(), h.listen(now); whole || hears || moved || thawed {
+		h.again(now)
+	}
+	if thawed || h.frozen.Equal(now) {
+		for w := range h.watchers {
+			w.wake()
+		}
+	}
+}
+
+// again looks at everybody anew.
+func (h *house) again(now time.Time) {
+	for _, p := range h.people {
+		h.look(p, now)
+		h.abroad(p)
+	}
+}
+
+// count finds out whether all is known, and returns whether that is new: all gateways that live have told all, and of those whom they told of then
+// it is known what they have chosen. Nobody is told as known before: who is invisible would be so later than who is offline.
+func (h *house) count() bool {
+	if h.whole || len(h.living) == 0 {
+		return false
+	}
+	if !h.told {
+		for incarnation := range h.living {
+			if g := h.gateways[incarnation]; g == nil || g.complete != h.now.Number() {
+				return false
+			}
+		}
+		h.told, h.tarry = true, make(map[personKey]bool, len(h.strange))
+		for k := range h.strange {
+			h.tarry[k] = true
+		}
+	}
+	if len(h.tarry) > 0 {
+		return false
+	}
+	h.whole, h.was, h.tarry = true, nil, nil
+	return true
+}
+
+// plan sets when somebody is to be looked at again.
+func (h *house) plan(p *person, at time.Time) {
+	p.next = at
+	switch {
+	case at.IsZero() && p.place >= 0:
+		heap.Remove(&h.due, p.place)
+	case at.IsZero():
+	case p.place >= 0:
+		heap.Fix(&h.due, p.place)
+	default:
+		heap.Push(&h.due, p)
+	}
+}
+
+// agenda is a heap of people, whoever is to be looked at first in front.
+type agenda []*person
+
+func (a agenda) Len() int           { return len(a) }
+func (a agenda) Less(i, j int) bool { return a[i].next.Before(a[j].next) }
+func (a agenda) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].place, a[j].place = i, j
+}
+
+// Push is for container/heap.
+func (a *agenda) Push(x any) {
+	p := x.(*person) //nolint:forcetypeassert // holds nothing else
+	p.place = len(*a)
+	*a = append(*a, p)
+}
+
+// Pop likewise.
+func (a *agenda) Pop() any {
+	last := len(*a) - 1
+	p := (*a)[last]
+	(*a)[last], p.place = nil, -1
+	*a = (*a)[:last]
+	return p
+}

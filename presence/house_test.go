@@ -1,0 +1,509 @@
+package presence
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"plenum.internal/mesh/registry"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+)
+
+// world is a cluster as it really is, beside what its houses believe: people who come and go, gateways and processes that die, freeze and come back,
+// and learn of each other late. Times are its own.
+type world struct {
+	*rapid.T
+	now      time.Time
+	cfg      Config
+	births   int
+	houses   map[string]*house // by the ids of their nodes; those that live
+	nodes    map[string]registry.Node
+	gateways map[string]*edge // by incarnation; those that live
+	people   map[string]*reality
+}
+
+// reality is what is true of somebody.
+type reality struct {
+	at    map[string]uint64 // their connections, by the incarnations of gateways
+	since time.Time         // of the first of them, since when there always was one
+	last  time.Time         // when the last one ended
+}
+
+// edge is a gateway that lives.
+type edge struct {
+	incarnation string
+	frozen      bool
+	cut         map[string]bool // processes that it can't reach
+	place       registry.Placement
+	numbers     map[uint64]string // its connections: whose
+	streams     map[registry.Node]*gateway
+	unsaid      []func() // what it has not got round to tell, while it is frozen
+}
+
+var crowd = []string{"ada", "bob", "cyn", "dan", "eve", "fay"}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}}
+	for _, name := range crowd {
+		w.people[name] = &reality{at: map[string]uint64{}}
+	}
+	for range 2 {
+		w.startNode(fmt.Sprintf("presence-%d", len(w.houses)+1))
+		w.startGateway()
+	}
+	w.learn()
+	return w
+}
+
+func (w *world) incarnation() string {
+	w.births++
+	return fmt.Sprint("life-", w.births)
+}
+
+// place is where the processes really are.
+func (w *world) place() registry.Placement {
+	return registry.NewPlacement(slices.Collect(maps.Values(w.nodes)))
+}
+
+func (w *world) startNode(id string) {
+	w.nodes[id] = registry.Node{ID: id, Service: "presence", Incarnation: w.incarnation()}
+	w.houses[id] = newHouse(w.cfg, id)
+}
+
+func (w *world) startGateway() {
+	g := &edge{incarnation: w.incarnation(), cut: map[string]bool{}, numbers: map[uint64]string{}, streams: map[registry.Node]*gateway{}}
+	w.gateways[g.incarnation] = g
+}
+
+// learn has everybody find out where everybody is.
+func (w *world) learn() {
+	for _, id := range slices.Sorted(maps.Keys(w.houses)) {
+		w.learnNode(id)
+	}
+	for _, in := range slices.Sorted(maps.Keys(w.gateways)) {
+		w.learnGateway(w.gateways[in])
+	}
+}
+
+func (w *world) learnNode(id string) {
+	if h := w.houses[id]; h != nil {
+		h.settle(w.now, w.place(), slices.Collect(maps.Keys(w.gateways)), true)
+		w.answer(h)
+	}
+}
+
+// answer tells a house what people have chosen: nothing.
+func (w *world) answer(h *house) {
+	chosen := map[personKey]choice{}
+	for _, k := range h.strangers(100) {
+		chosen[k] = choice{}
+	}
+	h.learn(chosen, w.now)
+}
+
+// learnGateway has a gateway find out where the processes are, and tell what it has to there: as gateway/roster.go does.
+func (w *world) learnGateway(g *edge) {
+	if g.frozen {
+		return
+	}
+	before := g.place
+	g.place = w.place()
+	for n, stream := range g.streams {
+		if !slices.Contains(g.place.Nodes(), n) {
+			delete(g.streams, n)
+			if h := w.houses[n.ID]; h != nil {
+				h.part(stream, w.now)
+			}
+		}
+	}
+	for _, n := range g.place.Nodes() {
+		if g.streams[n] == nil {
+			w.begin(g, n)
+		} else if before.Number() != g.place.Number() {
+			q := &rosterv1.ReportRequest{Complete: g.place.Number()}
+			for number, user := range g.numbers {
+				was, is := before.Home(personKey{"w", user}.route()) == n, g.place.Home(personKey{"w", user}.route()) == n
+				if is && !was {
+					q.Opened = append(q.Opened, connectionOf(number, user))
+				} else if was && !is {
+					q.Closed = append(q.Closed, number)
+				}
+			}
+			w.tell(g, n, q)
+		}
+	}
+}
+
+func connectionOf(number uint64, user string) *rosterv1.Connection {
+	return &rosterv1.Connection{Number: number, Workspace: "w", User: user, Session: fmt.Sprint("s", number%2)}
+}
+
+func (w *world) begin(g *edge, n registry.Node) {
+	h := w.houses[n.ID]
+	if h == nil || g.cut[n.ID] || w.nodes[n.ID] != n {
+		return
+	}
+	g.streams[n] = h.begin(g.incarnation, w.now)
+	q := &rosterv1.ReportRequest{Complete: g.place.Number()}
+	for number, user := range g.numbers {
+		if g.place.Home(personKey{"w", user}.route()) == n {
+			q.Opened = append(q.Opened, connectionOf(number, user))
+		}
+	}
+	w.tell(g, n, q)
+}
+
+func (w *world) tell(g *edge, n registry.Node, q *rosterv1.ReportRequest) {
+	h := w.houses[n.ID]
+	if h == nil || w.nodes[n.ID] != n || g.cut[n.ID] || g.streams[n] == nil { // a stream loses nothing: it breaks
+		delete(g.streams, n)
+		return
+	}
+	if !h.report(g.streams[n], q, w.now) {
+		delete(g.streams, n)
+		return
+	}
+	w.answer(h)
+}
+
+// do has a gateway do something, now or when it is thawed.
+func (w *world) do(g *edge, f func()) {
+	if g.frozen {
+		g.unsaid = append(g.unsaid, f)
+		return
+	}
+	f()
+}
+
+func (w *world) connect(user string, g *edge) {
+	p := w.people[user]
+	if _, is := p.at[g.incarnation]; is || g.frozen {
+		return
+	}
+	w.births++
+	number := uint64(w.births)
+	if len(p.at) == 0 {
+		p.since = w.now
+	}
+	p.at[g.incarnation], g.numbers[number] = number, user
+	home := g.place.Home(personKey{"w", user}.route())
+	w.tell(g, home, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(number, user)}})
+}
+
+func (w *world) disconnect(user string, g *edge) {
+	p := w.people[user]
+	number, is := p.at[g.incarnation]
+	if !is {
+		return
+	}
+	delete(p.at, g.incarnation)
+	if len(p.at) == 0 {
+		p.last = w.now
+	}
+	w.do(g, func() {
+		delete(g.numbers, number)
+		w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{Closed: []uint64{number}})
+	})
+}
+
+// kill ends a gateway, and with it the connections of its clients.
+func (w *world) kill(g *edge) {
+	delete(w.gateways, g.incarnation)
+	for n, stream := range g.streams {
+		if h := w.houses[n.ID]; h != nil && w.nodes[n.ID] == n {
+			h.part(stream, w.now)
+		}
+	}
+	for _, p := range w.people {
+		if _, is := p.at[g.incarnation]; is {
+			if delete(p.at, g.incarnation); len(p.at) == 0 {
+				p.last = w.now
+			}
+		}
+	}
+}
+
+// pass lets time go by, second by second: gateways give signs of life, and try again where they have no stream; every ten seconds everybody learns
+// where everybody is.
+func (w *world) pass(d time.Duration) {
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = w.now.Add(time.Second)
+		if w.now.Unix()%10 == 0 {
+			w.learn()
+		}
+		for _, g := range w.gateways {
+			if g.frozen {
+				continue
+			}
+			for _, n := range g.place.Nodes() {
+				if g.streams[n] == nil {
+					w.begin(g, n)
+				} else {
+					w.tell(g, n, &rosterv1.ReportRequest{})
+				}
+			}
+		}
+		for _, h := range w.houses {
+			h.tick(w.now)
+		}
+	}
+}
+
+// bound is how long after the end of their last connection somebody may be shown at most: until the stream of a gateway that was frozen is given
+// up, and the time of grace.
+func (w *world) bound() time.Duration {
+	return 10*time.Second + reportSilence + w.cfg.Grace + 2*time.Second
+}
+
+// check compares what each house tells with what is true.
+func (w *world) check() {
+	for id, h := range w.houses {
+		for name, p := range w.people {
+			k := personKey{"w", name}
+			if w.place().Home(k.route()).ID != id || !h.isHome(k) {
+				continue
+			}
+			switch state := h.status(k).GetState(); state {
+			case presencev1.State_STATE_UNSPECIFIED:
+			case presencev1.State_STATE_OFFLINE:
+				if len(p.at) > 0 && w.now.Sub(p.since) > w.bound() {
+					w.Fatalf("%s tells that %s is offline, who has been connected for %v: %v", id, name, w.now.Sub(p.since), p.at)
+				}
+			default:
+				if len(p.at) == 0 && (p.last.IsZero() || w.now.Sub(p.last) > w.bound()) {
+					w.Fatalf("%s tells that %s is %v, who left %v ago", id, name, state, w.now.Sub(p.last))
+				}
+			}
+		}
+	}
+}
+
+// certain checks that all is known and true once everybody has learned of everybody, and nothing has happened for long enough.
+func (w *world) certain() {
+	for _, g := range w.gateways {
+		w.thaw(g)
+		clear(g.cut)
+	}
+	w.learn()
+	w.pass(2 * time.Second)
+	w.learn()
+	w.pass(w.bound())
+	for name, p := range w.people {
+		k := personKey{"w", name}
+		want := presencev1.State_STATE_OFFLINE
+		if len(p.at) > 0 {
+			want = presencev1.State_STATE_ONLINE
+		}
+		if len(w.gateways) == 0 || len(w.houses) == 0 {
+			continue
+		}
+		got := w.houses[w.place().Home(k.route()).ID].status(k).GetState()
+		if len(p.at) > 0 && w.now.Sub(p.since) >= w.cfg.Idle && got != presencev1.State_STATE_UNSPECIFIED { // they did nothing for so long
+			continue
+		}
+		if got != want {
+			w.Errorf("%s is told as %v when all is quiet, want %v", name, got, want)
+		}
+	}
+}
+
+func (w *world) thaw(g *edge) {
+	if !g.frozen {
+		return
+	}
+	g.frozen = false
+	for _, f := range g.unsaid {
+		f()
+	}
+	g.unsaid = nil
+}
+
+// TestHouseIsTrue: whatever happens, nobody is told as here for longer than the bound who is not, nor as gone who has been here for as long; and when
+// all is quiet all is known.
+func TestHouseIsTrue(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		someone := rapid.SampledFrom(crowd)
+		gateway := func() *edge {
+			all := slices.Sorted(maps.Keys(w.gateways))
+			if len(all) == 0 {
+				t.Skip("no gateway is left")
+			}
+			return w.gateways[rapid.SampledFrom(all).Draw(t, "gateway")]
+		}
+		node := func() string {
+			return rapid.SampledFrom([]string{"presence-1", "presence-2", "presence-3"}).Draw(t, "node")
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"":               func(*rapid.T) { w.check() },
+			"connect":        func(t *rapid.T) { w.connect(someone.Draw(t, "who"), gateway()) },
+			"disconnect":     func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
+			"pass":           func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },
+			"kill a gateway": func(t *rapid.T) { w.kill(gateway()) },
+			"start a gateway": func(*rapid.T) {
+				if len(w.gateways) < 4 {
+					w.startGateway()
+				}
+			},
+			"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
+			"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
+			"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
+			"kill a process": func(*rapid.T) {
+				id := node()
+				delete(w.houses, id)
+				delete(w.nodes, id)
+			},
+			"start a process": func(*rapid.T) {
+				if id := node(); w.houses[id] == nil {
+					w.startNode(id)
+				}
+			},
+			"a process learns": func(*rapid.T) { w.learnNode(node()) },
+			"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
+			"all learn":        func(*rapid.T) { w.learn() },
+		})
+		w.certain()
+	})
+}
+
+// TestDeaf: somebody who is not told of is told as not known once a gateway that lives has told nothing for the time of grace; who is told of by
+// another one is not.
+func TestDeaf(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	h := newHouse(DefaultConfig(), "presence-1")
+	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	settle := func(gateways ...string) { h.settle(now, place, gateways, true) }
+	pass := func(d time.Duration, g *gateway) {
+		for end := now.Add(d); now.Before(end); {
+			now = now.Add(time.Second)
+			h.report(g, &rosterv1.ReportRequest{}, now)
+			h.tick(now)
+		}
+	}
+	expect := func(what, ada, bob string) {
+		t.Helper()
+		if got := h.status(personKey{"w", "ada"}).GetState().String() + " " + h.status(personKey{"w", "bob"}).GetState().String(); got != "STATE_"+ada+" STATE_"+bob {
+			t.Errorf("%s: %s", what, got)
+		}
+	}
+	settle("a", "b")
+	a, b := h.begin("a", now), h.begin("b", now)
+	h.report(a, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "ada")}, Complete: place.Number()}, now)
+	h.report(b, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "bob")}, Complete: place.Number()}, now)
+	h.learn(map[personKey]choice{{"w", "ada"}: {}, {"w", "bob"}: {}}, now)
+	expect("both are told of", "ONLINE", "ONLINE")
+	h.part(b, now)
+	pass(h.cfg.Grace-time.Second, a)
+	expect("within the time of grace", "ONLINE", "ONLINE")
+	pass(2*time.Second, a)
+	expect("b lives and says nothing", "ONLINE", "UNSPECIFIED")
+	settle("a")
+	expect("b has died", "ONLINE", "OFFLINE")
+	settle("a", "c")
+	pass(h.cfg.Grace+2*time.Second, a)
+	expect("c lives and has said nothing", "ONLINE", "UNSPECIFIED")
+	h.report(h.begin("c", now), &rosterv1.ReportRequest{Complete: place.Number()}, now)
+	expect("c has told all", "ONLINE", "OFFLINE")
+}
+
+// TestPlaces: who has lived here all along stays known while processes come and go; who was at home elsewhere in between does not.
+func TestPlaces(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	h := newHouse(DefaultConfig(), "presence-1")
+	node := func(id string) registry.Node { return registry.Node{ID: id, Incarnation: id} }
+	alone, both := registry.NewPlacement([]registry.Node{node("presence-1")}), registry.NewPlacement([]registry.Node{node("presence-1"), node("presence-2")})
+	var stays, moves personKey
+	for i := range 100 {
+		if k := (personKey{"w", fmt.Sprint("user-", i)}); both.Home(k.route()).ID == "presence-1" {
+			stays = k
+		} else {
+			moves = k
+		}
+	}
+	h.settle(now, alone, []string{"a"}, true)
+	g := h.begin("a", now)
+	h.report(g, &rosterv1.ReportRequest{Complete: alone.Number()}, now)
+	if !h.knows(stays) || !h.knows(moves) {
+		t.Fatal("not all is known")
+	}
+	change := func() {
+		h.settle(now, both, []string{"a"}, true)
+		h.settle(now, alone, []string{"a"}, true)
+	}
+	h.report(g, &rosterv1.ReportRequest{Complete: both.Number()}, now) // it has heard of it first
+	change()
+	if !h.knows(stays) || h.knows(moves) {
+		t.Errorf("known: %t who has always lived here, %t who has not", h.knows(stays), h.knows(moves))
+	}
+	for range maxPlaces { // more than is remembered
+		h.report(g, &rosterv1.ReportRequest{Complete: 1}, now) // it has heard of something else by now
+		change()
+	}
+	if h.knows(stays) {
+		t.Error("what nobody remembers is known")
+	}
+	h.report(g, &rosterv1.ReportRequest{Complete: alone.Number()}, now)
+	if !h.knows(stays) || !h.knows(moves) {
+		t.Error("not all is known in the end")
+	}
+}
+
+// TestInvisible: nothing that is told of who is invisible, nor when, differs from what is told of who is offline.
+func TestInvisible(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	h := newHouse(DefaultConfig(), "presence-1")
+	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	hidden, gone := personKey{"w", "hidden"}, personKey{"w", "gone"}
+	w := newWatcher()
+	h.watch(w, []personKey{hidden, gone}, 0)
+	check := func(what string) {
+		t.Helper()
+		list, _, _ := h.take(w)
+		told := map[personKey]string{}
+		for _, n := range list {
+			told[n.personKey] = string(n.seen)
+		}
+		if len(told) == 1 || told[hidden] != told[gone] {
+			t.Errorf("%s: told %q of who is hidden, and %q of who is gone", what, told[hidden], told[gone])
+		}
+	}
+	check("in the beginning")
+	h.settle(now, place, []string{"a"}, true)
+	g := h.begin("a", now)
+	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "hidden")}}, now)
+	check("one is told of")
+	h.report(g, &rosterv1.ReportRequest{Complete: place.Number()}, now)
+	check("all was told")
+	h.learn(map[personKey]choice{hidden: {state: presencev1.State_STATE_INVISIBLE, text: "hidden"}}, now)
+	check("it is known that they hide")
+	if got := h.status(gone).GetState(); got != presencev1.State_STATE_OFFLINE {
+		t.Errorf("who is gone is told as %v", got)
+	}
+	for _, at := range []time.Duration{time.Second, h.cfg.Idle, h.cfg.Dormant} {
+		now = now.Add(at)
+		h.report(g, &rosterv1.ReportRequest{Active: []uint64{1}}, now)
+		h.tick(now)
+		check(fmt.Sprint("after ", at))
+	}
+	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(2, "hidden")}, Closed: []uint64{1}}, now)
+	check("another session of theirs")
+	h.part(g, now)
+	for range 100 {
+		now = now.Add(time.Second)
+		h.tick(now)
+		check("nothing is heard of the gateway")
+	}
+	g = h.begin("a", now)
+	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(3, "hidden")}, Complete: place.Number()}, now)
+	h.learn(map[personKey]choice{hidden: {state: presencev1.State_STATE_INVISIBLE}}, now)
+	check("it is back")
+	h.settle(now, place, []string{"a"}, false)
+	now = now.Add(time.Minute)
+	h.settle(now, place, []string{"a"}, true)
+	check("frozen, and thawed")
+}

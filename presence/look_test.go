@@ -1,0 +1,69 @@
+package presence
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// TestLook goes through the rule that presence.proto gives, line by line.
+func TestLook(t *testing.T) {
+	cfg := DefaultConfig()
+	now := time.Unix(1_000_000, 0)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	here := []connection{{&gateway{}, 1}}
+	active := &session{connections: here, device: presencev1.Device_DEVICE_BROWSER, active: ago(time.Minute)}
+	idle := &session{connections: here, device: presencev1.Device_DEVICE_MOBILE, active: ago(cfg.Idle)}
+	dormant := &session{connections: here, device: presencev1.Device_DEVICE_TABLET, active: ago(cfg.Dormant)}
+	program := &session{connections: here, device: presencev1.Device_DEVICE_SYSTEM, active: ago(24 * time.Hour)}
+	leaving := &session{device: presencev1.Device_DEVICE_DESKTOP, active: ago(time.Minute), left: ago(cfg.Grace - time.Second)}
+	left := &session{device: presencev1.Device_DEVICE_DESKTOP, active: ago(time.Minute), left: ago(cfg.Grace)}
+	busy := choice{state: presencev1.State_STATE_BUSY, emoji: "🛠", text: "mending", until: now.Add(time.Hour)}
+	ended := busy
+	ended.until = now
+	for name, c := range map[string]struct {
+		sessions []*session
+		chosen   choice
+		want     string
+		next     time.Duration // from now; 0: never
+	}{
+		"nobody":             {nil, choice{}, "state:STATE_OFFLINE", 0},
+		"active":             {[]*session{active}, choice{}, "state:STATE_ONLINE devices:DEVICE_BROWSER", cfg.Idle - time.Minute},
+		"idle":               {[]*session{idle}, choice{}, "state:STATE_AWAY devices:DEVICE_MOBILE", cfg.Dormant - cfg.Idle},
+		"dormant":            {[]*session{dormant}, choice{}, "state:STATE_OFFLINE", 0},
+		"one active":         {[]*session{idle, dormant, active}, choice{}, "state:STATE_ONLINE devices:DEVICE_MOBILE devices:DEVICE_BROWSER", cfg.Idle - time.Minute},
+		"a program":          {[]*session{program}, choice{}, "state:STATE_ONLINE devices:DEVICE_SYSTEM", 0},
+		"within grace":       {[]*session{leaving}, choice{}, "state:STATE_ONLINE devices:DEVICE_DESKTOP", time.Second},
+		"behind grace":       {[]*session{left}, choice{}, "state:STATE_OFFLINE", 0},
+		"busy":               {[]*session{idle}, busy, `state:STATE_BUSY devices:DEVICE_MOBILE custom:{emoji:"🛠" text:"mending"}`, cfg.Dormant - cfg.Idle},
+		"busy, and not here": {[]*session{left}, busy, "state:STATE_OFFLINE", time.Hour},
+		"was busy":           {[]*session{active}, ended, "state:STATE_ONLINE devices:DEVICE_BROWSER", cfg.Idle - time.Minute},
+		"invisible":          {[]*session{active}, choice{state: presencev1.State_STATE_INVISIBLE, text: "hidden"}, "state:STATE_OFFLINE", cfg.Idle - time.Minute},
+		"says something":     {[]*session{active}, choice{text: "hello"}, `state:STATE_ONLINE devices:DEVICE_BROWSER custom:{text:"hello"}`, cfg.Idle - time.Minute},
+	} {
+		sessions := map[string]*session{}
+		for i, s := range c.sessions {
+			sessions[fmt.Sprint(i)] = s
+		}
+		seen, next := look(now, sessions, c.chosen, &cfg)
+		want := &presencev1.Status{}
+		if err := prototext.Unmarshal([]byte(c.want), want); err != nil {
+			t.Fatal(name, err)
+		}
+		if !proto.Equal(seen, want) {
+			t.Errorf("%s: seen as %v, want %v", name, seen, want)
+		}
+		var at time.Time
+		if c.next != 0 {
+			at = now.Add(c.next)
+		}
+		if !next.Equal(at) {
+			t.Errorf("%s: to be looked at again at %v, want %v", name, next, at)
+		}
+	}
+}

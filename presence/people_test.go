@@ -1,0 +1,184 @@
+package presence
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// TestPeople goes the way of somebody who comes, chooses, hides and leaves, as another one sees it who shares a channel with them.
+func TestPeople(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		c.chat.move("general", []string{"ada", "bob"}, nil)
+		c.chat.move("other", []string{"eve"}, nil)
+		p := c.start("presence-1", "presence-1~1")
+		g := p.report()
+		g.complete(p)
+		e := p.look("ada", nil, "bob", "eve", "nobody", "ada")
+		e.until("bob", "OFFLINE")
+		g.open(1, "bob")
+		e.until("bob", "ONLINE")
+		set := func(state presencev1.State, text string, until time.Time) {
+			t.Helper()
+			q := &presencev1.SetStatusRequest{User: "bob", State: state, Custom: &presencev1.Custom{Text: text}}
+			if !until.IsZero() {
+				q.UntilMs = until.UnixMilli()
+			}
+			if _, err := p.api().SetStatus(key(c.ctx("bob")), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(presencev1.State_STATE_DO_NOT_DISTURB, "writing", time.Time{})
+		e.until("bob", "DO_NOT_DISTURBwriting")
+		set(presencev1.State_STATE_INVISIBLE, "hidden", time.Time{})
+		e.until("bob", "OFFLINE")
+		mine, err := p.api().GetStatus(c.ctx("bob"), &presencev1.GetStatusRequest{User: "bob"})
+		if err != nil || mine.GetChosen() != presencev1.State_STATE_INVISIBLE || mine.GetCustom().GetText() != "hidden" || mine.GetStatus().GetState() != presencev1.State_STATE_OFFLINE {
+			t.Errorf("bob has chosen %v, %v", mine, err)
+		}
+		set(presencev1.State_STATE_BUSY, "", time.Now().Add(time.Second))
+		e.until("bob", "BUSY")
+		e.until("bob", "ONLINE") // that has ended
+		if _, told := e.seen["eve"]; told || len(e.seen) != 2 {
+			t.Errorf("ada sees %v", e.seen)
+		}
+		c.chat.move("general", nil, []string{"bob"})
+		e.until("bob", "")
+		c.chat.move("general", []string{"bob"}, nil)
+		e.until("bob", "ONLINE")
+	})
+}
+
+// TestAgain: who knows a view is told what is new since, and all where it shows others now.
+func TestAgain(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	c.chat.move("general", []string{"ada", "bob", "cyn"}, nil)
+	p := c.start("presence-1", "presence-1~1")
+	g := p.report()
+	g.complete(p)
+	e := p.look("ada", nil, "bob", "cyn")
+	g.open(1, "cyn")
+	e.until("cyn", "ONLINE")
+	e.end()
+	g.open(2, "bob")
+	p.look("ada", nil, "bob").until("bob", "ONLINE")
+	again := p.look("ada", e.at, "bob", "cyn")
+	again.until("bob", "ONLINE")
+	if again.told != 1 || again.reset != 0 {
+		t.Errorf("%d entries and %d snapshots were told, though one is new", again.told, again.reset)
+	}
+	other := p.look("ada", e.at, "bob", "cyn", "ada")
+	other.until("ada", "OFFLINE")
+	if other.reset != 1 || other.told != 3 {
+		t.Errorf("%d entries and %d snapshots were told of other people", other.told, other.reset)
+	}
+}
+
+// TestWrong: what is asked for wrongly is answered by what is wrong with it, and changes nothing.
+func TestWrong(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	p := c.start("presence-1", "presence-1~1")
+	p.report().complete(p)
+	for name, q := range map[string]*presencev1.SetStatusRequest{
+		"state":          {User: "ada", State: 77},
+		"online":         {User: "ada", State: presencev1.State_STATE_ONLINE},
+		"another's":      {User: "bob", State: presencev1.State_STATE_AWAY},
+		"nobody's":       {State: presencev1.State_STATE_AWAY},
+		"much text":      {User: "ada", Custom: &presencev1.Custom{Text: strings.Repeat("x", 10<<10)}},
+		"two lines":      {User: "ada", Custom: &presencev1.Custom{Text: "a\nb"}},
+		"a long emoji":   {User: "ada", Custom: &presencev1.Custom{Emoji: strings.Repeat("x", MaxEmoji+1)}},
+		"a blank emoji":  {User: "ada", Custom: &presencev1.Custom{Emoji: "a b"}},
+		"ended long ago": {User: "ada", State: presencev1.State_STATE_AWAY, UntilMs: 1},
+	} {
+		_, err := p.api().SetStatus(key(c.ctx("ada")), q)
+		code, reason := rpc.CodeOf(err), rpc.FromError(err).GetReason()
+		if ok := code == edgev1.Code_CODE_INVALID_ARGUMENT && reason == "presence.BAD_FIELD" || code == edgev1.Code_CODE_NOT_FOUND && reason == "presence.PERSON"; !ok {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if mine, err := p.api().GetStatus(c.ctx("ada"), &presencev1.GetStatusRequest{User: "ada"}); err != nil || mine.GetChosen() != 0 || mine.GetCustom() != nil {
+		t.Errorf("ada has chosen %v, %v", mine, err)
+	}
+}
+
+// TestHomes: people are told of by their homes, whichever process is asked; they are unknown while a home has just died, and true again once the
+// gateway has told all anew.
+func TestHomes(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		users := []string{"ada", "bob", "cyn", "dan", "eve", "fay", "gil", "hal"}
+		c.chat.move("general", users, nil)
+		one, two := c.start("presence-1", "presence-1~1"), c.start("presence-2", "presence-2~1")
+		homes := map[*process]*teller{one: one.report(), two: two.report()}
+		home := map[string]*process{}
+		for i, user := range users {
+			p := one
+			if two.server.house.isHome(personKey{"w", user}) {
+				p = two
+			}
+			home[user] = p
+			homes[p].open(uint64(i+1), user)
+		}
+		for p, g := range homes {
+			g.complete(p)
+		}
+		e := one.look("ada", nil, users...)
+		for _, user := range users {
+			e.until(user, "ONLINE")
+			if _, err := one.api().SetStatus(key(c.ctx(user)), &presencev1.SetStatusRequest{User: user, Custom: &presencev1.Custom{Text: "!"}}); err != nil { // wherever they live
+				t.Fatal(user, err)
+			}
+			e.until(user, "ONLINE!")
+		}
+		two.kill()
+		for _, user := range users {
+			if home[user] == two {
+				e.until(user, "UNSPECIFIED")
+			} else if e.seen[user] != "ONLINE!" {
+				t.Errorf("%s, whose home lives, is seen as %s", user, e.seen[user])
+			}
+		}
+		for i, user := range users {
+			if home[user] == two && user != "hal" && user != "gil" {
+				homes[one].open(uint64(i+1), user)
+			}
+		}
+		homes[one].complete(one)
+		for _, user := range users {
+			want := "ONLINE!" // what they have chosen is known anew
+			if home[user] == two && (user == "hal" || user == "gil") {
+				want = "OFFLINE" // they have gone meanwhile
+			}
+			e.until(user, want)
+		}
+	})
+}
+
+// TestFrozen: while a process may be taken for dead by others it says since when what it tells may be old, and changes nothing of it.
+func TestFrozen(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	c.chat.move("general", []string{"ada", "bob"}, nil)
+	p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
+	g := p.report()
+	g.open(1, "bob")
+	g.complete(p)
+	e := p.look("ada", nil, "bob")
+	e.until("bob", "ONLINE")
+	c.change(func() { p.frozen = true })
+	e.until(entryView, "old")
+	g.end()
+	if p.look("ada", nil, "bob").until(entryView, "old"); e.seen["bob"] != "ONLINE" {
+		t.Errorf("bob is seen as %s", e.seen["bob"])
+	}
+	c.change(func() { p.frozen = false })
+	e.until(entryView, "")
+	if e.seen["bob"] != "ONLINE" {
+		t.Errorf("bob is seen as %s at once, though he has the time of grace", e.seen["bob"])
+	}
+	p.report().complete(p)
+	e.until("bob", "OFFLINE")
+}

@@ -1,0 +1,126 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+)
+
+// roster is the RosterService.
+type roster struct {
+	rosterv1.UnimplementedRosterServiceServer
+	s *Server
+}
+
+// Report takes in what a gateway tells, until it ends.
+func (r roster) Report(stream grpc.ClientStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
+	q, err := stream.Recv()
+	if err != nil {
+		return err //nolint:wrapcheck // the stream's own
+	}
+	g := r.s.house.begin(q.GetGateway(), time.Now())
+	defer func() { r.s.house.part(g, time.Now()) }()
+	messages := make(chan *rosterv1.ReportRequest)
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	r.s.tasks.Go(func() {
+		for {
+			q, err := stream.Recv()
+			if err != nil {
+				cancel(err)
+				return
+			}
+			select {
+			case messages <- q:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for {
+		if !r.s.house.report(g, q, time.Now()) {
+			return errAway
+		}
+		select {
+		case q = <-messages:
+		case <-g.ended:
+			return errAway
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), io.EOF) {
+				return stream.SendAndClose(&rosterv1.ReportResponse{}) //nolint:wrapcheck // the stream's own
+			}
+			return fmt.Errorf("presence: report: %w", context.Cause(ctx))
+		}
+	}
+}
+
+// home is the HomeService.
+type home struct {
+	presencev1.UnimplementedHomeServiceServer
+	s *Server
+}
+
+const (
+	watchGap  = 100 * time.Millisecond // between two responses
+	watchLife = time.Second            // without one
+)
+
+// Watch tells another process what is new of people.
+func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, presencev1.WatchResponse]) error {
+	h, w := r.s.house, newWatcher()
+	defer h.forget(w, nil)
+	ended := make(chan error, 1)
+	r.s.tasks.Go(func() {
+		for {
+			q, err := stream.Recv()
+			if err != nil {
+				ended <- err
+				return
+			}
+			h.forget(w, keys(q.GetForget()))
+			h.watch(w, keys(q.GetWatch()), 0)
+		}
+	})
+	life := time.NewTicker(watchLife)
+	defer life.Stop()
+	for {
+		select {
+		case <-w.kick:
+		case <-life.C:
+		case err := <-ended:
+			return err //nolint:wrapcheck // the stream's own
+		}
+		list, _, frozen := h.take(w)
+		res := &presencev1.WatchResponse{}
+		if !frozen.IsZero() {
+			res.AsOfMs = frozen.UnixMilli()
+		}
+		for _, n := range list {
+			res.Seen = append(res.Seen, &presencev1.Seen{Person: &presencev1.Person{Workspace: n.workspace, User: n.user}, Status: n.status()})
+		}
+		if err := stream.Send(res); err != nil {
+			return err //nolint:wrapcheck // the stream's own
+		}
+		select {
+		case <-time.After(watchGap):
+		case err := <-ended:
+			return err //nolint:wrapcheck // the stream's own
+		}
+	}
+}
+
+// keys are never nil: that would be everybody.
+func keys(people []*presencev1.Person) []personKey {
+	list := make([]personKey, len(people))
+	for i, p := range people {
+		list[i] = personKey{p.GetWorkspace(), p.GetUser()}
+	}
+	return list
+}

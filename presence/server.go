@@ -1,0 +1,194 @@
+package presence
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/sqldb"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// Peers are where the processes are: *node.Peers in a cluster.
+type Peers interface {
+	Node() registry.Node                                       // this process
+	Nodes(service string) []registry.Node                      // the processes of a service that live, as far as is known
+	Changed() <-chan struct{}                                  // closed when one comes or goes
+	Valid() bool                                               // the others must believe at this moment that this process lives
+	Conn(incarnation string) (grpc.ClientConnInterface, error) // to another process of presence
+}
+
+// Deps are what the service works with.
+type Deps struct {
+	DB      *sqldb.DB
+	Peers   Peers                    // nil: this process is alone, and one gateway tells it of sessions
+	Chat    grpc.ClientConnInterface // who shares channels
+	Log     *slog.Logger             // nil: silent
+	Metrics prometheus.Registerer
+}
+
+// Server is the service in one process.
+type Server struct {
+	presencev1.UnimplementedPresenceServiceServer
+	cfg     Config
+	db      *sqldb.DB
+	peers   Peers
+	chat    grpc.ClientConnInterface
+	logger  *slog.Logger
+	epoch   uint64 // of views: this process's life
+	house   *house
+	company *company
+	views   *views
+	ready   chan struct{}
+	tasks   sync.WaitGroup
+}
+
+const tickGap = 100 * time.Millisecond // between two looks at what is due, and at where the processes are
+
+// New checks the configuration and starts nothing.
+func New(cfg Config, deps Deps) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("presence: %w", err)
+	}
+	if deps.DB == nil || deps.Chat == nil {
+		return nil, errors.New("presence: a database and the connection to chat are needed")
+	}
+	s := &Server{
+		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, epoch: uint64(time.Now().UnixMilli()), company: newCompany(),
+		views: newViews(), ready: make(chan struct{}),
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.peers == nil {
+		s.peers = alone{}
+	}
+	s.house = newHouse(cfg, s.peers.Node().ID)
+	register(deps.Metrics, s)
+	return s, nil
+}
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations returns the service's schema, for sqldb.DB.Migrate.
+func Migrations() (fs.FS, error) {
+	own, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("presence: %w", err)
+	}
+	return own, nil
+}
+
+// Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.
+func Callers() map[string][]string {
+	return map[string][]string{
+		topicv1.TopicService_Open_FullMethodName:     {"gateway"},
+		topicv1.TopicService_OpenEach_FullMethodName: {"gateway"},
+		topicv1.TopicService_Tail_FullMethodName:     {"gateway"},
+		rosterv1.RosterService_Report_FullMethodName: {"gateway"},
+		presencev1.HomeService_Watch_FullMethodName:  {"presence"},
+	}
+}
+
+// Register adds the service's methods to a server.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	presencev1.RegisterPresenceServiceServer(r, s)
+	rosterv1.RegisterRosterServiceServer(r, roster{s: s})
+	presencev1.RegisterHomeServiceServer(r, home{s: s})
+	topicv1.RegisterTopicServiceServer(r, topics{s: s})
+}
+
+// Ready is closed when the service can answer. What it can't know before others have told it, it tells as not known.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Run works until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.tasks.Wait()
+	s.tasks.Go(func() { s.learnChoices(ctx) })
+	s.tasks.Go(func() { s.mirror(ctx) })
+	s.tasks.Go(func() { s.followChat(ctx) })
+	tick := time.NewTicker(tickGap)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		changed := s.peers.Changed()
+		s.place(time.Now())
+		if first {
+			close(s.ready)
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+			s.house.tick(time.Now())
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// place tells the house where the processes are now.
+func (s *Server) place(now time.Time) {
+	var gateways []string
+	for _, g := range s.peers.Nodes("gateway") {
+		gateways = append(gateways, g.Incarnation)
+	}
+	s.house.settle(now, registry.NewPlacement(s.peers.Nodes("presence")), gateways, s.peers.Valid())
+}
+
+// What is answered.
+var (
+	errPerson = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.PERSON", "Name yourself: what others have chosen is theirs.").On("user")
+	errTopic  = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.TOPIC", "There is no such topic.")
+	errAway   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Who is here is not known at this moment. Try again.")
+	errViews  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Too many people are looking. Try again.")
+)
+
+func badField(field, format string, args ...any) error {
+	return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "presence.BAD_FIELD", format, args...).On(field)
+}
+
+// atHome does something at a person's home: here, or by sending the call on to the process that it is.
+func (s *Server) atHome(ctx context.Context, k personKey, method string, q, res proto.Message, do func() error) error {
+	home := registry.NewPlacement(s.peers.Nodes("presence")).Home(k.route())
+	switch {
+	case home.ID == s.peers.Node().ID:
+		return do()
+	case home.ID == "" || rpc.Forwarded(ctx): // the processes disagree, for a moment
+		return errAway
+	}
+	cc, err := s.peers.Conn(home.Incarnation)
+	if err != nil {
+		return errAway.Because(err)
+	}
+	return cc.Invoke(rpc.Forward(ctx), method, q, res) //nolint:wrapcheck // the other's own answer
+}
+
+// alone is a process that has no others beside it.
+type alone struct{}
+
+func (alone) Node() registry.Node { return registry.Node{ID: "presence", Service: "presence"} }
+
+func (a alone) Nodes(service string) []registry.Node {
+	if service == "presence" {
+		return []registry.Node{a.Node()}
+	}
+	return []registry.Node{{ID: service, Service: service}}
+}
+
+func (alone) Changed() <-chan struct{}                      { return nil }
+func (alone) Valid() bool                                   { return true }
+func (alone) Conn(string) (grpc.ClientConnInterface, error) { return nil, errAway }
