@@ -355,6 +355,11 @@ func (c *carrier) take(r *round, frames []*edgev1.ServerFrame) (out []*edgev1.Se
 			if w := current(f.Heads.GetTopic()); w != nil && w.told {
 				out = append(out, frame)
 			}
+		case *edgev1.ServerFrame_View:
+			if w := current(f.View.GetTopic()); w != nil && w.told {
+				w.see(f.View)
+				out = append(out, frame)
+			}
 		case *edgev1.ServerFrame_Stopped:
 			for _, topic := range f.Stopped.GetTopics() {
 				if current(topic) != nil {

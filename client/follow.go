@@ -25,6 +25,8 @@ type Update struct {
 	Anew bool
 	// Signal came from another client.
 	Signal *edgev1.Signal
+	// View is what a VIEW holds, where it is a snapshot, or what changed of it. Those that nobody has taken yet are made into one.
+	View *edgev1.View
 }
 
 // Reset is a break in a topic's history.
@@ -180,6 +182,9 @@ func size(u Update) int {
 	for _, h := range u.Heads {
 		n += len(h.GetTopic()) + len(h.GetBadge()) + 48
 	}
+	for _, e := range u.View.GetEntries() {
+		n += len(e.GetKey()) + len(e.GetBody()) + 48
+	}
 	return n + len(u.Signal.GetBody())
 }
 
@@ -199,6 +204,16 @@ func (t *Subscription) push(u Update) bool {
 			if !u.Anew {
 				u.Heads, u.Anew = conflate(old.Heads, u.Heads), old.Anew
 			}
+			return true
+		})
+	}
+	if u.View != nil {
+		t.pending = slices.DeleteFunc(t.pending, func(old Update) bool {
+			if old.View == nil {
+				return false
+			}
+			t.bytes -= size(old)
+			u.View = conflateView(old.View, u.View)
 			return true
 		})
 	}
@@ -234,6 +249,25 @@ func conflate(old, more []*edgev1.Head) []*edgev1.Head {
 		}
 		out[i] = h
 	}
+	return out
+}
+
+// conflateView makes one of two updates: the newest state of each key.
+func conflateView(old, more *edgev1.View) *edgev1.View {
+	if more.GetSnapshot() {
+		return more
+	}
+	out := &edgev1.View{Topic: more.GetTopic(), Snapshot: old.GetSnapshot(), More: more.GetMore(), At: more.GetAt(), Stale: more.GetStale()}
+	newer := make(map[string]bool, len(more.GetEntries()))
+	for _, e := range more.GetEntries() {
+		newer[e.GetKey()] = true
+	}
+	for _, e := range old.GetEntries() {
+		if !newer[e.GetKey()] {
+			out.Entries = append(out.Entries, e)
+		}
+	}
+	out.Entries = append(out.Entries, more.GetEntries()...)
 	return out
 }
 
@@ -313,7 +347,7 @@ func (s *session) subscribed(m *edgev1.Subscribed) {
 			continue
 		}
 		// The own cursor stands: what the server repeats is skipped, and what it would leave out is noticed as a hole.
-		if start := sub.GetStart(); t.cursor == nil || start.GetEpoch() != t.cursor.GetEpoch() {
+		if start := sub.GetStart(); start != nil && (t.cursor == nil || start.GetEpoch() != t.cursor.GetEpoch()) { // a VIEW has none
 			t.cursor = start
 		}
 	}
@@ -388,6 +422,17 @@ func (s *session) deliver(t *Subscription, events []*edgev1.Event, upto uint64) 
 		t.parked = true
 		s.unsubscribe(t)
 	}
+}
+
+func (s *session) view(m *edgev1.View) {
+	t := s.topics[m.GetTopic()]
+	if t == nil || !t.attached {
+		return
+	}
+	if m.GetAt() != nil {
+		t.cursor = m.GetAt()
+	}
+	t.push(Update{View: m})
 }
 
 func (s *session) heads(m *edgev1.Heads) {

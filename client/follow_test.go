@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -367,6 +368,61 @@ func TestFollowProperty(t *testing.T) {
 		})
 		if t.Failed() {
 			r.Fatal(fmt.Sprint(steps))
+		}
+	})
+}
+
+// TestView: a view's snapshot and changes come as they are told, and as one where nobody took them yet; after a break it goes on from where it was.
+func TestView(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		p := f.login(t)
+		sub := follow(t, f, "presence.people/me", WithParams([]byte("who")))
+		s := expect[*edgev1.ClientFrame_Subscribe](t, p).Subscribe
+		if w := s.GetWants()[0]; string(w.GetParams()) != "who" || w.GetCursor() != nil {
+			t.Errorf("wanted: %v", w)
+		}
+		p.send(subscribedTo(s.GetId(), &edgev1.Subscription{Topic: "presence.people/me"}))
+		tell := func(at uint64, snapshot bool, entries ...string) {
+			v := &edgev1.View{Topic: "presence.people/me", Snapshot: snapshot, At: &edgev1.Cursor{Epoch: 7, Offset: at}}
+			for _, e := range entries {
+				v.Entries = append(v.Entries, &edgev1.Entry{Key: e[:1], Body: []byte(e[1:])})
+			}
+			p.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_View{View: v}})
+			synctest.Wait()
+		}
+		next := func() string {
+			u, err := sub.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var text strings.Builder
+			fmt.Fprint(&text, u.View.GetSnapshot(), u.View.GetAt().GetOffset())
+			for _, e := range u.View.GetEntries() {
+				text.WriteString(" " + e.GetKey() + string(e.GetBody()))
+			}
+			return text.String()
+		}
+		tell(3, true, "a1", "b1")
+		if got := next(); got != "true 3 a1 b1" {
+			t.Errorf("the snapshot: %s", got)
+		}
+		tell(4, false, "a2")
+		tell(5, false, "b2", "a3")
+		if got := next(); got != "false 5 b2 a3" {
+			t.Errorf("two changes: %s", got)
+		}
+		tell(6, false, "a4")
+		tell(9, true, "c1")
+		tell(10, false, "d1")
+		if got := next(); got != "true 10 c1 d1" {
+			t.Errorf("a snapshot behind a change: %s", got)
+		}
+		p.cut()
+		p = f.login(t)
+		s = expect[*edgev1.ClientFrame_Subscribe](t, p).Subscribe
+		if c := s.GetWants()[0].GetCursor(); c.GetEpoch() != 7 || c.GetOffset() != 10 {
+			t.Errorf("after a break it goes on from %v", c)
 		}
 	})
 }

@@ -320,6 +320,8 @@ func (s *session) receive(m *edgev1.ServerMessage) error {
 			s.events(f.Events)
 		case *edgev1.ServerFrame_Heads:
 			s.heads(f.Heads)
+		case *edgev1.ServerFrame_View:
+			s.view(f.View)
 		case *edgev1.ServerFrame_Stopped:
 			for _, topic := range f.Stopped.GetTopics() {
 				if t := s.topics[topic]; t != nil {

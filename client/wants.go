@@ -46,6 +46,7 @@ func (ws wants) frames() (out []*edgev1.ClientFrame) {
 func (w *want) begin(start *edgev1.Cursor, stream bool) {
 	w.told = true
 	switch {
+	case start == nil: // of a VIEW
 	case w.GetMode() != edgev1.Mode_MODE_HEADS:
 		// The own cursor stands, as in the session: what is repeated is skipped, what is left out is noticed as a hole.
 		if w.Cursor == nil || w.Cursor.GetEpoch() != start.GetEpoch() {
@@ -55,6 +56,13 @@ func (w *want) begin(start *edgev1.Cursor, stream bool) {
 		w.Cursor = nil
 	default: // a poll's answer is taken whole, with the list
 		w.Cursor = start
+	}
+}
+
+// see notes how far a view was told.
+func (w *want) see(m *edgev1.View) {
+	if m.GetAt() != nil {
+		w.Cursor = m.GetAt()
 	}
 }
 

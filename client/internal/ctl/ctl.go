@@ -57,6 +57,7 @@ type commands struct {
 	Thread    threadCmd    `cmd:"" help:"List, follow and unfollow threads."`
 	History   historyCmd   `cmd:"" help:"Read a channel's messages."`
 	Tail      tailCmd      `cmd:"" help:"Show a channel's newest messages, and with -f what comes."`
+	Presence  presenceCmd  `cmd:"" help:"Who is here: show, watch, and choose what others see."`
 	Watch     watchCmd     `cmd:"" help:"Show the frames of the protocol while following topics."`
 	Doc       docCmd       `cmd:"" help:"Documents that many edit at the same time: create, read, change, watch and share them."`
 	Admin     adminCmd     `cmd:"" help:"Invitations, roles, devices, new passwords, the audit log."`

@@ -21,6 +21,7 @@ import (
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
 // fake is as much of a Plenum server as the commands need: what they print is tested here, what servers do is tested there.
@@ -32,7 +33,8 @@ type fake struct {
 
 	methods map[string]func(ctx context.Context, body []byte) (proto.Message, error)
 
-	docs *fakeDocs
+	docs     *fakeDocs
+	presence *fakePresence
 
 	mu       sync.Mutex
 	down     bool // answers 503; guarded by mu, as is all below
@@ -48,12 +50,15 @@ type fake struct {
 }
 
 func newFake() *fake {
-	f := &fake{docs: &fakeDocs{}, methods: map[string]func(context.Context, []byte) (proto.Message, error){}, keys: map[string]*chatv1.SendResponse{},
+	f := &fake{docs: &fakeDocs{}, presence: &fakePresence{chosen: map[string]*presencev1.SetStatusRequest{}}, methods: map[string]func(context.Context, []byte) (proto.Message, error){}, keys: map[string]*chatv1.SendResponse{},
 		mine: &chatv1.Mine{Marker: &chatv1.Marker{}, Unread: 2, Mentions: 1}}
-	for _, desc := range []grpc.ServiceDesc{identityv1.SessionService_ServiceDesc, identityv1.PeopleService_ServiceDesc, identityv1.AdminService_ServiceDesc, chatv1.ChatService_ServiceDesc, docsv1.DocsService_ServiceDesc} {
+	for _, desc := range []grpc.ServiceDesc{identityv1.SessionService_ServiceDesc, identityv1.PeopleService_ServiceDesc, identityv1.AdminService_ServiceDesc, chatv1.ChatService_ServiceDesc, docsv1.DocsService_ServiceDesc, presencev1.PresenceService_ServiceDesc} {
 		var server any = f
-		if desc.ServiceName == docsv1.DocsService_ServiceDesc.ServiceName {
+		switch desc.ServiceName {
+		case docsv1.DocsService_ServiceDesc.ServiceName:
 			server = f.docs
+		case presencev1.PresenceService_ServiceDesc.ServiceName:
+			server = f.presence
 		}
 		for _, m := range desc.Methods {
 			f.methods[desc.ServiceName+"/"+m.MethodName] = func(ctx context.Context, body []byte) (proto.Message, error) {
@@ -168,6 +173,13 @@ func (f *fake) edge(w http.ResponseWriter, r *http.Request) {
 				}
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
 					{Topic: want.GetTopic(), Start: want.GetCursor()}}}}})
+				if want.GetTopic() == "presence.people/me" {
+					f.mu.Lock()
+					news := f.presence.view(want)
+					f.mu.Unlock()
+					send(news...)
+					continue
+				}
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: &edgev1.Events{Topic: want.GetTopic(), Events: f.events(want.GetCursor().GetOffset())}}},
 					&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{want.GetTopic()},
 						Error: &edgev1.Error{Code: edgev1.Code_CODE_REVOKED, Message: "You are no longer a member."}}}})

@@ -1,0 +1,62 @@
+package ctl
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// fakePresence keeps what people choose: all are here, in a browser.
+type fakePresence struct {
+	presencev1.UnimplementedPresenceServiceServer
+	chosen map[string]*presencev1.SetStatusRequest
+}
+
+func (f *fakePresence) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) (*presencev1.SetStatusResponse, error) {
+	if q.GetUser() != "u-"+callerOf(ctx).token {
+		return nil, refuse(edgev1.Code_CODE_NOT_FOUND, "presence.PERSON", "Name yourself: what others have chosen is theirs.")
+	}
+	f.chosen[q.GetUser()] = q
+	return &presencev1.SetStatusResponse{}, nil
+}
+
+func (f *fakePresence) GetStatus(_ context.Context, q *presencev1.GetStatusRequest) (*presencev1.GetStatusResponse, error) {
+	c := f.chosen[q.GetUser()]
+	return &presencev1.GetStatusResponse{Chosen: c.GetState(), Custom: c.GetCustom(), Status: f.status(q.GetUser())}, nil
+}
+
+func (f *fakePresence) status(user string) *presencev1.Status {
+	c := f.chosen[user]
+	s := &presencev1.Status{State: c.GetState(), Custom: c.GetCustom(), Devices: []presencev1.Device{presencev1.Device_DEVICE_BROWSER}}
+	switch c.GetState() {
+	case presencev1.State_STATE_UNSPECIFIED:
+		s.State = presencev1.State_STATE_ONLINE
+	case presencev1.State_STATE_INVISIBLE:
+		s = &presencev1.Status{State: presencev1.State_STATE_OFFLINE}
+	}
+	return s
+}
+
+// view shows those who are asked for, says that it may be old, and ends.
+func (f *fakePresence) view(want *edgev1.Want) []*edgev1.ServerFrame {
+	var p presencev1.People
+	_ = proto.Unmarshal(want.GetParams(), &p)
+	v := &edgev1.View{Topic: want.GetTopic(), Snapshot: true, At: &edgev1.Cursor{Epoch: 1, Offset: 1}}
+	add := func(key string, e *presencev1.Entry) {
+		body, _ := proto.Marshal(e)
+		v.Entries = append(v.Entries, &edgev1.Entry{Key: key, Body: body})
+	}
+	for _, user := range slices.Sorted(slices.Values(p.GetUsers())) {
+		add(user, &presencev1.Entry{Status: f.status(user)})
+	}
+	add("~", &presencev1.Entry{AsOfMs: at(1)})
+	return []*edgev1.ServerFrame{
+		{Frame: &edgev1.ServerFrame_View{View: v}},
+		{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{want.GetTopic()}, Error: &edgev1.Error{Code: edgev1.Code_CODE_REVOKED, Message: fmt.Sprintf("%d people were shown.", len(p.GetUsers()))}}}},
+	}
+}
