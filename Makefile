@@ -36,7 +36,7 @@ vulnerabilities: tools ## govulncheck on each module, where its database can be 
 
 cluster: tools ## the same as many processes on loopback: `make cluster`, and `make cluster CMD=down` to stop them
 	@./.ci/postgres
-	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/docs/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
+	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/... plenum.internal/chat/cmd/... plenum.internal/docs/cmd/... plenum.internal/presence/cmd/... plenum.internal/services/identity/cmd/... plenum.internal/client/cmd/...
 	@exec $(BIN)/cluster $(CMD)
 
 faults: tools ## a cluster whose parts fail by a schedule, under load, and a verdict; SEED=7 FOR=10m ONLY=disk,kill TRANSPORT=sse choose it, FOR=30m is long

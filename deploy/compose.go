@@ -18,6 +18,7 @@ import (
 	"plenum.internal/mesh/obs"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/run"
+	"plenum.internal/presence"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
 	"plenum.internal/services/identity"
 )
@@ -55,7 +56,7 @@ func compose(ctx context.Context, cfg Config, log io.Writer, extra ...node.Servi
 		return nil, err
 	}
 	more := func(context.Context) error { return p.addExtra(extra) }
-	for _, step := range []func(context.Context) error{p.listen, p.openData, p.startBackbone, p.addIdentity, p.addChat, p.addDocs, more, p.addGateway} {
+	for _, step := range []func(context.Context) error{p.listen, p.openData, p.startBackbone, p.addIdentity, p.addChat, p.addDocs, p.addPresence, more, p.addGateway} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -188,6 +189,24 @@ func (p *one) addDocs(ctx context.Context) error {
 	}
 	p.group.Add("docs", service)
 	p.group.Add("docs' server", server)
+	return nil
+}
+
+func (p *one) addPresence(ctx context.Context) error {
+	db, err := p.database(ctx, "presence", presence.Migrations)
+	if err != nil {
+		return err
+	}
+	service, err := presence.New(p.cfg.Presence, presence.Deps{DB: db, Chat: p.servers["chat"].Pipe("presence"), Log: p.obs.Log, Metrics: p.obs.Metrics})
+	if err != nil {
+		return err
+	}
+	server, err := p.server("presence", service, presence.Callers())
+	if err != nil {
+		return err
+	}
+	p.group.Add("presence", service)
+	p.group.Add("presence's server", server)
 	return nil
 }
 

@@ -10,18 +10,20 @@ import (
 	"plenum.internal/docs"
 	"plenum.internal/gateway"
 	"plenum.internal/mesh/node"
+	"plenum.internal/presence"
 	"plenum.internal/services/identity"
 )
 
 // Config of the program. Where everything runs in one process, node is not used but for its obs.
 type Config struct {
-	Target     string          `koanf:"target" doc:"what runs in this process: all, gateway, chat, docs or identity"`
+	Target     string          `koanf:"target" doc:"what runs in this process: all, gateway, chat, docs, presence or identity"`
 	Addr       string          `koanf:"addr" doc:"address for clients, host:port"`
 	SelfSigned bool            `koanf:"self_signed" doc:"serve clients by HTTPS with a certificate that is made in the data folder, for trying; target all alone. Another one: gateway.tls"`
 	Data       string          `koanf:"data" doc:"folder with everything that is kept; of one process alone"`
 	Gateway    gateway.Config  `koanf:"gateway"`
 	Chat       chat.Config     `koanf:"chat"`
 	Docs       docs.Config     `koanf:"docs"`
+	Presence   presence.Config `koanf:"presence"`
 	Identity   identity.Config `koanf:"identity"`
 	Node       node.Config     `koanf:"node"`
 }
@@ -30,9 +32,9 @@ type Config struct {
 func DefaultConfig() Config {
 	c := Config{
 		Target: "all", Addr: "127.0.0.1:8080", Data: "./data",
-		Gateway: gateway.DefaultConfig(), Chat: chat.DefaultConfig(), Docs: docs.DefaultConfig(), Identity: identity.DefaultConfig(), Node: node.DefaultConfig(),
+		Gateway: gateway.DefaultConfig(), Chat: chat.DefaultConfig(), Docs: docs.DefaultConfig(), Presence: presence.DefaultConfig(), Identity: identity.DefaultConfig(), Node: node.DefaultConfig(),
 	}
-	c.Gateway.Services = []string{"identity", "chat", "docs"}
+	c.Gateway.Services = []string{"identity", "chat", "docs", "presence"}
 	c.Identity.KeyFile = "identity.key" // in the data folder
 	c.Identity.Generate = true
 	return c
@@ -41,7 +43,7 @@ func DefaultConfig() Config {
 // Validate checks what no part checks itself.
 func (c Config) Validate() error {
 	if c.Target != "all" && targets[c.Target] == nil {
-		return fmt.Errorf("target is %q: set all, gateway, chat, docs or identity", c.Target)
+		return fmt.Errorf("target is %q: set all, gateway, chat, docs, presence or identity", c.Target)
 	}
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		return fmt.Errorf("addr is %q: set host:port, such as 127.0.0.1:8080", c.Addr)

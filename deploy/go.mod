@@ -22,6 +22,7 @@ require (
 	plenum.internal/docs v0.0.0
 	plenum.internal/gateway v0.0.0-00010101000000-000000000000
 	plenum.internal/mesh v0.0.0
+	plenum.internal/presence v0.0.0
 	plenum.internal/proto v0.0.0
 	plenum.internal/services/identity v0.0.0-00010101000000-000000000000
 )
@@ -61,6 +62,7 @@ require (
 	github.com/knadh/koanf/v2 v2.4.1 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
+	github.com/mileusna/useragent v1.3.5 // indirect
 	github.com/minio/highwayhash v1.0.4 // indirect
 	github.com/mitchellh/copystructure v1.2.0 // indirect
 	github.com/mitchellh/reflectwalk v1.0.2 // indirect
@@ -120,6 +122,7 @@ replace (
 	plenum.internal/docs => ../docs
 	plenum.internal/gateway => ../gateway
 	plenum.internal/mesh => ../mesh
+	plenum.internal/presence => ../presence
 	plenum.internal/proto => ../proto
 	plenum.internal/services/identity => ../services/identity
 )

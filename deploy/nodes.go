@@ -8,6 +8,7 @@ import (
 	"plenum.internal/docs"
 	"plenum.internal/gateway"
 	"plenum.internal/mesh/node"
+	"plenum.internal/presence"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
 	"plenum.internal/services/identity"
 )
@@ -17,6 +18,7 @@ var targets = map[string]func(Config) (node.Service, error){
 	"identity": identityNode,
 	"chat":     chatNode,
 	"docs":     docsNode,
+	"presence": presenceNode,
 	"gateway":  gatewayNode,
 }
 
@@ -54,6 +56,16 @@ func docsNode(cfg Config) (node.Service, error) {
 	}, err
 }
 
+func presenceNode(cfg Config) (node.Service, error) {
+	migrations, err := presence.Migrations()
+	return node.Service{
+		Name: "presence", Migrations: migrations, Internal: presence.Callers(),
+		New: func(n *node.Node) (node.Part, error) {
+			return presence.New(cfg.Presence, presence.Deps{DB: n.DB, Peers: n.Peers(), Chat: n.Conn("chat"), Log: n.Obs.Log, Metrics: n.Obs.Metrics})
+		},
+	}, err
+}
+
 func gatewayNode(cfg Config) (node.Service, error) {
 	settings := cfg.Gateway
 	settings.Listen = cfg.Addr
@@ -62,8 +74,8 @@ func gatewayNode(cfg Config) (node.Service, error) {
 		New: func(n *node.Node) (node.Part, error) {
 			g, err := gateway.New(settings, gateway.Deps{
 				Services: gateway.Registered(n.Registry, n.Conns), Verifier: n.Verifier, Refusals: n.Refusals, Bus: n.Bus,
-				Tickets: authv1.NewAuthServiceClient(n.Conn("identity")),
-				Static:  page.Handler(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
+				Incarnation: n.Peers().Self(), Tickets: authv1.NewAuthServiceClient(n.Conn("identity")),
+				Static: page.Handler(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
 			})
 			return edge{g}, err
 		},

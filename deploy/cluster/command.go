@@ -43,7 +43,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := pflag.NewFlagSet("cluster", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&cfg.Dir, "dir", cfg.Dir, "folder with everything the cluster writes")
-	flags.StringVar(&cfg.Bin, "bin", cfg.Bin, "folder with nats-server, server (etcd), identity, chat, docs and gateway")
+	flags.StringVar(&cfg.Bin, "bin", cfg.Bin, "folder with nats-server, server (etcd), identity, chat, docs, presence and gateway")
 	flags.IntVar(&cfg.Net, "net", cfg.Net, "second octet of a new cluster's loopback addresses")
 	flags.IntVar(&cfg.Replicas, "replicas", cfg.Replicas, "processes of each service")
 	flags.IntVar(&cfg.Gateways, "gateways", cfg.Gateways, "gateways")

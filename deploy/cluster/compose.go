@@ -10,7 +10,7 @@ import (
 )
 
 // databases are the services that keep one.
-var databases = []string{"identity", "chat", "docs"}
+var databases = []string{"identity", "chat", "docs", "presence"}
 
 // credentials makes every certificate, key and password of a new cluster. They are found again by their file names.
 func (c *Cluster) credentials() error {
@@ -73,6 +73,7 @@ func (c *Cluster) members() []members {
 		{"identity", "identity", kindIdentity, c.cfg.Replicas, portRPC},
 		{"chat", "chat", kindChat, c.cfg.Replicas, portRPC},
 		{"docs", "docs", kindDocs, c.cfg.Replicas, portRPC},
+		{"presence", "presence", kindPresence, c.cfg.Replicas, portRPC},
 	}
 	for i, name := range c.cfg.Extra {
 		all = append(all, members{name, name, kindExtra + i, c.cfg.Replicas, portRPC})

@@ -46,7 +46,7 @@ func (c Config) Validate() error {
 	case c.Replicas < 1 || c.Replicas > 9 || c.Gateways < 1 || c.Gateways > 9:
 		return errors.New("cluster: one to nine of each service and of gateways")
 	}
-	programs := map[string]string{"nats-server": "tools", "server": "tools", "identity": "cluster", "chat": "cluster", "docs": "cluster", "gateway": "cluster"}
+	programs := map[string]string{"nats-server": "tools", "server": "tools", "identity": "cluster", "chat": "cluster", "docs": "cluster", "presence": "cluster", "gateway": "cluster"}
 	for _, name := range c.Extra {
 		programs[name] = "cluster"
 	}
@@ -83,6 +83,7 @@ const ( // the numbers are used by tests, too
 	kindChat
 	kindGateway
 	kindDocs
+	kindPresence
 	kindExtra // and those that follow
 )
 

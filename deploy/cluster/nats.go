@@ -36,6 +36,7 @@ var busPermissions = map[string]permissions{
 		publish:   []string{"plenum.*.docs.>", "plenum._.digest.docs.*"},
 		subscribe: []string{"plenum._.digest.docs.*"},
 	},
+	"presence": {}, // listens to nobody there
 	"gateway": {
 		publish:   []string{"plenum._.signal.>"}, // of clients
 		subscribe: []string{"plenum.>"},

@@ -127,7 +127,7 @@ var Programs = sync.OnceValues(func() (string, error) {
 	}
 	defer os.RemoveAll(aside)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", aside+"/", "plenum.internal/deploy/cmd/...",
-		"plenum.internal/chat/cmd/...", "plenum.internal/docs/cmd/...", "plenum.internal/services/identity/cmd/...", "plenum.internal/client/cmd/...",
+		"plenum.internal/chat/cmd/...", "plenum.internal/docs/cmd/...", "plenum.internal/presence/cmd/...", "plenum.internal/services/identity/cmd/...", "plenum.internal/client/cmd/...",
 		"plenum.internal/mesh/meshtest/board/cmd/...", "plenum.internal/deploy/clustertest/cmd/...")
 	cmd.Dir = root
 	cmd.Stderr = os.Stderr

@@ -56,7 +56,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel()
 	s := manyProcesses(t)
 	scenarios(t, s)
-	for _, c := range []scenario{{"without NATS", withoutNATS}, {"without etcd", withoutEtcd}, {"frozen processes", frozen}, {"owners of documents", ownersOfDocuments}, {"the checker", checker}} {
+	for _, c := range []scenario{{"without NATS", withoutNATS}, {"without etcd", withoutEtcd}, {"frozen processes", frozen}, {"owners of documents", ownersOfDocuments}, {"presence outlives deaths", presenceOutlivesDeaths}, {"the checker", checker}} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }
@@ -82,6 +82,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"refusals on record", refusalsOnRecord},
 		{"documents", documents},
 		{"access to documents", accessToDocuments},
+		{"who is here", whoIsHere},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},
 		{"rolling restart", rollingRestart},

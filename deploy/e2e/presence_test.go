@@ -1,0 +1,184 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/client"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// rightAgain is how long people may be unknown when a process of presence has died, or hangs.
+const rightAgain = 10 * time.Second
+
+// gaze is how somebody sees others.
+type gaze struct {
+	done chan struct{}
+
+	mu   sync.Mutex // guards what follows
+	seen map[string]*presencev1.Status
+	all  map[string][]presencev1.State // whatever each was ever seen as
+	old  bool                          // it was said to be
+	last error
+}
+
+func (p *person) gaze(t *testing.T, people ...*person) *gaze {
+	t.Helper()
+	q := &presencev1.People{}
+	for _, other := range people {
+		q.Users = append(q.Users, other.ID)
+	}
+	params, err := proto.Marshal(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := p.Client.Follow(within(t, patience), "presence.people/me", client.WithParams(params))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gaze{done: make(chan struct{}), seen: map[string]*presencev1.Status{}, all: map[string][]presencev1.State{}}
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		defer close(g.done)
+		for {
+			u, err := sub.Next(ctx)
+			g.take(u.View, err)
+			if err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { stop(); <-g.done; sub.Close() })
+	return g
+}
+
+func (g *gaze) take(v *edgev1.View, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.last = err; v.GetSnapshot() {
+		clear(g.seen)
+	}
+	for _, e := range v.GetEntries() {
+		m := &presencev1.Entry{}
+		if err := proto.Unmarshal(e.GetBody(), m); err != nil {
+			g.last = err
+			continue
+		}
+		switch {
+		case e.GetKey() == "~":
+			g.old = !e.GetRemoved()
+		case e.GetRemoved():
+			delete(g.seen, e.GetKey())
+		default:
+			g.seen[e.GetKey()] = m.GetStatus()
+			g.all[e.GetKey()] = append(g.all[e.GetKey()], m.GetStatus().GetState())
+		}
+	}
+}
+
+// sees waits until somebody is seen as in a state.
+func (g *gaze) sees(t *testing.T, p *person, want presencev1.State) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s is seen as %v", p.Handle, want), func(context.Context) error {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if s := g.seen[p.ID]; s == nil || s.GetState() != want {
+			return fmt.Errorf("is seen as %v (%v)", s.GetState(), g.last) //nolint:errorlint // often there is none
+		}
+		return nil
+	})
+}
+
+// never fails the test if somebody was ever seen in a state.
+func (g *gaze) never(t *testing.T, p *person, state presencev1.State) {
+	t.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range g.all[p.ID] {
+		if s == state {
+			t.Errorf("%s was seen as %v among %v", p.Handle, s, g.all[p.ID])
+			return
+		}
+	}
+}
+
+// whoIsHere: people who share a channel see each other come, choose and hide; others are not told of.
+func whoIsHere(t *testing.T, s *shape) {
+	bob, cyn, eve := s.member(t), s.member(t), s.member(t)
+	s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, bob, cyn)
+	g := bob.gaze(t, cyn, eve, bob)
+	g.sees(t, bob, presencev1.State_STATE_ONLINE)
+	g.sees(t, cyn, presencev1.State_STATE_ONLINE)
+	for _, state := range []presencev1.State{presencev1.State_STATE_DO_NOT_DISTURB, presencev1.State_STATE_INVISIBLE, presencev1.State_STATE_BUSY, presencev1.State_STATE_UNSPECIFIED} {
+		_, err := presencev1.NewPresenceServiceClient(cyn.Client).SetStatus(within(t, patience), &presencev1.SetStatusRequest{User: cyn.ID, State: state})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch state {
+		case presencev1.State_STATE_INVISIBLE:
+			state = presencev1.State_STATE_OFFLINE
+		case presencev1.State_STATE_UNSPECIFIED:
+			state = presencev1.State_STATE_ONLINE
+		}
+		g.sees(t, cyn, state)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, told := g.seen[eve.ID]; told {
+		t.Errorf("%s sees %s, with whom no channel is shared", bob.Handle, eve.Handle)
+	}
+}
+
+// presenceOutlivesDeaths: processes of presence and gateways die, hang and come back; nobody who is here is ever seen as gone, and who was unknown
+// is known again in time.
+func presenceOutlivesDeaths(t *testing.T, s *shape) {
+	var people []*person
+	for range 6 {
+		people = append(people, s.member(t))
+	}
+	s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	g := people[0].gaze(t, people...)
+	all := func(what string) {
+		t.Helper()
+		begin := time.Now()
+		for _, p := range people {
+			g.sees(t, p, presencev1.State_STATE_ONLINE)
+		}
+		if took := time.Since(begin); took > rightAgain {
+			t.Errorf("%s: all were seen as they are after %v", what, took)
+		} else {
+			t.Logf("%s: all are seen as they are after %v", what, took)
+		}
+	}
+	change := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	all("in the beginning")
+	for _, name := range []string{"presence-1", "presence-2", "gateway-1"} {
+		change("kill "+name, s.cluster.Kill(name))
+		time.Sleep(rightAgain / 2)
+		all(name + " was killed")
+		change("start "+name, s.cluster.StartAgain(t.Context(), name))
+		time.Sleep(rightAgain / 4)
+		all(name + " came back")
+		change("freeze "+name, s.cluster.Freeze(name))
+		time.Sleep(rightAgain / 2)
+		all(name + " was stopped")
+		change("thaw "+name, s.cluster.Thaw(name))
+		time.Sleep(rightAgain / 4)
+		all(name + " went on")
+	}
+	for _, p := range people {
+		g.never(t, p, presencev1.State_STATE_OFFLINE)
+	}
+}
