@@ -82,6 +82,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"refusals on record", refusalsOnRecord},
 		{"documents", documents},
 		{"access to documents", accessToDocuments},
+		{"notices of documents", noticesOfDocuments},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},
 		{"rolling restart", rollingRestart},
