@@ -25,16 +25,16 @@ func (x *session) pending(id uint64, wanted docsv1.SuggestionState) (*suggestion
 	}
 }
 
-// verdicts are how authors are told of what has become of their suggestions. What they have withdrawn themselves they aren't told of.
-var verdicts = map[docsv1.SuggestionState]docsv1.NoticeKind{suggestionAccepted: noticeAccepted, suggestionRejected: noticeRejected}
-
 // closing is the closing's part in the transaction of its event. All are of one author.
 func (x *session) closing(ids []uint64, state docsv1.SuggestionState) func(b *batch, st *topic.Step) error {
 	rows, version := make([][]any, len(ids)), x.version+1
 	for i, id := range ids {
 		rows[i] = []any{int64(id)}
 	}
-	n := news{version: version, kind: verdicts[state], suggestions: ids, users: []string{x.proposed.all[ids[0]].author}}
+	n := news{version: version, kind: noticeRejected, suggestions: ids, users: []string{x.proposed.all[ids[0]].author}}
+	if state == suggestionAccepted { // what was withdrawn is told to nobody: its author did it
+		n.kind = noticeAccepted
+	}
 	return func(b *batch, st *topic.Step) error {
 		err := b.exec(b.sql.close, append(b.sql.ids.Args(rows), x.workspace, x.id, int32(state), int64(version), st.Key.User, st.Now.UnixMilli())...)
 		if err != nil {
