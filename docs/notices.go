@@ -20,10 +20,9 @@ import (
 // Who is named in a comment, has written in a thread, or has suggested something, is told of it by their own topic. The transaction of the event
 // writes down that there is news, and asks for a job of the document; that tells it to whoever may read the document at that moment.
 
-const (
-	jobNews  jobKind = "news"
-	tellPage         = 100 // people who are looked at, and told, in one transaction
-)
+const jobNews jobKind = "news"
+
+const tellPage = 100 // people who are looked at, and told, in one transaction
 
 // The kinds of notices.
 const (

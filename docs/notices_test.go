@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -448,6 +449,43 @@ func TestNoticesOfTwoProcesses(t *testing.T) {
 			if got := v.notices(); len(got) != times || len(slices.Compact(got)) != times || len(heard(v, "docs.user/me", &docsv1.UserEvent{})) != times {
 				t.Errorf("%s was told %d times, of %d: %q", v.id, len(got), times, got)
 			}
+		}
+	})
+}
+
+// The connection breaks while the COMMIT is under way that tells it, before or after it has reached the server: the next attempt finds out.
+func TestNoticesWhoseCommitIsLost(t *testing.T) {
+	onPostgres(t, func(t *testing.T, address string) {
+		to := must(url.Parse(address))(t)
+		proxy := meshtest.StartProxy(t, to.Host)
+		to.Host = proxy.Addr
+		w := peopled(t, to.String())
+		w.jobless = true
+		w.start()
+		u := w.meets(auth.KindPerson, "ada", "bob")
+		ada, bob := u[0], u[1]
+		w.settle()
+		doc := ada.create("A text\n")
+		ada.share(doc, "bob", viewer)
+		id := must(ada.comment(doc, 2, 0, 1, "begin"))(t).GetThread()
+		const times = 8
+		lost := 0
+		for i := range times {
+			must(ada.reply(doc, id, "@bob"))(t)
+			proxy.Set(&meshtest.Trap{Match: []byte("commit"), Forward: i%2 == 0, Times: 1})
+			for {
+				_, err := w.server.tellNews(t.Context(), docKey{"w", doc})
+				if err == nil {
+					break
+				}
+				lost++
+			}
+		}
+		if lost == 0 {
+			t.Error("nothing was lost")
+		}
+		if got := bob.notices(); len(got) != times || len(heard(bob, "docs.user/me", &docsv1.UserEvent{})) != times {
+			t.Errorf("told %d times, of %d: %q", len(got), times, got)
 		}
 	})
 }

@@ -21,7 +21,7 @@ func (c *docNoticesCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		newest, read, known := uint64(0), uint64(0), titles{}
+		newest, known := uint64(0), titles{}
 		for q := (&docsv1.ListNoticesRequest{}); ; {
 			res, err := docs.ListNotices(ctx, q)
 			if err != nil {
@@ -41,16 +41,14 @@ func (c *docNoticesCmd) Run(e *env) error {
 				}
 				newest = max(newest, n.GetOffset())
 			}
-			read = res.GetRead()
-			if q.Page = res.GetNext(); q.GetPage() == "" {
-				break
+			if q.Page = res.GetNext(); q.GetPage() != "" {
+				continue
 			}
+			if c.Read && newest > res.GetRead() {
+				_, err = docs.MarkNotices(ctx, &docsv1.MarkNoticesRequest{Offset: newest})
+			}
+			return err
 		}
-		if !c.Read || newest <= read {
-			return nil
-		}
-		_, err = docs.MarkNotices(ctx, &docsv1.MarkNoticesRequest{Offset: newest})
-		return err
 	})
 }
 
