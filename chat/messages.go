@@ -8,8 +8,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"plenum.internal/chat/markdown"
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/markdown"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"

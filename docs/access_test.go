@@ -842,7 +842,22 @@ func TestNothingIsTold(t *testing.T) {
 		if asked < 20 {
 			t.Errorf("only %d methods: the test looks for the wrong thing", asked)
 		}
+		// Who is named, and may not read it, isn't, and is told nothing.
+		id := must(ada.comment(doc, ada.head(doc), 0, 1, "@bob @gus @nobody @cyn"))(t).GetThread()
+		if c := ada.thread(doc, id).GetComments()[0]; !slices.Equal(c.GetMentions(), []string{"cyn"}) {
+			t.Errorf("%v are named", c.GetMentions())
+		}
+		w.idleJobs()
 		for _, u := range []*user{stranger, gus, other} {
+			if r := must(u.api.ListNotices(u.read(), &docsv1.ListNoticesRequest{}))(t); len(r.GetNotices())+int(r.GetUnread()) > 0 {
+				t.Errorf("%s was told %v", u.id, r)
+			}
+			if r := must(u.api.MarkNotices(u.read(), &docsv1.MarkNoticesRequest{Offset: 1}))(t); r.GetRead() != 0 {
+				t.Errorf("%s has read %v", u.id, r)
+			}
+			if events := heard(u, "docs.user/me", &docsv1.UserEvent{}); len(events) > 0 {
+				t.Errorf("%s is told %q", u.id, events)
+			}
 			if a, b := u.opens(doc), u.opens(absent); a.GetError().String() != b.GetError().String() || a.GetError() == nil {
 				t.Errorf("%s follows: %v, not %v", u.id, a, b)
 			}

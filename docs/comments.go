@@ -20,15 +20,13 @@ import (
 // said is what a comment says.
 type said struct {
 	text     string
-	mentions []string
+	mentions []string // ids that came with it; once they are looked at in the session, of all whom it names
+	byHandle []string // ids of people whose handles stand in the text
+	groups   []string // ids of groups, likewise
 }
 
 // checkComment accepts a text with something to see in it, and ids of people, each once.
-func checkComment(q interface {
-	GetText() string
-	GetMentions() []string
-},
-) (said, error) {
+func checkComment(q written) (said, error) {
 	text := q.GetText()
 	switch {
 	case len(text) > MaxComment:
@@ -96,7 +94,7 @@ func (x *session) comment(id uint64, read comment) (comment, error) {
 
 // AddComment replies in a thread.
 func (s *Server) AddComment(ctx context.Context, q *docsv1.AddCommentRequest) (*docsv1.AddCommentResponse, error) {
-	said, err := checkComment(q)
+	said, err := s.said(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -112,13 +110,15 @@ func (s *Server) AddComment(ctx context.Context, q *docsv1.AddCommentRequest) (*
 		case t.comments >= MaxComments:
 			return nil, errLimit("A thread has %d comments at most. Begin another one.", MaxComments)
 		}
-		said, id, place := said, x.version+1, t.comments
-		var err error
-		if said.mentions, err = x.readers(said.mentions); err != nil {
+		said, err := x.mentioned(c, said)
+		if err != nil {
 			return nil, err
 		}
+		id, place := x.version+1, t.comments
 		return &change{
-			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentAdded{CommentAdded: &docsv1.CommentAdded{Thread: q.GetThread(), Text: said.text, Mentions: said.mentions}}},
+			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentAdded{CommentAdded: &docsv1.CommentAdded{
+				Thread: q.GetThread(), Text: said.text, Mentions: said.mentions, Groups: said.groups,
+			}}},
 			amend: amend{
 				answer: func(row *topic.Row) proto.Message { return &docsv1.AddCommentResponse{Comment: row.Offset} },
 				write: func(b *batch, st *topic.Step) error {
@@ -134,15 +134,22 @@ func (s *Server) AddComment(ctx context.Context, q *docsv1.AddCommentRequest) (*
 	}, func(version uint64) { res.Comment = version })
 }
 
-// addComment writes a comment, and that its event has its text.
+// addComment writes a comment, that its event has its text, and who is to be told of it.
 func (b *batch) addComment(k docKey, thread, id uint64, place int, said said, st *topic.Step) error {
-	err := b.exec(`INSERT INTO docs_comment (workspace, document, thread, comment, place, author, text, mentions, created_ms, edited_ms, deleted)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, false)`,
-		k.workspace, k.id, int64(thread), int64(id), place, st.Key.User, said.text, strings.Join(said.mentions, " "), st.Now.UnixMilli())
+	err := b.exec(`INSERT INTO docs_comment (workspace, document, thread, comment, place, author, text, mentions, named_groups, created_ms, edited_ms, deleted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, false)`, k.workspace, k.id, int64(thread), int64(id), place, st.Key.User,
+		said.text, strings.Join(said.mentions, " "), strings.Join(said.groups, " "), st.Now.UnixMilli())
 	if err != nil {
 		return err
 	}
-	return b.hasText(k, id, id)
+	if err := b.hasText(k, id, id); err != nil {
+		return err
+	}
+	n := news{version: id, kind: noticeMentioned, thread: thread, comment: id, users: said.mentions, groups: said.groups}
+	if place > 0 {
+		n.kind = noticeReplied
+	}
+	return b.tell(k, n, st)
 }
 
 // hasText writes down that an event has a comment's text.
@@ -192,7 +199,7 @@ func (s *Server) changeComment(ctx context.Context, q ofComment, res proto.Messa
 
 // EditComment replaces the text of one's own comment.
 func (s *Server) EditComment(ctx context.Context, q *docsv1.EditCommentRequest) (*docsv1.EditCommentResponse, error) {
-	said, err := checkComment(q)
+	said, err := s.said(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -206,30 +213,50 @@ func (s *Server) EditComment(ctx context.Context, q *docsv1.EditCommentRequest) 
 		case of.texts > MaxCommentEdits:
 			return nil, errLimit("A comment can be edited %d times.", MaxCommentEdits)
 		}
-		said, version := said, x.version+1
-		var err error
-		if said.mentions, err = x.readers(said.mentions); err != nil {
+		said, err := x.mentioned(c, said)
+		if err != nil {
 			return nil, err
 		}
+		version := x.version + 1
 		of.texts++
 		return &change{
 			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_CommentEdited{CommentEdited: &docsv1.CommentEdited{
-				Thread: q.GetThread(), Comment: q.GetComment(), Text: said.text, Mentions: said.mentions,
+				Thread: q.GetThread(), Comment: q.GetComment(), Text: said.text, Mentions: said.mentions, Groups: said.groups,
 			}}},
 			amend: amend{
 				answer: func(row *topic.Row) proto.Message { return &docsv1.EditCommentResponse{Version: row.Offset} },
-				write: func(b *batch, st *topic.Step) error {
-					err := b.exec(`UPDATE docs_comment SET text = $5, mentions = $6, edited_ms = $7 WHERE workspace = $1 AND document = $2 AND thread = $3 AND comment = $4`,
-						x.workspace, x.id, int64(q.GetThread()), int64(q.GetComment()), said.text, strings.Join(said.mentions, " "), st.Now.UnixMilli())
-					if err != nil {
-						return err
-					}
-					return b.hasText(x.docKey, version, q.GetComment())
-				},
+				write:  func(b *batch, st *topic.Step) error { return b.editComment(x.docKey, q, version, said, st) },
 			},
 			follow: func() { x.threads.changed[q.GetComment()] = of },
 		}, nil
 	}, func(version uint64) { res.Version = version })
+}
+
+// editComment writes what a comment says now, and that those are to be told of it whom it did not name before.
+func (b *batch) editComment(k docKey, q *docsv1.EditCommentRequest, version uint64, said said, st *topic.Step) error {
+	of := []any{k.workspace, k.id, int64(q.GetThread()), int64(q.GetComment())}
+	var users, groups string
+	err := b.tx.QueryRowContext(b.ctx, `SELECT mentions, named_groups FROM docs_comment WHERE workspace = $1 AND document = $2 AND thread = $3 AND comment = $4`, of...).Scan(&users, &groups)
+	if err != nil {
+		return fmt.Errorf("read whom a comment names: %w", err)
+	}
+	err = b.exec(`UPDATE docs_comment SET text = $5, mentions = $6, named_groups = $7, edited_ms = $8 WHERE workspace = $1 AND document = $2 AND thread = $3 AND comment = $4`,
+		append(of, said.text, strings.Join(said.mentions, " "), strings.Join(said.groups, " "), st.Now.UnixMilli())...)
+	if err != nil {
+		return err
+	}
+	if err := b.hasText(k, version, q.GetComment()); err != nil {
+		return err
+	}
+	return b.tell(k, news{
+		version: version, kind: noticeMentioned, thread: q.GetThread(), comment: q.GetComment(),
+		users: notAmong(said.mentions, strings.Fields(users)), groups: notAmong(said.groups, strings.Fields(groups)),
+	}, st)
+}
+
+// notAmong are those of a list that another one doesn't have.
+func notAmong(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(one string) bool { return slices.Contains(others, one) })
 }
 
 // DeleteComment empties a comment for ever.
@@ -272,7 +299,10 @@ func (b *batch) deleteComment(k docKey, q *docsv1.DeleteCommentRequest, st *topi
 	if err := b.exec(`UPDATE docs_comment_text SET erased = true WHERE workspace = $1 AND document = $2 AND comment = $3`, of...); err != nil {
 		return err
 	}
-	return b.exec(`UPDATE docs_comment SET text = '', mentions = '', deleted = true WHERE workspace = $1 AND document = $2 AND thread = $4 AND comment = $3`,
+	if err := b.exec(`DELETE FROM docs_news WHERE workspace = $1 AND document = $2 AND comment = $3`, of...); err != nil { // whoever was not told yet isn't
+		return err
+	}
+	return b.exec(`UPDATE docs_comment SET text = '', mentions = '', named_groups = '', deleted = true WHERE workspace = $1 AND document = $2 AND thread = $4 AND comment = $3`,
 		append(of, int64(q.GetThread()))...)
 }
 

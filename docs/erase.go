@@ -37,6 +37,8 @@ var made = []struct {
 	{"docs_link", "link", eraseRows, false},
 	{"docs_star", "user_id", eraseRows, false},
 	{"docs_recent", "user_id", eraseRows, false},
+	{"docs_news", "version", eraseRows, false},
+	{"docs_notice", "at", eraseRows, false},
 }
 
 // erase has somebody erase what of a document is hidden by now.

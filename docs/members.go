@@ -164,10 +164,10 @@ func (s *Server) memberships(ctx context.Context, workspace string, u *unread) (
 	return read, nil
 }
 
-// readers are those who may read the document.
-func (x *session) readers(users []string) (may []string, err error) {
+// readers are those who may read the document, by everybody's role, too, if all.
+func (x *session) readers(users []string, all bool) (may []string, err error) {
 	var unknown []string
-	all := x.grants.of[everybody].now() >= viewer
+	all = all && x.grants.of[everybody].now() >= viewer
 	for _, user := range users {
 		if x.grants.of[user].now() >= viewer {
 			may = append(may, user)

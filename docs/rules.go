@@ -30,6 +30,7 @@ const (
 	MaxComment      = 8 << 10 // bytes
 	MaxCommentEdits = 200
 	MaxMentions     = 50  // people named in a comment
+	MaxGroups       = 10  // groups named in a comment
 	MaxQuote        = 300 // code units
 	MaxThreads      = 5000
 	MaxOpenThreads  = 500
@@ -57,6 +58,10 @@ const (
 	MaxFolders = 1000
 	MaxDepth   = 8   // of folders in each other
 	MaxFolder  = 100 // bytes of a folder's name
+
+	MaxNotices    = 500                 // of one person, which are kept
+	keepNotices   = 90 * 24 * time.Hour // and no longer than that
+	MaxNoticePage = 100                 // notices in one answer
 )
 
 // Permissions of tokens, as identity's policy matrix names them.

@@ -103,7 +103,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s.jobs = map[jobKind]job{
 		jobAccess: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer,
-		jobThin: s.thinClosed, jobTrash: s.purgeTrashed, jobErase: s.eraseHidden, jobHistory: s.eraseOld, jobFolder: s.clearFolder,
+		jobThin: s.thinClosed, jobTrash: s.purgeTrashed, jobErase: s.eraseHidden, jobHistory: s.eraseOld, jobFolder: s.clearFolder, jobNews: s.tellNews,
 	}
 	if err := s.newFollowers(deps); err != nil {
 		return nil, err

@@ -15,16 +15,16 @@ import (
 // What is told of threads is read from SQL, but where they stand: that is the session's to say.
 
 const threadColumns = `t.thread, t.quote, t.comments, t.resolved, t.resolved_by, t.resolved_ms, coalesce(c.comment, 0), coalesce(c.author, ''), coalesce(c.text, ''),
-	coalesce(c.mentions, ''), coalesce(c.created_ms, 0), coalesce(c.edited_ms, 0), coalesce(c.deleted, false)`
+	coalesce(c.mentions, ''), coalesce(c.named_groups, ''), coalesce(c.created_ms, 0), coalesce(c.edited_ms, 0), coalesce(c.deleted, false)`
 
 // readThreads reads rows of threadColumns, those of one thread one behind the other.
 func (s *Server) readThreads(ctx context.Context, q string, args ...any) (list []*docsv1.Thread, err error) {
 	err = each(ctx, s.db.Query, q, args, func(r *sql.Rows) error {
 		t, c := &docsv1.Thread{}, &docsv1.Comment{}
 		var quote []byte
-		var mentions string
+		var mentions, groups string
 		if err := r.Scan(&t.Id, &quote, &t.Count, &t.Resolved, &t.ResolvedBy, &t.ResolvedMs,
-			&c.Id, &c.Author, &c.Text, &mentions, &c.CreatedMs, &c.EditedMs, &c.Deleted); err != nil {
+			&c.Id, &c.Author, &c.Text, &mentions, &groups, &c.CreatedMs, &c.EditedMs, &c.Deleted); err != nil {
 			return fmt.Errorf("scan: %w", err)
 		}
 		if len(list) == 0 || list[len(list)-1].GetId() != t.GetId() {
@@ -32,7 +32,7 @@ func (s *Server) readThreads(ctx context.Context, q string, args ...any) (list [
 			list = append(list, t)
 		}
 		if c.GetId() > 0 {
-			c.Mentions = strings.Fields(mentions)
+			c.Mentions, c.Groups = strings.Fields(mentions), strings.Fields(groups)
 			last := list[len(list)-1]
 			last.Comments = append(last.Comments, c)
 		}

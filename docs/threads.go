@@ -130,7 +130,7 @@ func (s *Server) CreateThread(ctx context.Context, q *docsv1.CreateThreadRequest
 	if q.GetFrom() >= q.GetTo() {
 		return nil, badField("to", "Select some text to comment on.")
 	}
-	said, err := checkComment(q)
+	said, err := s.said(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -222,18 +222,19 @@ func (x *session) createThread(p *placing) (*change, error) {
 	if err := p.follow(context.Background(), edits); err != nil {
 		return nil, err
 	}
-	id, o, said := x.version+1, p.at, p.said
+	id, o := x.version+1, p.at
 	o.thread = id
 	quote, err := quoted(x.content, o.from, o.to, MaxQuote)
 	if err != nil {
 		return nil, err
 	}
-	if said.mentions, err = x.readers(said.mentions); err != nil {
+	said, err := x.mentioned(p.caller, p.said)
+	if err != nil {
 		return nil, err
 	}
 	return &change{
 		event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_ThreadCreated{ThreadCreated: &docsv1.ThreadCreated{
-			From: uint32(o.from), To: uint32(o.to), Quote: quote, Text: said.text, Mentions: said.mentions,
+			From: uint32(o.from), To: uint32(o.to), Quote: quote, Text: said.text, Mentions: said.mentions, Groups: said.groups,
 		}}},
 		amend: amend{
 			anchor: &o,
@@ -292,13 +293,21 @@ func (s *Server) ResolveThread(ctx context.Context, q *docsv1.ResolveThreadReque
 		case !q.GetResolved() && x.threads.open >= MaxOpenThreads:
 			return nil, errLimit("A document has %d open threads at most. Resolve another one first.", MaxOpenThreads)
 		}
+		n := news{version: x.version + 1, kind: noticeReopened, thread: q.GetThread()}
+		if q.GetResolved() {
+			n.kind = noticeResolved
+		}
 		return &change{
 			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_ThreadResolved{ThreadResolved: &docsv1.ThreadResolved{Thread: q.GetThread(), Resolved: q.GetResolved()}}},
 			amend: amend{
 				answer: func(row *topic.Row) proto.Message { return &docsv1.ResolveThreadResponse{Version: row.Offset} },
 				write: func(b *batch, st *topic.Step) error {
-					return b.exec(`UPDATE docs_thread SET resolved = $4, resolved_by = $5, resolved_ms = $6 WHERE workspace = $1 AND document = $2 AND thread = $3`,
+					err := b.exec(`UPDATE docs_thread SET resolved = $4, resolved_by = $5, resolved_ms = $6 WHERE workspace = $1 AND document = $2 AND thread = $3`,
 						x.workspace, x.id, int64(q.GetThread()), q.GetResolved(), c.User, st.Now.UnixMilli())
+					if err != nil {
+						return err
+					}
+					return b.tell(x.docKey, n, st)
 				},
 			},
 			follow: func() {

@@ -92,6 +92,8 @@ func full(ada, bob *user) (doc string) {
 	}
 	thread := must(bob.comment(doc, head, 0, 6, "hush comment"))(t).GetThread()
 	must(ada.reply(doc, thread, "hush reply"))(t)
+	must(ada.server.tellNews(t.Context(), docKey{"w", doc}))(t)
+	must(ada.reply(doc, thread, "a reply that bob is still to be told of"))(t)
 	must(bob.suggest(doc, ada.head(doc), at(0, "hush suggestion")))(t)
 	ada.exec(`INSERT INTO docs_workspace (id, links, version) VALUES ('w', true, 1) ON CONFLICT DO NOTHING`)
 	l := must(ada.link(doc, viewer, time.Hour))(t)

@@ -25,14 +25,22 @@ func (x *session) pending(id uint64, wanted docsv1.SuggestionState) (*suggestion
 	}
 }
 
-// closing is the closing's part in the transaction of its event.
+// closing is the closing's part in the transaction of its event. All are of one author.
 func (x *session) closing(ids []uint64, state docsv1.SuggestionState) func(b *batch, st *topic.Step) error {
 	rows, version := make([][]any, len(ids)), x.version+1
 	for i, id := range ids {
 		rows[i] = []any{int64(id)}
 	}
+	n := news{version: version, kind: noticeRejected, suggestions: ids, users: []string{x.proposed.all[ids[0]].author}}
+	if state == suggestionAccepted { // what was withdrawn is told to nobody: its author did it
+		n.kind = noticeAccepted
+	}
 	return func(b *batch, st *topic.Step) error {
-		return b.exec(b.sql.close, append(b.sql.ids.Args(rows), x.workspace, x.id, int32(state), int64(version), st.Key.User, st.Now.UnixMilli())...)
+		err := b.exec(b.sql.close, append(b.sql.ids.Args(rows), x.workspace, x.id, int32(state), int64(version), st.Key.User, st.Now.UnixMilli())...)
+		if err != nil {
+			return err
+		}
+		return b.tell(x.docKey, n, st)
 	}
 }
 

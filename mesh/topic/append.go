@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"plenum.internal/mesh/sqldb"
 )
 
 // Append is what one call of Log.Append writes under one route.
@@ -73,10 +75,16 @@ func (l *Log) Append(ctx context.Context, tx *sql.Tx, appends []Append) error {
 		after.moved = append(after.moved, appended{s.state(), sources[s.topicKey]})
 	}
 	after.calls = append(after.calls, func() { l.committed(t) })
+	after.unknown = append(after.unknown, func() {
+		for n := range t.parts {
+			l.digests.miss(n)
+		}
+	})
 	return nil
 }
 
-// Transact runs fn in one transaction of the log's database, in which Append may be called, for jobs that no request started.
+// Transact runs fn in one transaction of the log's database, in which Append may be called, for jobs that no request started. Whether it took place
+// is not known where the COMMIT's answer is lost: the job has to find out by what it has written besides.
 func (l *Log) Transact(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
 	var after *afterCommit
 	err := l.db.Write(ctx, func(tx *sql.Tx) error {
@@ -84,6 +92,11 @@ func (l *Log) Transact(ctx context.Context, fn func(ctx context.Context, tx *sql
 		inner, after = withAfterCommit(ctx)
 		return fn(inner, tx)
 	})
+	if errors.Is(err, sqldb.ErrUnknownOutcome) { // what it wrote, if it did, is not published: make gateways look
+		for _, f := range after.unknown {
+			f()
+		}
+	}
 	if err != nil {
 		return numbered(fmt.Errorf("topic: transaction: %w", err))
 	}
@@ -93,9 +106,10 @@ func (l *Log) Transact(ctx context.Context, fn func(ctx context.Context, tx *sql
 
 // afterCommit collects what a transaction leaves to be done after its COMMIT, once.
 type afterCommit struct {
-	moved []appended
-	calls []func()
-	once  sync.Once
+	moved   []appended
+	calls   []func()
+	unknown []func() // in their place, where nobody knows whether it took place
+	once    sync.Once
 }
 
 // appended is a topic that was appended to, because of what.

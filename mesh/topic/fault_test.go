@@ -86,6 +86,29 @@ func TestLostCommit(t *testing.T) {
 	}
 }
 
+// TestLostCommitOfAJob: whoever appends by Transact is told that the outcome isn't known, and gateways are made to look.
+func TestLostCommitOfAJob(t *testing.T) {
+	proxy, direct, through := proxied(t)
+	openDB(t, direct)
+	bus := &recorder{}
+	l, _ := startLog(t, openDB(t, through), func(_ *Config, d *Deps) { d.Bus = bus })
+	proxy.Set(&meshtest.Trap{Match: []byte("commit"), Forward: true, Times: 1})
+	err := l.Transact(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		return l.Append(ctx, tx, []Append{{Workspace: "w", Route: "p", Entries: []Entry{note("p", "one")}}})
+	})
+	wantCode(t, err, edgev1.Code_CODE_OUTCOME_UNKNOWN, "topic.OUTCOME_UNKNOWN")
+	if records, _ := tail(t, l, "p", nil); bodies(records) != "1:one" {
+		t.Errorf("the topic holds %s", bodies(records))
+	}
+	sent := bus.take()
+	for deadline := time.Now().Add(5 * time.Second); !holes(t, sent); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the digests don't make gateways look")
+		}
+		sent = append(sent, bus.take()...)
+	}
+}
+
 // TestUnknownOutcome: the database stays away after a lost COMMIT. The caller is told that the outcome isn't known, and its retry
 // settles it.
 func TestUnknownOutcome(t *testing.T) {

@@ -87,7 +87,7 @@ func play(t *testing.T, script string) string {
 		case "!":
 			fmt.Fprintf(&out, "%s\n\n", line)
 			f.mu.Lock()
-			f.docs.ending = rest == "ending"
+			f.docs.ending, f.docs.talk = rest == "ending", f.docs.talk || rest == "talk"
 			f.down, f.wiped, f.lossy, f.full = rest == "down", rest == "wipe", rest == "lossy", rest == "full"
 			f.mu.Unlock()
 		case "#":

@@ -45,6 +45,7 @@ type docCmd struct {
 	Link     docLinkCmd     `cmd:"" help:"Make a link by which whoever of the workspace has it gets a role in a document."`
 	OpenLink docOpenLinkCmd `cmd:"" help:"Get the role that a link gives."`
 	People   docPeopleCmd   `cmd:"" help:"List who has which role in a document."`
+	Notices  docNoticesCmd  `cmd:"" help:"List what others did in documents that concerns me: who mentioned me, replied to me, decided on what I suggested. The newest comes first; * is unread."`
 
 	docReviewCmds
 }

@@ -21,6 +21,8 @@ type fakeDocs struct {
 	offset  uint64 // of the topics that are no document's
 	links   bool   // are allowed
 	ending  bool   // whoever follows a document is told all, and that they may not any more
+	talk    bool   // there are notices
+	read    uint64 // up to here they are read
 }
 
 type fakeDoc struct {

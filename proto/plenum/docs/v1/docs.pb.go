@@ -198,6 +198,68 @@ func (DocumentOrder) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{1}
 }
 
+// NoticeKind is what somebody has done. None is told of what they did themselves.
+type NoticeKind int32
+
+const (
+	NoticeKind_NOTICE_KIND_UNSPECIFIED NoticeKind = 0 // never
+	NoticeKind_NOTICE_KIND_MENTIONED   NoticeKind = 1 // named the person, or a group that they are in, in a comment
+	NoticeKind_NOTICE_KIND_REPLIED     NoticeKind = 2 // replied in a thread that the person has written in
+	NoticeKind_NOTICE_KIND_RESOLVED    NoticeKind = 3 // resolved such a thread
+	NoticeKind_NOTICE_KIND_REOPENED    NoticeKind = 4 // opened such a thread again
+	NoticeKind_NOTICE_KIND_ACCEPTED    NoticeKind = 5 // accepted suggestions of the person
+	NoticeKind_NOTICE_KIND_REJECTED    NoticeKind = 6 // rejected suggestions of the person
+)
+
+// Enum value maps for NoticeKind.
+var (
+	NoticeKind_name = map[int32]string{
+		0: "NOTICE_KIND_UNSPECIFIED",
+		1: "NOTICE_KIND_MENTIONED",
+		2: "NOTICE_KIND_REPLIED",
+		3: "NOTICE_KIND_RESOLVED",
+		4: "NOTICE_KIND_REOPENED",
+		5: "NOTICE_KIND_ACCEPTED",
+		6: "NOTICE_KIND_REJECTED",
+	}
+	NoticeKind_value = map[string]int32{
+		"NOTICE_KIND_UNSPECIFIED": 0,
+		"NOTICE_KIND_MENTIONED":   1,
+		"NOTICE_KIND_REPLIED":     2,
+		"NOTICE_KIND_RESOLVED":    3,
+		"NOTICE_KIND_REOPENED":    4,
+		"NOTICE_KIND_ACCEPTED":    5,
+		"NOTICE_KIND_REJECTED":    6,
+	}
+)
+
+func (x NoticeKind) Enum() *NoticeKind {
+	p := new(NoticeKind)
+	*p = x
+	return p
+}
+
+func (x NoticeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NoticeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[2].Descriptor()
+}
+
+func (NoticeKind) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[2]
+}
+
+func (x NoticeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NoticeKind.Descriptor instead.
+func (NoticeKind) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
+}
+
 // Format is how a document is written outside of Plenum.
 type Format int32
 
@@ -235,11 +297,11 @@ func (x Format) String() string {
 }
 
 func (Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_docs_v1_docs_proto_enumTypes[2].Descriptor()
+	return file_plenum_docs_v1_docs_proto_enumTypes[3].Descriptor()
 }
 
 func (Format) Type() protoreflect.EnumType {
-	return &file_plenum_docs_v1_docs_proto_enumTypes[2]
+	return &file_plenum_docs_v1_docs_proto_enumTypes[3]
 }
 
 func (x Format) Number() protoreflect.EnumNumber {
@@ -248,7 +310,7 @@ func (x Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Format.Descriptor instead.
 func (Format) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{3}
 }
 
 // SuggestionState is what has become of a suggestion.
@@ -291,11 +353,11 @@ func (x SuggestionState) String() string {
 }
 
 func (SuggestionState) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_docs_v1_docs_proto_enumTypes[3].Descriptor()
+	return file_plenum_docs_v1_docs_proto_enumTypes[4].Descriptor()
 }
 
 func (SuggestionState) Type() protoreflect.EnumType {
-	return &file_plenum_docs_v1_docs_proto_enumTypes[3]
+	return &file_plenum_docs_v1_docs_proto_enumTypes[4]
 }
 
 func (x SuggestionState) Number() protoreflect.EnumNumber {
@@ -304,7 +366,7 @@ func (x SuggestionState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SuggestionState.Descriptor instead.
 func (SuggestionState) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{3}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{4}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
@@ -2359,6 +2421,8 @@ type UserEvent struct {
 	// Types that are valid to be assigned to Event:
 	//
 	//	*UserEvent_Starred
+	//	*UserEvent_Notice
+	//	*UserEvent_NoticesRead
 	Event         isUserEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2410,6 +2474,24 @@ func (x *UserEvent) GetStarred() *Starred {
 	return nil
 }
 
+func (x *UserEvent) GetNotice() *Notice {
+	if x != nil {
+		if x, ok := x.Event.(*UserEvent_Notice); ok {
+			return x.Notice
+		}
+	}
+	return nil
+}
+
+func (x *UserEvent) GetNoticesRead() *NoticesRead {
+	if x != nil {
+		if x, ok := x.Event.(*UserEvent_NoticesRead); ok {
+			return x.NoticesRead
+		}
+	}
+	return nil
+}
+
 type isUserEvent_Event interface {
 	isUserEvent_Event()
 }
@@ -2418,7 +2500,19 @@ type UserEvent_Starred struct {
 	Starred *Starred `protobuf:"bytes,1,opt,name=starred,proto3,oneof"` // a document was starred, or not any more
 }
 
+type UserEvent_Notice struct {
+	Notice *Notice `protobuf:"bytes,2,opt,name=notice,proto3,oneof"` // somebody has done something that concerns the person
+}
+
+type UserEvent_NoticesRead struct {
+	NoticesRead *NoticesRead `protobuf:"bytes,3,opt,name=notices_read,json=noticesRead,proto3,oneof"` // notices were marked as read
+}
+
 func (*UserEvent_Starred) isUserEvent_Event() {}
+
+func (*UserEvent_Notice) isUserEvent_Event() {}
+
+func (*UserEvent_NoticesRead) isUserEvent_Event() {}
 
 // Starred: a document was put on the list of starred ones, or taken off.
 type Starred struct {
@@ -2473,6 +2567,360 @@ func (x *Starred) GetStarred() bool {
 	return false
 }
 
+// Notice tells somebody what was done in a document, without a word of it: what it leads to is read there. It may have been deleted since.
+type Notice struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"`                         // id of the document, which the person could read when they were told
+	Kind          NoticeKind             `protobuf:"varint,2,opt,name=kind,proto3,enum=plenum.docs.v1.NoticeKind" json:"kind,omitempty"` // what was done
+	Actor         string                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`                               // user id of who did it
+	TimeMs        int64                  `protobuf:"varint,4,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`              // when, Unix milliseconds
+	Thread        uint64                 `protobuf:"varint,5,opt,name=thread,proto3" json:"thread,omitempty"`                            // id of the thread; 0: it is about suggestions
+	Comment       uint64                 `protobuf:"varint,6,opt,name=comment,proto3" json:"comment,omitempty"`                          // id of the comment, of MENTIONED and REPLIED
+	Suggestions   []uint64               `protobuf:"varint,7,rep,packed,name=suggestions,proto3" json:"suggestions,omitempty"`           // their ids, of ACCEPTED and REJECTED
+	Offset        uint64                 `protobuf:"varint,8,opt,name=offset,proto3" json:"offset,omitempty"`                            // of its event in "docs.user/me"; 0 in the event itself
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notice) Reset() {
+	*x = Notice{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notice) ProtoMessage() {}
+
+func (x *Notice) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notice.ProtoReflect.Descriptor instead.
+func (*Notice) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *Notice) GetDocument() string {
+	if x != nil {
+		return x.Document
+	}
+	return ""
+}
+
+func (x *Notice) GetKind() NoticeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return NoticeKind_NOTICE_KIND_UNSPECIFIED
+}
+
+func (x *Notice) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Notice) GetTimeMs() int64 {
+	if x != nil {
+		return x.TimeMs
+	}
+	return 0
+}
+
+func (x *Notice) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *Notice) GetComment() uint64 {
+	if x != nil {
+		return x.Comment
+	}
+	return 0
+}
+
+func (x *Notice) GetSuggestions() []uint64 {
+	if x != nil {
+		return x.Suggestions
+	}
+	return nil
+}
+
+func (x *Notice) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// NoticesRead: the person has read their notices.
+type NoticesRead struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Read          uint64                 `protobuf:"varint,1,opt,name=read,proto3" json:"read,omitempty"` // offset of the last one that is read
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NoticesRead) Reset() {
+	*x = NoticesRead{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NoticesRead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NoticesRead) ProtoMessage() {}
+
+func (x *NoticesRead) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NoticesRead.ProtoReflect.Descriptor instead.
+func (*NoticesRead) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *NoticesRead) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+type ListNoticesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Limit         uint32                 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"` // 1 to 100; 0: 50
+	Page          string                 `protobuf:"bytes,2,opt,name=page,proto3" json:"page,omitempty"`    // next of the page before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNoticesRequest) Reset() {
+	*x = ListNoticesRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNoticesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNoticesRequest) ProtoMessage() {}
+
+func (x *ListNoticesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNoticesRequest.ProtoReflect.Descriptor instead.
+func (*ListNoticesRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ListNoticesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ListNoticesRequest) GetPage() string {
+	if x != nil {
+		return x.Page
+	}
+	return ""
+}
+
+type ListNoticesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notices       []*Notice              `protobuf:"bytes,1,rep,name=notices,proto3" json:"notices,omitempty"` // newest first
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`       // empty: the last page
+	Read          uint64                 `protobuf:"varint,3,opt,name=read,proto3" json:"read,omitempty"`      // offset of the last notice that is read: those with a greater one are not
+	Unread        uint32                 `protobuf:"varint,4,opt,name=unread,proto3" json:"unread,omitempty"`  // how many aren't, on all pages
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNoticesResponse) Reset() {
+	*x = ListNoticesResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNoticesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNoticesResponse) ProtoMessage() {}
+
+func (x *ListNoticesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNoticesResponse.ProtoReflect.Descriptor instead.
+func (*ListNoticesResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ListNoticesResponse) GetNotices() []*Notice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *ListNoticesResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *ListNoticesResponse) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *ListNoticesResponse) GetUnread() uint32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+type MarkNoticesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"` // of the last notice that was read, > 0
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkNoticesRequest) Reset() {
+	*x = MarkNoticesRequest{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkNoticesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkNoticesRequest) ProtoMessage() {}
+
+func (x *MarkNoticesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkNoticesRequest.ProtoReflect.Descriptor instead.
+func (*MarkNoticesRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *MarkNoticesRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+type MarkNoticesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Read          uint64                 `protobuf:"varint,1,opt,name=read,proto3" json:"read,omitempty"` // offset of the last notice that is read by now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MarkNoticesResponse) Reset() {
+	*x = MarkNoticesResponse{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MarkNoticesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MarkNoticesResponse) ProtoMessage() {}
+
+func (x *MarkNoticesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MarkNoticesResponse.ProtoReflect.Descriptor instead.
+func (*MarkNoticesResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *MarkNoticesResponse) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
 type SetRoleRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Document string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
@@ -2487,7 +2935,7 @@ type SetRoleRequest struct {
 
 func (x *SetRoleRequest) Reset() {
 	*x = SetRoleRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2499,7 +2947,7 @@ func (x *SetRoleRequest) String() string {
 func (*SetRoleRequest) ProtoMessage() {}
 
 func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[38]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2512,7 +2960,7 @@ func (x *SetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleRequest.ProtoReflect.Descriptor instead.
 func (*SetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{38}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *SetRoleRequest) GetDocument() string {
@@ -2552,7 +3000,7 @@ type SetRoleResponse struct {
 
 func (x *SetRoleResponse) Reset() {
 	*x = SetRoleResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2564,7 +3012,7 @@ func (x *SetRoleResponse) String() string {
 func (*SetRoleResponse) ProtoMessage() {}
 
 func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[39]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2577,7 +3025,7 @@ func (x *SetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRoleResponse.ProtoReflect.Descriptor instead.
 func (*SetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{39}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *SetRoleResponse) GetVersion() uint64 {
@@ -2596,7 +3044,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2608,7 +3056,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[40]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2621,7 +3069,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{40}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListRolesRequest) GetDocument() string {
@@ -2640,7 +3088,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +3100,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[41]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +3113,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{41}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListRolesResponse) GetGrants() []*Grant {
@@ -2687,7 +3135,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2699,7 +3147,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[42]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2712,7 +3160,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{42}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Grant) GetPrincipal() string {
@@ -2747,7 +3195,7 @@ type CreateLinkRequest struct {
 
 func (x *CreateLinkRequest) Reset() {
 	*x = CreateLinkRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2759,7 +3207,7 @@ func (x *CreateLinkRequest) String() string {
 func (*CreateLinkRequest) ProtoMessage() {}
 
 func (x *CreateLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[43]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2772,7 +3220,7 @@ func (x *CreateLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateLinkRequest.ProtoReflect.Descriptor instead.
 func (*CreateLinkRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{43}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CreateLinkRequest) GetDocument() string {
@@ -2809,7 +3257,7 @@ type CreateLinkResponse struct {
 
 func (x *CreateLinkResponse) Reset() {
 	*x = CreateLinkResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2821,7 +3269,7 @@ func (x *CreateLinkResponse) String() string {
 func (*CreateLinkResponse) ProtoMessage() {}
 
 func (x *CreateLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[44]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2834,7 +3282,7 @@ func (x *CreateLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateLinkResponse.ProtoReflect.Descriptor instead.
 func (*CreateLinkResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{44}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *CreateLinkResponse) GetLink() string {
@@ -2868,7 +3316,7 @@ type OpenLinkRequest struct {
 
 func (x *OpenLinkRequest) Reset() {
 	*x = OpenLinkRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +3328,7 @@ func (x *OpenLinkRequest) String() string {
 func (*OpenLinkRequest) ProtoMessage() {}
 
 func (x *OpenLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[45]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +3341,7 @@ func (x *OpenLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenLinkRequest.ProtoReflect.Descriptor instead.
 func (*OpenLinkRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{45}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *OpenLinkRequest) GetDocument() string {
@@ -2920,7 +3368,7 @@ type OpenLinkResponse struct {
 
 func (x *OpenLinkResponse) Reset() {
 	*x = OpenLinkResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3380,7 @@ func (x *OpenLinkResponse) String() string {
 func (*OpenLinkResponse) ProtoMessage() {}
 
 func (x *OpenLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[46]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3393,7 @@ func (x *OpenLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenLinkResponse.ProtoReflect.Descriptor instead.
 func (*OpenLinkResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{46}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *OpenLinkResponse) GetRole() Role {
@@ -2995,7 +3443,7 @@ type DocumentEvent struct {
 
 func (x *DocumentEvent) Reset() {
 	*x = DocumentEvent{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3007,7 +3455,7 @@ func (x *DocumentEvent) String() string {
 func (*DocumentEvent) ProtoMessage() {}
 
 func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[47]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3020,7 +3468,7 @@ func (x *DocumentEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DocumentEvent.ProtoReflect.Descriptor instead.
 func (*DocumentEvent) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{47}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DocumentEvent) GetActor() string {
@@ -3337,7 +3785,7 @@ type Created struct {
 
 func (x *Created) Reset() {
 	*x = Created{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3349,7 +3797,7 @@ func (x *Created) String() string {
 func (*Created) ProtoMessage() {}
 
 func (x *Created) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[48]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3362,7 +3810,7 @@ func (x *Created) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Created.ProtoReflect.Descriptor instead.
 func (*Created) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{48}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Created) GetTitle() string {
@@ -3392,7 +3840,7 @@ type Edited struct {
 
 func (x *Edited) Reset() {
 	*x = Edited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3404,7 +3852,7 @@ func (x *Edited) String() string {
 func (*Edited) ProtoMessage() {}
 
 func (x *Edited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[49]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3417,7 +3865,7 @@ func (x *Edited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edited.ProtoReflect.Descriptor instead.
 func (*Edited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{49}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Edited) GetDelta() string {
@@ -3458,7 +3906,7 @@ type Renamed struct {
 
 func (x *Renamed) Reset() {
 	*x = Renamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3470,7 +3918,7 @@ func (x *Renamed) String() string {
 func (*Renamed) ProtoMessage() {}
 
 func (x *Renamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[50]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3483,7 +3931,7 @@ func (x *Renamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Renamed.ProtoReflect.Descriptor instead.
 func (*Renamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{50}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Renamed) GetTitle() string {
@@ -3503,7 +3951,7 @@ type Trashed struct {
 
 func (x *Trashed) Reset() {
 	*x = Trashed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3515,7 +3963,7 @@ func (x *Trashed) String() string {
 func (*Trashed) ProtoMessage() {}
 
 func (x *Trashed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[51]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3528,7 +3976,7 @@ func (x *Trashed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Trashed.ProtoReflect.Descriptor instead.
 func (*Trashed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{51}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Trashed) GetTrashed() bool {
@@ -3548,7 +3996,7 @@ type Moved struct {
 
 func (x *Moved) Reset() {
 	*x = Moved{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3560,7 +4008,7 @@ func (x *Moved) String() string {
 func (*Moved) ProtoMessage() {}
 
 func (x *Moved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[52]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3573,7 +4021,7 @@ func (x *Moved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Moved.ProtoReflect.Descriptor instead.
 func (*Moved) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{52}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Moved) GetFolder() string {
@@ -3593,7 +4041,7 @@ type HistoryErased struct {
 
 func (x *HistoryErased) Reset() {
 	*x = HistoryErased{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3605,7 +4053,7 @@ func (x *HistoryErased) String() string {
 func (*HistoryErased) ProtoMessage() {}
 
 func (x *HistoryErased) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[53]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3618,7 +4066,7 @@ func (x *HistoryErased) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HistoryErased.ProtoReflect.Descriptor instead.
 func (*HistoryErased) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{53}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *HistoryErased) GetFloor() uint64 {
@@ -3637,7 +4085,7 @@ type Purged struct {
 
 func (x *Purged) Reset() {
 	*x = Purged{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3649,7 +4097,7 @@ func (x *Purged) String() string {
 func (*Purged) ProtoMessage() {}
 
 func (x *Purged) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[54]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3662,7 +4110,7 @@ func (x *Purged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Purged.ProtoReflect.Descriptor instead.
 func (*Purged) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{54}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
 }
 
 // RoleSet: a principal's role changed. Of a link that was made, its grant.
@@ -3675,7 +4123,7 @@ type RoleSet struct {
 
 func (x *RoleSet) Reset() {
 	*x = RoleSet{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3687,7 +4135,7 @@ func (x *RoleSet) String() string {
 func (*RoleSet) ProtoMessage() {}
 
 func (x *RoleSet) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[55]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3700,7 +4148,7 @@ func (x *RoleSet) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleSet.ProtoReflect.Descriptor instead.
 func (*RoleSet) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{55}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RoleSet) GetGrant() *Grant {
@@ -3721,7 +4169,7 @@ type AccessChanged struct {
 
 func (x *AccessChanged) Reset() {
 	*x = AccessChanged{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3733,7 +4181,7 @@ func (x *AccessChanged) String() string {
 func (*AccessChanged) ProtoMessage() {}
 
 func (x *AccessChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[56]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3746,7 +4194,7 @@ func (x *AccessChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccessChanged.ProtoReflect.Descriptor instead.
 func (*AccessChanged) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{56}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *AccessChanged) GetExpired() []string {
@@ -3766,7 +4214,7 @@ type LinkOpened struct {
 
 func (x *LinkOpened) Reset() {
 	*x = LinkOpened{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3778,7 +4226,7 @@ func (x *LinkOpened) String() string {
 func (*LinkOpened) ProtoMessage() {}
 
 func (x *LinkOpened) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[57]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3791,7 +4239,7 @@ func (x *LinkOpened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkOpened.ProtoReflect.Descriptor instead.
 func (*LinkOpened) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{57}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *LinkOpened) GetLink() string {
@@ -3815,7 +4263,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3827,7 +4275,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[58]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3840,7 +4288,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{58}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Presence) GetVersion() uint64 {
@@ -3889,7 +4337,7 @@ type ImportDocumentRequest struct {
 
 func (x *ImportDocumentRequest) Reset() {
 	*x = ImportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3901,7 +4349,7 @@ func (x *ImportDocumentRequest) String() string {
 func (*ImportDocumentRequest) ProtoMessage() {}
 
 func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[59]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3914,7 +4362,7 @@ func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{59}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ImportDocumentRequest) GetTitle() string {
@@ -3948,7 +4396,7 @@ type ImportDocumentResponse struct {
 
 func (x *ImportDocumentResponse) Reset() {
 	*x = ImportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3960,7 +4408,7 @@ func (x *ImportDocumentResponse) String() string {
 func (*ImportDocumentResponse) ProtoMessage() {}
 
 func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[60]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3973,7 +4421,7 @@ func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{60}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ImportDocumentResponse) GetDocument() string {
@@ -4001,7 +4449,7 @@ type ExportDocumentRequest struct {
 
 func (x *ExportDocumentRequest) Reset() {
 	*x = ExportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4013,7 +4461,7 @@ func (x *ExportDocumentRequest) String() string {
 func (*ExportDocumentRequest) ProtoMessage() {}
 
 func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[61]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4026,7 +4474,7 @@ func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{61}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ExportDocumentRequest) GetDocument() string {
@@ -4060,7 +4508,7 @@ type ExportDocumentResponse struct {
 
 func (x *ExportDocumentResponse) Reset() {
 	*x = ExportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4072,7 +4520,7 @@ func (x *ExportDocumentResponse) String() string {
 func (*ExportDocumentResponse) ProtoMessage() {}
 
 func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[62]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4085,7 +4533,7 @@ func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{62}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ExportDocumentResponse) GetContent() string {
@@ -4116,7 +4564,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4128,7 +4576,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[63]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4141,7 +4589,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{63}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Version) GetVersion() uint64 {
@@ -4191,7 +4639,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4203,7 +4651,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[64]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4216,7 +4664,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{64}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListVersionsRequest) GetDocument() string {
@@ -4257,7 +4705,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4269,7 +4717,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4282,7 +4730,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -4310,7 +4758,7 @@ type NameVersionRequest struct {
 
 func (x *NameVersionRequest) Reset() {
 	*x = NameVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4322,7 +4770,7 @@ func (x *NameVersionRequest) String() string {
 func (*NameVersionRequest) ProtoMessage() {}
 
 func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4335,7 +4783,7 @@ func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
 func (*NameVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *NameVersionRequest) GetDocument() string {
@@ -4368,7 +4816,7 @@ type NameVersionResponse struct {
 
 func (x *NameVersionResponse) Reset() {
 	*x = NameVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4380,7 +4828,7 @@ func (x *NameVersionResponse) String() string {
 func (*NameVersionResponse) ProtoMessage() {}
 
 func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4393,7 +4841,7 @@ func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
 func (*NameVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *NameVersionResponse) GetVersion() uint64 {
@@ -4415,7 +4863,7 @@ type DiffVersionsRequest struct {
 
 func (x *DiffVersionsRequest) Reset() {
 	*x = DiffVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4427,7 +4875,7 @@ func (x *DiffVersionsRequest) String() string {
 func (*DiffVersionsRequest) ProtoMessage() {}
 
 func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4440,7 +4888,7 @@ func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *DiffVersionsRequest) GetDocument() string {
@@ -4482,7 +4930,7 @@ type DiffVersionsResponse struct {
 
 func (x *DiffVersionsResponse) Reset() {
 	*x = DiffVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4494,7 +4942,7 @@ func (x *DiffVersionsResponse) String() string {
 func (*DiffVersionsResponse) ProtoMessage() {}
 
 func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4507,7 +4955,7 @@ func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *DiffVersionsResponse) GetDelta() string {
@@ -4541,7 +4989,7 @@ type RestoreVersionRequest struct {
 
 func (x *RestoreVersionRequest) Reset() {
 	*x = RestoreVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4553,7 +5001,7 @@ func (x *RestoreVersionRequest) String() string {
 func (*RestoreVersionRequest) ProtoMessage() {}
 
 func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4566,7 +5014,7 @@ func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *RestoreVersionRequest) GetDocument() string {
@@ -4593,7 +5041,7 @@ type RestoreVersionResponse struct {
 
 func (x *RestoreVersionResponse) Reset() {
 	*x = RestoreVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4605,7 +5053,7 @@ func (x *RestoreVersionResponse) String() string {
 func (*RestoreVersionResponse) ProtoMessage() {}
 
 func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4618,7 +5066,7 @@ func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *RestoreVersionResponse) GetVersion() uint64 {
@@ -4647,7 +5095,7 @@ type BlameRequest struct {
 
 func (x *BlameRequest) Reset() {
 	*x = BlameRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4659,7 +5107,7 @@ func (x *BlameRequest) String() string {
 func (*BlameRequest) ProtoMessage() {}
 
 func (x *BlameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4672,7 +5120,7 @@ func (x *BlameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
 func (*BlameRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *BlameRequest) GetDocument() string {
@@ -4714,7 +5162,7 @@ type BlameResponse struct {
 
 func (x *BlameResponse) Reset() {
 	*x = BlameResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4726,7 +5174,7 @@ func (x *BlameResponse) String() string {
 func (*BlameResponse) ProtoMessage() {}
 
 func (x *BlameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4739,7 +5187,7 @@ func (x *BlameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
 func (*BlameResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *BlameResponse) GetVersion() uint64 {
@@ -4775,7 +5223,7 @@ type BlameRange struct {
 
 func (x *BlameRange) Reset() {
 	*x = BlameRange{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4787,7 +5235,7 @@ func (x *BlameRange) String() string {
 func (*BlameRange) ProtoMessage() {}
 
 func (x *BlameRange) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4800,7 +5248,7 @@ func (x *BlameRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
 func (*BlameRange) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *BlameRange) GetLength() uint32 {
@@ -4835,7 +5283,7 @@ type VersionNamed struct {
 
 func (x *VersionNamed) Reset() {
 	*x = VersionNamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4847,7 +5295,7 @@ func (x *VersionNamed) String() string {
 func (*VersionNamed) ProtoMessage() {}
 
 func (x *VersionNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4860,7 +5308,7 @@ func (x *VersionNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
 func (*VersionNamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *VersionNamed) GetVersion() uint64 {
@@ -4897,7 +5345,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4909,7 +5357,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4922,7 +5370,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Thread) GetId() uint64 {
@@ -5001,17 +5449,18 @@ type Comment struct {
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                                // version of the event that made it; of a thread's first one the thread's id
 	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`                         // user id
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`                             // Markdown, 1 to 8,192 bytes; empty: it was deleted
-	Mentions      []string               `protobuf:"bytes,4,rep,name=mentions,proto3" json:"mentions,omitempty"`                     // user ids, <= 50
+	Mentions      []string               `protobuf:"bytes,4,rep,name=mentions,proto3" json:"mentions,omitempty"`                     // whom it names: user ids, <= 50
 	CreatedMs     int64                  `protobuf:"varint,5,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"` // Unix milliseconds
 	EditedMs      int64                  `protobuf:"varint,6,opt,name=edited_ms,json=editedMs,proto3" json:"edited_ms,omitempty"`    // when it was edited last, Unix milliseconds; 0: never
 	Deleted       bool                   `protobuf:"varint,7,opt,name=deleted,proto3" json:"deleted,omitempty"`                      // for ever
+	Groups        []string               `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`                         // which groups it names: ids, <= 10
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5023,7 +5472,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5036,7 +5485,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Comment) GetId() uint64 {
@@ -5088,6 +5537,13 @@ func (x *Comment) GetDeleted() bool {
 	return false
 }
 
+func (x *Comment) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 type CreateThreadRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Document string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
@@ -5095,7 +5551,8 @@ type CreateThreadRequest struct {
 	From     uint32                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`        // in code units
 	To       uint32                 `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`            // behind the last one, greater than from
 	Text     string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`         // of the first comment: Markdown, 1 to 8,192 bytes, not all blank
-	// User ids of those whom the text names, <= 50: the service does not look for names in it. Who may not read the document is left out.
+	// User ids of those whom the comment names besides those whose "@handle" stands in the text, <= 50. Who may not read the document is left out, and
+	// so are those beyond 50. Groups are named by their handles alone, by nobody who is a guest.
 	Mentions      []string `protobuf:"bytes,6,rep,name=mentions,proto3" json:"mentions,omitempty"`
 	Epoch         uint64   `protobuf:"varint,7,opt,name=epoch,proto3" json:"epoch,omitempty"` // of the topic, that base is of; as in SubmitRequest
 	unknownFields protoimpl.UnknownFields
@@ -5104,7 +5561,7 @@ type CreateThreadRequest struct {
 
 func (x *CreateThreadRequest) Reset() {
 	*x = CreateThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5116,7 +5573,7 @@ func (x *CreateThreadRequest) String() string {
 func (*CreateThreadRequest) ProtoMessage() {}
 
 func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5129,7 +5586,7 @@ func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadRequest.ProtoReflect.Descriptor instead.
 func (*CreateThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *CreateThreadRequest) GetDocument() string {
@@ -5190,7 +5647,7 @@ type CreateThreadResponse struct {
 
 func (x *CreateThreadResponse) Reset() {
 	*x = CreateThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5202,7 +5659,7 @@ func (x *CreateThreadResponse) String() string {
 func (*CreateThreadResponse) ProtoMessage() {}
 
 func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5215,7 +5672,7 @@ func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadResponse.ProtoReflect.Descriptor instead.
 func (*CreateThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *CreateThreadResponse) GetThread() uint64 {
@@ -5237,7 +5694,7 @@ type AddCommentRequest struct {
 
 func (x *AddCommentRequest) Reset() {
 	*x = AddCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5249,7 +5706,7 @@ func (x *AddCommentRequest) String() string {
 func (*AddCommentRequest) ProtoMessage() {}
 
 func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5262,7 +5719,7 @@ func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentRequest.ProtoReflect.Descriptor instead.
 func (*AddCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *AddCommentRequest) GetDocument() string {
@@ -5302,7 +5759,7 @@ type AddCommentResponse struct {
 
 func (x *AddCommentResponse) Reset() {
 	*x = AddCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5314,7 +5771,7 @@ func (x *AddCommentResponse) String() string {
 func (*AddCommentResponse) ProtoMessage() {}
 
 func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5327,7 +5784,7 @@ func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentResponse.ProtoReflect.Descriptor instead.
 func (*AddCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *AddCommentResponse) GetComment() uint64 {
@@ -5350,7 +5807,7 @@ type EditCommentRequest struct {
 
 func (x *EditCommentRequest) Reset() {
 	*x = EditCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5362,7 +5819,7 @@ func (x *EditCommentRequest) String() string {
 func (*EditCommentRequest) ProtoMessage() {}
 
 func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5375,7 +5832,7 @@ func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentRequest.ProtoReflect.Descriptor instead.
 func (*EditCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *EditCommentRequest) GetDocument() string {
@@ -5422,7 +5879,7 @@ type EditCommentResponse struct {
 
 func (x *EditCommentResponse) Reset() {
 	*x = EditCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5434,7 +5891,7 @@ func (x *EditCommentResponse) String() string {
 func (*EditCommentResponse) ProtoMessage() {}
 
 func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5447,7 +5904,7 @@ func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentResponse.ProtoReflect.Descriptor instead.
 func (*EditCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *EditCommentResponse) GetVersion() uint64 {
@@ -5468,7 +5925,7 @@ type DeleteCommentRequest struct {
 
 func (x *DeleteCommentRequest) Reset() {
 	*x = DeleteCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5480,7 +5937,7 @@ func (x *DeleteCommentRequest) String() string {
 func (*DeleteCommentRequest) ProtoMessage() {}
 
 func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5493,7 +5950,7 @@ func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *DeleteCommentRequest) GetDocument() string {
@@ -5526,7 +5983,7 @@ type DeleteCommentResponse struct {
 
 func (x *DeleteCommentResponse) Reset() {
 	*x = DeleteCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5538,7 +5995,7 @@ func (x *DeleteCommentResponse) String() string {
 func (*DeleteCommentResponse) ProtoMessage() {}
 
 func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5551,7 +6008,7 @@ func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *DeleteCommentResponse) GetVersion() uint64 {
@@ -5572,7 +6029,7 @@ type ResolveThreadRequest struct {
 
 func (x *ResolveThreadRequest) Reset() {
 	*x = ResolveThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5584,7 +6041,7 @@ func (x *ResolveThreadRequest) String() string {
 func (*ResolveThreadRequest) ProtoMessage() {}
 
 func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5597,7 +6054,7 @@ func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadRequest.ProtoReflect.Descriptor instead.
 func (*ResolveThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ResolveThreadRequest) GetDocument() string {
@@ -5630,7 +6087,7 @@ type ResolveThreadResponse struct {
 
 func (x *ResolveThreadResponse) Reset() {
 	*x = ResolveThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5642,7 +6099,7 @@ func (x *ResolveThreadResponse) String() string {
 func (*ResolveThreadResponse) ProtoMessage() {}
 
 func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5655,7 +6112,7 @@ func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadResponse.ProtoReflect.Descriptor instead.
 func (*ResolveThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *ResolveThreadResponse) GetVersion() uint64 {
@@ -5677,7 +6134,7 @@ type ListThreadsRequest struct {
 
 func (x *ListThreadsRequest) Reset() {
 	*x = ListThreadsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5689,7 +6146,7 @@ func (x *ListThreadsRequest) String() string {
 func (*ListThreadsRequest) ProtoMessage() {}
 
 func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5702,7 +6159,7 @@ func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsRequest.ProtoReflect.Descriptor instead.
 func (*ListThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ListThreadsRequest) GetDocument() string {
@@ -5744,7 +6201,7 @@ type ListThreadsResponse struct {
 
 func (x *ListThreadsResponse) Reset() {
 	*x = ListThreadsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5756,7 +6213,7 @@ func (x *ListThreadsResponse) String() string {
 func (*ListThreadsResponse) ProtoMessage() {}
 
 func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5769,7 +6226,7 @@ func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsResponse.ProtoReflect.Descriptor instead.
 func (*ListThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ListThreadsResponse) GetThreads() []*Thread {
@@ -5804,7 +6261,7 @@ type GetThreadRequest struct {
 
 func (x *GetThreadRequest) Reset() {
 	*x = GetThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5816,7 +6273,7 @@ func (x *GetThreadRequest) String() string {
 func (*GetThreadRequest) ProtoMessage() {}
 
 func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5829,7 +6286,7 @@ func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadRequest.ProtoReflect.Descriptor instead.
 func (*GetThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *GetThreadRequest) GetDocument() string {
@@ -5864,7 +6321,7 @@ type GetThreadResponse struct {
 
 func (x *GetThreadResponse) Reset() {
 	*x = GetThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5876,7 +6333,7 @@ func (x *GetThreadResponse) String() string {
 func (*GetThreadResponse) ProtoMessage() {}
 
 func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5889,7 +6346,7 @@ func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadResponse.ProtoReflect.Descriptor instead.
 func (*GetThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{91}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *GetThreadResponse) GetThread() *Thread {
@@ -5921,13 +6378,14 @@ type ThreadCreated struct {
 	Quote         string                 `protobuf:"bytes,3,opt,name=quote,proto3" json:"quote,omitempty"`       // as in Thread
 	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`         // of the first comment, whose author is the actor
 	Mentions      []string               `protobuf:"bytes,5,rep,name=mentions,proto3" json:"mentions,omitempty"` // user ids, <= 50
+	Groups        []string               `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty"`     // ids of groups, <= 10
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ThreadCreated) Reset() {
 	*x = ThreadCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5939,7 +6397,7 @@ func (x *ThreadCreated) String() string {
 func (*ThreadCreated) ProtoMessage() {}
 
 func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5952,7 +6410,7 @@ func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadCreated.ProtoReflect.Descriptor instead.
 func (*ThreadCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{92}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *ThreadCreated) GetFrom() uint32 {
@@ -5990,19 +6448,27 @@ func (x *ThreadCreated) GetMentions() []string {
 	return nil
 }
 
+func (x *ThreadCreated) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 // CommentAdded: somebody replied. The comment's id is the event's version.
 type CommentAdded struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Thread        uint64                 `protobuf:"varint,1,opt,name=thread,proto3" json:"thread,omitempty"`    // id of the thread
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`         // Markdown
 	Mentions      []string               `protobuf:"bytes,3,rep,name=mentions,proto3" json:"mentions,omitempty"` // user ids, <= 50
+	Groups        []string               `protobuf:"bytes,4,rep,name=groups,proto3" json:"groups,omitempty"`     // ids of groups, <= 10
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CommentAdded) Reset() {
 	*x = CommentAdded{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6014,7 +6480,7 @@ func (x *CommentAdded) String() string {
 func (*CommentAdded) ProtoMessage() {}
 
 func (x *CommentAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6027,7 +6493,7 @@ func (x *CommentAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentAdded.ProtoReflect.Descriptor instead.
 func (*CommentAdded) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{93}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *CommentAdded) GetThread() uint64 {
@@ -6051,6 +6517,13 @@ func (x *CommentAdded) GetMentions() []string {
 	return nil
 }
 
+func (x *CommentAdded) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 // CommentEdited: a comment has another text.
 type CommentEdited struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6058,13 +6531,14 @@ type CommentEdited struct {
 	Comment       uint64                 `protobuf:"varint,2,opt,name=comment,proto3" json:"comment,omitempty"`  // id of the comment
 	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`         // Markdown
 	Mentions      []string               `protobuf:"bytes,4,rep,name=mentions,proto3" json:"mentions,omitempty"` // user ids, <= 50
+	Groups        []string               `protobuf:"bytes,5,rep,name=groups,proto3" json:"groups,omitempty"`     // ids of groups, <= 10
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CommentEdited) Reset() {
 	*x = CommentEdited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6076,7 +6550,7 @@ func (x *CommentEdited) String() string {
 func (*CommentEdited) ProtoMessage() {}
 
 func (x *CommentEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6089,7 +6563,7 @@ func (x *CommentEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentEdited.ProtoReflect.Descriptor instead.
 func (*CommentEdited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{94}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *CommentEdited) GetThread() uint64 {
@@ -6120,6 +6594,13 @@ func (x *CommentEdited) GetMentions() []string {
 	return nil
 }
 
+func (x *CommentEdited) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 // CommentDeleted: a comment was emptied for ever.
 type CommentDeleted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -6131,7 +6612,7 @@ type CommentDeleted struct {
 
 func (x *CommentDeleted) Reset() {
 	*x = CommentDeleted{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6143,7 +6624,7 @@ func (x *CommentDeleted) String() string {
 func (*CommentDeleted) ProtoMessage() {}
 
 func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6156,7 +6637,7 @@ func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentDeleted.ProtoReflect.Descriptor instead.
 func (*CommentDeleted) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{95}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *CommentDeleted) GetThread() uint64 {
@@ -6184,7 +6665,7 @@ type ThreadResolved struct {
 
 func (x *ThreadResolved) Reset() {
 	*x = ThreadResolved{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6196,7 +6677,7 @@ func (x *ThreadResolved) String() string {
 func (*ThreadResolved) ProtoMessage() {}
 
 func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6209,7 +6690,7 @@ func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadResolved.ProtoReflect.Descriptor instead.
 func (*ThreadResolved) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{96}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *ThreadResolved) GetThread() uint64 {
@@ -6250,7 +6731,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6262,7 +6743,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6275,7 +6756,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{97}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *Suggestion) GetId() uint64 {
@@ -6382,7 +6863,7 @@ type CreateSuggestionRequest struct {
 
 func (x *CreateSuggestionRequest) Reset() {
 	*x = CreateSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6394,7 +6875,7 @@ func (x *CreateSuggestionRequest) String() string {
 func (*CreateSuggestionRequest) ProtoMessage() {}
 
 func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6407,7 +6888,7 @@ func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{98}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *CreateSuggestionRequest) GetDocument() string {
@@ -6454,7 +6935,7 @@ type CreateSuggestionResponse struct {
 
 func (x *CreateSuggestionResponse) Reset() {
 	*x = CreateSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6466,7 +6947,7 @@ func (x *CreateSuggestionResponse) String() string {
 func (*CreateSuggestionResponse) ProtoMessage() {}
 
 func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6479,7 +6960,7 @@ func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*CreateSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{99}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *CreateSuggestionResponse) GetSuggestion() uint64 {
@@ -6503,7 +6984,7 @@ type ReviseSuggestionRequest struct {
 
 func (x *ReviseSuggestionRequest) Reset() {
 	*x = ReviseSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6515,7 +6996,7 @@ func (x *ReviseSuggestionRequest) String() string {
 func (*ReviseSuggestionRequest) ProtoMessage() {}
 
 func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6528,7 +7009,7 @@ func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviseSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*ReviseSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{100}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *ReviseSuggestionRequest) GetDocument() string {
@@ -6582,7 +7063,7 @@ type ReviseSuggestionResponse struct {
 
 func (x *ReviseSuggestionResponse) Reset() {
 	*x = ReviseSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6594,7 +7075,7 @@ func (x *ReviseSuggestionResponse) String() string {
 func (*ReviseSuggestionResponse) ProtoMessage() {}
 
 func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6607,7 +7088,7 @@ func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviseSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*ReviseSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{101}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *ReviseSuggestionResponse) GetVersion() uint64 {
@@ -6628,7 +7109,7 @@ type AcceptSuggestionRequest struct {
 
 func (x *AcceptSuggestionRequest) Reset() {
 	*x = AcceptSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6640,7 +7121,7 @@ func (x *AcceptSuggestionRequest) String() string {
 func (*AcceptSuggestionRequest) ProtoMessage() {}
 
 func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6653,7 +7134,7 @@ func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{102}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *AcceptSuggestionRequest) GetDocument() string {
@@ -6687,7 +7168,7 @@ type AcceptSuggestionResponse struct {
 
 func (x *AcceptSuggestionResponse) Reset() {
 	*x = AcceptSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6699,7 +7180,7 @@ func (x *AcceptSuggestionResponse) String() string {
 func (*AcceptSuggestionResponse) ProtoMessage() {}
 
 func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6712,7 +7193,7 @@ func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{103}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *AcceptSuggestionResponse) GetVersion() uint64 {
@@ -6739,7 +7220,7 @@ type RejectSuggestionRequest struct {
 
 func (x *RejectSuggestionRequest) Reset() {
 	*x = RejectSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6751,7 +7232,7 @@ func (x *RejectSuggestionRequest) String() string {
 func (*RejectSuggestionRequest) ProtoMessage() {}
 
 func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6764,7 +7245,7 @@ func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{104}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *RejectSuggestionRequest) GetDocument() string {
@@ -6790,7 +7271,7 @@ type RejectSuggestionResponse struct {
 
 func (x *RejectSuggestionResponse) Reset() {
 	*x = RejectSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6802,7 +7283,7 @@ func (x *RejectSuggestionResponse) String() string {
 func (*RejectSuggestionResponse) ProtoMessage() {}
 
 func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6815,7 +7296,7 @@ func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{105}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *RejectSuggestionResponse) GetVersion() uint64 {
@@ -6835,7 +7316,7 @@ type WithdrawSuggestionRequest struct {
 
 func (x *WithdrawSuggestionRequest) Reset() {
 	*x = WithdrawSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6847,7 +7328,7 @@ func (x *WithdrawSuggestionRequest) String() string {
 func (*WithdrawSuggestionRequest) ProtoMessage() {}
 
 func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6860,7 +7341,7 @@ func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{106}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *WithdrawSuggestionRequest) GetDocument() string {
@@ -6886,7 +7367,7 @@ type WithdrawSuggestionResponse struct {
 
 func (x *WithdrawSuggestionResponse) Reset() {
 	*x = WithdrawSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6898,7 +7379,7 @@ func (x *WithdrawSuggestionResponse) String() string {
 func (*WithdrawSuggestionResponse) ProtoMessage() {}
 
 func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6911,7 +7392,7 @@ func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{107}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *WithdrawSuggestionResponse) GetVersion() uint64 {
@@ -6932,7 +7413,7 @@ type AcceptSuggestionsRequest struct {
 
 func (x *AcceptSuggestionsRequest) Reset() {
 	*x = AcceptSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6944,7 +7425,7 @@ func (x *AcceptSuggestionsRequest) String() string {
 func (*AcceptSuggestionsRequest) ProtoMessage() {}
 
 func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6957,7 +7438,7 @@ func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{108}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *AcceptSuggestionsRequest) GetDocument() string {
@@ -6994,7 +7475,7 @@ type AcceptSuggestionsResponse struct {
 
 func (x *AcceptSuggestionsResponse) Reset() {
 	*x = AcceptSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7006,7 +7487,7 @@ func (x *AcceptSuggestionsResponse) String() string {
 func (*AcceptSuggestionsResponse) ProtoMessage() {}
 
 func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7019,7 +7500,7 @@ func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{109}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *AcceptSuggestionsResponse) GetVersion() uint64 {
@@ -7067,7 +7548,7 @@ type RejectSuggestionsRequest struct {
 
 func (x *RejectSuggestionsRequest) Reset() {
 	*x = RejectSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7079,7 +7560,7 @@ func (x *RejectSuggestionsRequest) String() string {
 func (*RejectSuggestionsRequest) ProtoMessage() {}
 
 func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7092,7 +7573,7 @@ func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{110}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *RejectSuggestionsRequest) GetDocument() string {
@@ -7119,7 +7600,7 @@ type RejectSuggestionsResponse struct {
 
 func (x *RejectSuggestionsResponse) Reset() {
 	*x = RejectSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7131,7 +7612,7 @@ func (x *RejectSuggestionsResponse) String() string {
 func (*RejectSuggestionsResponse) ProtoMessage() {}
 
 func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7144,7 +7625,7 @@ func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{111}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *RejectSuggestionsResponse) GetVersion() uint64 {
@@ -7173,7 +7654,7 @@ type ListSuggestionsRequest struct {
 
 func (x *ListSuggestionsRequest) Reset() {
 	*x = ListSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7185,7 +7666,7 @@ func (x *ListSuggestionsRequest) String() string {
 func (*ListSuggestionsRequest) ProtoMessage() {}
 
 func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7198,7 +7679,7 @@ func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{112}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *ListSuggestionsRequest) GetDocument() string {
@@ -7241,7 +7722,7 @@ type ListSuggestionsResponse struct {
 
 func (x *ListSuggestionsResponse) Reset() {
 	*x = ListSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7253,7 +7734,7 @@ func (x *ListSuggestionsResponse) String() string {
 func (*ListSuggestionsResponse) ProtoMessage() {}
 
 func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7266,7 +7747,7 @@ func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{113}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *ListSuggestionsResponse) GetSuggestions() []*Suggestion {
@@ -7307,7 +7788,7 @@ type GetSuggestionRequest struct {
 
 func (x *GetSuggestionRequest) Reset() {
 	*x = GetSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7319,7 +7800,7 @@ func (x *GetSuggestionRequest) String() string {
 func (*GetSuggestionRequest) ProtoMessage() {}
 
 func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7332,7 +7813,7 @@ func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*GetSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{114}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *GetSuggestionRequest) GetDocument() string {
@@ -7360,7 +7841,7 @@ type GetSuggestionResponse struct {
 
 func (x *GetSuggestionResponse) Reset() {
 	*x = GetSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7372,7 +7853,7 @@ func (x *GetSuggestionResponse) String() string {
 func (*GetSuggestionResponse) ProtoMessage() {}
 
 func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7385,7 +7866,7 @@ func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*GetSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{115}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *GetSuggestionResponse) GetSuggestion() *Suggestion {
@@ -7421,7 +7902,7 @@ type SuggestionCreated struct {
 
 func (x *SuggestionCreated) Reset() {
 	*x = SuggestionCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7433,7 +7914,7 @@ func (x *SuggestionCreated) String() string {
 func (*SuggestionCreated) ProtoMessage() {}
 
 func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7446,7 +7927,7 @@ func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionCreated.ProtoReflect.Descriptor instead.
 func (*SuggestionCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{116}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *SuggestionCreated) GetDelta() string {
@@ -7483,7 +7964,7 @@ type SuggestionRevised struct {
 
 func (x *SuggestionRevised) Reset() {
 	*x = SuggestionRevised{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7495,7 +7976,7 @@ func (x *SuggestionRevised) String() string {
 func (*SuggestionRevised) ProtoMessage() {}
 
 func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7508,7 +7989,7 @@ func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionRevised.ProtoReflect.Descriptor instead.
 func (*SuggestionRevised) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{117}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *SuggestionRevised) GetSuggestion() uint64 {
@@ -7550,7 +8031,7 @@ type SuggestionsClosed struct {
 
 func (x *SuggestionsClosed) Reset() {
 	*x = SuggestionsClosed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7562,7 +8043,7 @@ func (x *SuggestionsClosed) String() string {
 func (*SuggestionsClosed) ProtoMessage() {}
 
 func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7575,7 +8056,7 @@ func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionsClosed.ProtoReflect.Descriptor instead.
 func (*SuggestionsClosed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{118}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *SuggestionsClosed) GetSuggestions() []uint64 {
@@ -7728,13 +8209,38 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x05event\"?\n" +
 	"\rFolderDeleted\x12\x16\n" +
 	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x16\n" +
-	"\x06parent\x18\x02 \x01(\tR\x06parent\"I\n" +
+	"\x06parent\x18\x02 \x01(\tR\x06parent\"\xbd\x01\n" +
 	"\tUserEvent\x123\n" +
-	"\astarred\x18\x01 \x01(\v2\x17.plenum.docs.v1.StarredH\x00R\astarredB\a\n" +
+	"\astarred\x18\x01 \x01(\v2\x17.plenum.docs.v1.StarredH\x00R\astarred\x120\n" +
+	"\x06notice\x18\x02 \x01(\v2\x16.plenum.docs.v1.NoticeH\x00R\x06notice\x12@\n" +
+	"\fnotices_read\x18\x03 \x01(\v2\x1b.plenum.docs.v1.NoticesReadH\x00R\vnoticesReadB\a\n" +
 	"\x05event\"?\n" +
 	"\aStarred\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x18\n" +
-	"\astarred\x18\x02 \x01(\bR\astarred\"\x93\x01\n" +
+	"\astarred\x18\x02 \x01(\bR\astarred\"\xef\x01\n" +
+	"\x06Notice\x12\x1a\n" +
+	"\bdocument\x18\x01 \x01(\tR\bdocument\x12.\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1a.plenum.docs.v1.NoticeKindR\x04kind\x12\x14\n" +
+	"\x05actor\x18\x03 \x01(\tR\x05actor\x12\x17\n" +
+	"\atime_ms\x18\x04 \x01(\x03R\x06timeMs\x12\x16\n" +
+	"\x06thread\x18\x05 \x01(\x04R\x06thread\x12\x18\n" +
+	"\acomment\x18\x06 \x01(\x04R\acomment\x12 \n" +
+	"\vsuggestions\x18\a \x03(\x04R\vsuggestions\x12\x16\n" +
+	"\x06offset\x18\b \x01(\x04R\x06offset\"!\n" +
+	"\vNoticesRead\x12\x12\n" +
+	"\x04read\x18\x01 \x01(\x04R\x04read\">\n" +
+	"\x12ListNoticesRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\x12\x12\n" +
+	"\x04page\x18\x02 \x01(\tR\x04page\"\x87\x01\n" +
+	"\x13ListNoticesResponse\x120\n" +
+	"\anotices\x18\x01 \x03(\v2\x16.plenum.docs.v1.NoticeR\anotices\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\x12\x12\n" +
+	"\x04read\x18\x03 \x01(\x04R\x04read\x12\x16\n" +
+	"\x06unread\x18\x04 \x01(\rR\x06unread\",\n" +
+	"\x12MarkNoticesRequest\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\")\n" +
+	"\x13MarkNoticesResponse\x12\x12\n" +
+	"\x04read\x18\x01 \x01(\x04R\x04read\"\x93\x01\n" +
 	"\x0eSetRoleRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x1c\n" +
 	"\tprincipal\x18\x02 \x01(\tR\tprincipal\x12(\n" +
@@ -7901,7 +8407,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"resolvedMs\x12\x14\n" +
 	"\x05count\x18\t \x01(\rR\x05count\x123\n" +
 	"\bcomments\x18\n" +
-	" \x03(\v2\x17.plenum.docs.v1.CommentR\bcomments\"\xb7\x01\n" +
+	" \x03(\v2\x17.plenum.docs.v1.CommentR\bcomments\"\xcf\x01\n" +
 	"\aComment\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\tR\x06author\x12\x12\n" +
@@ -7910,7 +8416,8 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\n" +
 	"created_ms\x18\x05 \x01(\x03R\tcreatedMs\x12\x1b\n" +
 	"\tedited_ms\x18\x06 \x01(\x03R\beditedMs\x12\x18\n" +
-	"\adeleted\x18\a \x01(\bR\adeleted\"\xaf\x01\n" +
+	"\adeleted\x18\a \x01(\bR\adeleted\x12\x16\n" +
+	"\x06groups\x18\b \x03(\tR\x06groups\"\xaf\x01\n" +
 	"\x13CreateThreadRequest\x12\x1a\n" +
 	"\bdocument\x18\x01 \x01(\tR\bdocument\x12\x12\n" +
 	"\x04base\x18\x02 \x01(\x04R\x04base\x12\x12\n" +
@@ -7964,22 +8471,25 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x11GetThreadResponse\x12.\n" +
 	"\x06thread\x18\x01 \x01(\v2\x16.plenum.docs.v1.ThreadR\x06thread\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
-	"\x04more\x18\x03 \x01(\bR\x04more\"y\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"\x91\x01\n" +
 	"\rThreadCreated\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\rR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\rR\x02to\x12\x14\n" +
 	"\x05quote\x18\x03 \x01(\tR\x05quote\x12\x12\n" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1a\n" +
-	"\bmentions\x18\x05 \x03(\tR\bmentions\"V\n" +
+	"\bmentions\x18\x05 \x03(\tR\bmentions\x12\x16\n" +
+	"\x06groups\x18\x06 \x03(\tR\x06groups\"n\n" +
 	"\fCommentAdded\x12\x16\n" +
 	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x1a\n" +
-	"\bmentions\x18\x03 \x03(\tR\bmentions\"q\n" +
+	"\bmentions\x18\x03 \x03(\tR\bmentions\x12\x16\n" +
+	"\x06groups\x18\x04 \x03(\tR\x06groups\"\x89\x01\n" +
 	"\rCommentEdited\x12\x16\n" +
 	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x18\n" +
 	"\acomment\x18\x02 \x01(\x04R\acomment\x12\x12\n" +
 	"\x04text\x18\x03 \x01(\tR\x04text\x12\x1a\n" +
-	"\bmentions\x18\x04 \x03(\tR\bmentions\"B\n" +
+	"\bmentions\x18\x04 \x03(\tR\bmentions\x12\x16\n" +
+	"\x06groups\x18\x05 \x03(\tR\x06groups\"B\n" +
 	"\x0eCommentDeleted\x12\x16\n" +
 	"\x06thread\x18\x01 \x01(\x04R\x06thread\x12\x18\n" +
 	"\acomment\x18\x02 \x01(\x04R\acomment\"D\n" +
@@ -8110,7 +8620,16 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x1aDOCUMENT_ORDER_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16DOCUMENT_ORDER_CHANGED\x10\x01\x12\x19\n" +
 	"\x15DOCUMENT_ORDER_OPENED\x10\x02\x12\x18\n" +
-	"\x14DOCUMENT_ORDER_TITLE\x10\x03*W\n" +
+	"\x14DOCUMENT_ORDER_TITLE\x10\x03*\xc5\x01\n" +
+	"\n" +
+	"NoticeKind\x12\x1b\n" +
+	"\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15NOTICE_KIND_MENTIONED\x10\x01\x12\x17\n" +
+	"\x13NOTICE_KIND_REPLIED\x10\x02\x12\x18\n" +
+	"\x14NOTICE_KIND_RESOLVED\x10\x03\x12\x18\n" +
+	"\x14NOTICE_KIND_REOPENED\x10\x04\x12\x18\n" +
+	"\x14NOTICE_KIND_ACCEPTED\x10\x05\x12\x18\n" +
+	"\x14NOTICE_KIND_REJECTED\x10\x06*W\n" +
 	"\x06Format\x12\x16\n" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
@@ -8121,7 +8640,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x15SUGGESTION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_ACCEPTED\x10\x02\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_REJECTED\x10\x03\x12\x1e\n" +
-	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xf7(\n" +
+	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xc9*\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -8134,7 +8653,9 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\fEraseHistory\x12#.plenum.docs.v1.EraseHistoryRequest\x1a$.plenum.docs.v1.EraseHistoryResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
 	"\"\bdocument0\x90N\x90\x02\x02\x12s\n" +
 	"\fMoveDocument\x12#.plenum.docs.v1.MoveDocumentRequest\x1a$.plenum.docs.v1.MoveDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12i\n" +
-	"\fStarDocument\x12#.plenum.docs.v1.StarDocumentRequest\x1a$.plenum.docs.v1.StarDocumentResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12d\n" +
+	"\fStarDocument\x12#.plenum.docs.v1.StarDocumentRequest\x1a$.plenum.docs.v1.StarDocumentResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x90N\x90\x02\x02\x12h\n" +
+	"\vListNotices\x12\".plenum.docs.v1.ListNoticesRequest\x1a#.plenum.docs.v1.ListNoticesResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x020\x88'\x90\x02\x01\x12f\n" +
+	"\vMarkNotices\x12\".plenum.docs.v1.MarkNoticesRequest\x1a#.plenum.docs.v1.MarkNoticesResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x88'\x90\x02\x02\x12d\n" +
 	"\aSetRole\x12\x1e.plenum.docs.v1.SetRoleRequest\x1a\x1f.plenum.docs.v1.SetRoleResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12j\n" +
 	"\tListRoles\x12 .plenum.docs.v1.ListRolesRequest\x1a!.plenum.docs.v1.ListRolesResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12o\n" +
 	"\n" +
@@ -8195,269 +8716,284 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 119)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 125)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                          // 0: plenum.docs.v1.Role
 	(DocumentOrder)(0),                 // 1: plenum.docs.v1.DocumentOrder
-	(Format)(0),                        // 2: plenum.docs.v1.Format
-	(SuggestionState)(0),               // 3: plenum.docs.v1.SuggestionState
-	(*Document)(nil),                   // 4: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),      // 5: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil),     // 6: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),         // 7: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),        // 8: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),       // 9: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),      // 10: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),        // 11: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),       // 12: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),              // 13: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),             // 14: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),      // 15: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil),     // 16: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),       // 17: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),      // 18: plenum.docs.v1.TrashDocumentResponse
-	(*PurgeDocumentRequest)(nil),       // 19: plenum.docs.v1.PurgeDocumentRequest
-	(*PurgeDocumentResponse)(nil),      // 20: plenum.docs.v1.PurgeDocumentResponse
-	(*EraseHistoryRequest)(nil),        // 21: plenum.docs.v1.EraseHistoryRequest
-	(*EraseHistoryResponse)(nil),       // 22: plenum.docs.v1.EraseHistoryResponse
-	(*MoveDocumentRequest)(nil),        // 23: plenum.docs.v1.MoveDocumentRequest
-	(*MoveDocumentResponse)(nil),       // 24: plenum.docs.v1.MoveDocumentResponse
-	(*StarDocumentRequest)(nil),        // 25: plenum.docs.v1.StarDocumentRequest
-	(*StarDocumentResponse)(nil),       // 26: plenum.docs.v1.StarDocumentResponse
-	(*Folder)(nil),                     // 27: plenum.docs.v1.Folder
-	(*ListFoldersRequest)(nil),         // 28: plenum.docs.v1.ListFoldersRequest
-	(*ListFoldersResponse)(nil),        // 29: plenum.docs.v1.ListFoldersResponse
-	(*CreateFolderRequest)(nil),        // 30: plenum.docs.v1.CreateFolderRequest
-	(*CreateFolderResponse)(nil),       // 31: plenum.docs.v1.CreateFolderResponse
-	(*RenameFolderRequest)(nil),        // 32: plenum.docs.v1.RenameFolderRequest
-	(*RenameFolderResponse)(nil),       // 33: plenum.docs.v1.RenameFolderResponse
-	(*MoveFolderRequest)(nil),          // 34: plenum.docs.v1.MoveFolderRequest
-	(*MoveFolderResponse)(nil),         // 35: plenum.docs.v1.MoveFolderResponse
-	(*DeleteFolderRequest)(nil),        // 36: plenum.docs.v1.DeleteFolderRequest
-	(*DeleteFolderResponse)(nil),       // 37: plenum.docs.v1.DeleteFolderResponse
-	(*WorkspaceEvent)(nil),             // 38: plenum.docs.v1.WorkspaceEvent
-	(*FolderDeleted)(nil),              // 39: plenum.docs.v1.FolderDeleted
-	(*UserEvent)(nil),                  // 40: plenum.docs.v1.UserEvent
-	(*Starred)(nil),                    // 41: plenum.docs.v1.Starred
-	(*SetRoleRequest)(nil),             // 42: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),            // 43: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),           // 44: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),          // 45: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                      // 46: plenum.docs.v1.Grant
-	(*CreateLinkRequest)(nil),          // 47: plenum.docs.v1.CreateLinkRequest
-	(*CreateLinkResponse)(nil),         // 48: plenum.docs.v1.CreateLinkResponse
-	(*OpenLinkRequest)(nil),            // 49: plenum.docs.v1.OpenLinkRequest
-	(*OpenLinkResponse)(nil),           // 50: plenum.docs.v1.OpenLinkResponse
-	(*DocumentEvent)(nil),              // 51: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                    // 52: plenum.docs.v1.Created
-	(*Edited)(nil),                     // 53: plenum.docs.v1.Edited
-	(*Renamed)(nil),                    // 54: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                    // 55: plenum.docs.v1.Trashed
-	(*Moved)(nil),                      // 56: plenum.docs.v1.Moved
-	(*HistoryErased)(nil),              // 57: plenum.docs.v1.HistoryErased
-	(*Purged)(nil),                     // 58: plenum.docs.v1.Purged
-	(*RoleSet)(nil),                    // 59: plenum.docs.v1.RoleSet
-	(*AccessChanged)(nil),              // 60: plenum.docs.v1.AccessChanged
-	(*LinkOpened)(nil),                 // 61: plenum.docs.v1.LinkOpened
-	(*Presence)(nil),                   // 62: plenum.docs.v1.Presence
-	(*ImportDocumentRequest)(nil),      // 63: plenum.docs.v1.ImportDocumentRequest
-	(*ImportDocumentResponse)(nil),     // 64: plenum.docs.v1.ImportDocumentResponse
-	(*ExportDocumentRequest)(nil),      // 65: plenum.docs.v1.ExportDocumentRequest
-	(*ExportDocumentResponse)(nil),     // 66: plenum.docs.v1.ExportDocumentResponse
-	(*Version)(nil),                    // 67: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),        // 68: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),       // 69: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),         // 70: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),        // 71: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),        // 72: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),       // 73: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),      // 74: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil),     // 75: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),               // 76: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),              // 77: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),                 // 78: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),               // 79: plenum.docs.v1.VersionNamed
-	(*Thread)(nil),                     // 80: plenum.docs.v1.Thread
-	(*Comment)(nil),                    // 81: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),        // 82: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),       // 83: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),          // 84: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),         // 85: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),         // 86: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),        // 87: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),       // 88: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),      // 89: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),       // 90: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),      // 91: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),         // 92: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),        // 93: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),           // 94: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),          // 95: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),              // 96: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),               // 97: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),              // 98: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),             // 99: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),             // 100: plenum.docs.v1.ThreadResolved
-	(*Suggestion)(nil),                 // 101: plenum.docs.v1.Suggestion
-	(*CreateSuggestionRequest)(nil),    // 102: plenum.docs.v1.CreateSuggestionRequest
-	(*CreateSuggestionResponse)(nil),   // 103: plenum.docs.v1.CreateSuggestionResponse
-	(*ReviseSuggestionRequest)(nil),    // 104: plenum.docs.v1.ReviseSuggestionRequest
-	(*ReviseSuggestionResponse)(nil),   // 105: plenum.docs.v1.ReviseSuggestionResponse
-	(*AcceptSuggestionRequest)(nil),    // 106: plenum.docs.v1.AcceptSuggestionRequest
-	(*AcceptSuggestionResponse)(nil),   // 107: plenum.docs.v1.AcceptSuggestionResponse
-	(*RejectSuggestionRequest)(nil),    // 108: plenum.docs.v1.RejectSuggestionRequest
-	(*RejectSuggestionResponse)(nil),   // 109: plenum.docs.v1.RejectSuggestionResponse
-	(*WithdrawSuggestionRequest)(nil),  // 110: plenum.docs.v1.WithdrawSuggestionRequest
-	(*WithdrawSuggestionResponse)(nil), // 111: plenum.docs.v1.WithdrawSuggestionResponse
-	(*AcceptSuggestionsRequest)(nil),   // 112: plenum.docs.v1.AcceptSuggestionsRequest
-	(*AcceptSuggestionsResponse)(nil),  // 113: plenum.docs.v1.AcceptSuggestionsResponse
-	(*RejectSuggestionsRequest)(nil),   // 114: plenum.docs.v1.RejectSuggestionsRequest
-	(*RejectSuggestionsResponse)(nil),  // 115: plenum.docs.v1.RejectSuggestionsResponse
-	(*ListSuggestionsRequest)(nil),     // 116: plenum.docs.v1.ListSuggestionsRequest
-	(*ListSuggestionsResponse)(nil),    // 117: plenum.docs.v1.ListSuggestionsResponse
-	(*GetSuggestionRequest)(nil),       // 118: plenum.docs.v1.GetSuggestionRequest
-	(*GetSuggestionResponse)(nil),      // 119: plenum.docs.v1.GetSuggestionResponse
-	(*SuggestionCreated)(nil),          // 120: plenum.docs.v1.SuggestionCreated
-	(*SuggestionRevised)(nil),          // 121: plenum.docs.v1.SuggestionRevised
-	(*SuggestionsClosed)(nil),          // 122: plenum.docs.v1.SuggestionsClosed
+	(NoticeKind)(0),                    // 2: plenum.docs.v1.NoticeKind
+	(Format)(0),                        // 3: plenum.docs.v1.Format
+	(SuggestionState)(0),               // 4: plenum.docs.v1.SuggestionState
+	(*Document)(nil),                   // 5: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),      // 6: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil),     // 7: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),         // 8: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),        // 9: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),       // 10: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),      // 11: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),        // 12: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),       // 13: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),              // 14: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),             // 15: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),      // 16: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil),     // 17: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),       // 18: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),      // 19: plenum.docs.v1.TrashDocumentResponse
+	(*PurgeDocumentRequest)(nil),       // 20: plenum.docs.v1.PurgeDocumentRequest
+	(*PurgeDocumentResponse)(nil),      // 21: plenum.docs.v1.PurgeDocumentResponse
+	(*EraseHistoryRequest)(nil),        // 22: plenum.docs.v1.EraseHistoryRequest
+	(*EraseHistoryResponse)(nil),       // 23: plenum.docs.v1.EraseHistoryResponse
+	(*MoveDocumentRequest)(nil),        // 24: plenum.docs.v1.MoveDocumentRequest
+	(*MoveDocumentResponse)(nil),       // 25: plenum.docs.v1.MoveDocumentResponse
+	(*StarDocumentRequest)(nil),        // 26: plenum.docs.v1.StarDocumentRequest
+	(*StarDocumentResponse)(nil),       // 27: plenum.docs.v1.StarDocumentResponse
+	(*Folder)(nil),                     // 28: plenum.docs.v1.Folder
+	(*ListFoldersRequest)(nil),         // 29: plenum.docs.v1.ListFoldersRequest
+	(*ListFoldersResponse)(nil),        // 30: plenum.docs.v1.ListFoldersResponse
+	(*CreateFolderRequest)(nil),        // 31: plenum.docs.v1.CreateFolderRequest
+	(*CreateFolderResponse)(nil),       // 32: plenum.docs.v1.CreateFolderResponse
+	(*RenameFolderRequest)(nil),        // 33: plenum.docs.v1.RenameFolderRequest
+	(*RenameFolderResponse)(nil),       // 34: plenum.docs.v1.RenameFolderResponse
+	(*MoveFolderRequest)(nil),          // 35: plenum.docs.v1.MoveFolderRequest
+	(*MoveFolderResponse)(nil),         // 36: plenum.docs.v1.MoveFolderResponse
+	(*DeleteFolderRequest)(nil),        // 37: plenum.docs.v1.DeleteFolderRequest
+	(*DeleteFolderResponse)(nil),       // 38: plenum.docs.v1.DeleteFolderResponse
+	(*WorkspaceEvent)(nil),             // 39: plenum.docs.v1.WorkspaceEvent
+	(*FolderDeleted)(nil),              // 40: plenum.docs.v1.FolderDeleted
+	(*UserEvent)(nil),                  // 41: plenum.docs.v1.UserEvent
+	(*Starred)(nil),                    // 42: plenum.docs.v1.Starred
+	(*Notice)(nil),                     // 43: plenum.docs.v1.Notice
+	(*NoticesRead)(nil),                // 44: plenum.docs.v1.NoticesRead
+	(*ListNoticesRequest)(nil),         // 45: plenum.docs.v1.ListNoticesRequest
+	(*ListNoticesResponse)(nil),        // 46: plenum.docs.v1.ListNoticesResponse
+	(*MarkNoticesRequest)(nil),         // 47: plenum.docs.v1.MarkNoticesRequest
+	(*MarkNoticesResponse)(nil),        // 48: plenum.docs.v1.MarkNoticesResponse
+	(*SetRoleRequest)(nil),             // 49: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),            // 50: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),           // 51: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),          // 52: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                      // 53: plenum.docs.v1.Grant
+	(*CreateLinkRequest)(nil),          // 54: plenum.docs.v1.CreateLinkRequest
+	(*CreateLinkResponse)(nil),         // 55: plenum.docs.v1.CreateLinkResponse
+	(*OpenLinkRequest)(nil),            // 56: plenum.docs.v1.OpenLinkRequest
+	(*OpenLinkResponse)(nil),           // 57: plenum.docs.v1.OpenLinkResponse
+	(*DocumentEvent)(nil),              // 58: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                    // 59: plenum.docs.v1.Created
+	(*Edited)(nil),                     // 60: plenum.docs.v1.Edited
+	(*Renamed)(nil),                    // 61: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                    // 62: plenum.docs.v1.Trashed
+	(*Moved)(nil),                      // 63: plenum.docs.v1.Moved
+	(*HistoryErased)(nil),              // 64: plenum.docs.v1.HistoryErased
+	(*Purged)(nil),                     // 65: plenum.docs.v1.Purged
+	(*RoleSet)(nil),                    // 66: plenum.docs.v1.RoleSet
+	(*AccessChanged)(nil),              // 67: plenum.docs.v1.AccessChanged
+	(*LinkOpened)(nil),                 // 68: plenum.docs.v1.LinkOpened
+	(*Presence)(nil),                   // 69: plenum.docs.v1.Presence
+	(*ImportDocumentRequest)(nil),      // 70: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil),     // 71: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),      // 72: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil),     // 73: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                    // 74: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),        // 75: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),       // 76: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),         // 77: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),        // 78: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),        // 79: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),       // 80: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),      // 81: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil),     // 82: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),               // 83: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),              // 84: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),                 // 85: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),               // 86: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                     // 87: plenum.docs.v1.Thread
+	(*Comment)(nil),                    // 88: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),        // 89: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),       // 90: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),          // 91: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),         // 92: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),         // 93: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),        // 94: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),       // 95: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),      // 96: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),       // 97: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),      // 98: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),         // 99: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),        // 100: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),           // 101: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),          // 102: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),              // 103: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),               // 104: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),              // 105: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),             // 106: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),             // 107: plenum.docs.v1.ThreadResolved
+	(*Suggestion)(nil),                 // 108: plenum.docs.v1.Suggestion
+	(*CreateSuggestionRequest)(nil),    // 109: plenum.docs.v1.CreateSuggestionRequest
+	(*CreateSuggestionResponse)(nil),   // 110: plenum.docs.v1.CreateSuggestionResponse
+	(*ReviseSuggestionRequest)(nil),    // 111: plenum.docs.v1.ReviseSuggestionRequest
+	(*ReviseSuggestionResponse)(nil),   // 112: plenum.docs.v1.ReviseSuggestionResponse
+	(*AcceptSuggestionRequest)(nil),    // 113: plenum.docs.v1.AcceptSuggestionRequest
+	(*AcceptSuggestionResponse)(nil),   // 114: plenum.docs.v1.AcceptSuggestionResponse
+	(*RejectSuggestionRequest)(nil),    // 115: plenum.docs.v1.RejectSuggestionRequest
+	(*RejectSuggestionResponse)(nil),   // 116: plenum.docs.v1.RejectSuggestionResponse
+	(*WithdrawSuggestionRequest)(nil),  // 117: plenum.docs.v1.WithdrawSuggestionRequest
+	(*WithdrawSuggestionResponse)(nil), // 118: plenum.docs.v1.WithdrawSuggestionResponse
+	(*AcceptSuggestionsRequest)(nil),   // 119: plenum.docs.v1.AcceptSuggestionsRequest
+	(*AcceptSuggestionsResponse)(nil),  // 120: plenum.docs.v1.AcceptSuggestionsResponse
+	(*RejectSuggestionsRequest)(nil),   // 121: plenum.docs.v1.RejectSuggestionsRequest
+	(*RejectSuggestionsResponse)(nil),  // 122: plenum.docs.v1.RejectSuggestionsResponse
+	(*ListSuggestionsRequest)(nil),     // 123: plenum.docs.v1.ListSuggestionsRequest
+	(*ListSuggestionsResponse)(nil),    // 124: plenum.docs.v1.ListSuggestionsResponse
+	(*GetSuggestionRequest)(nil),       // 125: plenum.docs.v1.GetSuggestionRequest
+	(*GetSuggestionResponse)(nil),      // 126: plenum.docs.v1.GetSuggestionResponse
+	(*SuggestionCreated)(nil),          // 127: plenum.docs.v1.SuggestionCreated
+	(*SuggestionRevised)(nil),          // 128: plenum.docs.v1.SuggestionRevised
+	(*SuggestionsClosed)(nil),          // 129: plenum.docs.v1.SuggestionsClosed
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,   // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	4,   // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	5,   // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
 	1,   // 2: plenum.docs.v1.ListDocumentsRequest.order:type_name -> plenum.docs.v1.DocumentOrder
-	4,   // 3: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
-	27,  // 4: plenum.docs.v1.ListFoldersResponse.folders:type_name -> plenum.docs.v1.Folder
-	27,  // 5: plenum.docs.v1.WorkspaceEvent.folder:type_name -> plenum.docs.v1.Folder
-	39,  // 6: plenum.docs.v1.WorkspaceEvent.folder_deleted:type_name -> plenum.docs.v1.FolderDeleted
-	41,  // 7: plenum.docs.v1.UserEvent.starred:type_name -> plenum.docs.v1.Starred
-	0,   // 8: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	46,  // 9: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
-	0,   // 10: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
-	0,   // 11: plenum.docs.v1.CreateLinkRequest.role:type_name -> plenum.docs.v1.Role
-	0,   // 12: plenum.docs.v1.OpenLinkResponse.role:type_name -> plenum.docs.v1.Role
-	52,  // 13: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	53,  // 14: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	54,  // 15: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	55,  // 16: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	59,  // 17: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	79,  // 18: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	96,  // 19: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	97,  // 20: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	98,  // 21: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	99,  // 22: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	100, // 23: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	60,  // 24: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
-	61,  // 25: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
-	56,  // 26: plenum.docs.v1.DocumentEvent.moved:type_name -> plenum.docs.v1.Moved
-	57,  // 27: plenum.docs.v1.DocumentEvent.history_erased:type_name -> plenum.docs.v1.HistoryErased
-	58,  // 28: plenum.docs.v1.DocumentEvent.purged:type_name -> plenum.docs.v1.Purged
-	120, // 29: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
-	121, // 30: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
-	122, // 31: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
-	46,  // 32: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	2,   // 33: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	2,   // 34: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	67,  // 35: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	78,  // 36: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	81,  // 37: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	80,  // 38: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	80,  // 39: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	3,   // 40: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
-	101, // 41: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
-	101, // 42: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
-	3,   // 43: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
-	5,   // 44: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	7,   // 45: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	9,   // 46: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	11,  // 47: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	13,  // 48: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	15,  // 49: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	17,  // 50: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	19,  // 51: plenum.docs.v1.DocsService.PurgeDocument:input_type -> plenum.docs.v1.PurgeDocumentRequest
-	21,  // 52: plenum.docs.v1.DocsService.EraseHistory:input_type -> plenum.docs.v1.EraseHistoryRequest
-	23,  // 53: plenum.docs.v1.DocsService.MoveDocument:input_type -> plenum.docs.v1.MoveDocumentRequest
-	25,  // 54: plenum.docs.v1.DocsService.StarDocument:input_type -> plenum.docs.v1.StarDocumentRequest
-	42,  // 55: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	44,  // 56: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	47,  // 57: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
-	49,  // 58: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
-	63,  // 59: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	65,  // 60: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	28,  // 61: plenum.docs.v1.DocsService.ListFolders:input_type -> plenum.docs.v1.ListFoldersRequest
-	30,  // 62: plenum.docs.v1.DocsService.CreateFolder:input_type -> plenum.docs.v1.CreateFolderRequest
-	32,  // 63: plenum.docs.v1.DocsService.RenameFolder:input_type -> plenum.docs.v1.RenameFolderRequest
-	34,  // 64: plenum.docs.v1.DocsService.MoveFolder:input_type -> plenum.docs.v1.MoveFolderRequest
-	36,  // 65: plenum.docs.v1.DocsService.DeleteFolder:input_type -> plenum.docs.v1.DeleteFolderRequest
-	68,  // 66: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	70,  // 67: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	72,  // 68: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	74,  // 69: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	76,  // 70: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	82,  // 71: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	84,  // 72: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	86,  // 73: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	88,  // 74: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	90,  // 75: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	92,  // 76: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	94,  // 77: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	102, // 78: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
-	104, // 79: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
-	106, // 80: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
-	108, // 81: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
-	110, // 82: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
-	112, // 83: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
-	114, // 84: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
-	116, // 85: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
-	118, // 86: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
-	6,   // 87: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	8,   // 88: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	10,  // 89: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	12,  // 90: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	14,  // 91: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	16,  // 92: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	18,  // 93: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	20,  // 94: plenum.docs.v1.DocsService.PurgeDocument:output_type -> plenum.docs.v1.PurgeDocumentResponse
-	22,  // 95: plenum.docs.v1.DocsService.EraseHistory:output_type -> plenum.docs.v1.EraseHistoryResponse
-	24,  // 96: plenum.docs.v1.DocsService.MoveDocument:output_type -> plenum.docs.v1.MoveDocumentResponse
-	26,  // 97: plenum.docs.v1.DocsService.StarDocument:output_type -> plenum.docs.v1.StarDocumentResponse
-	43,  // 98: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	45,  // 99: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	48,  // 100: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
-	50,  // 101: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
-	64,  // 102: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	66,  // 103: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	29,  // 104: plenum.docs.v1.DocsService.ListFolders:output_type -> plenum.docs.v1.ListFoldersResponse
-	31,  // 105: plenum.docs.v1.DocsService.CreateFolder:output_type -> plenum.docs.v1.CreateFolderResponse
-	33,  // 106: plenum.docs.v1.DocsService.RenameFolder:output_type -> plenum.docs.v1.RenameFolderResponse
-	35,  // 107: plenum.docs.v1.DocsService.MoveFolder:output_type -> plenum.docs.v1.MoveFolderResponse
-	37,  // 108: plenum.docs.v1.DocsService.DeleteFolder:output_type -> plenum.docs.v1.DeleteFolderResponse
-	69,  // 109: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	71,  // 110: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	73,  // 111: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	75,  // 112: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	77,  // 113: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	83,  // 114: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	85,  // 115: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	87,  // 116: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	89,  // 117: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	91,  // 118: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	93,  // 119: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	95,  // 120: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	103, // 121: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
-	105, // 122: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
-	107, // 123: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
-	109, // 124: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
-	111, // 125: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
-	113, // 126: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
-	115, // 127: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
-	117, // 128: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
-	119, // 129: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
-	87,  // [87:130] is the sub-list for method output_type
-	44,  // [44:87] is the sub-list for method input_type
-	44,  // [44:44] is the sub-list for extension type_name
-	44,  // [44:44] is the sub-list for extension extendee
-	0,   // [0:44] is the sub-list for field type_name
+	5,   // 3: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	28,  // 4: plenum.docs.v1.ListFoldersResponse.folders:type_name -> plenum.docs.v1.Folder
+	28,  // 5: plenum.docs.v1.WorkspaceEvent.folder:type_name -> plenum.docs.v1.Folder
+	40,  // 6: plenum.docs.v1.WorkspaceEvent.folder_deleted:type_name -> plenum.docs.v1.FolderDeleted
+	42,  // 7: plenum.docs.v1.UserEvent.starred:type_name -> plenum.docs.v1.Starred
+	43,  // 8: plenum.docs.v1.UserEvent.notice:type_name -> plenum.docs.v1.Notice
+	44,  // 9: plenum.docs.v1.UserEvent.notices_read:type_name -> plenum.docs.v1.NoticesRead
+	2,   // 10: plenum.docs.v1.Notice.kind:type_name -> plenum.docs.v1.NoticeKind
+	43,  // 11: plenum.docs.v1.ListNoticesResponse.notices:type_name -> plenum.docs.v1.Notice
+	0,   // 12: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
+	53,  // 13: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	0,   // 14: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
+	0,   // 15: plenum.docs.v1.CreateLinkRequest.role:type_name -> plenum.docs.v1.Role
+	0,   // 16: plenum.docs.v1.OpenLinkResponse.role:type_name -> plenum.docs.v1.Role
+	59,  // 17: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	60,  // 18: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	61,  // 19: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	62,  // 20: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	66,  // 21: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	86,  // 22: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	103, // 23: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	104, // 24: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	105, // 25: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	106, // 26: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	107, // 27: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	67,  // 28: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
+	68,  // 29: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
+	63,  // 30: plenum.docs.v1.DocumentEvent.moved:type_name -> plenum.docs.v1.Moved
+	64,  // 31: plenum.docs.v1.DocumentEvent.history_erased:type_name -> plenum.docs.v1.HistoryErased
+	65,  // 32: plenum.docs.v1.DocumentEvent.purged:type_name -> plenum.docs.v1.Purged
+	127, // 33: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
+	128, // 34: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
+	129, // 35: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
+	53,  // 36: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	3,   // 37: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	3,   // 38: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	74,  // 39: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	85,  // 40: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	88,  // 41: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	87,  // 42: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	87,  // 43: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	4,   // 44: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
+	108, // 45: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
+	108, // 46: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
+	4,   // 47: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
+	6,   // 48: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	8,   // 49: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	10,  // 50: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	12,  // 51: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	14,  // 52: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	16,  // 53: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	18,  // 54: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	20,  // 55: plenum.docs.v1.DocsService.PurgeDocument:input_type -> plenum.docs.v1.PurgeDocumentRequest
+	22,  // 56: plenum.docs.v1.DocsService.EraseHistory:input_type -> plenum.docs.v1.EraseHistoryRequest
+	24,  // 57: plenum.docs.v1.DocsService.MoveDocument:input_type -> plenum.docs.v1.MoveDocumentRequest
+	26,  // 58: plenum.docs.v1.DocsService.StarDocument:input_type -> plenum.docs.v1.StarDocumentRequest
+	45,  // 59: plenum.docs.v1.DocsService.ListNotices:input_type -> plenum.docs.v1.ListNoticesRequest
+	47,  // 60: plenum.docs.v1.DocsService.MarkNotices:input_type -> plenum.docs.v1.MarkNoticesRequest
+	49,  // 61: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	51,  // 62: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	54,  // 63: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
+	56,  // 64: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
+	70,  // 65: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	72,  // 66: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	29,  // 67: plenum.docs.v1.DocsService.ListFolders:input_type -> plenum.docs.v1.ListFoldersRequest
+	31,  // 68: plenum.docs.v1.DocsService.CreateFolder:input_type -> plenum.docs.v1.CreateFolderRequest
+	33,  // 69: plenum.docs.v1.DocsService.RenameFolder:input_type -> plenum.docs.v1.RenameFolderRequest
+	35,  // 70: plenum.docs.v1.DocsService.MoveFolder:input_type -> plenum.docs.v1.MoveFolderRequest
+	37,  // 71: plenum.docs.v1.DocsService.DeleteFolder:input_type -> plenum.docs.v1.DeleteFolderRequest
+	75,  // 72: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	77,  // 73: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	79,  // 74: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	81,  // 75: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	83,  // 76: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	89,  // 77: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	91,  // 78: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	93,  // 79: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	95,  // 80: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	97,  // 81: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	99,  // 82: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	101, // 83: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	109, // 84: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
+	111, // 85: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
+	113, // 86: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
+	115, // 87: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
+	117, // 88: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
+	119, // 89: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
+	121, // 90: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
+	123, // 91: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
+	125, // 92: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
+	7,   // 93: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	9,   // 94: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	11,  // 95: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	13,  // 96: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	15,  // 97: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	17,  // 98: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	19,  // 99: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	21,  // 100: plenum.docs.v1.DocsService.PurgeDocument:output_type -> plenum.docs.v1.PurgeDocumentResponse
+	23,  // 101: plenum.docs.v1.DocsService.EraseHistory:output_type -> plenum.docs.v1.EraseHistoryResponse
+	25,  // 102: plenum.docs.v1.DocsService.MoveDocument:output_type -> plenum.docs.v1.MoveDocumentResponse
+	27,  // 103: plenum.docs.v1.DocsService.StarDocument:output_type -> plenum.docs.v1.StarDocumentResponse
+	46,  // 104: plenum.docs.v1.DocsService.ListNotices:output_type -> plenum.docs.v1.ListNoticesResponse
+	48,  // 105: plenum.docs.v1.DocsService.MarkNotices:output_type -> plenum.docs.v1.MarkNoticesResponse
+	50,  // 106: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	52,  // 107: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	55,  // 108: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
+	57,  // 109: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
+	71,  // 110: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	73,  // 111: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	30,  // 112: plenum.docs.v1.DocsService.ListFolders:output_type -> plenum.docs.v1.ListFoldersResponse
+	32,  // 113: plenum.docs.v1.DocsService.CreateFolder:output_type -> plenum.docs.v1.CreateFolderResponse
+	34,  // 114: plenum.docs.v1.DocsService.RenameFolder:output_type -> plenum.docs.v1.RenameFolderResponse
+	36,  // 115: plenum.docs.v1.DocsService.MoveFolder:output_type -> plenum.docs.v1.MoveFolderResponse
+	38,  // 116: plenum.docs.v1.DocsService.DeleteFolder:output_type -> plenum.docs.v1.DeleteFolderResponse
+	76,  // 117: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	78,  // 118: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	80,  // 119: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	82,  // 120: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	84,  // 121: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	90,  // 122: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	92,  // 123: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	94,  // 124: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	96,  // 125: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	98,  // 126: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	100, // 127: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	102, // 128: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	110, // 129: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
+	112, // 130: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
+	114, // 131: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
+	116, // 132: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
+	118, // 133: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
+	120, // 134: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
+	122, // 135: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
+	124, // 136: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
+	126, // 137: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
+	93,  // [93:138] is the sub-list for method output_type
+	48,  // [48:93] is the sub-list for method input_type
+	48,  // [48:48] is the sub-list for extension type_name
+	48,  // [48:48] is the sub-list for extension extendee
+	0,   // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -8472,8 +9008,10 @@ func file_plenum_docs_v1_docs_proto_init() {
 	}
 	file_plenum_docs_v1_docs_proto_msgTypes[36].OneofWrappers = []any{
 		(*UserEvent_Starred)(nil),
+		(*UserEvent_Notice)(nil),
+		(*UserEvent_NoticesRead)(nil),
 	}
-	file_plenum_docs_v1_docs_proto_msgTypes[47].OneofWrappers = []any{
+	file_plenum_docs_v1_docs_proto_msgTypes[53].OneofWrappers = []any{
 		(*DocumentEvent_Created)(nil),
 		(*DocumentEvent_Edited)(nil),
 		(*DocumentEvent_Renamed)(nil),
@@ -8499,8 +9037,8 @@ func file_plenum_docs_v1_docs_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   119,
+			NumEnums:      5,
+			NumMessages:   125,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -97,6 +97,8 @@ const (
 	DocsService_EraseHistory_FullMethodName       = "/plenum.docs.v1.DocsService/EraseHistory"
 	DocsService_MoveDocument_FullMethodName       = "/plenum.docs.v1.DocsService/MoveDocument"
 	DocsService_StarDocument_FullMethodName       = "/plenum.docs.v1.DocsService/StarDocument"
+	DocsService_ListNotices_FullMethodName        = "/plenum.docs.v1.DocsService/ListNotices"
+	DocsService_MarkNotices_FullMethodName        = "/plenum.docs.v1.DocsService/MarkNotices"
 	DocsService_SetRole_FullMethodName            = "/plenum.docs.v1.DocsService/SetRole"
 	DocsService_ListRoles_FullMethodName          = "/plenum.docs.v1.DocsService/ListRoles"
 	DocsService_CreateLink_FullMethodName         = "/plenum.docs.v1.DocsService/CreateLink"
@@ -166,6 +168,10 @@ type DocsServiceClient interface {
 	// StarDocument puts a document on the caller's own list of starred ones, or takes it off. Of more than 500 the one starred first falls off.
 	// Viewers and above; anybody may take off what they have on it.
 	StarDocument(ctx context.Context, in *StarDocumentRequest, opts ...grpc.CallOption) (*StarDocumentResponse, error)
+	// ListNotices lists what the caller was told of documents that they may still read, the newest first: of the last 500 notices and 90 days.
+	ListNotices(ctx context.Context, in *ListNoticesRequest, opts ...grpc.CallOption) (*ListNoticesResponse, error)
+	// MarkNotices marks the caller's notices as read, up to one of them. What was read stays so.
+	MarkNotices(ctx context.Context, in *MarkNoticesRequest, opts ...grpc.CallOption) (*MarkNoticesResponse, error)
 	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
@@ -362,6 +368,26 @@ func (c *docsServiceClient) StarDocument(ctx context.Context, in *StarDocumentRe
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StarDocumentResponse)
 	err := c.cc.Invoke(ctx, DocsService_StarDocument_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) ListNotices(ctx context.Context, in *ListNoticesRequest, opts ...grpc.CallOption) (*ListNoticesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListNoticesResponse)
+	err := c.cc.Invoke(ctx, DocsService_ListNotices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *docsServiceClient) MarkNotices(ctx context.Context, in *MarkNoticesRequest, opts ...grpc.CallOption) (*MarkNoticesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MarkNoticesResponse)
+	err := c.cc.Invoke(ctx, DocsService_MarkNotices_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -723,6 +749,10 @@ type DocsServiceServer interface {
 	// StarDocument puts a document on the caller's own list of starred ones, or takes it off. Of more than 500 the one starred first falls off.
 	// Viewers and above; anybody may take off what they have on it.
 	StarDocument(context.Context, *StarDocumentRequest) (*StarDocumentResponse, error)
+	// ListNotices lists what the caller was told of documents that they may still read, the newest first: of the last 500 notices and 90 days.
+	ListNotices(context.Context, *ListNoticesRequest) (*ListNoticesResponse, error)
+	// MarkNotices marks the caller's notices as read, up to one of them. What was read stays so.
+	MarkNotices(context.Context, *MarkNoticesRequest) (*MarkNoticesResponse, error)
 	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
@@ -847,6 +877,12 @@ func (UnimplementedDocsServiceServer) MoveDocument(context.Context, *MoveDocumen
 }
 func (UnimplementedDocsServiceServer) StarDocument(context.Context, *StarDocumentRequest) (*StarDocumentResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method StarDocument not implemented")
+}
+func (UnimplementedDocsServiceServer) ListNotices(context.Context, *ListNoticesRequest) (*ListNoticesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListNotices not implemented")
+}
+func (UnimplementedDocsServiceServer) MarkNotices(context.Context, *MarkNoticesRequest) (*MarkNoticesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MarkNotices not implemented")
 }
 func (UnimplementedDocsServiceServer) SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetRole not implemented")
@@ -1159,6 +1195,42 @@ func _DocsService_StarDocument_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(DocsServiceServer).StarDocument(ctx, req.(*StarDocumentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_ListNotices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListNoticesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).ListNotices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_ListNotices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).ListNotices(ctx, req.(*ListNoticesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DocsService_MarkNotices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MarkNoticesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DocsServiceServer).MarkNotices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DocsService_MarkNotices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DocsServiceServer).MarkNotices(ctx, req.(*MarkNoticesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1789,6 +1861,14 @@ var DocsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "StarDocument",
 			Handler:    _DocsService_StarDocument_Handler,
+		},
+		{
+			MethodName: "ListNotices",
+			Handler:    _DocsService_ListNotices_Handler,
+		},
+		{
+			MethodName: "MarkNotices",
+			Handler:    _DocsService_MarkNotices_Handler,
 		},
 		{
 			MethodName: "SetRole",

@@ -1,4 +1,4 @@
-// Package markdown finds the people that a message's Markdown source speaks to.
+// Package markdown finds the handles that a text in Markdown names.
 package markdown
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// MaxHandles bounds the distinct handles that one message may name; the rest is read as plain text.
+// MaxHandles bounds the distinct handles that one text may name; the rest is read as plain text.
 const MaxHandles = 60
 
 // maxHandle is the longest handle in bytes.
