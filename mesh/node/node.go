@@ -203,7 +203,7 @@ func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *N
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	n.DB.Register(metrics, service.Name)
-	n.guard.ping, n.guard.log = n.DB.Ping, log
+	n.guard.ping, n.guard.log = n.DB.Reach, log
 	n.guard.others = func() bool {
 		nodes, _ := n.Registry.Watch(service.Name)
 		return slices.ContainsFunc(nodes, func(o registry.Node) bool { return o.ID != n.ID })
