@@ -39,7 +39,7 @@ type Config struct {
 	Etcd      lease.Config        `koanf:"etcd"`
 	Lease     lease.SessionConfig `koanf:"lease"`
 	Database  sqldb.Config        `koanf:"database"`
-	Withdraw  bool                `koanf:"withdraw" doc:"while the database can't be reached from here, leave what this process owns to the others of its service"`
+	Withdraw  bool                `koanf:"withdraw" doc:"while the database can't be reached from here, leave calls, and what this process owns, to the others of its service"`
 	Obs       obs.Config          `koanf:"obs"`
 }
 
@@ -47,7 +47,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		RPC: rpc.ServerConfig{Listen: "127.0.0.1:0"}, Bus: bus.DefaultConfig(), Etcd: lease.DefaultConfig(),
-		Lease: lease.DefaultSessionConfig(), Obs: obs.DefaultConfig(),
+		Lease: lease.DefaultSessionConfig(), Withdraw: true, Obs: obs.DefaultConfig(),
 	}
 }
 

@@ -51,7 +51,7 @@ type Config struct {
 	URL string `koanf:"url" doc:"sqlite:<path> or postgres://user@host/database"`
 	// MaxConns bounds the connections. On PostgreSQL half of them write and half of them read, so that slow reads don't
 	// keep writes waiting, and Reach opens one more; on SQLite all of them read, and one more writes. 0: 16.
-	MaxConns int `koanf:"max_conns" doc:"connections at the most; SQLite reads by eight, or two for each processor where these are more"`
+	MaxConns int `koanf:"max_conns" doc:"connections at the most, beside one that asks whether PostgreSQL answers; SQLite reads by eight, or two for each processor where these are more"`
 	// Timeout bounds a connection attempt and the wait for a lock. 0: 5 s.
 	Timeout time.Duration `koanf:"timeout" doc:"bound on connecting and on waiting for a lock"`
 }
