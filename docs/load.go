@@ -22,7 +22,7 @@ func (x *session) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
 	x.lease = x.s.peers.Lease()
-	found, err := x.s.claim(ctx, x.docKey)
+	found, err := x.s.claim(ctx, x)
 	if err != nil {
 		return err
 	}

@@ -68,11 +68,10 @@ func (s *Server) find(ctx context.Context, k docKey, method string, req, res pro
 		other, elsewhere := errors.AsType[*ownedBy](err)
 		switch {
 		case elsewhere && rpc.Forwarded(ctx):
-			if !s.peers.Withdrawn() {
-				s.disown(ctx, k) // whoever sent it on may have found this process in the document's row
-			}
+			s.giveUp(ctx, k) // whoever sent it on may have found this process in the document's row
 			return errAway
 		case elsewhere:
+			s.giveUp(ctx, k) // the other would find this process there
 			err = s.sendOn(ctx, other.incarnation, method, req, res)
 		case err == nil:
 			if err = do(x); isRefusal(err) {
@@ -188,7 +187,7 @@ func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
 			s.mu.Unlock()
 			return nil, errAway
 		}
-		if len(s.open) >= s.cfg.Open {
+		if len(s.open)+s.adrift >= s.cfg.Open {
 			s.mu.Unlock()
 			return nil, errFull
 		}
@@ -198,12 +197,6 @@ func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
 		s.tasks.Go(x.run)
 	}
 	s.mu.Unlock()
-	if x.isAdrift() {
-		if place := s.peers.Place(k.route()); place != s.peers.Self() && place != "" {
-			return nil, &ownedBy{place}
-		}
-		return nil, errAway // until it has ended
-	}
 	select {
 	case <-x.opened:
 		return x, x.failed
@@ -214,12 +207,30 @@ func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
 	}
 }
 
-// forget takes a session off the list.
+// forget takes a session that has ended off the list.
 func (s *Server) forget(x *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.open[x.docKey] == x {
+		delete(s.open, x.docKey)
+		s.metrics.open.Set(float64(len(s.open)))
+	} else {
+		s.adrift--
+	}
+}
+
+// letGo takes a session off the list before it has ended: another one may be opened. It returns false if there is nothing to let go of.
+func (s *Server) letGo(x *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[x.docKey] != x {
+		return false
+	}
 	delete(s.open, x.docKey)
 	s.metrics.open.Set(float64(len(s.open)))
+	s.adrift++
+	close(x.adrift)
+	return true
 }
 
 // sessions are those that are open.
@@ -233,42 +244,39 @@ func (s *Server) sessions() []*session {
 	return all
 }
 
-// claim takes the document over, or says who has it.
-func (s *Server) claim(ctx context.Context, k docKey) (document, error) {
-	if place := s.peers.Place(k.route()); place != s.peers.Self() && place != "" {
-		// Another one is to have it, unless it is still owned by this very process, which would be asked by nobody then.
+// claim takes the document over for a session, or says who has it.
+func (s *Server) claim(ctx context.Context, x *session) (document, error) {
+	if place := s.peers.Place(x.route()); place != s.peers.Self() && place != "" {
 		return document{}, &ownedBy{place}
 	}
 	if s.peers.Lease() == 0 { // a successor could not be told from us
 		return document{}, errPlacement
 	}
-	o := &claim{docKey: k, node: s.peers.Self(), lives: s.peers.Lives}
-	err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: o}, nil)
+	s.names(x)
+	o := &claim{docKey: x.docKey, node: s.peers.Self(), lives: s.peers.Lives}
+	err := s.log.Mutate(ctx, topic.Mutation{Workspace: x.workspace, Route: x.id, Op: o}, nil)
 	switch {
 	case err == nil:
 		s.metrics.claims.Inc()
 		return o.found, nil
 	case rpc.CodeOf(err) == errAway.Code && o.other != "":
+		s.unnames(x)
 		return document{}, &ownedBy{o.other}
+	case isRefusal(err): // there is none
+		s.unnames(x)
 	}
 	return document{}, fmt.Errorf("docs: claim: %w", err)
 }
 
-// release gives the document up, so that another process need not wait until this one is seen to have gone.
-func (s *Server) release(ctx context.Context, k docKey, term uint64) {
+// release gives a session's document up, so that another process need not wait until this one is seen to have gone.
+func (s *Server) release(ctx context.Context, x *session) {
 	ctx, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()
-	if err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: &release{docKey: k, term: term}}, nil); err != nil {
-		s.logger.WarnContext(ctx, "could not give a document up", "workspace", k.workspace, "document", k.id, "error", err)
+	if err := s.log.Mutate(ctx, topic.Mutation{Workspace: x.workspace, Route: x.id, Op: &release{docKey: x.docKey, term: x.term}}, nil); err != nil {
+		s.logger.WarnContext(ctx, "could not give a document up; tried again", "workspace", x.workspace, "document", x.id, "error", err)
+		return
 	}
-}
-
-// disown gives up a document that this process owns and has not open: it was left so when the database was away.
-func (s *Server) disown(ctx context.Context, k docKey) {
-	o := &disown{docKey: k, node: s.peers.Self()}
-	if err := s.log.Mutate(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Op: o}, nil); err != nil {
-		s.logger.WarnContext(ctx, "could not give a document up", "workspace", k.workspace, "document", k.id, "error", err)
-	}
+	s.unnames(x)
 }
 
 // place hands documents over to the processes that they belong to, whenever those change, until one of the contexts ends. What a process

@@ -70,7 +70,9 @@ type Server struct {
 
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
-	stopping bool // no more are opened
+	adrift   int                 // sessions that have not ended, and are open no more
+	named    map[docKey]*session // by which this process was last to be named in documents' rows. Invariant: it is named in no others
+	stopping bool                // no more are opened
 }
 
 // New validates cfg and returns the service; nothing runs, and the database isn't touched, before Run.
@@ -83,7 +85,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
-		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
+		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
 		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
@@ -181,6 +183,7 @@ func (s *Server) Run(ctx context.Context) error {
 		s.begin(s.working)
 		s.workJobs(s.working)
 	})
+	s.tasks.Go(func() { s.giveUpLeft(s.working) })
 	s.tasks.Go(func() { s.writeRecents(s.working) })
 	following, stopFollowing := context.WithCancel(ctx)
 	defer stopFollowing()

@@ -24,7 +24,7 @@ type session struct {
 	failed error         // set before opened is closed
 	ended  chan struct{} // closed when nothing more is done
 	gone   chan struct{} // closed when the document was given up, too, and another may be opened
-	adrift chan struct{} // closed, by place, when this process has withdrawn: what is under way may hang, and others go on with the document
+	adrift chan struct{} // closed, by letGo, when this process has withdrawn: what is under way may hang, and others go on with the document
 
 	// These are set before opened is closed.
 	lease int64 // of this process, when it claimed the document
@@ -92,7 +92,11 @@ func (x *session) run() {
 	close(x.opened)
 	x.work(ctx)
 	close(x.ended)
-	if !x.broken && !x.purged {
+	switch {
+	case x.broken: // what is under way may come to nothing: it is left
+	case x.purged:
+		x.s.unnames(x)
+	default:
 		x.close(context.WithoutCancel(ctx))
 	}
 }
@@ -196,13 +200,11 @@ func (x *session) tell(f func()) {
 }
 
 // drift ends the session of a process that does not reach the database. Nobody waits for what is under way any more: whoever wants to know
-// asks the next owner, with the same key.
+// asks the next owner, with the same key. That may soon be another session here, whose claim the log commits or refuses behind all of this one's.
 func (x *session) drift() {
-	if x.isAdrift() {
-		return
+	if x.s.letGo(x) {
+		x.s.tasks.Go(func() { x.tell(func() { x.broken = true }) })
 	}
-	close(x.adrift)
-	x.s.tasks.Go(func() { x.tell(func() { x.broken = true }) })
 }
 
 func (x *session) isAdrift() bool {

@@ -115,6 +115,8 @@ func (x *session) writeDown(ctx context.Context, v versionRow, content *ot.Docum
 		warn("could not write a snapshot", err)
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, snapshotTime)
+	defer cancel()
 	if _, err := x.s.thinOut(ctx, x.docKey, x.term, time.Now()); err != nil {
 		warn("could not thin the versions out", err)
 	}
@@ -140,7 +142,7 @@ func (x *session) close(ctx context.Context) {
 		defer cancel()
 		x.writeDown(ctx, x.newest(), x.stored, x.stands())
 	}
-	x.s.release(ctx, x.docKey, x.term)
+	x.s.release(ctx, x)
 }
 
 // errFenced: somebody else owns the document now.

@@ -16,11 +16,15 @@ import (
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
 
-// writableAgain is how long a document may stand still when its owner has died, or hangs.
-const writableAgain = 5 * time.Second
+const (
+	// writableAgain is how long a document may stand still when its owner has died, or hangs.
+	writableAgain = 5 * time.Second
+	// longAway is for longer than it takes a process to withdraw, and another one to give up opening its documents.
+	longAway = 14 * time.Second
+)
 
 // ownersOfDocuments: people edit documents while the processes that own them are killed, stopped for longer than their leases last, and
-// replaced, and while etcd is away. No acknowledged edit is lost or done twice, and no document stands still for long.
+// replaced, while etcd is away, and the database for one of them or for all. No acknowledged edit is lost or done twice, and no document stands still for long.
 func ownersOfDocuments(t *testing.T, s *shape) {
 	w := s.writing(t, 6, 3)
 	change := func(what string, err error) {
@@ -52,6 +56,13 @@ func ownersOfDocuments(t *testing.T, s *shape) {
 	w.within(t, "etcd is away")
 	change("start etcd", s.cluster.StartAgain(t.Context(), "etcd-1", "etcd-2", "etcd-3"))
 	w.within(t, "etcd is back")
+	for range 2 { // whoever withdraws first leaves its documents to the other one, which can't open them either
+		change("freeze the database", s.cluster.Freeze("postgres"))
+		time.Sleep(longAway)
+		change("thaw the database", s.cluster.Thaw("postgres"))
+		w.resume()
+		w.within(t, "the database was away for everybody")
+	}
 	change("stop docs-1", s.cluster.Stop("docs-1"))
 	database := s.behindProxy(t, "docs-1")
 	change("start docs-1", s.cluster.StartAgain(t.Context(), "docs-1"))
@@ -64,7 +75,7 @@ func ownersOfDocuments(t *testing.T, s *shape) {
 	w.end(t)
 }
 
-// behindProxy has a process reach its database through a proxy, and withdraw where it does not, from its next start on.
+// behindProxy has a process reach its database through a proxy, from its next start on.
 func (s *shape) behindProxy(t *testing.T, name string) *meshtest.Proxy {
 	t.Helper()
 	address := s.cluster.IP("postgres") + ":5432"
@@ -74,7 +85,7 @@ func (s *shape) behindProxy(t *testing.T, name string) *meshtest.Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := strings.NewReplacer(address, proxy.Addr, "verify-full", "verify-ca", `"name": "`+name+`"`, `"name": "`+name+`", "withdraw": true`).Replace(string(text)) // the certificate is for the address
+	changed := strings.NewReplacer(address, proxy.Addr, "verify-full", "verify-ca").Replace(string(text)) // the certificate is for the address
 	if changed == string(text) {
 		t.Fatalf("%s does not name the database", file)
 	}
@@ -192,6 +203,16 @@ func (w *writing) from() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.still)
+}
+
+// resume begins to measure where nobody could have written until now.
+func (w *writing) resume() {
+	w.from()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for doc := range w.last {
+		w.last[doc] = time.Now()
+	}
 }
 
 // within waits longer than a document may stand still, and tells which stood still longer.

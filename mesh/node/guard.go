@@ -23,21 +23,23 @@ const (
 	guardGap      = 500 * time.Millisecond // between two pings
 	guardTime     = time.Second            // for the answer to one
 	guardPatience = 2 * time.Second        // without an answer
+	guardMisses   = 2                      // in a row, at least: a process that was stopped for that long knows nothing of the database
 )
 
 // Run pings until ctx ends.
 func (g *guard) Run(ctx context.Context) error {
 	tick := time.NewTicker(guardGap)
 	defer tick.Stop()
+	misses := 0
 	for answered := time.Now(); ; {
 		err := g.look(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err == nil {
-			answered = time.Now()
+		if misses++; err == nil {
+			answered, misses = time.Now(), 0
 		}
-		if err := g.decide(err == nil, time.Since(answered) >= guardPatience); err != nil {
+		if err := g.decide(err == nil, misses >= guardMisses && time.Since(answered) >= guardPatience); err != nil {
 			return err
 		}
 		select {

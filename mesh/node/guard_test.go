@@ -12,12 +12,16 @@ import (
 
 // list is what a guard works on: whether the process and another one are on it.
 type list struct {
-	reachable, others, here, hangs atomic.Bool
+	reachable, others, here, hangs, stopped atomic.Bool
 }
 
 func (l *list) guard() *guard {
 	return &guard{
 		ping: func(ctx context.Context) error {
+			if l.stopped.Swap(false) {
+				time.Sleep(time.Minute)
+				return context.DeadlineExceeded
+			}
 			if l.hangs.Load() {
 				<-ctx.Done()
 				return ctx.Err()
@@ -72,6 +76,12 @@ func TestGuard(t *testing.T) {
 		expect("it hangs", guardPatience+guardTime, false)
 		l.hangs.Store(false)
 		expect("no more", guardTime+guardGap, true)
+		l.stopped.Store(true)
+		expect("the process itself was stopped", time.Minute+guardGap, true)
+		expect("and goes on", guardTime, true)
+		if n := g.times.Load(); n != 3 {
+			t.Errorf("it has withdrawn %d times", n)
+		}
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)

@@ -39,7 +39,7 @@ type Config struct {
 	Etcd      lease.Config        `koanf:"etcd"`
 	Lease     lease.SessionConfig `koanf:"lease"`
 	Database  sqldb.Config        `koanf:"database"`
-	Withdraw  bool                `koanf:"withdraw" doc:"while the database can't be reached from here, leave what this process owns to the others of its service"`
+	Withdraw  bool                `koanf:"withdraw" doc:"while the database can't be reached from here, leave calls, and what this process owns, to the others of its service"`
 	Obs       obs.Config          `koanf:"obs"`
 }
 
@@ -47,7 +47,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		RPC: rpc.ServerConfig{Listen: "127.0.0.1:0"}, Bus: bus.DefaultConfig(), Etcd: lease.DefaultConfig(),
-		Lease: lease.DefaultSessionConfig(), Obs: obs.DefaultConfig(),
+		Lease: lease.DefaultSessionConfig(), Withdraw: true, Obs: obs.DefaultConfig(),
 	}
 }
 
@@ -203,7 +203,7 @@ func open(ctx context.Context, cfg Config, service Service, out io.Writer) (_ *N
 		return nil, fmt.Errorf("database: %w", err)
 	}
 	n.DB.Register(metrics, service.Name)
-	n.guard.ping, n.guard.log = n.DB.Ping, log
+	n.guard.ping, n.guard.log = n.DB.Reach, log
 	n.guard.others = func() bool {
 		nodes, _ := n.Registry.Watch(service.Name)
 		return slices.ContainsFunc(nodes, func(o registry.Node) bool { return o.ID != n.ID })

@@ -50,8 +50,8 @@ type Config struct {
 	// URL is "sqlite:<path of the file>" or "postgres://user:password@host/database?…".
 	URL string `koanf:"url" doc:"sqlite:<path> or postgres://user@host/database"`
 	// MaxConns bounds the connections. On PostgreSQL half of them write and half of them read, so that slow reads don't
-	// keep writes waiting; on SQLite all of them read, and one more writes. 0: 16.
-	MaxConns int `koanf:"max_conns" doc:"connections at the most; SQLite reads by eight, or two for each processor where these are more"`
+	// keep writes waiting, and Reach opens one more; on SQLite all of them read, and one more writes. 0: 16.
+	MaxConns int `koanf:"max_conns" doc:"connections at the most, beside one that asks whether PostgreSQL answers; SQLite reads by eight, or two for each processor where these are more"`
 	// Timeout bounds a connection attempt and the wait for a lock. 0: 5 s.
 	Timeout time.Duration `koanf:"timeout" doc:"bound on connecting and on waiting for a lock"`
 }
@@ -62,6 +62,7 @@ type DB struct {
 	// Invariant: on SQLite write has one connection, so that writers queue in the process and never meet SQLITE_BUSY.
 	write  *sql.DB
 	read   *sql.DB
+	probe  *sql.DB // of one connection, which Reach opens; on SQLite it is read
 	counts counts
 }
 
@@ -132,7 +133,7 @@ func openSQLite(path string, cfg Config) (*DB, error) {
 	write.SetConnMaxIdleTime(quietTime)
 	read.SetConnMaxLifetime(readerLife)
 	read.SetConnMaxIdleTime(quietTime) // the one used last is taken first: few are left when most have gone
-	return &DB{dialect: SQLite, write: write, read: read}, nil
+	return &DB{dialect: SQLite, write: write, read: read, probe: read}, nil
 }
 
 // createPrivate makes a new file that nobody else may read, whatever the folder's mode; SQLite gives its other files the mode of this
@@ -161,7 +162,7 @@ func openPostgres(cfg Config) (*DB, error) {
 		return nil, fmt.Errorf("not a url") // the parser's own error would show the password
 	}
 	milliseconds := func(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
-	pool := func(settings map[string]string) (*sql.DB, error) {
+	pool := func(most int, settings map[string]string) (*sql.DB, error) {
 		own := *u
 		q := own.Query()
 		settings["connect_timeout"] = fmt.Sprint(int(max(1, cfg.Timeout.Seconds())))
@@ -176,13 +177,13 @@ func openPostgres(cfg Config) (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		half := max(1, cfg.MaxConns/2)
-		pool.SetMaxOpenConns(half)
-		pool.SetMaxIdleConns(half)
+		pool.SetMaxOpenConns(most)
+		pool.SetMaxIdleConns(most)
 		pool.SetConnMaxIdleTime(5 * time.Minute)
 		return pool, nil
 	}
-	write, err := pool(map[string]string{
+	half := max(1, cfg.MaxConns/2)
+	write, err := pool(half, map[string]string{
 		idleTimeout: milliseconds(lockIdle),
 		// A writer's statements take arrays or look single rows up. PostgreSQL would plan some of them for each call, because it believes a
 		// plan for three rows to be cheaper than one for any number; the planning costs more than the running does.
@@ -191,14 +192,19 @@ func openPostgres(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	read, err := pool(map[string]string{
+	readOnly := map[string]string{
 		idleTimeout:                     milliseconds(2 * cfg.Timeout), // they hold no locks
 		"default_transaction_read_only": "on",                          // as SQLite's query_only
-	})
+	}
+	read, err := pool(half, readOnly)
 	if err != nil {
 		return nil, err
 	}
-	return &DB{dialect: Postgres, write: write, read: read}, nil
+	probe, err := pool(1, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	return &DB{dialect: Postgres, write: write, read: read, probe: probe}, nil
 }
 
 // Dialect returns the engine's dialect.
@@ -235,9 +241,12 @@ func (db *DB) Ping(ctx context.Context) error {
 	return Classify(db.read.PingContext(ctx))
 }
 
+// Reach checks that the database answers, without waiting for those who use it: on PostgreSQL by a connection of its own, beside the others.
+func (db *DB) Reach(ctx context.Context) error { return Classify(db.probe.PingContext(ctx)) }
+
 // Close closes all connections; transactions under way fail.
 func (db *DB) Close() error {
-	return errors.Join(db.write.Close(), db.read.Close())
+	return errors.Join(db.write.Close(), db.read.Close(), db.probe.Close())
 }
 
 // redact leaves out of a URL what must not be logged.
