@@ -21,6 +21,7 @@ func main() {
 	os.Exit(run.Main("presence", func(ctx context.Context) error {
 		cfg := settings{node.DefaultConfig(), presence.DefaultConfig()}
 		cfg.Node.Lease.TTL = lease.MinTTL // people are unknown for so long when their home dies
+		cfg.Node.Withdraw = false         // who is here is known without the database
 		do, flags := node.Command(os.Args[1:])
 		if err := config.Load(&cfg, flags, os.Environ(), "presence", node.RestoredHelp); err != nil {
 			return err
