@@ -9,9 +9,9 @@ import (
 	"plenum.internal/mesh/topic"
 )
 
-// A session can end without giving its document up: it broke down, its process had withdrawn, the database was away when it was to be told. The
-// document's row goes on to name this process, which lives, so that the one that the document belongs to by then may not claim it. So it is given up
-// afterwards, whoever is asked for it.
+// A session can end without giving its document up: it broke down, its process had withdrawn, the database was away when it was to be told, or the claim
+// took place after the session had given up waiting for it. The document's row goes on to name this process, which lives, so that the one that the
+// document belongs to by then may not claim it. So it is given up afterwards, whoever is asked for it.
 
 const (
 	leftGap    = time.Second // between two looks for documents that were left

@@ -2,9 +2,11 @@ package docs
 
 import (
 	"context"
+	"net/url"
 	"testing"
 	"time"
 
+	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/registry"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
@@ -50,6 +52,41 @@ func TestDocumentsThatWereLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever wanted to open a document has given up waiting for its claim, which takes place all the same, when the database is there again. The document
+// belongs to another process by then.
+func TestClaimThatCameLate(t *testing.T) {
+	onPostgres(t, func(t *testing.T, address string) {
+		ws := several(t, address, "home", "other")
+		home, other := ws[0], ws[1]
+		u, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		database := meshtest.StartProxy(t, u.Host)
+		u.Host = database.Addr
+		left := &world{tb: t, url: u.String(), key: home.key, others: home.others, self: "left~1"}
+		left.start()
+		ada := other.person("ada")
+		var doc string
+		for doc == "" || placed(doc, home, other, left) != home || placed(doc, left, other) != left {
+			doc = ada.create("")
+		}
+		home.others.change(func() { home.others.adrift[home.self] = true })
+		database.Stall(true)
+		ctx, giveUp := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer giveUp()
+		if _, err := left.server.claim(ctx, newSession(left.server, docKey{"w", doc})); err == nil {
+			t.Fatal("the database was there")
+		}
+		database.Stall(false)
+		eventually(t, "the claim has taken place", func() bool { return left.server.log.Waiting() == 0 })
+		home.others.change(func() { delete(home.others.adrift, home.self) })
+		ctx, cancel := context.WithTimeout(ada.write(), 5*time.Second)
+		defer cancel()
+		must(other.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 1, Delta: inserts("1")}))(t)
+	})
 }
 
 // placed is the process that a document belongs to, of some.
