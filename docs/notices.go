@@ -36,8 +36,8 @@ const (
 
 // noticeStatements are those of notices.
 type noticeStatements struct {
-	hearing                                   sqldb.Relation
-	bearers, hearers, addNotices, dropNotices string
+	hearing                               sqldb.Relation
+	bearers, hearers, addNotices, tooMany string
 }
 
 func (s *statements) addNoticeStatements(d sqldb.Dialect) {
@@ -45,12 +45,11 @@ func (s *statements) addNoticeStatements(d sqldb.Dialect) {
 	s.bearers = `SELECT k.doc, p.id, false FROM ` + s.keys.SQL() + ` INNER JOIN docs_person p ON p.workspace = k.ws AND p.handle = k.doc AND p.active
 		UNION ALL SELECT k.doc, g.id, true FROM ` + s.keys.SQL() + ` INNER JOIN docs_group g ON g.workspace = k.ws AND g.handle = k.doc`
 	p := func(relation sqldb.Relation, i int) string { return fmt.Sprint(`$`, len(relation.Args(nil))+i) }
-	workspace, document, version, thread, comment := p(s.pairs, 1), p(s.pairs, 2), p(s.pairs, 3), p(s.pairs, 4), p(s.pairs, 5)
-	actor, told, now, unknown := p(s.pairs, 6), p(s.pairs, 7), p(s.pairs, 8), p(s.pairs, 9)
+	workspace, document, version, thread, comment := p(s.users, 1), p(s.users, 2), p(s.users, 3), p(s.users, 4), p(s.users, 5)
+	actor, told, now, unknown := p(s.users, 6), p(s.users, 7), p(s.users, 8), p(s.users, 9)
 	reads := roleOf(d, `u.id`, `coalesce(p.active AND NOT p.guest, `+unknown+`)`, now) + fmt.Sprintf(` >= CASE WHEN d.trashed THEN %d ELSE %d END`, owner, viewer)
 	knows := fmt.Sprintf(`EXISTS (SELECT 1 FROM docs_notice n WHERE n.workspace = d.workspace AND n.user_id = u.id AND n.document = d.id AND n.kind = %d AND n.comment = %s)`, noticeMentioned, comment)
-	concerned := `SELECT k.usr AS id, 1 AS named FROM ` + s.pairs.SQL() + ` WHERE k.container = ''
-		UNION ALL SELECT m.user_id, 1 FROM ` + s.pairs.SQL() + ` INNER JOIN docs_member m ON m.workspace = k.ws AND m.container = k.container
+	concerned := `SELECT k.usr AS id, 1 AS named FROM ` + s.users.SQL() + `
 		UNION ALL SELECT c.author, 0 FROM docs_comment c
 			WHERE c.workspace = ` + workspace + ` AND c.document = ` + document + ` AND c.thread = ` + thread + ` AND c.comment < ` + version
 	s.hearers = `SELECT u.id, u.named, ` + reads + ` AND NOT ` + knows + ` FROM (SELECT x.id, max(x.named) AS named FROM (` + concerned + `) x
@@ -62,9 +61,8 @@ func (s *statements) addNoticeStatements(d sqldb.Dialect) {
 		SELECT n.workspace, k.usr, t.head, n.document, k.kind, n.thread, n.comment, n.suggestions, n.actor, n.time_ms FROM ` + s.hearing.SQL() + ` ` +
 		s.hearing.Lookup("INNER", "docs_topic", "t", `t.workspace = `+workspace+` AND t.topic = '`+topicUser+`' || k.usr`) + ` ` +
 		s.hearing.Lookup("INNER", "docs_news", "n", `n.workspace = `+workspace+` AND n.document = `+document+` AND n.version = `+version)
-	s.dropNotices = fmt.Sprintf(`DELETE FROM docs_notice WHERE workspace = %[1]s AND (user_id, at) IN (SELECT x.user_id, x.at
-		FROM (SELECT n.user_id, n.at, row_number() OVER (PARTITION BY n.user_id ORDER BY n.at DESC) AS place
-			FROM %[2]s INNER JOIN docs_notice n ON n.workspace = %[1]s AND n.user_id = k.usr) x WHERE x.place > %[3]d)`, workspace, s.hearing.SQL(), MaxNotices)
+	s.tooMany = fmt.Sprintf(`SELECT k.usr, (SELECT n.at FROM docs_notice n WHERE n.workspace = %s AND n.user_id = k.usr ORDER BY n.at DESC LIMIT 1 OFFSET %d) FROM %s`,
+		workspace, MaxNotices, s.hearing.SQL())
 }
 
 // news is what people are to be told of.
@@ -183,18 +181,20 @@ func firstNews(ctx context.Context, tx *sql.Tx, k docKey) (*news, error) {
 // hearers are those of the next whom it concerns who may read the document, each with the kind that it is for them. Who was told that a comment names
 // them isn't told again. It returns the last it has looked at, too, or nobody if there are no more.
 func (s *Server) hearers(ctx context.Context, tx *sql.Tx, k docKey, n *news) (rows [][]any, last string, err error) {
-	var of [][]any
-	for _, user := range n.users {
-		of = append(of, []any{k.workspace, "", user})
-	}
+	users := n.users
 	for _, group := range n.groups {
-		of = append(of, []any{k.workspace, aGroup + group, ""})
+		next, err := texts(ctx, tx.QueryContext, `SELECT user_id FROM docs_member WHERE workspace = $1 AND container = $2 AND user_id > $3 AND user_id <> $4
+			ORDER BY user_id LIMIT $5`, k.workspace, aGroup+group, n.told, n.actor, tellPage)
+		if err != nil {
+			return nil, "", fmt.Errorf("read a group: %w", err)
+		}
+		users = append(users, next...)
 	}
 	writers := uint64(0)
 	if n.toWriters() {
 		writers = n.thread
 	}
-	args := append(s.sql.pairs.Args(of), k.workspace, k.id, int64(n.version), int64(writers), int64(n.comment), n.actor, n.told, time.Now().UnixMilli(), !s.knowsPeople)
+	args := append(s.sql.users.Args(rowsOf(users)), k.workspace, k.id, int64(n.version), int64(writers), int64(n.comment), n.actor, n.told, time.Now().UnixMilli(), !s.knowsPeople)
 	looked := 0
 	err = each(ctx, tx.QueryContext, s.sql.hearers, args, func(r *sql.Rows) error {
 		var named, hears bool
@@ -237,7 +237,22 @@ func (s *Server) tellThem(ctx context.Context, tx *sql.Tx, k docKey, n *news, ro
 	if err != nil {
 		return fmt.Errorf("write notices: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, s.sql.dropNotices, args...); err != nil {
+	last := map[string]int64{} // of what is to be forgotten
+	err = each(ctx, tx.QueryContext, s.sql.tooMany, args, func(r *sql.Rows) error {
+		var user string
+		var at sql.NullInt64
+		err := r.Scan(&user, &at)
+		if at.Valid {
+			last[user] = at.Int64
+		}
+		return err
+	})
+	for user, at := range last {
+		if err == nil {
+			_, err = tx.ExecContext(ctx, `DELETE FROM docs_notice WHERE workspace = $1 AND user_id = $2 AND at <= $3`, k.workspace, user, at)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("forget the oldest: %w", err)
 	}
 	return nil

@@ -34,6 +34,7 @@ CREATE TABLE docs_notice (
     PRIMARY KEY (workspace, user_id, at)
 );
 CREATE INDEX docs_notice_document ON docs_notice (workspace, document, time_ms);
+CREATE INDEX docs_notice_comment ON docs_notice (workspace, user_id, document, comment);
 
 -- Up to where people have read them.
 CREATE TABLE docs_notice_read (
