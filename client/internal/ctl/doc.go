@@ -25,8 +25,8 @@ type docCmd struct {
 	List     docListCmd     `cmd:"" default:"withargs" help:"List the documents that I may read, the one changed last first."`
 	Create   docCreateCmd   `cmd:"" help:"Create a document, empty or with the text of a file."`
 	Cat      docCatCmd      `cmd:"" help:"Print a document's text, of now or of an earlier version."`
-	Append   docAppendCmd   `cmd:"" help:"Add text at a document's end. What can't be sent now waits, and goes out with the next append or replace of the document."`
-	Replace  docReplaceCmd  `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays."`
+	Append   docAppendCmd   `cmd:"" help:"Add text at a document's end. What can't be sent now waits if this profile has edited the document before, and goes out with the next append or replace of it."`
+	Replace  docReplaceCmd  `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays. It waits as an append does."`
 	Watch    docWatchCmd    `cmd:"" help:"Show each change of a document as it comes, until Ctrl-C."`
 	Rename   docRenameCmd   `cmd:"" help:"Give a document another title."`
 	Folder   docFolderCmd   `cmd:"" help:"List, make and change the workspace's folders."`
