@@ -130,7 +130,7 @@ func (c *docEdit) submit(ctx context.Context, d *doc.Document, current uint64, c
 	}
 	if err := d.Edit(change); err != nil {
 		if e, ok := errors.AsType[*ot.Error](err); ok {
-			return 0, fmt.Errorf("this edit can't be made: it %s", e.Text)
+			return 0, fmt.Errorf("this edit can't be made: %s", e.Text)
 		}
 		return 0, err
 	}
