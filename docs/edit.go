@@ -288,7 +288,7 @@ func refusal(err error) error {
 		code, reason = edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE"
 	}
 	if e.Op == ot.NoOp {
-		return rpc.Errorf(code, reason, "The edit was refused: it %s.", e.Text).On("delta").Because(err)
+		return rpc.Errorf(code, reason, "The edit was refused: %s.", e.Text).On("delta").Because(err)
 	}
 	return rpc.Errorf(code, reason, "The edit was refused: operation %d: %s.", e.Op, e.Text).On("delta").Because(err)
 }

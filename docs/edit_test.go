@@ -326,3 +326,64 @@ func (d *device) pull() {
 		}
 	}
 }
+
+// Whoever sent an edit reads what was wrong with it: each message is a sentence, and names the operation where one is at fault.
+func TestWhatARefusalSays(t *testing.T) {
+	limits := ot.Limits{OperationBytes: 200, Ops: 2, DocumentUnits: 5, Embeds: 1, EmbedBytes: 20, AttributeBytes: 20, DocumentFormat: 30, Depth: 2}
+	for delta, want := range map[string]string{
+		``:                                   `The edit was refused: '{' is missing at byte 0: a delta begins with it.`,
+		`{`:                                  `The edit was refused: '"' is missing at byte 1: a string begins with it.`,
+		`{"ops"`:                             `The edit was refused: ':' is missing at byte 6: it follows a key.`,
+		`{"ops":1}`:                          `The edit was refused: '[' is missing at byte 7: the operations begin with it.`,
+		`{"ops":[]`:                          `The edit was refused: '}' is missing at byte 9: a list ends with it, or goes on with a comma.`,
+		`{"ops":[],"ops":[]}`:                `The edit was refused: the key ops comes twice.`,
+		`{"ops":[],"x":1}`:                   `The edit was refused: the key "x" is unknown.`,
+		`{"ops":[]}x`:                        `The edit was refused: something follows its end, at byte 10.`,
+		`{}`:                                 `The edit was refused: it has no ops.`,
+		`{"ops":[1]}`:                        `The edit was refused: operation 0: '{' is missing at byte 8: an operation begins with it.`,
+		`{"ops":[{}]}`:                       `The edit was refused: operation 0: it has to have one of insert, retain and delete, and that once.`,
+		`{"ops":[{"insert":"a"},{"x":1}]}`:   `The edit was refused: operation 1: the key "x" is unknown.`,
+		`{"ops":[{"insert":1}]}`:             `The edit was refused: operation 0: '"' is missing at byte 18: a string begins with it.`,
+		`{"ops":[{"insert":""}]}`:            `The edit was refused: operation 0: the inserted text is empty.`,
+		`{"ops":[{"insert":"\x"}]}`:          `The edit was refused: operation 0: the escape at byte 20 is unknown.`,
+		`{"ops":[{"insert":"\ud83d"}]}`:      `The edit was refused: operation 0: there is a lone surrogate at byte 19.`,
+		"{\"ops\":[{\"insert\":\"\n\"}]}":    `The edit was refused: operation 0: the string at byte 19 has a control character that is not escaped.`,
+		"{\"ops\":[{\"insert\":\"\xff\"}]}":  `The edit was refused: operation 0: the string at byte 19 is not UTF-8.`,
+		`{"ops":[{"insert":"`:                `The edit was refused: operation 0: the string at byte 19 has no end.`,
+		`{"ops":[{"retain":"a"}]}`:           `The edit was refused: operation 0: a number is missing at byte 18.`,
+		`{"ops":[{"retain":0}]}`:             `The edit was refused: operation 0: a length is a whole number from 1 to 2147483647.`,
+		`{"ops":[{"retain":1e999}]}`:         `The edit was refused: operation 0: the number at byte 18 is out of range.`,
+		`{"ops":[{"retain":{"a":1,"b":2}}]}`: `The edit was refused: operation 0: a change of an embed has one key, its type.`,
+		`{"ops":[{"insert":{}}]}`:            `The edit was refused: operation 0: an embed has a key, its type.`,
+		`{"ops":[{"insert":"a","attributes":{"a":x}}]}`:                                                      `The edit was refused: operation 0: a value is missing at byte 40.`,
+		`{"ops":[{"insert":"a","attributes":{"a":1,"a":2}}]}`:                                                `The edit was refused: operation 0: the key "a" comes twice.`,
+		`{"ops":[{"insert":"a","attributes":{"a":[[[1]]]}}]}`:                                                `The edit was refused: operation 0: it nests more than 2 deep, the limit, at byte 42.`,
+		`{"ops":[{"insert":"a","attributes":{"a":"` + strings.Repeat("x", 20) + `"}}]}`:                      `The edit was refused: operation 0: its attributes take 28 bytes, the limit is 20.`,
+		`{"ops":[{"insert":{"a":[[1]]}}]}`:                                                                   `The edit was refused: operation 0: it nests more than 2 deep, the limit, at byte 24.`,
+		`{"ops":[{"insert":{"a":"` + strings.Repeat("x", 20) + `"}}]}`:                                       `The edit was refused: operation 0: its embed takes 28 bytes, the limit is 20.`,
+		`{"ops":[{"insert":"a"},{"insert":"b"},{"insert":"c"}]}`:                                             `The edit was refused: operation 2: there are more than 2 operations, the limit.`,
+		`{"ops":[{"insert":"` + strings.Repeat("x", 200) + `"}]}`:                                            `The edit was refused: it takes 223 bytes, the limit is 200.`,
+		`{"ops":[{"retain":4}]}`:                                                                             `The edit was refused: operation 0: it goes to 4, the document ends at 3.`,
+		`{"ops":[{"retain":1},{"insert":"b"}]}`:                                                              `The edit was refused: operation 0: its boundary lies within a surrogate pair.`,
+		`{"ops":[{"insert":"abcd"}]}`:                                                                        `The edit was refused: it would make the document 7 long, the limit is 5.`,
+		`{"ops":[{"insert":{"a":1}},{"insert":{"b":1}}]}`:                                                    `The edit was refused: it would make the document have 2 embeds, the limit is 1.`,
+		`{"ops":[{"insert":"a","attributes":{"abcdefgh":1}},{"insert":"b","attributes":{"abcdefghijk":1}}]}`: `The edit was refused: it would make the document's attributes take 31 bytes, the limit is 30.`,
+		`{"ops":[{"retain":2},{"retain":{"a":1}}]}`:                                                          `The edit was refused: operation 1: it changes an embed of type "a" where there is text.`,
+		`{"ops":[{"retain":{"a":1}}]}`:                                                                       `The edit was refused: operation 0: its boundary lies within a surrogate pair.`,
+	} {
+		d, err := ot.Parse([]byte(delta), limits)
+		if err == nil {
+			var content *ot.Document
+			if content, err = ot.NewDocument(must(new(ot.Builder).Insert("😀!", nil).Delta())(t), limits, nil); err == nil {
+				err = content.Apply(d)
+			}
+		}
+		if err == nil {
+			t.Errorf("%s was accepted", delta)
+			continue
+		}
+		if got := rpc.FromError(refusal(err)).GetMessage(); got != want {
+			t.Errorf("%s: %q, want %q", delta, got, want)
+		}
+	}
+}

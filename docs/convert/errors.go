@@ -60,7 +60,7 @@ func (l Limits) check(data []byte) error {
 func accepted(content ot.Delta) (ot.Delta, error) {
 	if _, err := ot.NewDocument(content, ot.DefaultLimits(), nil); err != nil {
 		if e, ok := errors.AsType[*ot.Error](err); ok {
-			return ot.Delta{}, errorf(TooLarge, "the document: %s", e.Text)
+			return ot.Delta{}, errorf(TooLarge, "%s", e.Text)
 		}
 		return ot.Delta{}, errorf(TooLarge, "the document: %v", err)
 	}

@@ -32,7 +32,7 @@ func NewAttributes(values map[string]Value) (*Attributes, error) {
 
 // ParseAttributes reads attributes from a JSON object whose values nest no deeper than depth.
 func ParseAttributes(data []byte, depth int) (*Attributes, error) {
-	s := scanner{data: data, op: NoOp}
+	s := scanner{data: data, op: NoOp, deepest: depth}
 	list, err := s.object(depth + 1)
 	if err == nil {
 		err = s.end()

@@ -79,11 +79,11 @@ func (d *Document) checkGrowth(grown sum) error {
 	after := d.root.sum.plus(grown)
 	switch {
 	case grown.units > 0 && after.units > d.limits.DocumentUnits:
-		return errorf(DocumentFull, NoOp, "would make the document %d long, the limit is %d", after.units, d.limits.DocumentUnits)
+		return errorf(DocumentFull, NoOp, "it would make the document %d long, the limit is %d", after.units, d.limits.DocumentUnits)
 	case grown.embeds > 0 && after.embeds > d.limits.Embeds:
-		return errorf(DocumentFull, NoOp, "would make the document have %d embeds, the limit is %d", after.embeds, d.limits.Embeds)
+		return errorf(DocumentFull, NoOp, "it would make the document have %d embeds, the limit is %d", after.embeds, d.limits.Embeds)
 	case grown.format > 0 && after.format > d.limits.DocumentFormat:
-		return errorf(DocumentFull, NoOp, "would make the document's attributes take %d bytes, the limit is %d", after.format, d.limits.DocumentFormat)
+		return errorf(DocumentFull, NoOp, "it would make the document's attributes take %d bytes, the limit is %d", after.format, d.limits.DocumentFormat)
 	}
 	return nil
 }

@@ -10,9 +10,9 @@ import "math"
 // isn't empty, and one that is retained has one key, its type. All of it is within the limits.
 func Parse(data []byte, limits Limits) (Delta, error) {
 	if len(data) > limits.OperationBytes {
-		return Delta{}, errorf(TooLarge, NoOp, "takes %d bytes, the limit is %d", len(data), limits.OperationBytes)
+		return Delta{}, errorf(TooLarge, NoOp, "it takes %d bytes, the limit is %d", len(data), limits.OperationBytes)
 	}
-	p := parser{scanner: scanner{data: data, op: NoOp}, limits: limits}
+	p := parser{scanner: scanner{data: data, op: NoOp, deepest: limits.Depth}, limits: limits}
 	err := p.delta()
 	if err == nil {
 		err = p.end()
@@ -33,7 +33,7 @@ func (p *parser) delta() error {
 	if p.accept('[') {
 		return p.list(']', p.next)
 	}
-	if err := p.expect('{', "a Delta"); err != nil {
+	if err := p.expect('{', "a delta begins with it"); err != nil {
 		return err
 	}
 	found := false
@@ -48,13 +48,13 @@ func (p *parser) delta() error {
 			return p.fail(Malformed, "the key ops comes twice")
 		}
 		found = true
-		if err := p.expect('[', "the operations"); err != nil {
+		if err := p.expect('[', "the operations begin with it"); err != nil {
 			return err
 		}
 		return p.list(']', p.next)
 	})
 	if err == nil && !found {
-		err = p.fail(Malformed, "has no ops")
+		err = p.fail(Malformed, "it has no ops")
 	}
 	return err
 }
@@ -63,11 +63,11 @@ func (p *parser) delta() error {
 func (p *parser) next() error {
 	p.op = len(p.ops)
 	if p.op >= p.limits.Ops {
-		return p.fail(TooLarge, "more than %d operations", p.limits.Ops)
+		return p.fail(TooLarge, "there are more than %d operations, the limit", p.limits.Ops)
 	}
 	var op Op
 	actions, attributes := 0, false
-	if err := p.expect('{', "an operation"); err != nil {
+	if err := p.expect('{', "an operation begins with it"); err != nil {
 		return err
 	}
 	err := p.list('}', func() error {
@@ -135,7 +135,7 @@ func (p *parser) retain(op *Op) error {
 }
 
 func (p *parser) length(op *Op) error {
-	f, err := p.number()
+	f, err := p.number("a number")
 	if err == nil && (f < 1 || f > MaxLength || f != math.Trunc(f)) {
 		err = p.fail(BadLength, "a length is a whole number from 1 to %d", MaxLength)
 	}

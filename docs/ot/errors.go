@@ -52,7 +52,7 @@ const NoOp = -1
 type Error struct {
 	Kind  Kind
 	Op    int    // index of the operation at fault, as it was given; NoOp: the whole
-	Text  string // for people
+	Text  string // for people: what is wrong, in a clause that stands alone
 	cause error
 }
 

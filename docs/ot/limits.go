@@ -49,7 +49,7 @@ func Unlimited() Limits {
 // Check holds a Delta that was made here, not parsed, against the limits.
 func (d Delta) Check(l Limits) error {
 	if len(d.ops) > l.Ops {
-		return errorf(TooLarge, NoOp, "has %d operations, the limit is %d", len(d.ops), l.Ops)
+		return errorf(TooLarge, NoOp, "it has %d operations, the limit is %d", len(d.ops), l.Ops)
 	}
 	for i, op := range d.ops {
 		if op.n > MaxLength {
@@ -73,7 +73,7 @@ func (d Delta) Check(l Limits) error {
 		}
 	}
 	if n := len(d.AppendJSON(nil)); n > l.OperationBytes {
-		return errorf(TooLarge, NoOp, "takes %d bytes, the limit is %d", n, l.OperationBytes)
+		return errorf(TooLarge, NoOp, "it takes %d bytes, the limit is %d", n, l.OperationBytes)
 	}
 	return nil
 }

@@ -13,9 +13,10 @@ import (
 // scanner reads strict JSON (RFC 8259) from memory. Unlike encoding/json it refuses lone surrogates, invalid UTF-8 and a key that comes
 // twice, and gives values in canonical form.
 type scanner struct {
-	data []byte
-	pos  int
-	op   int // index of the operation that is read, for errors
+	data    []byte
+	pos     int
+	op      int // index of the operation that is read, for errors
+	deepest int // how deep a value may nest, for errors
 }
 
 // member is one key of an object, with its value.
@@ -49,9 +50,9 @@ func (s *scanner) accept(c byte) bool {
 	return true
 }
 
-func (s *scanner) expect(c byte, where string) error {
+func (s *scanner) expect(c byte, why string) error {
 	if !s.accept(c) {
-		return s.fail(Malformed, "%s: wants %q at byte %d", where, c, s.pos)
+		return s.fail(Malformed, "%q is missing at byte %d: %s", c, s.pos, why)
 	}
 	return nil
 }
@@ -59,7 +60,7 @@ func (s *scanner) expect(c byte, where string) error {
 // end makes sure that nothing follows.
 func (s *scanner) end() error {
 	if s.peek(); s.pos < len(s.data) {
-		return s.fail(Malformed, "something follows at byte %d", s.pos)
+		return s.fail(Malformed, "something follows its end, at byte %d", s.pos)
 	}
 	return nil
 }
@@ -76,7 +77,7 @@ func (s *scanner) list(end byte, each func() error) error {
 		if s.accept(',') {
 			continue
 		}
-		return s.expect(end, "a list")
+		return s.expect(end, "a list ends with it, or goes on with a comma")
 	}
 }
 
@@ -84,14 +85,14 @@ func (s *scanner) list(end byte, each func() error) error {
 func (s *scanner) key() (string, error) {
 	key, err := s.text()
 	if err == nil {
-		err = s.expect(':', "a key")
+		err = s.expect(':', "it follows a key")
 	}
 	return key, err
 }
 
 // text reads a string.
 func (s *scanner) text() (string, error) {
-	if err := s.expect('"', "a string"); err != nil {
+	if err := s.expect('"', "a string begins with it"); err != nil {
 		return "", err
 	}
 	from := s.pos
@@ -107,7 +108,7 @@ func (s *scanner) text() (string, error) {
 		case c == '\\':
 			return s.escaped(from)
 		case c < ' ':
-			return "", s.fail(Malformed, "a control character in the string at byte %d", from)
+			return "", s.fail(Malformed, "the string at byte %d has a control character that is not escaped", from)
 		}
 	}
 	return "", s.fail(Malformed, "the string at byte %d has no end", from)
@@ -127,7 +128,7 @@ func (s *scanner) escaped(from int) (string, error) {
 			}
 			return string(out), nil
 		case c < ' ':
-			return "", s.fail(Malformed, "a control character in the string at byte %d", from)
+			return "", s.fail(Malformed, "the string at byte %d has a control character that is not escaped", from)
 		case c != '\\':
 			out = append(out, c)
 		default:
@@ -153,14 +154,14 @@ func (s *scanner) escape() (rune, error) {
 			return s.unicode()
 		}
 	}
-	return 0, s.fail(Malformed, "an unknown escape at byte %d", s.pos)
+	return 0, s.fail(Malformed, "the escape at byte %d is unknown", s.pos)
 }
 
 func (s *scanner) unicode() (rune, error) {
 	at := s.pos - 1
 	r, ok := s.hex()
 	if !ok {
-		return 0, s.fail(Malformed, "an unknown escape at byte %d", at)
+		return 0, s.fail(Malformed, "the escape at byte %d is unknown", at)
 	}
 	if !utf16.IsSurrogate(r) {
 		return r, nil
@@ -173,7 +174,7 @@ func (s *scanner) unicode() (rune, error) {
 			}
 		}
 	}
-	return 0, s.fail(BadText, "a lone surrogate at byte %d", at)
+	return 0, s.fail(BadText, "there is a lone surrogate at byte %d", at)
 }
 
 // hex reads "u" and four digits.
@@ -186,8 +187,9 @@ func (s *scanner) hex() (rune, bool) {
 	return rune(n), err == nil
 }
 
-// number reads a number that JavaScript can hold: what is beyond its range is refused, what is beyond its precision is rounded.
-func (s *scanner) number() (float64, error) {
+// number reads a number that JavaScript can hold: what is beyond its range is refused, what is beyond its precision is rounded. Errors call what
+// is missing by the name that the caller has for it.
+func (s *scanner) number(name string) (float64, error) {
 	s.peek()
 	from := s.pos
 	for s.pos < len(s.data) && strings.IndexByte("+-.eE0123456789", s.data[s.pos]) >= 0 {
@@ -195,7 +197,7 @@ func (s *scanner) number() (float64, error) {
 	}
 	literal := string(s.data[from:s.pos])
 	if !isNumber(literal) {
-		return 0, s.fail(Malformed, "wants a value at byte %d", from)
+		return 0, s.fail(Malformed, "%s is missing at byte %d", name, from)
 	}
 	f, err := strconv.ParseFloat(literal, 64)
 	if err != nil || math.IsInf(f, 0) {
@@ -260,9 +262,9 @@ func (s *scanner) value(depth int) (Value, error) {
 				return Value{word}, nil
 			}
 		}
-		return Value{}, s.fail(Malformed, "wants a value at byte %d", s.pos)
+		return Value{}, s.fail(Malformed, "a value is missing at byte %d", s.pos)
 	default:
-		f, err := s.number()
+		f, err := s.number("a value")
 		if err != nil {
 			return Value{}, err
 		}
@@ -272,7 +274,7 @@ func (s *scanner) value(depth int) (Value, error) {
 
 func (s *scanner) array(depth int) (Value, error) {
 	if depth <= 0 {
-		return Value{}, s.fail(TooDeep, "nests deeper than the limit at byte %d", s.pos)
+		return Value{}, s.fail(TooDeep, "it nests more than %d deep, the limit, at byte %d", s.deepest, s.pos)
 	}
 	s.pos++
 	out := []byte{'['}
@@ -293,9 +295,9 @@ func (s *scanner) array(depth int) (Value, error) {
 // object reads an object; its members come sorted.
 func (s *scanner) object(depth int) ([]member, error) {
 	if depth <= 0 {
-		return nil, s.fail(TooDeep, "nests deeper than the limit at byte %d", s.pos)
+		return nil, s.fail(TooDeep, "it nests more than %d deep, the limit, at byte %d", s.deepest, s.pos)
 	}
-	if err := s.expect('{', "an object"); err != nil {
+	if err := s.expect('{', "an object begins with it"); err != nil {
 		return nil, err
 	}
 	var members []member

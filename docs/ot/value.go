@@ -13,7 +13,7 @@ type Value struct {
 
 // ParseValue reads one JSON value that nests no deeper than depth objects and arrays. It refuses what Parse refuses in a value.
 func ParseValue(data []byte, depth int) (Value, error) {
-	s := scanner{data: data, op: NoOp}
+	s := scanner{data: data, op: NoOp, deepest: depth}
 	v, err := s.value(depth)
 	if err == nil {
 		err = s.end()

@@ -22,6 +22,7 @@ type adminCmd struct {
 	Deactivate  deactivateCmd  `cmd:"" help:"Lock somebody out."`
 	Reactivate  reactivateCmd  `cmd:"" help:"Let somebody in again."`
 	Revoke      revokeCmd      `cmd:"" help:"Sign all devices of somebody out."`
+	Group       groupCmd       `cmd:"" help:"List, make and change groups of people, which are mentioned and shared with."`
 	Reset       resetLinkCmd   `cmd:"" help:"Make a link by which somebody chooses a new password."`
 	Workspace   settingsCmd    `cmd:"" help:"Show or change the workspace's name, and what is allowed in it."`
 	Audit       auditCmd       `cmd:"" help:"Read and verify the audit log."`

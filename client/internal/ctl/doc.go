@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -25,8 +26,8 @@ type docCmd struct {
 	List     docListCmd     `cmd:"" default:"withargs" help:"List the documents that I may read, the one changed last first."`
 	Create   docCreateCmd   `cmd:"" help:"Create a document, empty or with the text of a file."`
 	Cat      docCatCmd      `cmd:"" help:"Print a document's text, of now or of an earlier version."`
-	Append   docAppendCmd   `cmd:"" help:"Add text at a document's end. What can't be sent now waits, and goes out with the next append or replace of the document."`
-	Replace  docReplaceCmd  `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays."`
+	Append   docAppendCmd   `cmd:"" help:"Add text at a document's end. What can't be sent now waits if this profile has edited the document before, and goes out with the next append or replace of it."`
+	Replace  docReplaceCmd  `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays. It waits as an append does."`
 	Watch    docWatchCmd    `cmd:"" help:"Show each change of a document as it comes, until Ctrl-C."`
 	Rename   docRenameCmd   `cmd:"" help:"Give a document another title."`
 	Folder   docFolderCmd   `cmd:"" help:"List, make and change the workspace's folders."`
@@ -37,7 +38,9 @@ type docCmd struct {
 	Purge    docPurgeCmd    `cmd:"" help:"Delete a document for good that is in the trash."`
 	Restore  docRestoreCmd  `cmd:"" help:"Make a document what it was at a version, by a new edit; or take it out of the trash."`
 	History  docHistoryCmd  `cmd:"" help:"List the versions of a document that were written down, the newest first."`
+	Name     docNameCmd     `cmd:"" help:"Give a version of a document a name, by which it stays listed, or take it away."`
 	Diff     docDiffCmd     `cmd:"" help:"Show how two versions of a document differ."`
+	Blame    docBlameCmd    `cmd:"" help:"Show who wrote what of a document, and when."`
 	Erase    docEraseCmd    `cmd:"" name:"erase-history" help:"Erase for good what a document was before a version, and who wrote it. What it is stays."`
 	Export   docExportCmd   `cmd:"" help:"Print a document as Markdown, HTML or plain text."`
 	Import   docImportCmd   `cmd:"" help:"Create a document of a file in Markdown, HTML or plain text."`
@@ -47,6 +50,7 @@ type docCmd struct {
 	People   docPeopleCmd   `cmd:"" help:"List who has which role in a document."`
 	Notices  docNoticesCmd  `cmd:"" help:"List what others did in documents that concerns me: who mentioned me, replied to me, decided on what I suggested. The newest comes first; * is unread."`
 
+	docTalkCmds
 	docReviewCmds
 }
 
@@ -56,22 +60,22 @@ type docArg struct {
 
 // docID finds a document by what a person wrote: its id, or its title where that is the only one of it.
 func docID(ctx context.Context, docs docsv1.DocsServiceClient, text string, trashed bool) (string, error) {
+	known := false // but not in the trash, or not out of it
 	if docIDs.MatchString(text) {
 		res, err := docs.GetDocument(ctx, &docsv1.GetDocumentRequest{Document: text})
 		switch e, said := errors.AsType[*client.Error](err); {
 		case err == nil && res.GetDocument().GetTrashed() == trashed:
 			return text, nil
+		case err == nil:
+			known = true
 		case err != nil && (!said || e.Code != edgev1.Code_CODE_NOT_FOUND):
 			return "", err
 		}
 	}
-	var found []string
-	err := eachDocument(ctx, docs, &docsv1.ListDocumentsRequest{Trashed: trashed, Title: searched(text)}, func(d *docsv1.Document) error {
-		if strings.EqualFold(d.GetTitle(), text) {
-			found = append(found, d.GetId())
-		}
-		return nil
-	})
+	found, err := titled(ctx, docs, text, trashed)
+	if err == nil && len(found) == 0 && trashed && !known {
+		found, err = titled(ctx, docs, text, false) // the server tells what is not in the trash
+	}
 	switch {
 	case err != nil:
 		return "", err
@@ -79,13 +83,24 @@ func docID(ctx context.Context, docs docsv1.DocsServiceClient, text string, tras
 		return "", fmt.Errorf("%d documents have the title %q: name one by its id, %s", len(found), text, strings.Join(found, " or "))
 	case len(found) == 1:
 		return found[0], nil
-	case docIDs.MatchString(text):
+	case known || docIDs.MatchString(text) && !trashed:
 		return text, nil // an id, as the server may tell
 	case trashed:
 		return "", fmt.Errorf("there is no document %q of yours in the trash. To see what is: plenumctl doc list --trash", text)
 	default:
 		return "", fmt.Errorf("there is no document %q that you may see. To see those: plenumctl doc list", text)
 	}
+}
+
+// titled are the ids of the documents that have a title.
+func titled(ctx context.Context, docs docsv1.DocsServiceClient, title string, trashed bool) (found []string, err error) {
+	err = eachDocument(ctx, docs, &docsv1.ListDocumentsRequest{Trashed: trashed, Title: searched(title)}, func(d *docsv1.Document) error {
+		if strings.EqualFold(d.GetTitle(), title) {
+			found = append(found, d.GetId())
+		}
+		return nil
+	})
+	return found, err
 }
 
 var docIDs = regexp.MustCompile(`^[A-Za-z0-9_-]{1,26}$`)
@@ -187,7 +202,7 @@ func docRole(r docsv1.Role) string {
 }
 
 type docCreateCmd struct {
-	Title string `help:"Its title. Absent: Untitled."`
+	Title string `help:"Its title. Absent: the file's name, or Untitled."`
 	File  string `arg:"" optional:"" help:"A text file that it begins with; - is the standard input."`
 }
 
@@ -204,7 +219,7 @@ func (c *docCreateCmd) Run(e *env) error {
 				return err
 			}
 			defer file.Close()
-			in = file
+			in, req.Title = file, cmp.Or(c.Title, titleOf(c.File))
 		}
 		text, err := readText(in)
 		if err != nil {
@@ -223,9 +238,12 @@ func (c *docCreateCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		return e.print(res, "Created %s (%s).", clean(cmp.Or(c.Title, "Untitled")), res.GetDocument())
+		return e.print(res, "Created %s (%s).", clean(cmp.Or(req.GetTitle(), "Untitled")), res.GetDocument())
 	})
 }
+
+// titleOf is the title that a file's name makes.
+func titleOf(file string) string { return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) }
 
 // maxDocument bounds what is read of a text, in bytes: more than a document may have.
 const maxDocument = 8 << 20
@@ -318,7 +336,15 @@ func asItWas(res interface{ GetVersion() uint64 }) string {
 
 type docTrashCmd struct{ docArg }
 
-func (c *docTrashCmd) Run(e *env) error { return c.trash(e, true, "Put %s into the trash%s.") }
+func (c *docTrashCmd) Run(e *env) error {
+	return c.onDoc(e, false, func(ctx context.Context, _ *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
+		res, err := docs.TrashDocument(ctx, &docsv1.TrashDocumentRequest{Document: id, Trashed: true})
+		if err != nil {
+			return err
+		}
+		return e.print(res, "Put %s into the trash%s.", c.Doc, asItWas(res))
+	})
+}
 
 type docRestoreCmd struct {
 	docArg
@@ -329,15 +355,14 @@ func (c *docRestoreCmd) Run(e *env) error {
 	if c.Version != 0 {
 		return c.restoreVersion(e, c.Version)
 	}
-	return c.trash(e, false, "Took %s out of the trash%s.")
-}
-
-func (c *docArg) trash(e *env, on bool, done string) error {
-	return c.onDoc(e, !on, func(ctx context.Context, _ *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
-		res, err := docs.TrashDocument(ctx, &docsv1.TrashDocumentRequest{Document: id, Trashed: on})
+	return c.onDoc(e, true, func(ctx context.Context, _ *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
+		res, err := docs.TrashDocument(ctx, &docsv1.TrashDocumentRequest{Document: id})
 		if err != nil {
 			return err
 		}
-		return e.print(res, done, c.Doc, asItWas(res))
+		if res.GetVersion() == 0 {
+			return fmt.Errorf("%s is not in the trash. To make it what it was at a version, name one: plenumctl doc history %s lists them", c.Doc, id)
+		}
+		return e.print(res, "Took %s out of the trash.", c.Doc)
 	})
 }

@@ -45,7 +45,10 @@ func (c *docAppendCmd) Run(e *env) error {
 	})
 }
 
-type docReplaceCmd struct{ docEdit }
+type docReplaceCmd struct {
+	docEdit
+	Empty bool `help:"Make it empty, if the standard input is."`
+}
 
 // diffEffort bounds the search for a small difference: a second or two.
 const diffEffort = 200_000_000
@@ -54,6 +57,9 @@ func (c *docReplaceCmd) Run(e *env) error {
 	text, err := readText(e.in)
 	if err != nil {
 		return err
+	}
+	if text == "" && !c.Empty { // what failed before a pipe, more often than not
+		return errors.New("the standard input is empty: add --empty if the document is to be, too")
 	}
 	return c.edit(e, func(shown *ot.Document) (ot.Delta, error) { return rewritten(shown, text) })
 }
@@ -124,7 +130,7 @@ func (c *docEdit) submit(ctx context.Context, d *doc.Document, current uint64, c
 	}
 	if err := d.Edit(change); err != nil {
 		if e, ok := errors.AsType[*ot.Error](err); ok {
-			return 0, fmt.Errorf("this edit can't be made: it %s", e.Text)
+			return 0, fmt.Errorf("this edit can't be made: %s", e.Text)
 		}
 		return 0, err
 	}
@@ -157,5 +163,5 @@ func (c *docEdit) find(e *env) (id string, current uint64, err error) {
 			return c.Doc, 0, nil // an id
 		}
 	}
-	return "", 0, err
+	return "", 0, fmt.Errorf("%s This profile knows no document that it has edited as %q, so this edit can't wait here. Name it by its id, or try again later", explain(err), c.Doc)
 }

@@ -63,7 +63,7 @@ func (c *docShareCmd) whom() string {
 	case c.Channel:
 		return "channel " + c.Who
 	case c.Link:
-		return "link " + c.Who
+		return "link " + strings.TrimPrefix(c.Who, "link/")
 	}
 	return c.Who
 }
@@ -72,7 +72,7 @@ func (c *docShareCmd) whom() string {
 func (c *docShareCmd) principal(ctx context.Context, h *client.HTTP) (string, error) {
 	switch {
 	case c.Link:
-		return "link/" + c.Who, nil
+		return "link/" + strings.TrimPrefix(c.Who, "link/"), nil // as the contract has it
 	case c.Group:
 		id, err := groupID(ctx, h, c.Who)
 		return "group/" + id, err
@@ -218,12 +218,12 @@ func (p *principals) name(principal string) string {
 
 type docLinkCmd struct {
 	docArg
-	Role string `arg:"" enum:"editor,commenter,viewer" help:"editor, commenter or viewer."`
-	For  string `help:"How long the link works: 7d, 90m, or a day when it ends, 2026-01-31. A year at most." default:"7d"`
+	Role  string `arg:"" enum:"editor,commenter,viewer" help:"editor, commenter or viewer."`
+	Until string `help:"When the link ends: 2026-01-31, 2026-01-31T15:04:05Z, or 7d or 90m from now. A year ahead at most." default:"7d" placeholder:"TIME"`
 }
 
 func (c *docLinkCmd) Run(e *env) error {
-	expires, err := parseExpiry(c.For)
+	expires, err := parseExpiry(c.Until)
 	if err != nil {
 		return err
 	}

@@ -25,19 +25,25 @@ func (c *docHistoryCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		none := true
 		for page := ""; ; {
 			res, err := docs.ListVersions(ctx, &docsv1.ListVersionsRequest{Document: id, Named: c.Named, Page: page})
 			if err != nil {
 				return err
 			}
 			for _, v := range res.GetVersions() {
+				none = false
 				if err := e.print(v, "%5d  %s  %-16s %s", v.GetVersion(), time.UnixMilli(v.GetTimeMs()).Format("2006-01-02 15:04:05"), authors(p, v), clean(v.GetName())); err != nil {
 					return err
 				}
 			}
-			if page = res.GetNext(); page == "" {
-				return nil
+			if page = res.GetNext(); page != "" {
+				continue
 			}
+			if none && !c.Named {
+				fmt.Fprintf(e.err, "No version is written down yet: the newest edits come about a minute later. To see each change: plenumctl doc watch %s --since 1\n", id)
+			}
+			return nil
 		}
 	})
 }
@@ -87,6 +93,26 @@ func (c *docDiffCmd) Run(e *env) error {
 	})
 }
 
+type docNameCmd struct {
+	docArg
+	Version uint64   `arg:"" help:"The version, as history and watch show them."`
+	Name    []string `arg:"" optional:"" help:"Its name. Absent: it has none any more."`
+}
+
+func (c *docNameCmd) Run(e *env) error {
+	return c.onDoc(e, false, func(ctx context.Context, _ *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
+		name := strings.Join(c.Name, " ")
+		res, err := docs.NameVersion(ctx, &docsv1.NameVersionRequest{Document: id, Version: c.Version, Name: name})
+		switch {
+		case err != nil:
+			return err
+		case name == "":
+			return e.print(res, "Version %d of %s has no name%s.", c.Version, c.Doc, asItWas(res))
+		}
+		return e.print(res, "Version %d of %s is %s%s.", c.Version, c.Doc, quoted(name), asItWas(res))
+	})
+}
+
 // restoreVersion makes a document's content that of a version.
 func (c *docArg) restoreVersion(e *env, version uint64) error {
 	return c.onDoc(e, false, func(ctx context.Context, _ *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
@@ -131,7 +157,7 @@ func (c *docImportCmd) Run(e *env) error {
 		defer file.Close()
 		in = file
 		if title == "" {
-			title = strings.TrimSuffix(filepath.Base(c.File), filepath.Ext(c.File))
+			title = titleOf(c.File)
 		}
 	}
 	text, err := readText(in)

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -34,6 +35,8 @@ type fakeDoc struct {
 	keys    map[string]*docsv1.SubmitResponse
 
 	suggestions fakeSuggestions
+	threads     []*docsv1.Thread
+	names       map[uint64]string // of versions
 }
 
 func (d *fakeDoc) event(ctx context.Context, e *docsv1.DocumentEvent, edit ot.Delta) uint64 {
@@ -179,6 +182,9 @@ func (f *fakeDocs) TrashDocument(ctx context.Context, q *docsv1.TrashDocumentReq
 	if err != nil {
 		return nil, err
 	}
+	if d.GetTrashed() == q.GetTrashed() {
+		return &docsv1.TrashDocumentResponse{}, nil
+	}
 	d.Trashed = q.GetTrashed()
 	return &docsv1.TrashDocumentResponse{Version: d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_Trashed{Trashed: &docsv1.Trashed{Trashed: q.GetTrashed()}}}, ot.Delta{})}, nil
 }
@@ -253,7 +259,10 @@ func (f *fakeDocs) ListVersions(_ context.Context, q *docsv1.ListVersionsRequest
 	if err != nil {
 		return nil, err
 	}
-	named := &docsv1.Version{Version: 2, TimeMs: at(2), Authors: []string{"u-ada"}, Name: "first draft"}
+	if d.GetVersion() == 1 {
+		return &docsv1.ListVersionsResponse{}, nil
+	}
+	named := &docsv1.Version{Version: 2, TimeMs: at(2), Authors: []string{"u-ada"}, Name: cmp.Or(d.names[2], "first draft")}
 	if q.GetPage() != "" || q.GetNamed() {
 		return &docsv1.ListVersionsResponse{Versions: []*docsv1.Version{named}}, nil
 	}

@@ -40,6 +40,7 @@ type fake struct {
 	down     bool // answers 503; guarded by mu, as is all below
 	full     bool // saves nothing
 	people   []*identityv1.Person
+	groups   []*identityv1.Group
 	channels []*chatv1.Channel
 	messages []*chatv1.Message
 	mine     *chatv1.Mine // everybody's part of every channel
@@ -51,7 +52,8 @@ type fake struct {
 
 func newFake() *fake {
 	f := &fake{docs: &fakeDocs{}, presence: &fakePresence{chosen: map[string]*presencev1.SetStatusRequest{}}, methods: map[string]func(context.Context, []byte) (proto.Message, error){}, keys: map[string]*chatv1.SendResponse{},
-		mine: &chatv1.Mine{Marker: &chatv1.Marker{}, Unread: 2, Mentions: 1}}
+		groups: []*identityv1.Group{{Id: "g1", Handle: "team", Name: "The team"}},
+		mine:   &chatv1.Mine{Marker: &chatv1.Marker{}, Unread: 2, Mentions: 1}}
 	for _, desc := range []grpc.ServiceDesc{identityv1.SessionService_ServiceDesc, identityv1.PeopleService_ServiceDesc, identityv1.AdminService_ServiceDesc, chatv1.ChatService_ServiceDesc, docsv1.DocsService_ServiceDesc, presencev1.PresenceService_ServiceDesc} {
 		var server any = f
 		switch desc.ServiceName {
@@ -311,7 +313,27 @@ func (f *fake) ListMembers(context.Context, *chatv1.ListMembersRequest) (*chatv1
 }
 
 func (f *fake) ListGroups(context.Context, *identityv1.ListGroupsRequest) (*identityv1.ListGroupsResponse, error) {
-	return &identityv1.ListGroupsResponse{Groups: []*identityv1.Group{{Id: "g1", Handle: "team", Name: "The team"}}}, nil
+	return &identityv1.ListGroupsResponse{Groups: f.groups}, nil
+}
+
+func (f *fake) CreateGroup(_ context.Context, q *identityv1.CreateGroupRequest) (*identityv1.CreateGroupResponse, error) {
+	g := &identityv1.Group{Id: "g" + string(rune('1'+len(f.groups))), Handle: q.GetHandle(), Name: cmp.Or(q.GetName(), q.GetHandle()), Members: q.GetMembers()}
+	f.groups = append(f.groups, g)
+	return &identityv1.CreateGroupResponse{Group: g}, nil
+}
+
+func (f *fake) ChangeGroupMembers(_ context.Context, q *identityv1.ChangeGroupMembersRequest) (*identityv1.ChangeGroupMembersResponse, error) {
+	for _, g := range f.groups {
+		if g.GetId() == q.GetGroupId() {
+			g.Members = slices.DeleteFunc(append(g.GetMembers(), q.GetAdd()...), func(id string) bool { return slices.Contains(q.GetRemove(), id) })
+		}
+	}
+	return &identityv1.ChangeGroupMembersResponse{Version: 2}, nil
+}
+
+func (f *fake) DeleteGroup(_ context.Context, q *identityv1.DeleteGroupRequest) (*identityv1.DeleteGroupResponse, error) {
+	f.groups = slices.DeleteFunc(f.groups, func(g *identityv1.Group) bool { return g.GetId() == q.GetGroupId() })
+	return &identityv1.DeleteGroupResponse{}, nil
 }
 
 func (f *fake) UpdateWorkspace(_ context.Context, q *identityv1.UpdateWorkspaceRequest) (*identityv1.UpdateWorkspaceResponse, error) {

@@ -99,7 +99,7 @@ func decodeLine(line []byte, types Types) (Frame, error) {
 	}
 	if strict.Unmarshal(line, f.ClientFrame) != nil {
 		if err := lenient.Unmarshal(line, f.ClientFrame); err != nil {
-			return f, err //nolint:wrapcheck // wrapped above
+			return f, explained(line, err)
 		}
 		keepModes(line, f.GetSubscribe())
 	}
@@ -178,7 +178,7 @@ func toProto(value json.RawMessage, d protoreflect.MessageDescriptor) ([]byte, e
 func FromJSON(value []byte, d protoreflect.MessageDescriptor) ([]byte, error) {
 	m := dynamicpb.NewMessage(d)
 	if err := (protojson.UnmarshalOptions{RecursionLimit: 100}).Unmarshal(value, m); err != nil {
-		return nil, err //nolint:wrapcheck // goes to the client as one text
+		return nil, explained(value, err) // goes to the client as one text
 	}
 	return proto.MarshalOptions{Deterministic: true}.Marshal(m) //nolint:wrapcheck // likewise
 }

@@ -19,6 +19,15 @@
 // one object}, {"delete": n}, the first two with "attributes". Content is a delta that inserts alone. Lengths are whole numbers from 1;
 // a string holds no lone surrogate, and no operation begins or ends inside of a pair.
 //
+// Limits of deltas and of content, each docs.TOO_LARGE beyond it:
+//   of a delta              1 MiB of JSON, as it comes and as it is written in canonical form; 65,536 operations
+//   of an operation         64 KiB of canonical JSON for its embed, 8 KiB for its attributes
+//   of an embed, or the value of an attribute
+//                           objects and arrays nest 16 deep
+//   of a document           2,000,000 code units; 10,000 embeds; 32 MiB of canonical JSON for the attributes of all its runs together
+//   of a run of a document  8 KiB of canonical JSON for its attributes, whatever they were set by; of an embed in it 64 KiB and 16 deep, likewise
+// Dividing the edit helps where a delta is too large. An operation, or a document, that is beyond a limit stays beyond it.
+//
 // A **version** of a document is an offset of its topic "docs.document/<document>": the content after all events up to there. An event that
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
 // for one attribute that of the lower version stays.
@@ -49,7 +58,7 @@
 //   docs.PAST_END                                           INVALID_ARGUMENT     the delta is longer than the document of its base
 //   docs.FUTURE                                             INVALID_ARGUMENT     base is beyond the document's version
 //   docs.CHAIN                                              CONFLICT             at base stands another operation than `after_seq`: send again, with the version of its answer as base
-//   docs.TOO_LARGE                                          BODY_TOO_LARGE       the delta or the document would be beyond a limit; the message says which
+//   docs.TOO_LARGE                                          BODY_TOO_LARGE       the delta, one of its operations or the document would be beyond a limit; the message names it. Divide a delta that is too large
 //   docs.KEY_MISSING                                        INVALID_ARGUMENT     a mutation without client_id and client_seq
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
