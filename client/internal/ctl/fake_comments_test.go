@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"unicode/utf16"
 
 	"google.golang.org/protobuf/proto"
 
@@ -36,14 +37,11 @@ func (f *fakeDocs) CreateThread(ctx context.Context, q *docsv1.CreateThreadReque
 	if err != nil {
 		return nil, err
 	}
-	part, err := d.content.Delta().Slice(int(q.GetFrom()), int(q.GetTo()))
-	if err != nil || int(q.GetTo()) > d.content.Len() || q.GetBase() != d.GetVersion() || q.GetEpoch() != 1 {
+	units := utf16.Encode([]rune(plain(d.content)))
+	if int(q.GetTo()) > len(units) || q.GetBase() != d.GetVersion() || q.GetEpoch() != 1 {
 		return nil, refuse(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.PAST_END", "The range goes past the end.")
 	}
-	var quote string
-	for _, op := range part.Ops() {
-		quote += op.Text()
-	}
+	quote := string(utf16.Decode(units[q.GetFrom():q.GetTo()]))
 	t := &docsv1.Thread{From: q.GetFrom(), To: q.GetTo(), Quote: quote, Orphaned: quote == "gone"}
 	t.Id = d.event(ctx, &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_ThreadCreated{ThreadCreated: &docsv1.ThreadCreated{
 		From: q.GetFrom(), To: q.GetTo(), Quote: quote, Text: q.GetText(),
