@@ -87,9 +87,10 @@ func (s *Server) newContent(text string) (string, error) {
 	return string(content.AppendJSON(nil)), nil
 }
 
-// newID makes an id of 128 bits of a mutation's key: the same for each retry, which has to find the partition of the first try.
-func newID(workspace string, k topic.Key) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{workspace, k.User, k.ClientID, strconv.FormatUint(k.Seq, 10)}, "\x00")))
+// newID makes an id of 128 bits of a mutation's key: the same for each retry, which has to find the partition of the first try. What is made in a
+// document has its id in it: the key of a mutation of another document is another one, though it has the same number.
+func newID(workspace string, k topic.Key, in ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{workspace, k.User, k.ClientID, strconv.FormatUint(k.Seq, 10)}, in...), "\x00")))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }
 
