@@ -165,7 +165,7 @@ func (s *Server) change(ctx context.Context, q named, res proto.Message, method 
 func (x *session) change(ctx context.Context, m topic.Mutation, res proto.Message, decide func() (*change, error), done func(version uint64)) error {
 	var a *amendment
 	err := x.do(ctx, func() error {
-		if _, repeated := x.recent.known[m.Key.Mutation()]; repeated {
+		if _, repeated := x.recent.known[mutationOf(m.Key)]; repeated {
 			return errRepeated
 		}
 		o, err := decide()
