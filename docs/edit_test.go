@@ -68,6 +68,8 @@ func TestRefusedEdits(t *testing.T) {
 		"a lone surrogate": {ada, 2, `{"ops":[{"insert":"\ud83d"}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE"},
 		"no JSON":          {ada, 2, `{"ops":[`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"nothing":          {ada, 2, `{"ops":[{"retain":0}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
+		"a lost name":      {ada, 2, `{"ops":[{"retain":1,"attributes":{"constructor":1}}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
+		"one within":       {ada, 2, `{"ops":[{"retain":1,"attributes":{"a":{"toString":null}}}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"a bomb":           {ada, 2, `{"ops":[{"insert":"x","attributes":` + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + `}]}`, edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE"},
 		"too long":         {ada, 2, inserts(strings.Repeat("x", MaxDelta)), edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE"},
 	} {

@@ -13,9 +13,10 @@ import (
 // scanner reads strict JSON (RFC 8259) from memory. Unlike encoding/json it refuses lone surrogates, invalid UTF-8 and a key that comes
 // twice, and gives values in canonical form.
 type scanner struct {
-	data []byte
-	pos  int
-	op   int // index of the operation that is read, for errors
+	data  []byte
+	pos   int
+	op    int  // index of the operation that is read, for errors
+	names bool // keys are names of attributes, and none that is inherited is one
 }
 
 // member is one key of an object, with its value.
@@ -304,8 +305,8 @@ func (s *scanner) object(depth int) ([]member, error) {
 		if err != nil {
 			return err
 		}
-		if key == "__proto__" { // the original loses it, or changes the object's prototype
-			return s.fail(Malformed, "the key __proto__ can't be used")
+		if key == "__proto__" || s.names && inherited(key) { // the first is lost anywhere, or changes the object's prototype
+			return s.fail(Malformed, "the key %s can't be used", key)
 		}
 		v, err := s.value(depth - 1)
 		members = append(members, member{key, v})

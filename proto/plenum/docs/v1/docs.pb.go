@@ -17,7 +17,10 @@
 //
 // A **delta** is JSON, {"ops":[…]} as Quill defines it (https://quilljs.com/docs/delta): {"insert": text or one embed}, {"retain": n or
 // one object}, {"delete": n}, the first two with "attributes". Content is a delta that inserts alone. Lengths are whole numbers from 1;
-// a string holds no lone surrogate, and no operation begins or ends inside of a pair.
+// a string holds no lone surrogate, and no operation begins or ends inside of a pair. No attribute, nor what is in its value, has a name that every
+// object of JavaScript has: constructor, __defineGetter__, __defineSetter__, hasOwnProperty, __lookupGetter__, __lookupSetter__, isPrototypeOf,
+// propertyIsEnumerable, toString, valueOf, __proto__, toLocaleString; quill-delta loses these. Nothing at all is named __proto__. What was stored
+// before this was refused may have such names.
 //
 // A **version** of a document is an offset of its topic "docs.document/<document>": the content after all events up to there. An event that
 // is no edit leaves the content as it was. Of two edits at the same place the one with the lower version stands first, and of two values
