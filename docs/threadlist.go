@@ -63,6 +63,9 @@ func (x *session) stand(ctx context.Context, c auth.Caller, list []*docsv1.Threa
 			} else {
 				t.Orphaned = true
 			}
+			if t.GetId() <= x.cover.floor && (t.GetResolved() || t.GetOrphaned()) { // as it is soon there, too (erasing.closed)
+				t.Quote = ""
+			}
 			known = append(known, t)
 		}
 		return nil

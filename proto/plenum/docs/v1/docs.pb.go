@@ -4888,7 +4888,7 @@ type Thread struct {
 	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`                               // in code units of the version that the answer names
 	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`                                   // behind the last one; greater than from, or the thread is orphaned
 	Orphaned      bool                   `protobuf:"varint,4,opt,name=orphaned,proto3" json:"orphaned,omitempty"`                       // its text was deleted: from and to are 0
-	Quote         string                 `protobuf:"bytes,5,opt,name=quote,proto3" json:"quote,omitempty"`                              // the text that it was made at, its first 300 code units; U+FFFC stands for an embed
+	Quote         string                 `protobuf:"bytes,5,opt,name=quote,proto3" json:"quote,omitempty"`                              // the text that it was made at, its first 300 code units; U+FFFC stands for an embed; empty: erased (EraseHistory)
 	Resolved      bool                   `protobuf:"varint,6,opt,name=resolved,proto3" json:"resolved,omitempty"`                       // nothing is left to do about it
 	ResolvedBy    string                 `protobuf:"bytes,7,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`  // user id of who resolved it, or opened it again; empty: nobody yet
 	ResolvedMs    int64                  `protobuf:"varint,8,opt,name=resolved_ms,json=resolvedMs,proto3" json:"resolved_ms,omitempty"` // when, Unix milliseconds
@@ -6241,7 +6241,7 @@ type Suggestion struct {
 	Revision      uint64          `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`                               // version of the event that made it or, if it was revised, of the one that did so last
 	State         SuggestionState `protobuf:"varint,6,opt,name=state,proto3,enum=plenum.docs.v1.SuggestionState" json:"state,omitempty"` // what has become of it
 	Gone          bool            `protobuf:"varint,7,opt,name=gone,proto3" json:"gone,omitempty"`                                       // open, and can't be accepted any more
-	Quote         string          `protobuf:"bytes,8,opt,name=quote,proto3" json:"quote,omitempty"`                                      // what it deletes or formats, as of `revision`, its first 300 code units; "…" between places, U+FFFC for an embed
+	Quote         string          `protobuf:"bytes,8,opt,name=quote,proto3" json:"quote,omitempty"`                                      // what it deletes or formats, as of `revision`, its first 300 code units; "…" between places, U+FFFC for an embed; of a closed one empty if it was erased (EraseHistory)
 	CreatedMs     int64           `protobuf:"varint,9,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`            // Unix milliseconds
 	RevisedMs     int64           `protobuf:"varint,10,opt,name=revised_ms,json=revisedMs,proto3" json:"revised_ms,omitempty"`           // when it was revised last, Unix milliseconds; 0: never
 	Closed        uint64          `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`                                  // version of the event that closed it; 0: it is open

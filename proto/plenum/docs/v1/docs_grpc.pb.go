@@ -162,7 +162,10 @@ type DocsServiceClient interface {
 	// comments are erased within minutes. Owners. docs.NOT_TRASHED.
 	PurgeDocument(ctx context.Context, in *PurgeDocumentRequest, opts ...grpc.CallOption) (*PurgeDocumentResponse, error)
 	// EraseHistory raises the document's floor: versions before it can't be read any more, at once, by nobody, those with names among them, and
-	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. Owners.
+	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. What
+	// was made up to that version and is closed loses the text that it quotes, at once: threads that are resolved or orphaned, and suggestions that
+	// are not open, of which the delta becomes {"ops":[]}. What is open keeps both, so that it can be decided on, and loses them when it is
+	// closed; resolve and reject what has to go now. What people wrote in comments and descriptions stays. Owners.
 	EraseHistory(ctx context.Context, in *EraseHistoryRequest, opts ...grpc.CallOption) (*EraseHistoryResponse, error)
 	// MoveDocument puts a document into a folder, or into none. Editors and owners, but guests.
 	MoveDocument(ctx context.Context, in *MoveDocumentRequest, opts ...grpc.CallOption) (*MoveDocumentResponse, error)
@@ -719,7 +722,10 @@ type DocsServiceServer interface {
 	// comments are erased within minutes. Owners. docs.NOT_TRASHED.
 	PurgeDocument(context.Context, *PurgeDocumentRequest) (*PurgeDocumentResponse, error)
 	// EraseHistory raises the document's floor: versions before it can't be read any more, at once, by nobody, those with names among them, and
-	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. Owners.
+	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. What
+	// was made up to that version and is closed loses the text that it quotes, at once: threads that are resolved or orphaned, and suggestions that
+	// are not open, of which the delta becomes {"ops":[]}. What is open keeps both, so that it can be decided on, and loses them when it is
+	// closed; resolve and reject what has to go now. What people wrote in comments and descriptions stays. Owners.
 	EraseHistory(context.Context, *EraseHistoryRequest) (*EraseHistoryResponse, error)
 	// MoveDocument puts a document into a folder, or into none. Editors and owners, but guests.
 	MoveDocument(context.Context, *MoveDocumentRequest) (*MoveDocumentResponse, error)
