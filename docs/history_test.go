@@ -247,7 +247,9 @@ func TestQuotesOfErasedText(t *testing.T) {
 		suggests := func(place, length int, text string) uint64 {
 			return must(bob.suggest(doc, ada.head(doc), replace(place, length, text)))(t).GetSuggestion()
 		}
-		comments := func(from, to uint32) uint64 { return must(bob.comment(doc, ada.head(doc), from, to, "see"))(t).GetThread() }
+		comments := func(from, to uint32) uint64 {
+			return must(bob.comment(doc, ada.head(doc), from, to, "see"))(t).GetThread()
+		}
 		rejected, late, kept := suggests(7, 8, "hush 1"), suggests(25, 4, "hush 2"), suggests(30, 4, "four")
 		orphan, resolved, waits, later := comments(35, 41), comments(42, 50), comments(51, 55), comments(30, 34)
 		must(ada.api.ResolveThread(ada.write(), &docsv1.ResolveThreadRequest{Document: doc, Thread: resolved, Resolved: true}))(t)

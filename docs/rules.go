@@ -87,7 +87,7 @@ var (
 	errForbidden  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Your role does not allow this. Ask an owner of the document.")
 	errMayCreate  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "You may not create documents here. Ask an administrator of the workspace.")
 	errTrashed    = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.TRASHED", "The document is in the trash. Take it out first.")
-	errLastOwner  = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LAST_OWNER", "The document needs an owner. Make somebody else an owner first.")
+	errLastOwner  = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LAST_OWNER", "The document needs an owner who is active. Make somebody else an owner first.")
 	errFuture     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.FUTURE", "The document has no such version yet. Send the version that you were told.").On("base")
 	errChain      = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "docs.CHAIN", "Somebody edited in between. Wait for the answers of your edits, and send this one again with the newest version.").On("base")
 	errBaseTooOld = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD", "Too much has changed since this version. Read the document anew, and bring your changes to it.").On("base")

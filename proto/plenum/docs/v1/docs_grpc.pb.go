@@ -56,7 +56,7 @@
 //   docs.KEY_MISSING                                        INVALID_ARGUMENT     a mutation without client_id and client_seq
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
-//   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
+//   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first; who was deactivated counts for none
 //   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, the edits of one of them, or folders are at their limit
 //   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
 //   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
@@ -172,7 +172,9 @@ type DocsServiceClient interface {
 	// StarDocument puts a document on the caller's own list of starred ones, or takes it off. Of more than 500 the one starred first falls off.
 	// Viewers and above; anybody may take off what they have on it.
 	StarDocument(ctx context.Context, in *StarDocumentRequest, opts ...grpc.CallOption) (*StarDocumentResponse, error)
-	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
+	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners; where all owners were deactivated, whoever has
+	// docs.manage may make somebody an owner, whether they can read the document or not, and if it is in the trash, too. LAST_OWNER: of those who
+	// aren't deactivated one stays. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
 	SetRole(ctx context.Context, in *SetRoleRequest, opts ...grpc.CallOption) (*SetRoleResponse, error)
@@ -732,7 +734,9 @@ type DocsServiceServer interface {
 	// StarDocument puts a document on the caller's own list of starred ones, or takes it off. Of more than 500 the one starred first falls off.
 	// Viewers and above; anybody may take off what they have on it.
 	StarDocument(context.Context, *StarDocumentRequest) (*StarDocumentResponse, error)
-	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
+	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners; where all owners were deactivated, whoever has
+	// docs.manage may make somebody an owner, whether they can read the document or not, and if it is in the trash, too. LAST_OWNER: of those who
+	// aren't deactivated one stays. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
 	SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error)
