@@ -73,9 +73,9 @@ func (s *Server) newContent(text string) (string, error) {
 	if len(text) > MaxDelta {
 		return "", tooLarge("content", "A document begins with at most %d bytes, these are %d. Create it empty, and add to it.", MaxDelta, len(text))
 	}
-	d, err := ot.Parse([]byte(text), s.limits)
+	d, err := s.parse(text)
 	if err != nil {
-		return "", refusal(err)
+		return "", err
 	}
 	content, err := ot.NewDocument(d, s.limits, nil)
 	if err != nil {

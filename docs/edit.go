@@ -26,9 +26,9 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 	if len(q.GetDelta()) > MaxDelta {
 		return nil, tooLarge("delta", "An edit has at most %d bytes, this one has %d. Divide it.", MaxDelta, len(q.GetDelta()))
 	}
-	delta, err := ot.Parse([]byte(q.GetDelta()), s.limits)
+	delta, err := s.parse(q.GetDelta())
 	if err != nil {
-		return nil, refusal(err)
+		return nil, err
 	}
 	res := &docsv1.SubmitResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}

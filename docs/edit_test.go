@@ -66,6 +66,7 @@ func TestRefusedEdits(t *testing.T) {
 		"past the end":     {ada, 2, at(9, "x"), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.PAST_END"},
 		"a pair split":     {ada, 2, at(2, "x"), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE"},
 		"a lone surrogate": {ada, 2, `{"ops":[{"insert":"\ud83d"}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE"},
+		"a list alone":     {ada, 2, ` [{"insert":"x"}]`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"no JSON":          {ada, 2, `{"ops":[`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"nothing":          {ada, 2, `{"ops":[{"retain":0}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"a lost name":      {ada, 2, `{"ops":[{"retain":1,"attributes":{"constructor":1}}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"plenum.internal/docs/ot"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
@@ -178,10 +179,28 @@ func checkLine(field, s string, most int) (string, error) {
 	switch {
 	case len(t) > most:
 		return "", badField(field, "Too long: %d bytes are allowed, these are %d.", most, len(t))
-	case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):
-		return "", badField(field, "This has to be one line of UTF-8.")
+	case !utf8.ValidString(t) || strings.ContainsFunc(t, breaksLine):
+		return "", badField(field, "This has to be one line of UTF-8, without characters that control how it is shown.")
 	}
 	return t, nil
+}
+
+// breaksLine says of a character that no line has it: a control character, one that ends a line or a paragraph, or one that has what follows, beside the
+// line perhaps, be shown in another order.
+func breaksLine(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// parse reads a delta that somebody sends: {"ops":[…]}, and not the list alone, which the engine takes, too.
+func (s *Server) parse(text string) (ot.Delta, error) {
+	if strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "[") {
+		return ot.Delta{}, rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA", `A delta is an object, {"ops":[…]}, and not the list alone.`).On("delta")
+	}
+	d, err := ot.Parse([]byte(text), s.limits)
+	if err != nil {
+		return d, refusal(err)
+	}
+	return d, nil
 }
 
 func validID(s string) bool { return len(s) <= 26 && topic.ValidID(s) }

@@ -102,8 +102,8 @@ func (s *Server) ListSuggestions(ctx context.Context, q *docsv1.ListSuggestionsR
 	}
 	before := uint64(1<<63 - 1)
 	if q.GetPage() != "" {
-		if before, err = strconv.ParseUint(q.GetPage(), 10, 63); err != nil {
-			return nil, badField("page", "Send the next of the page before, or nothing.")
+		if before, err = strconv.ParseUint(q.GetPage(), 10, 63); err != nil || before == 0 {
+			return nil, errPage
 		}
 	}
 	k := docKey{c.Workspace, q.GetDocument()}

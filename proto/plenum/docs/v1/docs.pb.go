@@ -11,6 +11,8 @@
 //     caller may not know is CODE_NOT_FOUND, as if absent.
 //   - Times are Unix milliseconds, set by the server. Text is UTF-8. Lengths of a document's content are UTF-16 code units, in which an
 //     embed counts 1; other lengths are bytes of UTF-8.
+//   - One line is text without control characters, U+2028, U+2029, and those that change the order in which it is shown: U+202A to U+202E,
+//     U+2066 to U+2069.
 //   - A mutation (idempotency_level IDEMPOTENT) carries client_seq (metadata plenum-client-id, plenum-client-seq): a retry gets the first
 //     answer.
 //   - Pages: `page` is opaque, empty = first; an answer's `next` is empty on the last page.
