@@ -16,7 +16,7 @@ const beginBatch = 1000 // documents at a time
 
 // begin does what is to be done once, since another version of the service, or another configuration, ran before.
 func (s *Server) begin(ctx context.Context) {
-	steps := []func(context.Context) error{s.mendEntries, s.writeTitles}
+	steps := []func(context.Context) error{s.mendEntries}
 	if s.cfg.History > 0 {
 		steps = append(steps, s.askForHistory)
 	}
@@ -35,22 +35,72 @@ func (s *Server) begin(ctx context.Context) {
 	}
 }
 
-// mendEntries makes the entries that are missing, and has the trash looked through.
+// unmended is a document with what is missing of it.
+type unmended struct {
+	docKey
+	title            string
+	entry, name, job bool // missing: its entry, what its title is compared by, and the job of what is in the trash
+}
+
+// mendEntries makes entries, and what titles are compared by, where they are missing, and has the trash looked through. It goes over the documents
+// page by page, and writes those of a page that something is missing of.
 func (s *Server) mendEntries(ctx context.Context) error {
-	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
-		for _, q := range []string{
-			`INSERT INTO docs_entry (workspace, document, creator, folder, title, trashed_ms)
-				SELECT d.workspace, d.id, d.creator, '', NULL, CASE WHEN d.trashed THEN 1 ELSE 0 END FROM docs_document d
-				WHERE NOT EXISTS (SELECT 1 FROM docs_entry e WHERE e.workspace = d.workspace AND e.document = d.id) ON CONFLICT DO NOTHING`,
-			`INSERT INTO docs_job (workspace, document, kind, due_ms, asked)
-				SELECT workspace, id, 'trash', 0, 1 FROM docs_document WHERE trashed ON CONFLICT DO NOTHING`,
-		} {
-			if _, err := tx.ExecContext(ctx, q); err != nil {
-				return fmt.Errorf("docs: mend entries: %w", err)
+	var last docKey
+	for more := true; more; {
+		seen := 0
+		var list []unmended
+		err := each(ctx, s.db.Query, `SELECT d.workspace, d.id, d.title, e.document IS NULL, e.document IS NOT NULL AND e.title IS NULL, d.trashed AND j.document IS NULL
+			FROM (SELECT workspace, id, title, trashed FROM docs_document WHERE (workspace, id) > ($1, $2) ORDER BY workspace, id LIMIT $3) d
+			LEFT JOIN docs_entry e ON e.workspace = d.workspace AND e.document = d.id
+			LEFT JOIN docs_job j ON j.workspace = d.workspace AND j.document = d.id AND j.kind = $4
+			ORDER BY d.workspace, d.id`, []any{last.workspace, last.id, beginBatch, string(jobTrash)}, func(r *sql.Rows) error {
+			var u unmended
+			err := r.Scan(&u.workspace, &u.id, &u.title, &u.entry, &u.name, &u.job)
+			if u.entry || u.name || u.job {
+				list = append(list, u)
 			}
+			seen, last = seen+1, u.docKey
+			return err //nolint:wrapcheck // said below
+		})
+		if err != nil {
+			return fmt.Errorf("docs: look for entries to be mended: %w", err)
 		}
-		return nil
-	})
+		more = seen == beginBatch
+		if len(list) == 0 {
+			continue
+		}
+		err = s.db.Write(ctx, func(tx *sql.Tx) error {
+			for _, u := range list {
+				if err := s.mend(ctx, tx, u); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("docs: mend entries: %w", err)
+		}
+	}
+	return nil
+}
+
+// mend writes what is missing of a document. One that was purged meanwhile gets nothing; one that has another title by now was opened for that, and mended.
+func (s *Server) mend(ctx context.Context, tx *sql.Tx, u unmended) error {
+	statement := func(missing bool, q string, args ...any) error {
+		if !missing {
+			return nil
+		}
+		_, err := tx.ExecContext(ctx, q, append([]any{u.workspace, u.id}, args...)...)
+		return err //nolint:wrapcheck // the caller's
+	}
+	return errors.Join(
+		statement(u.entry, `INSERT INTO docs_entry (workspace, document, creator, folder, title, trashed_ms)
+			SELECT workspace, id, creator, '', $3, CASE WHEN trashed THEN 1 ELSE 0 END FROM docs_document
+			WHERE workspace = $1 AND id = $2 AND title = $4`+s.sql.hold+` ON CONFLICT DO NOTHING`, folded(u.title), u.title),
+		statement(u.name, `UPDATE docs_entry SET title = $3 WHERE workspace = $1 AND document = $2 AND title IS NULL`, folded(u.title)),
+		statement(u.job, `INSERT INTO docs_job (workspace, document, kind, due_ms, asked)
+			SELECT workspace, id, $3, 0, 1 FROM docs_document WHERE workspace = $1 AND id = $2 AND trashed`+s.sql.hold+` ON CONFLICT DO NOTHING`, string(jobTrash)),
+	)
 }
 
 // mendEntry makes a document's entry what it has to be, and returns the folder that it names.
@@ -107,37 +157,6 @@ func (s *Server) askForHistory(ctx context.Context) error {
 					k.workspace, k.id, string(jobHistory), time.Now().UnixMilli())
 				if err != nil {
 					return fmt.Errorf("ask for a job: %w", err)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("docs: %w", err)
-		}
-	}
-	return nil
-}
-
-// writeTitles writes down what titles are compared by where that is missing.
-func (s *Server) writeTitles(ctx context.Context) error {
-	var last docKey
-	for more := true; more; {
-		titles := map[docKey]string{}
-		err := each(ctx, s.db.Query, `SELECT d.workspace, d.id, d.title FROM docs_entry e, docs_document d WHERE (e.workspace, e.document) > ($1, $2) AND e.title IS NULL
-			AND d.workspace = e.workspace AND d.id = e.document ORDER BY e.workspace, e.document LIMIT $3`, []any{last.workspace, last.id, beginBatch}, func(r *sql.Rows) error {
-			var title string
-			err := r.Scan(&last.workspace, &last.id, &title)
-			titles[last] = title
-			return err //nolint:wrapcheck // said below
-		})
-		if err != nil {
-			return fmt.Errorf("docs: read titles: %w", err)
-		}
-		more = len(titles) == beginBatch
-		err = s.db.Write(ctx, func(tx *sql.Tx) error {
-			for k, title := range titles {
-				if _, err := tx.ExecContext(ctx, `UPDATE docs_entry SET title = $3 WHERE workspace = $1 AND document = $2 AND title IS NULL`, k.workspace, k.id, folded(title)); err != nil {
-					return fmt.Errorf("write a title: %w", err)
 				}
 			}
 			return nil

@@ -1,6 +1,9 @@
 package docs
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -62,6 +65,54 @@ func TestWhatAnotherVersionWrote(t *testing.T) {
 		}
 		if got := titles(w, false); !slices.Equal(got, []string{"b"}) {
 			t.Errorf("opened: %q", got)
+		}
+	})
+}
+
+// However many documents there are: what is missing is written page by page, and where nothing is, nothing is written.
+func TestMendingManyDocuments(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		w = w.withoutJobs()
+		const most = 2*beginBatch + 10
+		err := w.db.Write(t.Context(), func(tx *sql.Tx) error {
+			for i := range most {
+				_, err := tx.ExecContext(t.Context(), `INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head, floor)
+					VALUES ($1, $2, 'A Title', 'ada', 1, 1, $3, 1, '', 1, 0)`, fmt.Sprint("w", i%3), fmt.Sprint("d", i), i%10 == 0)
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := func(what, q string, want int) {
+			t.Helper()
+			var n int
+			if err := w.db.QueryRow(t.Context(), q).Scan(&n); err != nil || n != want {
+				t.Errorf("%s: %d, want %d, %v", what, n, want, err)
+			}
+		}
+		for _, missing := range []string{`DELETE FROM docs_entry`, `UPDATE docs_entry SET title = NULL`, `DELETE FROM docs_job`, `DELETE FROM docs_entry WHERE document LIKE '%7'`} {
+			w.exec(missing)
+			if err := w.server.mendEntries(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			count(missing, `SELECT count(*) FROM docs_entry WHERE title IS NOT NULL AND creator = 'ada'`, most)
+			count(missing, `SELECT count(*) FROM docs_entry WHERE trashed_ms = 1`, most/10)
+			count(missing, `SELECT count(*) FROM docs_job WHERE kind = 'trash' AND due_ms = 0`, most/10)
+		}
+		if w.db.Dialect() != sqldb.SQLite {
+			return
+		}
+		err = w.db.Write(t.Context(), func(*sql.Tx) error { // nobody else can write
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			return w.server.mendEntries(ctx)
+		})
+		if err != nil {
+			t.Errorf("it waits to write, where nothing is missing: %v", err)
 		}
 	})
 }

@@ -73,9 +73,9 @@ func (s *Server) newContent(text string) (string, error) {
 	if len(text) > MaxDelta {
 		return "", tooLarge("content", "A document begins with at most %d bytes, these are %d. Create it empty, and add to it.", MaxDelta, len(text))
 	}
-	d, err := ot.Parse([]byte(text), s.limits)
+	d, err := s.parse(text)
 	if err != nil {
-		return "", refusal(err)
+		return "", err
 	}
 	content, err := ot.NewDocument(d, s.limits, nil)
 	if err != nil {
@@ -87,9 +87,10 @@ func (s *Server) newContent(text string) (string, error) {
 	return string(content.AppendJSON(nil)), nil
 }
 
-// newID makes an id of 128 bits of a mutation's key: the same for each retry, which has to find the partition of the first try.
-func newID(workspace string, k topic.Key) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{workspace, k.User, k.ClientID, strconv.FormatUint(k.Seq, 10)}, "\x00")))
+// newID makes an id of 128 bits of a mutation's key: the same for each retry, which has to find the partition of the first try. What is made in a
+// document has its id in it: the key of a mutation of another document is another one, though it has the same number.
+func newID(workspace string, k topic.Key, in ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(append([]string{workspace, k.User, k.ClientID, strconv.FormatUint(k.Seq, 10)}, in...), "\x00")))
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
 }
 
@@ -164,7 +165,7 @@ func (s *Server) change(ctx context.Context, q named, res proto.Message, method 
 func (x *session) change(ctx context.Context, m topic.Mutation, res proto.Message, decide func() (*change, error), done func(version uint64)) error {
 	var a *amendment
 	err := x.do(ctx, func() error {
-		if _, repeated := x.recent.known[m.Key.Mutation()]; repeated {
+		if _, repeated := x.recent.known[mutationOf(m.Key)]; repeated {
 			return errRepeated
 		}
 		o, err := decide()

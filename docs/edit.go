@@ -26,9 +26,9 @@ func (s *Server) Submit(ctx context.Context, q *docsv1.SubmitRequest) (*docsv1.S
 	if len(q.GetDelta()) > MaxDelta {
 		return nil, tooLarge("delta", "An edit has at most %d bytes, this one has %d. Divide it.", MaxDelta, len(q.GetDelta()))
 	}
-	delta, err := ot.Parse([]byte(q.GetDelta()), s.limits)
+	delta, err := s.parse(q.GetDelta())
 	if err != nil {
-		return nil, refusal(err)
+		return nil, err
 	}
 	res := &docsv1.SubmitResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}
@@ -108,7 +108,7 @@ func (s *Server) missed(ctx context.Context, x *session, behind *farBehind, base
 	if err != nil {
 		return nil, s.damaged(x.docKey, err)
 	}
-	if slices.ContainsFunc(edits, func(old recentEdit) bool { return old.mutation == key.Mutation() }) {
+	if slices.ContainsFunc(edits, func(old recentEdit) bool { return old.mutation == mutationOf(key) }) {
 		return nil, errRepeated
 	}
 	return edits, nil
@@ -159,7 +159,7 @@ func (s *Server) firstAnswer(ctx context.Context, m topic.Mutation, res proto.Me
 
 // early: the edit came before the one that it is behind, which is perhaps under way: calls may overtake each other.
 type early struct {
-	mutation uint64
+	mutation mutation
 	came     <-chan struct{}
 }
 
@@ -168,13 +168,13 @@ func (*early) Error() string { return "docs: the edit before is not there" }
 const awaitTime = time.Second
 
 // expect has somebody told when an edit comes.
-func (x *session) expect(mutation uint64) *early {
-	c := x.awaited[mutation]
+func (x *session) expect(m mutation) *early {
+	c := x.awaited[m]
 	if c == nil {
 		c = make(chan struct{})
-		x.awaited[mutation] = c
+		x.awaited[m] = c
 	}
-	return &early{mutation, c}
+	return &early{m, c}
 }
 
 // await waits for the edit that another one is behind, for a moment.
@@ -197,11 +197,11 @@ func (x *session) edit(e *edit) error {
 	if err := x.allowChange(e.caller, editor); err != nil {
 		return err
 	}
-	if _, repeated := x.recent.known[e.key.Mutation()]; repeated {
+	if _, repeated := x.recent.known[mutationOf(e.key)]; repeated {
 		return errRepeated
 	}
 	if seq := e.request.GetAfterSeq(); seq != 0 && !e.chained {
-		own := topic.Key{User: e.caller.User, ClientID: e.key.ClientID, Seq: seq}.Mutation()
+		own := mutationOf(topic.Key{User: e.caller.User, ClientID: e.key.ClientID, Seq: seq})
 		switch version, known := x.recent.known[own]; {
 		case !known && !e.waited && len(x.awaited) < x.s.cfg.UnderWay:
 			e.waited = true

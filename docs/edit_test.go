@@ -66,8 +66,11 @@ func TestRefusedEdits(t *testing.T) {
 		"past the end":     {ada, 2, at(9, "x"), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.PAST_END"},
 		"a pair split":     {ada, 2, at(2, "x"), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE"},
 		"a lone surrogate": {ada, 2, `{"ops":[{"insert":"\ud83d"}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.SPLIT_SURROGATE"},
+		"a list alone":     {ada, 2, ` [{"insert":"x"}]`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"no JSON":          {ada, 2, `{"ops":[`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"nothing":          {ada, 2, `{"ops":[{"retain":0}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
+		"a lost name":      {ada, 2, `{"ops":[{"retain":1,"attributes":{"constructor":1}}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
+		"one within":       {ada, 2, `{"ops":[{"retain":1,"attributes":{"a":{"toString":null}}}]}`, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA"},
 		"a bomb":           {ada, 2, `{"ops":[{"insert":"x","attributes":` + strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + `}]}`, edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE"},
 		"too long":         {ada, 2, inserts(strings.Repeat("x", MaxDelta)), edgev1.Code_CODE_BODY_TOO_LARGE, "docs.TOO_LARGE"},
 	} {
@@ -155,6 +158,38 @@ func TestLateRepetitions(t *testing.T) {
 	}
 }
 
+// A key is of its user: another user's key with the same number is another one, whether that is in memory or read from the log.
+func TestKeysOfOthers(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Recent = 2 })
+	ada, bob, cyn := w.person("ada"), w.person("bob"), w.person("cyn")
+	doc := ada.create("a text\n")
+	ada.share(doc, "bob", owner)
+	ada.share(doc, "cyn", editor)
+	base := ada.head(doc)
+	bob.client, ada.seq, bob.seq = ada.client, 100, 100
+	for _, u := range []*user{ada, bob} { // the same numbers, in turn
+		must(u.submit(doc, base, inserts(u.id)))(t)
+		must(u.api.RenameDocument(u.write(), &docsv1.RenameDocumentRequest{Document: doc, Title: u.id}))(t)
+		must(u.api.NameVersion(u.write(), &docsv1.NameVersionRequest{Document: doc, Version: base, Name: u.id}))(t)
+		must(u.comment(doc, base, 0, 1, u.id))(t)
+	}
+	late := ada.head(doc)
+	must(ada.submit(doc, late, inserts("1")))(t)
+	for range 10 { // what bob has missed is no longer in memory
+		must(cyn.submit(doc, late, inserts("x")))(t)
+	}
+	must(bob.submit(doc, late, inserts("2")))(t)
+	must(ada.eraseHistory(doc, base))(t)
+	must(bob.eraseHistory(doc, base+1))(t)
+	w.closeNow(doc)
+	must(ada.submit(doc, late, inserts("3")))(t)
+	w.closeNow(doc)
+	must(bob.submit(doc, late, inserts("4")))(t)
+	if got := ada.text(doc); got != "1xxxxxxxxxx234adaboba text\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 // device is a client's side of a document: its own edit that is under way, and what was typed meanwhile.
 type device struct {
 	*user
@@ -234,7 +269,7 @@ func (d *device) wait() {
 }
 
 // catchUp takes over what others did, and its own edit when it comes.
-func (d *device) catchUp(events []recentEdit, own uint64) {
+func (d *device) catchUp(events []recentEdit, own mutation) {
 	for _, e := range events {
 		d.at.Offset = e.version
 		if e.mutation == own {
@@ -310,7 +345,7 @@ func (d *device) pull() {
 		d.tb.Error(err)
 		return
 	}
-	own := topic.Key{User: d.id, ClientID: d.client, Seq: d.seq}.Mutation()
+	own := mutationOf(topic.Key{User: d.id, ClientID: d.client, Seq: d.seq})
 	for {
 		r, err := stream.Recv()
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -51,6 +52,18 @@ func (b *batch) erase(k docKey, purged bool, now time.Time) error {
 	return setJob(b.ctx, b.tx, k, jobErase, now)
 }
 
+// eraseClosed has the text erased that something quotes which is closed just now, if the version that it was made at isn't above the floor.
+func (b *batch) eraseClosed(k docKey, version, floor uint64, now time.Time) error {
+	if version > floor {
+		return nil
+	}
+	err := b.exec(`INSERT INTO docs_erasure (workspace, document, purged, done) VALUES ($1, $2, false, $3) ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(floor))
+	if err != nil {
+		return err
+	}
+	return setJob(b.ctx, b.tx, k, jobErase, now)
+}
+
 // erasing is one turn of the job.
 type erasing struct {
 	*Server
@@ -80,7 +93,7 @@ func (s *Server) eraseHidden(ctx context.Context, k docKey) (next time.Time, err
 	}
 	e.floor = states[0].Floor
 	// Legal holds: whoever has to keep a document is to be asked here, before anything of it is erased. Hidden it is already.
-	for _, step := range []func(context.Context) error{e.openers, e.tables, e.events, e.finish} {
+	for _, step := range []func(context.Context) error{e.openers, e.tables, e.closed, e.events, e.finish} {
 		if err = step(ctx); err != nil {
 			break
 		}
@@ -143,6 +156,75 @@ func (e *erasing) tables(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// closed erases what is quoted of the history, where nobody needs it any more to decide: by threads that are resolved or orphaned, and by suggestions
+// that are closed, which lose their deltas, too. What is open stays as it is.
+func (e *erasing) closed(ctx context.Context) error {
+	if e.purged {
+		return nil
+	}
+	const of = `workspace = $1 AND document = $2`
+	resolved := fmt.Sprintf(`SELECT thread FROM docs_thread WHERE %s AND thread <= %d AND resolved AND length(quote) > 0 LIMIT %d`, of, e.floor, eraseRows)
+	if err := e.rows(ctx, resolved, `UPDATE docs_thread SET quote = '' WHERE `+of+` AND thread IN (`+resolved+`)`, e.workspace, e.id); err != nil {
+		return err
+	}
+	closed := fmt.Sprintf(`SELECT suggestion FROM docs_suggestion WHERE %s AND revision <= %d AND state <> %d AND (length(quote) > 0 OR delta <> '%s') LIMIT %d`,
+		of, e.floor, suggestionOpen, noDelta, eraseRows)
+	err := e.rows(ctx, closed, `UPDATE docs_suggestion SET quote = '', delta = '`+noDelta+`' WHERE `+of+` AND suggestion IN (`+closed+`)`, e.workspace, e.id)
+	if err != nil {
+		return err
+	}
+	orphans, err := e.orphans(ctx)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(orphans, eraseRows) {
+		err := e.portion(ctx, func() error {
+			return e.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
+				for _, thread := range some {
+					if _, err := tx.ExecContext(ctx, `UPDATE docs_thread SET quote = '' WHERE `+of+` AND thread = $3`, e.workspace, e.id, int64(thread)); err != nil {
+						return fmt.Errorf("docs: erase a quote: %w", err)
+					}
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// orphans are the threads whose quotes are to be erased since they stand nowhere, which was written down with the floor, or later.
+func (e *erasing) orphans(ctx context.Context) (list []uint64, err error) {
+	var at uint64
+	var text string
+	err = e.db.QueryRow(ctx, `SELECT version, anchors FROM docs_anchors WHERE workspace = $1 AND document = $2`, e.workspace, e.id).Scan(&at, &text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("docs: read anchors: %w", err)
+	}
+	stand, err := parseAnchors(at, text)
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, e.db.Query, `SELECT thread FROM docs_thread WHERE workspace = $1 AND document = $2 AND thread <= $3 AND length(quote) > 0`,
+		[]any{e.workspace, e.id, int64(min(at, e.floor))}, func(r *sql.Rows) error {
+			var thread uint64
+			err := r.Scan(&thread)
+			if stand.of(thread) == nil {
+				list = append(list, thread)
+			}
+			return err //nolint:wrapcheck // said below
+		})
+	if err != nil {
+		return nil, fmt.Errorf("docs: read quotes: %w", err)
+	}
+	return list, nil
 }
 
 // rows erases rows, a portion after the other, until none are left.
@@ -229,6 +311,42 @@ func (e *erasing) historyErased(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, q, e.workspace, e.id, floor); err != nil {
 			return fmt.Errorf("docs: erase what was written down: %w", err)
 		}
+	}
+	return e.forgetClosed(ctx, tx)
+}
+
+// forgetClosed takes what suggestions were that are closed out of what was written down while they were open.
+func (e *erasing) forgetClosed(ctx context.Context, tx *sql.Tx) error {
+	var text string
+	err := tx.QueryRowContext(ctx, `SELECT suggestions FROM docs_suggested WHERE workspace = $1 AND document = $2`+e.sql.seize, e.workspace, e.id).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	var list []suggested
+	if err == nil {
+		list, err = parseSuggested(text)
+	}
+	if err != nil {
+		return fmt.Errorf("docs: read what suggestions were: %w", err)
+	}
+	open := map[uint64]bool{}
+	err = each(ctx, tx.QueryContext, `SELECT suggestion FROM docs_suggestion WHERE workspace = $1 AND document = $2 AND state = $3`,
+		[]any{e.workspace, e.id, int32(suggestionOpen)}, func(r *sql.Rows) error {
+			var id uint64
+			err := r.Scan(&id)
+			open[id] = true
+			return err //nolint:wrapcheck // said below
+		})
+	if err != nil {
+		return fmt.Errorf("docs: read which suggestions are open: %w", err)
+	}
+	left := slices.DeleteFunc(slices.Clone(list), func(o suggested) bool { return !open[o.id] })
+	if len(left) == len(list) {
+		return nil
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE docs_suggested SET suggestions = $3 WHERE workspace = $1 AND document = $2`, e.workspace, e.id, suggestedText(left))
+	if err != nil {
+		return fmt.Errorf("docs: forget what suggestions were: %w", err)
 	}
 	return nil
 }

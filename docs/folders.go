@@ -343,8 +343,8 @@ func (s *Server) MoveDocument(ctx context.Context, q *docsv1.MoveDocumentRequest
 
 // hasFolder says whether there is a folder; the one without an id is always there.
 func (s *Server) hasFolder(ctx context.Context, workspace, id string) (there bool, err error) {
-	if id == "" {
-		return true, nil
+	if id == "" || !validID(id) {
+		return id == "", nil
 	}
 	err = s.db.QueryRow(ctx, `SELECT NOT deleted FROM docs_folder WHERE workspace = $1 AND id = $2`, workspace, id).Scan(&there)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {

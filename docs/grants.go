@@ -69,9 +69,10 @@ func (g *grants) set(principal string, to grant) {
 	}
 }
 
-func (g *grants) owners() (n int) {
-	for _, o := range g.of {
-		if o.role == owner {
+// owners counts the owners but some.
+func (g *grants) owners(but map[string]bool) (n int) {
+	for principal, o := range g.of {
+		if o.role == owner && !but[principal] {
 			n++
 		}
 	}
@@ -170,13 +171,27 @@ func (s *Server) SetRole(ctx context.Context, q *docsv1.SetRoleRequest) (*docsv1
 	}
 	res := &docsv1.SetRoleResponse{}
 	k := docKey{c.Workspace, q.GetDocument()}
-	return res, s.atOwner(ctx, k, docsv1.DocsService_SetRole_FullMethodName, q, res, func(x *session) error {
+	reach := s.atOwner
+	if to.role == owner && mayAppoint(c) && validID(k.id) {
+		abandoned, err := s.abandoned(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		if abandoned {
+			reach = s.find
+		}
+	}
+	return res, reach(ctx, k, docsv1.DocsService_SetRole_FullMethodName, q, res, func(x *session) error {
 		known, err := s.mayName(ctx, c, principal) // not in the goroutine that others wait for
 		if err != nil {
 			return err
 		}
+		inactive, err := s.inactive(ctx, k)
+		if err != nil {
+			return err
+		}
 		return x.change(ctx, topic.Mutation{Workspace: k.workspace, Route: k.id, Key: key, Request: q}, res, func() (*change, error) {
-			return x.setRole(c, principal, to, known)
+			return x.setRole(c, principal, to, known, inactive)
 		}, func(version uint64) { res.Version = version })
 	})
 }
@@ -236,14 +251,50 @@ func (s *Server) mayName(ctx context.Context, c auth.Caller, principal string) (
 	return n > 0, nil
 }
 
-// setRole changes a grant. known: the caller may name the principal.
-func (x *session) setRole(c auth.Caller, principal string, to grant, known bool) (*change, error) {
+// inactive are the people with a role in a document who were deactivated, as identity has told. Who it has not told of yet, or not again since its
+// history began anew, is none of them.
+func (s *Server) inactive(ctx context.Context, k docKey) (map[string]bool, error) {
+	list, err := texts(ctx, s.db.Query, `SELECT r.user_id FROM docs_role r INNER JOIN docs_person p ON p.workspace = r.workspace AND p.id = r.user_id
+		WHERE r.workspace = $1 AND r.document = $2 AND NOT p.active AND p.version >= 0`, k.workspace, k.id)
+	if err != nil {
+		return nil, fmt.Errorf("docs: look for who was deactivated: %w", err)
+	}
+	of := make(map[string]bool, len(list))
+	for _, user := range list {
+		of[user] = true
+	}
+	return of, nil
+}
+
+// mayAppoint says that somebody may give a document an owner that has none who is active.
+func mayAppoint(c auth.Caller) bool { return c.Kind != auth.KindGuest && c.May(mayManage) }
+
+// abandoned reports whether all owners of a document were deactivated.
+func (s *Server) abandoned(ctx context.Context, k docKey) (bool, error) {
+	inactive, err := s.inactive(ctx, k)
+	if err != nil || len(inactive) == 0 {
+		return false, err
+	}
+	all, err := s.grants(ctx, k)
+	return all.owners(inactive) == 0, err
+}
+
+// setRole changes a grant. known: the caller may name the principal; inactive: who was deactivated, and is no owner to rely on.
+func (x *session) setRole(c auth.Caller, principal string, to grant, known bool, inactive map[string]bool) (*change, error) {
 	before := x.grants.of[principal]
-	if err := x.allowChange(c, owner); err != nil || before == to {
-		return nil, err
+	if to.role != owner || !mayAppoint(c) || x.purged || x.grants.owners(inactive) > 0 { // or else in the trash, too: nobody can take it out
+		if err := x.allowChange(c, owner); err != nil {
+			return nil, err
+		}
+	}
+	others := x.grants.owners(inactive)
+	if before.role == owner && !inactive[principal] {
+		others--
 	}
 	switch {
-	case before.role == owner && to.role != owner && x.grants.owners() == 1:
+	case before == to:
+		return nil, nil //nolint:nilnil // nothing changes
+	case before.role == owner && to.role != owner && others == 0:
 		return nil, errLastOwner
 	case before == grant{} && !known:
 		return nil, badField("principal", "There is no such person, group or channel that you may share with. Of channels these are the ones that you are a member of.")

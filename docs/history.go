@@ -44,7 +44,7 @@ func (x *session) raiseFloor(ctx context.Context, m topic.Mutation, res proto.Me
 		if err := allow(); err != nil {
 			return err
 		}
-		if _, repeated := x.recent.known[m.Key.Mutation()]; repeated {
+		if _, repeated := x.recent.known[mutationOf(m.Key)]; repeated {
 			return errRepeated
 		}
 		if floor == 0 || floor > x.storedAt {

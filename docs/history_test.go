@@ -237,6 +237,86 @@ func TestSuggestionsFromAFloor(t *testing.T) {
 	})
 }
 
+// What is quoted of erased text is erased with it, at once for who asks and then in the tables, once it is closed: then, or later. What is open keeps it.
+func TestQuotesOfErasedText(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		w = w.withoutJobs()
+		ada, bob := w.person("ada"), w.person("bob")
+		doc := ada.create("hushed rejected accepted late kept orphan resolved wait\n")
+		ada.share(doc, "bob", commenter)
+		suggests := func(place, length int, text string) uint64 {
+			return must(bob.suggest(doc, ada.head(doc), replace(place, length, text)))(t).GetSuggestion()
+		}
+		comments := func(from, to uint32) uint64 {
+			return must(bob.comment(doc, ada.head(doc), from, to, "see"))(t).GetThread()
+		}
+		rejected, late, kept := suggests(7, 8, "hush 1"), suggests(25, 4, "hush 2"), suggests(30, 4, "four")
+		orphan, resolved, waits, later := comments(35, 41), comments(42, 50), comments(51, 55), comments(30, 34)
+		must(ada.api.ResolveThread(ada.write(), &docsv1.ResolveThreadRequest{Document: doc, Thread: resolved, Resolved: true}))(t)
+		must(ada.reject(doc, rejected))(t)
+		must(ada.submit(doc, ada.head(doc), `{"ops":[{"retain":35},{"delete":6}]}`))(t)
+		accepted := suggests(16, 8, "hush 3")
+		must(ada.accept(doc, accepted))(t)
+		floor := ada.head(doc)
+		above := suggests(0, 6, "above") // what is above the floor stays
+		must(ada.reject(doc, above))(t)
+		must(ada.eraseHistory(doc, floor))(t)
+		quotes := func() (all string) {
+			for _, id := range []uint64{orphan, resolved, waits, later} {
+				all += bob.thread(doc, id).GetQuote() + "|"
+			}
+			all += " "
+			list, _ := bob.suggestions(doc, true)
+			for _, o := range list {
+				text := ""
+				for _, op := range must(ot.Parse([]byte(o.GetDelta()), ot.DefaultLimits()))(t).Ops() {
+					text += op.Text()
+				}
+				if one := bob.suggestion(doc, o.GetId()); one.GetQuote() != o.GetQuote() || one.GetDelta() != o.GetDelta() {
+					t.Errorf("%v, in the list %v", one, o)
+				}
+				all += o.GetQuote() + ":" + text + "|"
+			}
+			return all
+		}
+		for _, when := range []string{"at once", "opened anew", "erased", "erased, opened anew"} {
+			want(t, when, quotes(), "||wait|kept| :|late:hush 2|kept:four|:|hushed:above|")
+			if strings.HasPrefix(when, "erased") {
+				w.erase(doc)
+				for _, text := range []string{"orphan", "resolved", "rejected", "accepted", "hush 1"} {
+					if n := w.holds("docs_thread", text) + w.holds("docs_suggestion", text) + w.holds("docs_suggested", text); n > 0 {
+						t.Errorf("%s: %d rows have %q", when, n, text)
+					}
+				}
+			}
+			w.closeNow(doc)
+		}
+		must(ada.reject(doc, late))(t)
+		must(ada.api.ResolveThread(ada.write(), &docsv1.ResolveThreadRequest{Document: doc, Thread: waits, Resolved: true}))(t)
+		for _, when := range []string{"closed", "and opened anew"} {
+			want(t, when, quotes(), "|||kept| :|:|kept:four|:|hushed:above|")
+			w.closeNow(doc)
+		}
+		if n := w.holds("docs_suggested", "hush 2"); n != 1 {
+			t.Errorf("%d rows have what was written down of it: nothing is tried", n)
+		}
+		w.erase(doc)
+		want(t, "closed, erased", quotes(), "|||kept| :|:|kept:four|:|hushed:above|")
+		for _, text := range []string{"hush 2", "wait"} {
+			if n := w.holds("docs_thread", text) + w.holds("docs_suggestion", text) + w.holds("docs_suggested", text); n > 0 {
+				t.Errorf("closed: %d rows have %q", n, text)
+			}
+		}
+		must(ada.api.ResolveThread(ada.write(), &docsv1.ResolveThreadRequest{Document: doc, Thread: waits}))(t)
+		want(t, "open again", quotes(), "|||kept| :|:|kept:four|:|hushed:above|")
+		w.closeNow(doc)
+		must(ada.accept(doc, kept))(t)
+		if got := ada.text(doc); !strings.Contains(got, "four") {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
 // Whatever is edited, commented, named, restored, thinned out, closed and erased: each version from the floor on is what it was, and no other can be
 // read; threads stand where they would without all that.
 func TestErasingAmongEverything(t *testing.T) {

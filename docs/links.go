@@ -49,7 +49,7 @@ func (s *Server) CreateLink(ctx context.Context, q *docsv1.CreateLinkRequest) (*
 		return nil, err
 	}
 	k := docKey{c.Workspace, q.GetDocument()}
-	id, to, secret := newID(c.Workspace, key), grant{q.GetRole(), q.GetExpiresMs()}, newSecret()
+	id, to, secret := newID(c.Workspace, key, k.id), grant{q.GetRole(), q.GetExpiresMs()}, newSecret()
 	digest := sha256.Sum256([]byte(secret))
 	res := &docsv1.CreateLinkResponse{}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_CreateLink_FullMethodName, q, res, func(x *session) error {

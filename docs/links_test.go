@@ -200,6 +200,28 @@ func TestRefusedLinks(t *testing.T) {
 	refused(t, "one more", err, edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LIMIT")
 }
 
+// Links of two documents are two, though whoever made them used one key for both.
+func TestLinksOfOneKey(t *testing.T) {
+	everyEnginePeopled(t, func(t *testing.T, w *world) {
+		u := w.meets(auth.KindPerson, "ada", "bob")
+		ada, bob := u[0], u[1]
+		w.allows(true, 1)
+		w.settle()
+		doc, second := ada.create("A text\n"), ada.create("Another\n")
+		reads := must(ada.link(doc, viewer, time.Hour))(t)
+		ada.seq--
+		edits := must(ada.link(second, editor, time.Hour))(t)
+		if reads.GetLink() == edits.GetLink() {
+			t.Error("they have one id")
+		}
+		must(bob.openLink(doc, reads.GetSecret()))(t)
+		bob.is(doc, viewer)
+		bob.is(second, none)
+		ada.share(second, aLink+edits.GetLink(), none)
+		bob.is(doc, viewer)
+	})
+}
+
 // A secret is told once, to whoever made the link, and stands nowhere: not in the database, not in an event, not in a log.
 func TestSecretsAreKeptNowhere(t *testing.T) {
 	meshtest.Databases(t, func(t *testing.T, url string) {

@@ -40,6 +40,9 @@ func (s *Server) coverFor(ctx context.Context, id string) (d document, role docs
 
 // cover reads a document that the caller may read.
 func (s *Server) cover(ctx context.Context, c auth.Caller, id string) (d document, role docsv1.Role, err error) {
+	if !validID(id) {
+		return d, 0, errDocument
+	}
 	var r int32
 	err = each(ctx, s.db.Query, `SELECT `+documentColumns+`, `+s.sql.roleOf+` FROM docs_document d WHERE d.workspace = $1 AND d.id = $5`,
 		[]any{c.Workspace, c.User, c.Kind != auth.KindGuest, time.Now().UnixMilli(), id}, func(rows *sql.Rows) error { return d.scan(rows, &r) })

@@ -52,7 +52,7 @@ func populate(b *testing.B, w *world, documents int, readers map[string]int) {
 			b.Fatal(err)
 		}
 	}
-	if err := w.server.writeTitles(b.Context()); err != nil {
+	if err := w.server.mendEntries(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	if w.db.Dialect() == sqldb.Postgres {

@@ -225,7 +225,7 @@ var errNothing = errors.New("docs: the event says nothing")
 
 // decode reads an event of a document's log.
 func decode(rec *topicv1.Record) (event, error) {
-	e := event{recentEdit: recentEdit{version: rec.GetEvent().GetOffset(), bytes: len(rec.GetEvent().GetBody()), mutation: rec.GetEvent().GetMutation()}, timeMs: rec.GetEvent().GetTimeMs()}
+	e := event{recentEdit: recentEdit{version: rec.GetEvent().GetOffset(), bytes: len(rec.GetEvent().GetBody())}, timeMs: rec.GetEvent().GetTimeMs()}
 	if len(rec.GetEvent().GetBody()) == 0 {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, errNothing)
 	}
@@ -233,6 +233,7 @@ func decode(rec *topicv1.Record) (event, error) {
 	if err := proto.Unmarshal(rec.GetEvent().GetBody(), &body); err != nil {
 		return e, fmt.Errorf("docs: event %d: %w", e.version, err)
 	}
+	e.mutation = mutation{body.GetActor(), rec.GetEvent().GetMutation()}
 	e.author, e.credited = body.GetActor(), body.GetEdited().GetCredited()
 	text := body.GetEdited().GetDelta()
 	if c := body.GetCreated(); c != nil {

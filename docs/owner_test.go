@@ -525,7 +525,7 @@ func remembered(edits []ot.Delta) (list []recentEdit) {
 func TestRecentIsBounded(t *testing.T) {
 	r := newRecent(100, 0)
 	for i := range 1000 {
-		r.add(recentEdit{version: uint64(i + 1), bytes: 100 << 10, mutation: uint64(i + 7)})
+		r.add(recentEdit{version: uint64(i + 1), bytes: 100 << 10, mutation: mutation{"u", uint64(i + 7)}})
 		if r.bytes > 2*recentBytes+100<<10 || len(r.known) != len(r.list) {
 			t.Fatalf("%d bytes, %d keys of %d", r.bytes, len(r.known), len(r.list))
 		}

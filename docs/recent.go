@@ -4,30 +4,39 @@ import (
 	"slices"
 
 	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/topic"
 )
+
+// mutation names a mutation in memory. Keys of two users may have the same number.
+type mutation struct {
+	user   string
+	number uint64 // as of topic.Key; 0: none
+}
+
+func mutationOf(k topic.Key) mutation { return mutation{k.User, k.Mutation()} }
 
 // recentEdit is an event of a document, which may have changed its content.
 type recentEdit struct {
 	version  uint64
 	edit     ot.Delta // nothing: the content stayed
 	bytes    int      // of the event
-	mutation uint64   // of its key; 0: none
+	mutation mutation // of its key; number 0: none
 }
 
 // recent are the newest events of a document, without a hole, for edits whose base is older and for those that come twice.
 type recent struct {
 	most  int
-	at    uint64            // version of the newest event, kept or not
-	list  []recentEdit      // ascending
-	bytes int               // of the list
-	known map[uint64]uint64 // mutation -> version
+	at    uint64              // version of the newest event, kept or not
+	list  []recentEdit        // ascending
+	bytes int                 // of the list
+	known map[mutation]uint64 // mutation -> version
 }
 
 const recentBytes = 2 << 20 // of events that are kept, beside their number
 
 // newRecent keeps none yet of those behind a version.
 func newRecent(most int, behind uint64) recent {
-	return recent{most: most, at: behind, known: map[uint64]uint64{}}
+	return recent{most: most, at: behind, known: map[mutation]uint64{}}
 }
 
 // add takes the next event in. Twice as much as is to be kept may be, so that dropping costs little.
@@ -36,7 +45,7 @@ func (r *recent) add(e recentEdit) {
 		r.drop()
 	}
 	r.list, r.at, r.bytes = append(r.list, e), e.version, r.bytes+e.bytes
-	if e.mutation != 0 {
+	if e.mutation.number != 0 {
 		r.known[e.mutation] = e.version
 	}
 }

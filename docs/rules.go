@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"plenum.internal/docs/ot"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
@@ -92,7 +93,7 @@ var (
 	errForbidden  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "Your role does not allow this. Ask an owner of the document.")
 	errMayCreate  = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "You may not create documents here. Ask an administrator of the workspace.")
 	errTrashed    = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.TRASHED", "The document is in the trash. Take it out first.")
-	errLastOwner  = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LAST_OWNER", "The document needs an owner. Make somebody else an owner first.")
+	errLastOwner  = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.LAST_OWNER", "The document needs an owner who is active. Make somebody else an owner first.")
 	errFuture     = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.FUTURE", "The document has no such version yet. Send the version that you were told.").On("base")
 	errChain      = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "docs.CHAIN", "Somebody edited in between. Wait for the answers of your edits, and send this one again with the newest version.").On("base")
 	errBaseTooOld = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "docs.BASE_TOO_OLD", "Too much has changed since this version. Read the document anew, and bring your changes to it.").On("base")
@@ -183,10 +184,28 @@ func checkLine(field, s string, most int) (string, error) {
 	switch {
 	case len(t) > most:
 		return "", badField(field, "Too long: %d bytes are allowed, these are %d.", most, len(t))
-	case !utf8.ValidString(t) || strings.ContainsFunc(t, unicode.IsControl):
-		return "", badField(field, "This has to be one line of UTF-8.")
+	case !utf8.ValidString(t) || strings.ContainsFunc(t, breaksLine):
+		return "", badField(field, "This has to be one line of UTF-8, without characters that control how it is shown.")
 	}
 	return t, nil
+}
+
+// breaksLine says of a character that no line has it: a control character, one that ends a line or a paragraph, or one that has what follows, beside the
+// line perhaps, be shown in another order.
+func breaksLine(r rune) bool {
+	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// parse reads a delta that somebody sends: {"ops":[…]}, and not the list alone, which the engine takes, too.
+func (s *Server) parse(text string) (ot.Delta, error) {
+	if strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "[") {
+		return ot.Delta{}, rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.DELTA", `A delta is an object, {"ops":[…]}, and not the list alone.`).On("delta")
+	}
+	d, err := ot.Parse([]byte(text), s.limits)
+	if err != nil {
+		return d, refusal(err)
+	}
+	return d, nil
 }
 
 func validID(s string) bool { return len(s) <= 26 && topic.ValidID(s) }

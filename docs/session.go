@@ -52,14 +52,14 @@ type session struct {
 	kept     map[uint64]kept
 	threads  threads
 	proposed suggestions
-	awaited  map[uint64]chan struct{} // by mutation: closed when the edit has come
-	storedMs int64                    // when the event of storedAt was committed
-	written  uint64                   // version of the newest snapshot
-	tried    uint64                   // version of the newest that was to be one
-	unsaved  unsaved                  // edits behind it
-	due      *time.Timer              // for the next snapshot; stopped while nothing is unsaved
-	writing  bool                     // a snapshot is being written
-	grown    int                      // bytes of what was committed since it was begun
+	awaited  map[mutation]chan struct{} // closed when the edit has come
+	storedMs int64                      // when the event of storedAt was committed
+	written  uint64                     // version of the newest snapshot
+	tried    uint64                     // version of the newest that was to be one
+	unsaved  unsaved                    // edits behind it
+	due      *time.Timer                // for the next snapshot; stopped while nothing is unsaved
+	writing  bool                       // a snapshot is being written
+	grown    int                        // bytes of what was committed since it was begun
 
 	versions chan struct{} // held, by sending, by whoever changes which versions are written down
 }
@@ -75,7 +75,7 @@ const mailbox = 64
 func newSession(s *Server, k docKey) *session {
 	return &session{
 		docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}),
-		kept: map[uint64]kept{}, members: memberships{of: map[string]membership{}}, awaited: map[uint64]chan struct{}{}, waiting: map[string]int{},
+		kept: map[uint64]kept{}, members: memberships{of: map[string]membership{}}, awaited: map[mutation]chan struct{}{}, waiting: map[string]int{},
 		unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1),
 	}
 }
@@ -306,10 +306,10 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	x.s.underWay.Add(int64(a.bytes))
 	x.underWay = append(x.underWay, a)
 	x.waiting[a.author]++
-	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: m.Key.Mutation()})
-	if came := x.awaited[m.Key.Mutation()]; came != nil {
+	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: mutationOf(m.Key)})
+	if came := x.awaited[mutationOf(m.Key)]; came != nil {
 		close(came)
-		delete(x.awaited, m.Key.Mutation())
+		delete(x.awaited, mutationOf(m.Key))
 	}
 	x.s.tasks.Go(func() {
 		err := wait(context.Background(), nil) // bounded by the log's own times

@@ -68,9 +68,9 @@ func (s *Server) suggest(ctx context.Context, q suggesting, res proto.Message, m
 	case !utf8.ValidString(description) || strings.ContainsRune(description, 0):
 		return badField("description", "A description is UTF-8 without zero bytes.")
 	}
-	delta, err := ot.Parse([]byte(text), s.limits)
+	delta, err := s.parse(text)
 	if err != nil {
-		return refusal(err)
+		return err
 	}
 	if !changes(delta) {
 		return badField("delta", "This changes nothing. Suggest some change.")

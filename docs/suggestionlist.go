@@ -18,6 +18,7 @@ import (
 // told is what a session tells of its suggestions.
 type told struct {
 	version, epoch uint64
+	floor          uint64   // of the document
 	ids            []uint64 // newest first
 	open           map[uint64]suggested
 }
@@ -31,7 +32,7 @@ func (x *session) tellSuggestions(ctx context.Context, c auth.Caller, before uin
 		if err := x.owns(ctx); err != nil {
 			return err
 		}
-		t = told{version: x.storedAt, epoch: x.epoch, open: map[uint64]suggested{}}
+		t = told{version: x.storedAt, epoch: x.epoch, floor: x.cover.floor, open: map[uint64]suggested{}}
 		ids := x.proposed.ids
 		if !all {
 			ids = nil
@@ -74,6 +75,8 @@ func (s *Server) readSuggestions(ctx context.Context, k docKey, t told) (list []
 			if !now.gone {
 				o.Delta = now.delta().JSON()
 			}
+		} else if o.GetState() != suggestionOpen && o.GetRevision() <= t.floor { // as it is soon there, too (erasing.closed)
+			o.Delta, o.Quote = noDelta, ""
 		}
 		list = append(list, o)
 		return nil
@@ -99,8 +102,8 @@ func (s *Server) ListSuggestions(ctx context.Context, q *docsv1.ListSuggestionsR
 	}
 	before := uint64(1<<63 - 1)
 	if q.GetPage() != "" {
-		if before, err = strconv.ParseUint(q.GetPage(), 10, 63); err != nil {
-			return nil, badField("page", "Send the next of the page before, or nothing.")
+		if before, err = strconv.ParseUint(q.GetPage(), 10, 63); err != nil || before == 0 {
+			return nil, errPage
 		}
 	}
 	k := docKey{c.Workspace, q.GetDocument()}

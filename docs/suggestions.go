@@ -21,6 +21,9 @@ const (
 	suggestionWithdrawn = docsv1.SuggestionState_SUGGESTION_STATE_WITHDRAWN
 )
 
+// noDelta is what is left of a delta whose text was erased.
+const noDelta = `{"ops":[]}`
+
 // suggestions are what a session knows of its document's suggestions. What else there is to tell of them stands in SQL.
 type suggestions struct {
 	all   map[uint64]*suggestion // by id, with all that is under way

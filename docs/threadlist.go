@@ -63,6 +63,9 @@ func (x *session) stand(ctx context.Context, c auth.Caller, list []*docsv1.Threa
 			} else {
 				t.Orphaned = true
 			}
+			if t.GetId() <= x.cover.floor && (t.GetResolved() || t.GetOrphaned()) { // as it is soon there, too (erasing.closed)
+				t.Quote = ""
+			}
 			known = append(known, t)
 		}
 		return nil
@@ -85,9 +88,11 @@ func (s *Server) ListThreads(ctx context.Context, q *docsv1.ListThreadsRequest) 
 	}
 	before := int64(1<<63 - 1)
 	if q.GetPage() != "" {
-		if before, err = strconv.ParseInt(q.GetPage(), 10, 64); err != nil {
-			return nil, badField("page", "Send the next of the page before, or nothing.")
+		id, err := strconv.ParseUint(q.GetPage(), 10, 63)
+		if err != nil || id == 0 {
+			return nil, errPage
 		}
+		before = int64(id)
 	}
 	k := docKey{c.Workspace, q.GetDocument()}
 	res := &docsv1.ListThreadsResponse{}

@@ -297,11 +297,15 @@ func (s *Server) ResolveThread(ctx context.Context, q *docsv1.ResolveThreadReque
 		if q.GetResolved() {
 			n.kind = noticeResolved
 		}
+		floor := x.cover.floor
 		return &change{
 			event: &docsv1.DocumentEvent{Event: &docsv1.DocumentEvent_ThreadResolved{ThreadResolved: &docsv1.ThreadResolved{Thread: q.GetThread(), Resolved: q.GetResolved()}}},
 			amend: amend{
 				answer: func(row *topic.Row) proto.Message { return &docsv1.ResolveThreadResponse{Version: row.Offset} },
 				write: func(b *batch, st *topic.Step) error {
+					if err := b.eraseClosed(x.docKey, q.GetThread(), floor, st.Now); err != nil {
+						return err
+					}
 					err := b.exec(`UPDATE docs_thread SET resolved = $4, resolved_by = $5, resolved_ms = $6 WHERE workspace = $1 AND document = $2 AND thread = $3`,
 						x.workspace, x.id, int64(q.GetThread()), q.GetResolved(), c.User, st.Now.UnixMilli())
 					if err != nil {

@@ -27,15 +27,20 @@ func (x *session) pending(id uint64, wanted docsv1.SuggestionState) (*suggestion
 
 // closing is the closing's part in the transaction of its event. All are of one author.
 func (x *session) closing(ids []uint64, state docsv1.SuggestionState) func(b *batch, st *topic.Step) error {
-	rows, version := make([][]any, len(ids)), x.version+1
+	rows, version, floor := make([][]any, len(ids)), x.version+1, x.cover.floor
+	oldest := version // of what they were made or revised at
 	for i, id := range ids {
 		rows[i] = []any{int64(id)}
+		oldest = min(oldest, x.proposed.all[id].revision)
 	}
 	n := news{version: version, kind: noticeRejected, suggestions: ids, users: []string{x.proposed.all[ids[0]].author}}
 	if state == suggestionAccepted { // what was withdrawn is told to nobody: its author did it
 		n.kind = noticeAccepted
 	}
 	return func(b *batch, st *topic.Step) error {
+		if err := b.eraseClosed(x.docKey, oldest, floor, st.Now); err != nil {
+			return err
+		}
 		err := b.exec(b.sql.close, append(b.sql.ids.Args(rows), x.workspace, x.id, int32(state), int64(version), st.Key.User, st.Now.UnixMilli())...)
 		if err != nil {
 			return err

@@ -147,7 +147,7 @@ func (x *session) allowVersion(c auth.Caller, key topic.Key, version uint64) err
 	if err := x.allowChange(c, editor); err != nil {
 		return err
 	}
-	if _, repeated := x.recent.known[key.Mutation()]; repeated {
+	if _, repeated := x.recent.known[mutationOf(key)]; repeated {
 		return errRepeated
 	}
 	switch {

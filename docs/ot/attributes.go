@@ -2,6 +2,7 @@ package ot
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"strings"
 )
@@ -14,25 +15,44 @@ type Attributes struct {
 	json string   // Invariant: canonical form of list, so that equal attributes have equal texts
 }
 
-// NewAttributes makes attributes of names and values. A name has to be valid UTF-8, and not __proto__.
+// inherited says that every object of JavaScript has a name already: one of Object.prototype, in ECMAScript 2026. The original asks whether an object has a
+// name by asking for its value, and so loses attributes of these; no name of an attribute may be one, on whichever level.
+func inherited(name string) bool {
+	switch name {
+	case "constructor", "__defineGetter__", "__defineSetter__", "hasOwnProperty", "__lookupGetter__", "__lookupSetter__", "isPrototypeOf",
+		"propertyIsEnumerable", "toString", "valueOf", "__proto__", "toLocaleString":
+		return true
+	}
+	return false
+}
+
+// NewAttributes makes attributes of names and values. A name has to be valid UTF-8, and none that is inherited.
 func NewAttributes(values map[string]Value) (*Attributes, error) {
 	list := make([]member, 0, len(values))
 	for key, v := range values {
 		if !validText(key) {
 			return nil, errorf(BadText, NoOp, "the attribute %q is not UTF-8", key)
 		}
-		if key == "__proto__" {
-			return nil, errorf(Malformed, NoOp, "the key __proto__ can't be used")
-		}
 		list = append(list, member{key, v})
 	}
 	slices.SortFunc(list, func(a, b member) int { return compareUnits(a.key, b.key) })
-	return made(list), nil
+	a := made(list)
+	return a, a.checkNames(NoOp)
+}
+
+// checkNames refuses names that are inherited, on whichever level.
+func (a *Attributes) checkNames(op int) error {
+	if a == nil {
+		return nil
+	}
+	s := scanner{data: []byte(a.json), op: op, names: true}
+	_, err := s.object(math.MaxInt)
+	return err
 }
 
 // ParseAttributes reads attributes from a JSON object whose values nest no deeper than depth.
 func ParseAttributes(data []byte, depth int) (*Attributes, error) {
-	s := scanner{data: data, op: NoOp, deepest: depth}
+	s := scanner{data: data, op: NoOp, names: true, deepest: depth}
 	list, err := s.object(depth + 1)
 	if err == nil {
 		err = s.end()

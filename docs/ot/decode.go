@@ -7,7 +7,8 @@ import "math"
 //
 // It is strict: UTF-8 without lone surrogates, escaped or not; each operation has exactly one of insert, retain and delete, and perhaps attributes (not
 // with delete); no other key, none twice; lengths are whole numbers from 1 to MaxLength, inserted text isn't empty; an embed is an object that
-// isn't empty, and one that is retained has one key, its type. All of it is within the limits.
+// isn't empty, and one that is retained has one key, its type; no attribute has a name that is inherited, and nothing is named __proto__. All of it is
+// within the limits.
 func Parse(data []byte, limits Limits) (Delta, error) {
 	if len(data) > limits.OperationBytes {
 		return Delta{}, errorf(TooLarge, NoOp, "it takes %d bytes, the limit is %d", len(data), limits.OperationBytes)
@@ -159,7 +160,9 @@ func (p *parser) embed(op *Op) error {
 }
 
 func (p *parser) attributes(op *Op) error {
+	p.names = !p.limits.Inherited
 	members, err := p.object(p.limits.Depth + 1)
+	p.names = false
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,11 @@ func TestParseRefuses(t *testing.T) {
 		{ot.Malformed, 0, `[{"insert":"a","attributes":[]}]`},
 		{ot.Malformed, 0, `[{"insert":"a","attributes":{"a":1,"\u0061":2}}]`},
 		{ot.Malformed, 0, `[{"insert":"a","attributes":{"a":{"b":1,"b":1}}}]`},
+		{ot.Malformed, 0, `[{"insert":"a","attributes":{"constructor":1}}]`},
+		{ot.Malformed, 0, `[{"retain":1,"attributes":{"valueOf":null}}]`},
+		{ot.Malformed, 0, `[{"retain":1,"attributes":{"value\u004ff":null}}]`},
+		{ot.Malformed, 1, `[{"delete":1},{"insert":{"a":1},"attributes":{"a":{"b":[1,{"toString":1}]}}}]`},
+		{ot.Malformed, 0, `[{"insert":{"a":{"__proto__":1}}}]`},
 		{ot.Malformed, 0, `[{"insert":"a","x":1}]`},
 		{ot.Malformed, 0, `[{"Insert":"a"}]`},
 		{ot.Malformed, 0, `[{"delete":1,"attributes":{"a":1}}]`},
@@ -175,6 +180,14 @@ func TestCheck(t *testing.T) {
 	wantError(t, ot.BadLength, 0, second(new(ot.Builder).Delete(ot.MaxLength+1).Delta()))
 	wantError(t, ot.BadText, ot.NoOp, second(ot.NewAttributes(map[string]ot.Value{"\xff": {}})))
 	wantError(t, ot.Malformed, ot.NoOp, second(ot.NewAttributes(map[string]ot.Value{"__proto__": {}})))
+	wantError(t, ot.Malformed, ot.NoOp, second(ot.NewAttributes(map[string]ot.Value{"constructor": {}})))
+	wantError(t, ot.Malformed, ot.NoOp, second(ot.NewAttributes(map[string]ot.Value{"a": must(ot.ParseValue([]byte(`[{"toString":1}]`), 2))})))
+	wantError(t, ot.Malformed, ot.NoOp, second(ot.ParseAttributes([]byte(`{"a":{"valueOf":1}}`), 1)))
+	stored := must(ot.Parse([]byte(`[{"delete":1},{"insert":"x","attributes":{"a":{"valueOf":1}}}]`), ot.Unlimited()))
+	wantError(t, ot.Malformed, 1, stored.Check(l))
+	if err := stored.Check(ot.Unlimited()); err != nil {
+		t.Error(err)
+	}
 	wantError(t, ot.Malformed, ot.NoOp, second(ot.NewEmbed("", ot.Value{})))
 	wantError(t, ot.NotDocument, 1, second(ot.NewDocument(delta(t, `[{"insert":"x"},{"retain":1}]`), l, nil)))
 	wantError(t, ot.NotDocument, ot.NoOp, second(ot.Delta{}.Invert(delta(t, `[{"retain":1}]`), nil)))

@@ -5,16 +5,17 @@ import "math"
 // MaxLength is the longest retain or delete, in code units. JavaScript's bitwise arithmetic ends there.
 const MaxLength = 1<<31 - 1
 
-// Limits bound what is taken from others. Each has to be positive.
+// Limits bound what is taken from others. Each number has to be positive.
 type Limits struct {
-	OperationBytes int // JSON of a Delta, as it comes and as it is encoded
-	Ops            int // operations in one Delta
-	DocumentUnits  int // length of a document, in UTF-16 code units
-	Embeds         int // embeds in a document
-	EmbedBytes     int // canonical JSON of one embed
-	AttributeBytes int // canonical JSON of the attributes of one operation, and of one run of a document
-	DocumentFormat int // canonical JSON of the attributes of all runs of a document together, one that lies in two leaves counted twice
-	Depth          int // objects and arrays in one another, in an attribute's value or an embed
+	OperationBytes int  // JSON of a Delta, as it comes and as it is encoded
+	Ops            int  // operations in one Delta
+	DocumentUnits  int  // length of a document, in UTF-16 code units
+	Embeds         int  // embeds in a document
+	EmbedBytes     int  // canonical JSON of one embed
+	AttributeBytes int  // canonical JSON of the attributes of one operation, and of one run of a document
+	DocumentFormat int  // canonical JSON of the attributes of all runs of a document together, one that lies in two leaves counted twice
+	Depth          int  // objects and arrays in one another, in an attribute's value or an embed
+	Inherited      bool // attributes may have the names that every object of JavaScript has (inherited)
 }
 
 // DefaultLimits are those of the service, unless its operator says otherwise.
@@ -43,6 +44,7 @@ func Unlimited() Limits {
 		AttributeBytes: math.MaxInt,
 		DocumentFormat: math.MaxInt,
 		Depth:          1 << 16,
+		Inherited:      true,
 	}
 }
 
@@ -61,6 +63,9 @@ func (d Delta) Check(l Limits) error {
 			}
 			if n := depth(op.attrs.json) - 1; n > l.Depth {
 				return errorf(TooDeep, i, "its attributes nest %d deep, the limit is %d", n, l.Depth)
+			}
+			if err := op.attrs.checkNames(i); err != nil && !l.Inherited {
+				return err
 			}
 		}
 		if op.embed != nil {

@@ -15,8 +15,9 @@ import (
 type scanner struct {
 	data    []byte
 	pos     int
-	op      int // index of the operation that is read, for errors
-	deepest int // how deep a value may nest, for errors
+	op      int  // index of the operation that is read, for errors
+	deepest int  // how deep a value may nest, for errors
+	names   bool // keys are names of attributes, and none that is inherited is one
 }
 
 // member is one key of an object, with its value.
@@ -306,8 +307,8 @@ func (s *scanner) object(depth int) ([]member, error) {
 		if err != nil {
 			return err
 		}
-		if key == "__proto__" { // the original loses it, or changes the object's prototype
-			return s.fail(Malformed, "the key __proto__ can't be used")
+		if key == "__proto__" || s.names && inherited(key) { // the first is lost anywhere, or changes the object's prototype
+			return s.fail(Malformed, "the key %s can't be used", key)
 		}
 		v, err := s.value(depth - 1)
 		members = append(members, member{key, v})

@@ -77,6 +77,8 @@ const answers = {
   attributesTransform: ({ x, y, priority }) => AttributeMap.transform(x, y, priority),
   hash: ({ a }) => createHash('sha256').update(canonical({ ops: a.ops })).digest('hex'),
 
+  inherited: () => Object.getOwnPropertyNames(Object.prototype).sort(),
+
   // A server: each change comes with the number of changes that its author knew, and goes over all others.
   session: ({ a, changes }) => {
     let document = delta(a)

@@ -49,6 +49,7 @@ const small: Limits = {
   attributeBytes: 50,
   documentFormat: 2 ** 20,
   depth: 3,
+  inherited: false,
 }
 
 /** note changes embeds of type "note", whose data is a document and whose changes are Deltas. */

@@ -50,7 +50,7 @@ export const anyMix = (r: Random): Mix => ({
 
 const plain = ['a', 'b', 'ab', 'xyz', 'the', ' ', ' and ', '\n', 'A', '0', '7', '.', ', ', '\t']
 const unicode = ['😀', '😁', '👍🏽', 'é', '日本', 'ж', '\0', '\u2028', '𝒜𝒷', '👩‍👩‍👧', '\r\n', '\ufffd', '\ue000', '\u0001', '"\\']
-const names = ['bold', 'color', 'link', '10', '9', '', 'é', '\ue000', '😀', '-1', '1e3', 'constructor']
+const names = ['bold', 'color', 'link', '10', '9', '', 'é', '\ue000', '😀', '-1', '1e3', 'prototype']
 const values = ['true', '"red"', '1', '0', '""', '"a\\"b"', 'false', '1.5', '1e21', '-0.000001', '"😀"']
 const nested = ['{"a":1}', '{"b":null,"10":1,"9":2}', '{"a":1,"b":[1,{"c":2}]}', '[]', '{}', '[1,null]']
 

@@ -11,13 +11,18 @@
 //     caller may not know is CODE_NOT_FOUND, as if absent.
 //   - Times are Unix milliseconds, set by the server. Text is UTF-8. Lengths of a document's content are UTF-16 code units, in which an
 //     embed counts 1; other lengths are bytes of UTF-8.
+//   - One line is text without control characters, U+2028, U+2029, and those that change the order in which it is shown: U+202A to U+202E,
+//     U+2066 to U+2069.
 //   - A mutation (idempotency_level IDEMPOTENT) carries client_seq (metadata plenum-client-id, plenum-client-seq): a retry gets the first
 //     answer.
 //   - Pages: `page` is opaque, empty = first; an answer's `next` is empty on the last page.
 //
 // A **delta** is JSON, {"ops":[…]} as Quill defines it (https://quilljs.com/docs/delta): {"insert": text or one embed}, {"retain": n or
 // one object}, {"delete": n}, the first two with "attributes". Content is a delta that inserts alone. Lengths are whole numbers from 1;
-// a string holds no lone surrogate, and no operation begins or ends inside of a pair.
+// a string holds no lone surrogate, and no operation begins or ends inside of a pair. No attribute, nor what is in its value, has a name that every
+// object of JavaScript has: constructor, __defineGetter__, __defineSetter__, hasOwnProperty, __lookupGetter__, __lookupSetter__, isPrototypeOf,
+// propertyIsEnumerable, toString, valueOf, __proto__, toLocaleString; quill-delta loses these. Nothing at all is named __proto__. What was stored
+// before this was refused may have such names.
 //
 // Limits of deltas and of content, each docs.TOO_LARGE beyond it:
 //   of a delta              1 MiB of JSON, as it comes and as it is written in canonical form; 65,536 operations
@@ -62,7 +67,7 @@
 //   docs.KEY_MISSING                                        INVALID_ARGUMENT     a mutation without client_id and client_seq
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
-//   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
+//   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first; who was deactivated counts for none
 //   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, the edits of one of them, or folders are at their limit
 //   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
 //   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
@@ -5342,7 +5347,7 @@ type Thread struct {
 	From          uint32                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`                               // in code units of the version that the answer names
 	To            uint32                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`                                   // behind the last one; greater than from, or the thread is orphaned
 	Orphaned      bool                   `protobuf:"varint,4,opt,name=orphaned,proto3" json:"orphaned,omitempty"`                       // its text was deleted: from and to are 0
-	Quote         string                 `protobuf:"bytes,5,opt,name=quote,proto3" json:"quote,omitempty"`                              // the text that it was made at, its first 300 code units; U+FFFC stands for an embed
+	Quote         string                 `protobuf:"bytes,5,opt,name=quote,proto3" json:"quote,omitempty"`                              // the text that it was made at, its first 300 code units; U+FFFC stands for an embed; empty: erased (EraseHistory)
 	Resolved      bool                   `protobuf:"varint,6,opt,name=resolved,proto3" json:"resolved,omitempty"`                       // nothing is left to do about it
 	ResolvedBy    string                 `protobuf:"bytes,7,opt,name=resolved_by,json=resolvedBy,proto3" json:"resolved_by,omitempty"`  // user id of who resolved it, or opened it again; empty: nobody yet
 	ResolvedMs    int64                  `protobuf:"varint,8,opt,name=resolved_ms,json=resolvedMs,proto3" json:"resolved_ms,omitempty"` // when, Unix milliseconds
@@ -6728,7 +6733,7 @@ type Suggestion struct {
 	Revision      uint64          `protobuf:"varint,5,opt,name=revision,proto3" json:"revision,omitempty"`                               // version of the event that made it or, if it was revised, of the one that did so last
 	State         SuggestionState `protobuf:"varint,6,opt,name=state,proto3,enum=plenum.docs.v1.SuggestionState" json:"state,omitempty"` // what has become of it
 	Gone          bool            `protobuf:"varint,7,opt,name=gone,proto3" json:"gone,omitempty"`                                       // open, and can't be accepted any more
-	Quote         string          `protobuf:"bytes,8,opt,name=quote,proto3" json:"quote,omitempty"`                                      // what it deletes or formats, as of `revision`, its first 300 code units; "…" between places, U+FFFC for an embed
+	Quote         string          `protobuf:"bytes,8,opt,name=quote,proto3" json:"quote,omitempty"`                                      // what it deletes or formats, as of `revision`, its first 300 code units; "…" between places, U+FFFC for an embed; of a closed one empty if it was erased (EraseHistory)
 	CreatedMs     int64           `protobuf:"varint,9,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`            // Unix milliseconds
 	RevisedMs     int64           `protobuf:"varint,10,opt,name=revised_ms,json=revisedMs,proto3" json:"revised_ms,omitempty"`           // when it was revised last, Unix milliseconds; 0: never
 	Closed        uint64          `protobuf:"varint,11,opt,name=closed,proto3" json:"closed,omitempty"`                                  // version of the event that closed it; 0: it is open

@@ -11,13 +11,18 @@
 //     caller may not know is CODE_NOT_FOUND, as if absent.
 //   - Times are Unix milliseconds, set by the server. Text is UTF-8. Lengths of a document's content are UTF-16 code units, in which an
 //     embed counts 1; other lengths are bytes of UTF-8.
+//   - One line is text without control characters, U+2028, U+2029, and those that change the order in which it is shown: U+202A to U+202E,
+//     U+2066 to U+2069.
 //   - A mutation (idempotency_level IDEMPOTENT) carries client_seq (metadata plenum-client-id, plenum-client-seq): a retry gets the first
 //     answer.
 //   - Pages: `page` is opaque, empty = first; an answer's `next` is empty on the last page.
 //
 // A **delta** is JSON, {"ops":[…]} as Quill defines it (https://quilljs.com/docs/delta): {"insert": text or one embed}, {"retain": n or
 // one object}, {"delete": n}, the first two with "attributes". Content is a delta that inserts alone. Lengths are whole numbers from 1;
-// a string holds no lone surrogate, and no operation begins or ends inside of a pair.
+// a string holds no lone surrogate, and no operation begins or ends inside of a pair. No attribute, nor what is in its value, has a name that every
+// object of JavaScript has: constructor, __defineGetter__, __defineSetter__, hasOwnProperty, __lookupGetter__, __lookupSetter__, isPrototypeOf,
+// propertyIsEnumerable, toString, valueOf, __proto__, toLocaleString; quill-delta loses these. Nothing at all is named __proto__. What was stored
+// before this was refused may have such names.
 //
 // Limits of deltas and of content, each docs.TOO_LARGE beyond it:
 //   of a delta              1 MiB of JSON, as it comes and as it is written in canonical form; 65,536 operations
@@ -62,7 +67,7 @@
 //   docs.KEY_MISSING                                        INVALID_ARGUMENT     a mutation without client_id and client_seq
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
-//   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first
+//   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first; who was deactivated counts for none
 //   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, the edits of one of them, or folders are at their limit
 //   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
 //   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
@@ -170,7 +175,10 @@ type DocsServiceClient interface {
 	// comments are erased within minutes. Owners. docs.NOT_TRASHED.
 	PurgeDocument(ctx context.Context, in *PurgeDocumentRequest, opts ...grpc.CallOption) (*PurgeDocumentResponse, error)
 	// EraseHistory raises the document's floor: versions before it can't be read any more, at once, by nobody, those with names among them, and
-	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. Owners.
+	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. What
+	// was made up to that version and is closed loses the text that it quotes, at once: threads that are resolved or orphaned, and suggestions that
+	// are not open, of which the delta becomes {"ops":[]}. What is open keeps both, so that it can be decided on, and loses them when it is
+	// closed; resolve and reject what has to go now. What people wrote in comments and descriptions stays. Owners.
 	EraseHistory(ctx context.Context, in *EraseHistoryRequest, opts ...grpc.CallOption) (*EraseHistoryResponse, error)
 	// MoveDocument puts a document into a folder, or into none. Editors and owners, but guests.
 	MoveDocument(ctx context.Context, in *MoveDocumentRequest, opts ...grpc.CallOption) (*MoveDocumentResponse, error)
@@ -182,6 +190,9 @@ type DocsServiceClient interface {
 	// MarkNotices marks the caller's notices as read, up to one of them. What was read stays so.
 	MarkNotices(ctx context.Context, in *MarkNoticesRequest, opts ...grpc.CallOption) (*MarkNoticesResponse, error)
 	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
+	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners; where all owners were deactivated, whoever has
+	// docs.manage may make somebody an owner, whether they can read the document or not, and if it is in the trash, too. LAST_OWNER: of those who
+	// aren't deactivated one stays. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
 	SetRole(ctx context.Context, in *SetRoleRequest, opts ...grpc.CallOption) (*SetRoleResponse, error)
@@ -751,7 +762,10 @@ type DocsServiceServer interface {
 	// comments are erased within minutes. Owners. docs.NOT_TRASHED.
 	PurgeDocument(context.Context, *PurgeDocumentRequest) (*PurgeDocumentResponse, error)
 	// EraseHistory raises the document's floor: versions before it can't be read any more, at once, by nobody, those with names among them, and
-	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. Owners.
+	// the operations that led to it, whose they were, and earlier titles are erased within minutes. Its content, threads and roles stay. What
+	// was made up to that version and is closed loses the text that it quotes, at once: threads that are resolved or orphaned, and suggestions that
+	// are not open, of which the delta becomes {"ops":[]}. What is open keeps both, so that it can be decided on, and loses them when it is
+	// closed; resolve and reject what has to go now. What people wrote in comments and descriptions stays. Owners.
 	EraseHistory(context.Context, *EraseHistoryRequest) (*EraseHistoryResponse, error)
 	// MoveDocument puts a document into a folder, or into none. Editors and owners, but guests.
 	MoveDocument(context.Context, *MoveDocumentRequest) (*MoveDocumentResponse, error)
@@ -763,6 +777,9 @@ type DocsServiceServer interface {
 	// MarkNotices marks the caller's notices as read, up to one of them. What was read stays so.
 	MarkNotices(context.Context, *MarkNoticesRequest) (*MarkNoticesResponse, error)
 	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners. LAST_OWNER. docs.LIMIT: 500 have one, or
+	// SetRole gives a principal a role in the document, perhaps up to a time, or takes it away. Owners; where all owners were deactivated, whoever has
+	// docs.manage may make somebody an owner, whether they can read the document or not, and if it is in the trash, too. LAST_OWNER: of those who
+	// aren't deactivated one stays. docs.LIMIT: 500 have one, or
 	// 50 of them are groups, channels and links. What was under way at its version is accepted, and nothing behind it. A link is taken back by
 	// it: the role of "link/<id>", set to UNSPECIFIED.
 	SetRole(context.Context, *SetRoleRequest) (*SetRoleResponse, error)

@@ -35,7 +35,7 @@ const (
 //	chat.create_channel   yes   yes   yes    -     -        public, private, direct and group direct channels
 //	chat.manage_channels  yes   yes   -      -     -        archive, rename, manage members of any channel one may see
 //	docs.create           yes   yes   yes    -     -        documents and folders; what may be done in a document is kept by the document
-//	docs.manage           yes   yes   -      -     -        rename, move and delete folders that others made
+//	docs.manage           yes   yes   -      -     -        rename, move and delete folders that others made; give a document an owner whose owners were all deactivated
 //	identity.directory    yes   yes   yes    -     yes      see all people and groups; without it: only those who share a channel, by their ids
 //	identity.invite       yes   yes   -      -     -        invite people and guests
 //	identity.manage       yes   yes   -      -     -        roles up to admin, groups, service accounts, deactivation, password resets, audit log

@@ -6,6 +6,25 @@ export interface Member {
   readonly value: string
 }
 
+/**
+ * inherited are the names of Object.prototype in ECMAScript 2026, whichever of them this one has. quill-delta asks whether an object has a name by
+ * asking for its value, and so loses attributes of these; no name of an attribute may be one, on whichever level.
+ */
+export const inherited: ReadonlySet<string> = new Set([
+  'constructor',
+  '__defineGetter__',
+  '__defineSetter__',
+  'hasOwnProperty',
+  '__lookupGetter__',
+  '__lookupSetter__',
+  'isPrototypeOf',
+  'propertyIsEnumerable',
+  'toString',
+  'valueOf',
+  '__proto__',
+  'toLocaleString',
+])
+
 /** writeObject writes members that are sorted, as canonical JSON. */
 export function writeObject(members: readonly Member[]): string {
   let out = '{'

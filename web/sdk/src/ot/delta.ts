@@ -1,7 +1,8 @@
-import { sizeOf } from './attributes.ts'
+import { sizeOf, type Attributes } from './attributes.ts'
 import { Kind, noOp, OtError } from './errors.ts'
 import { maxLength, type Limits } from './limits.ts'
 import { sameOp, writeOp, type Op } from './op.ts'
+import { Scanner } from './scan.ts'
 import { bytesOf } from './utf16.ts'
 
 /** Delta is a list of operations: a change of a document, or, if all are inserts, a document. It is immutable. */
@@ -68,6 +69,7 @@ export function check(d: Delta, l: Limits): void {
       if (bytes > l.attributeBytes) throw new OtError(Kind.TooLarge, i, `its attributes take ${bytes} bytes, the limit is ${l.attributeBytes}`)
       const deep = depthOf(op.attrs.json) - 1
       if (deep > l.depth) throw new OtError(Kind.TooDeep, i, `its attributes nest ${deep} deep, the limit is ${l.depth}`)
+      if (!l.inherited) checkNames(op.attrs, i)
     }
     if (op.embed !== null) {
       if (op.embed.bytes > l.embedBytes) throw new OtError(Kind.TooLarge, i, `its embed takes ${op.embed.bytes} bytes, the limit is ${l.embedBytes}`)
@@ -78,6 +80,14 @@ export function check(d: Delta, l: Limits): void {
   if (l.operationBytes === Infinity) return
   const bytes = bytesOf(d.json())
   if (bytes > l.operationBytes) throw new OtError(Kind.TooLarge, noOp, `takes ${bytes} bytes, the limit is ${l.operationBytes}`)
+}
+
+/** checkNames refuses names that are inherited, on whichever level. */
+function checkNames(attrs: Attributes, op: number): void {
+  const s = new Scanner(attrs.json)
+  s.op = op
+  s.names = true
+  s.object(Infinity)
 }
 
 /** depthOf counts how deep the objects and arrays of canonical JSON nest. */

@@ -19,6 +19,8 @@ export interface Limits {
   readonly documentFormat: number
   /** Objects and arrays in one another, in an attribute's value or an embed. */
   readonly depth: number
+  /** Attributes may have the names that every object of JavaScript has (see inherited). */
+  readonly inherited: boolean
 }
 
 /** defaultLimits are those of the service, unless its operator says otherwise. */
@@ -31,6 +33,7 @@ export const defaultLimits: Limits = {
   attributeBytes: 8 * 2 ** 10,
   documentFormat: 32 * 2 ** 20,
   depth: 16,
+  inherited: false,
 }
 
 /**
@@ -46,4 +49,5 @@ export const unlimited: Limits = {
   attributeBytes: Infinity,
   documentFormat: Infinity,
   depth: 1000,
+  inherited: true,
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../test/mix.ts'
-import { Attributes } from './attributes.ts'
+import { Attributes, inherited } from './attributes.ts'
 import { Builder } from './builder.ts'
 import { check, type Delta } from './delta.ts'
 import { Document } from './document.ts'
@@ -39,6 +39,28 @@ describe('what is parsed', () => {
       expect(failure(() => parse(text)), text).toEqual([Kind.BadText, 0])
     }
     expect(failure(() => parse('[{"insert":"\ud83d\ude00"}]'))).toBeNull()
+  })
+
+  test('has no attributes that quill-delta loses, but where it was stored', () => {
+    expect(Object.getOwnPropertyNames(Object.prototype).filter((name) => !inherited.has(name))).toEqual([])
+    for (const name of inherited) {
+      for (const attributes of [`{"${name}":1}`, `{"a":[{"${name}":null}]}`]) {
+        const text = `[{"delete":1},{"insert":"x","attributes":${attributes}}]`
+        expect(failure(() => parse(text)), text).toEqual([Kind.Malformed, 1])
+        expect(failure(() => parseAttributes(attributes)), attributes).toEqual([Kind.Malformed, noOp])
+        if (name === '__proto__') {
+          expect(failure(() => parse(text, unlimited)), text).toEqual([Kind.Malformed, 1])
+          continue
+        }
+        const stored = parse(text, unlimited)
+        expect(stored.json()).toBe(`{"ops":[{"delete":1},{"attributes":${attributes},"insert":"x"}]}`)
+        expect(failure(() => { check(stored, defaultLimits) }), text).toEqual([Kind.Malformed, 1])
+        expect(failure(() => { check(stored, unlimited) })).toBeNull()
+      }
+      for (const embed of [`{"${name}":1}`, `{"a":{"${name}":1}}`]) {
+        expect(failure(() => parse(`[{"insert":${embed}}]`))).toEqual(name === '__proto__' ? [Kind.Malformed, 0] : null)
+      }
+    }
   })
 
   test('is within the limits of the service', () => {

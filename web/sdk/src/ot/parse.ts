@@ -13,7 +13,8 @@ import { bytesOf } from './utf16.ts'
  *
  * It is strict: no lone surrogates, escaped or not; each operation has exactly one of insert, retain and delete, and perhaps attributes (not with
  * delete); no other key, none twice; lengths are whole numbers from 1 to maxLength, inserted text isn't empty; an embed is an object that isn't
- * empty, and one that is retained has one key, its type. All of it is within the limits.
+ * empty, and one that is retained has one key, its type; no attribute has a name that is inherited, and nothing is named __proto__. All of it is
+ * within the limits.
  */
 export function parse(json: string, limits: Limits = defaultLimits): Delta {
   if (limits.operationBytes !== Infinity) {
@@ -29,6 +30,7 @@ export function parse(json: string, limits: Limits = defaultLimits): Delta {
 /** parseAttributes reads attributes from a JSON object whose values nest no deeper than the limits say. */
 export function parseAttributes(json: string, limits: Limits = defaultLimits): Attributes | null {
   const s = new Scanner(json)
+  s.names = !limits.inherited
   const list = s.object(limits.depth + 1)
   s.end()
   return Attributes.of(list)
@@ -148,7 +150,9 @@ class Parser extends Scanner {
   }
 
   #attributes(): Attributes | null {
+    this.names = !this.#limits.inherited
     const attrs = Attributes.of(this.object(this.#limits.depth + 1))
+    this.names = false
     const bytes = sizeOf(attrs)
     if (bytes > this.#limits.attributeBytes) throw this.fail(Kind.TooLarge, `its attributes take ${bytes} bytes, the limit is ${this.#limits.attributeBytes}`)
     return attrs

@@ -1,4 +1,4 @@
-import { writeObject, type Member } from './attributes.ts'
+import { inherited, writeObject, type Member } from './attributes.ts'
 import { Kind, noOp, OtError } from './errors.ts'
 
 const number = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
@@ -13,6 +13,8 @@ export class Scanner {
   #pos = 0
   /** Index of the operation that is read, for errors. */
   op = noOp
+  /** Keys are names of attributes, and none that is inherited is one. */
+  names = false
 
   constructor(text: string) {
     this.#text = text
@@ -161,7 +163,7 @@ export class Scanner {
     const members: Member[] = []
     this.list('}', () => {
       const key = this.key()
-      if (key === '__proto__') throw this.fail(Kind.Malformed, "the key __proto__ can't be used") // quill-delta loses it
+      if (key === '__proto__' || (this.names && inherited.has(key))) throw this.fail(Kind.Malformed, `the key ${key} can't be used`) // the first is lost anywhere
       members.push({ key, value: this.value(depth - 1) })
     })
     members.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
