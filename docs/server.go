@@ -53,7 +53,7 @@ type Server struct {
 
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
-	heavy  chan struct{} // held, by sending, by what takes a core for long
+	heavy  *turns // of what takes a core for long
 	jobs   map[jobKind]job
 
 	followers   []*topic.Follower
@@ -85,7 +85,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newHeavy(runtime.GOMAXPROCS(0)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {
