@@ -49,7 +49,7 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 	k := bookKey{p.docKey, p.floor, version}
 	b, ok := s.blames.get(k)
 	if !ok {
-		done, err := s.labour(ctx)
+		done, err := s.heavy.turn(ctx)
 		if err != nil {
 			return nil, err
 		}

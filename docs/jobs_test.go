@@ -159,9 +159,7 @@ func TestAccessComesFirst(t *testing.T) {
 		defer working.Wait()
 		defer cancel()
 		defer close(release)
-		for range 2 * jobsAtOnce { // as many of each as are done at once
-			<-begun
-		}
+		eventually(t, "as many of each are being done as can be", func() bool { return len(begun) == 2*jobsAtOnce })
 		for _, kind := range []jobKind{jobAccess, jobContainer} {
 			w.ask(docKey{"w", "lost"}, kind, time.Now())
 			select {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +53,7 @@ type Server struct {
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
 	heavy  *turns // of what takes a core for long
+	behind *turns // of edits that follow what came since their base, beside the sessions
 	jobs   map[jobKind]job
 
 	followers   []*topic.Follower
@@ -85,7 +85,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newHeavy(runtime.GOMAXPROCS(0)),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(), behind: newLongTurns(),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {

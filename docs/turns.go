@@ -2,12 +2,12 @@ package docs
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"plenum.internal/mesh/auth"
-	"plenum.internal/mesh/rpc"
 )
 
 // turns gives places out to people's calls. Who wants more than are free waits, and people take turns, however many calls each has waiting: who asks
@@ -32,8 +32,6 @@ type inLine struct {
 
 // person is somebody of a workspace.
 type person struct{ workspace, user string }
-
-func personOf(c auth.Caller) person { return person{c.Workspace, c.User} }
 
 // turnTime is how long a call waits for its turn.
 const turnTime = 2 * time.Second
@@ -114,24 +112,28 @@ func (t *turns) leave(p *inLine) {
 	}
 }
 
-// heavyWaiting is how many calls of one person may wait for a core.
-const heavyWaiting = 16
-
-// newHeavy are turns of what takes a core for long. It has places for half of the cores, and for two people at least; one person may hold half of them.
-func newHeavy(cores int) *turns {
-	places := max(2, cores/2)
-	return newTurns(places, places/2, heavyWaiting)
-}
-
-// labour waits for the caller's turn to take a core for long; done gives it back.
-func (s *Server) labour(ctx context.Context) (done func(), err error) {
-	c, err := rpc.Caller(ctx)
-	if err != nil {
-		return nil, err //nolint:wrapcheck // the chassis's own
-	}
-	done, ok := s.heavy.take(ctx, personOf(c))
+// turn waits for the turn of whoever calls, and done gives the place back. The service itself takes none.
+func (t *turns) turn(ctx context.Context) (done func(), err error) {
+	c, ok := auth.FromContext(ctx)
 	if !ok {
-		return nil, errLabour
+		return func() {}, nil
+	}
+	done, ok = t.take(ctx, person{c.Workspace, c.User})
+	if !ok {
+		return nil, errTurn
 	}
 	return done, nil
+}
+
+// newLongTurns are of what takes a core for long: half of the cores, and two at least, so that one person, who may hold half of them, leaves some.
+func newLongTurns() *turns {
+	const waiting = 16
+	places := max(2, runtime.GOMAXPROCS(0)/2)
+	return newTurns(places, places/2, waiting)
+}
+
+// newSessionTurns are of a session's mailbox: what one person has in it is worked off before the next person's in a few milliseconds.
+func newSessionTurns(underWay int) *turns {
+	const share = 4
+	return newTurns(mailbox, share, max(mailbox, underWay/shares))
 }
