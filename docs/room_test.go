@@ -78,7 +78,11 @@ func TestMailOfOnePerson(t *testing.T) {
 
 	held, release := make(chan struct{}), make(chan struct{})
 	var waiting sync.WaitGroup
-	waiting.Go(func() { must(0, x.once(t.Context(), func() error { close(held); <-release; return nil }))(t) })
+	waiting.Go(func() {
+		if err := x.once(t.Context(), func() error { close(held); <-release; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
 	<-held
 	const many = 40
 	for range many {
@@ -100,9 +104,9 @@ func TestMailOfOnePerson(t *testing.T) {
 	eventually(t, "all of ada's wait", func() bool { return calls("ada") == many })
 	ctx := bob.write()
 	waiting.Go(func() {
-		r := must(bob.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 3, Delta: inserts("b")}))(t)
-		if last := uint64(3 + x.turns.share + 1); r.GetVersion() > last {
-			t.Errorf("bob's edit is version %d, want %d at most", r.GetVersion(), last)
+		r, err := bob.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 3, Delta: inserts("b")})
+		if last := uint64(3 + x.turns.share + 1); err != nil || r.GetVersion() > last {
+			t.Errorf("bob's edit is version %d, %v; want %d at most", r.GetVersion(), err, last)
 		}
 	})
 	eventually(t, "bob's waits", func() bool { return calls("bob") == 1 })

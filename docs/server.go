@@ -1,6 +1,7 @@
 package docs
 
 import (
+	linked "container/list"
 	"context"
 	"embed"
 	"errors"
@@ -70,7 +71,8 @@ type Server struct {
 
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
-	stopping bool // no more are opened
+	used     *linked.List // of those that are open; the one that nobody has used for longest comes first, and none that is being closed for another one
+	stopping bool         // no more are opened
 }
 
 // New validates cfg and returns the service; nothing runs, and the database isn't touched, before Run.
@@ -83,7 +85,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
-		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
+		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, used: linked.New(), reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
 		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(), behind: newLongTurns(),
 	}

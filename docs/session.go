@@ -1,6 +1,7 @@
 package docs
 
 import (
+	linked "container/list"
 	"context"
 	"errors"
 	"runtime/debug"
@@ -19,7 +20,8 @@ import (
 type session struct {
 	docKey
 	s      *Server
-	turns  *turns // of those who mail
+	place  *linked.Element // in Server.used, whose mutex guards it; nil: it is not there
+	turns  *turns          // of those who mail
 	mail   chan func()
 	opened chan struct{} // closed when it is open, or failed to
 	failed error         // set before opened is closed
