@@ -105,7 +105,7 @@ func TestMailOfOnePerson(t *testing.T) {
 	ctx := bob.write()
 	waiting.Go(func() {
 		r, err := bob.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 3, Delta: inserts("b")})
-		if last := uint64(3 + x.turns.share + 1); err != nil || r.GetVersion() > last {
+		if last := uint64(3 + many/4); err != nil || r.GetVersion() > last {
 			t.Errorf("bob's edit is version %d, %v; want %d at most", r.GetVersion(), err, last)
 		}
 	})
