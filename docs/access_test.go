@@ -503,7 +503,7 @@ func TestManyDocumentsNameIt(t *testing.T) {
 			t.Errorf("%d were marked at once, want %d", n, reviewPage)
 		}
 		s.jobs = map[jobKind]job{jobContainer: s.reviewContainer}
-		if err := s.doJobs(t.Context(), time.Now()); err != nil {
+		if err := s.doJobs(t.Context(), accessLane, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if n := marked(); n != documents {

@@ -1,12 +1,14 @@
 package docs
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"plenum.internal/docs/ot/ottest"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/rpc"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 )
 
@@ -335,4 +338,63 @@ func BenchmarkAllow(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkStaleEdits has somebody edit a document while another one has as many edits under way as they may from five devices, all of them long and of
+// a base far behind: how long the first waits for an answer.
+func BenchmarkStaleEdits(b *testing.B) {
+	w := newWorld(b, meshtest.SQLite(b))
+	ada, bob := w.person("ada"), w.person("bob")
+	doc := ada.create(strings.Repeat("0123456789", 600))
+	ada.share(doc, "bob", editor)
+	head := uint64(2)
+	for ; head < 1000; head++ {
+		must(ada.submit(doc, head, at(int(head), "x")))(b)
+	}
+	stale := stretched(190)
+	ctx, stop := context.WithCancel(ada.read())
+	var flood sync.WaitGroup
+	var now, stored, busy atomic.Uint64
+	now.Store(head)
+	for device := range 5 {
+		var seq atomic.Uint64
+		for range 32 {
+			flood.Go(func() {
+				for ctx.Err() == nil {
+					ctx := rpc.WithMutation(ctx, fmt.Sprint("device-", device), seq.Add(1))
+					_, err := w.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: now.Load() - 950, Delta: stale})
+					if err == nil {
+						stored.Add(1)
+						continue
+					}
+					busy.Add(1)
+					if e := rpc.FromError(err); e.GetRetryAfterMs() > 0 {
+						select {
+						case <-time.After(time.Duration(e.GetRetryAfterMs()) * time.Millisecond):
+						case <-ctx.Done():
+						}
+					}
+				}
+			})
+		}
+	}
+	var times []time.Duration
+	begun := time.Now()
+	for b.Loop() {
+		begin := time.Now()
+		r, err := bob.submit(doc, now.Load(), inserts("y"))
+		times = append(times, time.Since(begin))
+		if err != nil {
+			b.Logf("refused: %v", rpc.FromError(err))
+			continue
+		}
+		now.Store(r.GetVersion())
+	}
+	b.ReportMetric(float64(stored.Load())/time.Since(begun).Seconds(), "stale/s")
+	b.ReportMetric(float64(busy.Load())/time.Since(begun).Seconds(), "busy/s")
+	stop()
+	flood.Wait()
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(times[len(times)*99/100].Microseconds())/1000, "p99-ms")
 }

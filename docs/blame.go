@@ -49,6 +49,11 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 	k := bookKey{p.docKey, p.floor, version}
 	b, ok := s.blames.get(k)
 	if !ok {
+		done, err := s.heavy.turn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 		if b, err = s.blame(ctx, p, version, blameEvery, blameMost); err != nil {
 			return nil, err
 		}
@@ -70,11 +75,6 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 // blame goes over the events from the newest version of which the blame was written down, at most so many, and writes it down on its way, each
 // time that the version is a multiple of every: the next call begins there, even if this one has not come to the end.
 func (s *Server) blame(ctx context.Context, p past, version, every, most uint64) (*blame, error) {
-	done, err := s.labour(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	b, from, err := s.storedBlame(ctx, p, version)
 	if err != nil {
 		return nil, s.damaged(p.docKey, err)

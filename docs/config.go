@@ -10,7 +10,7 @@ type Config struct {
 	Batch     int           `koanf:"batch" doc:"Mutations in one transaction, at most."`
 	Queue     int           `koanf:"queue" doc:"Mutations that wait for each writer, at most; more are told to come back."`
 	Writers   int           `koanf:"writers" doc:"Transactions at a time on PostgreSQL; SQLite has one. 0: 4."`
-	Open      int           `koanf:"open" doc:"Documents open at the same time, at most; more are told to come back. Each has its content in memory, and some recent edits."`
+	Open      int           `koanf:"open" doc:"Documents open at the same time, at most; for one more, that which nobody has used for longest is closed. Each has its content in memory, and some recent edits."`
 	Idle      time.Duration `koanf:"idle" doc:"How long a document stays open after its last use."`
 	UnderWay  int           `koanf:"under_way" doc:"Edits of one document that wait to be committed, at most, a quarter of them of one person; more are told to come back."`
 	Recent    int           `koanf:"recent" doc:"Edits of one document that are kept in memory for those who come with an older base; else they are read."`

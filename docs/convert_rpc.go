@@ -46,7 +46,7 @@ func (s *Server) imported(ctx context.Context, q *docsv1.ImportDocumentRequest) 
 	if read == nil {
 		return "", errFormat
 	}
-	done, err := s.labour(ctx)
+	done, err := s.heavy.turn(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -91,7 +91,7 @@ func (s *Server) ExportDocument(ctx context.Context, q *docsv1.ExportDocumentReq
 		if err != nil {
 			return err
 		}
-		done, err := s.labour(ctx)
+		done, err := s.heavy.turn(ctx)
 		if err != nil {
 			return err
 		}

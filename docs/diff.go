@@ -83,7 +83,7 @@ func (s *Server) DiffVersions(ctx context.Context, q *docsv1.DiffVersionsRequest
 }
 
 func (s *Server) diff(ctx context.Context, p past, from, to uint64) (diff ot.Delta, err error) {
-	done, err := s.labour(ctx)
+	done, err := s.heavy.turn(ctx)
 	if err != nil {
 		return diff, err
 	}

@@ -72,23 +72,27 @@ func (s *Server) edit(ctx context.Context, x *session, e *edit) error {
 		if !ok {
 			return err
 		}
-		edits, err := s.missed(ctx, x, behind, e.base, e.key)
+		err = s.catchUp(ctx, x, behind, e.base, e.key, func(edits []recentEdit) error { return e.follow(ctx, edits, &e.steps) })
 		if err != nil {
-			return err
-		}
-		if err := e.follow(ctx, edits, &e.steps); err != nil {
 			return err
 		}
 	}
 }
 
 const (
-	// sessionSteps is what an edit may take of its session's time: about 10 ms of transforming. One step is an operation over an edit.
-	sessionSteps = 200_000
+	// sessionSteps is what an edit may take of its session's time: about half a millisecond of transforming. One step is an operation over an edit.
+	sessionSteps = 10_000
+	// sessionEdits it may follow there, however long it is: that takes about as long as to apply it, and it does come to an end where others go on.
+	sessionEdits = 4
 	// editSteps is what it may take in all, about a second. Who is further behind than that brings the difference.
 	editSteps = 20_000_000
 	editBytes = 16 << 20 // of edits that are read for one
 )
+
+// takesLong reports that something of so many operations is to follow edits beside the session.
+func takesLong(ops int, edits []recentEdit) bool {
+	return len(edits) > sessionEdits && len(edits)*(ops+1) > sessionSteps
+}
 
 // farBehind: so much came since the edit's base that it is not followed in the session, or it is not in memory there.
 type farBehind struct {
@@ -97,6 +101,20 @@ type farBehind struct {
 }
 
 func (*farBehind) Error() string { return "docs: the base is far behind" }
+
+// catchUp has something of a base that is far behind follow what came since, beside the session, when it is the caller's turn.
+func (s *Server) catchUp(ctx context.Context, x *session, behind *farBehind, base uint64, key topic.Key, follow func([]recentEdit) error) error {
+	done, err := s.behind.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	edits, err := s.missed(ctx, x, behind, base, key)
+	if err != nil {
+		return err
+	}
+	return follow(edits)
+}
 
 // missed returns what came since a base that is far behind: a part of it, which the session need not go over any more. errRepeated: the key
 // is among it.
@@ -228,7 +246,7 @@ func (x *session) edit(e *edit) error {
 	if !ok {
 		return &farBehind{first: x.recent.first()}
 	}
-	if len(edits)*(e.delta.Count()+1) > sessionSteps {
+	if takesLong(e.delta.Count(), edits) {
 		return &farBehind{edits: edits}
 	}
 	if err := e.follow(context.Background(), edits, new(int)); err != nil {

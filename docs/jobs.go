@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,10 +20,20 @@ type jobKind string
 // is done again a little later.
 type job func(ctx context.Context, k docKey) (next time.Time, err error)
 
+// lane says of which kinds jobs are, as a condition in SQL. Those of one lane are done in the order in which they are due, and wait for no others.
+type lane string
+
+// The lanes: nobody keeps access that they have lost since something else takes long, or is due of many documents.
+const (
+	accessLane lane = `kind IN ('access', 'container')`
+	expiryLane lane = `kind = 'expiry'`
+	otherLane  lane = `kind NOT IN ('access', 'container', 'expiry')`
+)
+
 const (
 	jobGap     = time.Second      // between two looks for what is due
 	jobPage    = 200              // of what is due is read at a time
-	jobsAtOnce = 4                // are done
+	jobsAtOnce = 4                // are done, of a lane
 	jobTime    = time.Minute      // for one
 	jobPause   = 10 * time.Second // after an error
 )
@@ -50,10 +61,18 @@ type dueJob struct {
 
 // workJobs does what is due until ctx ends.
 func (s *Server) workJobs(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, of := range []lane{accessLane, expiryLane, otherLane} {
+		wg.Go(func() { s.workLane(ctx, of) })
+	}
+}
+
+func (s *Server) workLane(ctx context.Context, of lane) {
 	tick := time.NewTicker(jobGap)
 	defer tick.Stop()
 	for {
-		if err := s.doJobs(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := s.doJobs(ctx, of, time.Now()); err != nil && ctx.Err() == nil {
 			s.logger.WarnContext(ctx, "could not look for what is due; tried again", "error", err)
 		}
 		select {
@@ -64,13 +83,13 @@ func (s *Server) workJobs(ctx context.Context) {
 	}
 }
 
-// doJobs does what is due at a time, of the documents that are placed here.
-func (s *Server) doJobs(ctx context.Context, now time.Time) error {
+// doJobs does what is due of a lane at a time, of the documents that are placed here.
+func (s *Server) doJobs(ctx context.Context, of lane, now time.Time) error {
 	g := &errgroup.Group{}
 	g.SetLimit(jobsAtOnce)
 	defer g.Wait() //nolint:errcheck // none returns one
 	for behind := (dueJob{dueMs: -1}); ctx.Err() == nil; {
-		list, err := s.dueJobs(ctx, now, behind)
+		list, err := s.dueJobs(ctx, of, now, behind)
 		if err != nil {
 			return err
 		}
@@ -88,9 +107,9 @@ func (s *Server) doJobs(ctx context.Context, now time.Time) error {
 }
 
 // dueJobs reads a page of what is due, behind a row.
-func (s *Server) dueJobs(ctx context.Context, now time.Time, behind dueJob) (list []dueJob, err error) {
+func (s *Server) dueJobs(ctx context.Context, of lane, now time.Time, behind dueJob) (list []dueJob, err error) {
 	err = each(ctx, s.db.Query, `SELECT workspace, document, kind, due_ms, asked FROM docs_job
-		WHERE due_ms <= $1 AND (due_ms, workspace, document, kind) > ($2, $3, $4, $5) ORDER BY due_ms, workspace, document, kind LIMIT $6`,
+		WHERE due_ms <= $1 AND (due_ms, workspace, document, kind) > ($2, $3, $4, $5) AND `+string(of)+` ORDER BY due_ms, workspace, document, kind LIMIT $6`,
 		[]any{now.UnixMilli(), behind.dueMs, behind.workspace, behind.id, string(behind.kind), jobPage}, func(r *sql.Rows) error {
 			var j dueJob
 			err := r.Scan(&j.workspace, &j.id, &j.kind, &j.dueMs, &j.asked)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 )
@@ -34,7 +36,7 @@ func TestJobs(t *testing.T) {
 		work := func(at time.Time, want ...string) {
 			t.Helper()
 			done = nil
-			if err := s.doJobs(t.Context(), at); err != nil {
+			if err := s.doJobs(t.Context(), otherLane, at); err != nil {
 				t.Fatal(err)
 			}
 			if len(done) != len(want) || len(want) > 0 && done[0] != want[0] {
@@ -67,7 +69,7 @@ func TestJobIsAskedForWhileItIsDone(t *testing.T) {
 		}})
 		w.ask(k, "test", time.Now())
 		for range 3 {
-			if err := s.doJobs(t.Context(), time.Now()); err != nil {
+			if err := s.doJobs(t.Context(), otherLane, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -92,7 +94,7 @@ func TestJobFails(t *testing.T) {
 			in    time.Duration
 			times int
 		}{{0, 1}, {jobPause / 2, 1}, {2 * jobPause, 2}, {4 * jobPause, 2}} {
-			if err := s.doJobs(t.Context(), time.Now().Add(at.in)); err != nil {
+			if err := s.doJobs(t.Context(), otherLane, time.Now().Add(at.in)); err != nil {
 				t.Fatal(err)
 			}
 			if times != at.times {
@@ -114,7 +116,7 @@ func TestJobsArePlaced(t *testing.T) {
 			done = append(done, k.id)
 			return time.Time{}, nil
 		}})
-		if err := s.doJobs(t.Context(), time.Now()); err != nil {
+		if err := s.doJobs(t.Context(), otherLane, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		if len(done) != 1 || done[0] != "mine" {
@@ -131,4 +133,43 @@ func (o onlyMine) Place(key string) string {
 		return o.Self()
 	}
 	return "another"
+}
+
+// What takes access away waits for nothing else that is due, and expiries wait for neither the trash nor what else takes long.
+func TestAccessComesFirst(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		w = w.withoutJobs()
+		begun, done, release := make(chan struct{}, 100), make(chan jobKind, 100), make(chan struct{})
+		long := func(context.Context, docKey) (time.Time, error) {
+			begun <- struct{}{}
+			<-release
+			return time.Time{}, nil
+		}
+		brief := func(kind jobKind) job {
+			return func(context.Context, docKey) (time.Time, error) { done <- kind; return time.Time{}, nil }
+		}
+		s := w.worker(newAlone(), map[jobKind]job{jobTrash: long, jobExpiry: long, jobAccess: brief(jobAccess), jobContainer: brief(jobContainer)})
+		for i := range 3 * jobsAtOnce {
+			w.ask(docKey{"w", fmt.Sprint("other", i)}, jobTrash, time.Now().Add(-2*time.Hour))
+			w.ask(docKey{"w", fmt.Sprint("other", i)}, jobExpiry, time.Now().Add(-time.Hour))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var working sync.WaitGroup
+		working.Go(func() { s.workJobs(ctx) })
+		defer working.Wait()
+		defer cancel()
+		defer close(release)
+		eventually(t, "as many of each are being done as can be", func() bool { return len(begun) == 2*jobsAtOnce })
+		for _, kind := range []jobKind{jobAccess, jobContainer} {
+			w.ask(docKey{"w", "lost"}, kind, time.Now())
+			select {
+			case got := <-done:
+				if got != kind {
+					t.Errorf("%s was done, want %s", got, kind)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatalf("%s waits for others", kind)
+			}
+		}
+	})
 }

@@ -180,23 +180,10 @@ func (h held) wait(changed <-chan struct{}) bool {
 
 // session returns the open session of a document, and opens it where there is none.
 func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
-	s.mu.Lock()
-	x := s.open[k]
-	if x == nil {
-		if s.stopping {
-			s.mu.Unlock()
-			return nil, errAway
-		}
-		if len(s.open)+s.adrift >= s.cfg.Open {
-			s.mu.Unlock()
-			return nil, errFull
-		}
-		x = newSession(s, k)
-		s.open[k] = x
-		s.metrics.open.Set(float64(len(s.open)))
-		s.tasks.Go(x.run)
+	x, err := s.begun(ctx, k)
+	if err != nil {
+		return nil, err
 	}
-	s.mu.Unlock()
 	select {
 	case <-x.opened:
 		return x, x.failed
@@ -207,16 +194,106 @@ func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
 	}
 }
 
+// begun returns a document's session, which is begun where there is none. If as many are open as may be, one is closed for it.
+func (s *Server) begun(ctx context.Context, k docKey) (*session, error) {
+	for range closeTries {
+		s.mu.Lock()
+		x := s.open[k]
+		switch {
+		case x != nil:
+			if x.place != nil {
+				s.used.MoveToBack(x.place)
+			}
+			s.mu.Unlock()
+			return x, nil
+		case s.stopping:
+			s.mu.Unlock()
+			return nil, errAway
+		case len(s.open)+s.adrift < s.cfg.Open:
+			x = newSession(s, k)
+			s.open[k], x.place = x, s.used.PushBack(x)
+			s.metrics.open.Set(float64(len(s.open)))
+			s.tasks.Go(x.run)
+			s.mu.Unlock()
+			return x, nil
+		}
+		x = s.idlest()
+		s.mu.Unlock()
+		if x == nil {
+			break
+		}
+		if !x.makeRoom(ctx) {
+			s.mu.Lock()
+			if s.open[x.docKey] == x {
+				x.place = s.used.PushBack(x)
+			}
+			s.mu.Unlock()
+		}
+	}
+	return nil, errFull
+}
+
+const (
+	closeTries = 8 // of sessions that are to be closed for another one
+	closeTime  = 2 * time.Second
+)
+
+// idlest takes the session that nobody has used for longest off the list of those that may be closed; the caller holds mu.
+func (s *Server) idlest() *session {
+	for e := s.used.Front(); e != nil; e = e.Next() {
+		x := e.Value.(*session) //nolint:forcetypeassert // no others are on it
+		select {
+		case <-x.opened:
+			x.place = nil
+			s.used.Remove(e)
+			return x
+		default:
+		}
+	}
+	return nil
+}
+
+// makeRoom closes the session, unless something is under way. It reports whether that was done, in time.
+func (x *session) makeRoom(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	defer cancel()
+	err := x.once(ctx, func() error {
+		if len(x.underWay) > 0 || x.writing {
+			return errBusy
+		}
+		x.idle, x.leaving = true, true
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnded) {
+		return false
+	}
+	select {
+	case <-x.gone:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // forget takes a session that has ended off the list.
 func (s *Server) forget(x *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open[x.docKey] == x {
-		delete(s.open, x.docKey)
-		s.metrics.open.Set(float64(len(s.open)))
+		s.unlist(x)
 	} else {
 		s.adrift--
 	}
+}
+
+// unlist is for those who hold mu.
+func (s *Server) unlist(x *session) {
+	delete(s.open, x.docKey)
+	if x.place != nil {
+		s.used.Remove(x.place)
+		x.place = nil
+	}
+	s.metrics.open.Set(float64(len(s.open)))
 }
 
 // letGo takes a session off the list before it has ended: another one may be opened. It returns false if there is nothing to let go of.
@@ -226,8 +303,7 @@ func (s *Server) letGo(x *session) bool {
 	if s.open[x.docKey] != x {
 		return false
 	}
-	delete(s.open, x.docKey)
-	s.metrics.open.Set(float64(len(s.open)))
+	s.unlist(x)
 	s.adrift++
 	close(x.adrift)
 	return true

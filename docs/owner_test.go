@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -543,23 +544,115 @@ func TestRecentIsBounded(t *testing.T) {
 
 // A document that nobody uses is closed, written down, and opened again as it was.
 func TestIdleDocumentsAreClosed(t *testing.T) {
-	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Idle, c.Snapshot, c.Open = time.Second, 10, 1 })
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Idle, c.Snapshot = time.Second, 10 })
 	ada := w.person("ada")
-	doc, another := ada.create(""), ada.create("")
+	doc := ada.create("")
 	for i := range 25 {
 		must(ada.submit(doc, uint64(1+i), inserts("x")))(t)
 	}
-	_, err := ada.submit(another, 1, inserts("y"))
-	refused(t, "one too many", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
 	eventually(t, "closed", func() bool { return len(w.server.sessions()) == 0 })
 	var snapshot int
 	var node string
 	if err := w.db.QueryRow(t.Context(), `SELECT max(s.version), max(d.node) FROM docs_snapshot s, docs_document d WHERE d.id = s.document AND d.id = $1`, doc).Scan(&snapshot, &node); err != nil || snapshot != 26 || node != "" {
 		t.Errorf("snapshot of %d, owned by %q, %v", snapshot, node, err)
 	}
-	must(ada.submit(another, 1, inserts("y")))(t)
-	eventually(t, "closed", func() bool { return len(w.server.sessions()) == 0 })
 	if got := ada.text(doc); len(got) != 25 {
 		t.Errorf("%q", got)
 	}
+}
+
+// Where as many documents are open as may be, that which nobody has used for longest is closed for another one, so that nobody keeps others out by opening
+// many. One in which something is under way isn't.
+func TestOpenDocumentsMakeRoom(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		ada, bob := w.person("ada"), w.person("bob")
+		var docs []string
+		for range 4 {
+			docs = append(docs, ada.create(""))
+			must(ada.submit(docs[len(docs)-1], 1, inserts("x")))(t)
+		}
+		open := func(want ...int) {
+			t.Helper()
+			var is []int
+			for _, x := range w.server.sessions() {
+				is = append(is, slices.Index(docs, x.id))
+			}
+			if slices.Sort(is); !slices.Equal(is, want) {
+				t.Errorf("open are %v, want %v", is, want)
+			}
+		}
+		open(2, 3)
+		ada.text(docs[2])
+		if got := ada.text(docs[0]); got != "x" { // written down, and opened again
+			t.Errorf("%q", got)
+		}
+		open(0, 2)
+		bobs := bob.create("")
+		must(bob.submit(bobs, 1, inserts("y")))(t)
+		open(-1, 0)
+
+		held, release := make(chan struct{}), make(chan struct{})
+		var waiting sync.WaitGroup
+		waiting.Go(func() { // on SQLite every writer waits for this one, on PostgreSQL who writes the rows
+			err := w.db.Write(t.Context(), func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(t.Context(), `UPDATE docs_document SET title = title WHERE id = $1 OR id = $2`, docs[0], bobs)
+				close(held)
+				<-release
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-held
+		for _, doc := range []string{docs[0], bobs} {
+			by := map[bool]*user{true: bob, false: ada}[doc == bobs]
+			ctx := by.write()
+			waiting.Go(func() {
+				if _, err := by.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: inserts("z")}); err != nil {
+					t.Errorf("%s: %v", by.id, err)
+				}
+			})
+			x := must(w.server.session(t.Context(), docKey{"w", doc}))(t)
+			eventually(t, "an edit is under way", func() bool {
+				n := 0
+				must(0, x.do(t.Context(), func() error { n = len(x.underWay); return nil }))(t)
+				return n == 1
+			})
+		}
+		_, err := ada.submit(docs[1], 2, inserts("z"))
+		refused(t, "one too many", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+		open(-1, 0)
+		close(release)
+		waiting.Wait()
+		must(ada.submit(docs[1], 2, inserts("z")))(t)
+	}, func(c *Config) { c.Open = 2 })
+}
+
+// However many documents are used at a time, no more are open than may be, and nothing is lost.
+func TestManyDocumentsInLittleRoom(t *testing.T) {
+	const documents, edits = 6, 15
+	everyEngine(t, func(t *testing.T, w *world) {
+		var all sync.WaitGroup
+		for i := range documents {
+			u := w.person(fmt.Sprint("user", i))
+			doc := u.create("")
+			all.Go(func() {
+				for version := uint64(1); version <= edits; version++ {
+					if _, err := u.insist(u.write(), &docsv1.SubmitRequest{Document: doc, Base: version, Delta: inserts("x")}); err != nil {
+						t.Errorf("%s: %v", u.id, err)
+					}
+					if n := len(w.server.sessions()); n > 2 {
+						t.Errorf("%d are open", n)
+					}
+				}
+			})
+		}
+		all.Wait()
+		w.server.mu.Lock()
+		defer w.server.mu.Unlock()
+		if n, listed := len(w.server.open), w.server.used.Len(); n != listed {
+			t.Errorf("%d are open, %d are listed", n, listed)
+		}
+	}, func(c *Config) { c.Open = 2 })
 }

@@ -29,7 +29,8 @@ func (s *Server) RestoreVersion(ctx context.Context, q *docsv1.RestoreVersionReq
 			err = x.do(ctx, func() error { return x.restore(r) })
 			var far *farBehind
 			if far, more = errors.AsType[*farBehind](err); more { // as an edit that takes long (Server.edit)
-				if err = r.follow(ctx, far.edits, &r.steps); err != nil {
+				err = s.catchUp(ctx, x, far, r.base, key, func(edits []recentEdit) error { return r.follow(ctx, edits, &r.steps) })
+				if err != nil {
 					break
 				}
 			}
@@ -76,7 +77,7 @@ func (x *session) prepareRestore(ctx context.Context, r *restoring) error {
 		}
 		return err
 	}
-	done, err := x.s.labour(ctx)
+	done, err := x.s.heavy.turn(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (x *session) restore(r *restoring) error {
 	switch {
 	case !ok || x.room(r.caller.User) != nil:
 		return errBusy
-	case len(edits)*(r.delta.Count()+1) > sessionSteps:
+	case takesLong(r.delta.Count(), edits):
 		return &farBehind{edits: edits}
 	}
 	if err := r.follow(context.Background(), edits, new(int)); err != nil {

@@ -1,10 +1,14 @@
 package docs
 
 import (
+	"context"
 	"database/sql"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"plenum.internal/docs/ot"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
@@ -61,4 +65,92 @@ func TestRoomOfOnePerson(t *testing.T) {
 		waiting.Wait()
 		must(ada.submit(doc, 3, inserts("z")))(t)
 	}, func(c *Config) { c.UnderWay = 8 })
+}
+
+// What one person mails to a document's session waits behind what others mail, however much it is.
+func TestMailOfOnePerson(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada, bob := w.person("ada"), w.person("bob")
+	doc := ada.create("")
+	ada.share(doc, "bob", editor)
+	must(ada.submit(doc, 2, inserts("x")))(t)
+	x := must(w.server.session(t.Context(), docKey{"w", doc}))(t)
+
+	held, release := make(chan struct{}), make(chan struct{})
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if err := x.once(t.Context(), func() error { close(held); <-release; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-held
+	const many = 40
+	for range many {
+		ctx := ada.write()
+		waiting.Go(func() {
+			must(ada.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 3, Delta: inserts("a")}))(t)
+		})
+	}
+	calls := func(who string) (n int) {
+		x.turns.mu.Lock()
+		defer x.turns.mu.Unlock()
+		for _, p := range x.turns.line {
+			if p.who.user == who {
+				n += p.held + len(p.waiting)
+			}
+		}
+		return n
+	}
+	eventually(t, "all of ada's wait", func() bool { return calls("ada") == many })
+	ctx := bob.write()
+	waiting.Go(func() {
+		r, err := bob.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 3, Delta: inserts("b")})
+		if last := uint64(3 + many/4); err != nil || r.GetVersion() > last {
+			t.Errorf("bob's edit is version %d, %v; want %d at most", r.GetVersion(), err, last)
+		}
+	})
+	eventually(t, "bob's waits", func() bool { return calls("bob") == 1 })
+	close(release)
+	waiting.Wait()
+	if got := calls("ada") + calls("bob"); got != 0 {
+		t.Errorf("%d calls are left in line", got)
+	}
+}
+
+// Who has many edits follow what came since keeps neither others' edits waiting that are as far behind, nor any that are not.
+func TestStaleEditsOfOnePerson(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada, bob := w.person("ada"), w.person("bob")
+	doc := ada.create(strings.Repeat("0123456789", 600))
+	ada.share(doc, "bob", editor)
+	for i := range 300 {
+		must(ada.submit(doc, uint64(2+i), at(i*7, "x")))(t)
+	}
+	stale := stretched(190)
+	for range w.server.behind.share {
+		done, ok := w.server.behind.take(t.Context(), person{"w", "ada"})
+		if !ok {
+			t.Fatal("no place is free")
+		}
+		defer done()
+	}
+	ctx, cancel := context.WithTimeout(ada.write(), holdMargin+200*time.Millisecond)
+	defer cancel()
+	_, err := ada.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 2, Delta: stale})
+	refused(t, "one more of ada's", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+	must(bob.submit(doc, 2, stale))(t)
+	must(ada.submit(doc, 302, stale))(t)
+}
+
+// stretched is an edit of so many operations.
+func stretched(ops int) string {
+	var b ot.Builder
+	for range ops / 2 {
+		b.Retain(5, nil).Insert("y", nil)
+	}
+	d, err := b.Delta()
+	if err != nil {
+		panic(err)
+	}
+	return d.JSON()
 }

@@ -102,6 +102,7 @@ var (
 	errPlacement  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.AWAY", "The document can't be opened until the servers agree again on who has it. Try again in a moment.").RetryIn(time.Second)
 	errBusy       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many edits of this document wait to be stored. Try again in a moment.").RetryIn(time.Second)
 	errReading    = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The document's history is long, and not gone over to its end yet. Ask again in a moment.").RetryIn(time.Second)
+	errTurn       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The server has much to do, or much of yours. Nothing was done. Try again in a moment.").RetryIn(time.Second)
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")

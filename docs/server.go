@@ -1,13 +1,13 @@
 package docs
 
 import (
+	linked "container/list"
 	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +53,8 @@ type Server struct {
 
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
-	heavy  chan struct{} // held, by sending, by what takes a core for long
+	heavy  *turns // of what takes a core for long
+	behind *turns // of edits that follow what came since their base, beside the sessions
 	jobs   map[jobKind]job
 
 	followers   []*topic.Follower
@@ -70,6 +71,7 @@ type Server struct {
 
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
+	used     *linked.List        // of those that are open; the one that nobody has used for longest comes first, and none that is being closed for another one
 	adrift   int                 // sessions that have not ended, and are open no more
 	named    map[docKey]*session // by which this process was last to be named in documents' rows. Invariant: it is named in no others
 	stopping bool                // no more are opened
@@ -85,9 +87,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
-		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]*session{}, reading: make(chan struct{}, maxReading),
+		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]*session{}, used: linked.New(), reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(), behind: newLongTurns(),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {

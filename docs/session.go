@@ -1,6 +1,7 @@
 package docs
 
 import (
+	linked "container/list"
 	"context"
 	"errors"
 	"runtime/debug"
@@ -19,6 +20,8 @@ import (
 type session struct {
 	docKey
 	s      *Server
+	place  *linked.Element // in Server.used, whose mutex guards it; nil: it is not there
+	turns  *turns          // of those who mail
 	mail   chan func()
 	opened chan struct{} // closed when it is open, or failed to
 	failed error         // set before opened is closed
@@ -74,7 +77,7 @@ const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
 	return &session{
-		docKey: k, s: s, mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}),
+		docKey: k, s: s, turns: newSessionTurns(s.cfg.UnderWay), mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}),
 		kept: map[uint64]kept{}, members: memberships{of: map[string]membership{}}, awaited: map[mutation]chan struct{}{}, waiting: map[string]int{},
 		unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1),
 	}
@@ -134,7 +137,7 @@ func (x *session) do(ctx context.Context, f func() error) error {
 		return f()
 	}
 	for todo := ask; ; {
-		err := x.once(ctx, todo)
+		err := x.inTurn(ctx, todo)
 		u, ok := errors.AsType[*unread](err)
 		if !ok {
 			return err
@@ -148,6 +151,16 @@ func (x *session) do(ctx context.Context, f func() error) error {
 			return ask()
 		}
 	}
+}
+
+// inTurn has the goroutine do something once, when it is the caller's turn: whoever floods a document waits behind themselves.
+func (x *session) inTurn(ctx context.Context, f func() error) error {
+	done, err := x.turns.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return x.once(ctx, f)
 }
 
 // once has the goroutine do something once, and waits for it.

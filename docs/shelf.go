@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -46,14 +45,4 @@ func (s *shelf[T]) put(k bookKey, what T) {
 		}
 	}
 	s.books[k] = book[T]{what, now.Add(keepTime)}
-}
-
-// labour waits until a core may be taken for long; done gives it back.
-func (s *Server) labour(ctx context.Context) (done func(), err error) {
-	select {
-	case s.heavy <- struct{}{}:
-		return func() { <-s.heavy }, nil
-	case <-ctx.Done():
-		return nil, errReading.Because(ctx.Err())
-	}
 }

@@ -108,7 +108,7 @@ func (x *session) propose(p *proposal, id uint64, instead int) (made proposed, e
 	if !ok {
 		return made, &farBehind{first: x.recent.first()}
 	}
-	if len(edits)*(len(p.spots)+1) > sessionSteps {
+	if takesLong(len(p.spots), edits) {
 		return made, &farBehind{edits: edits}
 	}
 	if err := p.follow(context.Background(), edits); err != nil {

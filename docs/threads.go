@@ -157,10 +157,7 @@ func (s *Server) changeSince(ctx context.Context, x *session, m topic.Mutation, 
 		if !ok {
 			return err
 		}
-		edits, err := s.missed(ctx, x, behind, p.version(), m.Key)
-		if err == nil {
-			err = p.follow(ctx, edits)
-		}
+		err = s.catchUp(ctx, x, behind, p.version(), m.Key, func(edits []recentEdit) error { return p.follow(ctx, edits) })
 		switch {
 		case mayBeRepeated(err):
 			return s.firstAnswer(ctx, m, res, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/topic"
 )
 
 // owners are the processes that documents are placed at.
@@ -26,7 +27,7 @@ func (l *lab) home(workspace, document string) string {
 	for _, name := range l.owners() {
 		nodes = append(nodes, registry.Node{ID: name})
 	}
-	return registry.Choose(nodes, workspace+"/"+document).ID
+	return registry.Choose(nodes, topic.RouteKey(workspace, document)).ID
 }
 
 const (
