@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -120,8 +121,10 @@ func (s *Server) sendOn(ctx context.Context, incarnation, method string, req, re
 	}
 	s.metrics.forwarded.Inc()
 	sent, cancel := context.WithCancelCause(rpc.Forward(ctx))
+	var watching sync.WaitGroup // none of the service's tasks: it may wait for those already
+	defer watching.Wait()
 	defer cancel(nil)
-	s.tasks.Go(func() { // one that hangs would keep the call
+	watching.Go(func() { // one that hangs would keep the call
 		for changed := s.peers.Changed(); s.peers.Lives(incarnation); changed = s.peers.Changed() {
 			select {
 			case <-changed:

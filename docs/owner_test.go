@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -655,4 +656,63 @@ func TestManyDocumentsInLittleRoom(t *testing.T) {
 			t.Errorf("%d are open, %d are listed", n, listed)
 		}
 	}, func(c *Config) { c.Open = 2 })
+}
+
+// What somebody reads part by part is forgotten when its time is over, though nobody reads anything after it.
+func TestKeptForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newSession(&Server{}, docKey{"w", "d"})
+		content := must(ot.NewDocument(ot.Delta{}, ot.DefaultLimits(), nil))(t)
+		for version := range uint64(keepMost + 2) {
+			x.keep(version, content)
+			time.Sleep(time.Second)
+		}
+		if len(x.kept) > keepMost || x.kept[keepMost+1].content == nil {
+			t.Errorf("%d are kept", len(x.kept))
+		}
+		x.keep(keepMost+1, content) // again, for longer
+		time.Sleep(keepTime - time.Second)
+		for range 2 {
+			synctest.Wait()
+			for len(x.mail) > 0 {
+				(<-x.mail)()
+			}
+			if _, ok := x.kept[keepMost+1]; len(x.kept) > 1 || ok != (len(x.kept) == 1) {
+				t.Errorf("%d are kept", len(x.kept))
+			}
+			time.Sleep(time.Second)
+		}
+		if len(x.kept) > 0 {
+			t.Errorf("%d are kept for ever", len(x.kept))
+		}
+	})
+}
+
+// A call that is sent on is none of the tasks that the service waits for in the end: it can begin while that waits already.
+func TestCallsAreSentOnToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Server{metrics: newMetrics(nil)}
+		s.peers = helpful{do: s.tasks.Wait}
+		if err := s.sendOn(t.Context(), "another", "", nil, nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// helpful is another process, and the way there.
+type helpful struct {
+	alone
+	do func()
+}
+
+func (helpful) Lives(string) bool                               { return true }
+func (h helpful) Conn(string) (grpc.ClientConnInterface, error) { return h, nil }
+
+func (h helpful) Invoke(context.Context, string, any, any, ...grpc.CallOption) error {
+	h.do()
+	return nil
+}
+
+func (helpful) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, errAway
 }

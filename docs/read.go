@@ -2,6 +2,7 @@ package docs
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"plenum.internal/docs/ot"
@@ -85,13 +86,20 @@ const (
 
 // keep has a version's content stay at hand for a while.
 func (x *session) keep(version uint64, content *ot.Document) {
-	now := time.Now()
-	for v, k := range x.kept {
-		if now.After(k.until) || len(x.kept) >= keepMost {
+	x.letGo()
+	for v := range x.kept {
+		if len(x.kept) >= keepMost {
 			delete(x.kept, v)
 		}
 	}
-	x.kept[version] = kept{content, now.Add(keepTime)}
+	x.kept[version] = kept{content, time.Now().Add(keepTime)}
+	time.AfterFunc(keepTime, func() { x.tell(x.letGo) })
+}
+
+// letGo forgets the contents that were kept for a while.
+func (x *session) letGo() {
+	now := time.Now()
+	maps.DeleteFunc(x.kept, func(_ uint64, k kept) bool { return !now.Before(k.until) })
 }
 
 // owns makes sure that the session's owner is still who may tell what the document is, and ends the session if it isn't. Others may have taken it for
@@ -110,7 +118,7 @@ func (x *session) owns(ctx context.Context) error {
 		return errAway.Because(err)
 	}
 	if term != x.term {
-		x.s.tasks.Go(func() { x.tell(func() { x.broken = true }) })
+		go x.tell(func() { x.broken = true }) // until it has ended, at the latest; perhaps while the service waits for its tasks
 		return errEnded
 	}
 	return nil
