@@ -182,7 +182,7 @@ func firstNews(ctx context.Context, tx *sql.Tx, k docKey) (*news, error) {
 // them isn't told again. It returns the last it has looked at, too, or nobody if there are no more.
 func (s *Server) hearers(ctx context.Context, tx *sql.Tx, k docKey, n *news) (rows [][]any, last string, err error) {
 	users := n.users
-	for _, group := range n.groups {
+	for _, group := range n.groups { // of each as many as are looked at: no others of it are among the next
 		next, err := texts(ctx, tx.QueryContext, `SELECT user_id FROM docs_member WHERE workspace = $1 AND container = $2 AND user_id > $3 AND user_id <> $4
 			ORDER BY user_id LIMIT $5`, k.workspace, aGroup+group, n.told, n.actor, tellPage)
 		if err != nil {
