@@ -89,7 +89,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]*session{}, used: linked.New(), reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(), behind: newLongTurns(),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(heavyWaiting), behind: newLongTurns(max(1, cfg.UnderWay/shares)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {
@@ -120,6 +120,9 @@ const (
 	maxUnderWay = 256 << 20 // bytes of edits that wait to be committed, in all documents; more are told to come back
 	maxReading  = 32        // contents that are made of snapshots and edits at the same time; others wait
 )
+
+// heavyWaiting is how many calls of one person may wait for a core.
+const heavyWaiting = 16
 
 // maxSaving is how many versions are written down at the same time. The others wait here, not for the database, where edits would wait among them:
 // many documents come due at once when they were opened at once.

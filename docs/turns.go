@@ -126,8 +126,7 @@ func (t *turns) turn(ctx context.Context) (done func(), err error) {
 }
 
 // newLongTurns are of what takes a core for long: half of the cores, and two at least, so that one person, who may hold half of them, leaves some.
-func newLongTurns() *turns {
-	const waiting = 16
+func newLongTurns(waiting int) *turns {
 	places := max(2, runtime.GOMAXPROCS(0)/2)
 	return newTurns(places, places/2, waiting)
 }
