@@ -329,10 +329,10 @@ func TestSharing(t *testing.T) {
 // Owners who were deactivated are none to rely on: the last one who is active stays, and where none is left, who has docs.manage appoints one.
 func TestAbandonedDocuments(t *testing.T) {
 	everyEnginePeopled(t, func(t *testing.T, w *world) {
-		u := w.meets(auth.KindPerson, "ada", "bob", "cyn", "max")
-		ada, cyn, max := u[0], u[2], w.admin("max")
+		u := w.meets(auth.KindPerson, "ada", "bob", "cyn", "mia")
+		ada, cyn, mia := u[0], u[2], w.admin("mia")
 		gus := w.somebody("w", "gus", auth.KindGuest, mayManage)
-		other := w.somebody("v", "max", auth.KindPerson, mayManage)
+		other := w.somebody("v", "mia", auth.KindPerson, mayManage)
 		w.settle()
 		const failed, absent = edgev1.Code_CODE_FAILED_PRECONDITION, edgev1.Code_CODE_NOT_FOUND
 		doc, trashed, second := ada.create("A text\n"), ada.create(""), ada.create("")
@@ -342,11 +342,11 @@ func TestAbandonedDocuments(t *testing.T) {
 			_, err := u.api.SetRole(u.write(), &docsv1.SetRoleRequest{Document: doc, Principal: principal, Role: role})
 			return err
 		}
-		refused(t, "while it has owners", set(max, doc, "cyn", owner), absent, "docs.DOCUMENT")
+		refused(t, "while it has owners", set(mia, doc, "cyn", owner), absent, "docs.DOCUMENT")
 		w.tells("w", deactivated("bob", 2))
 		w.settle()
 		refused(t, "the last one who is active", set(ada, doc, "ada", editor), failed, "docs.LAST_OWNER")
-		refused(t, "who is active, is left", set(max, doc, "cyn", owner), absent, "docs.DOCUMENT")
+		refused(t, "who is active, is left", set(mia, doc, "cyn", owner), absent, "docs.DOCUMENT")
 		ada.trash(trashed)
 		w.tells("w", deactivated("ada", 2))
 		w.settle()
@@ -354,38 +354,38 @@ func TestAbandonedDocuments(t *testing.T) {
 			if !open {
 				w.closeNow(doc)
 			}
-			refused(t, "a role below", set(max, doc, "cyn", viewer), absent, "docs.DOCUMENT")
-			refused(t, "an owner's role", set(max, doc, "ada", editor), absent, "docs.DOCUMENT")
-			refused(t, "somebody who isn't there", set(max, doc, "nobody", owner), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
-			refused(t, "no document", set(max, "bbbbbbbbbbbbbbbbbbbbbbbbbb", "cyn", owner), absent, "docs.DOCUMENT")
+			refused(t, "a role below", set(mia, doc, "cyn", viewer), absent, "docs.DOCUMENT")
+			refused(t, "an owner's role", set(mia, doc, "ada", editor), absent, "docs.DOCUMENT")
+			refused(t, "somebody who isn't there", set(mia, doc, "nobody", owner), edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
+			refused(t, "no document", set(mia, "bbbbbbbbbbbbbbbbbbbbbbbbbb", "cyn", owner), absent, "docs.DOCUMENT")
 			refused(t, "without the right", set(cyn, doc, "cyn", owner), edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN")
 			refused(t, "a guest", set(gus, doc, "cyn", owner), absent, "docs.DOCUMENT")
-			refused(t, "another workspace", set(other, doc, "max", owner), absent, "docs.DOCUMENT")
-			max.is(doc, none)
+			refused(t, "another workspace", set(other, doc, "mia", owner), absent, "docs.DOCUMENT")
+			mia.is(doc, none)
 		}
-		if err := set(max, doc, "cyn", owner); err != nil {
+		if err := set(mia, doc, "cyn", owner); err != nil {
 			t.Fatal(err)
 		}
-		key, at := max.again(), cyn.head(doc)
+		key, at := mia.again(), cyn.head(doc)
 		cyn.is(doc, owner)
-		max.is(doc, none)
+		mia.is(doc, none)
 		w.closeNow(doc)
-		again := must(max.api.SetRole(key, &docsv1.SetRoleRequest{Document: doc, Principal: "cyn", Role: owner}))(t)
+		again := must(mia.api.SetRole(key, &docsv1.SetRoleRequest{Document: doc, Principal: "cyn", Role: owner}))(t)
 		if again.GetVersion() != at {
 			t.Errorf("repeated: %v", again)
 		}
-		refused(t, "now it has one", set(max, doc, "max", owner), absent, "docs.DOCUMENT")
+		refused(t, "now it has one", set(mia, doc, "mia", owner), absent, "docs.DOCUMENT")
 		refused(t, "who is the last", set(cyn, doc, "cyn", none), failed, "docs.LAST_OWNER")
 		if err := set(cyn, doc, "ada", none); err != nil {
 			t.Error(err)
 		}
-		if err := set(max, trashed, "max", owner); err != nil {
+		if err := set(mia, trashed, "mia", owner); err != nil {
 			t.Error(err)
 		}
-		must(max.api.TrashDocument(max.write(), &docsv1.TrashDocumentRequest{Document: trashed}))(t)
+		must(mia.api.TrashDocument(mia.write(), &docsv1.TrashDocumentRequest{Document: trashed}))(t)
 		w.identity.anew()
 		w.settle()
-		refused(t, "of whom identity hasn't told again", set(max, second, "max", owner), absent, "docs.DOCUMENT")
+		refused(t, "of whom identity hasn't told again", set(mia, second, "mia", owner), absent, "docs.DOCUMENT")
 	})
 }
 

@@ -268,14 +268,14 @@ func TestQuotesOfErasedText(t *testing.T) {
 			all += " "
 			list, _ := bob.suggestions(doc, true)
 			for _, o := range list {
-				text := ""
+				var text strings.Builder
 				for _, op := range must(ot.Parse([]byte(o.GetDelta()), ot.DefaultLimits()))(t).Ops() {
-					text += op.Text()
+					text.WriteString(op.Text())
 				}
 				if one := bob.suggestion(doc, o.GetId()); one.GetQuote() != o.GetQuote() || one.GetDelta() != o.GetDelta() {
 					t.Errorf("%v, in the list %v", one, o)
 				}
-				all += o.GetQuote() + ":" + text + "|"
+				all += o.GetQuote() + ":" + text.String() + "|"
 			}
 			return all
 		}
