@@ -116,7 +116,7 @@ func build(ctx context.Context, bin string) error {
 	if err != nil {
 		return fmt.Errorf("faults: %w", err)
 	}
-	if err := skew.Build(ctx, bin, "plenum.internal/deploy/cmd/gateway", "plenum.internal/chat/cmd/chat", "plenum.internal/docs/cmd/docs", "plenum.internal/services/identity/cmd/identity"); err != nil {
+	if err := skew.Build(ctx, bin, "plenum.internal/deploy/cmd/gateway", "plenum.internal/chat/cmd/chat", "plenum.internal/docs/cmd/docs", "plenum.internal/presence/cmd/presence", "plenum.internal/services/identity/cmd/identity"); err != nil {
 		return err
 	}
 	for _, tool := range []string{"nats-server", "server"} {

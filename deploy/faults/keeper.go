@@ -116,7 +116,7 @@ func (k *keeper) told() string {
 // ours is true for processes of Plenum's own code.
 func ours(name string) bool {
 	kind, _, _ := strings.Cut(name, "-")
-	return kind == "identity" || kind == "chat" || kind == "docs" || kind == "gateway"
+	return kind == "identity" || kind == "chat" || kind == "docs" || kind == "presence" || kind == "gateway"
 }
 
 // panicked is true for a log in which Go tells of a defect.
