@@ -183,6 +183,9 @@ func (s *Server) SetRole(ctx context.Context, q *docsv1.SetRoleRequest) (*docsv1
 	}
 	return res, reach(ctx, k, docsv1.DocsService_SetRole_FullMethodName, q, res, func(x *session) error {
 		known, err := s.mayName(ctx, c, principal) // not in the goroutine that others wait for
+		if err == nil && !known && to.role > docsv1.Role_ROLE_UNSPECIFIED {
+			known, err = s.hearOf(ctx, c, k, principal)
+		}
 		if err != nil {
 			return err
 		}
@@ -249,6 +252,27 @@ func (s *Server) mayName(ctx context.Context, c auth.Caller, principal string) (
 		return false, fmt.Errorf("docs: look for a principal: %w", err)
 	}
 	return n > 0, nil
+}
+
+const (
+	hearTime = 2 * time.Second // for somebody, or a group, that was made a moment ago to be told of by identity or chat
+	hearGap  = 100 * time.Millisecond
+)
+
+// hearOf waits for a moment until a principal is known that an owner names: docs follows identity and chat, and may be behind. Others aren't waited for,
+// who would learn by it that there is the document.
+func (s *Server) hearOf(ctx context.Context, c auth.Caller, k docKey, principal string) (known bool, err error) {
+	if _, role, err := s.cover(ctx, c, k.id); err != nil || role < owner {
+		return false, nil //nolint:nilerr // the session says what is wrong
+	}
+	for end := time.Now().Add(hearTime); err == nil && !known && time.Now().Before(end); known, err = s.mayName(ctx, c, principal) {
+		select {
+		case <-time.After(hearGap):
+		case <-ctx.Done():
+			return false, errAway.Because(ctx.Err())
+		}
+	}
+	return known, err
 }
 
 // inactive are the people with a role in a document who were deactivated, as identity has told. Who it has not told of yet, or not again since its

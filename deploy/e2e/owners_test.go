@@ -19,8 +19,8 @@ import (
 const (
 	// writableAgain is how long a document may stand still when its owner has died, or hangs.
 	writableAgain = 5 * time.Second
-	// longAway is for longer than it takes a process to withdraw, and another one to give up opening its documents.
-	longAway = 14 * time.Second
+	// longAway is for longer than it takes a process to withdraw, and not as long as a call may take.
+	longAway = 7 * time.Second
 )
 
 // ownersOfDocuments: people edit documents while the processes that own them are killed, stopped for longer than their leases last, and
