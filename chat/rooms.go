@@ -17,7 +17,7 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-// roomsBatch is how many members are told at a time.
+// roomsBatch is how many members are read, and told, at a time.
 const roomsBatch = 2000
 
 // errRoomsAnew ends a stream whose follower has to begin again.
@@ -61,34 +61,35 @@ func (a acquaintances) FollowRooms(_ *chatv1.FollowRoomsRequest, stream grpc.Ser
 	return nil
 }
 
-// tellRooms tells of all members there are.
+// tellRooms tells of all members there are, page by page, so that no statement waits for who is told.
 func (s *Server) tellRooms(ctx context.Context, send func(*chatv1.FollowRoomsResponse) error) error {
-	res, n := &chatv1.FollowRoomsResponse{}, 0
-	var room *chatv1.Room
-	err := each(ctx, s.db.Query, `SELECT workspace, channel, user_id FROM chat_member ORDER BY workspace, channel`, nil, func(r *sql.Rows) error {
-		var workspace, channel, user string
-		if err := r.Scan(&workspace, &channel, &user); err != nil {
-			return fmt.Errorf("scan: %w", err)
-		}
-		if n == roomsBatch {
-			if err := send(res); err != nil {
-				return err
+	var workspace, channel, user string // the last one told
+	for n := roomsBatch; n == roomsBatch; {
+		res := &chatv1.FollowRoomsResponse{}
+		n = 0
+		err := each(ctx, s.db.Query, `SELECT workspace, channel, user_id FROM chat_member WHERE (workspace, channel, user_id) > ($1, $2, $3)
+			ORDER BY workspace, channel, user_id LIMIT $4`, []any{workspace, channel, user, roomsBatch}, func(r *sql.Rows) error {
+			if err := r.Scan(&workspace, &channel, &user); err != nil {
+				return fmt.Errorf("scan: %w", err)
 			}
-			res, room, n = &chatv1.FollowRoomsResponse{}, nil, 0
+			n++
+			last := len(res.GetRooms()) - 1
+			if last < 0 || res.GetRooms()[last].GetWorkspace() != workspace || res.GetRooms()[last].GetChannel() != channel {
+				res.Rooms = append(res.Rooms, &chatv1.Room{Workspace: workspace, Channel: channel})
+				last++
+			}
+			res.Rooms[last].Members = append(res.Rooms[last].Members, user)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("chat: read members: %w", err)
 		}
-		if room == nil || room.GetWorkspace() != workspace || room.GetChannel() != channel {
-			room = &chatv1.Room{Workspace: workspace, Channel: channel}
-			res.Rooms = append(res.Rooms, room)
+		res.Complete = n < roomsBatch
+		if err := send(res); err != nil {
+			return err
 		}
-		room.Members = append(room.Members, user)
-		n++
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("chat: read members: %w", err)
 	}
-	res.Complete = true
-	return send(res)
+	return nil
 }
 
 // appendMoves adds who has come to a channel and who has left it, by one record of the log.

@@ -28,8 +28,8 @@ const copyMark = "this-is-a-backup"
 // Invariant: whoever a message names is in the backup, too: identity is copied last. What chat knows of people it learns anew.
 var databases = []struct {
 	name     string
-	restored func(ctx context.Context, db *sqldb.DB, now time.Time) (epoch uint64, err error)
-}{{"chat", chat.Restored}, {"docs", docs.Restored}, {"identity", identity.Restored}}
+	restored func(ctx context.Context, db *sqldb.DB, now time.Time) (epoch uint64, err error) // nil: it has no history
+}{{"presence", nil}, {"chat", chat.Restored}, {"docs", docs.Restored}, {"identity", identity.Restored}}
 
 var (
 	errNoCopies = errors.New("this is for one program with a data folder: back PostgreSQL's databases up by pg_dump")
@@ -53,7 +53,7 @@ func Backup(ctx context.Context, cfg Config, to string, out io.Writer) error {
 			return err
 		}
 	}
-	what := "both databases"
+	what := "the databases"
 	if key := cfg.Identity.KeyFile; cfg.Identity.Key == "" && filepath.IsLocal(key) {
 		if err := copyFile(filepath.Join(cfg.Data, key), filepath.Join(part, key)); err != nil {
 			return err
@@ -148,6 +148,9 @@ func Restored(ctx context.Context, cfg Config, out, _ io.Writer) error {
 	}
 	defer data.Close()
 	for _, d := range databases {
+		if d.restored == nil {
+			continue
+		}
 		if err := restoreDatabase(ctx, data.Path(d.name+".db"), d.name, d.restored, out); err != nil {
 			return err
 		}

@@ -19,7 +19,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if err := Backup(t.Context(), cfg, to, &told); err != nil || !strings.Contains(told.String(), "plenum restored") {
 		t.Fatalf("%v, %q", err, told.String())
 	}
-	for _, name := range []string{"", "chat.db", "docs.db", "identity.db", "identity.key"} {
+	for _, name := range []string{"", "chat.db", "docs.db", "presence.db", "identity.db", "identity.key"} {
 		if info, err := os.Stat(filepath.Join(to, name)); err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}

@@ -714,6 +714,39 @@ func TestHistoryBeginsAnew(t *testing.T) {
 	})
 }
 
+// An owner who shares with a group that was made a moment ago is answered once it is told of; who may not share is answered at once, and learns nothing
+// by how long it takes.
+func TestSharedBeforeItIsToldOf(t *testing.T) {
+	everyEnginePeopled(t, func(t *testing.T, w *world) {
+		people := w.meets(auth.KindPerson, "ada", "bob")
+		ada, bob := people[0], people[1]
+		w.settle()
+		doc := ada.create("x")
+		ada.share(doc, "bob", viewer)
+		shared := make(chan error, 1)
+		ctx := ada.write()
+		go func() {
+			_, err := w.api.SetRole(ctx, &docsv1.SetRoleRequest{Document: doc, Principal: "group/late", Role: editor})
+			shared <- err
+		}()
+		begun := time.Now()
+		_, err := bob.api.SetRole(bob.write(), &docsv1.SetRoleRequest{Document: doc, Principal: "group/none", Role: editor})
+		refused(t, "of one who may not", err, edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN")
+		if took := time.Since(begun); took > hearTime/2 {
+			t.Errorf("one who may not waits for %v", took)
+		}
+		select {
+		case err := <-shared:
+			t.Fatalf("before it is told of: %v", err)
+		case <-time.After(hearTime / 4):
+		}
+		w.group("late", "bob")
+		if err := <-shared; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // What is followed comes twice, and as two processes apply it: once.
 func TestTwoFollow(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {

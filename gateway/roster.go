@@ -20,7 +20,7 @@ const (
 	rosterGap     = 100 * time.Millisecond // between two messages to one process
 	rosterSilence = 5 * time.Second        // without one
 	rosterBatch   = 1000                   // of each kind in one message
-	rosterWaiting = 200_000                // that wait for one process; more, and it is told all anew
+	rosterWaiting = 200_000                // that wait for one process, besides what it is told in the beginning; more, and it is told all anew
 	rosterPause   = 200 * time.Millisecond // before a process is told anew, and as long again at random
 	activeGap     = time.Minute            // between two words that something is done in one session
 	maxUserAgent  = 192                    // bytes of the header that are told
@@ -60,6 +60,7 @@ type teller struct {
 	end      context.CancelFunc
 	kick     chan struct{} // capacity 1
 	queue    []report      // in order
+	most     int           // of them
 	streams  bool
 	overflow bool
 }
@@ -129,7 +130,7 @@ func (t *teller) tell(what report) {
 	if !t.streams || t.overflow {
 		return
 	}
-	if len(t.queue) >= rosterWaiting {
+	if len(t.queue) >= t.most {
 		t.queue, t.overflow = nil, true
 	} else {
 		t.queue = append(t.queue, what)
@@ -237,6 +238,7 @@ func (r *roster) tellAll(ctx context.Context, t *teller) error {
 			t.queue = append(t.queue, report{opened: a, idle: a.idle(now)})
 		}
 	}
+	t.most = len(t.queue) + rosterWaiting
 	t.tell(report{complete: r.place.Number()})
 	r.mu.Unlock()
 	q := &rosterv1.ReportRequest{Gateway: r.g.deps.Incarnation}

@@ -11,6 +11,7 @@ import (
 
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
+	"plenum.internal/mesh/topic"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
@@ -37,6 +38,13 @@ func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) 
 	}
 	res := &presencev1.SetStatusResponse{}
 	return res, s.atHome(ctx, k, presencev1.PresenceService_SetStatus_FullMethodName, q, res, func() error {
+		turn := s.choosing[topic.PartitionOf(k.workspace, k.user)] // of two choices at once the one that is kept is the one that is shown
+		select {
+		case turn <- struct{}{}:
+			defer func() { <-turn }()
+		case <-ctx.Done():
+			return errAway.Because(ctx.Err())
+		}
 		err := s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
 			_, err := tx.ExecContext(ctx, `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
 				ON CONFLICT (workspace, user_id) DO UPDATE SET state = excluded.state, emoji = excluded.emoji, text = excluded.text, until_ms = excluded.until_ms`,

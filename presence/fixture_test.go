@@ -289,6 +289,7 @@ type eyes struct {
 	seen   map[string]string // by user: the state, and what they say
 	told   int               // entries
 	reset  int               // snapshots
+	true   bool              // it was told last that what is told is no older than it
 }
 
 // look opens a view at a process, and takes in what it begins with.
@@ -323,7 +324,12 @@ func (e *eyes) next() error {
 		e.reset++
 	}
 	for _, entry := range v.GetEntries() {
-		e.told++
+		if entry.GetKey() != entryView {
+			e.told++
+		}
+		if entry.GetKey() == entryView {
+			e.true = entry.GetRemoved()
+		}
 		if entry.GetRemoved() {
 			delete(e.seen, entry.GetKey())
 			continue

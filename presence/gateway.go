@@ -14,6 +14,7 @@ type gateway struct {
 	incarnation string
 	connections map[uint64]whose
 	complete    uint64 // the number of the placement by which it has told all; 0: it hasn't
+	missed      bool   // it has told of somebody whom there was no room for
 	heard       time.Time
 	ended       chan struct{} // closed when another stream has taken this one's place, or nothing was heard
 }
@@ -95,6 +96,9 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	}
 	p := h.person(k)
 	if p == nil {
+		if g.missed = true; h.listen(now) {
+			h.again(now)
+		}
 		return
 	}
 	if p.sessions == nil {

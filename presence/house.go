@@ -33,7 +33,7 @@ type house struct {
 	mirrors  map[registry.Node]*mirror
 	due      agenda
 	version  uint64                // of what is told of anybody
-	mirrored chan struct{}         // capacity 1: there are other mirrors
+	mirrored chan struct{}         // capacity 1: there is another mirror, or one has nobody left
 	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
 	ask      chan struct{}         // capacity 1: there are strange ones
 
@@ -42,7 +42,7 @@ type house struct {
 	was    []registry.Placement // while not all is known: as it was when all was known last, and as it was then; none: all was never known, or too long ago
 	living map[string]bool      // the gateways that live
 	silent map[string]time.Time // those of them that have not told all, since when
-	deaf   bool                 // one of them has been silent for the time of grace
+	deaf   bool                 // one of them has been silent for the time of grace, or has told of more people than there is room for
 	told   bool                 // all of them have told all, by the placement of now
 	tarry  map[personKey]bool   // those of whom it has to be known yet what they have chosen, once all was told
 	whole  bool                 // all is known
@@ -89,7 +89,8 @@ func (h *house) knows(k personKey) bool {
 func (h *house) person(k personKey) *person {
 	p := h.people[k]
 	if p == nil && len(h.people) < h.cfg.People {
-		p = &person{key: k, place: -1}
+		h.version++ // whoever saw them before knows nothing of what they have become since
+		p = &person{key: k, place: -1, version: h.version}
 		h.people[k] = p
 		if h.knows(k) && !h.deaf && h.frozen.IsZero() {
 			p.seen, p.known = offline, true
@@ -142,13 +143,14 @@ func (h *house) look(p *person, now time.Time) {
 	h.drop(p)
 }
 
-// listen finds out whether a gateway that lives has told nothing for so long that somebody may be there of whom nothing is known any more, and
-// returns whether that is new.
+// listen finds out whether somebody may be there of whom nothing is known: a gateway that lives has told nothing for too long, or has told of more than
+// there was room for. It returns whether that is new.
 func (h *house) listen(now time.Time) bool {
 	deaf := false
 	for incarnation := range h.living {
 		if g := h.gateways[incarnation]; g != nil && g.complete != 0 {
 			delete(h.silent, incarnation)
+			deaf = deaf || g.missed
 		} else if since, silent := h.silent[incarnation]; !silent {
 			h.silent[incarnation] = now
 		} else if now.Sub(since) >= h.cfg.Grace {
@@ -210,7 +212,7 @@ func (h *house) tick(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, g := range h.gateways {
-		if now.Sub(g.heard) >= reportSilence {
+		if now.Sub(g.heard) >= reportSilence || g.missed && len(h.people) <= h.cfg.People*9/10 { // there is room again: it tells all anew
 			h.end(g, now)
 		}
 	}

@@ -507,3 +507,37 @@ func TestInvisible(t *testing.T) {
 	h.settle(now, place, []string{"a"}, true)
 	check("frozen, and thawed")
 }
+
+// TestTooMany: whoever there was no room for is not told as gone, nor is anybody else who may be among them; when there is room, all is told anew.
+func TestTooMany(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	cfg := DefaultConfig()
+	cfg.People = 10
+	h := newHouse(cfg, "presence-1")
+	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	h.settle(now, place, []string{"a"}, true)
+	g := h.begin("a", now)
+	h.report(g, opened(0, 10), now)
+	h.report(g, &rosterv1.ReportRequest{Complete: place.Number()}, now)
+	answer(h, now)
+	status := func(i int) string {
+		return h.status(personKey{"w", fmt.Sprint("user-", i)}).GetState().String()
+	}
+	if status(0) != "STATE_ONLINE" || status(10) != "STATE_OFFLINE" {
+		t.Fatalf("%s, %s", status(0), status(10))
+	}
+	h.report(g, opened(10, 11), now)
+	if status(0) != "STATE_ONLINE" || status(10) != "STATE_UNSPECIFIED" || status(11) != "STATE_UNSPECIFIED" {
+		t.Errorf("there is no room for one: %s, %s, %s", status(0), status(10), status(11))
+	}
+	h.report(g, &rosterv1.ReportRequest{Closed: []uint64{1, 2}}, now)
+	now = now.Add(cfg.Grace)
+	h.report(g, &rosterv1.ReportRequest{}, now)
+	h.tick(now) // they are forgotten, …
+	h.tick(now) // … and there is room
+	select {
+	case <-g.ended:
+	default:
+		t.Error("the gateway is not asked to tell all anew")
+	}
+}

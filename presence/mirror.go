@@ -39,18 +39,17 @@ func (h *house) abroad(p *person) {
 		if m = h.mirrors[home]; m == nil {
 			m = &mirror{home: home, people: map[personKey]*person{}, todo: map[personKey]bool{}, kick: make(chan struct{}, 1)}
 			h.mirrors[home] = m
-			select {
-			case h.mirrored <- struct{}{}:
-			default:
-			}
+			h.remirror()
 		}
 	}
 	if p.mirror == m {
 		return
 	}
 	if old := p.mirror; old != nil {
-		delete(old.people, p.key)
 		old.want(p.key, false)
+		if delete(old.people, p.key); len(old.people) == 0 {
+			h.remirror()
+		}
 	}
 	if p.mirror = m; m != nil {
 		m.people[p.key] = p
@@ -58,6 +57,14 @@ func (h *house) abroad(p *person) {
 		if m.lost {
 			h.lose(p, time.Now())
 		}
+	}
+}
+
+// remirror has it looked at which homes are followed.
+func (h *house) remirror() {
+	select {
+	case h.mirrored <- struct{}{}:
+	default:
 	}
 }
 

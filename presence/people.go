@@ -168,7 +168,7 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 			u.Entries = append(u.Entries, &edgev1.Entry{Key: user, Removed: true})
 		}
 		v.gone = nil
-		if !froze.Equal(frozen) {
+		if first && !snapshot || !froze.Equal(frozen) { // who comes back may have been told otherwise
 			frozen = froze
 			u.Entries = append(u.Entries, ofView(froze))
 		}

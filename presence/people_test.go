@@ -9,6 +9,7 @@ import (
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
 // TestPeople goes the way of somebody who comes, chooses, hides and leaves, as another one sees it who shares a channel with them.
@@ -76,6 +77,50 @@ func TestAgain(t *testing.T) {
 	other.until("ada", "OFFLINE")
 	if other.reset != 1 || other.told != 3 {
 		t.Errorf("%d entries and %d snapshots were told of other people", other.told, other.reset)
+	}
+}
+
+// TestWhileNobodyLooks: who comes back to a view is told what has become of somebody meanwhile, though nobody looked, and nothing was kept of them.
+func TestWhileNobodyLooks(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	c.chat.move("general", []string{"ada", "bob", "cyn"}, nil)
+	p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
+	g := p.report()
+	g.open(1, "bob")
+	g.complete(p)
+	e := p.look("ada", nil, "bob")
+	e.until("bob", "ONLINE")
+	e.end()
+	g.tell(&rosterv1.ReportRequest{Closed: []uint64{1}})
+	for forgotten := false; !forgotten; {
+		<-time.After(10 * time.Millisecond) // the time of grace has to pass
+		p.server.house.mu.Lock()
+		forgotten = p.server.house.people[personKey{"w", "bob"}] == nil
+		p.server.house.mu.Unlock()
+	}
+	again := p.look("ada", e.at, "bob")
+	if again.seen["bob"] != "OFFLINE" || again.reset != 0 {
+		t.Errorf("bob is seen as %q, after %d snapshots", again.seen["bob"], again.reset)
+	}
+}
+
+// TestThawedMeanwhile: who was told that a view may be old, and comes back when it is true again, is told that.
+func TestThawedMeanwhile(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	c.chat.move("general", []string{"ada", "bob"}, nil)
+	p := c.start("presence-1", "presence-1~1")
+	p.report().complete(p)
+	e := p.look("ada", nil, "bob")
+	e.until("bob", "OFFLINE")
+	c.change(func() { p.frozen = true })
+	e.until(entryView, "old")
+	e.end()
+	other := p.look("bob", nil, "bob")
+	c.change(func() { p.frozen = false })
+	other.until(entryView, "")
+	again := p.look("ada", e.at, "bob")
+	if !again.true || again.reset != 0 {
+		t.Errorf("told that it is true: %t, after %d snapshots", again.true, again.reset)
 	}
 }
 

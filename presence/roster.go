@@ -97,11 +97,8 @@ func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, pre
 		case err := <-ended:
 			return err //nolint:wrapcheck // the stream's own
 		}
-		list, _, frozen := h.take(w)
+		list, _, _ := h.take(w) // while this process is frozen it changes nothing; who may be taken for dead loses its people to another home
 		res := &presencev1.WatchResponse{}
-		if !frozen.IsZero() {
-			res.AsOfMs = frozen.UnixMilli()
-		}
 		for _, n := range list {
 			res.Seen = append(res.Seen, &presencev1.Seen{Person: &presencev1.Person{Workspace: n.workspace, User: n.user}, Status: n.status()})
 		}

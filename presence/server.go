@@ -17,6 +17,7 @@ import (
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
+	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
@@ -55,6 +56,8 @@ type Server struct {
 	views   *views
 	ready   chan struct{}
 	tasks   sync.WaitGroup
+
+	choosing [topic.Partitions]chan struct{} // held, by sending, by who writes down what somebody of the partition has chosen
 }
 
 const tickGap = 100 * time.Millisecond // between two looks at what is due, and at where the processes are
@@ -76,6 +79,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	if s.peers == nil {
 		s.peers = alone{}
+	}
+	for i := range s.choosing {
+		s.choosing[i] = make(chan struct{}, 1)
 	}
 	s.house = newHouse(cfg, s.peers.Node().ID)
 	register(deps.Metrics, s)

@@ -76,8 +76,9 @@ func (h *house) watch(by *watcher, people []personKey, since uint64) {
 			continue
 		}
 		p := h.person(k)
-		if p == nil { // too many: it is told as unknown, and stays so
-			p = &person{key: k, place: -1, seen: unknown(0)}
+		if p == nil { // too many: they are told as unknown, and stay so
+			h.version++
+			p = &person{key: k, place: -1, seen: unknown(0), version: h.version}
 		}
 		w := &watch{of: p, by: by, place: len(p.watches)}
 		by.watches[k] = w

@@ -37,7 +37,7 @@ func TestRestore(t *testing.T) {
 	var during ledger
 	stop := during.load(t, channel, 30*time.Millisecond, writer)
 	plenum(t, 1, "backup FOLDER", "backup", "--data", data)
-	plenum(t, 0, "holds both databases", "backup", backup, "--data", data)
+	plenum(t, 0, "holds the databases", "backup", backup, "--data", data)
 	stop()
 	lost := writer.send(t, channel, "after the backup")
 	seen := upTo(t, sub, lost)

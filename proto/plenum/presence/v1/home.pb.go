@@ -77,8 +77,7 @@ func (x *WatchRequest) GetForget() []*Person {
 
 type WatchResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seen          []*Seen                `protobuf:"bytes,1,rep,name=seen,proto3" json:"seen,omitempty"`                      // what is new
-	AsOfMs        int64                  `protobuf:"varint,2,opt,name=as_of_ms,json=asOfMs,proto3" json:"as_of_ms,omitempty"` // not 0: what is told may be old, since then
+	Seen          []*Seen                `protobuf:"bytes,1,rep,name=seen,proto3" json:"seen,omitempty"` // what is new
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -118,13 +117,6 @@ func (x *WatchResponse) GetSeen() []*Seen {
 		return x.Seen
 	}
 	return nil
-}
-
-func (x *WatchResponse) GetAsOfMs() int64 {
-	if x != nil {
-		return x.AsOfMs
-	}
-	return 0
 }
 
 // Person names somebody.
@@ -240,10 +232,9 @@ const file_plenum_presence_v1_home_proto_rawDesc = "" +
 	"\x1dplenum/presence/v1/home.proto\x12\x12plenum.presence.v1\x1a!plenum/presence/v1/presence.proto\"t\n" +
 	"\fWatchRequest\x120\n" +
 	"\x05watch\x18\x01 \x03(\v2\x1a.plenum.presence.v1.PersonR\x05watch\x122\n" +
-	"\x06forget\x18\x02 \x03(\v2\x1a.plenum.presence.v1.PersonR\x06forget\"W\n" +
+	"\x06forget\x18\x02 \x03(\v2\x1a.plenum.presence.v1.PersonR\x06forget\"=\n" +
 	"\rWatchResponse\x12,\n" +
-	"\x04seen\x18\x01 \x03(\v2\x18.plenum.presence.v1.SeenR\x04seen\x12\x18\n" +
-	"\bas_of_ms\x18\x02 \x01(\x03R\x06asOfMs\":\n" +
+	"\x04seen\x18\x01 \x03(\v2\x18.plenum.presence.v1.SeenR\x04seen\":\n" +
 	"\x06Person\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\"n\n" +

@@ -18,7 +18,7 @@
 //   3. They have chosen DO_NOT_DISTURB, BUSY or AWAY: that.
 //   4. Something was done within 5 minutes in one of their sessions, or one is a program's: ONLINE.
 //   5. Else AWAY.
-// A client tells that something is done by Ping.active (plenum/edge/v1/edge.proto). The times are the operator's to set.
+// A client tells that something is done by Ping.active (plenum/edge/v1/edge.proto), by a call with a client_seq, and by a signal. The times are the operator's to set.
 //
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   presence.PERSON                  NOT_FOUND            not the caller themselves
