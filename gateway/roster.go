@@ -244,7 +244,7 @@ func (r *roster) tellAll(ctx context.Context, t *teller) error {
 	q := &rosterv1.ReportRequest{Gateway: r.g.deps.Incarnation}
 	for {
 		if err := stream.Send(q); err != nil {
-			_, err = stream.CloseAndRecv() // says why
+			_, err = stream.Recv() // says why
 			return fmt.Errorf("gateway: report sessions: %w", err)
 		}
 		select {
@@ -265,7 +265,7 @@ func (r *roster) tellAll(ctx context.Context, t *teller) error {
 			case <-silence.C:
 				q = &rosterv1.ReportRequest{}
 			case <-stream.Context().Done():
-				_, err = stream.CloseAndRecv()
+				_, err = stream.Recv()
 				return fmt.Errorf("gateway: report sessions: %w", err)
 			}
 		}

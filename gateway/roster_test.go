@@ -32,7 +32,7 @@ type book struct {
 	stop     chan struct{} // ends the stream
 }
 
-func (b *book) Report(stream grpc.ClientStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
+func (b *book) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
 	b.mu.Lock()
 	b.streams++
 	b.here, b.heard, b.stop = map[uint64]*rosterv1.Connection{}, time.Now(), make(chan struct{})

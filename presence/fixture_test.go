@@ -246,7 +246,7 @@ func (c *cluster) in(workspace, user string) context.Context {
 // teller is a gateway as one process hears it.
 type teller struct {
 	tb     testing.TB
-	stream grpc.ClientStreamingClient[rosterv1.ReportRequest, rosterv1.ReportResponse]
+	stream grpc.BidiStreamingClient[rosterv1.ReportRequest, rosterv1.ReportResponse]
 	end    context.CancelFunc
 }
 

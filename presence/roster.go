@@ -20,7 +20,7 @@ type roster struct {
 }
 
 // Report takes in what a gateway tells, until it ends.
-func (r roster) Report(stream grpc.ClientStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
+func (r roster) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
 	q, err := stream.Recv()
 	if err != nil {
 		return err //nolint:wrapcheck // the stream's own
@@ -54,7 +54,7 @@ func (r roster) Report(stream grpc.ClientStreamingServer[rosterv1.ReportRequest,
 			return errAway
 		case <-ctx.Done():
 			if errors.Is(context.Cause(ctx), io.EOF) {
-				return stream.SendAndClose(&rosterv1.ReportResponse{}) //nolint:wrapcheck // the stream's own
+				return nil
 			}
 			return fmt.Errorf("presence: report: %w", context.Cause(ctx))
 		}

@@ -22,6 +22,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Doing is what somebody does who calls a method.
+type Doing int32
+
+const (
+	// Nothing that is told.
+	Doing_DOING_UNSPECIFIED Doing = 0
+	// They write messages.
+	Doing_DOING_CHAT Doing = 1
+	// They write a document.
+	Doing_DOING_WRITE Doing = 2
+	// They review a document: comments, suggestions, and decisions on them.
+	Doing_DOING_REVIEW Doing = 3
+	// They are in a call.
+	Doing_DOING_MEET Doing = 4
+)
+
+// Enum value maps for Doing.
+var (
+	Doing_name = map[int32]string{
+		0: "DOING_UNSPECIFIED",
+		1: "DOING_CHAT",
+		2: "DOING_WRITE",
+		3: "DOING_REVIEW",
+		4: "DOING_MEET",
+	}
+	Doing_value = map[string]int32{
+		"DOING_UNSPECIFIED": 0,
+		"DOING_CHAT":        1,
+		"DOING_WRITE":       2,
+		"DOING_REVIEW":      3,
+		"DOING_MEET":        4,
+	}
+)
+
+func (x Doing) Enum() *Doing {
+	p := new(Doing)
+	*p = x
+	return p
+}
+
+func (x Doing) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Doing) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_edge_v1_options_proto_enumTypes[0].Descriptor()
+}
+
+func (Doing) Type() protoreflect.EnumType {
+	return &file_plenum_edge_v1_options_proto_enumTypes[0]
+}
+
+func (x Doing) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Doing.Descriptor instead.
+func (Doing) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{0}
+}
+
 // Exposure says who may call a method over the edge.
 type Exposure int32
 
@@ -59,11 +120,11 @@ func (x Exposure) String() string {
 }
 
 func (Exposure) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_edge_v1_options_proto_enumTypes[0].Descriptor()
+	return file_plenum_edge_v1_options_proto_enumTypes[1].Descriptor()
 }
 
 func (Exposure) Type() protoreflect.EnumType {
-	return &file_plenum_edge_v1_options_proto_enumTypes[0]
+	return &file_plenum_edge_v1_options_proto_enumTypes[1]
 }
 
 func (x Exposure) Number() protoreflect.EnumNumber {
@@ -72,7 +133,7 @@ func (x Exposure) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Exposure.Descriptor instead.
 func (Exposure) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{0}
+	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{1}
 }
 
 // RateClass is a bucket of a caller's rate limits.
@@ -120,11 +181,11 @@ func (x RateClass) String() string {
 }
 
 func (RateClass) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_edge_v1_options_proto_enumTypes[1].Descriptor()
+	return file_plenum_edge_v1_options_proto_enumTypes[2].Descriptor()
 }
 
 func (RateClass) Type() protoreflect.EnumType {
-	return &file_plenum_edge_v1_options_proto_enumTypes[1]
+	return &file_plenum_edge_v1_options_proto_enumTypes[2]
 }
 
 func (x RateClass) Number() protoreflect.EnumNumber {
@@ -133,7 +194,7 @@ func (x RateClass) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RateClass.Descriptor instead.
 func (RateClass) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{1}
+	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{2}
 }
 
 // TopicClass says what stands behind a topic.
@@ -181,11 +242,11 @@ func (x TopicClass) String() string {
 }
 
 func (TopicClass) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_edge_v1_options_proto_enumTypes[2].Descriptor()
+	return file_plenum_edge_v1_options_proto_enumTypes[3].Descriptor()
 }
 
 func (TopicClass) Type() protoreflect.EnumType {
-	return &file_plenum_edge_v1_options_proto_enumTypes[2]
+	return &file_plenum_edge_v1_options_proto_enumTypes[3]
 }
 
 func (x TopicClass) Number() protoreflect.EnumNumber {
@@ -194,7 +255,7 @@ func (x TopicClass) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TopicClass.Descriptor instead.
 func (TopicClass) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{2}
+	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{3}
 }
 
 // MethodEdge is set by the service's author and learned by gateways through reflection.
@@ -218,7 +279,9 @@ type MethodEdge struct {
 	TimeoutMs uint32 `protobuf:"varint,6,opt,name=timeout_ms,json=timeoutMs,proto3" json:"timeout_ms,omitempty"`
 	// Sessions that exist go on by it, though it is called without a token: a gateway that is short of memory still passes it on, where it
 	// answers other calls without a token with CODE_UNAVAILABLE "edge.SHEDDING".
-	KeepsSession  bool `protobuf:"varint,7,opt,name=keeps_session,json=keepsSession,proto3" json:"keeps_session,omitempty"`
+	KeepsSession bool `protobuf:"varint,7,opt,name=keeps_session,json=keepsSession,proto3" json:"keeps_session,omitempty"`
+	// What whoever calls it is doing, for the service that is told of sessions (plenum/roster/v1/roster.proto).
+	Doing         Doing `protobuf:"varint,8,opt,name=doing,proto3,enum=plenum.edge.v1.Doing" json:"doing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -300,6 +363,13 @@ func (x *MethodEdge) GetKeepsSession() bool {
 		return x.KeepsSession
 	}
 	return false
+}
+
+func (x *MethodEdge) GetDoing() Doing {
+	if x != nil {
+		return x.Doing
+	}
+	return Doing_DOING_UNSPECIFIED
 }
 
 // ServiceEdge is what a domain service brings to the edge besides its methods.
@@ -574,7 +644,7 @@ var File_plenum_edge_v1_options_proto protoreflect.FileDescriptor
 
 const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"\n" +
-	"\x1cplenum/edge/v1/options.proto\x12\x0eplenum.edge.v1\x1a google/protobuf/descriptor.proto\"\x94\x02\n" +
+	"\x1cplenum/edge/v1/options.proto\x12\x0eplenum.edge.v1\x1a google/protobuf/descriptor.proto\"\xc1\x02\n" +
 	"\n" +
 	"MethodEdge\x124\n" +
 	"\bexposure\x18\x01 \x01(\x0e2\x18.plenum.edge.v1.ExposureR\bexposure\x12-\n" +
@@ -584,7 +654,8 @@ const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"\x0emax_body_bytes\x18\x05 \x01(\rR\fmaxBodyBytes\x12\x1d\n" +
 	"\n" +
 	"timeout_ms\x18\x06 \x01(\rR\ttimeoutMs\x12#\n" +
-	"\rkeeps_session\x18\a \x01(\bR\fkeepsSession\"s\n" +
+	"\rkeeps_session\x18\a \x01(\bR\fkeepsSession\x12+\n" +
+	"\x05doing\x18\b \x01(\x0e2\x15.plenum.edge.v1.DoingR\x05doing\"s\n" +
 	"\vServiceEdge\x121\n" +
 	"\x06topics\x18\x01 \x03(\v2\x19.plenum.edge.v1.TopicKindR\x06topics\x121\n" +
 	"\x06routes\x18\x02 \x03(\v2\x19.plenum.edge.v1.HttpRouteR\x06routes\"\xc7\x01\n" +
@@ -600,7 +671,15 @@ const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x124\n" +
 	"\bexposure\x18\x02 \x01(\x0e2\x18.plenum.edge.v1.ExposureR\bexposure\x12-\n" +
 	"\x04rate\x18\x03 \x01(\x0e2\x19.plenum.edge.v1.RateClassR\x04rate\x12\x1a\n" +
-	"\bisolated\x18\x04 \x01(\bR\bisolated*L\n" +
+	"\bisolated\x18\x04 \x01(\bR\bisolated*a\n" +
+	"\x05Doing\x12\x15\n" +
+	"\x11DOING_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"DOING_CHAT\x10\x01\x12\x0f\n" +
+	"\vDOING_WRITE\x10\x02\x12\x10\n" +
+	"\fDOING_REVIEW\x10\x03\x12\x0e\n" +
+	"\n" +
+	"DOING_MEET\x10\x04*L\n" +
 	"\bExposure\x12\x18\n" +
 	"\x14EXPOSURE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rEXPOSURE_USER\x10\x01\x12\x13\n" +
@@ -633,36 +712,38 @@ func file_plenum_edge_v1_options_proto_rawDescGZIP() []byte {
 	return file_plenum_edge_v1_options_proto_rawDescData
 }
 
-var file_plenum_edge_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_plenum_edge_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_plenum_edge_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_plenum_edge_v1_options_proto_goTypes = []any{
-	(Exposure)(0),                       // 0: plenum.edge.v1.Exposure
-	(RateClass)(0),                      // 1: plenum.edge.v1.RateClass
-	(TopicClass)(0),                     // 2: plenum.edge.v1.TopicClass
-	(*MethodEdge)(nil),                  // 3: plenum.edge.v1.MethodEdge
-	(*ServiceEdge)(nil),                 // 4: plenum.edge.v1.ServiceEdge
-	(*TopicKind)(nil),                   // 5: plenum.edge.v1.TopicKind
-	(*HttpRoute)(nil),                   // 6: plenum.edge.v1.HttpRoute
-	(*descriptorpb.MethodOptions)(nil),  // 7: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 8: google.protobuf.ServiceOptions
+	(Doing)(0),                          // 0: plenum.edge.v1.Doing
+	(Exposure)(0),                       // 1: plenum.edge.v1.Exposure
+	(RateClass)(0),                      // 2: plenum.edge.v1.RateClass
+	(TopicClass)(0),                     // 3: plenum.edge.v1.TopicClass
+	(*MethodEdge)(nil),                  // 4: plenum.edge.v1.MethodEdge
+	(*ServiceEdge)(nil),                 // 5: plenum.edge.v1.ServiceEdge
+	(*TopicKind)(nil),                   // 6: plenum.edge.v1.TopicKind
+	(*HttpRoute)(nil),                   // 7: plenum.edge.v1.HttpRoute
+	(*descriptorpb.MethodOptions)(nil),  // 8: google.protobuf.MethodOptions
+	(*descriptorpb.ServiceOptions)(nil), // 9: google.protobuf.ServiceOptions
 }
 var file_plenum_edge_v1_options_proto_depIdxs = []int32{
-	0,  // 0: plenum.edge.v1.MethodEdge.exposure:type_name -> plenum.edge.v1.Exposure
-	1,  // 1: plenum.edge.v1.MethodEdge.rate:type_name -> plenum.edge.v1.RateClass
-	5,  // 2: plenum.edge.v1.ServiceEdge.topics:type_name -> plenum.edge.v1.TopicKind
-	6,  // 3: plenum.edge.v1.ServiceEdge.routes:type_name -> plenum.edge.v1.HttpRoute
-	2,  // 4: plenum.edge.v1.TopicKind.class:type_name -> plenum.edge.v1.TopicClass
-	0,  // 5: plenum.edge.v1.HttpRoute.exposure:type_name -> plenum.edge.v1.Exposure
-	1,  // 6: plenum.edge.v1.HttpRoute.rate:type_name -> plenum.edge.v1.RateClass
-	7,  // 7: plenum.edge.v1.method:extendee -> google.protobuf.MethodOptions
-	8,  // 8: plenum.edge.v1.service:extendee -> google.protobuf.ServiceOptions
-	3,  // 9: plenum.edge.v1.method:type_name -> plenum.edge.v1.MethodEdge
-	4,  // 10: plenum.edge.v1.service:type_name -> plenum.edge.v1.ServiceEdge
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	9,  // [9:11] is the sub-list for extension type_name
-	7,  // [7:9] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	1,  // 0: plenum.edge.v1.MethodEdge.exposure:type_name -> plenum.edge.v1.Exposure
+	2,  // 1: plenum.edge.v1.MethodEdge.rate:type_name -> plenum.edge.v1.RateClass
+	0,  // 2: plenum.edge.v1.MethodEdge.doing:type_name -> plenum.edge.v1.Doing
+	6,  // 3: plenum.edge.v1.ServiceEdge.topics:type_name -> plenum.edge.v1.TopicKind
+	7,  // 4: plenum.edge.v1.ServiceEdge.routes:type_name -> plenum.edge.v1.HttpRoute
+	3,  // 5: plenum.edge.v1.TopicKind.class:type_name -> plenum.edge.v1.TopicClass
+	1,  // 6: plenum.edge.v1.HttpRoute.exposure:type_name -> plenum.edge.v1.Exposure
+	2,  // 7: plenum.edge.v1.HttpRoute.rate:type_name -> plenum.edge.v1.RateClass
+	8,  // 8: plenum.edge.v1.method:extendee -> google.protobuf.MethodOptions
+	9,  // 9: plenum.edge.v1.service:extendee -> google.protobuf.ServiceOptions
+	4,  // 10: plenum.edge.v1.method:type_name -> plenum.edge.v1.MethodEdge
+	5,  // 11: plenum.edge.v1.service:type_name -> plenum.edge.v1.ServiceEdge
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	10, // [10:12] is the sub-list for extension type_name
+	8,  // [8:10] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_plenum_edge_v1_options_proto_init() }
@@ -675,7 +756,7 @@ func file_plenum_edge_v1_options_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_edge_v1_options_proto_rawDesc), len(file_plenum_edge_v1_options_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   4,
 			NumExtensions: 2,
 			NumServices:   0,

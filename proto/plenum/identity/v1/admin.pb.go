@@ -1430,11 +1430,14 @@ func (x *RotateServiceSecretResponse) GetSecret() string {
 }
 
 type UpdateWorkspaceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                               // as Workspace.name; empty: as it is
-	DocumentLinks *bool                  `protobuf:"varint,2,opt,name=document_links,json=documentLinks,proto3,oneof" json:"document_links,omitempty"` // as Workspace.document_links; absent: as it is
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Name               string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                                              // as Workspace.name; empty: as it is
+	DocumentLinks      *bool                  `protobuf:"varint,2,opt,name=document_links,json=documentLinks,proto3,oneof" json:"document_links,omitempty"`                // as Workspace.document_links; absent: as it is
+	CollaborationScore *bool                  `protobuf:"varint,3,opt,name=collaboration_score,json=collaborationScore,proto3,oneof" json:"collaboration_score,omitempty"` // as Workspace.collaboration_score; absent: as it is
+	PresenceRecords    *bool                  `protobuf:"varint,4,opt,name=presence_records,json=presenceRecords,proto3,oneof" json:"presence_records,omitempty"`          // as Workspace.presence_records; absent: as it is
+	TimeZone           *string                `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3,oneof" json:"time_zone,omitempty"`                                // as Workspace.time_zone; absent: as it is
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *UpdateWorkspaceRequest) Reset() {
@@ -1479,6 +1482,27 @@ func (x *UpdateWorkspaceRequest) GetDocumentLinks() bool {
 		return *x.DocumentLinks
 	}
 	return false
+}
+
+func (x *UpdateWorkspaceRequest) GetCollaborationScore() bool {
+	if x != nil && x.CollaborationScore != nil {
+		return *x.CollaborationScore
+	}
+	return false
+}
+
+func (x *UpdateWorkspaceRequest) GetPresenceRecords() bool {
+	if x != nil && x.PresenceRecords != nil {
+		return *x.PresenceRecords
+	}
+	return false
+}
+
+func (x *UpdateWorkspaceRequest) GetTimeZone() string {
+	if x != nil && x.TimeZone != nil {
+		return *x.TimeZone
+	}
+	return ""
 }
 
 type UpdateWorkspaceResponse struct {
@@ -1840,11 +1864,18 @@ const file_plenum_identity_v1_admin_proto_rawDesc = "" +
 	"\x1aRotateServiceSecretRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\"5\n" +
 	"\x1bRotateServiceSecretResponse\x12\x16\n" +
-	"\x06secret\x18\x01 \x01(\tR\x06secret\"k\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\"\xae\x02\n" +
 	"\x16UpdateWorkspaceRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12*\n" +
-	"\x0edocument_links\x18\x02 \x01(\bH\x00R\rdocumentLinks\x88\x01\x01B\x11\n" +
-	"\x0f_document_links\"V\n" +
+	"\x0edocument_links\x18\x02 \x01(\bH\x00R\rdocumentLinks\x88\x01\x01\x124\n" +
+	"\x13collaboration_score\x18\x03 \x01(\bH\x01R\x12collaborationScore\x88\x01\x01\x12.\n" +
+	"\x10presence_records\x18\x04 \x01(\bH\x02R\x0fpresenceRecords\x88\x01\x01\x12 \n" +
+	"\ttime_zone\x18\x05 \x01(\tH\x03R\btimeZone\x88\x01\x01B\x11\n" +
+	"\x0f_document_linksB\x16\n" +
+	"\x14_collaboration_scoreB\x13\n" +
+	"\x11_presence_recordsB\f\n" +
+	"\n" +
+	"_time_zone\"V\n" +
 	"\x17UpdateWorkspaceResponse\x12;\n" +
 	"\tworkspace\x18\x01 \x01(\v2\x1d.plenum.identity.v1.WorkspaceR\tworkspace\"@\n" +
 	"\x10ListAuditRequest\x12\x16\n" +

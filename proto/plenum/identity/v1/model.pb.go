@@ -36,6 +36,7 @@ const (
 //	chat.manage_channels  yes   yes   -      -     -        archive, rename, manage members of any channel one may see
 //	docs.create           yes   yes   yes    -     -        documents and folders; what may be done in a document is kept by the document
 //	docs.manage           yes   yes   -      -     -        rename, move and delete folders that others made; give a document an owner whose owners were all deactivated
+//	analytics.read        yes   yes   -      -     -        figures of the workspace as a whole
 //	identity.directory    yes   yes   yes    -     yes      see all people and groups; without it: only those who share a channel, by their ids
 //	identity.invite       yes   yes   -      -     -        invite people and guests
 //	identity.manage       yes   yes   -      -     -        roles up to admin, groups, service accounts, deactivation, password resets, audit log
@@ -102,15 +103,18 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 
 // A workspace: the boundary that nothing crosses. An account belongs to one.
 type Workspace struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                             // set by identity
-	Slug          string                 `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`                                         // names the workspace at sign-in: [a-z0-9-], 2-40 bytes, unique in the installation, never changes
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                                         // for people: 1-80 characters
-	CreatedMs     int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`             // Unix milliseconds; set by the server
-	Version       uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`                                  // grows by one with each change
-	DocumentLinks bool                   `protobuf:"varint,6,opt,name=document_links,json=documentLinks,proto3" json:"document_links,omitempty"` // documents may be shared by links that expire; false in a new workspace
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Id                 string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                                            // set by identity
+	Slug               string                 `protobuf:"bytes,2,opt,name=slug,proto3" json:"slug,omitempty"`                                                        // names the workspace at sign-in: [a-z0-9-], 2-40 bytes, unique in the installation, never changes
+	Name               string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`                                                        // for people: 1-80 characters
+	CreatedMs          int64                  `protobuf:"varint,4,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`                            // Unix milliseconds; set by the server
+	Version            uint64                 `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`                                                 // grows by one with each change
+	DocumentLinks      bool                   `protobuf:"varint,6,opt,name=document_links,json=documentLinks,proto3" json:"document_links,omitempty"`                // documents may be shared by links that expire; false in a new workspace
+	CollaborationScore bool                   `protobuf:"varint,7,opt,name=collaboration_score,json=collaborationScore,proto3" json:"collaboration_score,omitempty"` // documents tell who leads and who supports, and a score; false in a new workspace
+	PresenceRecords    bool                   `protobuf:"varint,8,opt,name=presence_records,json=presenceRecords,proto3" json:"presence_records,omitempty"`          // the times of sessions are kept for analytics; false in a new workspace
+	TimeZone           string                 `protobuf:"bytes,9,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`                                // in which analytics count days and hours: a name of the IANA database; empty: UTC
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Workspace) Reset() {
@@ -183,6 +187,27 @@ func (x *Workspace) GetDocumentLinks() bool {
 		return x.DocumentLinks
 	}
 	return false
+}
+
+func (x *Workspace) GetCollaborationScore() bool {
+	if x != nil {
+		return x.CollaborationScore
+	}
+	return false
+}
+
+func (x *Workspace) GetPresenceRecords() bool {
+	if x != nil {
+		return x.PresenceRecords
+	}
+	return false
+}
+
+func (x *Workspace) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
 }
 
 // A person, guest or service account, as everybody in the workspace may see it (guests: those they met).
@@ -827,7 +852,7 @@ var File_plenum_identity_v1_model_proto protoreflect.FileDescriptor
 
 const file_plenum_identity_v1_model_proto_rawDesc = "" +
 	"\n" +
-	"\x1eplenum/identity/v1/model.proto\x12\x12plenum.identity.v1\"\xa3\x01\n" +
+	"\x1eplenum/identity/v1/model.proto\x12\x12plenum.identity.v1\"\x9c\x02\n" +
 	"\tWorkspace\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04slug\x18\x02 \x01(\tR\x04slug\x12\x12\n" +
@@ -835,7 +860,10 @@ const file_plenum_identity_v1_model_proto_rawDesc = "" +
 	"\n" +
 	"created_ms\x18\x04 \x01(\x03R\tcreatedMs\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\x04R\aversion\x12%\n" +
-	"\x0edocument_links\x18\x06 \x01(\bR\rdocumentLinks\"\xf2\x01\n" +
+	"\x0edocument_links\x18\x06 \x01(\bR\rdocumentLinks\x12/\n" +
+	"\x13collaboration_score\x18\a \x01(\bR\x12collaborationScore\x12)\n" +
+	"\x10presence_records\x18\b \x01(\bR\x0fpresenceRecords\x12\x1b\n" +
+	"\ttime_zone\x18\t \x01(\tR\btimeZone\"\xf2\x01\n" +
 	"\x06Person\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06handle\x18\x02 \x01(\tR\x06handle\x12!\n" +

@@ -20,6 +20,9 @@
 //   5. Else AWAY.
 // A client tells that something is done by Ping.active (plenum/edge/v1/edge.proto), by a call with a client_seq, and by a signal. The times are the operator's to set.
 //
+// Who chooses INVISIBLE leaves as if all their connections had ended at that moment: others see them go when the time of grace is over, as they see
+// anybody go, and until then as who does nothing any more. Their signals pass no more at once.
+//
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   presence.PERSON                  NOT_FOUND            not the caller themselves
 //   presence.BAD_FIELD               INVALID_ARGUMENT     `field` says which, the message why
@@ -178,6 +181,71 @@ func (Device) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{1}
 }
 
+// ActivityKind is what somebody is doing.
+type ActivityKind int32
+
+const (
+	ActivityKind_ACTIVITY_KIND_UNSPECIFIED ActivityKind = 0 // nothing that is told
+	ActivityKind_ACTIVITY_KIND_FOCUSED     ActivityKind = 1 // working without wanting to be disturbed
+	ActivityKind_ACTIVITY_KIND_WRITING     ActivityKind = 2 // writing documents
+	ActivityKind_ACTIVITY_KIND_REVIEWING   ActivityKind = 3 // reading what others wrote, with comments, suggestions and decisions on them
+	ActivityKind_ACTIVITY_KIND_MEETING     ActivityKind = 4 // in a meeting, or in a call
+	ActivityKind_ACTIVITY_KIND_CHATTING    ActivityKind = 5 // writing messages
+	ActivityKind_ACTIVITY_KIND_BREAK       ActivityKind = 6 // having a break
+	ActivityKind_ACTIVITY_KIND_TRAVELLING  ActivityKind = 7 // on the way
+)
+
+// Enum value maps for ActivityKind.
+var (
+	ActivityKind_name = map[int32]string{
+		0: "ACTIVITY_KIND_UNSPECIFIED",
+		1: "ACTIVITY_KIND_FOCUSED",
+		2: "ACTIVITY_KIND_WRITING",
+		3: "ACTIVITY_KIND_REVIEWING",
+		4: "ACTIVITY_KIND_MEETING",
+		5: "ACTIVITY_KIND_CHATTING",
+		6: "ACTIVITY_KIND_BREAK",
+		7: "ACTIVITY_KIND_TRAVELLING",
+	}
+	ActivityKind_value = map[string]int32{
+		"ACTIVITY_KIND_UNSPECIFIED": 0,
+		"ACTIVITY_KIND_FOCUSED":     1,
+		"ACTIVITY_KIND_WRITING":     2,
+		"ACTIVITY_KIND_REVIEWING":   3,
+		"ACTIVITY_KIND_MEETING":     4,
+		"ACTIVITY_KIND_CHATTING":    5,
+		"ACTIVITY_KIND_BREAK":       6,
+		"ACTIVITY_KIND_TRAVELLING":  7,
+	}
+)
+
+func (x ActivityKind) Enum() *ActivityKind {
+	p := new(ActivityKind)
+	*p = x
+	return p
+}
+
+func (x ActivityKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ActivityKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_presence_v1_presence_proto_enumTypes[2].Descriptor()
+}
+
+func (ActivityKind) Type() protoreflect.EnumType {
+	return &file_plenum_presence_v1_presence_proto_enumTypes[2]
+}
+
+func (x ActivityKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ActivityKind.Descriptor instead.
+func (ActivityKind) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{2}
+}
+
 // People are the parameters of "presence.people/me".
 type People struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -223,18 +291,81 @@ func (x *People) GetUsers() []string {
 	return nil
 }
 
-// Entry is what a view tells of one person, or with the key "~" of itself.
+// Window are the parameters of "presence.channel/<channel>": which of its members to show.
+type Window struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint32                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`   // how many to leave out, of the order that the topic gives
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`     // how many to show; <= 200; 0: none, only counts
+	Looking       bool                   `protobuf:"varint,3,opt,name=looking,proto3" json:"looking,omitempty"` // others in the channel are told that the caller looks at it, unless they see the caller as offline
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Window) Reset() {
+	*x = Window{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Window) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Window) ProtoMessage() {}
+
+func (x *Window) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Window.ProtoReflect.Descriptor instead.
+func (*Window) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Window) GetOffset() uint32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Window) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *Window) GetLooking() bool {
+	if x != nil {
+		return x.Looking
+	}
+	return false
+}
+
+// Entry is what a view tells of one person, or with the key "~" of itself, or with the key "#" of a channel.
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Status        *Status                `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`                  // of the person
 	AsOfMs        int64                  `protobuf:"varint,2,opt,name=as_of_ms,json=asOfMs,proto3" json:"as_of_ms,omitempty"` // of the entry "~": what is told is of this time, and may have changed
+	Counts        *Counts                `protobuf:"bytes,3,opt,name=counts,proto3" json:"counts,omitempty"`                  // of the entry "#"
+	Looking       bool                   `protobuf:"varint,4,opt,name=looking,proto3" json:"looking,omitempty"`               // the person looks at the channel; in a view of a channel only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[1]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -246,7 +377,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[1]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -259,7 +390,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{1}
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Entry) GetStatus() *Status {
@@ -276,6 +407,121 @@ func (x *Entry) GetAsOfMs() int64 {
 	return 0
 }
 
+func (x *Entry) GetCounts() *Counts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *Entry) GetLooking() bool {
+	if x != nil {
+		return x.Looking
+	}
+	return false
+}
+
+// Counts are how many members of a channel are seen as what.
+type Counts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Members       uint32                 `protobuf:"varint,1,opt,name=members,proto3" json:"members,omitempty"`                                 // all
+	Online        uint32                 `protobuf:"varint,2,opt,name=online,proto3" json:"online,omitempty"`                                   // ONLINE
+	Away          uint32                 `protobuf:"varint,3,opt,name=away,proto3" json:"away,omitempty"`                                       // AWAY
+	Busy          uint32                 `protobuf:"varint,4,opt,name=busy,proto3" json:"busy,omitempty"`                                       // BUSY
+	DoNotDisturb  uint32                 `protobuf:"varint,5,opt,name=do_not_disturb,json=doNotDisturb,proto3" json:"do_not_disturb,omitempty"` // DO_NOT_DISTURB
+	Offline       uint32                 `protobuf:"varint,6,opt,name=offline,proto3" json:"offline,omitempty"`                                 // OFFLINE
+	Unknown       uint32                 `protobuf:"varint,7,opt,name=unknown,proto3" json:"unknown,omitempty"`                                 // not known at this moment
+	Looking       uint32                 `protobuf:"varint,8,opt,name=looking,proto3" json:"looking,omitempty"`                                 // look at the channel
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Counts) Reset() {
+	*x = Counts{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Counts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Counts) ProtoMessage() {}
+
+func (x *Counts) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Counts.ProtoReflect.Descriptor instead.
+func (*Counts) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Counts) GetMembers() uint32 {
+	if x != nil {
+		return x.Members
+	}
+	return 0
+}
+
+func (x *Counts) GetOnline() uint32 {
+	if x != nil {
+		return x.Online
+	}
+	return 0
+}
+
+func (x *Counts) GetAway() uint32 {
+	if x != nil {
+		return x.Away
+	}
+	return 0
+}
+
+func (x *Counts) GetBusy() uint32 {
+	if x != nil {
+		return x.Busy
+	}
+	return 0
+}
+
+func (x *Counts) GetDoNotDisturb() uint32 {
+	if x != nil {
+		return x.DoNotDisturb
+	}
+	return 0
+}
+
+func (x *Counts) GetOffline() uint32 {
+	if x != nil {
+		return x.Offline
+	}
+	return 0
+}
+
+func (x *Counts) GetUnknown() uint32 {
+	if x != nil {
+		return x.Unknown
+	}
+	return 0
+}
+
+func (x *Counts) GetLooking() uint32 {
+	if x != nil {
+		return x.Looking
+	}
+	return 0
+}
+
 // Status is what others see of a person.
 type Status struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -283,13 +529,15 @@ type Status struct {
 	Devices       []Device               `protobuf:"varint,2,rep,packed,name=devices,proto3,enum=plenum.presence.v1.Device" json:"devices,omitempty"` // of the sessions that count, each kind once, ascending; none of who is offline
 	Custom        *Custom                `protobuf:"bytes,3,opt,name=custom,proto3" json:"custom,omitempty"`                                          // absent: none
 	AsOfMs        int64                  `protobuf:"varint,4,opt,name=as_of_ms,json=asOfMs,proto3" json:"as_of_ms,omitempty"`                         // state UNSPECIFIED only: since when it is not known; 0: ever since it was asked for
+	Activity      *Activity              `protobuf:"bytes,5,opt,name=activity,proto3" json:"activity,omitempty"`                                      // what they are doing; absent: not told. None of who is offline
+	Country       string                 `protobuf:"bytes,6,opt,name=country,proto3" json:"country,omitempty"`                                        // where they are, as two letters of ISO 3166-1; empty: not told. None of who is offline
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[2]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -301,7 +549,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[2]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -314,7 +562,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{2}
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Status) GetState() State {
@@ -345,6 +593,97 @@ func (x *Status) GetAsOfMs() int64 {
 	return 0
 }
 
+func (x *Status) GetActivity() *Activity {
+	if x != nil {
+		return x.Activity
+	}
+	return nil
+}
+
+func (x *Status) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+// Activity is what somebody is doing: said by them, or inferred from what they do.
+type Activity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          ActivityKind           `protobuf:"varint,1,opt,name=kind,proto3,enum=plenum.presence.v1.ActivityKind" json:"kind,omitempty"` // what
+	Subject       string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`                                 // what it is about, as they said; <= 80 bytes of letters, digits, blanks and -_.,'&()+#
+	SinceMs       int64                  `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`                 // since when; inferred ones in whole minutes
+	Inferred      bool                   `protobuf:"varint,4,opt,name=inferred,proto3" json:"inferred,omitempty"`                              // by the rules in presence/README.md; only of who has switched it on
+	Confidence    uint32                 `protobuf:"varint,5,opt,name=confidence,proto3" json:"confidence,omitempty"`                          // of an inferred one: 1 to 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Activity) Reset() {
+	*x = Activity{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Activity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Activity) ProtoMessage() {}
+
+func (x *Activity) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Activity.ProtoReflect.Descriptor instead.
+func (*Activity) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Activity) GetKind() ActivityKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ActivityKind_ACTIVITY_KIND_UNSPECIFIED
+}
+
+func (x *Activity) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Activity) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *Activity) GetInferred() bool {
+	if x != nil {
+		return x.Inferred
+	}
+	return false
+}
+
+func (x *Activity) GetConfidence() uint32 {
+	if x != nil {
+		return x.Confidence
+	}
+	return 0
+}
+
 // Custom is what somebody says of themselves.
 type Custom struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -356,7 +695,7 @@ type Custom struct {
 
 func (x *Custom) Reset() {
 	*x = Custom{}
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[3]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -368,7 +707,7 @@ func (x *Custom) String() string {
 func (*Custom) ProtoMessage() {}
 
 func (x *Custom) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[3]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -381,7 +720,7 @@ func (x *Custom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Custom.ProtoReflect.Descriptor instead.
 func (*Custom) Descriptor() ([]byte, []int) {
-	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{3}
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Custom) GetEmoji() string {
@@ -410,7 +749,7 @@ type SetStatusRequest struct {
 
 func (x *SetStatusRequest) Reset() {
 	*x = SetStatusRequest{}
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[4]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +761,7 @@ func (x *SetStatusRequest) String() string {
 func (*SetStatusRequest) ProtoMessage() {}
 
 func (x *SetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[4]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +774,7 @@ func (x *SetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStatusRequest.ProtoReflect.Descriptor instead.
 func (*SetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{4}
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SetStatusRequest) GetUser() string {
@@ -474,7 +813,7 @@ type SetStatusResponse struct {
 
 func (x *SetStatusResponse) Reset() {
 	*x = SetStatusResponse{}
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[5]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +825,7 @@ func (x *SetStatusResponse) String() string {
 func (*SetStatusResponse) ProtoMessage() {}
 
 func (x *SetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[5]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +838,7 @@ func (x *SetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetStatusResponse.ProtoReflect.Descriptor instead.
 func (*SetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{5}
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{8}
 }
 
 type GetStatusRequest struct {
@@ -511,7 +850,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[6]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +862,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[6]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +875,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{6}
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetStatusRequest) GetUser() string {
@@ -558,7 +897,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[7]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +909,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_presence_v1_presence_proto_msgTypes[7]
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +922,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{7}
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetStatusResponse) GetChosen() State {
@@ -614,21 +953,1194 @@ func (x *GetStatusResponse) GetStatus() *Status {
 	return nil
 }
 
+type SetActivityRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                                       // the caller's id
+	Kind          ActivityKind           `protobuf:"varint,2,opt,name=kind,proto3,enum=plenum.presence.v1.ActivityKind" json:"kind,omitempty"` // UNSPECIFIED: none any more
+	Subject       string                 `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`                                 // as in Activity
+	UntilMs       int64                  `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`                 // when it ends; 0: never
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetActivityRequest) Reset() {
+	*x = SetActivityRequest{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetActivityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetActivityRequest) ProtoMessage() {}
+
+func (x *SetActivityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetActivityRequest.ProtoReflect.Descriptor instead.
+func (*SetActivityRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SetActivityRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *SetActivityRequest) GetKind() ActivityKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ActivityKind_ACTIVITY_KIND_UNSPECIFIED
+}
+
+func (x *SetActivityRequest) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *SetActivityRequest) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+type SetActivityResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetActivityResponse) Reset() {
+	*x = SetActivityResponse{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetActivityResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetActivityResponse) ProtoMessage() {}
+
+func (x *SetActivityResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetActivityResponse.ProtoReflect.Descriptor instead.
+func (*SetActivityResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{12}
+}
+
+type ListActivitiesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // the caller's id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListActivitiesRequest) Reset() {
+	*x = ListActivitiesRequest{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListActivitiesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListActivitiesRequest) ProtoMessage() {}
+
+func (x *ListActivitiesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListActivitiesRequest.ProtoReflect.Descriptor instead.
+func (*ListActivitiesRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListActivitiesRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type ListActivitiesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Activities    []*PastActivity        `protobuf:"bytes,1,rep,name=activities,proto3" json:"activities,omitempty"` // <= 100, the newest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListActivitiesResponse) Reset() {
+	*x = ListActivitiesResponse{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListActivitiesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListActivitiesResponse) ProtoMessage() {}
+
+func (x *ListActivitiesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListActivitiesResponse.ProtoReflect.Descriptor instead.
+func (*ListActivitiesResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListActivitiesResponse) GetActivities() []*PastActivity {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+// PastActivity is what somebody has been doing.
+type PastActivity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Activity      *Activity              `protobuf:"bytes,1,opt,name=activity,proto3" json:"activity,omitempty"`               // what
+	UntilMs       int64                  `protobuf:"varint,2,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // when it ended; 0: it goes on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PastActivity) Reset() {
+	*x = PastActivity{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PastActivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PastActivity) ProtoMessage() {}
+
+func (x *PastActivity) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PastActivity.ProtoReflect.Descriptor instead.
+func (*PastActivity) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PastActivity) GetActivity() *Activity {
+	if x != nil {
+		return x.Activity
+	}
+	return nil
+}
+
+func (x *PastActivity) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+type ClearActivitiesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // the caller's id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClearActivitiesRequest) Reset() {
+	*x = ClearActivitiesRequest{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearActivitiesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearActivitiesRequest) ProtoMessage() {}
+
+func (x *ClearActivitiesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearActivitiesRequest.ProtoReflect.Descriptor instead.
+func (*ClearActivitiesRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ClearActivitiesRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type ClearActivitiesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClearActivitiesResponse) Reset() {
+	*x = ClearActivitiesResponse{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClearActivitiesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClearActivitiesResponse) ProtoMessage() {}
+
+func (x *ClearActivitiesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClearActivitiesResponse.ProtoReflect.Descriptor instead.
+func (*ClearActivitiesResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{17}
+}
+
+// Privacy is what somebody has decided about what is told of them.
+type Privacy struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	InferActivity bool                   `protobuf:"varint,1,opt,name=infer_activity,json=inferActivity,proto3" json:"infer_activity,omitempty"` // what they do is inferred from the calls that they make, and told; false at first
+	Country       bool                   `protobuf:"varint,2,opt,name=country,proto3" json:"country,omitempty"`                                  // the country that they connect from is told; false at first
+	HideLastSeen  bool                   `protobuf:"varint,3,opt,name=hide_last_seen,json=hideLastSeen,proto3" json:"hide_last_seen,omitempty"`  // in which hour they were here last is neither told nor kept; false at first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Privacy) Reset() {
+	*x = Privacy{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Privacy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Privacy) ProtoMessage() {}
+
+func (x *Privacy) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Privacy.ProtoReflect.Descriptor instead.
+func (*Privacy) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Privacy) GetInferActivity() bool {
+	if x != nil {
+		return x.InferActivity
+	}
+	return false
+}
+
+func (x *Privacy) GetCountry() bool {
+	if x != nil {
+		return x.Country
+	}
+	return false
+}
+
+func (x *Privacy) GetHideLastSeen() bool {
+	if x != nil {
+		return x.HideLastSeen
+	}
+	return false
+}
+
+type SetPrivacyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`       // the caller's id
+	Privacy       *Privacy               `protobuf:"bytes,2,opt,name=privacy,proto3" json:"privacy,omitempty"` // all of it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPrivacyRequest) Reset() {
+	*x = SetPrivacyRequest{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPrivacyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPrivacyRequest) ProtoMessage() {}
+
+func (x *SetPrivacyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPrivacyRequest.ProtoReflect.Descriptor instead.
+func (*SetPrivacyRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SetPrivacyRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *SetPrivacyRequest) GetPrivacy() *Privacy {
+	if x != nil {
+		return x.Privacy
+	}
+	return nil
+}
+
+type SetPrivacyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPrivacyResponse) Reset() {
+	*x = SetPrivacyResponse{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPrivacyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPrivacyResponse) ProtoMessage() {}
+
+func (x *SetPrivacyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPrivacyResponse.ProtoReflect.Descriptor instead.
+func (*SetPrivacyResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{20}
+}
+
+type GetPrivacyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // the caller's id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPrivacyRequest) Reset() {
+	*x = GetPrivacyRequest{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPrivacyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPrivacyRequest) ProtoMessage() {}
+
+func (x *GetPrivacyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPrivacyRequest.ProtoReflect.Descriptor instead.
+func (*GetPrivacyRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GetPrivacyRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type GetPrivacyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Privacy       *Privacy               `protobuf:"bytes,1,opt,name=privacy,proto3" json:"privacy,omitempty"` // as it was set
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPrivacyResponse) Reset() {
+	*x = GetPrivacyResponse{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPrivacyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPrivacyResponse) ProtoMessage() {}
+
+func (x *GetPrivacyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPrivacyResponse.ProtoReflect.Descriptor instead.
+func (*GetPrivacyResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *GetPrivacyResponse) GetPrivacy() *Privacy {
+	if x != nil {
+		return x.Privacy
+	}
+	return nil
+}
+
+type ListLastSeenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"` // their ids; <= 500
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLastSeenRequest) Reset() {
+	*x = ListLastSeenRequest{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLastSeenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLastSeenRequest) ProtoMessage() {}
+
+func (x *ListLastSeenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLastSeenRequest.ProtoReflect.Descriptor instead.
+func (*ListLastSeenRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ListLastSeenRequest) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type ListLastSeenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seen          []*LastSeen            `protobuf:"bytes,1,rep,name=seen,proto3" json:"seen,omitempty"` // of those whom the caller shares a channel with, and of whom it is known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLastSeenResponse) Reset() {
+	*x = ListLastSeenResponse{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLastSeenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLastSeenResponse) ProtoMessage() {}
+
+func (x *ListLastSeenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLastSeenResponse.ProtoReflect.Descriptor instead.
+func (*ListLastSeenResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListLastSeenResponse) GetSeen() []*LastSeen {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+// LastSeen is when somebody was here last.
+type LastSeen struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                    // id of the person
+	HourMs        int64                  `protobuf:"varint,2,opt,name=hour_ms,json=hourMs,proto3" json:"hour_ms,omitempty"` // the beginning of the hour
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LastSeen) Reset() {
+	*x = LastSeen{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LastSeen) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LastSeen) ProtoMessage() {}
+
+func (x *LastSeen) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LastSeen.ProtoReflect.Descriptor instead.
+func (*LastSeen) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *LastSeen) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *LastSeen) GetHourMs() int64 {
+	if x != nil {
+		return x.HourMs
+	}
+	return 0
+}
+
+type GetAnalyticsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FromMs        int64                  `protobuf:"varint,1,opt,name=from_ms,json=fromMs,proto3" json:"from_ms,omitempty"` // the beginning, rounded down to a day of the workspace's time zone
+	ToMs          int64                  `protobuf:"varint,2,opt,name=to_ms,json=toMs,proto3" json:"to_ms,omitempty"`       // the end, rounded up likewise; at most 92 days later
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAnalyticsRequest) Reset() {
+	*x = GetAnalyticsRequest{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAnalyticsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAnalyticsRequest) ProtoMessage() {}
+
+func (x *GetAnalyticsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAnalyticsRequest.ProtoReflect.Descriptor instead.
+func (*GetAnalyticsRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetAnalyticsRequest) GetFromMs() int64 {
+	if x != nil {
+		return x.FromMs
+	}
+	return 0
+}
+
+func (x *GetAnalyticsRequest) GetToMs() int64 {
+	if x != nil {
+		return x.ToMs
+	}
+	return 0
+}
+
+// GetAnalyticsResponse leaves out every figure behind which there are fewer people than min_people: it is told by nobody's absence, either.
+type GetAnalyticsResponse struct {
+	state               protoimpl.MessageState `protogen:"open.v1"`
+	MinPeople           uint32                 `protobuf:"varint,1,opt,name=min_people,json=minPeople,proto3" json:"min_people,omitempty"`                                    // how many people must be behind a figure
+	TimeZone            string                 `protobuf:"bytes,2,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`                                        // of days, hours and weekdays: Workspace.time_zone
+	People              uint32                 `protobuf:"varint,3,opt,name=people,proto3" json:"people,omitempty"`                                                           // who were here
+	States              []*Share               `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`                                                            // time by status: "online", "away", "busy", "do_not_disturb"
+	Devices             []*Share               `protobuf:"bytes,5,rep,name=devices,proto3" json:"devices,omitempty"`                                                          // time by kind of device: "desktop", "mobile", "tablet", "browser", "system"
+	Countries           []*Share               `protobuf:"bytes,6,rep,name=countries,proto3" json:"countries,omitempty"`                                                      // time by country, of those who tell it
+	Activities          []*Share               `protobuf:"bytes,7,rep,name=activities,proto3" json:"activities,omitempty"`                                                    // time by what was done: "writing", "reviewing", "meeting", "chatting"
+	SessionLength       *SessionLength         `protobuf:"bytes,8,opt,name=session_length,json=sessionLength,proto3" json:"session_length,omitempty"`                         // absent: too few
+	Hours               []*Hour                `protobuf:"bytes,9,rep,name=hours,proto3" json:"hours,omitempty"`                                                              // of the week
+	Days                []*Day                 `protobuf:"bytes,10,rep,name=days,proto3" json:"days,omitempty"`                                                               // of the time asked for
+	DailyActivePerMille uint32                 `protobuf:"varint,11,opt,name=daily_active_per_mille,json=dailyActivePerMille,proto3" json:"daily_active_per_mille,omitempty"` // people who were here on a day, of those who were in the 30 days up to it; the mean of the days
+	EngagedPerMille     uint32                 `protobuf:"varint,12,opt,name=engaged_per_mille,json=engagedPerMille,proto3" json:"engaged_per_mille,omitempty"`               // people who have written anything on a day, of those who were here; the mean of the days
+	ResponseMs          int64                  `protobuf:"varint,13,opt,name=response_ms,json=responseMs,proto3" json:"response_ms,omitempty"`                                // the median time from a message in a channel to the next one of somebody else, within a day; 0: too few
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *GetAnalyticsResponse) Reset() {
+	*x = GetAnalyticsResponse{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAnalyticsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAnalyticsResponse) ProtoMessage() {}
+
+func (x *GetAnalyticsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAnalyticsResponse.ProtoReflect.Descriptor instead.
+func (*GetAnalyticsResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetAnalyticsResponse) GetMinPeople() uint32 {
+	if x != nil {
+		return x.MinPeople
+	}
+	return 0
+}
+
+func (x *GetAnalyticsResponse) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *GetAnalyticsResponse) GetPeople() uint32 {
+	if x != nil {
+		return x.People
+	}
+	return 0
+}
+
+func (x *GetAnalyticsResponse) GetStates() []*Share {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *GetAnalyticsResponse) GetDevices() []*Share {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+func (x *GetAnalyticsResponse) GetCountries() []*Share {
+	if x != nil {
+		return x.Countries
+	}
+	return nil
+}
+
+func (x *GetAnalyticsResponse) GetActivities() []*Share {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+func (x *GetAnalyticsResponse) GetSessionLength() *SessionLength {
+	if x != nil {
+		return x.SessionLength
+	}
+	return nil
+}
+
+func (x *GetAnalyticsResponse) GetHours() []*Hour {
+	if x != nil {
+		return x.Hours
+	}
+	return nil
+}
+
+func (x *GetAnalyticsResponse) GetDays() []*Day {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *GetAnalyticsResponse) GetDailyActivePerMille() uint32 {
+	if x != nil {
+		return x.DailyActivePerMille
+	}
+	return 0
+}
+
+func (x *GetAnalyticsResponse) GetEngagedPerMille() uint32 {
+	if x != nil {
+		return x.EngagedPerMille
+	}
+	return 0
+}
+
+func (x *GetAnalyticsResponse) GetResponseMs() int64 {
+	if x != nil {
+		return x.ResponseMs
+	}
+	return 0
+}
+
+// Share is one part of a whole.
+type Share struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                          // of the part
+	PerMille      uint32                 `protobuf:"varint,2,opt,name=per_mille,json=perMille,proto3" json:"per_mille,omitempty"` // of the whole that is told
+	People        uint32                 `protobuf:"varint,3,opt,name=people,proto3" json:"people,omitempty"`                     // behind it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Share) Reset() {
+	*x = Share{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Share) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Share) ProtoMessage() {}
+
+func (x *Share) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Share.ProtoReflect.Descriptor instead.
+func (*Share) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Share) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Share) GetPerMille() uint32 {
+	if x != nil {
+		return x.PerMille
+	}
+	return 0
+}
+
+func (x *Share) GetPeople() uint32 {
+	if x != nil {
+		return x.People
+	}
+	return 0
+}
+
+// SessionLength is how long sessions were in which somebody was there.
+type SessionLength struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MeanMs        int64                  `protobuf:"varint,1,opt,name=mean_ms,json=meanMs,proto3" json:"mean_ms,omitempty"`       // the mean
+	MedianMs      int64                  `protobuf:"varint,2,opt,name=median_ms,json=medianMs,proto3" json:"median_ms,omitempty"` // half of them are shorter
+	P95Ms         int64                  `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`          // 95 of 100 are shorter
+	Sessions      uint32                 `protobuf:"varint,4,opt,name=sessions,proto3" json:"sessions,omitempty"`                 // how many there were
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionLength) Reset() {
+	*x = SessionLength{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionLength) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionLength) ProtoMessage() {}
+
+func (x *SessionLength) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionLength.ProtoReflect.Descriptor instead.
+func (*SessionLength) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SessionLength) GetMeanMs() int64 {
+	if x != nil {
+		return x.MeanMs
+	}
+	return 0
+}
+
+func (x *SessionLength) GetMedianMs() int64 {
+	if x != nil {
+		return x.MedianMs
+	}
+	return 0
+}
+
+func (x *SessionLength) GetP95Ms() int64 {
+	if x != nil {
+		return x.P95Ms
+	}
+	return 0
+}
+
+func (x *SessionLength) GetSessions() uint32 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+// Hour is one hour of the week.
+type Hour struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Weekday       uint32                 `protobuf:"varint,1,opt,name=weekday,proto3" json:"weekday,omitempty"` // 1: Monday, to 7: Sunday
+	Hour          uint32                 `protobuf:"varint,2,opt,name=hour,proto3" json:"hour,omitempty"`       // 0 to 23
+	People        uint32                 `protobuf:"varint,3,opt,name=people,proto3" json:"people,omitempty"`   // who were here in it, the mean over the weeks
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hour) Reset() {
+	*x = Hour{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hour) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hour) ProtoMessage() {}
+
+func (x *Hour) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hour.ProtoReflect.Descriptor instead.
+func (*Hour) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Hour) GetWeekday() uint32 {
+	if x != nil {
+		return x.Weekday
+	}
+	return 0
+}
+
+func (x *Hour) GetHour() uint32 {
+	if x != nil {
+		return x.Hour
+	}
+	return 0
+}
+
+func (x *Hour) GetPeople() uint32 {
+	if x != nil {
+		return x.People
+	}
+	return 0
+}
+
+// Day is one day.
+type Day struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Date          string                 `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`        // as 2026-11-29
+	Active        uint32                 `protobuf:"varint,2,opt,name=active,proto3" json:"active,omitempty"`   // who were here
+	Engaged       uint32                 `protobuf:"varint,3,opt,name=engaged,proto3" json:"engaged,omitempty"` // who have written anything
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Day) Reset() {
+	*x = Day{}
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Day) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Day) ProtoMessage() {}
+
+func (x *Day) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_presence_v1_presence_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Day.ProtoReflect.Descriptor instead.
+func (*Day) Descriptor() ([]byte, []int) {
+	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Day) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *Day) GetActive() uint32 {
+	if x != nil {
+		return x.Active
+	}
+	return 0
+}
+
+func (x *Day) GetEngaged() uint32 {
+	if x != nil {
+		return x.Engaged
+	}
+	return 0
+}
+
 var File_plenum_presence_v1_presence_proto protoreflect.FileDescriptor
 
 const file_plenum_presence_v1_presence_proto_rawDesc = "" +
 	"\n" +
 	"!plenum/presence/v1/presence.proto\x12\x12plenum.presence.v1\x1a\x1cplenum/edge/v1/options.proto\"\x1e\n" +
 	"\x06People\x12\x14\n" +
-	"\x05users\x18\x01 \x03(\tR\x05users\"U\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"P\n" +
+	"\x06Window\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\rR\x06offset\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x18\n" +
+	"\alooking\x18\x03 \x01(\bR\alooking\"\xa3\x01\n" +
 	"\x05Entry\x122\n" +
 	"\x06status\x18\x01 \x01(\v2\x1a.plenum.presence.v1.StatusR\x06status\x12\x18\n" +
-	"\bas_of_ms\x18\x02 \x01(\x03R\x06asOfMs\"\xbd\x01\n" +
+	"\bas_of_ms\x18\x02 \x01(\x03R\x06asOfMs\x122\n" +
+	"\x06counts\x18\x03 \x01(\v2\x1a.plenum.presence.v1.CountsR\x06counts\x12\x18\n" +
+	"\alooking\x18\x04 \x01(\bR\alooking\"\xd6\x01\n" +
+	"\x06Counts\x12\x18\n" +
+	"\amembers\x18\x01 \x01(\rR\amembers\x12\x16\n" +
+	"\x06online\x18\x02 \x01(\rR\x06online\x12\x12\n" +
+	"\x04away\x18\x03 \x01(\rR\x04away\x12\x12\n" +
+	"\x04busy\x18\x04 \x01(\rR\x04busy\x12$\n" +
+	"\x0edo_not_disturb\x18\x05 \x01(\rR\fdoNotDisturb\x12\x18\n" +
+	"\aoffline\x18\x06 \x01(\rR\aoffline\x12\x18\n" +
+	"\aunknown\x18\a \x01(\rR\aunknown\x12\x18\n" +
+	"\alooking\x18\b \x01(\rR\alooking\"\x91\x02\n" +
 	"\x06Status\x12/\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x19.plenum.presence.v1.StateR\x05state\x124\n" +
 	"\adevices\x18\x02 \x03(\x0e2\x1a.plenum.presence.v1.DeviceR\adevices\x122\n" +
 	"\x06custom\x18\x03 \x01(\v2\x1a.plenum.presence.v1.CustomR\x06custom\x12\x18\n" +
-	"\bas_of_ms\x18\x04 \x01(\x03R\x06asOfMs\"2\n" +
+	"\bas_of_ms\x18\x04 \x01(\x03R\x06asOfMs\x128\n" +
+	"\bactivity\x18\x05 \x01(\v2\x1c.plenum.presence.v1.ActivityR\bactivity\x12\x18\n" +
+	"\acountry\x18\x06 \x01(\tR\acountry\"\xb1\x01\n" +
+	"\bActivity\x124\n" +
+	"\x04kind\x18\x01 \x01(\x0e2 .plenum.presence.v1.ActivityKindR\x04kind\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\tR\asubject\x12\x19\n" +
+	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x1a\n" +
+	"\binferred\x18\x04 \x01(\bR\binferred\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x05 \x01(\rR\n" +
+	"confidence\"2\n" +
 	"\x06Custom\x12\x14\n" +
 	"\x05emoji\x18\x01 \x01(\tR\x05emoji\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"\xa6\x01\n" +
@@ -644,7 +2156,83 @@ const file_plenum_presence_v1_presence_proto_rawDesc = "" +
 	"\x06chosen\x18\x01 \x01(\x0e2\x19.plenum.presence.v1.StateR\x06chosen\x122\n" +
 	"\x06custom\x18\x02 \x01(\v2\x1a.plenum.presence.v1.CustomR\x06custom\x12\x19\n" +
 	"\buntil_ms\x18\x03 \x01(\x03R\auntilMs\x122\n" +
-	"\x06status\x18\x04 \x01(\v2\x1a.plenum.presence.v1.StatusR\x06status*\x92\x01\n" +
+	"\x06status\x18\x04 \x01(\v2\x1a.plenum.presence.v1.StatusR\x06status\"\x93\x01\n" +
+	"\x12SetActivityRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x124\n" +
+	"\x04kind\x18\x02 \x01(\x0e2 .plenum.presence.v1.ActivityKindR\x04kind\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12\x19\n" +
+	"\buntil_ms\x18\x04 \x01(\x03R\auntilMs\"\x15\n" +
+	"\x13SetActivityResponse\"+\n" +
+	"\x15ListActivitiesRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"Z\n" +
+	"\x16ListActivitiesResponse\x12@\n" +
+	"\n" +
+	"activities\x18\x01 \x03(\v2 .plenum.presence.v1.PastActivityR\n" +
+	"activities\"c\n" +
+	"\fPastActivity\x128\n" +
+	"\bactivity\x18\x01 \x01(\v2\x1c.plenum.presence.v1.ActivityR\bactivity\x12\x19\n" +
+	"\buntil_ms\x18\x02 \x01(\x03R\auntilMs\",\n" +
+	"\x16ClearActivitiesRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\x19\n" +
+	"\x17ClearActivitiesResponse\"p\n" +
+	"\aPrivacy\x12%\n" +
+	"\x0einfer_activity\x18\x01 \x01(\bR\rinferActivity\x12\x18\n" +
+	"\acountry\x18\x02 \x01(\bR\acountry\x12$\n" +
+	"\x0ehide_last_seen\x18\x03 \x01(\bR\fhideLastSeen\"^\n" +
+	"\x11SetPrivacyRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x125\n" +
+	"\aprivacy\x18\x02 \x01(\v2\x1b.plenum.presence.v1.PrivacyR\aprivacy\"\x14\n" +
+	"\x12SetPrivacyResponse\"'\n" +
+	"\x11GetPrivacyRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"K\n" +
+	"\x12GetPrivacyResponse\x125\n" +
+	"\aprivacy\x18\x01 \x01(\v2\x1b.plenum.presence.v1.PrivacyR\aprivacy\"+\n" +
+	"\x13ListLastSeenRequest\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"H\n" +
+	"\x14ListLastSeenResponse\x120\n" +
+	"\x04seen\x18\x01 \x03(\v2\x1c.plenum.presence.v1.LastSeenR\x04seen\"7\n" +
+	"\bLastSeen\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x17\n" +
+	"\ahour_ms\x18\x02 \x01(\x03R\x06hourMs\"C\n" +
+	"\x13GetAnalyticsRequest\x12\x17\n" +
+	"\afrom_ms\x18\x01 \x01(\x03R\x06fromMs\x12\x13\n" +
+	"\x05to_ms\x18\x02 \x01(\x03R\x04toMs\"\xef\x04\n" +
+	"\x14GetAnalyticsResponse\x12\x1d\n" +
+	"\n" +
+	"min_people\x18\x01 \x01(\rR\tminPeople\x12\x1b\n" +
+	"\ttime_zone\x18\x02 \x01(\tR\btimeZone\x12\x16\n" +
+	"\x06people\x18\x03 \x01(\rR\x06people\x121\n" +
+	"\x06states\x18\x04 \x03(\v2\x19.plenum.presence.v1.ShareR\x06states\x123\n" +
+	"\adevices\x18\x05 \x03(\v2\x19.plenum.presence.v1.ShareR\adevices\x127\n" +
+	"\tcountries\x18\x06 \x03(\v2\x19.plenum.presence.v1.ShareR\tcountries\x129\n" +
+	"\n" +
+	"activities\x18\a \x03(\v2\x19.plenum.presence.v1.ShareR\n" +
+	"activities\x12H\n" +
+	"\x0esession_length\x18\b \x01(\v2!.plenum.presence.v1.SessionLengthR\rsessionLength\x12.\n" +
+	"\x05hours\x18\t \x03(\v2\x18.plenum.presence.v1.HourR\x05hours\x12+\n" +
+	"\x04days\x18\n" +
+	" \x03(\v2\x17.plenum.presence.v1.DayR\x04days\x123\n" +
+	"\x16daily_active_per_mille\x18\v \x01(\rR\x13dailyActivePerMille\x12*\n" +
+	"\x11engaged_per_mille\x18\f \x01(\rR\x0fengagedPerMille\x12\x1f\n" +
+	"\vresponse_ms\x18\r \x01(\x03R\n" +
+	"responseMs\"P\n" +
+	"\x05Share\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
+	"\tper_mille\x18\x02 \x01(\rR\bperMille\x12\x16\n" +
+	"\x06people\x18\x03 \x01(\rR\x06people\"x\n" +
+	"\rSessionLength\x12\x17\n" +
+	"\amean_ms\x18\x01 \x01(\x03R\x06meanMs\x12\x1b\n" +
+	"\tmedian_ms\x18\x02 \x01(\x03R\bmedianMs\x12\x15\n" +
+	"\x06p95_ms\x18\x03 \x01(\x03R\x05p95Ms\x12\x1a\n" +
+	"\bsessions\x18\x04 \x01(\rR\bsessions\"L\n" +
+	"\x04Hour\x12\x18\n" +
+	"\aweekday\x18\x01 \x01(\rR\aweekday\x12\x12\n" +
+	"\x04hour\x18\x02 \x01(\rR\x04hour\x12\x16\n" +
+	"\x06people\x18\x03 \x01(\rR\x06people\"K\n" +
+	"\x03Day\x12\x12\n" +
+	"\x04date\x18\x01 \x01(\tR\x04date\x12\x16\n" +
+	"\x06active\x18\x02 \x01(\rR\x06active\x12\x18\n" +
+	"\aengaged\x18\x03 \x01(\rR\aengaged*\x92\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATE_OFFLINE\x10\x01\x12\x10\n" +
@@ -661,12 +2249,32 @@ const file_plenum_presence_v1_presence_proto_rawDesc = "" +
 	"\rDEVICE_MOBILE\x10\x02\x12\x11\n" +
 	"\rDEVICE_TABLET\x10\x03\x12\x12\n" +
 	"\x0eDEVICE_BROWSER\x10\x04\x12\x11\n" +
-	"\rDEVICE_SYSTEM\x10\x052\xc1\x02\n" +
+	"\rDEVICE_SYSTEM\x10\x05*\xee\x01\n" +
+	"\fActivityKind\x12\x1d\n" +
+	"\x19ACTIVITY_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15ACTIVITY_KIND_FOCUSED\x10\x01\x12\x19\n" +
+	"\x15ACTIVITY_KIND_WRITING\x10\x02\x12\x1b\n" +
+	"\x17ACTIVITY_KIND_REVIEWING\x10\x03\x12\x19\n" +
+	"\x15ACTIVITY_KIND_MEETING\x10\x04\x12\x1a\n" +
+	"\x16ACTIVITY_KIND_CHATTING\x10\x05\x12\x17\n" +
+	"\x13ACTIVITY_KIND_BREAK\x10\x06\x12\x1c\n" +
+	"\x18ACTIVITY_KIND_TRAVELLING\x10\a2\xd3\t\n" +
 	"\x0fPresenceService\x12n\n" +
 	"\tSetStatus\x12$.plenum.presence.v1.SetStatusRequest\x1a%.plenum.presence.v1.SetStatusResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\"\x04user0\x88'\x90\x02\x02\x12n\n" +
-	"\tGetStatus\x12$.plenum.presence.v1.GetStatusRequest\x1a%.plenum.presence.v1.GetStatusResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x01\"\x04user0\x88'\x90\x02\x01\x1aN\xa2\xbb\x18J\n" +
+	"\tGetStatus\x12$.plenum.presence.v1.GetStatusRequest\x1a%.plenum.presence.v1.GetStatusResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x01\"\x04user0\x88'\x90\x02\x01\x12t\n" +
+	"\vSetActivity\x12&.plenum.presence.v1.SetActivityRequest\x1a'.plenum.presence.v1.SetActivityResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\"\x04user0\x88'\x90\x02\x02\x12}\n" +
+	"\x0eListActivities\x12).plenum.presence.v1.ListActivitiesRequest\x1a*.plenum.presence.v1.ListActivitiesResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x01\"\x04user0\x88'\x90\x02\x01\x12\x80\x01\n" +
+	"\x0fClearActivities\x12*.plenum.presence.v1.ClearActivitiesRequest\x1a+.plenum.presence.v1.ClearActivitiesResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\"\x04user0\x88'\x90\x02\x02\x12q\n" +
+	"\n" +
+	"SetPrivacy\x12%.plenum.presence.v1.SetPrivacyRequest\x1a&.plenum.presence.v1.SetPrivacyResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\"\x04user0\x88'\x90\x02\x02\x12q\n" +
+	"\n" +
+	"GetPrivacy\x12%.plenum.presence.v1.GetPrivacyRequest\x1a&.plenum.presence.v1.GetPrivacyResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x01\"\x04user0\x88'\x90\x02\x01\x12q\n" +
+	"\fListLastSeen\x12'.plenum.presence.v1.ListLastSeenRequest\x1a(.plenum.presence.v1.ListLastSeenResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x010\x88'\x90\x02\x01\x12r\n" +
+	"\fGetAnalytics\x12'.plenum.presence.v1.GetAnalyticsRequest\x1a(.plenum.presence.v1.GetAnalyticsResponse\"\x0f\xa2\xbb\x18\b\b\x01\x10\x030\xb0\xea\x01\x90\x02\x01\x1a\x9a\x01\xa2\xbb\x18\x95\x01\n" +
 	"H\n" +
-	"\x0fpresence.people\x10\x03\x1a\x18plenum.presence.v1.Entry*\x19plenum.presence.v1.PeopleB5Z3plenum.internal/proto/plenum/presence/v1;presencev1b\x06proto3"
+	"\x0fpresence.people\x10\x03\x1a\x18plenum.presence.v1.Entry*\x19plenum.presence.v1.People\n" +
+	"I\n" +
+	"\x10presence.channel\x10\x03\x1a\x18plenum.presence.v1.Entry*\x19plenum.presence.v1.WindowB5Z3plenum.internal/proto/plenum/presence/v1;presencev1b\x06proto3"
 
 var (
 	file_plenum_presence_v1_presence_proto_rawDescOnce sync.Once
@@ -680,39 +2288,94 @@ func file_plenum_presence_v1_presence_proto_rawDescGZIP() []byte {
 	return file_plenum_presence_v1_presence_proto_rawDescData
 }
 
-var file_plenum_presence_v1_presence_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_plenum_presence_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_plenum_presence_v1_presence_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_plenum_presence_v1_presence_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_plenum_presence_v1_presence_proto_goTypes = []any{
-	(State)(0),                // 0: plenum.presence.v1.State
-	(Device)(0),               // 1: plenum.presence.v1.Device
-	(*People)(nil),            // 2: plenum.presence.v1.People
-	(*Entry)(nil),             // 3: plenum.presence.v1.Entry
-	(*Status)(nil),            // 4: plenum.presence.v1.Status
-	(*Custom)(nil),            // 5: plenum.presence.v1.Custom
-	(*SetStatusRequest)(nil),  // 6: plenum.presence.v1.SetStatusRequest
-	(*SetStatusResponse)(nil), // 7: plenum.presence.v1.SetStatusResponse
-	(*GetStatusRequest)(nil),  // 8: plenum.presence.v1.GetStatusRequest
-	(*GetStatusResponse)(nil), // 9: plenum.presence.v1.GetStatusResponse
+	(State)(0),                      // 0: plenum.presence.v1.State
+	(Device)(0),                     // 1: plenum.presence.v1.Device
+	(ActivityKind)(0),               // 2: plenum.presence.v1.ActivityKind
+	(*People)(nil),                  // 3: plenum.presence.v1.People
+	(*Window)(nil),                  // 4: plenum.presence.v1.Window
+	(*Entry)(nil),                   // 5: plenum.presence.v1.Entry
+	(*Counts)(nil),                  // 6: plenum.presence.v1.Counts
+	(*Status)(nil),                  // 7: plenum.presence.v1.Status
+	(*Activity)(nil),                // 8: plenum.presence.v1.Activity
+	(*Custom)(nil),                  // 9: plenum.presence.v1.Custom
+	(*SetStatusRequest)(nil),        // 10: plenum.presence.v1.SetStatusRequest
+	(*SetStatusResponse)(nil),       // 11: plenum.presence.v1.SetStatusResponse
+	(*GetStatusRequest)(nil),        // 12: plenum.presence.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 13: plenum.presence.v1.GetStatusResponse
+	(*SetActivityRequest)(nil),      // 14: plenum.presence.v1.SetActivityRequest
+	(*SetActivityResponse)(nil),     // 15: plenum.presence.v1.SetActivityResponse
+	(*ListActivitiesRequest)(nil),   // 16: plenum.presence.v1.ListActivitiesRequest
+	(*ListActivitiesResponse)(nil),  // 17: plenum.presence.v1.ListActivitiesResponse
+	(*PastActivity)(nil),            // 18: plenum.presence.v1.PastActivity
+	(*ClearActivitiesRequest)(nil),  // 19: plenum.presence.v1.ClearActivitiesRequest
+	(*ClearActivitiesResponse)(nil), // 20: plenum.presence.v1.ClearActivitiesResponse
+	(*Privacy)(nil),                 // 21: plenum.presence.v1.Privacy
+	(*SetPrivacyRequest)(nil),       // 22: plenum.presence.v1.SetPrivacyRequest
+	(*SetPrivacyResponse)(nil),      // 23: plenum.presence.v1.SetPrivacyResponse
+	(*GetPrivacyRequest)(nil),       // 24: plenum.presence.v1.GetPrivacyRequest
+	(*GetPrivacyResponse)(nil),      // 25: plenum.presence.v1.GetPrivacyResponse
+	(*ListLastSeenRequest)(nil),     // 26: plenum.presence.v1.ListLastSeenRequest
+	(*ListLastSeenResponse)(nil),    // 27: plenum.presence.v1.ListLastSeenResponse
+	(*LastSeen)(nil),                // 28: plenum.presence.v1.LastSeen
+	(*GetAnalyticsRequest)(nil),     // 29: plenum.presence.v1.GetAnalyticsRequest
+	(*GetAnalyticsResponse)(nil),    // 30: plenum.presence.v1.GetAnalyticsResponse
+	(*Share)(nil),                   // 31: plenum.presence.v1.Share
+	(*SessionLength)(nil),           // 32: plenum.presence.v1.SessionLength
+	(*Hour)(nil),                    // 33: plenum.presence.v1.Hour
+	(*Day)(nil),                     // 34: plenum.presence.v1.Day
 }
 var file_plenum_presence_v1_presence_proto_depIdxs = []int32{
-	4,  // 0: plenum.presence.v1.Entry.status:type_name -> plenum.presence.v1.Status
-	0,  // 1: plenum.presence.v1.Status.state:type_name -> plenum.presence.v1.State
-	1,  // 2: plenum.presence.v1.Status.devices:type_name -> plenum.presence.v1.Device
-	5,  // 3: plenum.presence.v1.Status.custom:type_name -> plenum.presence.v1.Custom
-	0,  // 4: plenum.presence.v1.SetStatusRequest.state:type_name -> plenum.presence.v1.State
-	5,  // 5: plenum.presence.v1.SetStatusRequest.custom:type_name -> plenum.presence.v1.Custom
-	0,  // 6: plenum.presence.v1.GetStatusResponse.chosen:type_name -> plenum.presence.v1.State
-	5,  // 7: plenum.presence.v1.GetStatusResponse.custom:type_name -> plenum.presence.v1.Custom
-	4,  // 8: plenum.presence.v1.GetStatusResponse.status:type_name -> plenum.presence.v1.Status
-	6,  // 9: plenum.presence.v1.PresenceService.SetStatus:input_type -> plenum.presence.v1.SetStatusRequest
-	8,  // 10: plenum.presence.v1.PresenceService.GetStatus:input_type -> plenum.presence.v1.GetStatusRequest
-	7,  // 11: plenum.presence.v1.PresenceService.SetStatus:output_type -> plenum.presence.v1.SetStatusResponse
-	9,  // 12: plenum.presence.v1.PresenceService.GetStatus:output_type -> plenum.presence.v1.GetStatusResponse
-	11, // [11:13] is the sub-list for method output_type
-	9,  // [9:11] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	7,  // 0: plenum.presence.v1.Entry.status:type_name -> plenum.presence.v1.Status
+	6,  // 1: plenum.presence.v1.Entry.counts:type_name -> plenum.presence.v1.Counts
+	0,  // 2: plenum.presence.v1.Status.state:type_name -> plenum.presence.v1.State
+	1,  // 3: plenum.presence.v1.Status.devices:type_name -> plenum.presence.v1.Device
+	9,  // 4: plenum.presence.v1.Status.custom:type_name -> plenum.presence.v1.Custom
+	8,  // 5: plenum.presence.v1.Status.activity:type_name -> plenum.presence.v1.Activity
+	2,  // 6: plenum.presence.v1.Activity.kind:type_name -> plenum.presence.v1.ActivityKind
+	0,  // 7: plenum.presence.v1.SetStatusRequest.state:type_name -> plenum.presence.v1.State
+	9,  // 8: plenum.presence.v1.SetStatusRequest.custom:type_name -> plenum.presence.v1.Custom
+	0,  // 9: plenum.presence.v1.GetStatusResponse.chosen:type_name -> plenum.presence.v1.State
+	9,  // 10: plenum.presence.v1.GetStatusResponse.custom:type_name -> plenum.presence.v1.Custom
+	7,  // 11: plenum.presence.v1.GetStatusResponse.status:type_name -> plenum.presence.v1.Status
+	2,  // 12: plenum.presence.v1.SetActivityRequest.kind:type_name -> plenum.presence.v1.ActivityKind
+	18, // 13: plenum.presence.v1.ListActivitiesResponse.activities:type_name -> plenum.presence.v1.PastActivity
+	8,  // 14: plenum.presence.v1.PastActivity.activity:type_name -> plenum.presence.v1.Activity
+	21, // 15: plenum.presence.v1.SetPrivacyRequest.privacy:type_name -> plenum.presence.v1.Privacy
+	21, // 16: plenum.presence.v1.GetPrivacyResponse.privacy:type_name -> plenum.presence.v1.Privacy
+	28, // 17: plenum.presence.v1.ListLastSeenResponse.seen:type_name -> plenum.presence.v1.LastSeen
+	31, // 18: plenum.presence.v1.GetAnalyticsResponse.states:type_name -> plenum.presence.v1.Share
+	31, // 19: plenum.presence.v1.GetAnalyticsResponse.devices:type_name -> plenum.presence.v1.Share
+	31, // 20: plenum.presence.v1.GetAnalyticsResponse.countries:type_name -> plenum.presence.v1.Share
+	31, // 21: plenum.presence.v1.GetAnalyticsResponse.activities:type_name -> plenum.presence.v1.Share
+	32, // 22: plenum.presence.v1.GetAnalyticsResponse.session_length:type_name -> plenum.presence.v1.SessionLength
+	33, // 23: plenum.presence.v1.GetAnalyticsResponse.hours:type_name -> plenum.presence.v1.Hour
+	34, // 24: plenum.presence.v1.GetAnalyticsResponse.days:type_name -> plenum.presence.v1.Day
+	10, // 25: plenum.presence.v1.PresenceService.SetStatus:input_type -> plenum.presence.v1.SetStatusRequest
+	12, // 26: plenum.presence.v1.PresenceService.GetStatus:input_type -> plenum.presence.v1.GetStatusRequest
+	14, // 27: plenum.presence.v1.PresenceService.SetActivity:input_type -> plenum.presence.v1.SetActivityRequest
+	16, // 28: plenum.presence.v1.PresenceService.ListActivities:input_type -> plenum.presence.v1.ListActivitiesRequest
+	19, // 29: plenum.presence.v1.PresenceService.ClearActivities:input_type -> plenum.presence.v1.ClearActivitiesRequest
+	22, // 30: plenum.presence.v1.PresenceService.SetPrivacy:input_type -> plenum.presence.v1.SetPrivacyRequest
+	24, // 31: plenum.presence.v1.PresenceService.GetPrivacy:input_type -> plenum.presence.v1.GetPrivacyRequest
+	26, // 32: plenum.presence.v1.PresenceService.ListLastSeen:input_type -> plenum.presence.v1.ListLastSeenRequest
+	29, // 33: plenum.presence.v1.PresenceService.GetAnalytics:input_type -> plenum.presence.v1.GetAnalyticsRequest
+	11, // 34: plenum.presence.v1.PresenceService.SetStatus:output_type -> plenum.presence.v1.SetStatusResponse
+	13, // 35: plenum.presence.v1.PresenceService.GetStatus:output_type -> plenum.presence.v1.GetStatusResponse
+	15, // 36: plenum.presence.v1.PresenceService.SetActivity:output_type -> plenum.presence.v1.SetActivityResponse
+	17, // 37: plenum.presence.v1.PresenceService.ListActivities:output_type -> plenum.presence.v1.ListActivitiesResponse
+	20, // 38: plenum.presence.v1.PresenceService.ClearActivities:output_type -> plenum.presence.v1.ClearActivitiesResponse
+	23, // 39: plenum.presence.v1.PresenceService.SetPrivacy:output_type -> plenum.presence.v1.SetPrivacyResponse
+	25, // 40: plenum.presence.v1.PresenceService.GetPrivacy:output_type -> plenum.presence.v1.GetPrivacyResponse
+	27, // 41: plenum.presence.v1.PresenceService.ListLastSeen:output_type -> plenum.presence.v1.ListLastSeenResponse
+	30, // 42: plenum.presence.v1.PresenceService.GetAnalytics:output_type -> plenum.presence.v1.GetAnalyticsResponse
+	34, // [34:43] is the sub-list for method output_type
+	25, // [25:34] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_plenum_presence_v1_presence_proto_init() }
@@ -725,8 +2388,8 @@ func file_plenum_presence_v1_presence_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_presence_v1_presence_proto_rawDesc), len(file_plenum_presence_v1_presence_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   8,
+			NumEnums:      3,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,6 +20,9 @@
 //   5. Else AWAY.
 // A client tells that something is done by Ping.active (plenum/edge/v1/edge.proto), by a call with a client_seq, and by a signal. The times are the operator's to set.
 //
+// Who chooses INVISIBLE leaves as if all their connections had ended at that moment: others see them go when the time of grace is over, as they see
+// anybody go, and until then as who does nothing any more. Their signals pass no more at once.
+//
 // Errors, besides those of every service (edge.proto, Code); reasons are append-only:
 //   presence.PERSON                  NOT_FOUND            not the caller themselves
 //   presence.BAD_FIELD               INVALID_ARGUMENT     `field` says which, the message why
@@ -41,8 +44,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PresenceService_SetStatus_FullMethodName = "/plenum.presence.v1.PresenceService/SetStatus"
-	PresenceService_GetStatus_FullMethodName = "/plenum.presence.v1.PresenceService/GetStatus"
+	PresenceService_SetStatus_FullMethodName       = "/plenum.presence.v1.PresenceService/SetStatus"
+	PresenceService_GetStatus_FullMethodName       = "/plenum.presence.v1.PresenceService/GetStatus"
+	PresenceService_SetActivity_FullMethodName     = "/plenum.presence.v1.PresenceService/SetActivity"
+	PresenceService_ListActivities_FullMethodName  = "/plenum.presence.v1.PresenceService/ListActivities"
+	PresenceService_ClearActivities_FullMethodName = "/plenum.presence.v1.PresenceService/ClearActivities"
+	PresenceService_SetPrivacy_FullMethodName      = "/plenum.presence.v1.PresenceService/SetPrivacy"
+	PresenceService_GetPrivacy_FullMethodName      = "/plenum.presence.v1.PresenceService/GetPrivacy"
+	PresenceService_ListLastSeen_FullMethodName    = "/plenum.presence.v1.PresenceService/ListLastSeen"
+	PresenceService_GetAnalytics_FullMethodName    = "/plenum.presence.v1.PresenceService/GetAnalytics"
 )
 
 // PresenceServiceClient is the client API for PresenceService service.
@@ -55,6 +65,23 @@ type PresenceServiceClient interface {
 	SetStatus(ctx context.Context, in *SetStatusRequest, opts ...grpc.CallOption) (*SetStatusResponse, error)
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
+	// SetActivity says what the caller is doing. It holds until it is set again, ends, or they are offline. It is told whatever Privacy says: whoever
+	// says it wants it told.
+	SetActivity(ctx context.Context, in *SetActivityRequest, opts ...grpc.CallOption) (*SetActivityResponse, error)
+	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
+	// What another process has remembered is gone with it.
+	ListActivities(ctx context.Context, in *ListActivitiesRequest, opts ...grpc.CallOption) (*ListActivitiesResponse, error)
+	// ClearActivities forgets them, and what others see of them now.
+	ClearActivities(ctx context.Context, in *ClearActivitiesRequest, opts ...grpc.CallOption) (*ClearActivitiesResponse, error)
+	// SetPrivacy decides what is told of the caller besides their status, and kept.
+	SetPrivacy(ctx context.Context, in *SetPrivacyRequest, opts ...grpc.CallOption) (*SetPrivacyResponse, error)
+	// GetPrivacy tells what the caller has decided.
+	GetPrivacy(ctx context.Context, in *GetPrivacyRequest, opts ...grpc.CallOption) (*GetPrivacyResponse, error)
+	// ListLastSeen tells in which hour people were last seen as here by anybody. It is the same for who is here, who isn't, and who is invisible.
+	ListLastSeen(ctx context.Context, in *ListLastSeenRequest, opts ...grpc.CallOption) (*ListLastSeenResponse, error)
+	// GetAnalytics tells how a workspace is present, without telling it of anybody. Needs analytics.read (plenum/identity/v1/model.proto), and
+	// Workspace.presence_records.
+	GetAnalytics(ctx context.Context, in *GetAnalyticsRequest, opts ...grpc.CallOption) (*GetAnalyticsResponse, error)
 }
 
 type presenceServiceClient struct {
@@ -85,6 +112,76 @@ func (c *presenceServiceClient) GetStatus(ctx context.Context, in *GetStatusRequ
 	return out, nil
 }
 
+func (c *presenceServiceClient) SetActivity(ctx context.Context, in *SetActivityRequest, opts ...grpc.CallOption) (*SetActivityResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetActivityResponse)
+	err := c.cc.Invoke(ctx, PresenceService_SetActivity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *presenceServiceClient) ListActivities(ctx context.Context, in *ListActivitiesRequest, opts ...grpc.CallOption) (*ListActivitiesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListActivitiesResponse)
+	err := c.cc.Invoke(ctx, PresenceService_ListActivities_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *presenceServiceClient) ClearActivities(ctx context.Context, in *ClearActivitiesRequest, opts ...grpc.CallOption) (*ClearActivitiesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ClearActivitiesResponse)
+	err := c.cc.Invoke(ctx, PresenceService_ClearActivities_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *presenceServiceClient) SetPrivacy(ctx context.Context, in *SetPrivacyRequest, opts ...grpc.CallOption) (*SetPrivacyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetPrivacyResponse)
+	err := c.cc.Invoke(ctx, PresenceService_SetPrivacy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *presenceServiceClient) GetPrivacy(ctx context.Context, in *GetPrivacyRequest, opts ...grpc.CallOption) (*GetPrivacyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPrivacyResponse)
+	err := c.cc.Invoke(ctx, PresenceService_GetPrivacy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *presenceServiceClient) ListLastSeen(ctx context.Context, in *ListLastSeenRequest, opts ...grpc.CallOption) (*ListLastSeenResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLastSeenResponse)
+	err := c.cc.Invoke(ctx, PresenceService_ListLastSeen_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *presenceServiceClient) GetAnalytics(ctx context.Context, in *GetAnalyticsRequest, opts ...grpc.CallOption) (*GetAnalyticsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetAnalyticsResponse)
+	err := c.cc.Invoke(ctx, PresenceService_GetAnalytics_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PresenceServiceServer is the server API for PresenceService service.
 // All implementations must embed UnimplementedPresenceServiceServer
 // for forward compatibility.
@@ -95,6 +192,23 @@ type PresenceServiceServer interface {
 	SetStatus(context.Context, *SetStatusRequest) (*SetStatusResponse, error)
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
+	// SetActivity says what the caller is doing. It holds until it is set again, ends, or they are offline. It is told whatever Privacy says: whoever
+	// says it wants it told.
+	SetActivity(context.Context, *SetActivityRequest) (*SetActivityResponse, error)
+	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
+	// What another process has remembered is gone with it.
+	ListActivities(context.Context, *ListActivitiesRequest) (*ListActivitiesResponse, error)
+	// ClearActivities forgets them, and what others see of them now.
+	ClearActivities(context.Context, *ClearActivitiesRequest) (*ClearActivitiesResponse, error)
+	// SetPrivacy decides what is told of the caller besides their status, and kept.
+	SetPrivacy(context.Context, *SetPrivacyRequest) (*SetPrivacyResponse, error)
+	// GetPrivacy tells what the caller has decided.
+	GetPrivacy(context.Context, *GetPrivacyRequest) (*GetPrivacyResponse, error)
+	// ListLastSeen tells in which hour people were last seen as here by anybody. It is the same for who is here, who isn't, and who is invisible.
+	ListLastSeen(context.Context, *ListLastSeenRequest) (*ListLastSeenResponse, error)
+	// GetAnalytics tells how a workspace is present, without telling it of anybody. Needs analytics.read (plenum/identity/v1/model.proto), and
+	// Workspace.presence_records.
+	GetAnalytics(context.Context, *GetAnalyticsRequest) (*GetAnalyticsResponse, error)
 	mustEmbedUnimplementedPresenceServiceServer()
 }
 
@@ -110,6 +224,27 @@ func (UnimplementedPresenceServiceServer) SetStatus(context.Context, *SetStatusR
 }
 func (UnimplementedPresenceServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
+}
+func (UnimplementedPresenceServiceServer) SetActivity(context.Context, *SetActivityRequest) (*SetActivityResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetActivity not implemented")
+}
+func (UnimplementedPresenceServiceServer) ListActivities(context.Context, *ListActivitiesRequest) (*ListActivitiesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListActivities not implemented")
+}
+func (UnimplementedPresenceServiceServer) ClearActivities(context.Context, *ClearActivitiesRequest) (*ClearActivitiesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClearActivities not implemented")
+}
+func (UnimplementedPresenceServiceServer) SetPrivacy(context.Context, *SetPrivacyRequest) (*SetPrivacyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetPrivacy not implemented")
+}
+func (UnimplementedPresenceServiceServer) GetPrivacy(context.Context, *GetPrivacyRequest) (*GetPrivacyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPrivacy not implemented")
+}
+func (UnimplementedPresenceServiceServer) ListLastSeen(context.Context, *ListLastSeenRequest) (*ListLastSeenResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLastSeen not implemented")
+}
+func (UnimplementedPresenceServiceServer) GetAnalytics(context.Context, *GetAnalyticsRequest) (*GetAnalyticsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAnalytics not implemented")
 }
 func (UnimplementedPresenceServiceServer) mustEmbedUnimplementedPresenceServiceServer() {}
 func (UnimplementedPresenceServiceServer) testEmbeddedByValue()                         {}
@@ -168,6 +303,132 @@ func _PresenceService_GetStatus_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PresenceService_SetActivity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetActivityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).SetActivity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_SetActivity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).SetActivity(ctx, req.(*SetActivityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PresenceService_ListActivities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListActivitiesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).ListActivities(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_ListActivities_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).ListActivities(ctx, req.(*ListActivitiesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PresenceService_ClearActivities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClearActivitiesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).ClearActivities(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_ClearActivities_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).ClearActivities(ctx, req.(*ClearActivitiesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PresenceService_SetPrivacy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetPrivacyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).SetPrivacy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_SetPrivacy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).SetPrivacy(ctx, req.(*SetPrivacyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PresenceService_GetPrivacy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPrivacyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).GetPrivacy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_GetPrivacy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).GetPrivacy(ctx, req.(*GetPrivacyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PresenceService_ListLastSeen_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLastSeenRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).ListLastSeen(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_ListLastSeen_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).ListLastSeen(ctx, req.(*ListLastSeenRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PresenceService_GetAnalytics_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAnalyticsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PresenceServiceServer).GetAnalytics(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PresenceService_GetAnalytics_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PresenceServiceServer).GetAnalytics(ctx, req.(*GetAnalyticsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PresenceService_ServiceDesc is the grpc.ServiceDesc for PresenceService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -182,6 +443,34 @@ var PresenceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetStatus",
 			Handler:    _PresenceService_GetStatus_Handler,
+		},
+		{
+			MethodName: "SetActivity",
+			Handler:    _PresenceService_SetActivity_Handler,
+		},
+		{
+			MethodName: "ListActivities",
+			Handler:    _PresenceService_ListActivities_Handler,
+		},
+		{
+			MethodName: "ClearActivities",
+			Handler:    _PresenceService_ClearActivities_Handler,
+		},
+		{
+			MethodName: "SetPrivacy",
+			Handler:    _PresenceService_SetPrivacy_Handler,
+		},
+		{
+			MethodName: "GetPrivacy",
+			Handler:    _PresenceService_GetPrivacy_Handler,
+		},
+		{
+			MethodName: "ListLastSeen",
+			Handler:    _PresenceService_ListLastSeen_Handler,
+		},
+		{
+			MethodName: "GetAnalytics",
+			Handler:    _PresenceService_GetAnalytics_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

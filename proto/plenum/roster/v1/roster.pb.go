@@ -11,6 +11,7 @@ package rosterv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	v1 "plenum.internal/proto/plenum/edge/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -31,7 +32,11 @@ type ReportRequest struct {
 	Active  []uint64               `protobuf:"varint,4,rep,packed,name=active,proto3" json:"active,omitempty"` // Connection.number of those in which something was done, at most once a minute for each; <= 1,000
 	// Not 0: all connections of the people whose home the process is, as the gateway knows the service's processes, have been told. Stands for
 	// those processes: equal numbers, equal processes.
-	Complete      uint64 `protobuf:"fixed64,5,opt,name=complete,proto3" json:"complete,omitempty"`
+	Complete uint64 `protobuf:"fixed64,5,opt,name=complete,proto3" json:"complete,omitempty"`
+	// What was done in sessions, besides `active`: at most once a minute for each and each kind; <= 1,000.
+	Deeds []*Deed `protobuf:"bytes,6,rep,name=deeds,proto3" json:"deeds,omitempty"`
+	// What was done by calls outside of sessions, at most once a minute for each device and kind; <= 1,000.
+	Acts          []*Act `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -101,8 +106,24 @@ func (x *ReportRequest) GetComplete() uint64 {
 	return 0
 }
 
+func (x *ReportRequest) GetDeeds() []*Deed {
+	if x != nil {
+		return x.Deeds
+	}
+	return nil
+}
+
+func (x *ReportRequest) GetActs() []*Act {
+	if x != nil {
+		return x.Acts
+	}
+	return nil
+}
+
 type ReportResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shown         []uint64               `protobuf:"varint,1,rep,packed,name=shown,proto3" json:"shown,omitempty"`   // Connection.number of those whose signals may pass; <= 1,000
+	Hidden        []uint64               `protobuf:"varint,2,rep,packed,name=hidden,proto3" json:"hidden,omitempty"` // of those whose may not; <= 1,000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -137,6 +158,142 @@ func (*ReportResponse) Descriptor() ([]byte, []int) {
 	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{1}
 }
 
+func (x *ReportResponse) GetShown() []uint64 {
+	if x != nil {
+		return x.Shown
+	}
+	return nil
+}
+
+func (x *ReportResponse) GetHidden() []uint64 {
+	if x != nil {
+		return x.Hidden
+	}
+	return nil
+}
+
+// Deed is what was done in a session.
+type Deed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`                                // Connection.number
+	Kinds         []v1.Doing             `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=plenum.edge.v1.Doing" json:"kinds,omitempty"` // what, each once
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deed) Reset() {
+	*x = Deed{}
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deed) ProtoMessage() {}
+
+func (x *Deed) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deed.ProtoReflect.Descriptor instead.
+func (*Deed) Descriptor() ([]byte, []int) {
+	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Deed) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Deed) GetKinds() []v1.Doing {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+// Act is what was done by a call outside of sessions. It counts for the sessions of the same device.
+type Act struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workspace     string                 `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`                           // of the person
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                                     // id of the person
+	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`                                 // as in Connection
+	Kinds         []v1.Doing             `protobuf:"varint,4,rep,packed,name=kinds,proto3,enum=plenum.edge.v1.Doing" json:"kinds,omitempty"` // what, each once; none: something
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Act) Reset() {
+	*x = Act{}
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Act) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Act) ProtoMessage() {}
+
+func (x *Act) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Act.ProtoReflect.Descriptor instead.
+func (*Act) Descriptor() ([]byte, []int) {
+	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Act) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+func (x *Act) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Act) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Act) GetKinds() []v1.Doing {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
 // Connection is one session's connection to a gateway.
 type Connection struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -147,13 +304,16 @@ type Connection struct {
 	Agent         string                 `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`               // what the client calls itself: Hello.agent, and the header User-Agent behind a blank; <= 256 bytes
 	IdleS         uint32                 `protobuf:"varint,6,opt,name=idle_s,json=idleS,proto3" json:"idle_s,omitempty"` // since something was done in it
 	Program       bool                   `protobuf:"varint,7,opt,name=program,proto3" json:"program,omitempty"`          // a bot's, or a service's
+	Device        string                 `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`             // id of the device that the access token is of
+	Country       string                 `protobuf:"bytes,9,opt,name=country,proto3" json:"country,omitempty"`           // where it comes from, as two letters of ISO 3166-1; empty: not known
+	AgeS          uint32                 `protobuf:"varint,10,opt,name=age_s,json=ageS,proto3" json:"age_s,omitempty"`   // since the connection began
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Connection) Reset() {
 	*x = Connection{}
-	mi := &file_plenum_roster_v1_roster_proto_msgTypes[2]
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -165,7 +325,7 @@ func (x *Connection) String() string {
 func (*Connection) ProtoMessage() {}
 
 func (x *Connection) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_roster_v1_roster_proto_msgTypes[2]
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -178,7 +338,7 @@ func (x *Connection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connection.ProtoReflect.Descriptor instead.
 func (*Connection) Descriptor() ([]byte, []int) {
-	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{2}
+	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Connection) GetNumber() uint64 {
@@ -230,18 +390,51 @@ func (x *Connection) GetProgram() bool {
 	return false
 }
 
+func (x *Connection) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Connection) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *Connection) GetAgeS() uint32 {
+	if x != nil {
+		return x.AgeS
+	}
+	return 0
+}
+
 var File_plenum_roster_v1_roster_proto protoreflect.FileDescriptor
 
 const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\n" +
-	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\"\xab\x01\n" +
+	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\x1a\x1cplenum/edge/v1/options.proto\"\x84\x02\n" +
 	"\rReportRequest\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x124\n" +
 	"\x06opened\x18\x02 \x03(\v2\x1c.plenum.roster.v1.ConnectionR\x06opened\x12\x16\n" +
 	"\x06closed\x18\x03 \x03(\x04R\x06closed\x12\x16\n" +
 	"\x06active\x18\x04 \x03(\x04R\x06active\x12\x1a\n" +
-	"\bcomplete\x18\x05 \x01(\x06R\bcomplete\"\x10\n" +
-	"\x0eReportResponse\"\xb7\x01\n" +
+	"\bcomplete\x18\x05 \x01(\x06R\bcomplete\x12,\n" +
+	"\x05deeds\x18\x06 \x03(\v2\x16.plenum.roster.v1.DeedR\x05deeds\x12)\n" +
+	"\x04acts\x18\a \x03(\v2\x15.plenum.roster.v1.ActR\x04acts\">\n" +
+	"\x0eReportResponse\x12\x14\n" +
+	"\x05shown\x18\x01 \x03(\x04R\x05shown\x12\x16\n" +
+	"\x06hidden\x18\x02 \x03(\x04R\x06hidden\"K\n" +
+	"\x04Deed\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12+\n" +
+	"\x05kinds\x18\x02 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\"|\n" +
+	"\x03Act\x12\x1c\n" +
+	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\x12+\n" +
+	"\x05kinds\x18\x04 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\"\xfe\x01\n" +
 	"\n" +
 	"Connection\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1c\n" +
@@ -250,9 +443,13 @@ const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\asession\x18\x04 \x01(\tR\asession\x12\x14\n" +
 	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x15\n" +
 	"\x06idle_s\x18\x06 \x01(\rR\x05idleS\x12\x18\n" +
-	"\aprogram\x18\a \x01(\bR\aprogram2^\n" +
-	"\rRosterService\x12M\n" +
-	"\x06Report\x12\x1f.plenum.roster.v1.ReportRequest\x1a .plenum.roster.v1.ReportResponse(\x01B1Z/plenum.internal/proto/plenum/roster/v1;rosterv1b\x06proto3"
+	"\aprogram\x18\a \x01(\bR\aprogram\x12\x16\n" +
+	"\x06device\x18\b \x01(\tR\x06device\x12\x18\n" +
+	"\acountry\x18\t \x01(\tR\acountry\x12\x13\n" +
+	"\x05age_s\x18\n" +
+	" \x01(\rR\x04ageS2`\n" +
+	"\rRosterService\x12O\n" +
+	"\x06Report\x12\x1f.plenum.roster.v1.ReportRequest\x1a .plenum.roster.v1.ReportResponse(\x010\x01B1Z/plenum.internal/proto/plenum/roster/v1;rosterv1b\x06proto3"
 
 var (
 	file_plenum_roster_v1_roster_proto_rawDescOnce sync.Once
@@ -266,21 +463,28 @@ func file_plenum_roster_v1_roster_proto_rawDescGZIP() []byte {
 	return file_plenum_roster_v1_roster_proto_rawDescData
 }
 
-var file_plenum_roster_v1_roster_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_plenum_roster_v1_roster_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_plenum_roster_v1_roster_proto_goTypes = []any{
 	(*ReportRequest)(nil),  // 0: plenum.roster.v1.ReportRequest
 	(*ReportResponse)(nil), // 1: plenum.roster.v1.ReportResponse
-	(*Connection)(nil),     // 2: plenum.roster.v1.Connection
+	(*Deed)(nil),           // 2: plenum.roster.v1.Deed
+	(*Act)(nil),            // 3: plenum.roster.v1.Act
+	(*Connection)(nil),     // 4: plenum.roster.v1.Connection
+	(v1.Doing)(0),          // 5: plenum.edge.v1.Doing
 }
 var file_plenum_roster_v1_roster_proto_depIdxs = []int32{
-	2, // 0: plenum.roster.v1.ReportRequest.opened:type_name -> plenum.roster.v1.Connection
-	0, // 1: plenum.roster.v1.RosterService.Report:input_type -> plenum.roster.v1.ReportRequest
-	1, // 2: plenum.roster.v1.RosterService.Report:output_type -> plenum.roster.v1.ReportResponse
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	4, // 0: plenum.roster.v1.ReportRequest.opened:type_name -> plenum.roster.v1.Connection
+	2, // 1: plenum.roster.v1.ReportRequest.deeds:type_name -> plenum.roster.v1.Deed
+	3, // 2: plenum.roster.v1.ReportRequest.acts:type_name -> plenum.roster.v1.Act
+	5, // 3: plenum.roster.v1.Deed.kinds:type_name -> plenum.edge.v1.Doing
+	5, // 4: plenum.roster.v1.Act.kinds:type_name -> plenum.edge.v1.Doing
+	0, // 5: plenum.roster.v1.RosterService.Report:input_type -> plenum.roster.v1.ReportRequest
+	1, // 6: plenum.roster.v1.RosterService.Report:output_type -> plenum.roster.v1.ReportResponse
+	6, // [6:7] is the sub-list for method output_type
+	5, // [5:6] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_plenum_roster_v1_roster_proto_init() }
@@ -294,7 +498,7 @@ func file_plenum_roster_v1_roster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_roster_v1_roster_proto_rawDesc), len(file_plenum_roster_v1_roster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

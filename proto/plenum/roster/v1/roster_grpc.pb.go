@@ -33,8 +33,10 @@ const (
 type RosterServiceClient interface {
 	// Report tells a home a gateway's sessions, as long as both live: first those that there are, then what changes, at most ten times a second,
 	// and nothing within 5 s as a sign of life. A gateway has one stream to each process of the service; a second one takes the first one's place.
-	// Its end, or 15 s without a word, leaves all that it told of to the service's patience. Called by gateways.
-	Report(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ReportRequest, ReportResponse], error)
+	// Its end, or 15 s without a word, leaves all that it told of to the service's patience. It is answered of each connection whether its person
+	// is to be seen, as soon as that is known and whenever it changes: what a session signals passes only while its gateway knows that it may.
+	// Called by gateways.
+	Report(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ReportRequest, ReportResponse], error)
 }
 
 type rosterServiceClient struct {
@@ -45,7 +47,7 @@ func NewRosterServiceClient(cc grpc.ClientConnInterface) RosterServiceClient {
 	return &rosterServiceClient{cc}
 }
 
-func (c *rosterServiceClient) Report(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ReportRequest, ReportResponse], error) {
+func (c *rosterServiceClient) Report(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ReportRequest, ReportResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &RosterService_ServiceDesc.Streams[0], RosterService_Report_FullMethodName, cOpts...)
 	if err != nil {
@@ -56,7 +58,7 @@ func (c *rosterServiceClient) Report(ctx context.Context, opts ...grpc.CallOptio
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type RosterService_ReportClient = grpc.ClientStreamingClient[ReportRequest, ReportResponse]
+type RosterService_ReportClient = grpc.BidiStreamingClient[ReportRequest, ReportResponse]
 
 // RosterServiceServer is the server API for RosterService service.
 // All implementations must embed UnimplementedRosterServiceServer
@@ -67,8 +69,10 @@ type RosterService_ReportClient = grpc.ClientStreamingClient[ReportRequest, Repo
 type RosterServiceServer interface {
 	// Report tells a home a gateway's sessions, as long as both live: first those that there are, then what changes, at most ten times a second,
 	// and nothing within 5 s as a sign of life. A gateway has one stream to each process of the service; a second one takes the first one's place.
-	// Its end, or 15 s without a word, leaves all that it told of to the service's patience. Called by gateways.
-	Report(grpc.ClientStreamingServer[ReportRequest, ReportResponse]) error
+	// Its end, or 15 s without a word, leaves all that it told of to the service's patience. It is answered of each connection whether its person
+	// is to be seen, as soon as that is known and whenever it changes: what a session signals passes only while its gateway knows that it may.
+	// Called by gateways.
+	Report(grpc.BidiStreamingServer[ReportRequest, ReportResponse]) error
 	mustEmbedUnimplementedRosterServiceServer()
 }
 
@@ -79,7 +83,7 @@ type RosterServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedRosterServiceServer struct{}
 
-func (UnimplementedRosterServiceServer) Report(grpc.ClientStreamingServer[ReportRequest, ReportResponse]) error {
+func (UnimplementedRosterServiceServer) Report(grpc.BidiStreamingServer[ReportRequest, ReportResponse]) error {
 	return status.Error(codes.Unimplemented, "method Report not implemented")
 }
 func (UnimplementedRosterServiceServer) mustEmbedUnimplementedRosterServiceServer() {}
@@ -108,7 +112,7 @@ func _RosterService_Report_Handler(srv interface{}, stream grpc.ServerStream) er
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type RosterService_ReportServer = grpc.ClientStreamingServer[ReportRequest, ReportResponse]
+type RosterService_ReportServer = grpc.BidiStreamingServer[ReportRequest, ReportResponse]
 
 // RosterService_ServiceDesc is the grpc.ServiceDesc for RosterService service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -121,6 +125,7 @@ var RosterService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Report",
 			Handler:       _RosterService_Report_Handler,
+			ServerStreams: true,
 			ClientStreams: true,
 		},
 	},
