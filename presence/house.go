@@ -3,6 +3,7 @@ package presence
 import (
 	"bytes"
 	"container/heap"
+	"container/list"
 	"maps"
 	"slices"
 	"sync"
@@ -32,6 +33,7 @@ type house struct {
 	watchers map[*watcher]struct{}
 	mirrors  map[registry.Node]*mirror
 	due      agenda
+	idle     list.List             // of *person: whom nobody looks at any more, and who are remembered for a while, in that order
 	version  uint64                // of what is told of anybody
 	mirrored chan struct{}         // capacity 1: there is another mirror, or one has nobody left
 	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
@@ -69,9 +71,12 @@ type person struct {
 	known    bool                // seen is no STATE_UNSPECIFIED
 	version  uint64              // of seen
 	watches  []*watch
-	mirror   *mirror   // that tells of them; nil: they are at home here, or nobody looks
-	next     time.Time // when to look again; zero: never
-	place    int       // in the agenda
+	mirror   *mirror       // that tells of them; nil: they are at home here, or nobody has looked for a while
+	told     bool          // it has
+	kept     *list.Element // nobody looks, and they are remembered for a while: their place in idle
+	until    time.Time     // so long; set by the next tick
+	next     time.Time     // when to look again; zero: never
+	place    int           // in the agenda
 }
 
 // isHome says whether a person's home is here.
@@ -88,6 +93,9 @@ func (h *house) knows(k personKey) bool {
 // person returns somebody's record, which is made where there is none; nil: there are too many.
 func (h *house) person(k personKey) *person {
 	p := h.people[k]
+	if p == nil && len(h.people) >= h.cfg.People && h.idle.Len() > 0 {
+		h.release(h.idle.Front())
+	}
 	if p == nil && len(h.people) < h.cfg.People {
 		h.version++ // whoever saw them before knows nothing of what they have become since
 		p = &person{key: k, place: -1, version: h.version}
@@ -198,9 +206,9 @@ func (h *house) show(p *person, seen []byte) {
 	}
 }
 
-// drop forgets somebody who has no sessions and whom nobody looks at.
+// drop forgets somebody who has no sessions and whom nobody has looked at for a while.
 func (h *house) drop(p *person) {
-	if len(p.sessions) == 0 && len(p.watches) == 0 && h.people[p.key] == p {
+	if len(p.sessions) == 0 && len(p.watches) == 0 && p.kept == nil && h.people[p.key] == p {
 		h.plan(p, time.Time{})
 		h.familiar(p.key)
 		delete(h.people, p.key)
@@ -216,6 +224,7 @@ func (h *house) tick(now time.Time) {
 			h.end(g, now)
 		}
 	}
+	h.unkeep(now)
 	if !h.frozen.IsZero() {
 		return
 	}

@@ -32,10 +32,10 @@ type mirror struct {
 	failing bool // the last stream ended as soon as it began; belongs to followHome
 }
 
-// abroad has somebody told of by their home, if that is elsewhere, as long as anybody looks at them.
+// abroad has somebody told of by their home, if that is elsewhere, as long as anybody looks at them, and for a while after.
 func (h *house) abroad(p *person) {
 	var m *mirror
-	if home := h.now.Home(p.key.route()); len(p.watches) > 0 && home.ID != "" && home.ID != h.self && h.people[p.key] == p {
+	if home := h.now.Home(p.key.route()); (len(p.watches) > 0 || p.kept != nil) && home.ID != "" && home.ID != h.self && h.people[p.key] == p {
 		if m = h.mirrors[home]; m == nil {
 			m = &mirror{home: home, people: map[personKey]*person{}, todo: map[personKey]bool{}, kick: make(chan struct{}, 1)}
 			h.mirrors[home] = m
@@ -217,6 +217,7 @@ func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) error {
 		if err != nil {
 			return fmt.Errorf("presence: encode: %w", err)
 		}
+		p.told = true
 		p.known = seen.GetStatus().GetState() != presencev1.State_STATE_UNSPECIFIED
 		h.show(p, b)
 	}

@@ -25,6 +25,9 @@ const (
 	recheckGap = 30 * time.Second
 	// companyWait is how long a view waits for chat's first word on who shares channels.
 	companyWait = 2 * time.Second
+	// homeWait is how long a view waits for what other homes tell before it begins, and homeGap how often it looks.
+	homeWait = time.Second
+	homeGap  = 20 * time.Millisecond
 )
 
 // topics is the TopicService.
@@ -154,6 +157,13 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 		s.house.forget(v.watcher, nil)
 		v.shown = nil
 		s.look(v, 0)
+	}
+	for end := time.Now().Add(homeWait); s.house.awaits(v.watcher) && time.Now().Before(end); {
+		select {
+		case <-time.After(homeGap):
+		case <-ctx.Done():
+			return ctx.Err() //nolint:wrapcheck // the subscriber has gone
+		}
 	}
 	recheck := time.NewTicker(recheckGap)
 	defer recheck.Stop()

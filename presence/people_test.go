@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,12 +96,43 @@ func TestWhileNobodyLooks(t *testing.T) {
 	for forgotten := false; !forgotten; {
 		<-time.After(10 * time.Millisecond) // the time of grace has to pass
 		p.server.house.mu.Lock()
+		p.server.house.unkeep(time.Now())
+		p.server.house.unkeep(time.Now().Add(keeping))
 		forgotten = p.server.house.people[personKey{"w", "bob"}] == nil
 		p.server.house.mu.Unlock()
 	}
 	again := p.look("ada", e.at, "bob")
 	if again.seen["bob"] != "OFFLINE" || again.reset != 0 {
 		t.Errorf("bob is seen as %q, after %d snapshots", again.seen["bob"], again.reset)
+	}
+}
+
+// TestAskedAgain: who asks again and again with a cursor, as polls do, is told of people what they are, wherever their homes are, and then nothing while
+// nothing is new.
+func TestAskedAgain(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	first, all := []string{"ada", "bob", "cyn", "dan", "eve", "fay"}, []string{"gil", "hal", "ida", "jon", "kim", "leo"}
+	c.chat.move("general", slices.Concat(first, all), nil)
+	p, q := c.start("presence-1", "presence-1~1"), c.start("presence-2", "presence-2~1")
+	p.report().complete(p)
+	q.report().complete(q)
+	e := p.look("ada", nil, first...)
+	for _, user := range first { // all is known
+		e.until(user, "OFFLINE")
+	}
+	var at *edgev1.Cursor
+	for i := range 4 {
+		e := p.look("ada", at, all...)
+		if want := len(all); i == 0 && (len(e.seen) != want || e.told != want) || i > 0 && (e.told != 0 || e.reset != 0) {
+			t.Errorf("at the %d. time %d entries are told, after %d snapshots: %v", i+1, e.told, e.reset, e.seen)
+		}
+		for user, state := range e.seen {
+			if state != "OFFLINE" {
+				t.Errorf("at the %d. time %s is told as %s", i+1, user, state)
+			}
+		}
+		at = e.at
+		e.end()
 	}
 }
 

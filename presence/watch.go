@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"container/list"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -83,6 +84,10 @@ func (h *house) watch(by *watcher, people []personKey, since uint64) {
 		w := &watch{of: p, by: by, place: len(p.watches)}
 		by.watches[k] = w
 		p.watches = append(p.watches, w)
+		if p.kept != nil {
+			h.idle.Remove(p.kept)
+			p.kept = nil
+		}
 		h.abroad(p)
 		if since == 0 || p.version > since {
 			w.mark()
@@ -110,6 +115,47 @@ func (h *house) forget(by *watcher, people []personKey) {
 	}
 }
 
+// keeping is how long somebody is remembered whom nobody looks at any more: who asks again and again, as polls do, is told what is new, and homes
+// aren't asked anew each time.
+const keeping = time.Minute
+
+// keep has somebody remembered for a while.
+func (h *house) keep(p *person) {
+	if len(p.watches) == 0 && h.people[p.key] == p {
+		p.kept, p.until = h.idle.PushBack(p), time.Time{}
+	}
+}
+
+// unkeep forgets those whose time is over.
+func (h *house) unkeep(now time.Time) {
+	for e := h.idle.Back(); e != nil && e.Value.(*person).until.IsZero(); e = e.Prev() { //nolint:forcetypeassert // holds nothing else
+		e.Value.(*person).until = now.Add(keeping) //nolint:forcetypeassert // likewise
+	}
+	for e := h.idle.Front(); e != nil && !now.Before(e.Value.(*person).until); e = h.idle.Front() { //nolint:forcetypeassert // likewise
+		h.release(e)
+	}
+}
+
+// release forgets one whom nobody looks at.
+func (h *house) release(e *list.Element) {
+	p := h.idle.Remove(e).(*person) //nolint:forcetypeassert // holds nothing else
+	p.kept = nil
+	h.abroad(p)
+	h.drop(p)
+}
+
+// awaits says whether a watcher looks at somebody of whom their home has not told yet, nor let it be known that it won't.
+func (h *house) awaits(by *watcher) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, w := range by.watches {
+		if m := w.of.mirror; m != nil && !w.of.told && !m.lost {
+			return true
+		}
+	}
+	return false
+}
+
 func (h *house) unwatch(w *watch) {
 	p := w.of
 	last := p.watches[len(p.watches)-1]
@@ -117,7 +163,7 @@ func (h *house) unwatch(w *watch) {
 	p.watches[len(p.watches)-1] = nil
 	p.watches = p.watches[:len(p.watches)-1]
 	w.of = nil
-	h.abroad(p)
+	h.keep(p)
 	h.drop(p)
 }
 

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"syscall"
@@ -61,6 +62,13 @@ func (c *Cluster) service(set members, number int) (spec, error) {
 		config["identity"] = map[string]any{"key": c.secrets["identity.key"], "setup_secret": c.secrets["setup"]}
 	case "gateway":
 		config["addr"] = ip + ":" + portClients
+	}
+	own := map[string]any{}
+	if there, ok := config[set.service].(map[string]any); ok {
+		own = there
+	}
+	if maps.Copy(own, c.cfg.Settings[set.service]); len(own) > 0 {
+		config[set.service] = own
 	}
 	file, err := c.writeConfig(name, config)
 	if err != nil {

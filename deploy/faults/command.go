@@ -44,6 +44,7 @@ func Command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.IntVar(&cfg.People, "people", cfg.People, "people, 2 to 30; every second one has two devices")
 	flags.IntVar(&cfg.Channels, "channels", cfg.Channels, "channels, 1 to 20")
 	flags.IntVar(&cfg.Documents, "documents", cfg.Documents, "documents, 1 to 12; each has three programs that edit it")
+	flags.IntVar(&cfg.Comers, "comers", cfg.Comers, "people who come and go, 1 to 30, while others look at who is here")
 	flags.DurationVar(&cfg.Pause, "pause", cfg.Pause, "of a device between two operations")
 	flags.DurationVar(&cfg.Patience, "patience", cfg.Patience, "how long all may take to settle after the last fault")
 	flags.Usage = func() { fmt.Fprint(stderr, usage, flags.FlagUsages()) }
@@ -106,7 +107,7 @@ func command(ctx context.Context, cfg Config, args []string, again string, out i
 		fmt.Fprintf(out, "The history, the plan and the logs are in %s. The same schedule again: %s\n", cfg.Dir, again)
 		return 1, err
 	}
-	fmt.Fprintln(out, "Nothing that was acknowledged is lost, doubled or out of order, in channels and documents, and everybody was shown the same.")
+	fmt.Fprintln(out, "Nothing that was acknowledged is lost, doubled or out of order, in channels and documents, and everybody was shown the same, and who is here.")
 	return 0, os.RemoveAll(cfg.Dir)
 }
 

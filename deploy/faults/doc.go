@@ -8,5 +8,5 @@
 //	command.go   the command line
 //
 // Package wire is the network, space the namespaces, skew the wrong clocks; crowd is the load on chat and history its verdict, editors the load on
-// documents and versions theirs.
+// documents and versions theirs, onlookers look at who is here and sights is what is said of that.
 package faults

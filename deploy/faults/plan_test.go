@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var processes = []string{"nats-1", "nats-2", "nats-3", "etcd-1", "etcd-2", "etcd-3", "postgres", "identity-1", "identity-2", "chat-1", "chat-2", "docs-1", "docs-2", "gateway-1", "gateway-2", "gateway-3"}
+var processes = []string{"nats-1", "nats-2", "nats-3", "etcd-1", "etcd-2", "etcd-3", "postgres", "identity-1", "identity-2", "chat-1", "chat-2", "docs-1", "docs-2", "presence-1", "presence-2", "gateway-1", "gateway-2", "gateway-3"}
 
 // TestAPlanKeepsItsRules: whatever the seed, nothing fails after the end, nor in two ways at a time that exclude each other.
 func TestAPlanKeepsItsRules(t *testing.T) {
@@ -135,7 +135,7 @@ func TestOnlyDefectsOfGoAreCrashes(t *testing.T) {
 
 func TestWrongInputIsRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, args := range [][]string{{"--for", "1s"}, {"--for", "2h"}, {"--only", "flood"}, {"explode"}, {"--people", "1"}, {"--documents", "0"}, {"--nothing"}} {
+	for _, args := range [][]string{{"--for", "1s"}, {"--for", "2h"}, {"--only", "flood"}, {"explode"}, {"--people", "1"}, {"--documents", "0"}, {"--comers", "0"}, {"--nothing"}} {
 		var out, errs strings.Builder
 		if code := Command(t.Context(), args, &out, &errs); code != 1 || errs.Len() == 0 {
 			t.Errorf("%v: exit code %d, %q", args, code, errs.String())

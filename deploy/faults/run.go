@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,13 +17,15 @@ import (
 	"plenum.internal/deploy/faults/crowd"
 	"plenum.internal/deploy/faults/editors"
 	"plenum.internal/deploy/faults/history"
+	"plenum.internal/deploy/faults/onlookers"
+	"plenum.internal/deploy/faults/sights"
 	"plenum.internal/deploy/faults/versions"
 )
 
 // Config of a run.
 type Config struct {
 	Dir       string // new, for all that the run writes; parents open to the user that runs PostgreSQL
-	Bin       string // nats-server, server (etcd), identity, chat, docs and gateway; the latter four by skew.Build
+	Bin       string // nats-server, server (etcd), identity, chat, docs, presence and gateway; the latter five by skew.Build
 	Seed      uint64
 	For       time.Duration // of the load and its faults, at most an hour
 	Only      []Kind        // of faults; none: all that can be done here
@@ -30,15 +33,16 @@ type Config struct {
 	People    int
 	Channels  int
 	Documents int
+	Comers    int           // who come and go, while others look at who is here
 	Pause     time.Duration // of a device between two operations
 	Patience  time.Duration // how long healing may take, and anything that somebody waits for afterwards
 }
 
 // DefaultConfig is a run of a minute.
 func DefaultConfig() Config {
-	c, e := crowd.DefaultConfig(), editors.DefaultConfig()
+	c, e, o := crowd.DefaultConfig(), editors.DefaultConfig(), onlookers.DefaultConfig()
 	return Config{
-		Dir: ".faults", Bin: "bin/faulty", For: time.Minute, Transport: c.Transport, People: c.People, Channels: c.Channels, Documents: e.Documents,
+		Dir: ".faults", Bin: "bin/faulty", For: time.Minute, Transport: c.Transport, People: c.People, Channels: c.Channels, Documents: e.Documents, Comers: o.People,
 		Pause: c.Pause, Patience: c.Patience,
 	}
 }
@@ -53,7 +57,7 @@ func (c Config) Validate() error {
 			return fmt.Errorf("faults: no kind is called %s: there are %v", k, kinds)
 		}
 	}
-	return errors.Join(c.crowd().Validate(), c.editors().Validate())
+	return errors.Join(c.crowd().Validate(), c.editors().Validate(), c.onlookers().Validate())
 }
 
 // crowd is the load on chat, but for where it goes.
@@ -68,16 +72,26 @@ func (c Config) editors() editors.Config {
 	return set
 }
 
+// onlookers are the load on presence, likewise.
+func (c Config) onlookers() onlookers.Config {
+	set := onlookers.DefaultConfig()
+	set.Doors, set.People, set.Seed, set.Patience = c.doors(), c.Comers, c.Seed, c.Patience
+	return set
+}
+
 func (c Config) doors() check.Doors { return check.Doors{Transport: c.Transport, Dir: c.Dir} }
 
 // Verdict is the outcome of a run.
 type Verdict struct {
 	Chat   history.Verdict
 	Docs   versions.Verdict
-	Faults []string // what must not be, of both and of the processes
+	Here   sights.Verdict
+	Faults []string // what must not be, of all of them and of the processes
 }
 
-func (v Verdict) String() string { return v.Chat.String() + "\n" + v.Docs.String() }
+func (v Verdict) String() string {
+	return v.Chat.String() + "\n" + v.Docs.String() + "\n" + v.Here.String()
+}
 
 // progressEvery is how often a run tells how it stands.
 const progressEvery = 5 * time.Second
@@ -113,7 +127,8 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (v Verdict, err error) 
 	if found["documents.json"], v.Docs, err = p.editors.Settle(context.WithoutCancel(ctx), done); err != nil {
 		return v, err
 	}
-	v.Faults = slices.Concat(v.Chat.Faults, v.Docs.Faults, l.disorder)
+	found["sights.json"], v.Here = p.onlookers.Settle(context.WithoutCancel(ctx), felt(done))
+	v.Faults = slices.Concat(v.Chat.Faults, v.Docs.Faults, v.Here.Faults, l.disorder)
 	for _, log := range l.crashed() {
 		v.Faults = append(v.Faults, "CRASHED see "+log)
 	}
@@ -133,13 +148,21 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (v Verdict, err error) 
 
 // people are all who work with a cluster.
 type people struct {
-	crowd   *crowd.Crowd
-	editors *editors.Editors
+	crowd     *crowd.Crowd
+	editors   *editors.Editors
+	onlookers *onlookers.Onlookers
 }
 
 func (p *people) close() {
-	p.crowd.Close()
-	p.editors.Close()
+	if p.crowd != nil {
+		p.crowd.Close()
+	}
+	if p.editors != nil {
+		p.editors.Close()
+	}
+	if p.onlookers != nil {
+		p.onlookers.Close()
+	}
 }
 
 // gather brings in the people.
@@ -148,27 +171,27 @@ func (l *lab) gather(ctx context.Context, cfg Config) (*people, error) {
 	for _, address := range l.cluster.Addresses() {
 		gateways = append(gateways, "http://"+address)
 	}
-	chatting, writing := cfg.crowd(), cfg.editors()
-	chatting.Gateways, writing.Gateways, writing.Home, writing.Homes = gateways, gateways, l.home, l.owners()
-	var err error
-	if chatting.Secret, err = l.cluster.IssueSetup(ctx); err != nil {
-		return nil, err
-	}
-	if writing.Secret, err = l.cluster.IssueSetup(ctx); err != nil {
-		return nil, err
+	chatting, writing, looking := cfg.crowd(), cfg.editors(), cfg.onlookers()
+	chatting.Gateways, writing.Gateways, looking.Gateways, writing.Home, writing.Homes = gateways, gateways, gateways, l.home, l.owners()
+	for _, secret := range []*string{&chatting.Secret, &writing.Secret, &looking.Secret} {
+		var err error
+		if *secret, err = l.cluster.IssueSetup(ctx); err != nil {
+			return nil, err
+		}
 	}
 	p := &people{}
-	if p.crowd, err = crowd.Gather(ctx, chatting); err != nil {
-		return nil, err
+	var err error
+	if p.crowd, err = crowd.Gather(ctx, chatting); err == nil {
+		p.editors, err = editors.Gather(ctx, writing)
 	}
-	if p.editors, err = editors.Gather(ctx, writing); err == nil {
+	if err == nil {
 		err = l.settled(ctx, p.editors.Homes())
 	}
+	if err == nil {
+		p.onlookers, err = onlookers.Gather(ctx, looking)
+	}
 	if err != nil {
-		p.crowd.Close()
-		if p.editors != nil {
-			p.editors.Close()
-		}
+		p.close()
 		return nil, err
 	}
 	return p, nil
@@ -190,6 +213,7 @@ func (l *lab) work(ctx context.Context, cfg Config, p *people, plan []Step, out 
 	defer stop()
 	all.Go(func() { p.crowd.Run(working) })
 	all.Go(func() { p.editors.Run(working, begun) })
+	all.Go(func() { p.onlookers.Run(working, begun) })
 	all.Go(func() { progress(working, p, say) })
 	done, err := l.follow(working, plan, begun, say)
 	if err != nil {
@@ -219,7 +243,9 @@ func progress(ctx context.Context, p *people, say func(string, ...any)) {
 		case <-tick.C:
 			answered, connected, devices := p.crowd.Counts()
 			settled, reached, programs := p.editors.Counts()
-			say("%d operations and %d edits answered, %d of %d devices and %d of %d programs connected", answered, settled, connected, devices, reached, programs)
+			here, comers := p.onlookers.Counts()
+			say("%d operations and %d edits answered, %d of %d devices and %d of %d programs connected, %d of %d comers here", answered, settled, connected, devices,
+				reached, programs, here, comers)
 		}
 	}
 }
@@ -271,6 +297,34 @@ func (l *lab) follow(ctx context.Context, plan []Step, begun time.Time, say func
 	}
 	all.Wait()
 	return done, errors.Join(failed...)
+}
+
+// felt is what the faults that were made may have to do with presence.
+func felt(done []versions.Fault) (out []sights.Fault) {
+	for _, f := range done {
+		out = append(out, sights.Fault{Reach: reach(Kind(f.Kind), f.Targets), From: f.From, To: f.To})
+	}
+	return out
+}
+
+// reach: what people are signed in by, and write with, has no part in who is here.
+func reach(k Kind, targets []string) sights.Reach {
+	switch k {
+	case Partition, OneWay, Slow, Power:
+		return sights.Cut
+	case Disk:
+		return sights.Stopped
+	case Cut, Skew:
+		return sights.Apart
+	default: // of one process
+	}
+	if kind, _, _ := strings.Cut(targets[0], "-"); kind == "identity" || kind == "chat" || kind == "docs" {
+		return sights.Apart
+	}
+	if k == Kill {
+		return sights.Ended
+	}
+	return sights.Stopped
 }
 
 // sleep is false where ctx ended first.

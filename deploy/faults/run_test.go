@@ -47,6 +47,9 @@ func TestARunOnLoopback(t *testing.T) {
 	if v.Chat.Done < 100 || v.Chat.Events == 0 || v.Docs.Events < 100 || v.Docs.Contents < 100 || !strings.Contains(out.String(), string(Kill)) {
 		t.Error("next to nothing took place")
 	}
+	if v.Here.Comings < 6 || v.Here.Sights < 20 {
+		t.Errorf("next to nobody came or was shown: %v", v.Here)
+	}
 	if !slices.ContainsFunc(v.Docs.Stills, func(s versions.Still) bool { return s.Kind == string(OwnerStop) && s.Owner && s.Most > 0 }) {
 		t.Errorf("owners failed %v", v.Docs.Stills)
 	}
