@@ -209,13 +209,14 @@ func presenceOutlivesDeaths(t *testing.T, s *shape) {
 	for range 6 {
 		people = append(people, s.member(t))
 	}
-	s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
-	g := people[0].gaze(t, people...)
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	g, room := people[0].gaze(t, people...), people[0].view(t, "presence.channel/"+channel, &presencev1.Window{Limit: 10})
 	all := func(what string) {
 		t.Helper()
 		begin := time.Now()
 		for _, p := range people {
 			g.sees(t, p, presencev1.State_STATE_ONLINE)
+			room.sees(t, p, presencev1.State_STATE_ONLINE)
 		}
 		if took := time.Since(begin); took > rightAgain {
 			t.Errorf("%s: all were seen as they are after %v", what, took)
@@ -246,5 +247,6 @@ func presenceOutlivesDeaths(t *testing.T, s *shape) {
 	}
 	for _, p := range people {
 		g.never(t, p, presencev1.State_STATE_OFFLINE)
+		room.never(t, p, presencev1.State_STATE_OFFLINE)
 	}
 }
