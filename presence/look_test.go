@@ -67,3 +67,35 @@ func TestLook(t *testing.T) {
 		}
 	}
 }
+
+// TestCountry: somebody is where something was done last, in a session that counts.
+func TestCountry(t *testing.T) {
+	cfg := DefaultConfig()
+	now := time.Unix(1_000_000, 0)
+	here := []connection{{&gateway{}, 1}}
+	at := func(country string, d time.Duration) *session {
+		return &session{connections: here, country: countryOf(country), active: now.Add(-d)}
+	}
+	left := &session{country: countryOf("FR"), active: now, left: now.Add(-cfg.Grace)}
+	program := at("FR", 24*time.Hour)
+	program.device = presencev1.Device_DEVICE_SYSTEM
+	for want, sessions := range map[string][]*session{
+		"":   {left, at("FR", cfg.Dormant), at("", time.Minute), at("DE", 2*time.Minute)},
+		"DE": {left, program, at("DE", time.Minute), at("NL", 2*time.Minute), at("de", 3*time.Minute)},
+		"NL": {at("NL", time.Minute), at("DE", time.Minute)}, // always the same one
+		"FR": {program},
+	} {
+		all := map[string]*session{}
+		for i, s := range sessions {
+			all[fmt.Sprint(i)] = s
+		}
+		if got := country(all, now, &cfg); got != want {
+			t.Errorf("somebody is in %q, want %q", got, want)
+		}
+	}
+	for code, want := range map[string]string{"DE": "DE", "de": "", "D": "", "DEU": "", "D1": "", "T1": "", "": ""} {
+		if got := country(map[string]*session{"s": at(code, 0)}, now, &cfg); got != want {
+			t.Errorf("%q is kept as %q", code, got)
+		}
+	}
+}

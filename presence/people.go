@@ -23,8 +23,6 @@ const (
 	entryView   = "~" // the key of what is told of a view itself
 	// recheckGap is when a view looks again whom it may show, though chat has told nothing of it.
 	recheckGap = 30 * time.Second
-	// companyWait is how long a view waits for chat's first word on who shares channels.
-	companyWait = 2 * time.Second
 )
 
 // topics is the TopicService.
@@ -83,12 +81,8 @@ func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[t
 	if err != nil {
 		return err
 	}
-	select {
-	case <-t.s.company.known:
-	case <-time.After(companyWait):
-		return errAway
-	case <-stream.Context().Done():
-		return stream.Context().Err() //nolint:wrapcheck // the subscriber has gone
+	if err := t.s.awaitCompany(stream.Context()); err != nil {
+		return err
 	}
 	v := &view{watcher: newWatcher(), who: personKey{caller.Workspace, caller.User}, users: users}
 	if !t.s.views.open(v, t.s.cfg.Views) {
