@@ -179,8 +179,8 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// note takes in what somebody does, if it may be inferred from.
-func (h *house) note(p *person, kinds []edgev1.Doing, now time.Time) {
+// note takes in what somebody did at a time, if it may be inferred from.
+func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
 	if !p.loaded || !p.chosen.inferActivity || p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE {
 		return
 	}
@@ -189,7 +189,7 @@ func (h *house) note(p *person, kinds []edgev1.Doing, now time.Time) {
 	}
 	d := p.doing
 	d.pass(now)
-	d.done = d.done.with(kinds)
+	d.done = d.done.with(kinds, d.minute-d.at(at))
 	h.plan(p, sooner(p.next, time.Unix((d.minute+1)*60-d.phase, 0)))
 }
 
@@ -248,10 +248,10 @@ func (h *house) say(k personKey, what said, now time.Time) error {
 	return nil
 }
 
-// unseen says whether others see somebody as offline, or soon will.
+// unseen says whether somebody is to be seen as offline.
 func (h *house) unseen(p *person, now time.Time) bool {
 	seen, _ := look(now, p.sessions, p.chosen, &h.cfg)
-	return seen.GetState() == presencev1.State_STATE_OFFLINE || p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE
+	return seen.GetState() == presencev1.State_STATE_OFFLINE
 }
 
 // activities are what somebody has been doing, the newest first.

@@ -78,7 +78,7 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	}
 	for _, d := range q.GetDeeds() {
 		if w, ok := g.connections[d.GetNumber()]; ok {
-			h.note(w.person, d.GetKinds(), now)
+			h.note(w.person, d.GetKinds(), now, now)
 		}
 	}
 	for _, number := range q.GetClosed() {

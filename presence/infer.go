@@ -14,11 +14,11 @@ const (
 	keptMinutes = minutes(1)<<((1+window)*doings) - 1
 )
 
-// with is what has been done, and something more in the present minute.
-func (m minutes) with(kinds []edgev1.Doing) minutes {
+// with is what has been done, and something more, so many minutes ago.
+func (m minutes) with(kinds []edgev1.Doing, ago int64) minutes {
 	for _, kind := range kinds {
-		if kind > edgev1.Doing_DOING_UNSPECIFIED && kind <= doings { // else it is of a newer gateway
-			m |= 1 << (kind - 1)
+		if kind > edgev1.Doing_DOING_UNSPECIFIED && kind <= doings && ago <= window { // else it is of a newer gateway, or long ago
+			m |= 1 << (ago*doings + int64(kind) - 1)
 		}
 	}
 	return m

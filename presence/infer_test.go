@@ -56,7 +56,7 @@ func TestInfer(t *testing.T) {
 				m = m.after(1)
 			}
 			if minute != "." {
-				m = m.with(doingOf(minute))
+				m = m.with(doingOf(minute), 0)
 			}
 		}
 		got := ""
@@ -84,8 +84,9 @@ func TestMinutes(t *testing.T) {
 				all = append(all, nil)
 			}
 			kinds := rapid.SliceOfN(rapid.Map(rapid.Int32Range(-1, 9), func(i int32) edgev1.Doing { return edgev1.Doing(i) }), 0, 3).Draw(t, "kinds")
-			m = m.with(kinds)
-			all[len(all)-1] = append(all[len(all)-1], kinds...)
+			ago := rapid.IntRange(0, len(all)-1).Draw(t, "ago")
+			m = m.with(kinds, int64(ago))
+			all[len(all)-1-ago] = append(all[len(all)-1-ago], kinds...)
 			for kind := edgev1.Doing_DOING_CHAT; kind <= edgev1.Doing_DOING_MEET; kind++ {
 				for n := range window + 1 {
 					want := 0
@@ -120,7 +121,7 @@ func TestSteady(t *testing.T) {
 			inferring, away := rapid.IntRange(0, 30).Draw(t, "off") > 0, rapid.IntRange(0, 30).Draw(t, "away") == 0
 			if inferring {
 				d.pass(now)
-				d.done = d.done.with(doingOf(rapid.SampledFrom([]string{"", "", "c", "w", "w", "w", "r", "m", "cw"}).Draw(t, "does")))
+				d.done = d.done.with(doingOf(rapid.SampledFrom([]string{"", "", "c", "w", "w", "w", "r", "m", "cw"}).Draw(t, "does")), 0)
 			}
 			told, next := d.look(now, inferring, away)
 			minute := d.at(now)
