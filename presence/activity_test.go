@@ -199,6 +199,7 @@ func TestHiddenDoes(t *testing.T) {
 	o := newOffice(t, hidden, "ada")
 	ada := personKey{"w", "ada"}
 	o.pass(12*time.Minute, 1, "w")
+	o.report(o.g, &rosterv1.ReportRequest{Active: []uint64{1}, Deeds: []*rosterv1.Deed{{Number: 1, Kinds: doingOf("w")}}}, o.now)
 	if err := o.say(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.OFFLINE" {
 		t.Errorf("who is invisible says something: %v", err)
 	}
@@ -350,10 +351,34 @@ func TestPastBytes(t *testing.T) {
 				p.note(k, &presencev1.Activity{Kind: writing, Subject: strings.Repeat("x", i%MaxSubject), SinceMs: int64(i)}, time.Unix(int64(i), 0))
 			}
 		}
+		if n := len(p.list(keys[0])); n != min(entries, pastMost) {
+			t.Errorf("%d of %d entries are kept", n, entries)
+		}
 		if took := memory() - before; took > p.bytes {
 			t.Errorf("%d entries of %d people take %d bytes, and are counted as %d", entries, people, took, p.bytes)
 		}
 		runtime.KeepAlive(p)
+	}
+}
+
+// TestPastFull: where there is no room, that of somebody is forgotten of whom nothing was noted for longest.
+func TestPastFull(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	p := newPast(3 * (diaryBytes + 2*deedBytes))
+	note := func(user string, kind presencev1.ActivityKind) {
+		now = now.Add(time.Minute)
+		p.note(personKey{"w", user}, &presencev1.Activity{Kind: kind}, now)
+	}
+	for _, kind := range []presencev1.ActivityKind{writing, onBreak} {
+		for _, user := range []string{"ada", "bob", "cyn"} {
+			note(user, kind)
+		}
+	}
+	note("ada", writing)
+	for user, want := range map[string]int{"ada": 3, "bob": 0, "cyn": 2} {
+		if n := len(p.list(personKey{"w", user})); n != want {
+			t.Errorf("%d entries of %s, want %d", n, user, want)
+		}
 	}
 }
 

@@ -87,6 +87,9 @@ func TestMinutes(t *testing.T) {
 			ago := rapid.IntRange(0, len(all)-1).Draw(t, "ago")
 			m = m.with(kinds, int64(ago))
 			all[len(all)-1-ago] = append(all[len(all)-1-ago], kinds...)
+			if m > keptMinutes {
+				t.Fatalf("more is kept than may be: %x", m)
+			}
 			for kind := edgev1.Doing_DOING_CHAT; kind <= edgev1.Doing_DOING_MEET; kind++ {
 				for n := range window + 1 {
 					want := 0

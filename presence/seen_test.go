@@ -149,7 +149,9 @@ func TestHidesMeanwhile(t *testing.T) {
 		t.Fatal("who was here is not to be written")
 	}
 	hidden := choice{privacy: privacy{hideLastSeen: true}}
-	o.choose(map[personKey]choice{ada: hidden, bob: hidden}, o.now)
+	if o.choose(map[personKey]choice{ada: hidden, bob: hidden}, o.now); listed(ada) || listed(bob) {
+		t.Error("who hides it from now on is to be written")
+	}
 	o.report(o.g, &rosterv1.ReportRequest{Closed: []uint64{2}}, o.now)
 	o.pass(o.cfg.Grace, 2, "")
 	if listed(ada) || listed(bob) || len(o.gone) > 0 {
