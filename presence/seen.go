@@ -110,9 +110,7 @@ func (s *Server) writeSeen(ctx context.Context, partition uint32, now time.Time)
 			rows[i] = []any{x.workspace, x.user, x.hour}
 		}
 		err := s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
-			_, err := tx.ExecContext(ctx, `INSERT INTO presence_seen (workspace, user_id, hour) SELECT k.ws, k.usr, k.hour FROM `+rel.SQL()+`
-				WHERE NOT EXISTS (SELECT 1 FROM presence_choice c WHERE c.workspace = k.ws AND c.user_id = k.usr AND c.hide_last_seen)
-				ON CONFLICT (workspace, user_id) DO UPDATE SET hour = excluded.hour WHERE excluded.hour > presence_seen.hour`, rel.Args(rows)...)
+			_, err := tx.ExecContext(ctx, insertSeen(rel), rel.Args(rows)...)
 			return err //nolint:wrapcheck // said below
 		})
 		if err != nil {
@@ -121,6 +119,13 @@ func (s *Server) writeSeen(ctx context.Context, partition uint32, now time.Time)
 		s.house.written(list)
 	}
 	return nil
+}
+
+// insertSeen is the statement that writes rows down but of who hides it. An hour that is known stays, if it is later.
+func insertSeen(rows sqldb.Relation) string {
+	return `INSERT INTO presence_seen (workspace, user_id, hour) SELECT k.ws, k.usr, k.hour FROM ` + rows.SQL() + `
+		WHERE NOT EXISTS (SELECT 1 FROM presence_choice c WHERE c.workspace = k.ws AND c.user_id = k.usr AND c.hide_last_seen)
+		ON CONFLICT (workspace, user_id) DO UPDATE SET hour = excluded.hour WHERE excluded.hour > presence_seen.hour`
 }
 
 // purgeSeen forgets who has not come back for too long, and who hides it and was written down all the same while two processes took themselves for
