@@ -2,6 +2,7 @@ package presence
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,11 +95,8 @@ func TestMinutes(t *testing.T) {
 				for n := range window + 1 {
 					want := 0
 					for _, done := range all[max(0, len(all)-1-n) : len(all)-1] {
-						for _, d := range done {
-							if d == kind {
-								want++
-								break
-							}
+						if slices.Contains(done, kind) {
+							want++
 						}
 					}
 					if got := m.count(kind, n); got != want {
