@@ -10,6 +10,7 @@ import (
 
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/topic"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
@@ -65,6 +66,58 @@ func BenchmarkSessions(b *testing.B) {
 		h, _, _ := full(sessions)
 		b.ReportMetric(float64(memory()-before)/sessions, "B/session")
 		runtime.KeepAlive(h)
+	}
+}
+
+// BenchmarkDoing is what a session more takes whose person has what they do inferred and told, and an entry of what they have been doing; and what it
+// costs to look at them each minute.
+func BenchmarkDoing(b *testing.B) {
+	const people = 30_000
+	memory := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		b.StopTimer()
+		h, g, now := full(people)
+		chosen := map[personKey]choice{}
+		for k := range h.people {
+			chosen[k] = choice{privacy: privacy{inferActivity: true}}
+		}
+		h.choose(chosen, now)
+		clear(chosen)
+		before := memory()
+		var took time.Duration
+		for range 8 {
+			for from := 0; from < people; from += 1000 {
+				q := &rosterv1.ReportRequest{}
+				for i := from; i < from+1000; i++ {
+					q.Active = append(q.Active, uint64(i+1))
+					q.Deeds = append(q.Deeds, &rosterv1.Deed{Number: uint64(i + 1), Kinds: []edgev1.Doing{edgev1.Doing_DOING_WRITE}})
+				}
+				b.StartTimer()
+				began := time.Now()
+				h.report(g, q, now)
+				took += time.Since(began)
+				b.StopTimer()
+			}
+			now = now.Add(time.Minute)
+			h.report(g, &rosterv1.ReportRequest{}, now)
+			b.StartTimer()
+			began := time.Now()
+			h.tick(now)
+			took += time.Since(began)
+			b.StopTimer()
+		}
+		if len(h.past.of) != people {
+			b.Fatalf("%d people are told as doing something", len(h.past.of))
+		}
+		b.ReportMetric(float64(memory()-before)/people, "B/person")
+		b.ReportMetric(float64(took.Nanoseconds())/8/people, "ns/minute")
+		runtime.KeepAlive(h)
+		b.StartTimer()
 	}
 }
 

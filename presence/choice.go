@@ -38,25 +38,45 @@ func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) 
 	}
 	res := &presencev1.SetStatusResponse{}
 	return res, s.atHome(ctx, k, presencev1.PresenceService_SetStatus_FullMethodName, q, res, func() error {
-		turn := s.choosing[topic.PartitionOf(k.workspace, k.user)] // of two choices at once the one that is kept is the one that is shown
-		select {
-		case turn <- struct{}{}:
-			defer func() { <-turn }()
-		case <-ctx.Done():
-			return errAway.Because(ctx.Err())
-		}
-		err := s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
+		return s.write(ctx, k, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
 				ON CONFLICT (workspace, user_id) DO UPDATE SET state = excluded.state, emoji = excluded.emoji, text = excluded.text, until_ms = excluded.until_ms`,
 				k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs())
-			return err //nolint:wrapcheck // said below
+			return err //nolint:wrapcheck // the caller says what failed
 		})
-		if err != nil {
-			return fmt.Errorf("presence: write a choice: %w", err)
-		}
-		s.house.choose(map[personKey]choice{k: c}, time.Now())
-		return nil
 	})
+}
+
+// write writes down what somebody chooses, and shows it.
+func (s *Server) write(ctx context.Context, k personKey, do func(tx *sql.Tx) error) error {
+	end, err := s.turn(ctx, topic.PartitionOf(k.workspace, k.user)) // of two choices at once the one that is kept is the one that is shown
+	if err != nil {
+		return err
+	}
+	defer end()
+	var c choice
+	err = s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
+		if err := do(tx); err != nil {
+			return err
+		}
+		return c.scan(tx.QueryRowContext(ctx, `SELECT `+choiceColumns+` FROM presence_choice c WHERE c.workspace = $1 AND c.user_id = $2`, k.workspace, k.user).Scan)
+	})
+	if err != nil {
+		return fmt.Errorf("presence: write a choice: %w", err)
+	}
+	s.house.choose(map[personKey]choice{k: c}, time.Now())
+	return nil
+}
+
+// turn waits for the turn to write of people of a partition.
+func (s *Server) turn(ctx context.Context, partition uint32) (end func(), err error) {
+	turn := s.choosing[partition]
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, errAway.Because(ctx.Err())
+	}
 }
 
 // GetStatus tells somebody what they have chosen, and what others see.
@@ -71,13 +91,12 @@ func (s *Server) GetStatus(ctx context.Context, q *presencev1.GetStatusRequest) 
 		if err != nil {
 			return err
 		}
-		if c := chosen[k].at(time.Now()); c != (choice{}) {
-			if res.Chosen = c.state; c.emoji != "" || c.text != "" {
-				res.Custom = &presencev1.Custom{Emoji: c.emoji, Text: c.text}
-			}
-			if !c.until.IsZero() {
-				res.UntilMs = c.until.UnixMilli()
-			}
+		c := chosen[k].at(time.Now())
+		if res.Chosen = c.state; c.emoji != "" || c.text != "" {
+			res.Custom = &presencev1.Custom{Emoji: c.emoji, Text: c.text}
+		}
+		if !c.until.IsZero() {
+			res.UntilMs = c.until.UnixMilli()
 		}
 		res.Status = s.house.status(k)
 		return nil
@@ -119,6 +138,19 @@ func checkChoice(q *presencev1.SetStatusRequest, now time.Time) (c choice, err e
 	return c, nil
 }
 
+// choiceColumns are those of presence_choice that make a choice.
+const choiceColumns = `c.state, c.emoji, c.text, c.until_ms, c.infer_activity, c.country, c.hide_last_seen`
+
+// scan reads a choice by a row's Scan, behind other columns.
+func (c *choice) scan(scan func(dest ...any) error, before ...any) error {
+	var untilMs int64
+	err := scan(append(before, &c.state, &c.emoji, &c.text, &untilMs, &c.inferActivity, &c.country, &c.hideLastSeen)...)
+	if err == nil && untilMs != 0 {
+		c.until = time.UnixMilli(untilMs)
+	}
+	return err
+}
+
 // choices reads what people have chosen.
 func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey]choice, error) {
 	rel := sqldb.NewRelation(s.db.Dialect(), "ws text", "usr text")
@@ -126,7 +158,7 @@ func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey
 	for i, k := range people {
 		rows[i], all[k] = []any{k.workspace, k.user}, choice{}
 	}
-	found, err := s.db.Query(ctx, `SELECT c.workspace, c.user_id, c.state, c.emoji, c.text, c.until_ms FROM `+rel.SQL()+` `+
+	found, err := s.db.Query(ctx, `SELECT c.workspace, c.user_id, `+choiceColumns+` FROM `+rel.SQL()+` `+
 		rel.Lookup("INNER", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`), rel.Args(rows)...)
 	if err != nil {
 		return nil, fmt.Errorf("presence: read choices: %w", err)
@@ -135,12 +167,8 @@ func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey
 	for found.Next() {
 		var k personKey
 		var c choice
-		var untilMs int64
-		if err := found.Scan(&k.workspace, &k.user, &c.state, &c.emoji, &c.text, &untilMs); err != nil {
+		if err := c.scan(found.Scan, &k.workspace, &k.user); err != nil {
 			return nil, fmt.Errorf("presence: read choices: %w", err)
-		}
-		if untilMs != 0 {
-			c.until = time.UnixMilli(untilMs)
 		}
 		all[k] = c
 	}
@@ -207,6 +235,9 @@ func (h *house) choose(chosen map[personKey]choice, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for k, c := range chosen {
+		if c.hideLastSeen {
+			delete(h.gone, k)
+		}
 		if p := h.people[k]; p != nil && len(p.sessions) > 0 {
 			h.know(p, c, now)
 		}

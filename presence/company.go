@@ -187,7 +187,20 @@ func (c *company) change(rooms []*chatv1.Room) (left, joined []personKey) {
 	return left, joined
 }
 
+// awaitCompany waits until it is known who shares channels.
+func (s *Server) awaitCompany(ctx context.Context) error {
+	select {
+	case <-s.company.known:
+		return nil
+	case <-time.After(companyWait):
+		return errAway
+	case <-ctx.Done():
+		return ctx.Err() //nolint:wrapcheck // whoever asked has gone
+	}
+}
+
 const (
+	companyWait    = 2 * time.Second  // for chat's first word
 	companyPause   = time.Second      // before chat is asked again, and as long again at random
 	companySilence = 30 * time.Second // without a word from chat, before it is asked anew
 )

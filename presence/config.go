@@ -15,12 +15,15 @@ type Config struct {
 	People    int           `koanf:"people" doc:"People who are known at the same time, because they have sessions or are looked at; more are told as unknown."`
 	MaxPeople int           `koanf:"max_people" doc:"People in one view."`
 	Members   int           `koanf:"members" doc:"Members of the channels that are looked at, taken together; a view of one more channel is refused."`
+	PastBytes int           `koanf:"past_bytes" doc:"Bytes of memory for what people have been doing, which each of them can list; beyond that it is forgotten of those first of whom nothing was noted for longest."`
+	SeenFor   time.Duration `koanf:"seen_for" doc:"How long it is kept when somebody was here last."`
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
 		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500, Members: 500_000,
+		PastBytes: 64 << 20, SeenFor: 400 * 24 * time.Hour,
 	}
 }
 
@@ -35,6 +38,10 @@ func (c Config) Validate() error {
 		return errors.New("interval must be at least 100ms")
 	case c.Views <= 0 || c.People <= 0 || c.MaxPeople <= 0 || c.Members <= 0:
 		return errors.New("views, people, max_people and members must be positive")
+	case c.PastBytes < 0:
+		return errors.New("past_bytes must not be negative")
+	case c.SeenFor < 24*time.Hour:
+		return errors.New("seen_for must be at least 24h")
 	}
 	return nil
 }

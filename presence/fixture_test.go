@@ -279,7 +279,7 @@ func (t *teller) complete(p *process) {
 }
 
 func (t *teller) open(number uint64, user string) {
-	t.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: user, Session: "s", Agent: "plenum-desktop/1"}}})
+	t.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: user, Session: "s", Agent: "plenum-desktop/1", Country: "DE"}}})
 }
 
 // eyes are a view that somebody has open.
@@ -347,6 +347,12 @@ func (e *eyes) next() error {
 			return err
 		}
 		word := m.GetStatus().GetState().String()[len("STATE_"):] + m.GetStatus().GetCustom().GetText()
+		if a := m.GetStatus().GetActivity(); a != nil {
+			word += " " + a.GetKind().String()[len("ACTIVITY_KIND_"):] + " " + a.GetSubject()
+		}
+		if c := m.GetStatus().GetCountry(); c != "" {
+			word += " in " + c
+		}
 		switch {
 		case m.GetAsOfMs() != 0:
 			word = "old"

@@ -76,6 +76,11 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 			}
 		}
 	}
+	for _, d := range q.GetDeeds() {
+		if w, ok := g.connections[d.GetNumber()]; ok {
+			h.note(w.person, d.GetKinds(), now, now)
+		}
+	}
 	for _, number := range q.GetClosed() {
 		h.disconnect(g, number, now)
 	}
@@ -112,7 +117,7 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	if active := now.Add(-time.Duration(c.GetIdleS()) * time.Second); active.After(s.active) {
 		s.active = active
 	}
-	s.device = device(c.GetAgent(), c.GetProgram())
+	s.device, s.country = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry())
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
 	g.connections[c.GetNumber()] = whose{p, c.GetSession()}
 	h.look(p, now)

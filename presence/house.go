@@ -38,6 +38,8 @@ type house struct {
 	mirrored chan struct{}         // capacity 1: there is another mirror, or one has nobody left
 	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
 	ask      chan struct{}         // capacity 1: there are strange ones
+	past     *past
+	gone     map[personKey]int64 // in which hour people were told as here last who are not any more, until that is written; as many as people may be known
 
 	self   string               // this process's node
 	now    registry.Placement   // of people among the processes
@@ -57,6 +59,7 @@ const maxPlaces = 16
 func newHouse(cfg Config, self string) *house {
 	return &house{
 		cfg: cfg, self: self, people: map[personKey]*person{}, strange: map[personKey]*person{}, ask: make(chan struct{}, 1),
+		past: newPast(cfg.PastBytes), gone: map[personKey]int64{},
 		living: map[string]bool{}, silent: map[string]time.Time{}, gateways: map[string]*gateway{}, watchers: map[*watcher]struct{}{}, mirrors: map[registry.Node]*mirror{}, mirrored: make(chan struct{}, 1),
 	}
 }
@@ -70,6 +73,8 @@ type person struct {
 	seen     []byte              // an encoded Entry: what is told of them
 	known    bool                // seen is no STATE_UNSPECIFIED
 	hidden   bool                // they have chosen to be invisible, whatever seen still says
+	here     bool                // at home, where they are told as neither that nor offline
+	doing    *doing              // at home; nil: nothing that is told, or could be
 	version  uint64              // of seen
 	watches  []*watch
 	mirror   *mirror       // that tells of them; nil: they are at home here, or nobody has looked for a while
@@ -142,13 +147,17 @@ func (h *house) look(p *person, now time.Time) {
 		h.wonder(p)
 	}
 	seen, next := look(now, p.sessions, p.chosen, &h.cfg)
+	next = sooner(next, h.add(p, seen, home, now))
 	switch {
 	case !home: // the mirror tells
+		p.here = false
 	case !h.knows(p.key), h.deaf && seen.GetState() == presencev1.State_STATE_OFFLINE:
 		h.lose(p, now)
+		h.present(p, false, now)
 	case len(p.sessions) == 0 || p.loaded: // else nothing is told of them before it is known how they want to be seen
 		p.known = true
 		h.show(p, encode(seen))
+		h.present(p, seen.GetState() != presencev1.State_STATE_OFFLINE, now)
 	}
 	if home {
 		h.veil(p, p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE)
@@ -250,6 +259,7 @@ func (h *house) tick(now time.Time) {
 	if h.listen(now) {
 		h.again(now)
 	}
+	h.past.expire(now, func(k personKey) bool { return h.people[k] != nil && len(h.people[k].sessions) > 0 })
 	for len(h.due) > 0 && !now.Before(h.due[0].next) {
 		h.look(h.due[0], now)
 	}
@@ -274,6 +284,7 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 			h.was = append(h.was, h.now)
 		}
 		h.now, h.told, h.tarry, h.whole = place, false, nil, false
+		h.evict()
 	}
 	thawed := sure && !h.frozen.IsZero()
 	switch {
@@ -282,8 +293,10 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 	case !sure && h.frozen.IsZero():
 		h.frozen = now
 	}
-	if thawed { // who was left alone meanwhile has the time of grace now
+	if thawed { // who was left alone meanwhile has the time of grace now; another process may have been asked to forget, or told something else
+		h.past = newPast(h.cfg.PastBytes)
 		for _, p := range h.people {
+			p.loaded, p.doing = false, nil
 			for _, s := range p.sessions {
 				if len(s.connections) == 0 {
 					s.left = now

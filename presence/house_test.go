@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"plenum.internal/mesh/registry"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
@@ -32,6 +34,7 @@ type reality struct {
 	at    map[string]uint64 // their connections, by the incarnations of gateways
 	since time.Time         // of the first of them, since when there always was one
 	last  time.Time         // when the last one ended
+	said  map[presencev1.ActivityKind]bool
 }
 
 // edge is a gateway that lives.
@@ -50,7 +53,7 @@ var crowd = []string{"ada", "bob", "cyn", "dan", "eve", "fay"}
 func newWorld(t *rapid.T) *world {
 	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}}
 	for _, name := range crowd {
-		w.people[name] = &reality{at: map[string]uint64{}}
+		w.people[name] = &reality{at: map[string]uint64{}, said: map[presencev1.ActivityKind]bool{}}
 	}
 	for range 2 {
 		w.startNode(fmt.Sprintf("presence-%d", len(w.houses)+1))
@@ -97,11 +100,11 @@ func (w *world) learnNode(id string) {
 	}
 }
 
-// answer tells a house what people have chosen: nothing.
+// answer tells a house what people have chosen: nothing but to have told what may be.
 func (w *world) answer(h *house) {
 	chosen := map[personKey]choice{}
 	for _, k := range h.strangers(100) {
-		chosen[k] = choice{}
+		chosen[k] = choice{privacy: privacy{inferActivity: true, country: true}}
 	}
 	h.learn(chosen, w.now)
 }
@@ -140,7 +143,7 @@ func (w *world) learnGateway(g *edge) {
 }
 
 func connectionOf(number uint64, user string) *rosterv1.Connection {
-	return &rosterv1.Connection{Number: number, Workspace: "w", User: user, Session: fmt.Sprint("s", number%2)}
+	return &rosterv1.Connection{Number: number, Workspace: "w", User: user, Session: fmt.Sprint("s", number%2), Country: "DE"}
 }
 
 func (w *world) begin(g *edge, n registry.Node) {
@@ -211,6 +214,44 @@ func (w *world) disconnect(user string, g *edge) {
 	})
 }
 
+// act has a gateway tell that somebody does something.
+func (w *world) act(user string, g *edge) {
+	if number, is := w.people[user].at[g.incarnation]; is && !g.frozen {
+		w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{
+			Active: []uint64{number}, Deeds: []*rosterv1.Deed{{Number: number, Kinds: []edgev1.Doing{edgev1.Doing_DOING_MEET}}},
+		})
+	}
+}
+
+// say has somebody say that they are doing something, if they are here.
+func (w *world) say(user string, kind presencev1.ActivityKind) {
+	k := personKey{"w", user}
+	if h := w.houses[w.place().Home(k.route()).ID]; h != nil && h.say(k, said{kind: kind}, w.now) == nil {
+		w.people[user].said[kind] = true
+	}
+}
+
+// honest checks that no more is told of somebody than may be.
+func (w *world) honest(name string, s *presencev1.Status) {
+	switch s.GetState() {
+	case presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_OFFLINE:
+		if bare := (&presencev1.Status{State: s.GetState(), AsOfMs: s.GetAsOfMs()}); !proto.Equal(s, bare) {
+			w.Fatalf("%s is told as %v", name, s)
+		}
+	default:
+		a := s.GetActivity()
+		if s.GetCountry() != "DE" {
+			w.Fatalf("%s is told as %v, where they are", name, s)
+		}
+		if a != nil && !a.GetInferred() && !w.people[name].said[a.GetKind()] || a.GetInferred() && a.GetKind() != presencev1.ActivityKind_ACTIVITY_KIND_MEETING {
+			w.Fatalf("%s is told as doing %v, and has said %v", name, a, w.people[name].said)
+		}
+		if a.GetInferred() && s.GetState() == presencev1.State_STATE_AWAY {
+			w.Fatalf("%s is away, and told as doing %v", name, a)
+		}
+	}
+}
+
 // kill ends a gateway, and with it the connections of its clients.
 func (w *world) kill(g *edge) {
 	delete(w.gateways, g.incarnation)
@@ -268,6 +309,7 @@ func (w *world) check() {
 			if w.place().Home(k.route()).ID != id || !h.isHome(k) {
 				continue
 			}
+			w.honest(name, h.status(k))
 			switch state := h.status(k).GetState(); state {
 			case presencev1.State_STATE_UNSPECIFIED:
 			case presencev1.State_STATE_OFFLINE:
@@ -340,8 +382,12 @@ func TestHouseIsTrue(t *testing.T) {
 			return rapid.SampledFrom([]string{"presence-1", "presence-2", "presence-3"}).Draw(t, "node")
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"":               func(*rapid.T) { w.check() },
-			"connect":        func(t *rapid.T) { w.connect(someone.Draw(t, "who"), gateway()) },
+			"":        func(*rapid.T) { w.check() },
+			"connect": func(t *rapid.T) { w.connect(someone.Draw(t, "who"), gateway()) },
+			"say": func(t *rapid.T) {
+				w.say(someone.Draw(t, "who"), rapid.SampledFrom([]presencev1.ActivityKind{nothing, writing, onBreak}).Draw(t, "kind"))
+			},
+			"act":            func(t *rapid.T) { w.act(someone.Draw(t, "who"), gateway()) },
 			"disconnect":     func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
 			"pass":           func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },
 			"kill a gateway": func(t *rapid.T) { w.kill(gateway()) },

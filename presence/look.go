@@ -11,6 +11,7 @@ import (
 type session struct {
 	connections []connection
 	device      presencev1.Device
+	country     [2]byte   // of its latest connection; zero: not known
 	active      time.Time // when something was done in it last
 	left        time.Time // when the last connection ended; while there is one it says nothing
 }
@@ -31,12 +32,13 @@ type choice struct {
 	state       presencev1.State
 	emoji, text string
 	until       time.Time // zero: for ever
+	privacy
 }
 
 // at is the choice as it is at a time.
 func (c choice) at(now time.Time) choice {
 	if !c.until.IsZero() && !now.Before(c.until) {
-		return choice{}
+		return choice{privacy: c.privacy}
 	}
 	return c
 }
@@ -91,4 +93,29 @@ func look(now time.Time, sessions map[string]*session, chosen choice, cfg *Confi
 		}
 	}
 	return seen, next
+}
+
+// country is where somebody is: of the session, of those that count, in which something was done last. Empty: not known.
+func country(sessions map[string]*session, now time.Time, cfg *Config) string {
+	var last *session
+	for _, s := range sessions {
+		if s.gone(now, cfg) || s.device != presencev1.Device_DEVICE_SYSTEM && !now.Before(s.active.Add(cfg.Dormant)) {
+			continue
+		}
+		if last == nil || s.active.After(last.active) || s.active.Equal(last.active) && string(s.country[:]) > string(last.country[:]) {
+			last = s
+		}
+	}
+	if last == nil || last.country == [2]byte{} {
+		return ""
+	}
+	return string(last.country[:])
+}
+
+// countryOf is a country as it is kept, if it is one.
+func countryOf(code string) (country [2]byte) {
+	if len(code) == len(country) && code[0] >= 'A' && code[0] <= 'Z' && code[1] >= 'A' && code[1] <= 'Z' {
+		copy(country[:], code)
+	}
+	return country
 }

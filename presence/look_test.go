@@ -26,6 +26,9 @@ func TestLook(t *testing.T) {
 	busy := choice{state: presencev1.State_STATE_BUSY, emoji: "🛠", text: "mending", until: now.Add(time.Hour)}
 	ended := busy
 	ended.until = now
+	if p := (privacy{country: true}); (choice{state: presencev1.State_STATE_BUSY, until: now, privacy: p}).at(now) != (choice{privacy: p}) {
+		t.Error("what is told of somebody ends with what they have chosen to be seen as")
+	}
 	for name, c := range map[string]struct {
 		sessions []*session
 		chosen   choice
@@ -64,6 +67,40 @@ func TestLook(t *testing.T) {
 		}
 		if !next.Equal(at) {
 			t.Errorf("%s: to be looked at again at %v, want %v", name, next, at)
+		}
+	}
+}
+
+// TestCountry: somebody is where something was done last, in a session that counts.
+func TestCountry(t *testing.T) {
+	cfg := DefaultConfig()
+	now := time.Unix(1_000_000, 0)
+	here := []connection{{&gateway{}, 1}}
+	at := func(country string, d time.Duration) *session {
+		return &session{connections: here, country: countryOf(country), active: now.Add(-d)}
+	}
+	left := &session{country: countryOf("FR"), active: now, left: now.Add(-cfg.Grace)}
+	program := at("FR", 24*time.Hour)
+	program.device = presencev1.Device_DEVICE_SYSTEM
+	for want, sessions := range map[string][]*session{
+		"":   {left, at("FR", cfg.Dormant), at("", time.Minute), at("DE", 2*time.Minute)},
+		"DE": {left, program, at("DE", time.Minute), at("NL", 2*time.Minute), at("de", 3*time.Minute)},
+		"NL": {at("NL", time.Minute), at("DE", time.Minute)}, // always the same one
+		"FR": {program},
+	} {
+		all := map[string]*session{}
+		for i, s := range sessions {
+			all[fmt.Sprint(i)] = s
+		}
+		for range 20 { // in any order
+			if got := country(all, now, &cfg); got != want {
+				t.Errorf("somebody is in %q, want %q", got, want)
+			}
+		}
+	}
+	for code, want := range map[string]string{"DE": "DE", "de": "", "D": "", "DEU": "", "D1": "", "T1": "", "": ""} {
+		if got := country(map[string]*session{"s": at(code, 0)}, now, &cfg); got != want {
+			t.Errorf("%q is kept as %q", code, got)
 		}
 	}
 }

@@ -25,6 +25,7 @@ func register(r prometheus.Registerer, s *Server) {
 		}
 		return 1
 	}))
+	gauge("past_bytes", "Bytes that what people have been doing takes.", counted(func(h *house) int { return h.past.bytes }))
 	gauge("views", "Views of people and channels that are open.", func() int {
 		s.views.mu.Lock()
 		defer s.views.mu.Unlock()

@@ -25,8 +25,6 @@ const (
 	entryCounts  = "#"                 // and of how many members a channel has
 	// recheckGap is when a view looks again whom it may show, though chat has told nothing of it.
 	recheckGap = 30 * time.Second
-	// companyWait is how long a view waits for chat's first word on who shares channels.
-	companyWait = 2 * time.Second
 	// homeWait is how long a view waits for what other homes tell before it begins, and homeGap how often it looks.
 	homeWait = time.Second
 	homeGap  = 20 * time.Millisecond
@@ -97,12 +95,8 @@ func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[t
 	if err := t.s.check(q.GetTopic(), q.GetParams()); err != nil {
 		return err
 	}
-	select {
-	case <-t.s.company.known:
-	case <-time.After(companyWait):
-		return errAway
-	case <-stream.Context().Done():
-		return stream.Context().Err() //nolint:wrapcheck // the subscriber has gone
+	if err := t.s.awaitCompany(stream.Context()); err != nil {
+		return err
 	}
 	who := personKey{caller.Workspace, caller.User}
 	if channel, ok := strings.CutPrefix(q.GetTopic(), topicChannel); ok {

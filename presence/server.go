@@ -58,6 +58,7 @@ type Server struct {
 	ready   chan struct{}
 	tasks   sync.WaitGroup
 
+	overdue  bool                            // there is more to be forgotten of when people were here last; belongs to keepSeen
 	choosing [topic.Partitions]chan struct{} // held, by sending, by who writes down what somebody of the partition has chosen
 }
 
@@ -130,6 +131,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.tasks.Go(func() { s.mirror(ctx) })
 	s.tasks.Go(func() { s.followChat(ctx) })
 	s.tasks.Go(func() { s.keepHalls(ctx) })
+	s.tasks.Go(func() { s.keepSeen(ctx) })
 	tick := time.NewTicker(tickGap)
 	defer tick.Stop()
 	for first := true; ; first = false {
@@ -159,10 +161,12 @@ func (s *Server) place(now time.Time) {
 
 // What is answered.
 var (
-	errPerson = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.PERSON", "Name yourself: what others have chosen is theirs.").On("user")
-	errTopic  = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.TOPIC", "There is no such topic.")
-	errAway   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Who is here is not known at this moment. Try again.")
-	errViews  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Too many people are looking. Try again.")
+	errPerson  = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.PERSON", "Name yourself: what others have chosen is theirs.").On("user")
+	errTopic   = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.TOPIC", "There is no such topic.")
+	errOffline = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.OFFLINE",
+		"Others see you as offline, and are not told what you do. Connect, or choose another status first. If you have only just connected, try again.")
+	errAway  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Who is here is not known at this moment. Try again.")
+	errViews = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Too many people are looking. Try again.")
 )
 
 func badField(field, format string, args ...any) error {

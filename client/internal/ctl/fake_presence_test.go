@@ -16,7 +16,8 @@ import (
 // fakePresence keeps what people choose: all are here, in a browser.
 type fakePresence struct {
 	presencev1.UnimplementedPresenceServiceServer
-	chosen map[string]*presencev1.SetStatusRequest
+	chosen     map[string]*presencev1.SetStatusRequest
+	activities activities
 }
 
 func (f *fakePresence) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) (*presencev1.SetStatusResponse, error) {
@@ -35,6 +36,9 @@ func (f *fakePresence) GetStatus(_ context.Context, q *presencev1.GetStatusReque
 func (f *fakePresence) status(user string) *presencev1.Status {
 	c := f.chosen[user]
 	s := &presencev1.Status{State: c.GetState(), Custom: c.GetCustom(), Devices: []presencev1.Device{presencev1.Device_DEVICE_BROWSER}}
+	if s.Activity = f.activities.now(); f.activities.privacy.GetCountry() {
+		s.Country = "NL"
+	}
 	switch c.GetState() {
 	case presencev1.State_STATE_UNSPECIFIED:
 		s.State = presencev1.State_STATE_ONLINE

@@ -21,6 +21,11 @@ type presenceCmd struct {
 	Rooms presenceRoomsCmd `cmd:"" help:"Show how many members of channels are here, and who."`
 	Set   presenceSetCmd   `cmd:"" help:"Choose what others see of me, whatever I do."`
 	Mine  presenceMineCmd  `cmd:"" help:"Show what I have chosen, and what others see."`
+
+	Activity   presenceActivityCmd   `cmd:"" help:"Say what I am doing, or show what is told of it."`
+	Activities presenceActivitiesCmd `cmd:"" help:"Show what I have been doing, as nobody else can, or forget it."`
+	Privacy    presencePrivacyCmd    `cmd:"" help:"Show what is told of me besides, and kept, or decide it."`
+	Seen       presenceSeenCmd       `cmd:"" help:"Show in which hour people were here last."`
 }
 
 // maxSeen is how many people one view shows.
@@ -152,15 +157,21 @@ func stateWord(s presencev1.State) string {
 	return fmt.Sprint(int32(s))
 }
 
-// says is where somebody is, and what they say of themselves.
+// says is where somebody is, what they say of themselves, and what they are doing.
 func says(s *presencev1.Status) string {
 	var words []string
 	for _, d := range s.GetDevices() {
 		words = append(words, strings.ToLower(strings.TrimPrefix(d.String(), "DEVICE_")))
 	}
+	if s.GetCountry() != "" {
+		words = append(words, clean(s.GetCountry()))
+	}
 	text := strings.Join(words, ", ")
 	if custom := clean(strings.TrimSpace(s.GetCustom().GetEmoji() + " " + s.GetCustom().GetText())); custom != "" {
 		text = strings.TrimSpace(text + "  " + custom)
+	}
+	if what := does(s.GetActivity()); what != "" {
+		text = strings.TrimSpace(text + "  " + what)
 	}
 	return text
 }

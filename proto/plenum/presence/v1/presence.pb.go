@@ -27,6 +27,7 @@
 //   presence.PERSON                  NOT_FOUND            not the caller themselves
 //   presence.BAD_FIELD               INVALID_ARGUMENT     `field` says which, the message why
 //   presence.TOPIC                   NOT_FOUND            no such topic, or not the caller's
+//   presence.OFFLINE                 FAILED_PRECONDITION  others see the caller as offline: an activity would be told to nobody
 //   presence.AWAY                    UNAVAILABLE          the process that is to know is not there yet, or does not know it yet; try again
 
 package presencev1
@@ -1342,7 +1343,7 @@ func (x *Privacy) GetHideLastSeen() bool {
 type SetPrivacyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`       // the caller's id
-	Privacy       *Privacy               `protobuf:"bytes,2,opt,name=privacy,proto3" json:"privacy,omitempty"` // all of it
+	Privacy       *Privacy               `protobuf:"bytes,2,opt,name=privacy,proto3" json:"privacy,omitempty"` // all of it; must be there
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -27,6 +27,7 @@
 //   presence.PERSON                  NOT_FOUND            not the caller themselves
 //   presence.BAD_FIELD               INVALID_ARGUMENT     `field` says which, the message why
 //   presence.TOPIC                   NOT_FOUND            no such topic, or not the caller's
+//   presence.OFFLINE                 FAILED_PRECONDITION  others see the caller as offline: an activity would be told to nobody
 //   presence.AWAY                    UNAVAILABLE          the process that is to know is not there yet, or does not know it yet; try again
 
 package presencev1
@@ -65,11 +66,11 @@ type PresenceServiceClient interface {
 	SetStatus(ctx context.Context, in *SetStatusRequest, opts ...grpc.CallOption) (*SetStatusResponse, error)
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
-	// SetActivity says what the caller is doing. It holds until it is set again, ends, or they are offline. It is told whatever Privacy says: whoever
-	// says it wants it told.
+	// SetActivity says what the caller is doing. It holds until it is set again, ends, or others see them as offline; while they do it is refused with
+	// presence.OFFLINE. It is told whatever Privacy says: whoever says it wants it told.
 	SetActivity(ctx context.Context, in *SetActivityRequest, opts ...grpc.CallOption) (*SetActivityResponse, error)
 	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
-	// What another process has remembered is gone with it.
+	// What another process has remembered is gone with it, and it is forgotten an hour after they were here last, or where there is no room for it.
 	ListActivities(ctx context.Context, in *ListActivitiesRequest, opts ...grpc.CallOption) (*ListActivitiesResponse, error)
 	// ClearActivities forgets them, and what others see of them now.
 	ClearActivities(ctx context.Context, in *ClearActivitiesRequest, opts ...grpc.CallOption) (*ClearActivitiesResponse, error)
@@ -192,11 +193,11 @@ type PresenceServiceServer interface {
 	SetStatus(context.Context, *SetStatusRequest) (*SetStatusResponse, error)
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
-	// SetActivity says what the caller is doing. It holds until it is set again, ends, or they are offline. It is told whatever Privacy says: whoever
-	// says it wants it told.
+	// SetActivity says what the caller is doing. It holds until it is set again, ends, or others see them as offline; while they do it is refused with
+	// presence.OFFLINE. It is told whatever Privacy says: whoever says it wants it told.
 	SetActivity(context.Context, *SetActivityRequest) (*SetActivityResponse, error)
 	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
-	// What another process has remembered is gone with it.
+	// What another process has remembered is gone with it, and it is forgotten an hour after they were here last, or where there is no room for it.
 	ListActivities(context.Context, *ListActivitiesRequest) (*ListActivitiesResponse, error)
 	// ClearActivities forgets them, and what others see of them now.
 	ClearActivities(context.Context, *ClearActivitiesRequest) (*ClearActivitiesResponse, error)

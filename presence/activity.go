@@ -1,0 +1,290 @@
+package presence
+
+import (
+	"context"
+	"maps"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/cespare/xxhash/v2"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// MaxSubject is how many bytes say what an activity is about.
+const MaxSubject = 80
+
+// SetActivity has somebody say what they are doing.
+func (s *Server) SetActivity(ctx context.Context, q *presencev1.SetActivityRequest) (*presencev1.SetActivityResponse, error) {
+	k, err := own(ctx, q.GetUser())
+	if err != nil {
+		return nil, err
+	}
+	said, err := checkActivity(q, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	res := &presencev1.SetActivityResponse{}
+	return res, s.atHome(ctx, k, presencev1.PresenceService_SetActivity_FullMethodName, q, res, func() error {
+		return s.house.say(k, said, time.Now())
+	})
+}
+
+// ListActivities tells somebody what they have been doing.
+func (s *Server) ListActivities(ctx context.Context, q *presencev1.ListActivitiesRequest) (*presencev1.ListActivitiesResponse, error) {
+	k, err := own(ctx, q.GetUser())
+	if err != nil {
+		return nil, err
+	}
+	res := &presencev1.ListActivitiesResponse{}
+	return res, s.atHome(ctx, k, presencev1.PresenceService_ListActivities_FullMethodName, q, res, func() (err error) {
+		res.Activities, err = s.house.activities(k)
+		return err
+	})
+}
+
+// ClearActivities forgets it.
+func (s *Server) ClearActivities(ctx context.Context, q *presencev1.ClearActivitiesRequest) (*presencev1.ClearActivitiesResponse, error) {
+	k, err := own(ctx, q.GetUser())
+	if err != nil {
+		return nil, err
+	}
+	res := &presencev1.ClearActivitiesResponse{}
+	return res, s.atHome(ctx, k, presencev1.PresenceService_ClearActivities_FullMethodName, q, res, func() error {
+		return s.house.clear(k, time.Now())
+	})
+}
+
+// checkActivity says what is wrong with what somebody says that they are doing.
+func checkActivity(q *presencev1.SetActivityRequest, now time.Time) (s said, err error) {
+	subject := strings.TrimSpace(q.GetSubject())
+	switch _, known := presencev1.ActivityKind_name[int32(q.GetKind())]; {
+	case !known:
+		return s, badField("kind", "There is no such activity.")
+	case subject != "" && q.GetKind() == presencev1.ActivityKind_ACTIVITY_KIND_UNSPECIFIED:
+		return s, badField("subject", "Say what you are doing, too.")
+	case !isSubject(subject):
+		return s, badField("subject", "A subject has at most %d bytes: letters, digits, blanks and %s", MaxSubject, subjectMarks)
+	case q.GetUntilMs() != 0 && q.GetUntilMs() <= now.UnixMilli():
+		return s, badField("until_ms", "It would have ended already.")
+	}
+	if q.GetKind() != presencev1.ActivityKind_ACTIVITY_KIND_UNSPECIFIED {
+		s = said{q.GetKind(), subject, now.UnixMilli(), q.GetUntilMs()}
+	}
+	return s, nil
+}
+
+const subjectMarks = "-_.,'&()+#"
+
+// isSubject says whether a subject holds nothing but what one may: neither links nor addresses, nor anything that could break a line.
+func isSubject(text string) bool {
+	return len(text) <= MaxSubject && !strings.ContainsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && r != ' ' && !strings.ContainsRune(subjectMarks, r)
+	})
+}
+
+// said is what somebody says that they are doing.
+type said struct {
+	kind             presencev1.ActivityKind // UNSPECIFIED: nothing
+	subject          string
+	sinceMs, untilMs int64 // until 0: for ever
+}
+
+// doing is what somebody is doing, at their home: what they say, and what is inferred. It ends when others see them as offline.
+type doing struct {
+	said   said
+	phase  int64   // in seconds: when their minutes begin, so that not everybody is looked at at once
+	minute int64   // the present one, by their number
+	done   minutes // up to it
+
+	guess   guess
+	sinceMs int64 // of it, in whole minutes of the clock
+	judged  int64 // in which minute it was looked at last
+	changed int64 // in which minute it changed last
+}
+
+// steady is for how many minutes at least a guess stays as it is.
+const steady = 2
+
+func newDoing(k personKey, now time.Time) *doing {
+	d := &doing{phase: int64(xxhash.Sum64String(k.user) % 60)}
+	d.minute = d.at(now)
+	d.judged, d.changed = d.minute, d.minute-steady
+	return d
+}
+
+// at is the number of a minute.
+func (d *doing) at(now time.Time) int64 { return (now.Unix() + d.phase) / 60 }
+
+// pass has minutes pass.
+func (d *doing) pass(now time.Time) {
+	if n := d.at(now) - d.minute; n > 0 {
+		d.minute, d.done = d.minute+n, d.done.after(n)
+	}
+}
+
+// look is what is told of it at a time, and when that is to be decided anew. inferring: they have switched it on; away: they do nothing now.
+func (d *doing) look(now time.Time, inferring, away bool) (told *presencev1.Activity, next time.Time) {
+	if d.said.untilMs != 0 && now.UnixMilli() >= d.said.untilMs {
+		d.said = said{}
+	}
+	d.pass(now)
+	if !inferring {
+		d.done = 0
+	}
+	switch {
+	case inferring && !away && d.judged < d.minute:
+		d.judge(now)
+	case (!inferring || away) && d.guess != guess{}:
+		d.guess, d.changed = guess{}, d.minute
+	}
+	d.judged = d.minute // who is back within a minute waits for the next one
+	if d.said.untilMs != 0 {
+		next = time.UnixMilli(d.said.untilMs)
+	}
+	if d.done != 0 || d.guess.kind != 0 {
+		next = sooner(next, time.Unix((d.minute+1)*60-d.phase, 0))
+	}
+	switch {
+	case d.said.kind != 0:
+		told = &presencev1.Activity{Kind: d.said.kind, Subject: d.said.subject, SinceMs: d.said.sinceMs}
+	case d.guess.kind != 0:
+		told = &presencev1.Activity{Kind: d.guess.kind, SinceMs: d.sinceMs, Inferred: true, Confidence: d.guess.confidence}
+	}
+	return told, next
+}
+
+// judge infers anew what they do, at the beginning of a minute.
+func (d *doing) judge(now time.Time) {
+	g := infer(d.done)
+	if g == d.guess || d.minute-d.changed < steady {
+		return
+	}
+	if g.kind != d.guess.kind {
+		d.sinceMs = now.Truncate(time.Minute).UnixMilli()
+	}
+	d.guess, d.changed = g, d.minute
+}
+
+// over says whether nothing is known of it any more.
+func (d *doing) over() bool { return d.said.kind == 0 && d.done == 0 && d.guess.kind == 0 }
+
+// sooner is the earlier one of two times; zero: never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// note takes in what somebody did at a time, if it may be inferred from.
+func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
+	if !p.loaded || !p.chosen.inferActivity || p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE {
+		return
+	}
+	if p.doing == nil {
+		p.doing = newDoing(p.key, now)
+	}
+	d := p.doing
+	d.pass(now)
+	d.done = d.done.with(kinds, d.minute-d.at(at))
+	h.plan(p, sooner(p.next, time.Unix((d.minute+1)*60-d.phase, 0)))
+}
+
+// add adds to what others see of somebody what else they may: what they are doing, and from where. It returns when that is to be decided anew.
+func (h *house) add(p *person, seen *presencev1.Status, home bool, now time.Time) (next time.Time) {
+	switch {
+	case !home || seen.GetState() == presencev1.State_STATE_OFFLINE:
+		p.doing = nil
+		if p.here { // until now
+			h.past.keep(p.key, now)
+		}
+		h.past.note(p.key, nil, now)
+		return next
+	case !p.loaded: // nothing is told before it is known what may be
+		return next
+	}
+	if p.chosen.country {
+		seen.Country = country(p.sessions, now, &h.cfg)
+	}
+	if p.doing == nil {
+		return next
+	}
+	seen.Activity, next = p.doing.look(now, p.chosen.inferActivity, seen.GetState() == presencev1.State_STATE_AWAY)
+	h.past.note(p.key, seen.GetActivity(), now)
+	if p.doing.over() {
+		p.doing = nil
+	}
+	return next
+}
+
+// mine says whether what somebody does is this process's to know.
+func (h *house) mine(k personKey) bool { return h.isHome(k) && h.frozen.IsZero() }
+
+// say takes in what somebody says that they are doing.
+func (h *house) say(k personKey, what said, now time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.people[k]
+	ends := what.kind == presencev1.ActivityKind_ACTIVITY_KIND_UNSPECIFIED
+	switch here := p != nil && len(p.sessions) > 0; {
+	case !h.mine(k), !ends && here && !p.loaded, !ends && !here && (!h.knows(k) || h.deaf):
+		return errAway
+	case ends && (p == nil || p.doing == nil):
+		return nil
+	case !ends && (!here || h.unseen(p, now)):
+		return errOffline
+	}
+	if p.doing == nil {
+		p.doing = newDoing(k, now)
+	}
+	if was := p.doing.said; what.kind == was.kind && what.subject == was.subject {
+		what.sinceMs = was.sinceMs // it goes on
+	}
+	p.doing.said = what
+	h.look(p, now)
+	return nil
+}
+
+// unseen says whether somebody is to be seen as offline.
+func (h *house) unseen(p *person, now time.Time) bool {
+	seen, _ := look(now, p.sessions, p.chosen, &h.cfg)
+	return seen.GetState() == presencev1.State_STATE_OFFLINE
+}
+
+// activities are what somebody has been doing, the newest first.
+func (h *house) activities(k personKey) ([]*presencev1.PastActivity, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.mine(k) {
+		return nil, errAway
+	}
+	return h.past.list(k), nil
+}
+
+// clear forgets what somebody has been doing, and does.
+func (h *house) clear(k personKey, now time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.mine(k) {
+		return errAway
+	}
+	if p := h.people[k]; p != nil && p.doing != nil {
+		p.doing = nil
+		h.look(p, now)
+	}
+	h.past.forget(k)
+	return nil
+}
+
+// evict forgets what people have been doing whose home this process is no more: it is not asked to any more.
+func (h *house) evict() {
+	for k := range h.past.of {
+		if !h.isHome(k) {
+			h.past.forget(k)
+		}
+	}
+	maps.DeleteFunc(h.gone, func(k personKey, _ int64) bool { return !h.isHome(k) })
+}
