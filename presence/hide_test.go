@@ -90,8 +90,8 @@ func (w *twins) alike() {
 		}
 		if p := h.people[w.keys()[0]]; p != nil && p.left != nil {
 			for id, s := range p.left.sessions {
-				if real := p.sessions[id]; real == nil || len(real.connections) == 0 && real.left.Before(s.left) {
-					w.Fatalf("%s is seen by %v, and has %v", w.hides, s, real)
+				if theirs := p.sessions[id]; theirs == nil || len(theirs.connections) == 0 && theirs.left.Before(s.left) {
+					w.Fatalf("%s is seen by %v, and has %v", w.hides, s, theirs)
 				}
 			}
 		}

@@ -125,7 +125,7 @@ func (h *house) look(p *person, now time.Time) {
 		return
 	}
 	home := h.isHome(p.key)
-	p.figure.clear(now, home, &h.cfg)
+	p.clear(now, home, &h.cfg)
 	if p.left != nil && p.left.clear(now, home, &h.cfg) {
 		p.left = nil
 	}

@@ -343,7 +343,7 @@ func learnStumps(examples []example, rounds int) (all []stump) {
 		slices.SortFunc(order[f], func(a, b int) int { return cmp.Compare(examples[a].seen[f], examples[b].seen[f]) })
 	}
 	for range rounds {
-		best, error := stump{}, 0.5
+		best, fewest := stump{}, 0.5
 		for f, by := range order {
 			wrong := 0.0 // of: all hide
 			for _, x := range by {
@@ -360,18 +360,18 @@ func learnStumps(examples []example, rounds int) (all []stump) {
 				if i+1 < len(by) && examples[by[i+1]].seen[f] == examples[x].seen[f] {
 					continue
 				}
-				if wrong < error {
-					best, error = stump{f, examples[x].seen[f], 1}, wrong
+				if wrong < fewest {
+					best, fewest = stump{f, examples[x].seen[f], 1}, wrong
 				}
-				if 1-wrong < error {
-					best, error = stump{f, examples[x].seen[f], -1}, 1-wrong
+				if 1-wrong < fewest {
+					best, fewest = stump{f, examples[x].seen[f], -1}, 1-wrong
 				}
 			}
 		}
-		if error >= 0.5 {
+		if fewest >= 0.5 {
 			return all
 		}
-		best.weight *= math.Log((1-error)/max(error, 1e-9)) / 2
+		best.weight *= math.Log((1-fewest)/max(fewest, 1e-9)) / 2
 		all = append(all, best)
 		sum := 0.0
 		for i, e := range examples {
