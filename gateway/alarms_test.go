@@ -34,7 +34,7 @@ func TestAlarms(t *testing.T) {
 		a := newAlarms()
 		var sessions []*session
 		for range 500 {
-			s := g.newSession(&sink{}, wire.Proto, netip.Addr{}, "", "")
+			s := g.newSession(&sink{}, wire.Proto, netip.Addr{}, "", "", "")
 			s.box.busy = true // nobody works off its mail
 			sessions = append(sessions, s)
 		}

@@ -54,7 +54,7 @@ func BenchmarkFanOut(b *testing.B) {
 	var sinks []*sink
 	for range subscribers {
 		t := &sink{}
-		s := g.newSession(t, wire.Proto, netip.Addr{}, "", "")
+		s := g.newSession(t, wire.Proto, netip.Addr{}, "", "", "")
 		s.state, s.caller.Expires = open, time.Now().Add(time.Hour)
 		x := &subscription{s: s, topic: name.Topic, log: name, user: "u", granted: &edgev1.Cursor{}, hub: h}
 		h.join(x)

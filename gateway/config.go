@@ -25,6 +25,8 @@ type Config struct {
 	ContentOrigin string `koanf:"content_origin" doc:"origin for what users made, scheme://host[:port], on a host without cookies that leads here, too; name the application's in origins. Empty: it comes from the application's own, in a sandbox"`
 	// Proxies are believed in X-Forwarded-For and -Proto.
 	Proxies []string `koanf:"proxies" doc:"reverse proxies that are believed in X-Forwarded-For, as CIDR prefixes"`
+	// CountryHeader is believed from the proxies alone.
+	CountryHeader string `koanf:"country_header" doc:"header in which the proxies tell the country that a client connects from, as two letters (CF-IPCountry); it must be one that they take off what clients send. Empty: it isn't known"`
 
 	// Services: a client that came earlier would be told that what they offer does not exist.
 	Services []string `koanf:"services" doc:"services that must have been seen before clients are let in"`
@@ -149,12 +151,19 @@ func (c Config) Validate() error {
 	if o := c.ContentOrigin; o != "" && (!isOrigin(o) || slices.ContainsFunc(c.Origins, func(x string) bool { return strings.EqualFold(x, o) })) {
 		return fmt.Errorf("gateway.content_origin: %q is not scheme://host[:port], or is among the origins that may talk to the gateway", o)
 	}
+	if h := c.CountryHeader; h != "" && (len(c.Proxies) == 0 || strings.ContainsFunc(h, func(x rune) bool { return !headerRune(x) })) {
+		return fmt.Errorf("gateway.country_header: %q is no name of a header, or there are no proxies that would be believed in it", h)
+	}
 	for _, p := range c.Proxies {
 		if _, err := netip.ParsePrefix(p); err != nil {
 			return fmt.Errorf("gateway.proxies: %q is not a prefix like 10.0.0.0/8", p)
 		}
 	}
 	return nil
+}
+
+func headerRune(x rune) bool {
+	return x == '-' || x == '_' || x >= '0' && x <= '9' || x >= 'a' && x <= 'z' || x >= 'A' && x <= 'Z'
 }
 
 func isOrigin(s string) bool {

@@ -123,6 +123,9 @@ func (g *Gateway) unary(w http.ResponseWriter, r *http.Request, asJSON bool) ([]
 	if err := g.prepare(&q); err != nil {
 		return nil, err
 	}
+	if q.seq != 0 && !q.method.Public {
+		g.roster.actOutside(q.caller, q.method.Doing)
+	}
 	answer, err := g.invoke(r.Context(), q)
 	if err != nil || !asJSON {
 		return answer, err

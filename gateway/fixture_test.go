@@ -87,6 +87,7 @@ func newSystemAt(t *testing.T, l net.Listener, change func(*Config), more ...fun
 	<-s.server.Ready()
 
 	cfg := DefaultConfig()
+	cfg.Roster = "" // a test that is about it sets it
 	if change != nil {
 		change(&cfg)
 	}

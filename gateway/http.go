@@ -266,6 +266,23 @@ func parseHop(s string) (netip.Addr, bool) {
 	return a.Unmap().WithZone(""), err == nil
 }
 
+// country is where a request comes from, as the proxy that it comes through says: two letters of ISO 3166-1, or nothing. It is never logged.
+func (g *Gateway) country(r *http.Request) string {
+	if g.cfg.CountryHeader == "" {
+		return ""
+	}
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	said := r.Header.Values(g.cfg.CountryHeader)
+	if err != nil || !g.isProxy(ap.Addr().Unmap()) || len(said) != 1 { // of two one may be the client's own
+		return ""
+	}
+	c := said[0]
+	if len(c) != 2 || strings.ContainsFunc(c, func(x rune) bool { return x < 'A' || x > 'Z' }) || c == "XX" { // XX is what proxies say who don't know
+		return ""
+	}
+	return c
+}
+
 func (g *Gateway) isProxy(a netip.Addr) bool {
 	return slices.ContainsFunc(g.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }

@@ -33,7 +33,7 @@ func TestMailboxIsBounded(t *testing.T) {
 			"later": func(s *session) { s.later(func(*session) {}) },
 		} {
 			conn := &stuck{killed: make(chan struct{})}
-			s := g.newSession(conn, wire.Proto, netip.Addr{}, "", "")
+			s := g.newSession(conn, wire.Proto, netip.Addr{}, "", "", "")
 			s.box.busy = true // the turn writes, and will for ever
 			for range 1_000_000 {
 				give(s)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"sync"
+	"sync/atomic"
 
 	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
@@ -17,6 +18,8 @@ type people struct {
 type fellows struct {
 	first *session
 	n     int // Invariant: more than 0
+	// showing is a showing. It is the person's, so that it is known in a session that lasts for one request.
+	showing atomic.Int32
 }
 
 // listed is a session's place among its fellows, and what a revocation is compared with; a refresh changes that.

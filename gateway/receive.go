@@ -124,7 +124,7 @@ func (s *session) frame(f wire.Frame) {
 		s.hello(hello.Hello)
 	case *edgev1.ClientFrame_Call:
 		if x.Call.GetClientSeq() != 0 {
-			s.act()
+			s.act(s.g.catalog().Doing(x.Call.GetMethod()))
 		}
 		s.call(x.Call, f.Err)
 	case *edgev1.ClientFrame_Cancel:
@@ -138,7 +138,7 @@ func (s *session) frame(f wire.Frame) {
 	case *edgev1.ClientFrame_Unsubscribe:
 		s.unsubscribe(x.Unsubscribe.GetTopics())
 	case *edgev1.ClientFrame_Signal:
-		s.act()
+		s.act(edgev1.Doing_DOING_UNSPECIFIED)
 		if t := s.stream(); t != nil {
 			t.signals = append(t.signals, f)
 			return
@@ -148,7 +148,7 @@ func (s *session) frame(f wire.Frame) {
 		s.refresh(x.Refresh.GetToken())
 	case *edgev1.ClientFrame_Ping:
 		if x.Ping.GetActive() {
-			s.act()
+			s.act(edgev1.Doing_DOING_UNSPECIFIED)
 		}
 		s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Pong{Pong: &edgev1.Pong{Nonce: x.Ping.GetNonce()}}})
 	case *edgev1.ClientFrame_Pong: // that it came is all

@@ -10,6 +10,8 @@ import (
 	"time"
 	"unique"
 
+	"google.golang.org/grpc"
+
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/topic"
@@ -22,7 +24,6 @@ const (
 	rosterBatch   = 1000                   // of each kind in one message
 	rosterWaiting = 200_000                // that wait for one process, besides what it is told in the beginning; more, and it is told all anew
 	rosterPause   = 200 * time.Millisecond // before a process is told anew, and as long again at random
-	activeGap     = time.Minute            // between two words that something is done in one session
 	maxUserAgent  = 192                    // bytes of the header that are told
 )
 
@@ -35,6 +36,8 @@ type roster struct {
 	all     map[uint64]*attendance
 	place   registry.Placement
 	tellers map[registry.Node]*teller
+	others  map[outsider]*deeds // that were told of within the last minute; no more than maxOutsiders
+	minutes []minute            // behind what was told, as they end; no more than maxMinutes
 }
 
 // attendance is a session, as it is told of.
@@ -42,15 +45,22 @@ type attendance struct {
 	number                   uint64
 	workspace, user, session string
 	agent                    unique.Handle[string]
+	device, country          string
 	program                  bool
-	active                   atomic.Int64  // when something was done in it, by the gateway's alarms
-	told                     time.Duration // when that was told last; belongs to the session's turn
-	home                     *teller
+	began                    time.Duration // by the gateway's alarms
+	showing                  *atomic.Int32 // its person's
+	deeds
+	home *teller
 }
 
-func (a *attendance) idle(now time.Duration) time.Duration {
-	return now - time.Duration(a.active.Load())
-}
+// showing is whether others may see what somebody signals, as their home tells it.
+type showing int32
+
+const (
+	untold showing = iota // it is not known yet: they don't
+	shown
+	hidden
+)
 
 func (a *attendance) route() string { return topic.RouteKey(a.workspace, a.user) }
 
@@ -71,10 +81,12 @@ type report struct {
 	closed, active uint64
 	complete       uint64
 	idle           time.Duration
+	deed           *rosterv1.Deed
+	act            *rosterv1.Act
 }
 
 func newRoster(g *Gateway) *roster {
-	return &roster{g: g, all: map[uint64]*attendance{}, tellers: map[registry.Node]*teller{}}
+	return &roster{g: g, all: map[uint64]*attendance{}, others: map[outsider]*deeds{}, tellers: map[registry.Node]*teller{}}
 }
 
 // attend has a session told of in which nothing has been done for a while.
@@ -82,12 +94,16 @@ func (r *roster) attend(s *session, idle time.Duration) {
 	_, id, _ := strings.Cut(s.from, "/")
 	a := &attendance{
 		workspace: s.caller.Workspace, user: s.caller.User, session: id, agent: s.agent, program: s.caller.Kind == auth.KindService,
-		told: r.g.alarms.now() - idle,
+		device: s.caller.Device, country: s.country.Value(), began: s.started, showing: &s.listed.among.showing,
 	}
-	a.active.Store(int64(a.told))
+	now := r.g.alarms.now()
+	a.last.Store(int64(now - idle))
 	s.attendance = a
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if idle < deedGap && s.stream() == nil {
+		r.toldOf(now, &a.deeds, minute{session: a})
+	}
 	r.last++
 	a.number = r.last
 	r.all[a.number] = a
@@ -106,23 +122,9 @@ func (r *roster) leave(a *attendance) {
 	}
 }
 
-// act notes that somebody does something in a session. Its turn calls it.
-func (s *session) act() {
-	a := s.attendance
-	if a == nil {
-		return
-	}
-	now := s.g.alarms.now()
-	if a.active.Store(int64(now)); now-a.told < activeGap {
-		return
-	}
-	a.told = now
-	r := s.g.roster
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if a.home != nil {
-		a.home.tell(report{active: a.number})
-	}
+// isShown says whether what is signalled in the session may pass: nobody is told of sessions, or the person's home has said so. Its turn calls it.
+func (s *session) isShown() bool {
+	return s.g.cfg.Roster == "" || s.attendance != nil && showing(s.attendance.showing.Load()) == shown
 }
 
 // tell queues a report. The roster's lock is held.
@@ -143,6 +145,8 @@ func (t *teller) tell(what report) {
 
 // run follows where the processes of presence are, until ctx ends.
 func (r *roster) run(ctx context.Context) {
+	second := time.NewTicker(minuteGap)
+	defer second.Stop()
 	for {
 		nodes, changed := r.g.deps.Services.Watch()
 		var homes []registry.Node
@@ -152,10 +156,15 @@ func (r *roster) run(ctx context.Context) {
 			}
 		}
 		r.settle(ctx, registry.NewPlacement(homes))
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return
+		for waits := true; waits; {
+			select {
+			case <-changed:
+				waits = false
+			case <-second.C:
+				r.lookBack(r.g.alarms.now())
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
 }
@@ -221,6 +230,8 @@ func (r *roster) keepTelling(ctx context.Context, t *teller) {
 // tellAll tells all that there is, and then what changes, by one stream.
 func (r *roster) tellAll(ctx context.Context, t *teller) error {
 	ctx, cancel := context.WithCancel(ctx)
+	var hearing sync.WaitGroup
+	defer hearing.Wait()
 	defer cancel()
 	cc, err := r.g.deps.Services.To(t.node)
 	if err != nil {
@@ -230,6 +241,8 @@ func (r *roster) tellAll(ctx context.Context, t *teller) error {
 	if err != nil {
 		return fmt.Errorf("gateway: report sessions: %w", err)
 	}
+	heard := make(chan error, 1)
+	hearing.Go(func() { heard <- r.hear(t, stream) })
 	r.mu.Lock()
 	t.streams = true
 	now := r.g.alarms.now()
@@ -244,13 +257,12 @@ func (r *roster) tellAll(ctx context.Context, t *teller) error {
 	q := &rosterv1.ReportRequest{Gateway: r.g.deps.Incarnation}
 	for {
 		if err := stream.Send(q); err != nil {
-			_, err = stream.Recv() // says why
-			return fmt.Errorf("gateway: report sessions: %w", err)
+			return <-heard // says why
 		}
 		select {
 		case <-time.After(rosterGap):
-		case <-ctx.Done():
-			return ctx.Err()
+		case err := <-heard:
+			return err
 		}
 		silence := time.NewTimer(rosterSilence)
 		for q = nil; q == nil; {
@@ -264,12 +276,34 @@ func (r *roster) tellAll(ctx context.Context, t *teller) error {
 			case <-t.kick:
 			case <-silence.C:
 				q = &rosterv1.ReportRequest{}
-			case <-stream.Context().Done():
-				_, err = stream.Recv()
-				return fmt.Errorf("gateway: report sessions: %w", err)
+			case err := <-heard:
+				return err
 			}
 		}
 		silence.Stop()
+	}
+}
+
+// hear takes in what a process answers, until its stream ends.
+func (r *roster) hear(t *teller, stream grpc.BidiStreamingClient[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
+	for {
+		res, err := stream.Recv()
+		if err != nil {
+			return fmt.Errorf("gateway: report sessions: %w", err)
+		}
+		r.mu.Lock()
+		r.learn(t, res.GetShown(), shown)
+		r.learn(t, res.GetHidden(), hidden)
+		r.mu.Unlock()
+	}
+}
+
+// learn takes in that sessions are shown, or hidden, from the process that is their home. What was known of the others stays. The roster's lock is held.
+func (r *roster) learn(t *teller, numbers []uint64, what showing) {
+	for _, n := range numbers {
+		if a := r.all[n]; a != nil && a.home == t {
+			a.showing.Store(int32(what))
+		}
 	}
 }
 
@@ -291,11 +325,15 @@ func (r *roster) next(t *teller) (*rosterv1.ReportRequest, error) {
 	for i, x := range t.queue[:n] {
 		switch {
 		case x.opened != nil:
-			q.Opened = append(q.Opened, x.opened.message(x.idle))
+			q.Opened = append(q.Opened, x.opened.message(x.idle, r.g.alarms.now()))
 		case x.closed != 0:
 			q.Closed = append(q.Closed, x.closed)
 		case x.active != 0:
 			q.Active = append(q.Active, x.active)
+		case x.deed != nil:
+			q.Deeds = append(q.Deeds, x.deed)
+		case x.act != nil:
+			q.Acts = append(q.Acts, x.act)
 		default:
 			q.Complete = x.complete
 		}
@@ -307,8 +345,9 @@ func (r *roster) next(t *teller) (*rosterv1.ReportRequest, error) {
 	return q, nil
 }
 
-func (a *attendance) message(idle time.Duration) *rosterv1.Connection {
+func (a *attendance) message(idle, now time.Duration) *rosterv1.Connection {
 	return &rosterv1.Connection{
 		Number: a.number, Workspace: a.workspace, User: a.user, Session: a.session, Agent: a.agent.Value(), IdleS: uint32(idle / time.Second), Program: a.program,
+		Device: a.device, Country: a.country, AgeS: uint32((now - a.began) / time.Second),
 	}
 }

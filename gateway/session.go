@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,6 +80,7 @@ type session struct {
 	clientID   string
 	from       string                // "user/session", as signals show it
 	agent      unique.Handle[string] // what the client calls itself
+	country    unique.Handle[string] // that it connects from, as a proxy tells it; empty: not known
 	attendance *attendance           // from Hello on
 
 	board   *lane.Board[*call] // nil: no calls
@@ -102,8 +104,9 @@ const (
 	closed
 )
 
-func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header, userAgent string) *session {
-	s := &session{g: g, conn: conn, enc: enc, address: address, agent: unique.Make(userAgent[:min(len(userAgent), maxUserAgent)]), caller: auth.Caller{Token: header}, started: g.alarms.now(), reading: true}
+func (g *Gateway) newSession(conn transport, enc wire.Encoding, address netip.Addr, header, userAgent, country string) *session {
+	agent := strings.ToValidUTF8(userAgent[:min(len(userAgent), maxUserAgent)], "") // what is told of it is
+	s := &session{g: g, conn: conn, enc: enc, address: address, agent: unique.Make(agent), country: unique.Make(country), caller: auth.Caller{Token: header}, started: g.alarms.now(), reading: true}
 	s.heard = s.started
 	return s
 }

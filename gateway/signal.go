@@ -32,7 +32,7 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 		return
 	}
 	x := s.subs.get(f.GetTopic())
-	ok := unread == nil && x != nil && x.mode == edgev1.Mode_MODE_EVENTS && x.signals &&
+	ok := unread == nil && s.isShown() && x != nil && x.mode == edgev1.Mode_MODE_EVENTS && x.signals &&
 		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires) && (s.g.streams(x.log.Topic) || !s.g.stale(x.service))
 	if ok {
 		ok = s.mayLetOut(limit.Rate{PerSecond: rate, Burst: rate}, now)

@@ -117,7 +117,7 @@ func (g *Gateway) serveStream(r *http.Request, t *stream, token string, address 
 			t.limit = int(g.cfg.Limits.MessageBytes)
 		}
 	}
-	g.begin(g.newSession(t, t.enc, address, token, r.UserAgent()))
+	g.begin(g.newSession(t, t.enc, address, token, r.UserAgent(), g.country(r)))
 	t.wait()
 }
 

@@ -58,7 +58,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if plain := visit.Stay(); conn == net.Conn(visit) {
 		conn = plain
 	}
-	g.begin(g.newSession(newSocket(conn, early, kind), enc, address, bearer(r), r.UserAgent())) // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
+	g.begin(g.newSession(newSocket(conn, early, kind), enc, address, bearer(r), r.UserAgent(), g.country(r))) // outlives the request. The HTTP server's goroutine, its stack and its buffers are given back
 }
 
 // begin has a session run that refusesNew has counted in.

@@ -171,14 +171,6 @@ func (d *doing) judge(now time.Time) {
 // over says whether nothing is known of it any more.
 func (d *doing) over() bool { return d.said.kind == 0 && d.done == 0 && d.guess.kind == 0 }
 
-// sooner is the earlier one of two times; zero: never.
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
 // note takes in what somebody did at a time, if it may be inferred from.
 func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
 	if !p.loaded || !p.chosen.inferActivity || p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE {
@@ -193,8 +185,8 @@ func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
 	h.plan(p, sooner(p.next, time.Unix((d.minute+1)*60-d.phase, 0)))
 }
 
-// add adds to what others see of somebody what else they may: what they are doing, and from where. It returns when that is to be decided anew.
-func (h *house) add(p *person, seen *presencev1.Status, home bool, now time.Time) (next time.Time) {
+// add adds to what others see of somebody by a figure what else they may: what they are doing, and from where. It returns when that is to be decided anew.
+func (h *house) add(p *person, by *figure, seen *presencev1.Status, home bool, now time.Time) (next time.Time) {
 	switch {
 	case !home || seen.GetState() == presencev1.State_STATE_OFFLINE:
 		p.doing = nil
@@ -207,7 +199,7 @@ func (h *house) add(p *person, seen *presencev1.Status, home bool, now time.Time
 		return next
 	}
 	if p.chosen.country {
-		seen.Country = country(p.sessions, now, &h.cfg)
+		seen.Country = country(by.sessions, now, &h.cfg)
 	}
 	if p.doing == nil {
 		return next
@@ -250,7 +242,7 @@ func (h *house) say(k personKey, what said, now time.Time) error {
 
 // unseen says whether somebody is to be seen as offline.
 func (h *house) unseen(p *person, now time.Time) bool {
-	seen, _ := look(now, p.sessions, p.chosen, &h.cfg)
+	seen, _ := look(now, &p.figure, &h.cfg)
 	return seen.GetState() == presencev1.State_STATE_OFFLINE
 }
 

@@ -121,7 +121,7 @@ func BenchmarkDoing(b *testing.B) {
 	}
 }
 
-// BenchmarkComing is what a home does for one person who signs in, and whose choice is read.
+// BenchmarkComing is what a home does for one person who signs in, whose choice is read, and of whom their gateway is told.
 func BenchmarkComing(b *testing.B) {
 	const people = 12_000
 	q := opened(0, people)
@@ -132,6 +132,8 @@ func BenchmarkComing(b *testing.B) {
 		for from := 0; from < people; from += 1000 {
 			h.report(g, &rosterv1.ReportRequest{Opened: q.GetOpened()[from : from+1000]}, now)
 			answer(h, now)
+			for h.answers(g) != nil { // of whom it is told that they may be seen
+			}
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/people, "ns/person")

@@ -238,14 +238,21 @@ func (h *house) choose(chosen map[personKey]choice, now time.Time) {
 		if c.hideLastSeen {
 			delete(h.gone, k)
 		}
-		if p := h.people[k]; p != nil && len(p.sessions) > 0 {
+		if p := h.people[k]; p != nil {
 			h.know(p, c, now)
 		}
 	}
 }
 
+// know takes in what somebody has chosen. Who becomes invisible leaves; who comes so was never seen.
 func (h *house) know(p *person, c choice, now time.Time) {
 	h.familiar(p.key)
+	if p.sight == shown && c.hides(now) {
+		p.left = p.leave(now)
+	}
+	if !p.loaded {
+		p.sight = untold
+	}
 	p.chosen, p.loaded = c, true
 	h.look(p, now)
 }

@@ -3,6 +3,7 @@ package presence
 import (
 	"time"
 
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
@@ -17,7 +18,24 @@ type gateway struct {
 	missed      bool   // it has told of somebody whom there was no room for
 	heard       time.Time
 	ended       chan struct{} // closed when another stream has taken this one's place, or nothing was heard
+
+	answers map[uint64]sight // of connections, as it is to be told; of each the newest
+	kick    chan struct{}    // capacity 1: there are some
 }
+
+// sight is whether somebody may be seen, as gateways are told.
+type sight uint8
+
+const (
+	untold sight = iota
+	shown
+	hidden
+)
+
+const (
+	answerGap   = 100 * time.Millisecond // between two answers to one gateway
+	answerBatch = 1000                   // connections in one
+)
 
 // whose is a connection's session.
 type whose struct {
@@ -32,7 +50,7 @@ func (h *house) begin(incarnation string, now time.Time) *gateway {
 	if g := h.gateways[incarnation]; g != nil {
 		h.end(g, now)
 	}
-	g := &gateway{incarnation: incarnation, connections: map[uint64]whose{}, heard: now, ended: make(chan struct{})}
+	g := &gateway{incarnation: incarnation, connections: map[uint64]whose{}, heard: now, ended: make(chan struct{}), answers: map[uint64]sight{}, kick: make(chan struct{}, 1)}
 	h.gateways[incarnation] = g
 	return g
 }
@@ -69,16 +87,21 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	}
 	for _, number := range q.GetActive() {
 		if w, ok := g.connections[number]; ok {
-			s := w.sessions[w.id]
-			was := s.active
-			if s.active = now; now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
-				h.look(w.person, now)
-			}
+			h.act(w.person, w.sessions[w.id], nil, now, now)
 		}
 	}
 	for _, d := range q.GetDeeds() {
 		if w, ok := g.connections[d.GetNumber()]; ok {
-			h.note(w.person, d.GetKinds(), now, now)
+			h.act(w.person, w.sessions[w.id], d.GetKinds(), ago(now, d.GetAgoS()), now)
+		}
+	}
+	for _, a := range q.GetActs() {
+		if p := h.people[personKey{a.GetWorkspace(), a.GetUser()}]; p != nil {
+			for _, s := range p.sessions {
+				if s.token == a.GetDevice() {
+					h.act(p, s, a.GetKinds(), ago(now, a.GetAgoS()), now)
+				}
+			}
 		}
 	}
 	for _, number := range q.GetClosed() {
@@ -91,6 +114,79 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 		}
 	}
 	return true
+}
+
+func ago(now time.Time, seconds uint32) time.Time {
+	return now.Add(-time.Duration(seconds) * time.Second)
+}
+
+// act takes in that something was done in a session, and of which kinds.
+func (h *house) act(p *person, s *session, kinds []edgev1.Doing, at, now time.Time) {
+	if len(kinds) > 0 {
+		h.note(p, kinds, at, now)
+	}
+	was := s.active
+	if !at.After(was) {
+		return
+	}
+	if s.active = at; now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
+		h.look(p, now)
+	}
+}
+
+// heed has gateways told whether somebody may be seen, once it is known what they have chosen, and when that changes.
+func (h *house) heed(p *person, now time.Time) {
+	is := shown
+	if p.chosen.hides(now) {
+		is = hidden
+	}
+	if !p.loaded || is == p.sight {
+		return
+	}
+	if p.sight = is; is == shown {
+		p.left = nil
+	}
+	for _, s := range p.sessions {
+		for _, c := range s.connections {
+			c.at.answer(c.number, p.sight)
+		}
+	}
+}
+
+// answer has a gateway told whether a connection's person may be seen.
+func (g *gateway) answer(number uint64, what sight) {
+	if g.answers[number] = what; len(g.answers) == 1 {
+		g.wake()
+	}
+}
+
+func (g *gateway) wake() {
+	select {
+	case g.kick <- struct{}{}:
+	default:
+	}
+}
+
+// answers are what a gateway is to be told; nil: nothing.
+func (h *house) answers(g *gateway) *rosterv1.ReportResponse {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(g.answers) == 0 {
+		return nil
+	}
+	res, n := &rosterv1.ReportResponse{}, 0
+	for number, what := range g.answers {
+		if n++; n > answerBatch {
+			g.wake()
+			break
+		}
+		if delete(g.answers, number); what == shown {
+			res.Shown = append(res.Shown, number)
+		} else {
+			res.Hidden = append(res.Hidden, number)
+		}
+	}
+	return res
 }
 
 // connect takes in one connection; also of somebody whose home is elsewhere: where processes are may not be known here yet.
@@ -114,12 +210,15 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 		s = &session{}
 		p.sessions[c.GetSession()] = s
 	}
-	if active := now.Add(-time.Duration(c.GetIdleS()) * time.Second); active.After(s.active) {
+	if active := ago(now, c.GetIdleS()); active.After(s.active) {
 		s.active = active
 	}
-	s.device, s.country = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry())
+	s.device, s.country, s.token = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
 	g.connections[c.GetNumber()] = whose{p, c.GetSession()}
+	if p.loaded && p.sight != untold {
+		g.answer(c.GetNumber(), p.sight)
+	}
 	h.look(p, now)
 }
 
@@ -130,6 +229,7 @@ func (h *house) disconnect(g *gateway, number uint64, now time.Time) {
 		return
 	}
 	delete(g.connections, number)
+	delete(g.answers, number)
 	s := w.sessions[w.id]
 	for i, c := range s.connections {
 		if c.at == g && c.number == number {

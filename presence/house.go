@@ -66,23 +66,24 @@ func newHouse(cfg Config, self string) *house {
 
 // person is somebody who has sessions, or is looked at.
 type person struct {
-	key      personKey
-	sessions map[string]*session // at home; by their ids
-	chosen   choice              // at home, where it is known
-	loaded   bool                // it is
-	seen     []byte              // an encoded Entry: what is told of them
-	known    bool                // seen is no STATE_UNSPECIFIED
-	hidden   bool                // they have chosen to be invisible, whatever seen still says
-	here     bool                // at home, where they are told as neither that nor offline
-	doing    *doing              // at home; nil: nothing that is told, or could be
-	version  uint64              // of seen
-	watches  []*watch
-	mirror   *mirror       // that tells of them; nil: they are at home here, or nobody has looked for a while
-	told     bool          // it has
-	kept     *list.Element // nobody looks, and they are remembered for a while: their place in idle
-	until    time.Time     // so long; set by the next tick
-	next     time.Time     // when to look again; zero: never
-	place    int           // in the agenda
+	key     personKey
+	figure          // at home; what they have chosen where it is known
+	loaded  bool    // it is
+	sight   sight   // as gateways were told last
+	left    *figure // of who has become invisible: what they are seen by until the time of grace is over
+	seen    []byte  // an encoded Entry: what is told of them
+	known   bool    // seen is no STATE_UNSPECIFIED
+	hidden  bool    // they have chosen to be invisible, whatever seen still says
+	here    bool    // at home, where they are told as neither that nor offline
+	doing   *doing  // at home; nil: nothing that is told, or could be
+	version uint64  // of seen
+	watches []*watch
+	mirror  *mirror       // that tells of them; nil: they are at home here, or nobody has looked for a while
+	told    bool          // it has
+	kept    *list.Element // nobody looks, and they are remembered for a while: their place in idle
+	until   time.Time     // so long; set by the next tick
+	next    time.Time     // when to look again; zero: never
+	place   int           // in the agenda
 }
 
 // isHome says whether a person's home is here.
@@ -103,16 +104,20 @@ func (h *house) person(k personKey) *person {
 		h.release(h.idle.Front())
 	}
 	if p == nil && len(h.people) < h.cfg.People {
-		h.version++ // whoever saw them before knows nothing of what they have become since
-		p = &person{key: k, place: -1, version: h.version}
+		p = &person{key: k, place: -1}
 		h.people[k] = p
-		if h.knows(k) && !h.deaf && h.frozen.IsZero() {
-			p.seen, p.known = offline, true
-		} else {
-			p.seen = unknown(0)
-		}
+		h.blank(p)
 	}
 	return p
+}
+
+// blank has somebody seen as who has no sessions.
+func (h *house) blank(p *person) {
+	if p.known = h.knows(p.key) && !h.deaf && h.frozen.IsZero(); p.known {
+		p.seen = offline
+	} else {
+		p.seen = unknown(0)
+	}
 }
 
 var offline = encode(&presencev1.Status{State: presencev1.State_STATE_OFFLINE})
@@ -131,30 +136,44 @@ func marshal(e *presencev1.Entry) []byte {
 
 // look decides what is seen of somebody, if their home is here.
 func (h *house) look(p *person, now time.Time) {
+	h.heed(p, now)
 	if !h.frozen.IsZero() {
 		return
 	}
-	for id, s := range p.sessions {
-		if s.gone(now, &h.cfg) {
-			delete(p.sessions, id)
-		}
-	}
 	home := h.isHome(p.key)
-	if !home || len(p.sessions) == 0 {
-		p.loaded = false
+	p.clear(now, home, &h.cfg)
+	if p.left != nil && p.left.clear(now, home, &h.cfg) {
+		p.left = nil
+	}
+	switch {
+	case !home:
+		p.loaded, p.sight = false, untold
 		h.familiar(p.key)
-	} else if !p.loaded {
+	case len(p.sessions) == 0:
+		h.familiar(p.key)
+	case !p.loaded:
 		h.wonder(p)
 	}
-	seen, next := look(now, p.sessions, p.chosen, &h.cfg)
-	next = sooner(next, h.add(p, seen, home, now))
+	by := &p.figure
+	seen, next := look(now, by, &h.cfg)
+	if p.left != nil {
+		var change time.Time
+		by = p.left
+		seen, change = look(now, by, &h.cfg)
+		next = sooner(next, change)
+	}
+	next = sooner(next, h.add(p, by, seen, home, now))
+	decided := len(p.sessions) == 0 || p.loaded || p.sight == hidden && p.left == nil
+	if !decided && (!p.known || bytes.Equal(p.seen, offline)) { // they may be invisible, for all that is known
+		seen, decided = &presencev1.Status{State: presencev1.State_STATE_OFFLINE}, true
+	}
 	switch {
 	case !home: // the mirror tells
 		p.here = false
 	case !h.knows(p.key), h.deaf && seen.GetState() == presencev1.State_STATE_OFFLINE:
 		h.lose(p, now)
 		h.present(p, false, now)
-	case len(p.sessions) == 0 || p.loaded: // else nothing is told of them before it is known how they want to be seen
+	case decided: // else they are told as they were, until it is known how they want to be seen
 		p.known = true
 		h.show(p, encode(seen))
 		h.present(p, seen.GetState() != presencev1.State_STATE_OFFLINE, now)
@@ -293,15 +312,14 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 	case !sure && h.frozen.IsZero():
 		h.frozen = now
 	}
-	if thawed { // who was left alone meanwhile has the time of grace now; another process may have been asked to forget, or told something else
+	if thawed { // who was left alone meanwhile has the time of grace now, and may have chosen otherwise, or had something forgotten, at another home
 		h.past = newPast(h.cfg.PastBytes)
 		for _, p := range h.people {
-			p.loaded, p.doing = false, nil
-			for _, s := range p.sessions {
-				if len(s.connections) == 0 {
-					s.left = now
-				}
+			p.stay(now)
+			if p.left != nil {
+				p.left.stay(now)
 			}
+			p.loaded, p.doing = false, nil
 		}
 	}
 	if whole, hears := h.count(), h.listen(now); whole || hears || moved || thawed {

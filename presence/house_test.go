@@ -27,6 +27,9 @@ type world struct {
 	nodes    map[string]registry.Node
 	gateways map[string]*edge // by incarnation; those that live
 	people   map[string]*reality
+	choices  map[string]choice // that people have made
+	doubted  map[string]bool   // processes that may be taken for dead, by the ids of their nodes
+	mute     bool              // what people have chosen can't be read
 }
 
 // reality is what is true of somebody.
@@ -51,7 +54,7 @@ type edge struct {
 var crowd = []string{"ada", "bob", "cyn", "dan", "eve", "fay"}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}}
+	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}, choices: map[string]choice{}, doubted: map[string]bool{}}
 	for _, name := range crowd {
 		w.people[name] = &reality{at: map[string]uint64{}, said: map[presencev1.ActivityKind]bool{}}
 	}
@@ -95,16 +98,21 @@ func (w *world) learn() {
 
 func (w *world) learnNode(id string) {
 	if h := w.houses[id]; h != nil {
-		h.settle(w.now, w.place(), slices.Collect(maps.Keys(w.gateways)), true)
+		h.settle(w.now, w.place(), slices.Collect(maps.Keys(w.gateways)), !w.doubted[id])
 		w.answer(h)
 	}
 }
 
-// answer tells a house what people have chosen: nothing but to have told what may be.
+// answer tells a house what people have chosen.
 func (w *world) answer(h *house) {
+	if w.mute {
+		return
+	}
 	chosen := map[personKey]choice{}
 	for _, k := range h.strangers(100) {
-		chosen[k] = choice{privacy: privacy{inferActivity: true, country: true}}
+		c := w.choices[k.user]
+		c.privacy = privacy{inferActivity: true, country: true}
+		chosen[k] = c
 	}
 	h.learn(chosen, w.now)
 }
@@ -143,7 +151,8 @@ func (w *world) learnGateway(g *edge) {
 }
 
 func connectionOf(number uint64, user string) *rosterv1.Connection {
-	return &rosterv1.Connection{Number: number, Workspace: "w", User: user, Session: fmt.Sprint("s", number%2), Country: "DE"}
+	agents := []string{"", "plenum-desktop/1", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1"}
+	return &rosterv1.Connection{Number: number, Workspace: "w", User: user, Session: fmt.Sprint("s", number%2), Agent: agents[number%3], Country: "DE"}
 }
 
 func (w *world) begin(g *edge, n registry.Node) {
@@ -189,7 +198,7 @@ func (w *world) connect(user string, g *edge) {
 		return
 	}
 	w.births++
-	number := uint64(w.births)
+	number := uint64(6*w.births) + uint64(w.now.Unix())%6 // of the same session and agent for all who connect at the same time
 	if len(p.at) == 0 {
 		p.since = w.now
 	}
@@ -586,4 +595,73 @@ func TestTooMany(t *testing.T) {
 	default:
 		t.Error("the gateway is not asked to tell all anew")
 	}
+}
+
+// TestManyAnswers: answers come in parts, of each connection the newest; of one that has ended there is none.
+func TestManyAnswers(t *testing.T) {
+	const people = 2*answerBatch + answerBatch/2
+	h, g, now := full(people)
+	h.choose(map[personKey]choice{{"w", "user-7"}: {state: presencev1.State_STATE_INVISIBLE}}, now)
+	h.report(g, &rosterv1.ReportRequest{Closed: []uint64{1}}, now)
+	told := map[uint64]bool{}
+	for range 3 {
+		select {
+		case <-g.kick:
+		default:
+			t.Fatal("nothing is to be told")
+		}
+		res := h.answers(g)
+		if n := len(res.GetShown()) + len(res.GetHidden()); n > answerBatch {
+			t.Errorf("%d connections in one answer", n)
+		}
+		for _, n := range res.GetShown() {
+			told[n] = true
+		}
+		for _, n := range res.GetHidden() {
+			told[n] = false
+		}
+	}
+	if shown, hidden := told[7], told[8]; len(told) != people-1 || !shown || hidden {
+		t.Errorf("%d are told, one who is seen %t, one who hides %t", len(told), shown, hidden)
+	}
+	if _, ended := told[1]; ended || h.answers(g) != nil || len(g.kick) > 0 {
+		t.Error("there is more")
+	}
+}
+
+// TestDone: what is done in a session, or with its device, counts from when it was done, of each kind.
+func TestDone(t *testing.T) {
+	h, g, now := full(0)
+	k := personKey{"w", "ada"}
+	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{
+		{Number: 1, Workspace: "w", User: "ada", Session: "a", Device: "one", IdleS: 400}, {Number: 2, Workspace: "w", User: "ada", Session: "b", Device: "two", IdleS: 400},
+	}}, now)
+	answer(h, now)
+	begin := now
+	expect := func(what string, state presencev1.State, active map[string]time.Duration) {
+		t.Helper()
+		if got := h.status(k).GetState(); got != state {
+			t.Errorf("%s: seen as %v, want %v", what, got, state)
+		}
+		for id, at := range active {
+			if got := h.people[k].sessions[id].active.Sub(begin); got != at {
+				t.Errorf("%s: %s was active last at %v, want %v", what, id, got, at)
+			}
+		}
+	}
+	write, chat := []edgev1.Doing{edgev1.Doing_DOING_WRITE}, []edgev1.Doing{edgev1.Doing_DOING_CHAT, 77}
+	expect("in the beginning", presencev1.State_STATE_AWAY, map[string]time.Duration{"a": -400 * time.Second, "b": -400 * time.Second})
+	h.report(g, &rosterv1.ReportRequest{Acts: []*rosterv1.Act{{Workspace: "w", User: "ada", Device: "three"}, {Workspace: "w", User: "eve", Device: "one"}, {Workspace: "v", User: "ada", Device: "one"}}}, now)
+	expect("somebody else", presencev1.State_STATE_AWAY, map[string]time.Duration{"a": -400 * time.Second})
+	h.report(g, &rosterv1.ReportRequest{Acts: []*rosterv1.Act{{Workspace: "w", User: "ada", Device: "two", Kinds: chat, AgoS: 30}}}, now)
+	expect("a call outside", presencev1.State_STATE_ONLINE, map[string]time.Duration{"a": -400 * time.Second, "b": -30 * time.Second})
+	now = now.Add(time.Minute)
+	h.report(g, &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1, Kinds: write}, {Number: 2, AgoS: 100}, {Number: 3}}}, now)
+	expect("a deed, and an older one", presencev1.State_STATE_ONLINE, map[string]time.Duration{"a": time.Minute, "b": -30 * time.Second})
+	now = now.Add(h.cfg.Idle - time.Second)
+	h.tick(now)
+	expect("almost idle", presencev1.State_STATE_ONLINE, nil)
+	now = now.Add(time.Second)
+	h.tick(now)
+	expect("idle", presencev1.State_STATE_AWAY, nil)
 }

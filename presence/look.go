@@ -11,6 +11,7 @@ import (
 type session struct {
 	connections []connection
 	device      presencev1.Device
+	token       string    // id of the device that its access token is of
 	country     [2]byte   // of its latest connection; zero: not known
 	active      time.Time // when something was done in it last
 	left        time.Time // when the last connection ended; while there is one it says nothing
@@ -25,6 +26,44 @@ type connection struct {
 // gone says whether the time of grace is over.
 func (s *session) gone(now time.Time, cfg *Config) bool {
 	return len(s.connections) == 0 && !now.Before(s.left.Add(cfg.Grace))
+}
+
+// figure is what somebody is seen by.
+type figure struct {
+	sessions map[string]*session // by their ids
+	chosen   choice
+}
+
+// leave is the figure of somebody as if all their connections had ended at this moment.
+func (f *figure) leave(now time.Time) *figure {
+	g := &figure{make(map[string]*session, len(f.sessions)), f.chosen}
+	for id, s := range f.sessions {
+		left := *s
+		if len(s.connections) > 0 {
+			left.connections, left.left = nil, now
+		}
+		g.sessions[id] = &left
+	}
+	return g
+}
+
+// clear takes off the sessions that are gone, elsewhere than at home all that have no connection, and says whether none is left.
+func (f *figure) clear(now time.Time, home bool, cfg *Config) bool {
+	for id, s := range f.sessions {
+		if s.gone(now, cfg) || !home && len(s.connections) == 0 {
+			delete(f.sessions, id)
+		}
+	}
+	return len(f.sessions) == 0
+}
+
+// stay begins the time of grace anew.
+func (f *figure) stay(now time.Time) {
+	for _, s := range f.sessions {
+		if len(s.connections) == 0 {
+			s.left = now
+		}
+	}
 }
 
 // choice is what somebody has chosen to be seen as.
@@ -43,17 +82,28 @@ func (c choice) at(now time.Time) choice {
 	return c
 }
 
+// hides says whether that is not to be seen.
+func (c choice) hides(now time.Time) bool { return c.at(now).state == presencev1.State_STATE_INVISIBLE }
+
+// sooner is the first of two times; the zero time: never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // look is what others see of somebody at a time, by the rule that presence.proto gives, and when it has to be decided anew though nothing happens;
 // the zero time: never.
-func look(now time.Time, sessions map[string]*session, chosen choice, cfg *Config) (seen *presencev1.Status, next time.Time) {
+func look(now time.Time, f *figure, cfg *Config) (seen *presencev1.Status, next time.Time) {
 	soon := func(at time.Time) {
-		if at.After(now) && (next.IsZero() || at.Before(next)) {
-			next = at
+		if at.After(now) {
+			next = sooner(next, at)
 		}
 	}
 	var devices [presencev1.Device_DEVICE_SYSTEM + 1]bool
 	counts, active := false, false
-	for _, s := range sessions {
+	for _, s := range f.sessions {
 		if len(s.connections) == 0 {
 			soon(s.left.Add(cfg.Grace))
 		}
@@ -73,8 +123,8 @@ func look(now time.Time, sessions map[string]*session, chosen choice, cfg *Confi
 		}
 		counts, devices[s.device] = true, true
 	}
-	soon(chosen.until)
-	chosen = chosen.at(now)
+	soon(f.chosen.until)
+	chosen := f.chosen.at(now)
 	if !counts || chosen.state == presencev1.State_STATE_INVISIBLE {
 		return &presencev1.Status{State: presencev1.State_STATE_OFFLINE}, next
 	}

@@ -53,7 +53,7 @@ func TestLook(t *testing.T) {
 		for i, s := range c.sessions {
 			sessions[fmt.Sprint(i)] = s
 		}
-		seen, next := look(now, sessions, c.chosen, &cfg)
+		seen, next := look(now, &figure{sessions, c.chosen}, &cfg)
 		want := &presencev1.Status{}
 		if err := prototext.Unmarshal([]byte(c.want), want); err != nil {
 			t.Fatal(name, err)

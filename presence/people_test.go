@@ -18,7 +18,7 @@ func TestPeople(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		c.chat.move("general", []string{"ada", "bob"}, nil)
 		c.chat.move("other", []string{"eve"}, nil)
-		p := c.start("presence-1", "presence-1~1")
+		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
 		g := p.report()
 		g.complete(p)
 		e := p.look("ada", nil, "bob", "eve", "nobody", "ada")
@@ -53,6 +53,63 @@ func TestPeople(t *testing.T) {
 		e.until("bob", "")
 		c.chat.move("general", []string{"bob"}, nil)
 		e.until("bob", "ONLINE")
+	})
+}
+
+// TestAnswers: a gateway is told of each connection whether its person may be seen, when it is known and when it changes, also by itself.
+func TestAnswers(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		p := c.start("presence-1", "presence-1~1")
+		g := p.report()
+		g.complete(p)
+		told := map[uint64]string{}
+		until := func(number uint64, want string) {
+			t.Helper()
+			for told[number] != want {
+				res, err := g.stream.Recv()
+				if err != nil {
+					t.Fatalf("%d is told as %q, want %q: %v", number, told[number], want, err)
+				}
+				for _, n := range res.GetShown() {
+					told[n] = "shown"
+				}
+				for _, n := range res.GetHidden() {
+					told[n] = "hidden"
+				}
+			}
+		}
+		set := func(state presencev1.State, until time.Time) {
+			t.Helper()
+			q := &presencev1.SetStatusRequest{User: "bob", State: state}
+			if !until.IsZero() {
+				q.UntilMs = until.UnixMilli()
+			}
+			if _, err := p.api().SetStatus(key(c.ctx("bob")), q); err != nil {
+				t.Fatal(err)
+			}
+		}
+		g.open(1, "bob")
+		until(1, "shown")
+		set(presencev1.State_STATE_INVISIBLE, time.Time{})
+		until(1, "hidden")
+		g.open(2, "bob")
+		g.open(3, "ada")
+		until(2, "hidden")
+		until(3, "shown")
+		set(presencev1.State_STATE_BUSY, time.Time{})
+		until(1, "shown")
+		until(2, "shown")
+		set(presencev1.State_STATE_INVISIBLE, time.Now().Add(time.Second))
+		until(1, "hidden")
+		until(2, "hidden")
+		until(1, "shown") // that has ended
+		until(2, "shown")
+		set(presencev1.State_STATE_INVISIBLE, time.Time{})
+		until(2, "hidden")
+		clear(told)
+		g = p.report() // the gateway tells all anew
+		g.open(4, "bob")
+		until(4, "hidden")
 	})
 }
 

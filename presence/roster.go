@@ -1,7 +1,6 @@
 package presence
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,7 @@ type roster struct {
 	s *Server
 }
 
-// Report takes in what a gateway tells, until it ends.
+// Report takes in what a gateway tells, and tells it whose connections may be seen, until it ends.
 func (r roster) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
 	q, err := stream.Recv()
 	if err != nil {
@@ -27,38 +26,43 @@ func (r roster) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, r
 	}
 	g := r.s.house.begin(q.GetGateway(), time.Now())
 	defer func() { r.s.house.part(g, time.Now()) }()
-	messages := make(chan *rosterv1.ReportRequest)
-	ctx, cancel := context.WithCancelCause(stream.Context())
-	defer cancel(nil)
-	r.s.tasks.Go(func() {
-		for {
-			q, err := stream.Recv()
-			if err != nil {
-				cancel(err)
-				return
-			}
-			select {
-			case messages <- q:
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	ended := make(chan error, 1)
+	r.s.tasks.Go(func() { ended <- r.hear(g, q, stream) })
 	for {
-		if !r.s.house.report(g, q, time.Now()) {
-			return errAway
-		}
 		select {
-		case q = <-messages:
+		case <-g.kick:
 		case <-g.ended:
 			return errAway
-		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), io.EOF) {
-				return nil
+		case err := <-ended:
+			return err
+		}
+		if res := r.s.house.answers(g); res != nil {
+			if err := stream.Send(res); err != nil {
+				return err //nolint:wrapcheck // the stream's own
 			}
-			return fmt.Errorf("presence: report: %w", context.Cause(ctx))
+		}
+		select {
+		case <-time.After(answerGap):
+		case <-g.ended:
+			return errAway
+		case err := <-ended:
+			return err
 		}
 	}
+}
+
+// hear takes in what a gateway tells, from a first message on.
+func (r roster) hear(g *gateway, q *rosterv1.ReportRequest, stream grpc.BidiStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
+	for r.s.house.report(g, q, time.Now()) {
+		var err error
+		switch q, err = stream.Recv(); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("presence: report: %w", err)
+		}
+	}
+	return errAway
 }
 
 // home is the HomeService.

@@ -1,7 +1,10 @@
 package presence
 
 import (
+	"bytes"
 	"container/list"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -83,6 +86,12 @@ func (h *house) watch(by *watcher, people []personKey, since uint64) {
 		if p == nil { // too many: they are told as unknown, and stay so
 			h.version++
 			p = &person{key: k, place: -1, seen: unknown(0), version: h.version}
+		}
+		if len(p.watches) == 0 && p.kept == nil && (!p.known || bytes.Equal(p.seen, offline) || !h.isHome(k)) {
+			// Whoever saw them before knows nothing of what they have become since. Who is invisible is kept, and has to be as somebody who is not.
+			h.blank(p)
+			h.version++
+			p.version = h.version
 		}
 		w := &watch{of: p, by: by, place: len(p.watches)}
 		by.watches[k] = w
@@ -208,6 +217,7 @@ func (h *house) take(by *watcher) (list []news, version uint64, frozen time.Time
 			list = append(list, news{w.of.key, w.of.seen, w.of.hidden})
 		}
 	}
+	slices.SortFunc(list, func(a, b news) int { return strings.Compare(a.user, b.user) }) // else it would tell what else happened to whom
 	by.dirty = by.dirty[:0]
 	return list, h.version, h.frozen
 }

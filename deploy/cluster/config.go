@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Config says what a cluster is made of and where it lives.
@@ -21,6 +22,8 @@ type Config struct {
 	Gateways int
 	// Extra are further services, each a program of its name in Bin: of tests, for what services stand on.
 	Extra []string `json:",omitempty"`
+	// Grace is how long somebody who has gone is shown as here (presence.grace); 0: its default.
+	Grace time.Duration `json:",omitempty"`
 	// Block is the first octet instead of 127, where Launch puts each process into a network of its own. 0: 127.
 	Block int `json:",omitempty"`
 	// Settings are those of a service that differ from its defaults, by its name, as its configuration file has them.

@@ -60,6 +60,10 @@ func (c *Cluster) service(set members, number int) (spec, error) {
 	switch set.service {
 	case "identity":
 		config["identity"] = map[string]any{"key": c.secrets["identity.key"], "setup_secret": c.secrets["setup"]}
+	case "presence":
+		if c.cfg.Grace > 0 {
+			config["presence"] = map[string]any{"grace": c.cfg.Grace.String()}
+		}
 	case "gateway":
 		config["addr"] = ip + ":" + portClients
 	}

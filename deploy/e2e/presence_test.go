@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -115,13 +117,25 @@ func (g *gaze) never(t *testing.T, p *person, state presencev1.State) {
 	}
 }
 
-// whoIsHere: people who share a channel see each other come, choose and hide; others are not told of.
+// whoIsHere: people who share a channel see each other come, choose and hide; others are not told of. Who hides is seen to leave, and not to type.
 func whoIsHere(t *testing.T, s *shape) {
 	bob, cyn, eve := s.member(t), s.member(t), s.member(t)
-	s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, bob, cyn)
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, bob, cyn)
+	typing, heard := cyn.read(t, channel), bob.read(t, channel)
 	g := bob.gaze(t, cyn, eve, bob)
 	g.sees(t, bob, presencev1.State_STATE_ONLINE)
 	g.sees(t, cyn, presencev1.State_STATE_ONLINE)
+	types := func(key string) {
+		t.Helper()
+		eventually(t, bob.Handle+" hears "+key, func(ctx context.Context) error {
+			if err := typing.Sub.Signal(ctx, key, nil); err != nil {
+				return err
+			}
+			return heard.hears(cyn, key)
+		})
+	}
+	types("before")
+	var hid time.Time
 	for _, state := range []presencev1.State{presencev1.State_STATE_DO_NOT_DISTURB, presencev1.State_STATE_INVISIBLE, presencev1.State_STATE_BUSY, presencev1.State_STATE_UNSPECIFIED} {
 		_, err := presencev1.NewPresenceServiceClient(cyn.Client).SetStatus(within(t, patience), &presencev1.SetStatusRequest{User: cyn.ID, State: state})
 		if err != nil {
@@ -129,12 +143,32 @@ func whoIsHere(t *testing.T, s *shape) {
 		}
 		switch state {
 		case presencev1.State_STATE_INVISIBLE:
-			state = presencev1.State_STATE_OFFLINE
+			hid, state = time.Now(), presencev1.State_STATE_OFFLINE
 		case presencev1.State_STATE_UNSPECIFIED:
 			state = presencev1.State_STATE_ONLINE
 		}
 		g.sees(t, cyn, state)
+		if state == presencev1.State_STATE_OFFLINE {
+			if took := time.Since(hid); took < grace-time.Second {
+				t.Errorf("%s, who hides, is seen as gone after %v", cyn.Handle, took)
+			}
+			for range 20 {
+				if err := typing.Sub.Signal(within(t, patience), "hidden", nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cyn.send(t, channel, "I am not here") // goes the same way
+		}
 	}
+	types("after")
+	if err := heard.hears(cyn, "hidden"); err == nil {
+		t.Errorf("%s hears %s type, who hides", bob.Handle, cyn.Handle)
+	}
+	again := s.device(t, cyn).read(t, channel)
+	begun := time.Now()
+	typing = again
+	types("fresh")
+	t.Logf("who has just come is heard typing after %v", time.Since(begun))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, told := g.seen[eve.ID]; told {
@@ -200,6 +234,16 @@ func whoIsInAChannel(t *testing.T, s *shape) {
 	}
 	theirs.ends(t, "who has left")
 	g.counts(t, &presencev1.Counts{Members: all - 1, Online: all - 2, Offline: 1, Looking: 1})
+}
+
+// hears says whether somebody was heard to signal.
+func (r *reader) hears(from *person, key string) error {
+	for _, s := range r.Heard() {
+		if user, _, _ := strings.Cut(s.GetFrom(), "/"); user == from.ID && s.GetKey() == key {
+			return nil
+		}
+	}
+	return errors.New("silence")
 }
 
 // presenceOutlivesDeaths: processes of presence and gateways die, hang and come back; nobody who is here is ever seen as gone, and who was unknown

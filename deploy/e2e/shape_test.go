@@ -35,6 +35,9 @@ type shape struct {
 	owner   *person
 }
 
+// grace is how long somebody who has gone is shown as here: as long as anybody takes to come back while processes die, and no longer than tests can wait.
+const grace = 20 * time.Second
+
 // fault is something that happens, and its end.
 type fault struct {
 	name string
@@ -46,7 +49,7 @@ type fault struct {
 
 func TestOneBinary(t *testing.T) {
 	t.Parallel()
-	s := oneBinary(t)
+	s := oneBinaryOf(t, "plenum", filepath.Join(t.TempDir(), "data"), "--presence.grace="+grace.String())
 	scenarios(t, s)
 	t.Run("documents outlive deaths", func(t *testing.T) { documentsOutliveDeaths(t, s) })
 	s.together(t, "slow and asleep", scenario{"asleep", asleep}, scenario{"slow readers", slowReaders})
@@ -217,7 +220,7 @@ func freeAddress(t *testing.T) string {
 
 // manyProcesses runs a cluster, behind a balancer.
 func manyProcesses(t *testing.T) *shape {
-	c := clustertest.Start(t, nil)
+	c := clustertest.Start(t, func(cfg *cluster.Config) { cfg.Grace = grace })
 	s := &shape{cluster: c, server: "http://" + balance(t, c.Addresses()), pid: func() int { return c.PID("gateway-1") }}
 	for _, address := range c.Addresses() {
 		s.gateways = append(s.gateways, "http://"+address)

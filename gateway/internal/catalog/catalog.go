@@ -45,6 +45,7 @@ type Method struct {
 	Timeout  time.Duration    // default and maximum
 	Keeps    bool             // sessions that exist go on by it
 	Repeats  bool             // NO_SIDE_EFFECTS or IDEMPOTENT: may be tried again
+	Doing    edgev1.Doing     // what whoever calls it is doing
 	Request  protoreflect.MessageDescriptor
 	Response protoreflect.MessageDescriptor
 }
@@ -171,6 +172,9 @@ func method(service string, d protoreflect.MethodDescriptor) *Method {
 	if f := d.Input().Fields().ByName(protoreflect.Name(o.GetRoutingField())); f != nil && f.Kind() == protoreflect.StringKind && !f.IsList() {
 		m.Route = f.Number()
 	}
+	if _, known := edgev1.Doing_name[int32(o.GetDoing())]; known { // a service may be newer than this process
+		m.Doing = o.GetDoing()
+	}
 	if n := o.GetMaxBodyBytes(); n != 0 {
 		m.MaxBody = int(n)
 	}
@@ -197,6 +201,14 @@ func message(files *protoregistry.Files, name string) protoreflect.MessageDescri
 
 // Method finds an exposed method by its name, or returns nil.
 func (c *Catalog) Method(name string) *Method { return c.methods[name] }
+
+// Doing is what somebody does who calls a method, also one that is not exposed.
+func (c *Catalog) Doing(method string) edgev1.Doing {
+	if m := c.methods[method]; m != nil {
+		return m.Doing
+	}
+	return edgev1.Doing_DOING_UNSPECIFIED
+}
 
 // Offers reports whether a gRPC service of this name exposes a method.
 func (c *Catalog) Offers(name string) bool { return c.services[name] }

@@ -58,11 +58,14 @@ func TestWhatIsExposed(t *testing.T) {
 	}
 	post := c.Method("plenum.test.v1.TestService/Post")
 	if post == nil || post.Service != "test" || post.Route != 1 || post.MaxBody != 4096 || post.Timeout.Seconds() != 2 || !post.Repeats || post.Public ||
-		post.Rate != edgev1.RateClass_RATE_CLASS_WRITE || post.Cost != 1 || post.Request.Name() != "PostRequest" {
+		post.Rate != edgev1.RateClass_RATE_CLASS_WRITE || post.Cost != 1 || post.Request.Name() != "PostRequest" || c.Doing(post.Name) != edgev1.Doing_DOING_WRITE {
 		t.Errorf("Post: %+v", post)
 	}
 	if echo := c.Method("plenum.test.v1.TestService/Echo"); !echo.Repeats || echo.MaxBody != DefaultBodyBytes || echo.Route != 0 {
 		t.Errorf("Echo: %+v", echo)
+	}
+	if c.Doing("plenum.test.v1.TestService/Echo") != 0 || c.Doing("plenum.test.v1.TestService/Hidden") != 0 {
+		t.Error("nothing is done by who reads")
 	}
 	if !c.Method("plenum.test.v1.TestService/Hello").Public || c.Method("plenum.test.v1.TestService/Hidden") != nil {
 		t.Error("Hello is public, Hidden isn't exposed")

@@ -6462,7 +6462,7 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\x18NOTIFY_LEVEL_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10NOTIFY_LEVEL_ALL\x10\x01\x12\x19\n" +
 	"\x15NOTIFY_LEVEL_MENTIONS\x10\x02\x12\x15\n" +
-	"\x11NOTIFY_LEVEL_NONE\x10\x032\x95\x1c\n" +
+	"\x11NOTIFY_LEVEL_NONE\x10\x032\xa1\x1c\n" +
 	"\vChatService\x12n\n" +
 	"\rCreateChannel\x12$.plenum.chat.v1.CreateChannelRequest\x1a%.plenum.chat.v1.CreateChannelResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x02\x18\x050\x90N\x90\x02\x02\x12e\n" +
 	"\n" +
@@ -6479,12 +6479,12 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"AddMembers\x12!.plenum.chat.v1.AddMembersRequest\x1a\".plenum.chat.v1.AddMembersResponse\"\x19\xa2\xbb\x18\x12\b\x01\x10\x02\x18\x02\"\achannel0\x90N\x90\x02\x02\x12r\n" +
 	"\fRemoveMember\x12#.plenum.chat.v1.RemoveMemberRequest\x1a$.plenum.chat.v1.RemoveMemberResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x02\"\achannel0\x90N\x90\x02\x02\x12u\n" +
 	"\rSetMemberRole\x12$.plenum.chat.v1.SetMemberRoleRequest\x1a%.plenum.chat.v1.SetMemberRoleResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x02\"\achannel0\x90N\x90\x02\x02\x12o\n" +
-	"\vListMembers\x12\".plenum.chat.v1.ListMembersRequest\x1a#.plenum.chat.v1.ListMembersResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x01\"\achannel0\x88'\x90\x02\x01\x12^\n" +
-	"\x04Send\x12\x1b.plenum.chat.v1.SendRequest\x1a\x1c.plenum.chat.v1.SendResponse\"\x1b\xa2\xbb\x18\x14\b\x01\x10\x02\"\achannel(\x80\x80\x020\x90N\x90\x02\x02\x12s\n" +
-	"\vEditMessage\x12\".plenum.chat.v1.EditMessageRequest\x1a#.plenum.chat.v1.EditMessageResponse\"\x1b\xa2\xbb\x18\x14\b\x01\x10\x02\"\achannel(\x80\x80\x020\x90N\x90\x02\x02\x12u\n" +
-	"\rDeleteMessage\x12$.plenum.chat.v1.DeleteMessageRequest\x1a%.plenum.chat.v1.DeleteMessageResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x02\"\achannel0\x90N\x90\x02\x02\x12o\n" +
-	"\vAddReaction\x12\".plenum.chat.v1.AddReactionRequest\x1a#.plenum.chat.v1.AddReactionResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x02\"\achannel0\x90N\x90\x02\x02\x12x\n" +
-	"\x0eRemoveReaction\x12%.plenum.chat.v1.RemoveReactionRequest\x1a&.plenum.chat.v1.RemoveReactionResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x02\"\achannel0\x90N\x90\x02\x02\x12l\n" +
+	"\vListMembers\x12\".plenum.chat.v1.ListMembersRequest\x1a#.plenum.chat.v1.ListMembersResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x01\"\achannel0\x88'\x90\x02\x01\x12`\n" +
+	"\x04Send\x12\x1b.plenum.chat.v1.SendRequest\x1a\x1c.plenum.chat.v1.SendResponse\"\x1d\xa2\xbb\x18\x16\b\x01\x10\x02\"\achannel(\x80\x80\x020\x90N@\x01\x90\x02\x02\x12u\n" +
+	"\vEditMessage\x12\".plenum.chat.v1.EditMessageRequest\x1a#.plenum.chat.v1.EditMessageResponse\"\x1d\xa2\xbb\x18\x16\b\x01\x10\x02\"\achannel(\x80\x80\x020\x90N@\x01\x90\x02\x02\x12w\n" +
+	"\rDeleteMessage\x12$.plenum.chat.v1.DeleteMessageRequest\x1a%.plenum.chat.v1.DeleteMessageResponse\"\x19\xa2\xbb\x18\x12\b\x01\x10\x02\"\achannel0\x90N@\x01\x90\x02\x02\x12q\n" +
+	"\vAddReaction\x12\".plenum.chat.v1.AddReactionRequest\x1a#.plenum.chat.v1.AddReactionResponse\"\x19\xa2\xbb\x18\x12\b\x01\x10\x02\"\achannel0\x90N@\x01\x90\x02\x02\x12z\n" +
+	"\x0eRemoveReaction\x12%.plenum.chat.v1.RemoveReactionRequest\x1a&.plenum.chat.v1.RemoveReactionResponse\"\x19\xa2\xbb\x18\x12\b\x01\x10\x02\"\achannel0\x90N@\x01\x90\x02\x02\x12l\n" +
 	"\n" +
 	"PinMessage\x12!.plenum.chat.v1.PinMessageRequest\x1a\".plenum.chat.v1.PinMessageResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x02\"\achannel0\x90N\x90\x02\x02\x12f\n" +
 	"\bListPins\x12\x1f.plenum.chat.v1.ListPinsRequest\x1a .plenum.chat.v1.ListPinsResponse\"\x17\xa2\xbb\x18\x10\b\x01\x10\x01\"\achannel0\x88'\x90\x02\x01\x12e\n" +
@@ -6497,8 +6497,8 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\fListMentions\x12#.plenum.chat.v1.ListMentionsRequest\x1a$.plenum.chat.v1.ListMentionsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x020\x88'\x90\x02\x01\x12i\n" +
 	"\fFollowThread\x12#.plenum.chat.v1.FollowThreadRequest\x1a$.plenum.chat.v1.FollowThreadResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x88'\x90\x02\x02\x12o\n" +
 	"\x0eMarkThreadRead\x12%.plenum.chat.v1.MarkThreadReadRequest\x1a&.plenum.chat.v1.MarkThreadReadResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x020\x88'\x90\x02\x02\x12h\n" +
-	"\vListThreads\x12\".plenum.chat.v1.ListThreadsRequest\x1a#.plenum.chat.v1.ListThreadsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x050\x88'\x90\x02\x01\x12a\n" +
-	"\bSetDraft\x12\x1f.plenum.chat.v1.SetDraftRequest\x1a .plenum.chat.v1.SetDraftResponse\"\x12\xa2\xbb\x18\v\b\x01\x10\x02(\x80\x80\x020\x88'\x90\x02\x02\x12e\n" +
+	"\vListThreads\x12\".plenum.chat.v1.ListThreadsRequest\x1a#.plenum.chat.v1.ListThreadsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x050\x88'\x90\x02\x01\x12c\n" +
+	"\bSetDraft\x12\x1f.plenum.chat.v1.SetDraftRequest\x1a .plenum.chat.v1.SetDraftResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02(\x80\x80\x020\x88'@\x01\x90\x02\x02\x12e\n" +
 	"\n" +
 	"ListDrafts\x12!.plenum.chat.v1.ListDraftsRequest\x1a\".plenum.chat.v1.ListDraftsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x050\x88'\x90\x02\x01\x1a\x9b\x01\xa2\xbb\x18\x96\x01\n" +
 	"F\n" +

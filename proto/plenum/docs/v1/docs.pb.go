@@ -8654,13 +8654,13 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x15SUGGESTION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_ACCEPTED\x10\x02\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_REJECTED\x10\x03\x12\x1e\n" +
-	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xc9*\n" +
+	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xe6*\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
 	"\rListDocuments\x12$.plenum.docs.v1.ListDocumentsRequest\x1a%.plenum.docs.v1.ListDocumentsResponse\"\x10\xa2\xbb\x18\t\b\x01\x10\x01\x18\x020\x88'\x90\x02\x01\x12u\n" +
-	"\fReadDocument\x12#.plenum.docs.v1.ReadDocumentRequest\x1a$.plenum.docs.v1.ReadDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x90N\x90\x02\x01\x12e\n" +
-	"\x06Submit\x12\x1d.plenum.docs.v1.SubmitRequest\x1a\x1e.plenum.docs.v1.SubmitResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\"\bdocument(\x80\x80D0\x90N\x90\x02\x02\x12y\n" +
+	"\fReadDocument\x12#.plenum.docs.v1.ReadDocumentRequest\x1a$.plenum.docs.v1.ReadDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x90N\x90\x02\x01\x12g\n" +
+	"\x06Submit\x12\x1d.plenum.docs.v1.SubmitRequest\x1a\x1e.plenum.docs.v1.SubmitResponse\"\x1e\xa2\xbb\x18\x17\b\x01\x10\x02\"\bdocument(\x80\x80D0\x90N@\x02\x90\x02\x02\x12y\n" +
 	"\x0eRenameDocument\x12%.plenum.docs.v1.RenameDocumentRequest\x1a&.plenum.docs.v1.RenameDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
 	"\rTrashDocument\x12$.plenum.docs.v1.TrashDocumentRequest\x1a%.plenum.docs.v1.TrashDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12x\n" +
 	"\rPurgeDocument\x12$.plenum.docs.v1.PurgeDocumentRequest\x1a%.plenum.docs.v1.PurgeDocumentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
@@ -8688,27 +8688,27 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\fListVersions\x12#.plenum.docs.v1.ListVersionsRequest\x1a$.plenum.docs.v1.ListVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12r\n" +
 	"\vNameVersion\x12\".plenum.docs.v1.NameVersionRequest\x1a#.plenum.docs.v1.NameVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12u\n" +
 	"\fDiffVersions\x12#.plenum.docs.v1.DiffVersionsRequest\x1a$.plenum.docs.v1.DiffVersionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
-	"\"\bdocument0\x90N\x90\x02\x01\x12{\n" +
-	"\x0eRestoreVersion\x12%.plenum.docs.v1.RestoreVersionRequest\x1a&.plenum.docs.v1.RestoreVersionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
-	"\"\bdocument0\x90N\x90\x02\x02\x12`\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12}\n" +
+	"\x0eRestoreVersion\x12%.plenum.docs.v1.RestoreVersionRequest\x1a&.plenum.docs.v1.RestoreVersionResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N@\x03\x90\x02\x02\x12`\n" +
 	"\x05Blame\x12\x1c.plenum.docs.v1.BlameRequest\x1a\x1d.plenum.docs.v1.BlameResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\n" +
-	"\"\bdocument0\x90N\x90\x02\x01\x12u\n" +
-	"\fCreateThread\x12#.plenum.docs.v1.CreateThreadRequest\x1a$.plenum.docs.v1.CreateThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x02\"\bdocument0\x90N\x90\x02\x02\x12m\n" +
+	"\"\bdocument0\x90N\x90\x02\x01\x12w\n" +
+	"\fCreateThread\x12#.plenum.docs.v1.CreateThreadRequest\x1a$.plenum.docs.v1.CreateThreadResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\x18\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12o\n" +
 	"\n" +
-	"AddComment\x12!.plenum.docs.v1.AddCommentRequest\x1a\".plenum.docs.v1.AddCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12p\n" +
-	"\vEditComment\x12\".plenum.docs.v1.EditCommentRequest\x1a#.plenum.docs.v1.EditCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
-	"\rDeleteComment\x12$.plenum.docs.v1.DeleteCommentRequest\x1a%.plenum.docs.v1.DeleteCommentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12v\n" +
-	"\rResolveThread\x12$.plenum.docs.v1.ResolveThreadRequest\x1a%.plenum.docs.v1.ResolveThreadResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12r\n" +
+	"AddComment\x12!.plenum.docs.v1.AddCommentRequest\x1a\".plenum.docs.v1.AddCommentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12r\n" +
+	"\vEditComment\x12\".plenum.docs.v1.EditCommentRequest\x1a#.plenum.docs.v1.EditCommentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12x\n" +
+	"\rDeleteComment\x12$.plenum.docs.v1.DeleteCommentRequest\x1a%.plenum.docs.v1.DeleteCommentResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12x\n" +
+	"\rResolveThread\x12$.plenum.docs.v1.ResolveThreadRequest\x1a%.plenum.docs.v1.ResolveThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12r\n" +
 	"\vListThreads\x12\".plenum.docs.v1.ListThreadsRequest\x1a#.plenum.docs.v1.ListThreadsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12l\n" +
-	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12\x85\x01\n" +
-	"\x10CreateSuggestion\x12'.plenum.docs.v1.CreateSuggestionRequest\x1a(.plenum.docs.v1.CreateSuggestionResponse\"\x1e\xa2\xbb\x18\x17\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N\x90\x02\x02\x12\x85\x01\n" +
-	"\x10ReviseSuggestion\x12'.plenum.docs.v1.ReviseSuggestionRequest\x1a(.plenum.docs.v1.ReviseSuggestionResponse\"\x1e\xa2\xbb\x18\x17\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N\x90\x02\x02\x12\x81\x01\n" +
-	"\x10AcceptSuggestion\x12'.plenum.docs.v1.AcceptSuggestionRequest\x1a(.plenum.docs.v1.AcceptSuggestionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x02\"\bdocument0\x90N\x90\x02\x02\x12\x7f\n" +
-	"\x10RejectSuggestion\x12'.plenum.docs.v1.RejectSuggestionRequest\x1a(.plenum.docs.v1.RejectSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12\x85\x01\n" +
-	"\x12WithdrawSuggestion\x12).plenum.docs.v1.WithdrawSuggestionRequest\x1a*.plenum.docs.v1.WithdrawSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x02\"\bdocument0\x90N\x90\x02\x02\x12\x84\x01\n" +
-	"\x11AcceptSuggestions\x12(.plenum.docs.v1.AcceptSuggestionsRequest\x1a).plenum.docs.v1.AcceptSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\n" +
-	"\"\bdocument0\x90N\x90\x02\x02\x12\x84\x01\n" +
-	"\x11RejectSuggestions\x12(.plenum.docs.v1.RejectSuggestionsRequest\x1a).plenum.docs.v1.RejectSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\x18\x05\"\bdocument0\x90N\x90\x02\x02\x12~\n" +
+	"\tGetThread\x12 .plenum.docs.v1.GetThreadRequest\x1a!.plenum.docs.v1.GetThreadResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12\x87\x01\n" +
+	"\x10CreateSuggestion\x12'.plenum.docs.v1.CreateSuggestionRequest\x1a(.plenum.docs.v1.CreateSuggestionResponse\" \xa2\xbb\x18\x19\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N@\x03\x90\x02\x02\x12\x87\x01\n" +
+	"\x10ReviseSuggestion\x12'.plenum.docs.v1.ReviseSuggestionRequest\x1a(.plenum.docs.v1.ReviseSuggestionResponse\" \xa2\xbb\x18\x19\b\x01\x10\x02\x18\x02\"\bdocument(\x80\x80\b0\x90N@\x03\x90\x02\x02\x12\x83\x01\n" +
+	"\x10AcceptSuggestion\x12'.plenum.docs.v1.AcceptSuggestionRequest\x1a(.plenum.docs.v1.AcceptSuggestionResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\x18\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12\x81\x01\n" +
+	"\x10RejectSuggestion\x12'.plenum.docs.v1.RejectSuggestionRequest\x1a(.plenum.docs.v1.RejectSuggestionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12\x87\x01\n" +
+	"\x12WithdrawSuggestion\x12).plenum.docs.v1.WithdrawSuggestionRequest\x1a*.plenum.docs.v1.WithdrawSuggestionResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x02\"\bdocument0\x90N@\x03\x90\x02\x02\x12\x86\x01\n" +
+	"\x11AcceptSuggestions\x12(.plenum.docs.v1.AcceptSuggestionsRequest\x1a).plenum.docs.v1.AcceptSuggestionsResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\x18\n" +
+	"\"\bdocument0\x90N@\x03\x90\x02\x02\x12\x86\x01\n" +
+	"\x11RejectSuggestions\x12(.plenum.docs.v1.RejectSuggestionsRequest\x1a).plenum.docs.v1.RejectSuggestionsResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\x18\x05\"\bdocument0\x90N@\x03\x90\x02\x02\x12~\n" +
 	"\x0fListSuggestions\x12&.plenum.docs.v1.ListSuggestionsRequest\x1a'.plenum.docs.v1.ListSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12v\n" +
 	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1a\xab\x01\xa2\xbb\x18\xa6\x01\n" +
 	"H\n" +

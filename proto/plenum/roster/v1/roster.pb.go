@@ -33,9 +33,10 @@ type ReportRequest struct {
 	// Not 0: all connections of the people whose home the process is, as the gateway knows the service's processes, have been told. Stands for
 	// those processes: equal numbers, equal processes.
 	Complete uint64 `protobuf:"fixed64,5,opt,name=complete,proto3" json:"complete,omitempty"`
-	// What was done in sessions, besides `active`: at most once a minute for each and each kind; <= 1,000.
+	// What was done in sessions, besides `active`: at most once a minute for each and each kind; and when a minute is over behind which something was
+	// told of a session, when something was done in it last, if it was within that minute. <= 1,000.
 	Deeds []*Deed `protobuf:"bytes,6,rep,name=deeds,proto3" json:"deeds,omitempty"`
-	// What was done by calls outside of sessions, at most once a minute for each device and kind; <= 1,000.
+	// What was done by calls outside of sessions, and in sessions that last for one request: as deeds, for each device; <= 1,000.
 	Acts          []*Act `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -176,7 +177,8 @@ func (x *ReportResponse) GetHidden() []uint64 {
 type Deed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`                                // Connection.number
-	Kinds         []v1.Doing             `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=plenum.edge.v1.Doing" json:"kinds,omitempty"` // what, each once
+	Kinds         []v1.Doing             `protobuf:"varint,2,rep,packed,name=kinds,proto3,enum=plenum.edge.v1.Doing" json:"kinds,omitempty"` // what, each once; none: something
+	AgoS          uint32                 `protobuf:"varint,3,opt,name=ago_s,json=agoS,proto3" json:"ago_s,omitempty"`                        // how long ago
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -225,13 +227,21 @@ func (x *Deed) GetKinds() []v1.Doing {
 	return nil
 }
 
+func (x *Deed) GetAgoS() uint32 {
+	if x != nil {
+		return x.AgoS
+	}
+	return 0
+}
+
 // Act is what was done by a call outside of sessions. It counts for the sessions of the same device.
 type Act struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Workspace     string                 `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"`                           // of the person
 	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`                                     // id of the person
 	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`                                 // as in Connection
-	Kinds         []v1.Doing             `protobuf:"varint,4,rep,packed,name=kinds,proto3,enum=plenum.edge.v1.Doing" json:"kinds,omitempty"` // what, each once; none: something
+	Kinds         []v1.Doing             `protobuf:"varint,4,rep,packed,name=kinds,proto3,enum=plenum.edge.v1.Doing" json:"kinds,omitempty"` // as in Deed
+	AgoS          uint32                 `protobuf:"varint,5,opt,name=ago_s,json=agoS,proto3" json:"ago_s,omitempty"`                        // as in Deed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +302,13 @@ func (x *Act) GetKinds() []v1.Doing {
 		return x.Kinds
 	}
 	return nil
+}
+
+func (x *Act) GetAgoS() uint32 {
+	if x != nil {
+		return x.AgoS
+	}
+	return 0
 }
 
 // Connection is one session's connection to a gateway.
@@ -426,15 +443,17 @@ const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\x04acts\x18\a \x03(\v2\x15.plenum.roster.v1.ActR\x04acts\">\n" +
 	"\x0eReportResponse\x12\x14\n" +
 	"\x05shown\x18\x01 \x03(\x04R\x05shown\x12\x16\n" +
-	"\x06hidden\x18\x02 \x03(\x04R\x06hidden\"K\n" +
+	"\x06hidden\x18\x02 \x03(\x04R\x06hidden\"`\n" +
 	"\x04Deed\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12+\n" +
-	"\x05kinds\x18\x02 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\"|\n" +
+	"\x05kinds\x18\x02 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\x12\x13\n" +
+	"\x05ago_s\x18\x03 \x01(\rR\x04agoS\"\x91\x01\n" +
 	"\x03Act\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12+\n" +
-	"\x05kinds\x18\x04 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\"\xfe\x01\n" +
+	"\x05kinds\x18\x04 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\x12\x13\n" +
+	"\x05ago_s\x18\x05 \x01(\rR\x04agoS\"\xfe\x01\n" +
 	"\n" +
 	"Connection\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1c\n" +

@@ -1,0 +1,297 @@
+package presence
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"plenum.internal/mesh/registry"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+)
+
+// twins are two people in a world to whom the same happens, until one of them hides and the other one's connections end. Their homes are the same
+// wherever processes are.
+type twins struct {
+	*world
+	hides, leaves string
+	hidden        bool
+	watchers      map[*house]*watcher // of who looks at both all the time; none: nobody does
+	looks         bool
+	told          map[*house]uint64 // the versions that somebody knows who looks now and then
+}
+
+func newTwins(t *rapid.T) *twins {
+	w := &twins{world: newWorld(t), hides: "ada", watchers: map[*house]*watcher{}, looks: rapid.Bool().Draw(t, "somebody looks at them all the time"), told: map[*house]uint64{}}
+	homes := func(user string) (order string) {
+		nodes := []string{"presence-1", "presence-2", "presence-3"}
+		slices.SortFunc(nodes, func(a, b string) int {
+			if registry.NewPlacement([]registry.Node{{ID: a}, {ID: b}}).Home(personKey{"w", user}.route()).ID == a {
+				return -1
+			}
+			return 1
+		})
+		return fmt.Sprint(nodes)
+	}
+	for i := 0; w.leaves == ""; i++ {
+		if name := fmt.Sprint("twin-", i); homes(name) == homes(w.hides) {
+			w.leaves = name
+		}
+	}
+	w.people[w.leaves] = &reality{at: map[string]uint64{}}
+	w.look()
+	return w
+}
+
+func (w *twins) both() []string { return []string{w.hides, w.leaves} }
+
+// those are to whom something happens.
+func (w *twins) those() []string {
+	if w.hidden {
+		return w.both()[:1]
+	}
+	return w.both()
+}
+
+func (w *twins) keys() []personKey { return []personKey{{"w", w.hides}, {"w", w.leaves}} }
+
+// look has somebody look at the twins at every process, if anybody does.
+func (w *twins) look() {
+	for _, h := range w.houses {
+		if w.looks && w.watchers[h] == nil {
+			w.watchers[h] = newWatcher()
+			h.watch(w.watchers[h], w.keys(), 0)
+		}
+	}
+}
+
+// home is the process that is the twins' home.
+func (w *twins) home() *house { return w.houses[w.place().Home(w.keys()[0].route()).ID] }
+
+// alike checks that what is told of one is what is told of the other: to who looks all the time, and to who comes to look, knowing what was told until
+// some version.
+func (w *twins) alike() {
+	w.look()
+	for _, h := range w.houses {
+		if by := w.watchers[h]; by != nil {
+			w.compare("told", h, by)
+		}
+		for _, since := range []uint64{0, w.told[h]} {
+			by := newWatcher()
+			h.watch(by, w.keys(), since)
+			w.told[h] = w.compare(fmt.Sprint("told who knows version ", since), h, by)
+			h.forget(by, nil)
+		}
+		if p := h.people[w.keys()[0]]; p != nil && p.left != nil {
+			for id, s := range p.left.sessions {
+				if theirs := p.sessions[id]; theirs == nil || len(theirs.connections) == 0 && theirs.left.Before(s.left) {
+					w.Fatalf("%s is seen by %v, and has %v", w.hides, s, theirs)
+				}
+			}
+		}
+	}
+}
+
+func (w *twins) compare(what string, h *house, by *watcher) uint64 {
+	list, version, _ := h.take(by)
+	told := map[string][]byte{}
+	for _, n := range list {
+		told[n.user] = n.seen
+	}
+	if !slices.IsSortedFunc(list, func(a, b news) int { return strings.Compare(a.user, b.user) }) {
+		w.Fatalf("%s at %s in this order: %v", what, h.self, list)
+	}
+	if len(told) == 1 || !bytes.Equal(told[w.hides], told[w.leaves]) {
+		w.Fatalf("%s at %s, hidden %t: %q of who hides, %q of who leaves", what, h.self, w.hidden, told[w.hides], told[w.leaves])
+	}
+	return version
+}
+
+// pass lets time go by, and looks at each second.
+func (w *twins) pass(d time.Duration) {
+	for ; d > 0; d -= time.Second {
+		w.world.pass(time.Second)
+		w.alike()
+	}
+}
+
+// quiet has everybody reach everybody, so that all of them hear what happens in the moment that it does.
+func (w *twins) quiet() {
+	for _, g := range w.gateways {
+		w.thaw(g)
+		clear(g.cut)
+	}
+	w.learn()
+	w.pass(time.Second)
+	w.learn()
+}
+
+// choose has somebody choose.
+func (w *twins) choose(user string, c choice) {
+	if w.mute {
+		return
+	}
+	w.choices[user] = c
+	if h := w.home(); h != nil {
+		h.choose(map[personKey]choice{{"w", user}: c}, w.now)
+	}
+}
+
+// act has something done in a session of each, told by a gateway.
+func (w *twins) act(g *edge, q func(number uint64) *rosterv1.ReportRequest) {
+	for _, user := range w.those() {
+		if number, is := w.people[user].at[g.incarnation]; is && !g.frozen {
+			w.tell(g, g.place.Home(personKey{"w", user}.route()), q(number))
+		}
+	}
+}
+
+// hide has one of the twins hide, and the connections of the other one end.
+func (w *twins) hide() {
+	w.quiet()
+	h := w.home()
+	if h == nil || w.mute {
+		return
+	}
+	one, other := h.people[w.keys()[0]], h.people[w.keys()[1]]
+	if one == nil || other == nil || !one.loaded || !other.loaded || one.sight != shown { // it isn't known yet who they were: who hides then comes invisible
+		return
+	}
+	w.hidden = true
+	w.choose(w.hides, choice{state: presencev1.State_STATE_INVISIBLE, text: "hidden"})
+	for _, g := range w.gateways {
+		w.disconnect(w.leaves, g)
+	}
+	w.alike()
+}
+
+// TestInvisibleInTime: somebody who becomes invisible is told as a twin whose connections really end at that moment is: the same bytes, at the same
+// times, to whoever looks, whatever they go on to do and whatever happens to gateways and processes.
+func TestInvisibleInTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newTwins(t)
+		gateway := func() *edge {
+			all := slices.Sorted(maps.Keys(w.gateways))
+			if len(all) == 0 {
+				w.startGateway()
+				w.learn()
+				all = slices.Sorted(maps.Keys(w.gateways))
+			}
+			return w.gateways[rapid.SampledFrom(all).Draw(t, "gateway")]
+		}
+		node := func() string {
+			return rapid.SampledFrom([]string{"presence-1", "presence-2", "presence-3"}).Draw(t, "node")
+		}
+		state := rapid.SampledFrom([]presencev1.State{
+			presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB,
+		})
+		chosen := func() choice {
+			c := choice{state: state.Draw(t, "state"), text: rapid.SampledFrom([]string{"", "mending"}).Draw(t, "text")}
+			if s := rapid.IntRange(0, 90).Draw(t, "until s"); s > 30 {
+				c.until = w.now.Add(time.Duration(s) * time.Second)
+			}
+			return c
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(*rapid.T) { w.alike() },
+			"connect": func(*rapid.T) {
+				g := gateway()
+				for _, user := range w.those() {
+					w.connect(user, g)
+				}
+			},
+			"disconnect": func(*rapid.T) {
+				g := gateway()
+				for _, user := range w.those() {
+					w.disconnect(user, g)
+				}
+			},
+			"choose": func(*rapid.T) {
+				c := chosen()
+				if w.hidden {
+					c.state, c.until = presencev1.State_STATE_INVISIBLE, time.Time{} // still
+				}
+				for _, user := range w.those() {
+					w.choose(user, c)
+				}
+			},
+			"act": func(*rapid.T) {
+				w.act(gateway(), func(n uint64) *rosterv1.ReportRequest { return &rosterv1.ReportRequest{Active: []uint64{n}} })
+			},
+			"act by the way": func(*rapid.T) {
+				q, ago := &rosterv1.ReportRequest{}, uint32(rapid.IntRange(0, 60).Draw(t, "ago"))
+				for _, user := range w.those() {
+					q.Acts = append(q.Acts, &rosterv1.Act{Workspace: "w", User: user, AgoS: ago})
+				}
+				g := gateway()
+				for _, n := range g.place.Nodes() {
+					w.tell(g, n, q)
+				}
+			},
+			"hide": func(*rapid.T) {
+				if !w.hidden {
+					w.hide()
+				}
+			},
+			"pass":  func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },
+			"idle":  func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 6).Draw(t, "minutes")) * time.Minute) },
+			"quiet": func(*rapid.T) { w.quiet() },
+			"kill a gateway": func(*rapid.T) {
+				w.kill(gateway())
+			},
+			"start a gateway": func(*rapid.T) {
+				if len(w.gateways) < 4 {
+					w.startGateway()
+				}
+			},
+			"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
+			"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
+			"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
+			"kill a process": func(*rapid.T) {
+				id := node()
+				delete(w.houses, id)
+				delete(w.nodes, id)
+			},
+			"start a process": func(*rapid.T) {
+				if id := node(); w.houses[id] == nil {
+					w.startNode(id)
+				}
+			},
+			"a process comes and goes": func(t *rapid.T) {
+				id := node()
+				for range 2 {
+					if w.houses[id] == nil {
+						w.startNode(id)
+					} else {
+						delete(w.houses, id)
+						delete(w.nodes, id)
+					}
+					w.learn()
+					w.pass(time.Duration(rapid.IntRange(0, 20).Draw(t, "s")) * time.Second)
+				}
+			},
+			"a process is taken for dead": func(t *rapid.T) {
+				if id := node(); w.houses[id] != nil {
+					w.doubted[id] = true
+					w.learnNode(id)
+					w.pass(time.Duration(rapid.IntRange(0, 60).Draw(t, "s")) * time.Second)
+					w.doubted[id] = false
+					w.learnNode(id)
+				}
+			},
+			"the database is away, or back": func(*rapid.T) {
+				w.mute = !w.mute
+				w.learn()
+			},
+			"a process learns": func(*rapid.T) { w.learnNode(node()) },
+			"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
+			"all learn":        func(*rapid.T) { w.learn() },
+		})
+	})
+}

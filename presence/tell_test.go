@@ -1,0 +1,472 @@
+package presence
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"plenum.internal/mesh/registry"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+const (
+	couples = 2500 // of two people each; one leaves, one hides
+	// tellApart is how many of a hundred a learner may tell right. Who knows nothing does better with half of so many people once in three million
+	// times.
+	tellApart = 55
+	earliest  = 80 * time.Second // that anybody leaves or hides
+	latest    = 40 * time.Second // behind that
+	aftermath = 60 * time.Second // that those who look stay
+)
+
+// bureau is a process of presence with a gateway, and people who come, go, do something, hide, and look at each other.
+type bureau struct {
+	*Server
+	g *gateway
+
+	mu      sync.Mutex // guards all below
+	numbers uint64
+	choices map[personKey]choice
+	shown   map[uint64]bool // connections whose signals the gateway lets pass
+}
+
+func newBureau() *bureau {
+	cfg := DefaultConfig()
+	o := &bureau{
+		Server:  &Server{cfg: cfg, house: newHouse(cfg, "presence-1"), company: newCompany(), views: newViews(), epoch: 1},
+		choices: map[personKey]choice{}, shown: map[uint64]bool{},
+	}
+	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	o.house.settle(time.Now(), place, []string{"a"}, true)
+	o.g = o.house.begin("a", time.Now())
+	o.tell(&rosterv1.ReportRequest{Complete: place.Number()})
+	return o
+}
+
+func (o *bureau) tell(q *rosterv1.ReportRequest) { o.house.report(o.g, q, time.Now()) }
+
+// run does until ctx ends what the service and the gateway do by themselves.
+func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
+	every := func(d time.Duration, do func()) {
+		tasks.Go(func() {
+			for tick := time.NewTicker(d); ; {
+				select {
+				case <-tick.C:
+					do()
+				case <-ctx.Done():
+					tick.Stop()
+					return
+				}
+			}
+		})
+	}
+	every(tickGap, func() { o.house.tick(time.Now()) })
+	every(time.Second, func() { o.tell(&rosterv1.ReportRequest{}) })
+	every(answerGap, func() {
+		for res := o.house.answers(o.g); res != nil; res = o.house.answers(o.g) {
+			o.mu.Lock()
+			for _, n := range res.GetShown() {
+				o.shown[n] = true
+			}
+			for _, n := range res.GetHidden() {
+				o.shown[n] = false
+			}
+			o.mu.Unlock()
+		}
+	})
+	tasks.Go(func() {
+		for {
+			select {
+			case <-o.house.ask:
+			case <-ctx.Done():
+				return
+			}
+			chosen := map[personKey]choice{}
+			for _, k := range o.house.strangers(choiceBatch) {
+				o.mu.Lock()
+				chosen[k] = o.choices[k]
+				o.mu.Unlock()
+			}
+			o.house.learn(chosen, time.Now())
+		}
+	})
+}
+
+func (o *bureau) choose(user string, c choice) {
+	k := personKey{"w", user}
+	o.mu.Lock()
+	o.choices[k] = c
+	o.mu.Unlock()
+	o.house.choose(map[personKey]choice{k: c}, time.Now())
+}
+
+// sign is something that is seen of somebody.
+type sign struct {
+	at      time.Duration
+	signal  bool // else an entry
+	size    int
+	status  *presencev1.Status
+	frame   int           // which one of the view
+	gap     time.Duration // behind the frame before
+	place   int           // among the entries of the frame
+	entries int           // of it
+}
+
+// onlooker is who looks at a couple.
+type onlooker struct {
+	mu     sync.Mutex // guards all below
+	begin  time.Time
+	frames int
+	last   time.Duration
+	signs  map[string][]sign
+}
+
+func (l *onlooker) see(res *topicv1.TailResponse) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now, v := time.Since(l.begin), res.GetView()
+	for i, e := range v.GetEntries() {
+		m := &presencev1.Entry{}
+		if err := proto.Unmarshal(e.GetBody(), m); err != nil {
+			return err
+		}
+		s := sign{at: now, size: len(e.GetBody()), status: m.GetStatus(), frame: l.frames, gap: now - l.last, place: i, entries: len(v.GetEntries())}
+		l.signs[e.GetKey()] = append(l.signs[e.GetKey()], s)
+	}
+	l.frames++
+	l.last = now
+	return nil
+}
+
+func (l *onlooker) hear(user string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.signs[user] = append(l.signs[user], sign{at: time.Since(l.begin), signal: true})
+}
+
+// life is what somebody does, from beginning to end: things to do at some times.
+type life struct {
+	*rand.Rand
+	o      *bureau
+	l      *onlooker
+	user   string
+	end    time.Duration // when they leave, or hide
+	hides  bool
+	open   []uint64 // their connections
+	things []thing
+}
+
+type thing struct {
+	at time.Duration
+	do func()
+}
+
+func (p *life) between(a, b time.Duration) time.Duration {
+	return a + time.Duration(p.Float64()*float64(b-a))
+}
+
+// plan adds something to do; who has left does nothing any more.
+func (p *life) plan(at time.Duration, do func()) {
+	if at < p.end || p.hides {
+		p.things = append(p.things, thing{at, do})
+	}
+}
+
+func (p *life) live() {
+	agents := []string{
+		"", "plenum-desktop/1", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 Mobile/15E148 Safari/604.1",
+	}
+	all := p.end + aftermath
+	connect := func(session, agent string) {
+		p.o.mu.Lock()
+		p.o.numbers++
+		n := p.o.numbers
+		p.o.mu.Unlock()
+		p.open = append(p.open, n)
+		p.o.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{
+			Number: n, Workspace: "w", User: p.user, Session: session, Agent: agent, IdleS: uint32(p.IntN(330)) * uint32(p.IntN(2)),
+		}}})
+	}
+	disconnect := func() {
+		if len(p.open) > 0 {
+			i := p.IntN(len(p.open))
+			p.o.tell(&rosterv1.ReportRequest{Closed: p.open[i : i+1]})
+			p.open = slices.Delete(p.open, i, i+1)
+		}
+	}
+	for i := range 1 + p.IntN(3) {
+		session, agent := fmt.Sprint("s", i), agents[p.IntN(len(agents))]
+		p.plan(p.between(0, 40*time.Second), func() { connect(session, agent) })
+		for range p.IntN(3) { // it reconnects
+			at := p.between(40*time.Second, all)
+			p.plan(at, disconnect)
+			p.plan(at+p.between(0, 10*time.Second), func() { connect(session, agent) })
+		}
+		if p.IntN(4) == 0 { // and is over, perhaps
+			p.plan(p.between(40*time.Second, all), disconnect)
+		}
+	}
+	p.plan(earliest-time.Second, func() { connect("s0", agents[1]) }) // somebody is here in any case
+	for range p.IntN(4) {
+		c := choice{state: []presencev1.State{0, 0, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB}[p.IntN(5)]}
+		c.text = []string{"", "mending", "at lunch until two"}[p.IntN(3)]
+		at := p.between(0, all)
+		p.plan(at, func() {
+			if p.IntN(3) == 0 {
+				c.until = time.Now().Add(p.between(time.Second, 2*time.Minute))
+			}
+			if p.hides && at >= p.end {
+				c.state, c.until = presencev1.State_STATE_INVISIBLE, time.Time{}
+			}
+			p.o.choose(p.user, c)
+		})
+	}
+	for gap, at := p.between(time.Second, 30*time.Second), time.Duration(0); at < all; at += p.between(gap/2, 2*gap) {
+		signals := p.IntN(2) == 0
+		p.plan(at, func() {
+			if len(p.open) == 0 {
+				return
+			}
+			n := p.open[p.IntN(len(p.open))]
+			p.o.tell(&rosterv1.ReportRequest{Active: []uint64{n}})
+			p.o.mu.Lock()
+			defer p.o.mu.Unlock()
+			if signals && p.o.shown[n] {
+				p.l.hear(p.user)
+			}
+		})
+	}
+	p.things = append(p.things, thing{p.end, func() {
+		if p.hides {
+			p.o.choose(p.user, choice{state: presencev1.State_STATE_INVISIBLE})
+			return
+		}
+		for len(p.open) > 0 {
+			disconnect()
+		}
+	}})
+	slices.SortStableFunc(p.things, func(a, b thing) int { return cmp.Compare(a.at, b.at) })
+	begin := time.Now()
+	for _, x := range p.things {
+		time.Sleep(x.at - time.Since(begin))
+		x.do()
+	}
+}
+
+// features are all that can be told of what was seen of somebody, as numbers.
+func features(signs []sign) []float64 {
+	var f []float64
+	seconds := func(d time.Duration) float64 { return d.Seconds() }
+	offline := slices.IndexFunc(signs, func(s sign) bool { return s.at > earliest && s.status.GetState() == presencev1.State_STATE_OFFLINE })
+	if offline < 0 {
+		offline = len(signs) - 1
+	}
+	end := signs[offline]
+	var last [8]time.Duration // when something of a kind was seen last before
+	var count [8]float64
+	var before sign
+	bytes, devices := 0, map[string]bool{}
+	for _, s := range signs[:offline] {
+		kind := int(s.status.GetState())
+		if s.signal {
+			kind = 7
+		} else {
+			before = s
+		}
+		last[kind] = s.at
+		count[kind]++
+		bytes += s.size
+		devices[fmt.Sprint(s.status.GetDevices())] = true
+	}
+	newest := slices.Max(last[:])
+	for i := range last {
+		f = append(f, seconds(end.at-last[i]), count[i], seconds(newest-last[i]))
+	}
+	f = append(f, seconds(end.at-newest), math.Mod(seconds(end.at), 1), seconds(end.gap), float64(end.size), float64(end.place), float64(end.entries), float64(end.frame),
+		float64(bytes), float64(len(devices)), float64(len(signs)-offline), float64(len(signs)), float64(before.size), float64(before.status.GetState()),
+		float64(len(before.status.GetDevices())), float64(len(before.status.GetCustom().GetText())), seconds(end.at-before.at), seconds(before.gap), float64(before.entries),
+		float64(end.frame-before.frame))
+	for i := range 4 { // the last gaps between signs
+		if offline > i {
+			f = append(f, seconds(signs[offline-i].at-signs[offline-i-1].at))
+		} else {
+			f = append(f, -1)
+		}
+	}
+	return f
+}
+
+// example is somebody as they were seen, and whether they hid.
+type example struct {
+	seen  []float64
+	hides bool
+}
+
+// stump is a question about one number, and how much its answer counts.
+type stump struct {
+	feature int
+	above   float64
+	weight  float64 // that who is above it hides; negative: that who isn't does
+}
+
+func (s stump) says(seen []float64) float64 {
+	if seen[s.feature] > s.above {
+		return s.weight
+	}
+	return -s.weight
+}
+
+// learnStumps finds the questions that tell best who hides, each where those before it were wrong (AdaBoost, Freund and Schapire 1997).
+func learnStumps(examples []example, rounds int) (all []stump) {
+	weights := make([]float64, len(examples))
+	for i := range weights {
+		weights[i] = 1 / float64(len(weights))
+	}
+	order := make([][]int, len(examples[0].seen))
+	for f := range order {
+		for i := range examples {
+			order[f] = append(order[f], i)
+		}
+		slices.SortFunc(order[f], func(a, b int) int { return cmp.Compare(examples[a].seen[f], examples[b].seen[f]) })
+	}
+	for range rounds {
+		best, fewest := stump{}, 0.5
+		for f, by := range order {
+			wrong := 0.0 // of: all hide
+			for _, x := range by {
+				if !examples[x].hides {
+					wrong += weights[x]
+				}
+			}
+			for i, x := range by {
+				if examples[x].hides { // those up to here don't
+					wrong += weights[x]
+				} else {
+					wrong -= weights[x]
+				}
+				if i+1 < len(by) && examples[by[i+1]].seen[f] == examples[x].seen[f] {
+					continue
+				}
+				if wrong < fewest {
+					best, fewest = stump{f, examples[x].seen[f], 1}, wrong
+				}
+				if 1-wrong < fewest {
+					best, fewest = stump{f, examples[x].seen[f], -1}, 1-wrong
+				}
+			}
+		}
+		if fewest >= 0.5 {
+			return all
+		}
+		best.weight *= math.Log((1-fewest)/max(fewest, 1e-9)) / 2
+		all = append(all, best)
+		sum := 0.0
+		for i, e := range examples {
+			says := best.says(e.seen)
+			if !e.hides {
+				says = -says
+			}
+			weights[i] *= math.Exp(-says)
+			sum += weights[i]
+		}
+		for i := range weights {
+			weights[i] /= sum
+		}
+	}
+	return all
+}
+
+// right is how many of a hundred are told right by stumps.
+func right(examples []example, stumps []stump) float64 {
+	n := 0
+	for _, e := range examples {
+		sum := 0.0
+		for _, s := range stumps {
+			sum += s.says(e.seen)
+		}
+		if (sum > 0) == e.hides {
+			n++
+		}
+	}
+	return 100 * float64(n) / float64(len(examples))
+}
+
+// TestNobodyCanTell: who looks at people can't learn to tell who hides from who leaves, by all that they see of them: what is told, when, in which order and
+// how often, and what they signal.
+func TestNobodyCanTell(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	var examples []example
+	synctest.Test(t, func(t *testing.T) {
+		o := newBureau()
+		ctx, cancel := context.WithCancel(t.Context())
+		var tasks, lives sync.WaitGroup
+		o.run(ctx, &tasks)
+		type couple struct {
+			*onlooker
+			people [2]*life
+		}
+		var all []couple
+		for i := range couples {
+			c := couple{onlooker: &onlooker{begin: time.Now(), signs: map[string][]sign{}}}
+			hides := random.IntN(2)
+			var users []string
+			for j := range c.people {
+				user := fmt.Sprintf("%08x-%d", random.Uint32(), 2*i+j) // no name says who hides
+				c.people[j] = &life{
+					Rand: rand.New(rand.NewPCG(seed, uint64(2*i+j+1))), o: o, l: c.onlooker, user: user, hides: j == hides,
+					end: earliest + time.Duration(random.Float64()*float64(latest)),
+				}
+				users = append(users, user)
+			}
+			looker := fmt.Sprint("looker-", i)
+			o.company.change([]*chatv1.Room{{Workspace: "w", Channel: fmt.Sprint(i), Members: append(users, looker)}})
+			slices.Sort(users)
+			v := &view{watcher: newWatcher(), who: personKey{"w", looker}, users: users}
+			start := time.Duration(random.Float64() * float64(time.Second))
+			tasks.Go(func() {
+				time.Sleep(start)
+				if err := o.tail(ctx, v, nil, c.see); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			})
+			for _, p := range c.people {
+				lives.Go(p.live)
+			}
+			all = append(all, c)
+		}
+		time.Sleep(earliest + latest + aftermath)
+		lives.Wait()
+		cancel()
+		tasks.Wait()
+		for _, c := range all {
+			for _, p := range c.people {
+				signs := slices.DeleteFunc(c.signs[p.user], func(s sign) bool { return s.at > p.end+aftermath })
+				examples = append(examples, example{features(signs), p.hides})
+			}
+		}
+	})
+	half := len(examples) / 2
+	for name, rounds := range map[string]int{"one question": 1, "forty questions": 40} {
+		stumps := learnStumps(examples[:half], rounds)
+		got := right(examples[half:], stumps)
+		t.Logf("%s: %.1f of a hundred are told right (%.1f of those that it was learned from)", name, got, right(examples[:half], stumps))
+		if got > tellApart {
+			t.Errorf("%s: who hides is told from who leaves, of a hundred %.1f right: %v", name, got, stumps[:min(3, len(stumps))])
+		}
+	}
+}
