@@ -534,6 +534,12 @@ func TestTooMany(t *testing.T) {
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_OFFLINE" {
 		t.Fatalf("%s, %s", status(0), status(10))
 	}
+	w := newWatcher()
+	h.watch(w, []personKey{{"w", "user-12"}}, 0)
+	if list, _, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
+		t.Errorf("who looks at somebody for whom there is no room is told %v", list)
+	}
+	h.forget(w, nil)
 	h.report(g, opened(10, 11), now)
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_UNSPECIFIED" || status(11) != "STATE_UNSPECIFIED" {
 		t.Errorf("there is no room for one: %s, %s, %s", status(0), status(10), status(11))
