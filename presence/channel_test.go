@@ -14,6 +14,9 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
+// shortGrace is for tests in which somebody hides.
+func shortGrace(cfg *Config) { cfg.Grace = time.Second }
+
 const general = "presence.channel/general"
 
 // gather opens a view of a channel, and takes in what it begins with.
@@ -31,7 +34,7 @@ func TestChannel(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		c.chat.move("general", []string{"ada", "bob", "cyn", "dan"}, nil)
 		c.chat.move("other", []string{"ada", "eve"}, nil)
-		p := c.start("presence-1", "presence-1~1")
+		p := c.start("presence-1", "presence-1~1", shortGrace)
 		g := p.report()
 		g.complete(p)
 		e := p.gather("ada", &presencev1.Window{Limit: 10, Looking: true})
@@ -163,7 +166,7 @@ func TestChannelOfManyHomes(t *testing.T) {
 		users = append(users, fmt.Sprintf("user-%02d", i))
 	}
 	c.chat.move("general", users, nil)
-	one, two := c.start("presence-1", "presence-1~1"), c.start("presence-2", "presence-2~1")
+	one, two := c.start("presence-1", "presence-1~1", shortGrace), c.start("presence-2", "presence-2~1", shortGrace)
 	homes := map[*process]*teller{one: one.report(), two: two.report()}
 	var abroad []string // from where it is looked
 	for i, user := range users {

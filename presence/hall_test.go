@@ -159,6 +159,8 @@ func TestWindowIsTrue(t *testing.T) {
 				default:
 					c.Unknown, here = c.Unknown+1, false
 				}
+				p := s.house.people[personKey{"w", user}]
+				here = here && p != nil && !p.chosen.hides(s.now)
 				for m := range looks {
 					e.Looking = e.GetLooking() || here && m.who.user == user && m.want.GetLooking()
 				}
@@ -264,6 +266,7 @@ func TestOrder(t *testing.T) {
 		s.choose(user, []presencev1.State{0, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB, presencev1.State_STATE_AWAY, presencev1.State_STATE_INVISIBLE}[i%5])
 	}
 	s.move(all, nil)
+	s.now = s.now.Add(s.cfg.Grace) // who hides is gone
 	m := s.open("a", &presencev1.Window{Limit: MaxWindow})
 	s.pass()
 	m.see()
@@ -293,6 +296,12 @@ func TestHiddenInAHall(t *testing.T) {
 		t.Errorf("%s; who looks: %v", got, m.entry("hidden"))
 	}
 	s.choose("hidden", presencev1.State_STATE_INVISIBLE)
+	s.pass()
+	m.see()
+	if got := m.counts(); got != "3 2 online 1 offline" || m.entry("hidden").GetLooking() {
+		t.Errorf("who leaves looks no more: %s; %v", got, m.entry("hidden"))
+	}
+	s.now = s.now.Add(s.cfg.Grace)
 	s.pass()
 	m.see()
 	if got := m.counts(); got != "3 1 online 2 offline" || !bytes.Equal(m.entries["hidden"], m.entries["gone"]) {

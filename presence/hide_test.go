@@ -137,6 +137,7 @@ func (w *twins) choose(user string, c choice) {
 	if w.mute {
 		return
 	}
+	c.privacy = frank
 	w.choices[user] = c
 	if h := w.home(); h != nil {
 		h.choose(map[personKey]choice{{"w", user}: c}, w.now)

@@ -103,6 +103,9 @@ func (w *world) learnNode(id string) {
 	}
 }
 
+// frank is all that somebody may have told of them.
+var frank = privacy{inferActivity: true, country: true}
+
 // answer tells a house what people have chosen.
 func (w *world) answer(h *house) {
 	if w.mute {
@@ -111,7 +114,7 @@ func (w *world) answer(h *house) {
 	chosen := map[personKey]choice{}
 	for _, k := range h.strangers(100) {
 		c := w.choices[k.user]
-		c.privacy = privacy{inferActivity: true, country: true}
+		c.privacy = frank
 		chosen[k] = c
 	}
 	h.learn(chosen, w.now)
@@ -581,6 +584,12 @@ func TestTooMany(t *testing.T) {
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_OFFLINE" {
 		t.Fatalf("%s, %s", status(0), status(10))
 	}
+	w := newWatcher()
+	h.watch(w, []personKey{{"w", "user-12"}}, 0)
+	if list, _, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
+		t.Errorf("who looks at somebody for whom there is no room is told %v", list)
+	}
+	h.forget(w, nil)
 	h.report(g, opened(10, 11), now)
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_UNSPECIFIED" || status(11) != "STATE_UNSPECIFIED" {
 		t.Errorf("there is no room for one: %s, %s, %s", status(0), status(10), status(11))

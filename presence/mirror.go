@@ -52,6 +52,7 @@ func (h *house) abroad(p *person) {
 		}
 	}
 	if p.mirror = m; m != nil {
+		p.told = false
 		m.people[p.key] = p
 		m.want(p.key, true)
 		if m.lost {

@@ -83,11 +83,11 @@ func (h *house) watch(by *watcher, people []personKey, since uint64) {
 			continue
 		}
 		p := h.person(k)
-		if p == nil { // too many: they are told as unknown, and stay so
+		switch {
+		case p == nil: // too many: they are told as unknown, and stay so
 			h.version++
 			p = &person{key: k, place: -1, seen: unknown(0), version: h.version}
-		}
-		if len(p.watches) == 0 && p.kept == nil && (!p.known || bytes.Equal(p.seen, offline) || !h.isHome(k)) {
+		case len(p.watches) == 0 && p.kept == nil && p.mirror == nil && (!p.known || bytes.Equal(p.seen, offline) || !h.isHome(k)):
 			// Whoever saw them before knows nothing of what they have become since. Who is invisible is kept, and has to be as somebody who is not.
 			h.blank(p)
 			h.version++
