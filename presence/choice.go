@@ -21,6 +21,13 @@ const (
 	MaxText  = 100
 )
 
+// writeChoice keeps since when somebody is to be seen again whom a choice before it made invisible (6).
+const writeChoice = `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
+	ON CONFLICT (workspace, user_id) DO UPDATE SET state = excluded.state, emoji = excluded.emoji, text = excluded.text, until_ms = excluded.until_ms,
+		shown_ms = CASE WHEN presence_choice.state <> 6 THEN presence_choice.shown_ms
+			WHEN presence_choice.until_ms > 0 AND presence_choice.until_ms < $7 THEN presence_choice.until_ms ELSE $7 END
+	RETURNING shown_ms`
+
 const (
 	choiceBatch = 1000        // people whose choices are read at a time
 	choicePause = time.Second // before what failed is tried again
@@ -46,9 +53,9 @@ func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) 
 			return errAway.Because(ctx.Err())
 		}
 		err := s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
-			_, err := tx.ExecContext(ctx, `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (workspace, user_id) DO UPDATE SET state = excluded.state, emoji = excluded.emoji, text = excluded.text, until_ms = excluded.until_ms`,
-				k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs())
+			var shownMs int64
+			err := tx.QueryRowContext(ctx, writeChoice, k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs(), time.Now().UnixMilli()).Scan(&shownMs)
+			c.shown = time.UnixMilli(shownMs)
 			return err //nolint:wrapcheck // said below
 		})
 		if err != nil {
@@ -71,7 +78,7 @@ func (s *Server) GetStatus(ctx context.Context, q *presencev1.GetStatusRequest) 
 		if err != nil {
 			return err
 		}
-		if c := chosen[k].at(time.Now()); c != (choice{}) {
+		if c := chosen[k].at(time.Now()); c != (choice{shown: c.shown}) {
 			if res.Chosen = c.state; c.emoji != "" || c.text != "" {
 				res.Custom = &presencev1.Custom{Emoji: c.emoji, Text: c.text}
 			}
@@ -126,7 +133,7 @@ func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey
 	for i, k := range people {
 		rows[i], all[k] = []any{k.workspace, k.user}, choice{}
 	}
-	found, err := s.db.Query(ctx, `SELECT c.workspace, c.user_id, c.state, c.emoji, c.text, c.until_ms FROM `+rel.SQL()+` `+
+	found, err := s.db.Query(ctx, `SELECT c.workspace, c.user_id, c.state, c.emoji, c.text, c.until_ms, c.shown_ms FROM `+rel.SQL()+` `+
 		rel.Lookup("INNER", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`), rel.Args(rows)...)
 	if err != nil {
 		return nil, fmt.Errorf("presence: read choices: %w", err)
@@ -135,10 +142,11 @@ func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey
 	for found.Next() {
 		var k personKey
 		var c choice
-		var untilMs int64
-		if err := found.Scan(&k.workspace, &k.user, &c.state, &c.emoji, &c.text, &untilMs); err != nil {
+		var untilMs, shownMs int64
+		if err := found.Scan(&k.workspace, &k.user, &c.state, &c.emoji, &c.text, &untilMs, &shownMs); err != nil {
 			return nil, fmt.Errorf("presence: read choices: %w", err)
 		}
+		c.shown = time.UnixMilli(shownMs)
 		if untilMs != 0 {
 			c.until = time.UnixMilli(untilMs)
 		}
@@ -215,6 +223,7 @@ func (h *house) choose(chosen map[personKey]choice, now time.Time) {
 
 func (h *house) know(p *person, c choice, now time.Time) {
 	h.familiar(p.key)
+	h.accountAll(p, now)
 	p.chosen, p.loaded = c, true
 	h.look(p, now)
 }

@@ -14,12 +14,15 @@ type Config struct {
 	Views     int           `koanf:"views" doc:"Views that are open at the same time; more are refused."`
 	People    int           `koanf:"people" doc:"People who are known at the same time, because they have sessions or are looked at; more are told as unknown."`
 	MaxPeople int           `koanf:"max_people" doc:"People in one view."`
+	Retention time.Duration `koanf:"retention" doc:"How long records of sessions are kept, where a workspace has switched them on."`
+	MinPeople int           `koanf:"min_people" doc:"How many people must be behind a figure of a workspace's analytics, that it is told."`
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
 		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500,
+		Retention: 90 * 24 * time.Hour, MinPeople: 5,
 	}
 }
 
@@ -34,6 +37,10 @@ func (c Config) Validate() error {
 		return errors.New("interval must be at least 100ms")
 	case c.Views <= 0 || c.People <= 0 || c.MaxPeople <= 0:
 		return errors.New("views, people and max_people must be positive")
+	case c.Retention < 24*time.Hour:
+		return errors.New("retention must be at least 24h")
+	case c.MinPeople < 3:
+		return errors.New("min_people must be at least 3: of two people each knows the other")
 	}
 	return nil
 }

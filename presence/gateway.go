@@ -71,9 +71,14 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 		if w, ok := g.connections[number]; ok {
 			s := w.sessions[w.id]
 			was := s.active
-			if s.active = now; now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
+			if h.touch(w.person, w.id, s, now, now); now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
 				h.look(w.person, now)
 			}
+		}
+	}
+	for _, d := range q.GetDeeds() {
+		if w, ok := g.connections[d.GetNumber()]; ok {
+			w.sessions[w.id].did(d.GetKinds(), now)
 		}
 	}
 	for _, number := range q.GetClosed() {
@@ -106,12 +111,10 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	}
 	s := p.sessions[c.GetSession()]
 	if s == nil {
-		s = &session{}
+		s = &session{told: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
 		p.sessions[c.GetSession()] = s
 	}
-	if active := now.Add(-time.Duration(c.GetIdleS()) * time.Second); active.After(s.active) {
-		s.active = active
-	}
+	h.touch(p, c.GetSession(), s, now.Add(-time.Duration(c.GetIdleS())*time.Second), now)
 	s.device = device(c.GetAgent(), c.GetProgram())
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
 	g.connections[c.GetNumber()] = whose{p, c.GetSession()}

@@ -47,6 +47,10 @@ type house struct {
 	tarry  map[personKey]bool   // those of whom it has to be known yet what they have chosen, once all was told
 	whole  bool                 // all is known
 	frozen time.Time            // since when this process may be taken for dead; zero: it isn't
+
+	recorded    map[string]time.Time // the workspaces of which records are kept, and since when
+	ended       []record             // to be written down; at most maxEnded
+	lostRecords int                  // for which there was no room
 }
 
 // maxPlaces: after so many changes during which not all was known, nothing is.
@@ -120,6 +124,7 @@ func (h *house) look(p *person, now time.Time) {
 	}
 	for id, s := range p.sessions {
 		if s.gone(now, &h.cfg) {
+			h.leave(p, id, s, now)
 			delete(p.sessions, id)
 		}
 	}
@@ -138,6 +143,9 @@ func (h *house) look(p *person, now time.Time) {
 	case len(p.sessions) == 0 || p.loaded: // else nothing is told of them before it is known how they want to be seen
 		p.known = true
 		h.show(p, encode(seen))
+	}
+	if cut := h.attend(p, now); next.IsZero() || !cut.IsZero() && cut.Before(next) {
+		next = cut
 	}
 	h.plan(p, next)
 	h.drop(p)

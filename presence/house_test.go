@@ -25,6 +25,7 @@ type world struct {
 	nodes    map[string]registry.Node
 	gateways map[string]*edge // by incarnation; those that live
 	people   map[string]*reality
+	written  map[whoseSession][]record // what was written down of sessions
 }
 
 // reality is what is true of somebody.
@@ -32,7 +33,15 @@ type reality struct {
 	at    map[string]uint64 // their connections, by the incarnations of gateways
 	since time.Time         // of the first of them, since when there always was one
 	last  time.Time         // when the last one ended
+
+	began  map[uint64]time.Time // when connections began, by their numbers
+	there  map[string][]span    // when there were connections of sessions
+	hidden []span               // when they were invisible
+	chosen choice
 }
+
+// span is a time; a zero end: it lasts.
+type span struct{ from, to time.Time }
 
 // edge is a gateway that lives.
 type edge struct {
@@ -48,9 +57,9 @@ type edge struct {
 var crowd = []string{"ada", "bob", "cyn", "dan", "eve", "fay"}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}}
+	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}, written: map[whoseSession][]record{}}
 	for _, name := range crowd {
-		w.people[name] = &reality{at: map[string]uint64{}}
+		w.people[name] = &reality{at: map[string]uint64{}, began: map[uint64]time.Time{}, there: map[string][]span{}}
 	}
 	for range 2 {
 		w.startNode(fmt.Sprintf("presence-%d", len(w.houses)+1))
@@ -73,6 +82,7 @@ func (w *world) place() registry.Placement {
 func (w *world) startNode(id string) {
 	w.nodes[id] = registry.Node{ID: id, Service: "presence", Incarnation: w.incarnation()}
 	w.houses[id] = newHouse(w.cfg, id)
+	w.houses[id].keep(map[string]time.Time{"w": {}}, w.now)
 }
 
 func (w *world) startGateway() {
@@ -97,13 +107,86 @@ func (w *world) learnNode(id string) {
 	}
 }
 
-// answer tells a house what people have chosen: nothing.
+// answer tells a house what people have chosen, and writes down what it has recorded.
 func (w *world) answer(h *house) {
 	chosen := map[personKey]choice{}
 	for _, k := range h.strangers(100) {
-		chosen[k] = choice{}
+		chosen[k] = w.people[k.user].chosen
 	}
 	h.learn(chosen, w.now)
+	w.write(h)
+}
+
+// write writes down what a house has recorded, as Server.record does.
+func (w *world) write(h *house) {
+	for _, r := range h.takeEnded(maxEnded) {
+		k := whoseSession{r.personKey, r.session}
+		var last time.Time
+		for _, before := range w.written[k] {
+			if before.start.Before(r.end) {
+				last = latest(last, before.end)
+			}
+		}
+		if r.trim(last) {
+			w.written[k] = append(w.written[k], r)
+		}
+	}
+}
+
+// hide has somebody choose to be invisible, or not to be any more.
+func (w *world) hide(user string) {
+	w.learn() // it is done where they are at home
+	p := w.people[user]
+	if p.chosen.state == presencev1.State_STATE_INVISIBLE {
+		p.hidden[len(p.hidden)-1].to = w.now
+		p.chosen = choice{shown: w.now}
+	} else {
+		p.hidden = append(p.hidden, span{from: w.now})
+		p.chosen = choice{state: presencev1.State_STATE_INVISIBLE}
+	}
+	if h := w.houses[w.place().Home(personKey{"w", user}.route()).ID]; h != nil {
+		h.choose(map[personKey]choice{{"w", user}: p.chosen}, w.now)
+		w.write(h)
+	}
+}
+
+// checkRecords compares what was written down with what is true: no more than there was, nothing twice, and nothing of who was invisible.
+func (w *world) checkRecords() {
+	for k, list := range w.written {
+		p := w.people[k.user]
+		slices.SortFunc(list, func(a, b record) int { return a.start.Compare(b.start) })
+		for i, r := range list {
+			if i > 0 && r.start.Before(list[i-1].end) {
+				w.Fatalf("records of %v overlap: %v to %v, and from %v", k, list[i-1].start, list[i-1].end, r.start)
+			}
+			if r.end.Sub(r.start) > maxStretch || !r.end.After(r.start) {
+				w.Fatalf("a record of %v lasts %v", k, r.end.Sub(r.start))
+			}
+			for _, h := range p.hidden {
+				if r.start.Before(h.to) && h.from.Before(r.end) || h.to.IsZero() && h.from.Before(r.end) {
+					w.Fatalf("%v is recorded from %v to %v, and was invisible from %v to %v", k, r.start, r.end, h.from, h.to)
+				}
+			}
+			if !w.bridged(p.there[k.session], r) {
+				w.Fatalf("%v is recorded from %v to %v: %v", k, r.start, r.end, p.there[k.session])
+			}
+		}
+	}
+}
+
+// bridged says whether a record lies in times that a session was there, pauses of which that are no longer than the bound don't count.
+func (w *world) bridged(there []span, r record) bool {
+	at := r.start
+	for _, t := range there {
+		to := t.to.Add(w.bound())
+		if t.to.IsZero() {
+			to = w.now
+		}
+		if !at.Before(t.from.Add(-time.Second)) && to.After(at) {
+			at = to
+		}
+	}
+	return !at.Before(r.end)
 }
 
 // learnGateway has a gateway find out where the processes are, and tell what it has to there: as gateway/roster.go does.
@@ -129,7 +212,7 @@ func (w *world) learnGateway(g *edge) {
 			for number, user := range g.numbers {
 				was, is := before.Home(personKey{"w", user}.route()) == n, g.place.Home(personKey{"w", user}.route()) == n
 				if is && !was {
-					q.Opened = append(q.Opened, connectionOf(number, user))
+					q.Opened = append(q.Opened, w.connection(number, user))
 				} else if was && !is {
 					q.Closed = append(q.Closed, number)
 				}
@@ -137,6 +220,13 @@ func (w *world) learnGateway(g *edge) {
 			w.tell(g, n, q)
 		}
 	}
+}
+
+// connection is as connectionOf, with when it began.
+func (w *world) connection(number uint64, user string) *rosterv1.Connection {
+	c := connectionOf(number, user)
+	c.AgeS = uint32(w.now.Sub(w.people[user].began[number]).Seconds())
+	return c
 }
 
 func connectionOf(number uint64, user string) *rosterv1.Connection {
@@ -152,7 +242,7 @@ func (w *world) begin(g *edge, n registry.Node) {
 	q := &rosterv1.ReportRequest{Complete: g.place.Number()}
 	for number, user := range g.numbers {
 		if g.place.Home(personKey{"w", user}.route()) == n {
-			q.Opened = append(q.Opened, connectionOf(number, user))
+			q.Opened = append(q.Opened, w.connection(number, user))
 		}
 	}
 	w.tell(g, n, q)
@@ -191,8 +281,10 @@ func (w *world) connect(user string, g *edge) {
 		p.since = w.now
 	}
 	p.at[g.incarnation], g.numbers[number] = number, user
+	p.began[number] = w.now
+	w.appear(p, connectionOf(number, user).GetSession())
 	home := g.place.Home(personKey{"w", user}.route())
-	w.tell(g, home, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(number, user)}})
+	w.tell(g, home, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{w.connection(number, user)}})
 }
 
 func (w *world) disconnect(user string, g *edge) {
@@ -202,6 +294,7 @@ func (w *world) disconnect(user string, g *edge) {
 		return
 	}
 	delete(p.at, g.incarnation)
+	w.disappear(p, number)
 	if len(p.at) == 0 {
 		p.last = w.now
 	}
@@ -209,6 +302,23 @@ func (w *world) disconnect(user string, g *edge) {
 		delete(g.numbers, number)
 		w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{Closed: []uint64{number}})
 	})
+}
+
+// appear and disappear note when there are connections of a session.
+func (w *world) appear(p *reality, session string) {
+	if all := p.there[session]; len(all) == 0 || !all[len(all)-1].to.IsZero() {
+		p.there[session] = append(all, span{from: w.now})
+	}
+}
+
+func (w *world) disappear(p *reality, number uint64) {
+	session := connectionOf(number, "").GetSession()
+	for _, other := range p.at {
+		if connectionOf(other, "").GetSession() == session {
+			return
+		}
+	}
+	p.there[session][len(p.there[session])-1].to = w.now
 }
 
 // kill ends a gateway, and with it the connections of its clients.
@@ -220,10 +330,11 @@ func (w *world) kill(g *edge) {
 		}
 	}
 	for _, p := range w.people {
-		if _, is := p.at[g.incarnation]; is {
+		if number, is := p.at[g.incarnation]; is {
 			if delete(p.at, g.incarnation); len(p.at) == 0 {
 				p.last = w.now
 			}
+			w.disappear(p, number)
 		}
 	}
 }
@@ -250,6 +361,7 @@ func (w *world) pass(d time.Duration) {
 		}
 		for _, h := range w.houses {
 			h.tick(w.now)
+			w.write(h)
 		}
 	}
 }
@@ -271,7 +383,7 @@ func (w *world) check() {
 			switch state := h.status(k).GetState(); state {
 			case presencev1.State_STATE_UNSPECIFIED:
 			case presencev1.State_STATE_OFFLINE:
-				if len(p.at) > 0 && w.now.Sub(p.since) > w.bound() {
+				if len(p.at) > 0 && w.now.Sub(p.since) > w.bound() && p.chosen.state != presencev1.State_STATE_INVISIBLE {
 					w.Fatalf("%s tells that %s is offline, who has been connected for %v: %v", id, name, w.now.Sub(p.since), p.at)
 				}
 			default:
@@ -296,7 +408,7 @@ func (w *world) certain() {
 	for name, p := range w.people {
 		k := personKey{"w", name}
 		want := presencev1.State_STATE_OFFLINE
-		if len(p.at) > 0 {
+		if len(p.at) > 0 && p.chosen.state != presencev1.State_STATE_INVISIBLE {
 			want = presencev1.State_STATE_ONLINE
 		}
 		if len(w.gateways) == 0 || len(w.houses) == 0 {
@@ -340,7 +452,8 @@ func TestHouseIsTrue(t *testing.T) {
 			return rapid.SampledFrom([]string{"presence-1", "presence-2", "presence-3"}).Draw(t, "node")
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"":               func(*rapid.T) { w.check() },
+			"":               func(*rapid.T) { w.check(); w.checkRecords() },
+			"hide":           func(t *rapid.T) { w.hide(someone.Draw(t, "who")) },
 			"connect":        func(t *rapid.T) { w.connect(someone.Draw(t, "who"), gateway()) },
 			"disconnect":     func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
 			"pass":           func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },

@@ -13,6 +13,9 @@ type session struct {
 	device      presencev1.Device
 	active      time.Time // when something was done in it last
 	left        time.Time // when the last connection ended; while there is one it says nothing
+	told        time.Time // when it was heard of here
+	from        time.Time // what came before was written down, or is not to be
+	stretch     *stretch  // that is to be written down when it ends; nil: none is
 }
 
 // connection is one of a session's, at a gateway.
@@ -31,6 +34,7 @@ type choice struct {
 	state       presencev1.State
 	emoji, text string
 	until       time.Time // zero: for ever
+	shown       time.Time // who isn't invisible is to be seen since then again; zero: ever since
 }
 
 // at is the choice as it is at a time.

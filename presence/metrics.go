@@ -25,6 +25,9 @@ func register(r prometheus.Registerer, s *Server) {
 		}
 		return 1
 	}))
+	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: "plenum", Subsystem: "presence", Name: "records_lost_total", Help: "Records of sessions for which there was no room while the database was away.",
+	}, func() float64 { return float64(counted(func(h *house) int { return h.lostRecords })()) }))
 	gauge("views", "Views of people that are open.", func() int {
 		s.views.mu.Lock()
 		defer s.views.mu.Unlock()
