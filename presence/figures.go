@@ -67,7 +67,7 @@ type stay struct{ first, last, people int64 }
 func counts(parts int, stays []stay) []int64 {
 	n := make([]int64, parts+1)
 	for _, r := range stays {
-		n[r.first] += r.people
+		n[min(int(r.first), parts)] += r.people // further parts may lie behind the ruler's end
 		n[min(int(r.last)+1, parts)] -= r.people
 	}
 	for i := 1; i < parts; i++ {
