@@ -21,6 +21,9 @@ import (
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
+// forAges is longer ago than records of tests are.
+const forAges = 100 * 365 * 24 * time.Hour
+
 // people is a set of them.
 type people map[string]bool
 
@@ -216,7 +219,7 @@ func draw(t *rapid.T, workspace string, i int, from time.Time, days int) record 
 // TestAnalytics: what the database computes of any records is what the reference does, in any time zone, where clocks are set anew, too.
 func TestAnalytics(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
-		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.MinPeople = 3 })
+		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.MinPeople, cfg.Retention = 3, forAges })
 		n, told := 0, 0
 		rapid.Check(t, func(t *rapid.T) {
 			n++
@@ -391,7 +394,7 @@ func TestRecordsAreKept(t *testing.T) {
 // TestWrittenOnce: what is written down twice, or overlaps, or was not to be kept, counts once, or not at all.
 func TestWrittenOnce(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
-		p := c.start("presence-1", "presence-1~1")
+		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Retention = forAges })
 		err := p.server.db.Write(t.Context(), func(tx *sql.Tx) error {
 			if err := putWorkspace(t.Context(), tx, &identityv1.Workspace{Id: "off", Version: 1}, time.UnixMilli(0)); err != nil {
 				return err

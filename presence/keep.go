@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	recordGap    = 3 * time.Second  // between two looks at what is to be written down, and of whom
+	recordGap    = time.Second      // between two looks at what is to be written down, and of whom
 	recordBatch  = 1000             // records in one transaction
 	recordTime   = 10 * time.Second // for one transaction
 	lastWords    = 5 * time.Second  // for what is written down in the end

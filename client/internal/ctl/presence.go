@@ -20,6 +20,7 @@ type presenceCmd struct {
 	Watch presenceWatchCmd `cmd:"" help:"Show who is here, and who comes and goes."`
 	Set   presenceSetCmd   `cmd:"" help:"Choose what others see of me, whatever I do."`
 	Mine  presenceMineCmd  `cmd:"" help:"Show what I have chosen, and what others see."`
+	Stats presenceStatsCmd `cmd:"" help:"Show how the workspace is present, without telling of anybody."`
 }
 
 // maxSeen is how many people one view shows.
