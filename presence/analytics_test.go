@@ -148,7 +148,7 @@ func reference(records []record, from, to time.Time, z *time.Location, least int
 	slices.Sort(lengths)
 	res.People = uint32(len(behind["all"]))
 	if n := len(lengths); n > 0 {
-		res.SessionLength = &presencev1.SessionLength{MeanMs: total / int64(n), MedianMs: lengths[n/2], P95Ms: lengths[n*95/100], Sessions: uint32(n)}
+		res.SessionLength = &presencev1.SessionLength{MeanMs: total / int64(n), MedianMs: lengths[n/2] / 60_000 * 60_000, P95Ms: lengths[n*95/100] / 60_000 * 60_000, Sessions: uint32(n)}
 	}
 	shares := func(what string) (list []*presencev1.Share) {
 		var hidden, shown []string

@@ -146,10 +146,11 @@ func BenchmarkAnalytics(b *testing.B) {
 			for done := 0; done < records; done += 10_000 {
 				var rows [][]any
 				for i := range 10_000 {
-					start := from.Add(time.Duration(random.Int64N(int64(days * 24 * time.Hour))))
+					start := from.Add(days * 24 * time.Hour / records * time.Duration(done+i)) // they are written down about in this order
+					person := random.IntN(people)
 					r := record{
-						personKey: personKey{"w", fmt.Sprintf("user-%022d", random.IntN(people))}, session: fmt.Sprintf("3q2-7wEjRWeJq83v%06d", done+i),
-						device: presencev1.Device(1 + random.IntN(4)), country: "DE", start: start, end: start.Add(time.Duration(random.Int64N(int64(8 * time.Hour)))),
+						personKey: personKey{"w", fmt.Sprintf("user-%022d", person)}, session: fmt.Sprintf("3q2-7wEjRWeJq83v%06d", done+i),
+						device: presencev1.Device(1 + (person+random.IntN(2))%4), country: "DE", start: start, end: start.Add(time.Duration(random.Int64N(int64(8 * time.Hour)))),
 					}
 					r.spent[presencev1.State_STATE_ONLINE] = r.end.Sub(r.start) / 2
 					r.minutes[1+random.IntN(4)].count = random.Int64N(60)

@@ -1915,12 +1915,13 @@ func (x *Share) GetPeople() uint32 {
 	return 0
 }
 
-// SessionLength is how long sessions were in which somebody was there.
+// SessionLength is how long sessions were in which somebody was there, of one stretch each: one that was dormant in between counts as two, and one of
+// more than 24 hours is cut there.
 type SessionLength struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MeanMs        int64                  `protobuf:"varint,1,opt,name=mean_ms,json=meanMs,proto3" json:"mean_ms,omitempty"`       // the mean
-	MedianMs      int64                  `protobuf:"varint,2,opt,name=median_ms,json=medianMs,proto3" json:"median_ms,omitempty"` // half of them are shorter
-	P95Ms         int64                  `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`          // 95 of 100 are shorter
+	MedianMs      int64                  `protobuf:"varint,2,opt,name=median_ms,json=medianMs,proto3" json:"median_ms,omitempty"` // half of them are shorter; rounded down to a minute
+	P95Ms         int64                  `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`          // 95 of 100 are shorter; likewise
 	Sessions      uint32                 `protobuf:"varint,4,opt,name=sessions,proto3" json:"sessions,omitempty"`                 // how many there were
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
