@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -310,12 +311,12 @@ func TestTold(t *testing.T) {
 		"one alone":         {[]part{{"a", 7, 4}}, ""},
 		"the next smallest": {[]part{{"a", 50, 7}, {"b", 3, 9}, {"c", 10, 6}, {"d", 1, 1}}, "a 943 7, b 57 9, "},
 	} {
-		got := ""
+		var got strings.Builder
 		for _, s := range told(x.parts, 5) {
-			got += fmt.Sprint(s.GetName(), " ", s.GetPerMille(), " ", s.GetPeople(), ", ")
+			fmt.Fprint(&got, s.GetName(), " ", s.GetPerMille(), " ", s.GetPeople(), ", ")
 		}
-		if got != x.want {
-			t.Errorf("%s: %q, want %q", name, got, x.want)
+		if got.String() != x.want {
+			t.Errorf("%s: %q, want %q", name, got.String(), x.want)
 		}
 	}
 }

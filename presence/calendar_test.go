@@ -39,7 +39,7 @@ func TestCalendar(t *testing.T) {
 			if _, hour := slices.BinarySearch(c.hours, c.days[i]); !hour {
 				t.Fatalf("the day that begins at %v begins within an hour", begin)
 			}
-			if dateOf(begin) == dateOf(before) {
+			if dateOf(begin).Equal(dateOf(before)) {
 				t.Fatalf("a day begins at %v, on the date before", begin)
 			}
 		}

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"strconv"
+	"strings"
 
 	"plenum.internal/mesh/sqldb"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
@@ -58,36 +59,33 @@ func newFigures(d sqldb.Dialect) figures {
 
 	spanned := len(f.spans.Args(nil))
 	records := ` FROM ` + f.spans.SQL() + ` CROSS JOIN presence_record r WHERE r.workspace = ` + param(spanned+1) + ` AND r.start_ms >= k.from_ms AND r.start_ms < k.to_ms`
-	sums := ""
 	total := func(column string) string { return `CAST(coalesce(sum(` + column + `), 0) AS bigint)` }
-	for _, list := range [][]measure{stateColumns, activityColumns} {
-		for _, m := range list {
-			sums += `, sum(` + m.column + `) AS ` + m.column
-		}
+	var sums, rows []string
+	for _, m := range measures {
+		sums = append(sums, `sum(`+m.column+`) AS `+m.column)
+		rows = append(rows, kind(m.of)+`'`+m.name+`', `+total(m.column)+`, count(*) FROM people WHERE `+m.column+` > 0`)
 	}
-	f.shares = `WITH parts AS MATERIALIZED (SELECT r.user_id, r.device, r.country, sum(r.end_ms - r.start_ms) AS ms` + sums + records + ` GROUP BY 1, 2, 3),
-		people AS MATERIALIZED (SELECT user_id, sum(ms) AS ms` + sums + ` FROM parts WHERE device <> ` + system + ` GROUP BY user_id)
-		` + kind(rowAll) + `'', ` + total("ms") + `, count(*) FROM people`
-	for k, list := range map[rowKind][]measure{rowState: stateColumns, rowActivity: activityColumns} {
-		for _, m := range list {
-			f.shares += ` UNION ALL ` + kind(k) + `'` + m.name + `', ` + total(m.column) + `, count(*) FROM people WHERE ` + m.column + ` > 0`
-		}
-	}
-	f.shares += ` UNION ALL ` + kind(rowDevice) + `CAST(device AS text), ` + total("ms") + `, count(*) FROM (SELECT device, user_id, sum(ms) AS ms FROM parts GROUP BY 1, 2) x GROUP BY device
-		UNION ALL ` + kind(rowCountry) + `country, ` + total("ms") + `, count(*) FROM (SELECT country, user_id, sum(ms) AS ms FROM parts
-			WHERE country <> '' AND device <> ` + system + ` GROUP BY 1, 2) x GROUP BY country`
+	rows = append(rows,
+		kind(rowAll)+`'', `+total("ms")+`, count(*) FROM people`,
+		kind(rowDevice)+`CAST(device AS text), `+total("ms")+`, count(*) FROM (SELECT device, user_id, sum(ms) AS ms FROM parts GROUP BY 1, 2) x GROUP BY device`,
+		kind(rowCountry)+`country, `+total("ms")+`, count(*) FROM (SELECT country, user_id, sum(ms) AS ms FROM parts
+			WHERE country <> '' AND device <> `+system+` GROUP BY 1, 2) x GROUP BY country`)
+	f.shares = `WITH parts AS MATERIALIZED (SELECT r.user_id, r.device, r.country, sum(r.end_ms - r.start_ms) AS ms, ` + strings.Join(sums, ", ") + records + ` GROUP BY 1, 2, 3),
+		people AS MATERIALIZED (SELECT user_id, sum(ms) AS ms, ` + strings.Join(sums, ", ") + ` FROM parts WHERE device <> ` + system + ` GROUP BY user_id)
+		` + strings.Join(rows, ` UNION ALL `)
 	// How many records have so many minutes.
 	f.lengths = `SELECT (r.end_ms - r.start_ms) / 60000, count(*)` + records + ` AND r.device <> ` + system + ` GROUP BY 1 ORDER BY 1`
 	return f
 }
 
-// measure is a column of which shares are computed, and what they are called.
-type measure struct{ column, name string }
-
-var (
-	stateColumns    = []measure{{"online_ms", "online"}, {"away_ms", "away"}, {"busy_ms", "busy"}, {"do_not_disturb_ms", "do_not_disturb"}}
-	activityColumns = []measure{{"write_min", "writing"}, {"review_min", "reviewing"}, {"meet_min", "meeting"}, {"chat_min", "chatting"}}
-)
+// measures are the columns of which shares are computed, and what they are called.
+var measures = []struct {
+	of           rowKind
+	column, name string
+}{
+	{rowState, "online_ms", "online"}, {rowState, "away_ms", "away"}, {rowState, "busy_ms", "busy"}, {rowState, "do_not_disturb_ms", "do_not_disturb"},
+	{rowActivity, "write_min", "writing"}, {rowActivity, "review_min", "reviewing"}, {rowActivity, "meet_min", "meeting"}, {rowActivity, "chat_min", "chatting"},
+}
 
 // stay is that so many were there from one part of a ruler to another.
 type stay struct{ first, last, people int64 }

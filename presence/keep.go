@@ -248,13 +248,13 @@ func (s *Server) purge(ctx context.Context, now time.Time, old bool) error {
 	var list []cleared
 	err := each(ctx, s.db.Query, `SELECT id, records, since_ms, clear, version FROM presence_workspace WHERE clear OR $1`, []any{old}, func(r *sql.Rows) error {
 		var c cleared
-		var records, clear bool
+		var records, off bool
 		var sinceMs, version int64
-		err := r.Scan(&c.id, &records, &sinceMs, &clear, &version)
+		err := r.Scan(&c.id, &records, &sinceMs, &off, &version)
 		switch c.beforeMs = now.Add(-s.cfg.Retention).UnixMilli(); {
-		case clear && records: // on again
+		case off && records: // and on again
 			c.beforeMs, c.version = max(c.beforeMs, sinceMs), version
-		case clear:
+		case off:
 			c.beforeMs, c.version = now.Add(maxStretch).UnixMilli(), version
 		}
 		list = append(list, c)

@@ -3,6 +3,7 @@ package presence
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,18 +69,19 @@ func (d *diary) expect(want ...string) {
 	d.Helper()
 	var got []string
 	for _, r := range d.takeEnded(maxEnded) {
-		line := fmt.Sprint(r.start.Sub(d.start), " to ", r.end.Sub(d.start))
+		var line strings.Builder
+		fmt.Fprint(&line, r.start.Sub(d.start), " to ", r.end.Sub(d.start))
 		for state, spent := range r.spent {
 			if spent > 0 {
-				line += fmt.Sprint(" ", presencev1.State(state).String()[len("STATE_"):], " ", spent)
+				fmt.Fprint(&line, " ", presencev1.State(state).String()[len("STATE_"):], " ", spent)
 			}
 		}
 		for kind, m := range r.minutes {
 			if m.count > 0 {
-				line += fmt.Sprint(" ", edgev1.Doing(kind).String()[len("DOING_"):], " ", m.count)
+				fmt.Fprint(&line, " ", edgev1.Doing(kind).String()[len("DOING_"):], " ", m.count)
 			}
 		}
-		got = append(got, line)
+		got = append(got, line.String())
 	}
 	if !slices.Equal(got, want) {
 		d.Errorf("recorded %q, want %q", got, want)
