@@ -130,6 +130,7 @@ func Migrations() (fs.FS, error) {
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	chatv1.RegisterChatServiceServer(r, s)
 	chatv1.RegisterAcquaintanceServiceServer(r, acquaintances{s: s})
+	chatv1.RegisterPaceServiceServer(r, newPace(s.db))
 	topicv1.RegisterTopicServiceServer(r, topics{topic.NewServer(s.log, opener{s}).Deriving(s.deriver), s})
 }
 
@@ -143,6 +144,7 @@ func Callers() map[string][]string {
 		topicv1.TopicService_Follow_FullMethodName:            {rpc.AnyPeer},
 		chatv1.AcquaintanceService_ListMet_FullMethodName:     {"identity"},
 		chatv1.AcquaintanceService_FollowRooms_FullMethodName: {"presence"},
+		chatv1.PaceService_GetResponseTime_FullMethodName:     {"presence"},
 	}
 }
 

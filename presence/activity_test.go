@@ -25,8 +25,8 @@ const (
 	nothing = presencev1.ActivityKind_ACTIVITY_KIND_UNSPECIFIED
 )
 
-// told is how an activity is told in short.
-func told(a *presencev1.Activity) string {
+// described is how an activity is told in short.
+func described(a *presencev1.Activity) string {
 	switch {
 	case a == nil:
 		return ""
@@ -77,8 +77,8 @@ func (o *office) pass(d time.Duration, number uint64, letters string) {
 func (o *office) expect(user, state, activity string) *presencev1.Status {
 	o.Helper()
 	s := o.status(personKey{"w", user})
-	if got := s.GetState().String()[len("STATE_"):]; got != state || told(s.GetActivity()) != activity {
-		o.Errorf("%s is seen as %s %q, want %s %q", user, got, told(s.GetActivity()), state, activity)
+	if got := s.GetState().String()[len("STATE_"):]; got != state || described(s.GetActivity()) != activity {
+		o.Errorf("%s is seen as %s %q, want %s %q", user, got, described(s.GetActivity()), state, activity)
 	}
 	return s
 }
@@ -128,7 +128,7 @@ func TestInferred(t *testing.T) {
 	list, err := o.activities(ada)
 	o.must(err)
 	for _, a := range list {
-		if past = append(past, told(a.GetActivity())); a.GetUntilMs() == 0 {
+		if past = append(past, described(a.GetActivity())); a.GetUntilMs() == 0 {
 			t.Errorf("%v goes on", a)
 		}
 	}
@@ -186,7 +186,7 @@ func TestSaid(t *testing.T) {
 	o.must(err)
 	var past []string
 	for _, a := range list {
-		past = append(past, told(a.GetActivity()))
+		past = append(past, described(a.GetActivity()))
 	}
 	if got := strings.Join(past, ", "); got != "writing the plan, writing 100, writing, writing 100, break tea, writing 70" {
 		t.Errorf("ada has been %s", got)
@@ -293,9 +293,9 @@ func TestPast(t *testing.T) {
 				here[k] = !here[k]
 			default:
 				a := &presencev1.Activity{Kind: writing, Subject: strings.Repeat("x", rapid.IntRange(0, 3).Draw(t, "subject")), SinceMs: int64(i)}
-				goesOn := p.of[k] != nil && p.list(k)[0].GetUntilMs() == 0 && told(p.list(k)[0].GetActivity()) == told(a)
+				goesOn := p.of[k] != nil && p.list(k)[0].GetUntilMs() == 0 && described(p.list(k)[0].GetActivity()) == described(a)
 				if p.note(k, a, now); !goesOn {
-					model[k] = append(model[k], told(a))
+					model[k] = append(model[k], described(a))
 				}
 			}
 			p.expire(now, func(k personKey) bool { return here[k] })
@@ -303,7 +303,7 @@ func TestPast(t *testing.T) {
 			for k := range p.of {
 				var got []string
 				for i, past := range p.list(k) {
-					got = append(got, told(past.GetActivity()))
+					got = append(got, described(past.GetActivity()))
 					if bytes += deedBytes + len(past.GetActivity().GetSubject()); i > 0 && past.GetUntilMs() == 0 {
 						t.Fatal("it goes on, though something else came later")
 					}
@@ -441,7 +441,7 @@ func TestActivity(t *testing.T) {
 		list, err := two.api().ListActivities(c.ctx("bob"), &presencev1.ListActivitiesRequest{User: "bob"})
 		var past []string
 		for _, a := range list.GetActivities() {
-			past = append(past, told(a.GetActivity()))
+			past = append(past, described(a.GetActivity()))
 		}
 		if got := strings.Join(past, "; "); err != nil || got != "writing; break; writing R&D plan, part 2" {
 			t.Errorf("bob has been %s, %v", got, err)

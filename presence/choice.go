@@ -21,6 +21,12 @@ const (
 	MaxText  = 100
 )
 
+// writeChoice keeps since when somebody is to be seen again whom a choice before it made invisible (6).
+const writeChoice = `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
+	ON CONFLICT (workspace, user_id) DO UPDATE SET state = excluded.state, emoji = excluded.emoji, text = excluded.text, until_ms = excluded.until_ms,
+		shown_ms = CASE WHEN presence_choice.state <> 6 THEN presence_choice.shown_ms
+			WHEN presence_choice.until_ms > 0 AND presence_choice.until_ms < $7 THEN presence_choice.until_ms ELSE $7 END`
+
 const (
 	choiceBatch = 1000        // people whose choices are read at a time
 	choicePause = time.Second // before what failed is tried again
@@ -39,9 +45,7 @@ func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) 
 	res := &presencev1.SetStatusResponse{}
 	return res, s.atHome(ctx, k, presencev1.PresenceService_SetStatus_FullMethodName, q, res, func() error {
 		return s.write(ctx, k, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
-				ON CONFLICT (workspace, user_id) DO UPDATE SET state = excluded.state, emoji = excluded.emoji, text = excluded.text, until_ms = excluded.until_ms`,
-				k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs())
+			_, err := tx.ExecContext(ctx, writeChoice, k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs(), time.Now().UnixMilli())
 			return err //nolint:wrapcheck // the caller says what failed
 		})
 	})
@@ -139,14 +143,17 @@ func checkChoice(q *presencev1.SetStatusRequest, now time.Time) (c choice, err e
 }
 
 // choiceColumns are those of presence_choice that make a choice.
-const choiceColumns = `c.state, c.emoji, c.text, c.until_ms, c.infer_activity, c.country, c.hide_last_seen`
+const choiceColumns = `c.state, c.emoji, c.text, c.until_ms, c.infer_activity, c.country, c.hide_last_seen, c.shown_ms`
 
 // scan reads a choice by a row's Scan, behind other columns.
 func (c *choice) scan(scan func(dest ...any) error, before ...any) error {
-	var untilMs int64
-	err := scan(append(before, &c.state, &c.emoji, &c.text, &untilMs, &c.inferActivity, &c.country, &c.hideLastSeen)...)
+	var untilMs, shownMs int64
+	err := scan(append(before, &c.state, &c.emoji, &c.text, &untilMs, &c.inferActivity, &c.country, &c.hideLastSeen, &shownMs)...)
 	if err == nil && untilMs != 0 {
 		c.until = time.UnixMilli(untilMs)
+	}
+	if shownMs != 0 {
+		c.shown = time.UnixMilli(shownMs)
 	}
 	return err
 }
@@ -247,6 +254,7 @@ func (h *house) choose(chosen map[personKey]choice, now time.Time) {
 // know takes in what somebody has chosen. Who becomes invisible leaves; who comes so was never seen.
 func (h *house) know(p *person, c choice, now time.Time) {
 	h.familiar(p.key)
+	h.accountAll(p, now)
 	if p.sight == shown && c.hides(now) {
 		p.left = p.leave(now)
 	}

@@ -17,6 +17,8 @@ type Config struct {
 	Members   int           `koanf:"members" doc:"Members of the channels that are looked at, taken together; a view of one more channel is refused."`
 	PastBytes int           `koanf:"past_bytes" doc:"Bytes of memory for what people have been doing, which each of them can list; beyond that it is forgotten of those first of whom nothing was noted for longest."`
 	SeenFor   time.Duration `koanf:"seen_for" doc:"How long it is kept when somebody was here last."`
+	Retention time.Duration `koanf:"retention" doc:"How long records of sessions are kept, where a workspace has switched them on."`
+	MinPeople int           `koanf:"min_people" doc:"How many people must be behind a figure of a workspace's analytics, that it is told."`
 }
 
 // DefaultConfig returns the defaults.
@@ -24,6 +26,7 @@ func DefaultConfig() Config {
 	return Config{
 		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500, Members: 500_000,
 		PastBytes: 64 << 20, SeenFor: 400 * 24 * time.Hour,
+		Retention: 90 * 24 * time.Hour, MinPeople: 5,
 	}
 }
 
@@ -42,6 +45,10 @@ func (c Config) Validate() error {
 		return errors.New("past_bytes must not be negative")
 	case c.SeenFor < 24*time.Hour:
 		return errors.New("seen_for must be at least 24h")
+	case c.Retention < 24*time.Hour:
+		return errors.New("retention must be at least 24h")
+	case c.MinPeople < 3:
+		return errors.New("min_people must be at least 3: of two people each knows the other")
 	}
 	return nil
 }

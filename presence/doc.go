@@ -6,8 +6,11 @@
 //
 // All that changes is kept in a house (house.go): people, sessions and watchers in memory, with one lock and no clock of its own.
 //
+// Where a workspace has switched it on, homes write down the stretches in which somebody was there and to be seen (record.go, keep.go), and analytics are
+// computed of these (analytics.go): nothing of it lies on the way of who is here.
+//
 // Invariant: presence is derived. Somebody is online because a gateway that lives says that their client is connected, or was within the time of
-// grace. Nothing of it is stored, and a process that takes over from another one knows nothing until every gateway has told it.
+// grace. Nothing of it is read back, and a process that takes over from another one knows nothing until every gateway has told it.
 // Invariant: what is not known is told as not known. A home says that somebody is offline only if each gateway has told it all that it has.
 // Invariant: who has chosen to be invisible is told as offline, by the same bytes, at the same moments, as who is.
 package presence

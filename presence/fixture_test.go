@@ -21,8 +21,10 @@ import (
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
+	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
@@ -34,10 +36,11 @@ func TestMain(m *testing.M) {
 
 // cluster is processes of presence with what they work with, over real gRPC and SQL: chat tells of rooms, and tests are the gateway.
 type cluster struct {
-	tb   testing.TB
-	url  string
-	key  auth.SigningKey
-	chat *rooms
+	tb       testing.TB
+	url      string
+	key      auth.SigningKey
+	chat     *rooms
+	identity *directory
 
 	mu        sync.Mutex // guards all below
 	processes map[string]*process
@@ -61,7 +64,7 @@ func newCluster(tb testing.TB, url string) *cluster {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &cluster{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}, chat: newRooms(), processes: map[string]*process{}, changed: make(chan struct{})}
+	return &cluster{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}, chat: newRooms(), identity: newDirectory(), processes: map[string]*process{}, changed: make(chan struct{})}
 }
 
 func (c *cluster) change(f func()) {
@@ -100,7 +103,7 @@ func (c *cluster) start(id, incarnation string, change ...func(*Config)) *proces
 	for _, f := range change {
 		f(&cfg)
 	}
-	if p.server, err = New(cfg, Deps{DB: db, Peers: p, Chat: c.chat.serve(tb)}); err != nil {
+	if p.server, err = New(cfg, Deps{DB: db, Peers: p, Chat: c.chat.serve(tb), Identity: c.identity.serve(tb)}); err != nil {
 		tb.Fatal(err)
 	}
 	p.server.Register(p.rpc)
@@ -175,8 +178,10 @@ func (p *process) Conn(incarnation string) (grpc.ClientConnInterface, error) {
 // rooms are chat's, who is in which.
 type rooms struct {
 	chatv1.UnimplementedAcquaintanceServiceServer
+	chatv1.UnimplementedPaceServiceServer
 
 	mu      sync.Mutex // guards all below
+	asked   *chatv1.GetResponseTimeRequest
 	members map[string][]string
 	streams map[chan *chatv1.Room]struct{}
 }
@@ -187,14 +192,96 @@ func newRooms() *rooms {
 
 func (r *rooms) serve(tb testing.TB) grpc.ClientConnInterface {
 	s, err := rpc.NewServer(rpc.ServerConfig{StopGrace: time.Second}, rpc.ServerDeps{
-		Service: "chat", Internal: map[string][]string{chatv1.AcquaintanceService_FollowRooms_FullMethodName: {"presence"}},
+		Service: "chat", Internal: map[string][]string{
+			chatv1.AcquaintanceService_FollowRooms_FullMethodName: {"presence"}, chatv1.PaceService_GetResponseTime_FullMethodName: {"presence"},
+		},
 	})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	chatv1.RegisterAcquaintanceServiceServer(s, r)
+	chatv1.RegisterPaceServiceServer(s, r)
 	run(tb, s.Run)
 	return s.Pipe("presence")
+}
+
+// pace is how long people wait for an answer, in milliseconds.
+const pace = 42_000
+
+// GetResponseTime tells it.
+func (r *rooms) GetResponseTime(_ context.Context, q *chatv1.GetResponseTimeRequest) (*chatv1.GetResponseTimeResponse, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = q
+	return &chatv1.GetResponseTimeResponse{MedianMs: pace}, nil
+}
+
+// directory is identity's log of workspaces as presence follows it.
+type directory struct {
+	topicv1.UnimplementedTopicServiceServer
+
+	mu      sync.Mutex // guards all below
+	epoch   uint64
+	records [topic.Partitions][]*topicv1.Record
+	changed chan struct{}
+}
+
+func newDirectory() *directory { return &directory{epoch: 1, changed: make(chan struct{})} }
+
+func (d *directory) serve(tb testing.TB) grpc.ClientConnInterface {
+	s, err := rpc.NewServer(rpc.ServerConfig{StopGrace: time.Second}, rpc.ServerDeps{
+		Service: "identity", Internal: map[string][]string{topicv1.TopicService_Follow_FullMethodName: {"presence"}},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	topicv1.RegisterTopicServiceServer(s, d)
+	run(tb, s.Run)
+	return s.Pipe("presence")
+}
+
+// put has a workspace changed, in a history that begins anew with it or goes on.
+func (d *directory) put(w *identityv1.Workspace, anew bool) {
+	body, err := proto.Marshal(&identityv1.WorkspaceEvent{Event: &identityv1.WorkspaceEvent_WorkspaceChanged{WorkspaceChanged: &identityv1.WorkspaceChanged{Workspace: w}}})
+	if err != nil {
+		panic(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if anew {
+		d.epoch++
+		clear(d.records[:])
+	}
+	p := topic.PartitionOf(w.GetId(), w.GetId())
+	at := uint64(len(d.records[p]) + 1)
+	d.records[p] = append(d.records[p], &topicv1.Record{
+		Workspace: w.GetId(), Topic: "identity.workspace/" + w.GetId(), Position: at, Event: &edgev1.Event{Offset: at, Body: body},
+	})
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// Follow tells of them.
+func (d *directory) Follow(req *topicv1.FollowRequest, stream grpc.ServerStreamingServer[topicv1.FollowResponse]) error {
+	for after, epoch := req.GetAfter(), req.GetEpoch(); ; {
+		d.mu.Lock()
+		now, changed := d.epoch, d.changed
+		if epoch != 0 && epoch != now {
+			d.mu.Unlock()
+			return stream.Send(&topicv1.FollowResponse{Epoch: now, Reset_: &edgev1.Error{Code: edgev1.Code_CODE_RESET_EPOCH}})
+		}
+		records := d.records[req.GetPartition()][after:]
+		d.mu.Unlock()
+		after, epoch = after+uint64(len(records)), now
+		if err := stream.Send(&topicv1.FollowResponse{Records: records, Upto: after, Epoch: now}); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+	}
 }
 
 // FollowRooms tells them.
@@ -237,8 +324,10 @@ func (r *rooms) move(channel string, members, left []string) {
 // ctx is somebody's.
 func (c *cluster) ctx(user string) context.Context { return c.in("w", user) }
 
-func (c *cluster) in(workspace, user string) context.Context {
-	token, err := auth.Sign(c.key, auth.Claims{Workspace: workspace, User: user, Device: "d", Kind: auth.KindPerson, IssuedAt: time.Now(), Expires: time.Now().Add(time.Hour)})
+func (c *cluster) in(workspace, user string, permissions ...string) context.Context {
+	token, err := auth.Sign(c.key, auth.Claims{
+		Workspace: workspace, User: user, Device: "d", Kind: auth.KindPerson, Permissions: permissions, IssuedAt: time.Now(), Expires: time.Now().Add(time.Hour),
+	})
 	if err != nil {
 		c.tb.Fatal(err)
 	}

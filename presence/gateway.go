@@ -87,19 +87,19 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	}
 	for _, number := range q.GetActive() {
 		if w, ok := g.connections[number]; ok {
-			h.act(w.person, w.sessions[w.id], nil, now, now)
+			h.act(w.person, w.id, nil, now, now)
 		}
 	}
 	for _, d := range q.GetDeeds() {
 		if w, ok := g.connections[d.GetNumber()]; ok {
-			h.act(w.person, w.sessions[w.id], d.GetKinds(), ago(now, d.GetAgoS()), now)
+			h.act(w.person, w.id, d.GetKinds(), ago(now, d.GetAgoS()), now)
 		}
 	}
 	for _, a := range q.GetActs() {
 		if p := h.people[personKey{a.GetWorkspace(), a.GetUser()}]; p != nil {
-			for _, s := range p.sessions {
+			for id, s := range p.sessions {
 				if s.token == a.GetDevice() {
-					h.act(p, s, a.GetKinds(), ago(now, a.GetAgoS()), now)
+					h.act(p, id, a.GetKinds(), ago(now, a.GetAgoS()), now)
 				}
 			}
 		}
@@ -121,15 +121,14 @@ func ago(now time.Time, seconds uint32) time.Time {
 }
 
 // act takes in that something was done in a session, and of which kinds.
-func (h *house) act(p *person, s *session, kinds []edgev1.Doing, at, now time.Time) {
+func (h *house) act(p *person, id string, kinds []edgev1.Doing, at, now time.Time) {
+	s := p.sessions[id]
 	if len(kinds) > 0 {
 		h.note(p, kinds, at, now)
+		s.did(kinds, at)
 	}
 	was := s.active
-	if !at.After(was) {
-		return
-	}
-	if s.active = at; now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
+	if h.touch(p, id, s, at, now); s.active.After(was) && now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
 		h.look(p, now)
 	}
 }
@@ -207,12 +206,10 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	}
 	s := p.sessions[c.GetSession()]
 	if s == nil {
-		s = &session{}
+		s = &session{told: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
 		p.sessions[c.GetSession()] = s
 	}
-	if active := ago(now, c.GetIdleS()); active.After(s.active) {
-		s.active = active
-	}
+	h.touch(p, c.GetSession(), s, ago(now, c.GetIdleS()), now)
 	s.device, s.country, s.token = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
 	g.connections[c.GetNumber()] = whose{p, c.GetSession()}

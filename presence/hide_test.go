@@ -44,7 +44,7 @@ func newTwins(t *rapid.T) *twins {
 			w.leaves = name
 		}
 	}
-	w.people[w.leaves] = &reality{at: map[string]uint64{}}
+	w.people[w.leaves] = newReality()
 	w.look()
 	return w
 }

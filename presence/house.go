@@ -51,6 +51,10 @@ type house struct {
 	tarry  map[personKey]bool   // those of whom it has to be known yet what they have chosen, once all was told
 	whole  bool                 // all is known
 	frozen time.Time            // since when this process may be taken for dead; zero: it isn't
+
+	recorded    map[string]time.Time // the workspaces of which records are kept, and since when
+	ended       []record             // to be written down; at most maxEnded
+	lostRecords int                  // for which there was no room
 }
 
 // maxPlaces: after so many changes during which not all was known, nothing is.
@@ -140,6 +144,11 @@ func (h *house) look(p *person, now time.Time) {
 	if !h.frozen.IsZero() {
 		return
 	}
+	for id, s := range p.sessions {
+		if s.gone(now, &h.cfg) {
+			h.leave(p, id, s, now)
+		}
+	}
 	home := h.isHome(p.key)
 	p.clear(now, home, &h.cfg)
 	if p.left != nil && p.left.clear(now, home, &h.cfg) {
@@ -180,6 +189,9 @@ func (h *house) look(p *person, now time.Time) {
 	}
 	if home {
 		h.veil(p, p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE)
+	}
+	if cut := h.attend(p, now); next.IsZero() || !cut.IsZero() && cut.Before(next) {
+		next = cut
 	}
 	h.plan(p, next)
 	h.drop(p)

@@ -27,9 +27,10 @@ type world struct {
 	nodes    map[string]registry.Node
 	gateways map[string]*edge // by incarnation; those that live
 	people   map[string]*reality
-	choices  map[string]choice // that people have made
-	doubted  map[string]bool   // processes that may be taken for dead, by the ids of their nodes
-	mute     bool              // what people have chosen can't be read
+	choices  map[string]choice         // that people have made
+	doubted  map[string]bool           // processes that may be taken for dead, by the ids of their nodes
+	mute     bool                      // what people have chosen can't be read
+	written  map[whoseSession][]record // what was written down of sessions
 }
 
 // reality is what is true of somebody.
@@ -38,7 +39,21 @@ type reality struct {
 	since time.Time         // of the first of them, since when there always was one
 	last  time.Time         // when the last one ended
 	said  map[presencev1.ActivityKind]bool
+
+	began  map[uint64]time.Time // when connections began, by their numbers
+	there  map[string][]span    // when there were connections of sessions
+	hidden []span               // when they were invisible
 }
+
+func newReality() *reality {
+	return &reality{at: map[string]uint64{}, said: map[presencev1.ActivityKind]bool{}, began: map[uint64]time.Time{}, there: map[string][]span{}}
+}
+
+// hides says whether they are invisible.
+func (p *reality) hides() bool { return len(p.hidden) > 0 && p.hidden[len(p.hidden)-1].to.IsZero() }
+
+// span is a time; a zero end: it lasts.
+type span struct{ from, to time.Time }
 
 // edge is a gateway that lives.
 type edge struct {
@@ -54,9 +69,9 @@ type edge struct {
 var crowd = []string{"ada", "bob", "cyn", "dan", "eve", "fay"}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}, choices: map[string]choice{}, doubted: map[string]bool{}}
+	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}, choices: map[string]choice{}, doubted: map[string]bool{}, written: map[whoseSession][]record{}}
 	for _, name := range crowd {
-		w.people[name] = &reality{at: map[string]uint64{}, said: map[presencev1.ActivityKind]bool{}}
+		w.people[name] = newReality()
 	}
 	for range 2 {
 		w.startNode(fmt.Sprintf("presence-%d", len(w.houses)+1))
@@ -79,6 +94,7 @@ func (w *world) place() registry.Placement {
 func (w *world) startNode(id string) {
 	w.nodes[id] = registry.Node{ID: id, Service: "presence", Incarnation: w.incarnation()}
 	w.houses[id] = newHouse(w.cfg, id)
+	w.houses[id].keep(map[string]time.Time{"w": {}}, w.now)
 }
 
 func (w *world) startGateway() {
@@ -106,7 +122,7 @@ func (w *world) learnNode(id string) {
 // frank is all that somebody may have told of them.
 var frank = privacy{inferActivity: true, country: true}
 
-// answer tells a house what people have chosen.
+// answer tells a house what people have chosen, and writes down what it has recorded.
 func (w *world) answer(h *house) {
 	if w.mute {
 		return
@@ -118,6 +134,80 @@ func (w *world) answer(h *house) {
 		chosen[k] = c
 	}
 	h.learn(chosen, w.now)
+	w.write(h)
+}
+
+// write writes down what a house has recorded, as Server.record does.
+func (w *world) write(h *house) {
+	for _, r := range h.takeEnded(maxEnded) {
+		k := whoseSession{r.personKey, r.session}
+		var last time.Time
+		for _, before := range w.written[k] {
+			if before.start.Before(r.end) {
+				last = latest(last, before.end)
+			}
+		}
+		if r.trim(last) {
+			w.written[k] = append(w.written[k], r)
+		}
+	}
+}
+
+// hide has somebody choose to be invisible, or not to be any more.
+func (w *world) hide(user string) {
+	w.learn() // it is done where they are at home
+	p := w.people[user]
+	c := choice{privacy: frank, shown: w.now}
+	if p.hides() {
+		p.hidden[len(p.hidden)-1].to = w.now
+	} else {
+		p.hidden = append(p.hidden, span{from: w.now})
+		c = choice{privacy: frank, state: presencev1.State_STATE_INVISIBLE}
+	}
+	w.choices[user] = c
+	if h := w.houses[w.place().Home(personKey{"w", user}.route()).ID]; h != nil {
+		h.choose(map[personKey]choice{{"w", user}: c}, w.now)
+		w.write(h)
+	}
+}
+
+// checkRecords compares what was written down with what is true: no more than there was, nothing twice, and nothing of who was invisible.
+func (w *world) checkRecords() {
+	for k, list := range w.written {
+		p := w.people[k.user]
+		slices.SortFunc(list, func(a, b record) int { return a.start.Compare(b.start) })
+		for i, r := range list {
+			if i > 0 && r.start.Before(list[i-1].end) {
+				w.Fatalf("records of %v overlap: %v to %v, and from %v", k, list[i-1].start, list[i-1].end, r.start)
+			}
+			if r.end.Sub(r.start) > maxStretch || !r.end.After(r.start) {
+				w.Fatalf("a record of %v lasts %v", k, r.end.Sub(r.start))
+			}
+			for _, h := range p.hidden {
+				if r.start.Before(h.to) && h.from.Before(r.end) || h.to.IsZero() && h.from.Before(r.end) {
+					w.Fatalf("%v is recorded from %v to %v, and was invisible from %v to %v", k, r.start, r.end, h.from, h.to)
+				}
+			}
+			if !w.bridged(p.there[k.session], r) {
+				w.Fatalf("%v is recorded from %v to %v: %v", k, r.start, r.end, p.there[k.session])
+			}
+		}
+	}
+}
+
+// bridged says whether a record lies in times that a session was there, pauses of which that are no longer than the bound don't count.
+func (w *world) bridged(there []span, r record) bool {
+	at := r.start
+	for _, t := range there {
+		to := t.to.Add(w.bound())
+		if t.to.IsZero() {
+			to = w.now
+		}
+		if !at.Before(t.from.Add(-time.Second)) && to.After(at) {
+			at = to
+		}
+	}
+	return !at.Before(r.end)
 }
 
 // learnGateway has a gateway find out where the processes are, and tell what it has to there: as gateway/roster.go does.
@@ -143,7 +233,7 @@ func (w *world) learnGateway(g *edge) {
 			for number, user := range g.numbers {
 				was, is := before.Home(personKey{"w", user}.route()) == n, g.place.Home(personKey{"w", user}.route()) == n
 				if is && !was {
-					q.Opened = append(q.Opened, connectionOf(number, user))
+					q.Opened = append(q.Opened, w.connection(number, user))
 				} else if was && !is {
 					q.Closed = append(q.Closed, number)
 				}
@@ -151,6 +241,13 @@ func (w *world) learnGateway(g *edge) {
 			w.tell(g, n, q)
 		}
 	}
+}
+
+// connection is as connectionOf, with when it began.
+func (w *world) connection(number uint64, user string) *rosterv1.Connection {
+	c := connectionOf(number, user)
+	c.AgeS = uint32(w.now.Sub(w.people[user].began[number]).Seconds())
+	return c
 }
 
 func connectionOf(number uint64, user string) *rosterv1.Connection {
@@ -167,7 +264,7 @@ func (w *world) begin(g *edge, n registry.Node) {
 	q := &rosterv1.ReportRequest{Complete: g.place.Number()}
 	for number, user := range g.numbers {
 		if g.place.Home(personKey{"w", user}.route()) == n {
-			q.Opened = append(q.Opened, connectionOf(number, user))
+			q.Opened = append(q.Opened, w.connection(number, user))
 		}
 	}
 	w.tell(g, n, q)
@@ -206,8 +303,10 @@ func (w *world) connect(user string, g *edge) {
 		p.since = w.now
 	}
 	p.at[g.incarnation], g.numbers[number] = number, user
+	p.began[number] = w.now
+	w.appear(p, connectionOf(number, user).GetSession())
 	home := g.place.Home(personKey{"w", user}.route())
-	w.tell(g, home, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(number, user)}})
+	w.tell(g, home, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{w.connection(number, user)}})
 }
 
 func (w *world) disconnect(user string, g *edge) {
@@ -217,6 +316,7 @@ func (w *world) disconnect(user string, g *edge) {
 		return
 	}
 	delete(p.at, g.incarnation)
+	w.disappear(p, number)
 	if len(p.at) == 0 {
 		p.last = w.now
 	}
@@ -264,6 +364,23 @@ func (w *world) honest(name string, s *presencev1.Status) {
 	}
 }
 
+// appear and disappear note when there are connections of a session.
+func (w *world) appear(p *reality, session string) {
+	if all := p.there[session]; len(all) == 0 || !all[len(all)-1].to.IsZero() {
+		p.there[session] = append(all, span{from: w.now})
+	}
+}
+
+func (w *world) disappear(p *reality, number uint64) {
+	session := connectionOf(number, "").GetSession()
+	for _, other := range p.at {
+		if connectionOf(other, "").GetSession() == session {
+			return
+		}
+	}
+	p.there[session][len(p.there[session])-1].to = w.now
+}
+
 // kill ends a gateway, and with it the connections of its clients.
 func (w *world) kill(g *edge) {
 	delete(w.gateways, g.incarnation)
@@ -273,10 +390,11 @@ func (w *world) kill(g *edge) {
 		}
 	}
 	for _, p := range w.people {
-		if _, is := p.at[g.incarnation]; is {
+		if number, is := p.at[g.incarnation]; is {
 			if delete(p.at, g.incarnation); len(p.at) == 0 {
 				p.last = w.now
 			}
+			w.disappear(p, number)
 		}
 	}
 }
@@ -303,6 +421,7 @@ func (w *world) pass(d time.Duration) {
 		}
 		for _, h := range w.houses {
 			h.tick(w.now)
+			w.write(h)
 		}
 	}
 }
@@ -325,12 +444,15 @@ func (w *world) check() {
 			switch state := h.status(k).GetState(); state {
 			case presencev1.State_STATE_UNSPECIFIED:
 			case presencev1.State_STATE_OFFLINE:
-				if len(p.at) > 0 && w.now.Sub(p.since) > w.bound() {
+				if len(p.at) > 0 && w.now.Sub(p.since) > w.bound() && !p.hides() {
 					w.Fatalf("%s tells that %s is offline, who has been connected for %v: %v", id, name, w.now.Sub(p.since), p.at)
 				}
 			default:
 				if len(p.at) == 0 && (p.last.IsZero() || w.now.Sub(p.last) > w.bound()) {
 					w.Fatalf("%s tells that %s is %v, who left %v ago", id, name, state, w.now.Sub(p.last))
+				}
+				if p.hides() && w.now.Sub(p.hidden[len(p.hidden)-1].from) > w.bound() {
+					w.Fatalf("%s tells that %s is %v, who has hidden for %v", id, name, state, w.now.Sub(p.hidden[len(p.hidden)-1].from))
 				}
 			}
 		}
@@ -350,7 +472,7 @@ func (w *world) certain() {
 	for name, p := range w.people {
 		k := personKey{"w", name}
 		want := presencev1.State_STATE_OFFLINE
-		if len(p.at) > 0 {
+		if len(p.at) > 0 && !p.hides() {
 			want = presencev1.State_STATE_ONLINE
 		}
 		if len(w.gateways) == 0 || len(w.houses) == 0 {
@@ -394,12 +516,13 @@ func TestHouseIsTrue(t *testing.T) {
 			return rapid.SampledFrom([]string{"presence-1", "presence-2", "presence-3"}).Draw(t, "node")
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"":        func(*rapid.T) { w.check() },
+			"":        func(*rapid.T) { w.check(); w.checkRecords() },
 			"connect": func(t *rapid.T) { w.connect(someone.Draw(t, "who"), gateway()) },
 			"say": func(t *rapid.T) {
 				w.say(someone.Draw(t, "who"), rapid.SampledFrom([]presencev1.ActivityKind{nothing, writing, onBreak}).Draw(t, "kind"))
 			},
 			"act":            func(t *rapid.T) { w.act(someone.Draw(t, "who"), gateway()) },
+			"hide":           func(t *rapid.T) { w.hide(someone.Draw(t, "who")) },
 			"disconnect":     func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
 			"pass":           func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },
 			"kill a gateway": func(t *rapid.T) { w.kill(gateway()) },

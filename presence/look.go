@@ -15,6 +15,9 @@ type session struct {
 	country     [2]byte   // of its latest connection; zero: not known
 	active      time.Time // when something was done in it last
 	left        time.Time // when the last connection ended; while there is one it says nothing
+	told        time.Time // when it was heard of here
+	from        time.Time // what came before was written down, or is not to be
+	stretch     *stretch  // that is to be written down when it ends; nil: none is
 }
 
 // connection is one of a session's, at a gateway.
@@ -39,6 +42,7 @@ func (f *figure) leave(now time.Time) *figure {
 	g := &figure{make(map[string]*session, len(f.sessions)), f.chosen}
 	for id, s := range f.sessions {
 		left := *s
+		left.stretch = nil // it is the session's
 		if len(s.connections) > 0 {
 			left.connections, left.left = nil, now
 		}
@@ -72,6 +76,7 @@ type choice struct {
 	emoji, text string
 	until       time.Time // zero: for ever
 	privacy
+	shown time.Time // who isn't invisible is to be seen since then again; zero: ever since
 }
 
 // at is the choice as it is at a time.

@@ -26,6 +26,9 @@ func register(r prometheus.Registerer, s *Server) {
 		return 1
 	}))
 	gauge("past_bytes", "Bytes that what people have been doing takes.", counted(func(h *house) int { return h.past.bytes }))
+	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Namespace: "plenum", Subsystem: "presence", Name: "records_lost_total", Help: "Records of sessions for which there was no room while the database was away.",
+	}, func() float64 { return float64(counted(func(h *house) int { return h.lostRecords })()) }))
 	gauge("views", "Views of people and channels that are open.", func() int {
 		s.views.mu.Lock()
 		defer s.views.mu.Unlock()

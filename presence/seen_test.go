@@ -159,8 +159,8 @@ func TestHidesMeanwhile(t *testing.T) {
 	}
 }
 
-// TestWrittenOnce: who was written down is not again, but those who have been here in a later hour meanwhile.
-func TestWrittenOnce(t *testing.T) {
+// TestSeenIsWrittenOnce: who was written down is not again, but those who have been here in a later hour meanwhile.
+func TestSeenIsWrittenOnce(t *testing.T) {
 	o := newOffice(t, choice{}, "ada")
 	ada := personKey{"w", "ada"}
 	o.gone[ada] = 7

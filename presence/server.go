@@ -35,31 +35,36 @@ type Peers interface {
 
 // Deps are what the service works with.
 type Deps struct {
-	DB      *sqldb.DB
-	Peers   Peers                    // nil: this process is alone, and one gateway tells it of sessions
-	Chat    grpc.ClientConnInterface // who shares channels
-	Log     *slog.Logger             // nil: silent
-	Metrics prometheus.Registerer
+	DB       *sqldb.DB
+	Peers    Peers                    // nil: this process is alone, and one gateway tells it of sessions
+	Chat     grpc.ClientConnInterface // who shares channels, and how fast people answer there
+	Identity grpc.ClientConnInterface // what is kept of workspaces; nil: nothing
+	Log      *slog.Logger             // nil: silent
+	Metrics  prometheus.Registerer
 }
 
 // Server is the service in one process.
 type Server struct {
 	presencev1.UnimplementedPresenceServiceServer
-	cfg     Config
-	db      *sqldb.DB
-	peers   Peers
-	chat    grpc.ClientConnInterface
-	logger  *slog.Logger
-	epoch   uint64 // of views: this process's life
-	house   *house
-	company *company
-	views   *views
-	halls   *halls
-	ready   chan struct{}
-	tasks   sync.WaitGroup
+	cfg      Config
+	db       *sqldb.DB
+	peers    Peers
+	chat     grpc.ClientConnInterface
+	logger   *slog.Logger
+	epoch    uint64 // of views: this process's life
+	house    *house
+	company  *company
+	views    *views
+	halls    *halls
+	follower *topic.Follower // of workspaces; nil: nothing is kept
+	keeping  keepStatements
+	figures  figures
+	ready    chan struct{}
+	tasks    sync.WaitGroup
 
-	overdue  bool                            // there is more to be forgotten of when people were here last; belongs to keepSeen
-	choosing [topic.Partitions]chan struct{} // held, by sending, by who writes down what somebody of the partition has chosen
+	analysing chan struct{}                   // held, by sending, by who computes analytics
+	overdue   bool                            // there is more to be forgotten of when people were here last; belongs to keepSeen
+	choosing  [topic.Partitions]chan struct{} // held, by sending, by who writes down what somebody of the partition has chosen
 }
 
 const tickGap = 100 * time.Millisecond // between two looks at what is due, and at where the processes are
@@ -74,7 +79,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, epoch: uint64(time.Now().UnixMilli()), company: newCompany(),
-		views: newViews(), halls: newHalls(), ready: make(chan struct{}),
+		views: newViews(), halls: newHalls(), ready: make(chan struct{}), keeping: newKeepStatements(deps.DB.Dialect()), figures: newFigures(deps.DB.Dialect()),
+		analysing: make(chan struct{}, 1),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -86,6 +92,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		s.choosing[i] = make(chan struct{}, 1)
 	}
 	s.house = newHouse(cfg, s.peers.Node().ID)
+	if err := s.newFollower(deps); err != nil {
+		return nil, err
+	}
 	register(deps.Metrics, s)
 	return s, nil
 }
@@ -132,6 +141,15 @@ func (s *Server) Run(ctx context.Context) error {
 	s.tasks.Go(func() { s.followChat(ctx) })
 	s.tasks.Go(func() { s.keepHalls(ctx) })
 	s.tasks.Go(func() { s.keepSeen(ctx) })
+	if s.follower != nil {
+		s.tasks.Go(func() { s.writeRecords(ctx) })
+		s.tasks.Go(func() { s.purgeRecords(ctx) })
+		s.tasks.Go(func() {
+			if err := s.follower.Run(ctx); err != nil {
+				s.logger.ErrorContext(ctx, "identity is not followed any more", "error", err)
+			}
+		})
+	}
 	tick := time.NewTicker(tickGap)
 	defer tick.Stop()
 	for first := true; ; first = false {
@@ -165,8 +183,13 @@ var (
 	errTopic   = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.TOPIC", "There is no such topic.")
 	errOffline = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.OFFLINE",
 		"Others see you as offline, and are not told what you do. Connect, or choose another status first. If you have only just connected, try again.")
-	errAway  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Who is here is not known at this moment. Try again.")
-	errViews = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Too many people are looking. Try again.")
+	errAway   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Who is here is not known at this moment. Try again.")
+	errViews  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Too many people are looking. Try again.")
+	errForbid = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "presence.FORBIDDEN", "Your role doesn't allow this. Ask an administrator.")
+	errNone   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.NOT_RECORDED",
+		"This workspace keeps no records of presence. An administrator can have them kept, from then on.")
+	errSlow = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.TOO_MUCH", "That is too much to be computed in time. Ask for fewer days.")
+	errBusy = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.BUSY", "Analytics are being computed for others. Try again shortly.").RetryIn(5 * time.Second)
 )
 
 func badField(field, format string, args ...any) error {

@@ -26,8 +26,8 @@ const (
 	// tellApart is how many of a hundred a learner may tell right. Who knows nothing does better with half of so many people once in three million
 	// times.
 	tellApart = 55
-	earliest  = 80 * time.Second // that anybody leaves or hides
-	latest    = 40 * time.Second // behind that
+	soonest   = 80 * time.Second // that anybody leaves or hides
+	spread    = 40 * time.Second // behind that
 	aftermath = 60 * time.Second // that those who look stay
 )
 
@@ -219,7 +219,7 @@ func (p *life) live() {
 			p.plan(p.between(40*time.Second, all), disconnect)
 		}
 	}
-	p.plan(earliest-time.Second, func() { connect("s0", agents[1]) }) // somebody is here in any case
+	p.plan(soonest-time.Second, func() { connect("s0", agents[1]) }) // somebody is here in any case
 	for range p.IntN(4) {
 		c := choice{state: []presencev1.State{0, 0, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB}[p.IntN(5)]}
 		c.text = []string{"", "mending", "at lunch until two"}[p.IntN(3)]
@@ -270,7 +270,7 @@ func (p *life) live() {
 func features(signs []sign) []float64 {
 	var f []float64
 	seconds := func(d time.Duration) float64 { return d.Seconds() }
-	offline := slices.IndexFunc(signs, func(s sign) bool { return s.at > earliest && s.status.GetState() == presencev1.State_STATE_OFFLINE })
+	offline := slices.IndexFunc(signs, func(s sign) bool { return s.at > soonest && s.status.GetState() == presencev1.State_STATE_OFFLINE })
 	if offline < 0 {
 		offline = len(signs) - 1
 	}
@@ -429,7 +429,7 @@ func TestNobodyCanTell(t *testing.T) {
 				user := fmt.Sprintf("%08x-%d", random.Uint32(), 2*i+j) // no name says who hides
 				c.people[j] = &life{
 					Rand: rand.New(rand.NewPCG(seed, uint64(2*i+j+1))), o: o, l: c.onlooker, user: user, hides: j == hides,
-					end: earliest + time.Duration(random.Float64()*float64(latest)),
+					end: soonest + time.Duration(random.Float64()*float64(spread)),
 				}
 				users = append(users, user)
 			}
@@ -449,7 +449,7 @@ func TestNobodyCanTell(t *testing.T) {
 			}
 			all = append(all, c)
 		}
-		time.Sleep(earliest + latest + aftermath)
+		time.Sleep(soonest + spread + aftermath)
 		lives.Wait()
 		cancel()
 		tasks.Wait()

@@ -131,8 +131,8 @@ func (h *house) forget(by *watcher, people []personKey) {
 // aren't asked anew each time.
 const keeping = time.Minute
 
-// keep has somebody remembered for a while.
-func (h *house) keep(p *person) {
+// linger has somebody remembered for a while.
+func (h *house) linger(p *person) {
 	if len(p.watches) == 0 && h.people[p.key] == p {
 		p.kept, p.until = h.idle.PushBack(p), time.Time{}
 	}
@@ -175,7 +175,7 @@ func (h *house) unwatch(w *watch) {
 	p.watches[len(p.watches)-1] = nil
 	p.watches = p.watches[:len(p.watches)-1]
 	w.of = nil
-	h.keep(p)
+	h.linger(p)
 	h.drop(p)
 }
 

@@ -87,6 +87,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"access to documents", accessToDocuments},
 		{"who is here", whoIsHere},
 		{"who is in a channel", whoIsInAChannel},
+		{"analytics", analytics},
 		{"notices of documents", noticesOfDocuments},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},

@@ -12,7 +12,10 @@ import (
 )
 
 func workspaceProto(w sqlstore.Workspace) *identityv1.Workspace {
-	return &identityv1.Workspace{Id: w.ID, Slug: w.Slug, Name: w.Name, CreatedMs: w.CreatedMs, Version: uint64(w.Version), DocumentLinks: w.DocumentLinks}
+	return &identityv1.Workspace{
+		Id: w.ID, Slug: w.Slug, Name: w.Name, CreatedMs: w.CreatedMs, Version: uint64(w.Version), DocumentLinks: w.DocumentLinks,
+		CollaborationScore: w.CollaborationScore, PresenceRecords: w.PresenceRecords, TimeZone: w.TimeZone,
+	}
 }
 
 func personProto(p sqlstore.Person) *identityv1.Person {

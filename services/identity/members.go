@@ -300,10 +300,10 @@ func (r *rotateService) apply(ctx context.Context, c *change) error {
 	return c.signOut(ctx, &p, false, false)
 }
 
-// updateWorkspace renames the workspace, or changes what is allowed in it.
+// updateWorkspace renames the workspace, or changes what is allowed and done in it.
 type updateWorkspace struct {
-	name          string // empty: as it is
-	documentLinks *bool  // nil: as it is
+	name string                             // empty: as it is
+	to   *identityv1.UpdateWorkspaceRequest // what isn't set stays as it is
 }
 
 func (*updateWorkspace) needs() policy.Permission { return policy.Manage }
@@ -314,17 +314,17 @@ func (u *updateWorkspace) apply(ctx context.Context, c *change) error {
 		return err
 	}
 	c.answer = &identityv1.UpdateWorkspaceResponse{}
-	links := u.documentLinks != nil && *u.documentLinks != w.DocumentLinks
-	if u.name == "" && !links {
-		return nil
-	}
+	before := w.WorkspaceSettings
 	if u.name != "" {
 		w.Name = u.name
 		c.audit("workspace.renamed", "", details{"name": w.Name})
 	}
-	if links {
-		w.DocumentLinks = *u.documentLinks
-		c.audit("workspace.document_links", "", details{"allowed": w.DocumentLinks})
+	set(c, "workspace.document_links", "allowed", &w.DocumentLinks, u.to.DocumentLinks)
+	set(c, "workspace.collaboration_score", "shown", &w.CollaborationScore, u.to.CollaborationScore)
+	set(c, "workspace.presence_records", "kept", &w.PresenceRecords, u.to.PresenceRecords)
+	set(c, "workspace.time_zone", "name", &w.TimeZone, u.to.TimeZone)
+	if u.name == "" && w.WorkspaceSettings == before {
+		return nil
 	}
 	w.Version++
 	if err := c.UpdateWorkspace(ctx, w); err != nil {
@@ -333,4 +333,12 @@ func (u *updateWorkspace) apply(ctx context.Context, c *change) error {
 	return c.emit(&identityv1.WorkspaceEvent{Event: &identityv1.WorkspaceEvent_WorkspaceChanged{
 		WorkspaceChanged: &identityv1.WorkspaceChanged{Workspace: workspaceProto(w)},
 	}})
+}
+
+// set changes a setting, if it is named and another one, and audits it.
+func set[T comparable](c *change, action, detail string, setting, to *T) {
+	if to != nil && *to != *setting {
+		*setting = *to
+		c.audit(action, "", details{detail: *to})
+	}
 }

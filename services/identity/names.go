@@ -3,6 +3,8 @@ package identity
 import (
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // a machine may know no time zones
 	"unicode"
 	"unicode/utf8"
 
@@ -60,6 +62,14 @@ func text(field, s, fallback string) (string, error) {
 		return "", invalid(field, "Use at most 80 characters in one line.")
 	}
 	return s, nil
+}
+
+// timeZone checks the name of a time zone; empty: UTC.
+func timeZone(s string) error {
+	if _, err := time.LoadLocation(s); err != nil || s == "Local" || len(s) > 64 {
+		return invalid("time_zone", "Name a time zone of the IANA database, like Europe/Berlin.")
+	}
+	return nil
 }
 
 // unprintable are control characters and those that turn the direction of what follows.

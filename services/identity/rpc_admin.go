@@ -298,13 +298,16 @@ func (r *admin) RotateServiceSecret(ctx context.Context, q *identityv1.RotateSer
 
 func (r *admin) UpdateWorkspace(ctx context.Context, q *identityv1.UpdateWorkspaceRequest) (*identityv1.UpdateWorkspaceResponse, error) {
 	name, err := text("name", q.GetName(), "")
-	if err == nil && name == "" && q.DocumentLinks == nil {
+	if err == nil && name == "" && q.DocumentLinks == nil && q.CollaborationScore == nil && q.PresenceRecords == nil && q.TimeZone == nil {
 		err = invalid("name", "Give a name.")
+	}
+	if err == nil {
+		err = timeZone(q.GetTimeZone())
 	}
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := r.s.mutate(ctx, q, &updateWorkspace{name, q.DocumentLinks}, nil)
+	c, _, err := r.s.mutate(ctx, q, &updateWorkspace{name, q}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -76,8 +76,8 @@ func TestWorkspaceSettings(t *testing.T) {
 		ctx := t.Context()
 		owner := e.owner(t, "acme")
 		bob := e.join(t, owner, "bob", identityv1.Role_ROLE_MEMBER)
-		if owner.GetWorkspace().GetDocumentLinks() {
-			t.Error("a new workspace allows links")
+		if w := owner.GetWorkspace(); w.GetDocumentLinks() || w.GetCollaborationScore() || w.GetPresenceRecords() || w.GetTimeZone() != "" {
+			t.Errorf("a new workspace is %v", w)
 		}
 		set := func(u *user, name string, links *bool) (*identityv1.Workspace, error) {
 			res, err := e.admin.UpdateWorkspace(u.write(ctx), &identityv1.UpdateWorkspaceRequest{Name: name, DocumentLinks: links})
@@ -100,20 +100,39 @@ func TestWorkspaceSettings(t *testing.T) {
 		if w := ok(set(owner, "A third", new(false)))(t); w.GetDocumentLinks() || w.GetName() != "A third" {
 			t.Errorf("%v", w)
 		}
+		for _, zone := range []string{"Europe/Atlantis", "Local", "../UTC", "/etc/localtime", strings.Repeat("x", 65)} {
+			_, err := e.admin.UpdateWorkspace(owner.write(ctx), &identityv1.UpdateWorkspaceRequest{TimeZone: &zone})
+			refused(t, err, "identity.INVALID")
+		}
+		for _, q := range []*identityv1.UpdateWorkspaceRequest{
+			{CollaborationScore: new(true)}, {PresenceRecords: new(true), TimeZone: new("Europe/Berlin")}, {TimeZone: new("Europe/Berlin")},
+			{CollaborationScore: new(false), PresenceRecords: new(false), TimeZone: new("")},
+		} {
+			if w := ok(e.admin.UpdateWorkspace(owner.write(ctx), q))(t).GetWorkspace(); q.CollaborationScore != nil && w.GetCollaborationScore() != q.GetCollaborationScore() ||
+				q.PresenceRecords != nil && w.GetPresenceRecords() != q.GetPresenceRecords() || q.TimeZone != nil && w.GetTimeZone() != q.GetTimeZone() {
+				t.Errorf("%v: %v", q, w)
+			}
+		}
 		var told, audited []string
 		events, _ := e.events(t, owner.GetWorkspace().GetId())
 		for _, ev := range events {
 			if w := ev.GetWorkspaceChanged().GetWorkspace(); w != nil {
-				told = append(told, fmt.Sprint(w.GetName(), " ", w.GetDocumentLinks()))
+				told = append(told, fmt.Sprintln(w.GetName(), w.GetDocumentLinks(), w.GetCollaborationScore(), w.GetPresenceRecords(), w.GetTimeZone()))
 			}
 		}
-		if want := []string{before.GetName() + " false", before.GetName() + " true", "Another true", "A third false"}; !slices.Equal(told, want) {
+		if want := []string{
+			before.GetName() + " false false false \n", before.GetName() + " true false false \n", "Another true false false \n", "A third false false false \n",
+			"A third false true false \n", "A third false true true Europe/Berlin\n", "A third false false false \n",
+		}; !slices.Equal(told, want) {
 			t.Errorf("told %q, want %q", told, want)
 		}
-		for _, en := range ok(e.admin.ListAudit(owner.read(ctx), &identityv1.ListAuditRequest{Limit: 4}))(t).GetEntries() {
+		for _, en := range ok(e.admin.ListAudit(owner.read(ctx), &identityv1.ListAuditRequest{Limit: 10}))(t).GetEntries() {
 			audited = append(audited, en.GetAction())
 		}
-		if want := []string{"workspace.document_links", "workspace.renamed", "workspace.renamed", "workspace.document_links"}; !slices.Equal(audited, want) {
+		if want := []string{
+			"workspace.time_zone", "workspace.presence_records", "workspace.collaboration_score", "workspace.time_zone", "workspace.presence_records",
+			"workspace.collaboration_score", "workspace.document_links", "workspace.renamed", "workspace.renamed", "workspace.document_links",
+		}; !slices.Equal(audited, want) {
 			t.Errorf("audited %q, want %q", audited, want)
 		}
 	})

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -191,36 +192,49 @@ func (c *resetLinkCmd) Run(e *env) error {
 }
 
 type settingsCmd struct {
-	Name          string `help:"Its new name."`
-	DocumentLinks string `help:"on or off: documents may be shared by links that expire." enum:"on,off," default:""`
+	Name               string  `help:"Its new name."`
+	DocumentLinks      string  `help:"on or off: documents may be shared by links that expire." enum:"on,off," default:""`
+	CollaborationScore string  `help:"on or off: documents tell who leads and who supports." enum:"on,off," default:""`
+	PresenceRecords    string  `help:"on or off: the times of sessions are kept for analytics. Off deletes those that were kept." enum:"on,off," default:""`
+	TimeZone           *string `help:"In which analytics count days and hours, like Europe/Berlin; empty: UTC." placeholder:"ZONE"`
 }
 
 func (c *settingsCmd) Run(e *env) error {
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
 		var w *identityv1.Workspace
-		if c.Name == "" && c.DocumentLinks == "" {
+		if *c == (settingsCmd{}) {
 			res, err := identityv1.NewPeopleServiceClient(h).WhoAmI(ctx, &identityv1.WhoAmIRequest{})
 			if err != nil {
 				return err
 			}
 			w = res.GetWorkspace()
 		} else {
-			req := &identityv1.UpdateWorkspaceRequest{Name: c.Name}
-			if c.DocumentLinks != "" {
-				req.DocumentLinks = new(c.DocumentLinks == "on")
-			}
-			res, err := identityv1.NewAdminServiceClient(h).UpdateWorkspace(ctx, req)
+			res, err := identityv1.NewAdminServiceClient(h).UpdateWorkspace(ctx, &identityv1.UpdateWorkspaceRequest{
+				Name: c.Name, DocumentLinks: turned(c.DocumentLinks), CollaborationScore: turned(c.CollaborationScore), PresenceRecords: turned(c.PresenceRecords), TimeZone: c.TimeZone,
+			})
 			if err != nil {
 				return err
 			}
 			w = res.GetWorkspace()
 		}
-		links := "off"
-		if w.GetDocumentLinks() {
-			links = "on"
-		}
-		return e.print(w, "%s  %s\nlinks to documents: %s", w.GetSlug(), clean(w.GetName()), links)
+		return e.print(w, "%s  %s\nlinks to documents: %s\ncollaboration score: %s\nrecords of presence: %s\ntime zone: %s",
+			w.GetSlug(), clean(w.GetName()), onOff(w.GetDocumentLinks()), onOff(w.GetCollaborationScore()), onOff(w.GetPresenceRecords()), cmp.Or(clean(w.GetTimeZone()), "UTC"))
 	})
+}
+
+// turned is what a setting is turned to; nil: it stays as it is.
+func turned(word string) *bool {
+	if word == "" {
+		return nil
+	}
+	return new(word == "on")
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 type auditCmd struct {

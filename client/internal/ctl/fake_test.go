@@ -343,7 +343,10 @@ func (f *fake) UpdateWorkspace(_ context.Context, q *identityv1.UpdateWorkspaceR
 	if q.DocumentLinks != nil {
 		f.docs.links = q.GetDocumentLinks()
 	}
-	return &identityv1.UpdateWorkspaceResponse{Workspace: &identityv1.Workspace{Name: cmp.Or(q.GetName(), "Acme"), Slug: "acme", DocumentLinks: f.docs.links}}, nil
+	return &identityv1.UpdateWorkspaceResponse{Workspace: &identityv1.Workspace{
+		Name: cmp.Or(q.GetName(), "Acme"), Slug: "acme", DocumentLinks: f.docs.links,
+		CollaborationScore: q.GetCollaborationScore(), PresenceRecords: q.GetPresenceRecords(), TimeZone: q.GetTimeZone(),
+	}}, nil
 }
 
 func (f *fake) Invite(context.Context, *identityv1.InviteRequest) (*identityv1.InviteResponse, error) {

@@ -26,6 +26,7 @@ type presenceCmd struct {
 	Activities presenceActivitiesCmd `cmd:"" help:"Show what I have been doing, as nobody else can, or forget it."`
 	Privacy    presencePrivacyCmd    `cmd:"" help:"Show what is told of me besides, and kept, or decide it."`
 	Seen       presenceSeenCmd       `cmd:"" help:"Show in which hour people were here last."`
+	Stats      presenceStatsCmd      `cmd:"" help:"Show how the workspace is present, without telling of anybody."`
 }
 
 // maxSeen is how many people one view shows.

@@ -44,13 +44,6 @@ func (c *presencePrivacyCmd) Run(e *env) error {
 // choose is what a flag says, on or off; empty: as it was.
 func choose(flag string, was bool) bool { return flag == "on" || flag == "" && was }
 
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
-}
-
 type presenceSeenCmd struct {
 	People []string `arg:"" help:"Whom, by their handles." placeholder:"HANDLE"`
 }

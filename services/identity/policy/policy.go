@@ -19,6 +19,7 @@ const (
 	ManageChannels Permission = "chat.manage_channels"
 	CreateDocument Permission = "docs.create"
 	ManageFolders  Permission = "docs.manage"
+	ReadAnalytics  Permission = "analytics.read"
 	Directory      Permission = "identity.directory"
 	Invite         Permission = "identity.invite"
 	Manage         Permission = "identity.manage"
@@ -49,6 +50,7 @@ var matrix = [...]struct {
 	{ManageChannels, owner | admin},
 	{CreateDocument, owner | admin | member},
 	{ManageFolders, owner | admin},
+	{ReadAnalytics, owner | admin},
 	{Directory, owner | admin | member | service},
 	{Invite, owner | admin},
 	{Manage, owner | admin},

@@ -10,13 +10,19 @@ import (
 type Workspace struct {
 	ID, Slug, Name     string
 	Version, CreatedMs int64
-	DocumentLinks      bool
+	WorkspaceSettings
 }
 
-const workspaceColumns = "id, slug, name, version, created_ms, document_links"
+// WorkspaceSettings are what is allowed in a workspace, and done in it.
+type WorkspaceSettings struct {
+	DocumentLinks, CollaborationScore, PresenceRecords bool
+	TimeZone                                           string
+}
+
+const workspaceColumns = "id, slug, name, version, created_ms, document_links, collaboration_score, presence_records, time_zone"
 
 func scanWorkspace(s scanner, w *Workspace) error {
-	return s.Scan(&w.ID, &w.Slug, &w.Name, &w.Version, &w.CreatedMs, &w.DocumentLinks)
+	return s.Scan(&w.ID, &w.Slug, &w.Name, &w.Version, &w.CreatedMs, &w.DocumentLinks, &w.CollaborationScore, &w.PresenceRecords, &w.TimeZone)
 }
 
 // Workspace returns a workspace by id.
@@ -37,8 +43,8 @@ func (r Reads) Workspaces(ctx context.Context, after string, limit int) ([]Works
 
 // AddWorkspace inserts a workspace, with the head of its audit chain. It reports false, and does nothing, if the slug is taken.
 func (t Tx) AddWorkspace(ctx context.Context, w Workspace) (bool, error) {
-	n, err := t.exec(ctx, "add workspace", "INSERT INTO identity_workspace ("+workspaceColumns+") VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-		w.ID, w.Slug, w.Name, w.Version, w.CreatedMs, w.DocumentLinks)
+	n, err := t.exec(ctx, "add workspace", "INSERT INTO identity_workspace ("+workspaceColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+		w.ID, w.Slug, w.Name, w.Version, w.CreatedMs, w.DocumentLinks, w.CollaborationScore, w.PresenceRecords, w.TimeZone)
 	if err != nil || n == 0 {
 		return false, err
 	}
@@ -46,9 +52,10 @@ func (t Tx) AddWorkspace(ctx context.Context, w Workspace) (bool, error) {
 	return err == nil, err
 }
 
-// UpdateWorkspace writes name, version and what is allowed.
+// UpdateWorkspace writes name, version and settings.
 func (t Tx) UpdateWorkspace(ctx context.Context, w Workspace) error {
-	_, err := t.exec(ctx, "update workspace", "UPDATE identity_workspace SET name = $2, version = $3, document_links = $4 WHERE id = $1", w.ID, w.Name, w.Version, w.DocumentLinks)
+	_, err := t.exec(ctx, "update workspace", `UPDATE identity_workspace SET name = $2, version = $3, document_links = $4, collaboration_score = $5, presence_records = $6, time_zone = $7 WHERE id = $1`,
+		w.ID, w.Name, w.Version, w.DocumentLinks, w.CollaborationScore, w.PresenceRecords, w.TimeZone)
 	return err
 }
 

@@ -73,6 +73,11 @@ func TestPeople(t *testing.T) {
 		if got := must(r.WorkspaceBySlug(ctx, "acme"))(t); got != w {
 			t.Errorf("%+v, want %+v", got, w)
 		}
+		w.Name, w.Version, w.WorkspaceSettings = "Acme & Co", 2, sqlstore.WorkspaceSettings{DocumentLinks: true, CollaborationScore: true, PresenceRecords: true, TimeZone: "Europe/Berlin"}
+		write(t, s, func(ctx context.Context, tx sqlstore.Tx) error { return tx.UpdateWorkspace(ctx, w) })
+		if got := must(r.Workspace(ctx, "w1"))(t); got != w {
+			t.Errorf("%+v, want %+v", got, w)
+		}
 		if _, err := r.Workspace(ctx, "w2"); !errors.Is(err, sqlstore.ErrNotFound) {
 			t.Errorf("%v, want ErrNotFound", err)
 		}

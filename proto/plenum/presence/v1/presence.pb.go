@@ -29,6 +29,10 @@
 //   presence.TOPIC                   NOT_FOUND            no such topic, or not the caller's
 //   presence.OFFLINE                 FAILED_PRECONDITION  others see the caller as offline: an activity would be told to nobody
 //   presence.AWAY                    UNAVAILABLE          the process that is to know is not there yet, or does not know it yet; try again
+//   presence.FORBIDDEN               PERMISSION_DENIED    the caller's role doesn't allow it
+//   presence.NOT_RECORDED            FAILED_PRECONDITION  Workspace.presence_records is off
+//   presence.TOO_MUCH                FAILED_PRECONDITION  not computed in time: ask for fewer days
+//   presence.BUSY                    UNAVAILABLE          it is being computed for others; try again
 
 package presencev1
 
@@ -1709,7 +1713,8 @@ func (x *GetAnalyticsRequest) GetToMs() int64 {
 	return 0
 }
 
-// GetAnalyticsResponse leaves out every figure behind which there are fewer people than min_people: it is told by nobody's absence, either.
+// GetAnalyticsResponse leaves out every figure behind which there are fewer people than min_people: it is told by nobody's absence, either. A number
+// that is left out is 0. A day on which fewer people were there counts for nothing; a single share that would be left out takes the next smallest with it.
 type GetAnalyticsResponse struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	MinPeople           uint32                 `protobuf:"varint,1,opt,name=min_people,json=minPeople,proto3" json:"min_people,omitempty"`                                    // how many people must be behind a figure
@@ -1911,12 +1916,13 @@ func (x *Share) GetPeople() uint32 {
 	return 0
 }
 
-// SessionLength is how long sessions were in which somebody was there.
+// SessionLength is how long sessions were in which somebody was there, of one stretch each: one that was dormant in between counts as two, and one of
+// more than 24 hours is cut there.
 type SessionLength struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MeanMs        int64                  `protobuf:"varint,1,opt,name=mean_ms,json=meanMs,proto3" json:"mean_ms,omitempty"`       // the mean
-	MedianMs      int64                  `protobuf:"varint,2,opt,name=median_ms,json=medianMs,proto3" json:"median_ms,omitempty"` // half of them are shorter
-	P95Ms         int64                  `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`          // 95 of 100 are shorter
+	MedianMs      int64                  `protobuf:"varint,2,opt,name=median_ms,json=medianMs,proto3" json:"median_ms,omitempty"` // half of them are shorter; rounded down to a minute
+	P95Ms         int64                  `protobuf:"varint,3,opt,name=p95_ms,json=p95Ms,proto3" json:"p95_ms,omitempty"`          // 95 of 100 are shorter; likewise
 	Sessions      uint32                 `protobuf:"varint,4,opt,name=sessions,proto3" json:"sessions,omitempty"`                 // how many there were
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1985,7 +1991,7 @@ type Hour struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Weekday       uint32                 `protobuf:"varint,1,opt,name=weekday,proto3" json:"weekday,omitempty"` // 1: Monday, to 7: Sunday
 	Hour          uint32                 `protobuf:"varint,2,opt,name=hour,proto3" json:"hour,omitempty"`       // 0 to 23
-	People        uint32                 `protobuf:"varint,3,opt,name=people,proto3" json:"people,omitempty"`   // who were here in it, the mean over the weeks
+	People        uint32                 `protobuf:"varint,3,opt,name=people,proto3" json:"people,omitempty"`   // who were here in it, the mean over the weeks; a week in which they were fewer than min_people counts as none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -29,6 +29,10 @@
 //   presence.TOPIC                   NOT_FOUND            no such topic, or not the caller's
 //   presence.OFFLINE                 FAILED_PRECONDITION  others see the caller as offline: an activity would be told to nobody
 //   presence.AWAY                    UNAVAILABLE          the process that is to know is not there yet, or does not know it yet; try again
+//   presence.FORBIDDEN               PERMISSION_DENIED    the caller's role doesn't allow it
+//   presence.NOT_RECORDED            FAILED_PRECONDITION  Workspace.presence_records is off
+//   presence.TOO_MUCH                FAILED_PRECONDITION  not computed in time: ask for fewer days
+//   presence.BUSY                    UNAVAILABLE          it is being computed for others; try again
 
 package presencev1
 
@@ -81,7 +85,7 @@ type PresenceServiceClient interface {
 	// ListLastSeen tells in which hour people were last seen as here by anybody. It is the same for who is here, who isn't, and who is invisible.
 	ListLastSeen(ctx context.Context, in *ListLastSeenRequest, opts ...grpc.CallOption) (*ListLastSeenResponse, error)
 	// GetAnalytics tells how a workspace is present, without telling it of anybody. Needs analytics.read (plenum/identity/v1/model.proto), and
-	// Workspace.presence_records.
+	// Workspace.presence_records. Programs count in devices only. What is counted, and what is left out, stands in presence/README.md.
 	GetAnalytics(ctx context.Context, in *GetAnalyticsRequest, opts ...grpc.CallOption) (*GetAnalyticsResponse, error)
 }
 
@@ -208,7 +212,7 @@ type PresenceServiceServer interface {
 	// ListLastSeen tells in which hour people were last seen as here by anybody. It is the same for who is here, who isn't, and who is invisible.
 	ListLastSeen(context.Context, *ListLastSeenRequest) (*ListLastSeenResponse, error)
 	// GetAnalytics tells how a workspace is present, without telling it of anybody. Needs analytics.read (plenum/identity/v1/model.proto), and
-	// Workspace.presence_records.
+	// Workspace.presence_records. Programs count in devices only. What is counted, and what is left out, stands in presence/README.md.
 	GetAnalytics(context.Context, *GetAnalyticsRequest) (*GetAnalyticsResponse, error)
 	mustEmbedUnimplementedPresenceServiceServer()
 }

@@ -1,0 +1,498 @@
+package presence
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/rpc"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	identityv1 "plenum.internal/proto/plenum/identity/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+)
+
+// forAges is longer ago than records of tests are.
+const forAges = 100 * 365 * 24 * time.Hour
+
+// people is a set of them.
+type people map[string]bool
+
+func into[K comparable](sets map[K]people, k K, user string) {
+	if sets[k] == nil {
+		sets[k] = people{}
+	}
+	sets[k][user] = true
+}
+
+// reference computes analytics quarter of an hour by quarter of an hour, as the contract says them.
+func reference(records []record, from, to time.Time, z *time.Location, least int) *presencev1.GetAnalyticsResponse {
+	type hour struct {
+		date   time.Time
+		hour   int
+		offset int
+	}
+	label := func(t time.Time) hour {
+		_, offset := t.In(z).Zone()
+		return hour{dateOf(t.In(z)), t.In(z).Hour(), offset}
+	}
+	const quarter = 15 * time.Minute
+	first, last := dateOf(from.In(z)), dateOf(to.Add(-time.Millisecond).In(z))
+	began, engaged, there, inHour := map[time.Time]people{}, map[time.Time]people{}, map[time.Time]people{}, map[hour]people{}
+	for _, r := range records {
+		if r.device == presencev1.Device_DEVICE_SYSTEM {
+			continue
+		}
+		into(began, dateOf(r.start.In(z)), r.user)
+		if r.minutes[edgev1.Doing_DOING_CHAT].count+r.minutes[edgev1.Doing_DOING_WRITE].count > 0 {
+			into(engaged, dateOf(r.start.In(z)), r.user)
+		}
+		for t := r.start.Truncate(quarter); t.Before(r.end); t = t.Add(quarter) {
+			into(there, dateOf(t.In(z)), r.user)
+			into(inHour, label(t), r.user)
+		}
+	}
+	res := &presencev1.GetAnalyticsResponse{MinPeople: uint32(least), TimeZone: z.String(), ResponseMs: pace}
+	round := func(sum float64, n int) uint32 { return uint32(sum/float64(max(1, n)) + 0.5) }
+	daily, writing, writingDays := 0.0, 0.0, 0
+	for d := first; !d.After(last); d = d.AddDate(0, 0, 1) {
+		if len(began[d]) < least {
+			continue
+		}
+		month := people{}
+		for before := range 30 {
+			maps.Copy(month, there[d.AddDate(0, 0, -before)])
+		}
+		day := &presencev1.Day{Date: d.Format(time.DateOnly), Active: uint32(len(there[d]))}
+		daily += 1000 * float64(len(there[d])) / float64(len(month))
+		if n := len(engaged[d]); n >= least {
+			day.Engaged = uint32(n)
+			writing += 1000 * float64(n) / float64(len(there[d]))
+			writingDays++
+		}
+		res.Days = append(res.Days, day)
+	}
+	if len(res.GetDays()) == 0 {
+		return res
+	}
+	res.DailyActivePerMille, res.EngagedPerMille = round(daily, len(res.GetDays())), round(writing, writingDays)
+
+	type ofWeek struct{ weekday, hour int }
+	sums, weeks, seen := map[ofWeek]int{}, map[ofWeek]int{}, map[hour]bool{}
+	for t := from.Add(-48 * time.Hour).Truncate(quarter); t.Before(to.Add(48 * time.Hour)); t = t.Add(quarter) {
+		h := label(t)
+		if h.date.Before(first) || h.date.After(last) || seen[h] {
+			continue
+		}
+		seen[h] = true
+		w := ofWeek{(int(h.date.Weekday())+6)%7 + 1, h.hour}
+		weeks[w]++
+		if n := len(inHour[h]); n >= least {
+			sums[w] += n
+		}
+	}
+	for _, w := range slices.SortedFunc(maps.Keys(sums), func(a, b ofWeek) int {
+		return cmp.Or(cmp.Compare(a.weekday, b.weekday), cmp.Compare(a.hour, b.hour))
+	}) {
+		if n := round(float64(sums[w]), weeks[w]); n >= uint32(least) {
+			res.Hours = append(res.Hours, &presencev1.Hour{Weekday: uint32(w.weekday), Hour: uint32(w.hour), People: n})
+		}
+	}
+
+	amounts, behind := map[string]int64{}, map[string]people{}
+	add := func(what, name, user string, amount int64) {
+		if amount > 0 {
+			amounts[what+"/"+name] += amount
+			into(behind, what+"/"+name, user)
+		}
+	}
+	var lengths []int64
+	total := int64(0)
+	for _, r := range records {
+		date := dateOf(r.start.In(z))
+		if date.Before(first) || date.After(last) || len(began[date]) < least {
+			continue
+		}
+		ms := r.end.Sub(r.start).Milliseconds()
+		if name := deviceWords[r.device]; name != "" {
+			add("device", name, r.user, ms)
+		}
+		if r.device == presencev1.Device_DEVICE_SYSTEM {
+			continue
+		}
+		into(behind, "all", r.user)
+		if r.country != "" {
+			add("country", r.country, r.user, ms)
+		}
+		for state, name := range map[presencev1.State]string{
+			presencev1.State_STATE_ONLINE: "online", presencev1.State_STATE_AWAY: "away", presencev1.State_STATE_BUSY: "busy", presencev1.State_STATE_DO_NOT_DISTURB: "do_not_disturb",
+		} {
+			add("state", name, r.user, r.spent[state].Milliseconds())
+		}
+		for kind, name := range map[edgev1.Doing]string{
+			edgev1.Doing_DOING_CHAT: "chatting", edgev1.Doing_DOING_WRITE: "writing", edgev1.Doing_DOING_REVIEW: "reviewing", edgev1.Doing_DOING_MEET: "meeting",
+		} {
+			add("activity", name, r.user, r.minutes[kind].count)
+		}
+		lengths, total = append(lengths, ms), total+ms
+	}
+	slices.Sort(lengths)
+	res.People = uint32(len(behind["all"]))
+	if n := len(lengths); n > 0 {
+		res.SessionLength = &presencev1.SessionLength{MeanMs: total / int64(n), MedianMs: lengths[n/2] / 60_000 * 60_000, P95Ms: lengths[n*95/100] / 60_000 * 60_000, Sessions: uint32(n)}
+	}
+	shares := func(what string) (list []*presencev1.Share) {
+		var hidden, shown []string
+		for _, name := range slices.Sorted(maps.Keys(amounts)) {
+			if kind, part := name[:len(what)], name[min(len(what)+1, len(name)):]; kind != what {
+				continue
+			} else if len(behind[name]) < least {
+				hidden = append(hidden, part)
+			} else {
+				shown = append(shown, part)
+			}
+		}
+		slices.SortStableFunc(shown, func(a, b string) int {
+			a, b = what+"/"+a, what+"/"+b
+			return cmp.Or(cmp.Compare(len(behind[b]), len(behind[a])), cmp.Compare(amounts[b], amounts[a]))
+		})
+		if len(hidden) == 1 && len(shown) > 0 {
+			shown = shown[:len(shown)-1]
+		}
+		whole := int64(0)
+		for _, name := range shown {
+			whole += amounts[what+"/"+name]
+		}
+		for _, name := range shown {
+			list = append(list, &presencev1.Share{
+				Name: name, PerMille: uint32(float64(amounts[what+"/"+name])/float64(whole)*1000 + 0.5), People: uint32(len(behind[what+"/"+name])),
+			})
+		}
+		slices.SortStableFunc(list, func(a, b *presencev1.Share) int { return cmp.Compare(b.GetPerMille(), a.GetPerMille()) })
+		return list
+	}
+	res.States, res.Devices, res.Countries, res.Activities = shares("state"), shares("device"), shares("country"), shares("activity")
+	return res
+}
+
+var deviceWords = map[presencev1.Device]string{
+	presencev1.Device_DEVICE_DESKTOP: "desktop", presencev1.Device_DEVICE_MOBILE: "mobile", presencev1.Device_DEVICE_TABLET: "tablet",
+	presencev1.Device_DEVICE_BROWSER: "browser", presencev1.Device_DEVICE_SYSTEM: "system",
+}
+
+// switched is a workspace whose records are kept.
+func (p *process) switched(tb rapid.TB, workspace, zone string) {
+	err := p.server.db.Write(p.tb.Context(), func(tx *sql.Tx) error {
+		return putWorkspace(p.tb.Context(), tx, &identityv1.Workspace{Id: workspace, PresenceRecords: true, TimeZone: zone, Version: 1}, time.UnixMilli(0))
+	})
+	if err != nil {
+		tb.Fatalf("%v", err)
+	}
+}
+
+func draw(t *rapid.T, workspace string, i int, from time.Time, days int) record {
+	start := from.Add(time.Duration(rapid.Int64Range(-2*86_400_000, int64(days+1)*86_400_000).Draw(t, "start")) * time.Millisecond)
+	length := time.Duration(rapid.SampledFrom([]int64{1, 60_000, 3_600_000, 7_777_777, 36_000_000, 86_400_000}).Draw(t, "length")) * time.Millisecond
+	r := record{
+		personKey: personKey{workspace, rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f"}).Draw(t, "user")}, session: fmt.Sprint("s", i),
+		start: start, end: start.Add(length),
+		device: presencev1.Device(rapid.IntRange(0, 5).Draw(t, "device")), country: rapid.SampledFrom([]string{"", "", "DE", "FR"}).Draw(t, "country"),
+	}
+	for _, state := range []presencev1.State{presencev1.State_STATE_ONLINE, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB} {
+		r.spent[state] = (length / time.Duration(rapid.SampledFrom([]int64{4, 8, 1 << 60}).Draw(t, "share"))).Truncate(time.Millisecond)
+	}
+	for kind := edgev1.Doing_DOING_CHAT; kind <= edgev1.Doing_DOING_MEET; kind++ {
+		r.minutes[kind].count = rapid.SampledFrom([]int64{0, 0, 3}).Draw(t, "minutes")
+	}
+	return r
+}
+
+// TestAnalytics: what the database computes of any records is what the reference does, in any time zone, where clocks are set anew, too.
+func TestAnalytics(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.MinPeople, cfg.Retention = 3, forAges })
+		n, told := 0, 0
+		rapid.Check(t, func(t *rapid.T) {
+			n++
+			workspace, name := fmt.Sprint("w", n), rapid.SampledFrom(zones).Draw(t, "zone")
+			z := zone(t, name)
+			from := rapid.SampledFrom([]time.Time{ // before clocks are set anew in one of the zones
+				time.Date(2026, 3, 6, 7, 0, 0, 0, time.UTC), time.Date(2026, 3, 27, 0, 0, 0, 0, time.UTC), time.Date(2026, 10, 23, 12, 0, 0, 0, time.UTC),
+				time.Date(2026, 10, 30, 22, 30, 0, 0, time.UTC), time.Date(2026, 4, 3, 1, 0, 0, 0, time.UTC), time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC),
+			}).Draw(t, "from")
+			days := rapid.IntRange(1, 10).Draw(t, "days")
+			to := from.Add(time.Duration(days) * 24 * time.Hour)
+			p.switched(t, workspace, name)
+			var records []record
+			for i := range rapid.IntRange(0, 120).Draw(t, "records") {
+				records = append(records, draw(t, workspace, i, from, days))
+			}
+			if rapid.Bool().Draw(t, "a month before") {
+				for i := range records {
+					if i%3 == 0 {
+						records[i].start, records[i].end = records[i].start.AddDate(0, 0, -25), records[i].end.AddDate(0, 0, -25)
+					}
+				}
+			}
+			if err := p.server.record(p.tb.Context(), slices.Clone(records)); err != nil {
+				t.Fatalf("%v", err)
+			}
+			res, err := p.api().GetAnalytics(c.in(workspace, "boss", readAnalytics), &presencev1.GetAnalyticsRequest{FromMs: from.UnixMilli(), ToMs: to.UnixMilli()})
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			want := reference(records, from, to, z, 3)
+			if !proto.Equal(res, want) {
+				t.Fatalf("%s, %v to %v: %s\nwant %s", name, from, to, protojson.Format(res), protojson.Format(want))
+			}
+			told += len(res.GetHours())
+		})
+		if told == 0 {
+			t.Error("nothing was told")
+		}
+	})
+}
+
+// TestAnalyticsFor: who may ask, and for what.
+func TestAnalyticsFor(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	p := c.start("presence-1", "presence-1~1")
+	now := time.Now().UnixMilli()
+	for name, x := range map[string]struct {
+		permission string
+		from, to   int64
+		reason     string
+	}{
+		"an old token":     {"identity.manage", now - 1000, now, "presence.FORBIDDEN"},
+		"not switched on":  {readAnalytics, now - 1000, now, "presence.NOT_RECORDED"},
+		"no time":          {readAnalytics, now, now, "presence.BAD_FIELD"},
+		"backwards":        {readAnalytics, now, now - 1, "presence.BAD_FIELD"},
+		"before all times": {readAnalytics, -1, now, "presence.BAD_FIELD"},
+		"behind all times": {readAnalytics, now, 1 << 62, "presence.BAD_FIELD"},
+		"too long":         {readAnalytics, now - 93*86_400_000, now, "presence.BAD_FIELD"},
+	} {
+		_, err := p.api().GetAnalytics(c.in("w", "boss", x.permission), &presencev1.GetAnalyticsRequest{FromMs: x.from, ToMs: x.to})
+		if reason := rpc.FromError(err).GetReason(); reason != x.reason {
+			t.Errorf("%s: %v, want %s", name, err, x.reason)
+		}
+	}
+	p.switched(t, "w", "Mars/Olympus") // known to a newer identity
+	res, err := p.api().GetAnalytics(c.in("w", "boss", readAnalytics), &presencev1.GetAnalyticsRequest{FromMs: now - 92*86_400_000, ToMs: now})
+	if want := (&presencev1.GetAnalyticsResponse{MinPeople: 5, TimeZone: "UTC", ResponseMs: pace}); err != nil || !proto.Equal(res, want) {
+		t.Errorf("%v, %v", res, err)
+	}
+	if q := c.chat.asked; q.GetWorkspace() != "w" || q.GetMinPeople() != 5 || q.GetToMs()-q.GetFromMs() != 93*86_400_000 {
+		t.Errorf("chat is asked for %v", q)
+	}
+}
+
+// TestTold: what is left out can't be told from what isn't.
+func TestTold(t *testing.T) {
+	for name, x := range map[string]struct {
+		parts []part
+		want  string
+	}{
+		"all":               {[]part{{"a", 1, 5}, {"b", 3, 9}}, "b 750 9, a 250 5, "},
+		"none":              {[]part{{"a", 1, 4}, {"b", 3, 4}}, ""},
+		"nobody in one":     {[]part{{"a", 1, 5}, {"b", 3, 9}, {"c", 0, 0}}, "b 750 9, a 250 5, "},
+		"one of three":      {[]part{{"a", 1, 5}, {"b", 3, 9}, {"c", 1, 1}}, "b 1000 9, "},
+		"two of four":       {[]part{{"a", 1, 5}, {"b", 3, 9}, {"c", 1, 1}, {"d", 1, 2}}, "b 750 9, a 250 5, "},
+		"one of two":        {[]part{{"a", 1, 1}, {"b", 3, 9}}, ""},
+		"one alone":         {[]part{{"a", 7, 4}}, ""},
+		"the next smallest": {[]part{{"a", 50, 7}, {"b", 3, 9}, {"c", 10, 6}, {"d", 1, 1}}, "a 943 7, b 57 9, "},
+	} {
+		var got strings.Builder
+		for _, s := range told(x.parts, 5) {
+			fmt.Fprint(&got, s.GetName(), " ", s.GetPerMille(), " ", s.GetPeople(), ", ")
+		}
+		if got.String() != x.want {
+			t.Errorf("%s: %q, want %q", name, got.String(), x.want)
+		}
+	}
+}
+
+// TestRecordsAreKept goes the way of sessions from a gateway to analytics, of a workspace that switches records on, and off.
+func TestRecordsAreKept(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
+		g := p.report()
+		g.complete(p)
+		number := uint64(0)
+		sessions := func(users ...string) {
+			for _, user := range users {
+				number++
+				g.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: user, Session: fmt.Sprint("s", number), Agent: "plenum-desktop/1"}}})
+			}
+		}
+		stored := func() (n int) {
+			if err := p.server.db.QueryRow(t.Context(), `SELECT count(*) FROM presence_record`).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		eventually := func(what string, is func() bool) {
+			t.Helper()
+			for !is() {
+				select {
+				case <-time.After(20 * time.Millisecond): // real databases and streams
+				case <-t.Context().Done():
+					t.Fatal(what)
+				}
+			}
+		}
+		known := func(workspace string) bool {
+			p.server.house.mu.Lock()
+			defer p.server.house.mu.Unlock()
+			_, is := p.server.house.recorded[workspace]
+			return is
+		}
+		sessions("a", "b") // while nothing is kept
+		c.identity.put(&identityv1.Workspace{Id: "w", PresenceRecords: true, Version: 2, TimeZone: "Europe/Berlin"}, false)
+		eventually("it is switched on", func() bool { return known("w") })
+		sessions("c", "d", "e", "f")
+		g.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 3, Kinds: []edgev1.Doing{edgev1.Doing_DOING_CHAT}}}})
+		eventually("all choices are known", func() bool {
+			p.server.house.mu.Lock()
+			defer p.server.house.mu.Unlock()
+			return len(p.server.house.strange) == 0
+		})
+		if _, err := p.api().SetStatus(key(c.ctx("f")), &presencev1.SetStatusRequest{User: "f", State: presencev1.State_STATE_INVISIBLE}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(50 * time.Millisecond) // for the others to have been there
+		for n := range number {
+			g.tell(&rosterv1.ReportRequest{Closed: []uint64{n + 1}})
+		}
+		eventually("they are written down", func() bool { return stored() >= 5 })
+		asked := &presencev1.GetAnalyticsRequest{FromMs: time.Now().Add(-time.Hour).UnixMilli(), ToMs: time.Now().Add(time.Hour).UnixMilli()}
+		res, err := p.api().GetAnalytics(c.in("w", "boss", readAnalytics), asked)
+		if err != nil || res.GetPeople() < 5 || len(res.GetDevices()) != 1 || res.GetDevices()[0].GetName() != "desktop" || res.GetTimeZone() != "Europe/Berlin" {
+			t.Errorf("%v, %v", res, err)
+		}
+		c.identity.put(&identityv1.Workspace{Id: "w", Version: 3}, false)
+		eventually("they are deleted", func() bool { return stored() == 0 })
+		if _, err := p.api().GetAnalytics(c.in("w", "boss", readAnalytics), asked); rpc.FromError(err).GetReason() != "presence.NOT_RECORDED" {
+			t.Error(err)
+		}
+		eventually("it is switched off", func() bool { return !known("w") })
+		c.identity.put(&identityv1.Workspace{Id: "w", PresenceRecords: true, Version: 4}, false)
+		eventually("it is switched on again", func() bool { return known("w") })
+		c.identity.put(&identityv1.Workspace{Id: "v", PresenceRecords: true, Version: 1}, true)
+		eventually("of another history nothing is known of it", func() bool { return known("v") && !known("w") })
+	})
+}
+
+// TestWrittenOnce: what is written down twice, or overlaps, or was not to be kept, counts once, or not at all.
+func TestWrittenOnce(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Retention = forAges })
+		err := p.server.db.Write(t.Context(), func(tx *sql.Tx) error {
+			if err := putWorkspace(t.Context(), tx, &identityv1.Workspace{Id: "off", Version: 1}, time.UnixMilli(0)); err != nil {
+				return err
+			}
+			return putWorkspace(t.Context(), tx, &identityv1.Workspace{Id: "w", PresenceRecords: true, Version: 1}, time.UnixMilli(1000))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		of := func(workspace, session string, startMs, endMs int64) record {
+			return record{personKey: personKey{workspace, "ada"}, session: session, start: time.UnixMilli(startMs), end: time.UnixMilli(endMs)}
+		}
+		batch := []record{
+			of("w", "s", 2000, 3000), of("w", "s", 2500, 4000), of("w", "t", 2000, 3000), of("w", "s", 2600, 3900),
+			of("w", "u", 500, 1500), of("w", "u", 100, 900), of("off", "s", 2000, 3000), of("unknown", "s", 2000, 3000),
+		}
+		for range 2 {
+			if err := p.server.record(t.Context(), slices.Clone(batch)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, late := range []record{of("w", "s", 0, 9000), of("w", "s", 1000, 1900)} {
+			if err := p.server.record(t.Context(), []record{late}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		err = each(t.Context(), p.server.db.Query, `SELECT workspace, session, start_ms, end_ms FROM presence_record ORDER BY 1, 2, 3`, nil, func(r *sql.Rows) error {
+			var workspace, session string
+			var startMs, endMs int64
+			err := r.Scan(&workspace, &session, &startMs, &endMs)
+			got = append(got, fmt.Sprint(workspace, " ", session, " ", startMs, " ", endMs))
+			return err
+		})
+		if want := []string{"w s 1000 1900", "w s 2000 3000", "w s 3000 4000", "w s 4000 9000", "w t 2000 3000", "w u 1000 1500"}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q, want %q, %v", got, want, err)
+		}
+	})
+}
+
+// TestRetention: what is old is deleted, and what was kept before records were switched off and on again.
+func TestRetention(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		p := c.start("presence-1", "presence-1~1")
+		now := time.Now().Truncate(time.Hour)
+		write := func(n int, ago time.Duration) {
+			var batch []record
+			for i := range n {
+				start := now.Add(-ago).Add(time.Duration(i) * time.Millisecond)
+				batch = append(batch, record{personKey: personKey{"w", "ada"}, session: fmt.Sprint(ago, i), start: start, end: start.Add(time.Minute)})
+			}
+			if err := p.server.record(t.Context(), batch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stored := func() (n int) {
+			if err := p.server.db.QueryRow(t.Context(), `SELECT count(*) FROM presence_record`).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		put := func(records bool, version uint64, at time.Time) {
+			err := p.server.db.Write(t.Context(), func(tx *sql.Tx) error {
+				return putWorkspace(t.Context(), tx, &identityv1.Workspace{Id: "w", PresenceRecords: records, Version: version}, at)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		purge := func(now time.Time, old bool) {
+			if err := p.server.purge(t.Context(), now, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put(true, 1, now.Add(-200*24*time.Hour))
+		write(2*purgeBatch+1, 100*24*time.Hour)
+		write(10, 89*24*time.Hour)
+		purge(now, false)
+		if n := stored(); n != 2*purgeBatch+11 {
+			t.Errorf("%d are left though nothing is to be deleted", n)
+		}
+		purge(now, true)
+		if n := stored(); n != 10 {
+			t.Errorf("%d are left, want those that are younger than 90 days", n)
+		}
+		put(false, 2, now)
+		put(true, 3, now.Add(-time.Hour))
+		write(3, 30*time.Minute)
+		purge(now, false)
+		if n := stored(); n != 3 {
+			t.Errorf("%d are left, want those since it was switched on again", n)
+		}
+		put(false, 4, now)
+		purge(now, false)
+		put(true, 3, now) // an old event
+		if n := stored(); n != 0 {
+			t.Errorf("%d are left though it was switched off", n)
+		}
+	})
+}

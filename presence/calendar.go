@@ -1,0 +1,85 @@
+package presence
+
+import (
+	"slices"
+	"time"
+)
+
+// ruler divides a time into hours, or days, of a time zone: each begins where the one before ends, in Unix milliseconds.
+type ruler []int64
+
+// calendar is the days that a time is asked of, with the hours of the week, as a time zone counts them.
+type calendar struct {
+	zone  *time.Location
+	days  ruler // from 31 days before the first to the second behind the last
+	hours ruler // from 24 hours before the first day to 24 behind the last
+	first int   // place of the first day
+	last  int   // and of the last
+}
+
+const monthDays = 30 // the days that who is active on a day is compared with, with the day itself
+
+// newCalendar rounds a time to days.
+func newCalendar(from, to time.Time, zone *time.Location) *calendar {
+	c := &calendar{zone: zone}
+	from, to = from.In(zone), to.In(zone)
+	var day time.Time // that the last one of days is
+	for t := from.Add(-(monthDays + 3) * 24 * time.Hour); ; {
+		if date := dateOf(t); len(c.days) == 0 || date.After(day) { // a clock that is set back at midnight doesn't bring the day before back
+			day, c.days = date, append(c.days, t.UnixMilli())
+			if t.After(to.Add(5 * 24 * time.Hour)) {
+				break
+			}
+		}
+		c.hours = append(c.hours, t.UnixMilli())
+		next := t.Add(time.Hour - time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
+		if _, end := t.ZoneBounds(); !end.IsZero() && end.Before(next) {
+			next = end.In(zone)
+		}
+		t = next
+	}
+	c.days = c.days[1:] // it was cut off
+	c.first = c.days.place(from.UnixMilli())
+	if c.last = c.days.place(to.UnixMilli()); c.days[c.last] == to.UnixMilli() && c.last > c.first {
+		c.last--
+	}
+	c.days = c.days[c.first-monthDays-1 : c.last+4]
+	c.first, c.last = monthDays+1, c.last-c.first+monthDays+1
+	day0, _ := slices.BinarySearch(c.hours, c.days[c.first]-maxStretch.Milliseconds())
+	end, _ := slices.BinarySearch(c.hours, c.days[c.last+1]+maxStretch.Milliseconds())
+	c.hours = c.hours[day0-1 : end+1]
+	return c
+}
+
+// dateOf is a time's date, as midnight of UTC.
+func dateOf(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+// from and to are where the days that are asked of begin and end.
+func (c *calendar) from() int64 { return c.days[c.first] }
+func (c *calendar) to() int64   { return c.days[c.last+1] }
+
+// place is in which part of a ruler a time lies.
+func (r ruler) place(ms int64) int {
+	at, found := slices.BinarySearch(r, ms)
+	if !found {
+		at--
+	}
+	return at
+}
+
+// pieces are a ruler as few rows (from, to, place, length), in each of which the parts have one length: the place of a time is the row's, and its
+// distance from the row's beginning divided by the length. There are more than one where clocks are set anew.
+func (r ruler) pieces() (rows [][]any) {
+	for i := 0; i+1 < len(r); {
+		j, length := i+1, r[i+1]-r[i]
+		for j+1 < len(r) && r[j+1]-r[j] == length {
+			j++
+		}
+		rows = append(rows, []any{r[i], r[j], int64(i), length})
+		i = j
+	}
+	return rows
+}
