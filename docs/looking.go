@@ -70,6 +70,13 @@ func (s *Server) look(ctx context.Context, c auth.Caller, k docKey, after *edgev
 		return comeBack(err)
 	}
 	defer x.unlook(w)
+	select {
+	case <-w.ready:
+	case <-w.over: // the view is closed, or will be
+	case <-x.ended:
+	case <-x.adrift:
+	case <-ctx.Done():
+	}
 	return comeBack(w.view.Watch(ctx, topic.Watch{After: after, May: func() error { return x.do(ctx, may) }}, send))
 }
 

@@ -24,6 +24,7 @@ type watched struct {
 	lookers int // the session's goroutine alone knows
 	view    *topic.View
 	signals chan bus.Message
+	ready   chan struct{} // closed when the view has its first entries
 	over    chan struct{} // closed when it ends before the session does
 	wake    chan struct{} // of one: there is news
 
@@ -71,7 +72,7 @@ func (x *session) look(may func() error) (w *watched, err error) {
 		}
 		w = &watched{
 			session: x, view: topic.NewView(uint64(time.Now().UnixMilli()), topic.ViewLimits{}), signals: make(chan bus.Message, signalQueue),
-			over: make(chan struct{}), wake: make(chan struct{}, 1), content: x.stored.Clone(), shown: map[string]bool{},
+			ready: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1), content: x.stored.Clone(), shown: map[string]bool{},
 		}
 		x.watched = w
 		version, floor, epoch := x.storedAt, x.cover.floor, x.epoch
@@ -141,11 +142,17 @@ func (w *watched) run(version, floor, epoch uint64) {
 	w.past(version, floor, epoch)
 	tick := time.NewTicker(watchGap)
 	defer tick.Stop()
-	for err := error(nil); ; {
+	err := w.update(time.Now())
+	close(w.ready)
+	for {
+		if err != nil {
+			w.s.logger.Error("the awareness of a document ended", "workspace", w.workspace, "document", w.id, "error", err)
+			w.tell(func() { w.unwatch(w) })
+			return
+		}
 		select {
 		case m := <-w.signals:
 			w.hear(m)
-			continue
 		case <-w.wake:
 			err = w.take()
 		case <-tick.C:
@@ -157,11 +164,6 @@ func (w *watched) run(version, floor, epoch uint64) {
 		case <-w.ended:
 			return
 		case <-w.adrift:
-			return
-		}
-		if err != nil {
-			w.s.logger.Error("the awareness of a document ended", "workspace", w.workspace, "document", w.id, "error", err)
-			w.tell(func() { w.unwatch(w) })
 			return
 		}
 	}
@@ -193,9 +195,6 @@ func (w *watched) past(version, floor, epoch uint64) {
 	}
 	state.Reach(version)
 	w.state = state
-	if err := w.update(time.Now()); err != nil {
-		w.s.logger.Error("the awareness of a document can't be told", "workspace", w.workspace, "document", w.id, "error", err)
-	}
 }
 
 // actOf reads an event.
