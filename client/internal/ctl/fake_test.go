@@ -175,6 +175,10 @@ func (f *fake) edge(w http.ResponseWriter, r *http.Request) {
 				}
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
 					{Topic: want.GetTopic(), Start: want.GetCursor()}}}}})
+				if strings.HasPrefix(want.GetTopic(), "docs.awareness/") {
+					send(f.docs.awareness(want.GetTopic())...)
+					continue
+				}
 				if want.GetTopic() == "presence.people/me" {
 					f.mu.Lock()
 					news := f.presence.view(want)
