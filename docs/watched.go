@@ -138,8 +138,13 @@ func (w *watched) run(version, floor, epoch uint64) {
 		}
 		defer sub.Unsubscribe()
 	}
+	w.state = w.past(version, floor, epoch)
+	w.keep()
+}
+
+// keep keeps the view up to date.
+func (w *watched) keep() {
 	w.since = time.Now()
-	w.past(version, floor, epoch)
 	tick := time.NewTicker(watchGap)
 	defer tick.Stop()
 	err := w.update(time.Now())
@@ -169,8 +174,8 @@ func (w *watched) run(version, floor, epoch uint64) {
 	}
 }
 
-// past begins the state with what happened before somebody looked; where that can't be read, with nothing.
-func (w *watched) past(version, floor, epoch uint64) {
+// past is a state of what happened before somebody looked; where that can't be read, of nothing.
+func (w *watched) past(version, floor, epoch uint64) *awareness.State {
 	from := max(floor, version-min(version, pastEvents))
 	state := awareness.New(from)
 	ctx, cancel := context.WithTimeout(w.s.working, pastTime)
@@ -194,7 +199,7 @@ func (w *watched) past(version, floor, epoch uint64) {
 		state = awareness.New(version)
 	}
 	state.Reach(version)
-	w.state = state
+	return state
 }
 
 // actOf reads an event.
@@ -250,10 +255,13 @@ func (w *watched) hear(m bus.Message) {
 	}
 }
 
+// hears reports whether signals come in.
+func (s *Server) hears() bool { return s.bus != nil && s.bus.Connected() }
+
 // update makes the view what is known.
 func (w *watched) update(now time.Time) error {
 	w.took = 0
-	if w.s.bus == nil || !w.s.bus.Connected() {
+	if !w.s.hears() {
 		w.since = now
 	}
 	entries := w.state.Entries(now, awareness.Ask{

@@ -3,18 +3,24 @@ package docs
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/docs/awareness"
+	"plenum.internal/docs/ot"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -44,17 +50,23 @@ func everyEngineListening(t *testing.T, test func(t *testing.T, w *world), chang
 	})
 }
 
-// signal publishes what a gateway would.
-func (u *user) signal(document string, m *docsv1.Presence) {
-	u.tb.Helper()
+// published is what a gateway publishes.
+func published(tb testing.TB, document, from string, m *docsv1.Presence) []byte {
+	tb.Helper()
 	body, err := proto.Marshal(m)
 	if err == nil {
-		body, err = proto.Marshal(&topicv1.Publication{Signals: []*edgev1.Signal{{Topic: topicDocument + document, Key: awareness.SignalKey, From: u.id + "/" + u.client, Body: body}}})
-	}
-	if err == nil {
-		err = u.bus.Publish(bus.SignalSubject(u.workspace, topicDocument+document), body)
+		body, err = proto.Marshal(&topicv1.Publication{Signals: []*edgev1.Signal{{Topic: topicDocument + document, Key: awareness.SignalKey, From: from, Body: body}}})
 	}
 	if err != nil {
+		tb.Error(err)
+	}
+	return body
+}
+
+// signal says where somebody is.
+func (u *user) signal(document string, m *docsv1.Presence) {
+	u.tb.Helper()
+	if err := u.bus.Publish(bus.SignalSubject(u.workspace, topicDocument+document), published(u.tb, document, u.id+"/"+u.client, m)); err != nil {
 		u.tb.Error(err)
 	}
 }
@@ -91,30 +103,36 @@ func (u *user) looks(document string, after *edgev1.Cursor) *sight {
 func (s *sight) next() error {
 	for {
 		res, err := s.stream.Recv()
-		if err != nil {
+		if err == nil {
+			err = s.apply(res.GetView())
+		}
+		if err != nil || !res.GetView().GetMore() {
 			return err
 		}
-		v := res.GetView()
-		if v.GetSnapshot() {
-			clear(s.entries)
-		}
-		for _, e := range v.GetEntries() {
-			s.news++
-			if e.GetRemoved() {
-				delete(s.entries, e.GetKey())
-				continue
-			}
-			m := &docsv1.Awareness{}
-			if err := proto.Unmarshal(e.GetBody(), m); err != nil {
-				return err
-			}
-			s.entries[e.GetKey()] = m
-		}
-		if !v.GetMore() {
-			s.at = v.GetAt()
-			return nil
-		}
 	}
+}
+
+// apply takes over a part of one.
+func (s *sight) apply(v *edgev1.View) error {
+	if v.GetSnapshot() {
+		clear(s.entries)
+	}
+	for _, e := range v.GetEntries() {
+		s.news++
+		if e.GetRemoved() {
+			delete(s.entries, e.GetKey())
+			continue
+		}
+		m := &docsv1.Awareness{}
+		if err := proto.Unmarshal(e.GetBody(), m); err != nil {
+			return err
+		}
+		s.entries[e.GetKey()] = m
+	}
+	if !v.GetMore() {
+		s.at = v.GetAt()
+	}
+	return nil
 }
 
 // until takes updates over until it is as it is to be.
@@ -326,4 +344,74 @@ func TestLookingKeepsADocumentOpen(t *testing.T) {
 	see.stop()
 	<-x.gone // it is idle
 	eventually(t, "nothing is watched", func() bool { return w.server.watching.Load() == 0 && w.server.looking.Load() == 0 })
+}
+
+// line is a bus that is there or not.
+type line struct {
+	Bus
+	down atomic.Bool
+}
+
+func (l *line) Connected() bool { return !l.down.Load() }
+
+// What is told changes with the time alone: who falls silent is gone, and the view is partial for half a minute after somebody has begun to look, or the bus was away.
+func TestWhoFallsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire, ctx := &line{}, t.Context()
+		content := must(ot.NewDocument(ot.Delta{}, ot.DefaultLimits(), nil))(t)
+		s := &Server{bus: wire, metrics: newMetrics(nil), logger: slog.New(slog.DiscardHandler), working: ctx}
+		s.scores.of = map[string]scored{"w": {asked: time.Now().Add(time.Hour)}}
+		w := &watched{
+			session: &session{docKey: docKey{"w", "d"}, s: s, ended: make(chan struct{}), adrift: make(chan struct{})}, view: topic.NewView(1, topic.ViewLimits{}), content: content,
+			signals: make(chan bus.Message, signalQueue), ready: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1), shown: map[string]bool{}, state: awareness.New(1),
+		}
+		go w.keep()
+		defer close(w.over)
+		<-w.ready
+		see := &sight{tb: t, entries: map[string]*docsv1.Awareness{}}
+		var mu sync.Mutex // guards it
+		go func() {
+			_ = w.view.Watch(ctx, topic.Watch{}, func(r *topicv1.TailResponse) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return see.apply(r.GetView())
+			})
+		}()
+		after := func(wait time.Duration, people string, partial bool) {
+			t.Helper()
+			time.Sleep(wait)
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if see.people() != people || see.overview().GetPartial() != partial {
+				t.Errorf("%v", see.entries)
+			}
+		}
+		say := func(user string, m *docsv1.Presence) {
+			w.signals <- bus.Message{Data: published(t, "d", user+"/s", m)}
+		}
+		after(time.Millisecond, "", true)
+		say("ada", &docsv1.Presence{Version: 1})
+		say("bob", &docsv1.Presence{Version: 1})
+		after(time.Second, "ada bob", true)
+		after(29*time.Second, "ada bob", false)
+		say("bob", &docsv1.Presence{Version: 1})
+		after(44*time.Second, "ada bob", false)
+		after(2*time.Second, "bob", false)
+		say("bob", &docsv1.Presence{Left: true})
+		after(time.Second, "", false)
+		wire.down.Store(true)
+		after(time.Second, "", true)
+		wire.down.Store(false)
+		after(28*time.Second, "", true)
+		after(3*time.Second, "", false)
+		for i := range 2 * maxSignals { // too many in a second
+			say(fmt.Sprint("u", i), &docsv1.Presence{Left: true})
+			synctest.Wait()
+		}
+		say("cyn", &docsv1.Presence{Version: 1})
+		after(time.Second, "", false)
+		say("cyn", &docsv1.Presence{Version: 1})
+		after(time.Second, "cyn", false)
+	})
 }

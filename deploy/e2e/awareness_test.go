@@ -48,21 +48,22 @@ func (d *seenInDoc) of(p *person) *docsv1.Participant { return d.entries[p.ID].G
 // whoIsInADocument: who may read a document sees who is in it, at whatever gateway, where they are, and where they are in each other's way; no longer than they
 // may read it.
 func whoIsInADocument(t *testing.T, s *shape) {
-	ada, bob, stranger := s.member(t), s.member(t), s.member(t)
+	ada, bob, cyn, stranger := s.member(t), s.member(t), s.member(t), s.member(t)
 	docs := docsv1.NewDocsServiceClient(ada.Client)
 	made, err := docs.CreateDocument(within(t, patience), &docsv1.CreateDocumentRequest{Title: "Together", Content: `{"ops":[{"insert":"one\ntwo\nthree\nfour\n"}]}`})
 	if err != nil {
 		t.Fatal(err)
 	}
 	id := made.GetDocument()
-	share := func(role docsv1.Role) {
+	share := func(p *person, role docsv1.Role) {
 		t.Helper()
-		eventually(t, "docs knows "+bob.Handle, func(ctx context.Context) error {
-			_, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: id, Principal: bob.ID, Role: role})
+		eventually(t, "docs knows "+p.Handle, func(ctx context.Context) error {
+			_, err := docs.SetRole(ctx, &docsv1.SetRoleRequest{Document: id, Principal: p.ID, Role: role})
 			return err
 		})
 	}
-	share(docsv1.Role_ROLE_EDITOR)
+	share(bob, docsv1.Role_ROLE_EDITOR)
+	share(cyn, docsv1.Role_ROLE_VIEWER)
 	denied, err := stranger.Client.Follow(within(t, patience), "docs.awareness/"+id)
 	if err == nil {
 		_, err = denied.Next(within(t, patience))
@@ -70,7 +71,7 @@ func whoIsInADocument(t *testing.T, s *shape) {
 	if client.CodeOf(err) != edgev1.Code_CODE_NOT_FOUND {
 		t.Errorf("a stranger looks: %v", err)
 	}
-	sub, err := bob.Client.Follow(within(t, patience), "docs.awareness/"+id)
+	sub, err := cyn.Client.Follow(within(t, patience), "docs.awareness/"+id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,11 +107,11 @@ func whoIsInADocument(t *testing.T, s *shape) {
 	}
 	writers[1].Leave()
 	see.until(t, "bob has left", func() bool { return see.of(bob) == nil && see.of(ada) != nil })
-	share(docsv1.Role_ROLE_UNSPECIFIED)
+	share(cyn, docsv1.Role_ROLE_UNSPECIFIED)
 	for err == nil {
 		_, err = sub.Next(within(t, patience))
 	}
 	if client.CodeOf(err) != edgev1.Code_CODE_REVOKED {
-		t.Errorf("bob may not read it any more: %v", err)
+		t.Errorf("%s may not read it any more: %v", cyn.Handle, err)
 	}
 }
