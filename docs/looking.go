@@ -77,7 +77,15 @@ func (s *Server) look(ctx context.Context, c auth.Caller, k docKey, after *edgev
 	case <-x.adrift:
 	case <-ctx.Done():
 	}
-	return comeBack(w.view.Watch(ctx, topic.Watch{After: after, May: func() error { return x.do(ctx, may) }}, send))
+	// Each event changes the view, which has the version: so who loses the right is stopped within a second.
+	still := func() error { return x.do(ctx, may) }
+	// Invariant: what is sent was so before the right was looked at for the last time, so that who has lost it is shown nothing behind that.
+	return comeBack(w.view.Watch(ctx, topic.Watch{After: after, May: still}, func(res *topicv1.TailResponse) error {
+		if err := still(); err != nil {
+			return err
+		}
+		return send(res)
+	}))
 }
 
 // comeBack is what a gateway is told that is to ask again, perhaps another process; what is an answer stays one.

@@ -187,7 +187,7 @@ func (w *watched) past(version, floor, epoch uint64) *awareness.State {
 			if len(e.GetBody()) == 0 { // of a comment that was deleted
 				return nil
 			}
-			a, _, err := actOf(e.GetOffset(), e.GetBody(), e.GetTimeMs())
+			a, err := actOf(e.GetOffset(), e.GetBody(), e.GetTimeMs())
 			if err == nil {
 				state.Pass(a)
 			}
@@ -203,10 +203,10 @@ func (w *watched) past(version, floor, epoch uint64) *awareness.State {
 }
 
 // actOf reads an event.
-func actOf(version uint64, body []byte, timeMs int64) (a awareness.Act, e *docsv1.DocumentEvent, err error) {
-	e = &docsv1.DocumentEvent{}
+func actOf(version uint64, body []byte, timeMs int64) (a awareness.Act, err error) {
+	e := &docsv1.DocumentEvent{}
 	if err := proto.Unmarshal(body, e); err != nil {
-		return a, nil, fmt.Errorf("docs: event %d: %w", version, err)
+		return a, fmt.Errorf("docs: event %d: %w", version, err)
 	}
 	a = awareness.Act{Version: version, User: e.GetActor(), Kind: awareness.KindOf(e), Bytes: len(body), Time: time.UnixMilli(timeMs)}
 	text := e.GetEdited().GetDelta()
@@ -215,10 +215,10 @@ func actOf(version uint64, body []byte, timeMs int64) (a awareness.Act, e *docsv
 	}
 	if text != "" {
 		if a.Edit, err = ot.Parse([]byte(text), ot.Unlimited()); err != nil {
-			return a, nil, fmt.Errorf("docs: event %d: %w", version, err)
+			return a, fmt.Errorf("docs: event %d: %w", version, err)
 		}
 	}
-	return a, e, nil
+	return a, nil
 }
 
 // take takes over what was committed.
@@ -227,18 +227,13 @@ func (w *watched) take() error {
 	news := w.news
 	w.news = nil
 	w.mu.Unlock()
-	recheck := false
 	for _, n := range news {
-		a, e, err := actOf(n.version, n.body, n.timeMs)
+		a, err := actOf(n.version, n.body, n.timeMs)
 		if err != nil {
 			return err
 		}
 		w.state.Pass(a)
 		w.content = n.content
-		recheck = recheck || e.GetRoleSet() != nil || e.GetAccessChanged() != nil || e.GetTrashed() != nil || e.GetPurged() != nil
-	}
-	if recheck { // who has lost the right is stopped, though nothing changes in the view
-		w.view.Recheck()
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ const (
 	maxEdited   = 64   // marks that areas are made of, the newest
 	maxAhead    = 1000 // versions that a signal may be ahead of what is committed: more is nonsense
 	maxRecent   = 500  // edits that older places are moved over, …
-	maxBytes    = 2 << 20
+	maxBytes    = 512 << 10
 	maxOps      = 1000 // operations of an edit that places are moved over; behind a longer one they are not known until they are told again
 
 	stretch   = 10 * time.Second // in which all that somebody types counts once

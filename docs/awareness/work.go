@@ -48,7 +48,7 @@ type tally struct{ minutes [30]minute }
 
 type minute struct {
 	of  int64 // Unix
-	did [kinds]int
+	did [kinds]uint16
 }
 
 func minuteOf(t time.Time) int64 { return t.Unix() / 60 }
@@ -86,7 +86,7 @@ func (t *tally) of(now time.Time, minutes int) (did [kinds]int) {
 	for i := range t.minutes {
 		if age := minuteOf(now) - t.minutes[i].of; age >= 0 && age < int64(minutes) {
 			for k, n := range t.minutes[i].did {
-				did[k] += n
+				did[k] += int(n)
 			}
 		}
 	}
