@@ -16,6 +16,7 @@ import (
 
 	"plenum.internal/docs/ot"
 	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/rpc"
@@ -46,6 +47,7 @@ type world struct {
 	self     string
 	identity *followed // nil: it knows no people, …
 	chat     *followed // … and no channels
+	bus      *bus.Bus  // nil: it hears of nobody
 	logs     io.Writer // nil: they are not kept
 	db       *sqldb.DB
 	server   *Server
@@ -81,7 +83,7 @@ func unstarted(tb testing.TB, url string) *world {
 // beside starts another process of the same service. Both know of each other then.
 func (w *world) beside(name string, change ...func(*Config)) *world {
 	w.tb.Helper()
-	r := &world{tb: w.tb, url: w.url, key: w.key, others: w.others, identity: w.identity, chat: w.chat, self: name + "~" + fmt.Sprint(time.Now().UnixNano())}
+	r := &world{tb: w.tb, url: w.url, key: w.key, others: w.others, identity: w.identity, chat: w.chat, bus: w.bus, self: name + "~" + fmt.Sprint(time.Now().UnixNano())}
 	r.start(change...)
 	return r
 }
@@ -139,6 +141,9 @@ func (w *world) start(change ...func(*Config)) {
 		tb.Fatal(err)
 	}
 	cfg, deps := DefaultConfig(), Deps{DB: w.db, Log: log}
+	if w.bus != nil {
+		deps.Bus = w.bus
+	}
 	if w.identity != nil {
 		deps.Identity, deps.Chat = w.identity.serve(tb, "identity"), w.chat.serve(tb, "chat")
 	}

@@ -21,7 +21,7 @@ type opener struct{ *Server }
 func (s opener) Open(ctx context.Context, c auth.Caller, wants []*edgev1.Want) ([]*topicv1.Grant, error) {
 	var keys [][]any
 	for _, w := range wants {
-		if id, ok := strings.CutPrefix(w.GetTopic(), topicDocument); ok && validID(id) {
+		if kind, id, _ := strings.Cut(w.GetTopic(), "/"); (kind+"/" == topicDocument || kind+"/" == topicAwareness) && validID(id) {
 			keys = append(keys, []any{c.Workspace, id})
 		}
 	}
@@ -48,6 +48,7 @@ func (s opener) Open(ctx context.Context, c auth.Caller, wants []*edgev1.Want) (
 			g.Canonical = own // the server adds the head
 		case kind+"/" == topicDocument && may[id]:
 			g.Signal = true
+		case kind+"/" == topicAwareness && may[id]:
 		default:
 			g.Error = rpc.FromError(errTopic)
 		}

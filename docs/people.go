@@ -75,9 +75,9 @@ func (s *Server) putWorkspace(ctx context.Context, tx *sql.Tx, w *identityv1.Wor
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("read a workspace: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO docs_workspace (id, links, version) VALUES ($1, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET links = excluded.links, version = excluded.version WHERE docs_workspace.version < excluded.version`,
-		w.GetId(), w.GetDocumentLinks(), int64(w.GetVersion()))
+	_, err = tx.ExecContext(ctx, `INSERT INTO docs_workspace (id, links, score, version) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO UPDATE SET links = excluded.links, score = excluded.score, version = excluded.version WHERE docs_workspace.version < excluded.version`,
+		w.GetId(), w.GetDocumentLinks(), w.GetCollaborationScore(), int64(w.GetVersion()))
 	if err != nil {
 		return fmt.Errorf("write a workspace: %w", err)
 	}
@@ -136,7 +136,7 @@ func (s *Server) forgetPeople(ctx context.Context, tx *sql.Tx, partition uint32)
 		}
 		for _, q := range []string{
 			`UPDATE docs_person SET version = -1, active = false WHERE workspace = $1`,
-			`UPDATE docs_workspace SET version = -1, links = false WHERE id = $1`,
+			`UPDATE docs_workspace SET version = -1, links = false, score = false WHERE id = $1`,
 			`DELETE FROM docs_group WHERE workspace = $1`,
 			`DELETE FROM docs_member WHERE workspace = $1 AND container LIKE 'group/%'`,
 		} {

@@ -73,6 +73,7 @@ const (
 
 const (
 	topicDocument  = "docs.document/"
+	topicAwareness = "docs.awareness/"
 	topicWorkspace = "docs.workspace/"
 	topicUser      = "docs.user/"
 	untitled       = "Untitled"
@@ -104,6 +105,7 @@ var (
 	errReading    = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The document's history is long, and not gone over to its end yet. Ask again in a moment.").RetryIn(time.Second)
 	errTurn       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The server has much to do, or much of yours. Nothing was done. Try again in a moment.").RetryIn(time.Second)
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
+	errWatched    = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many people look at who is in documents on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
 	errNoLinks    = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "This workspace does not allow links to documents. An administrator can allow them.")

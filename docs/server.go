@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/mesh/topic"
@@ -27,12 +28,19 @@ import (
 // Deps are the service's surroundings.
 type Deps struct {
 	DB       *sqldb.DB                // migrated with Migrations
-	Bus      topic.Bus                // nil: nothing is published
+	Bus      Bus                      // nil: nothing is published, and nobody is heard to be in a document
 	Peers    Peers                    // nil: there are no other processes of this service
 	Identity grpc.ClientConnInterface // to identity's TopicService; nil: people and groups are not known, and links not allowed
 	Chat     grpc.ClientConnInterface // to chat's TopicService; nil: nobody is a member of a channel
 	Log      *slog.Logger             // nil: silent
 	Metrics  prometheus.Registerer    // nil: not registered
+}
+
+// Bus is *bus.Bus: events go out by it, and what people signal of where they are comes in.
+type Bus interface {
+	topic.Bus
+	Subscribe(subject string, ch chan<- bus.Message) (*bus.Subscription, error)
+	Connected() bool
 }
 
 // Server is the service.
@@ -42,6 +50,7 @@ type Server struct {
 	db      *sqldb.DB
 	sql     *statements
 	log     *topic.Log
+	bus     Bus // may be nil
 	peers   Peers
 	limits  ot.Limits
 	logger  *slog.Logger
@@ -64,7 +73,11 @@ type Server struct {
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup // the sessions, and what they have begun
 
+	scores scores // which workspaces have styles and the score told
+
 	holding  atomic.Int64  // calls that wait for an owner
+	watching atomic.Int64  // documents that somebody looks at who is in
+	looking  atomic.Int64  // who does
 	underWay atomic.Int64  // bytes of what waits to be committed
 	reading  chan struct{} // a token for each content that is being made of what is stored
 	saving   chan struct{} // a token for each version that is being written down
@@ -86,7 +99,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, errors.New("docs: a database is needed")
 	}
 	s := &Server{
-		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
+		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), bus: deps.Bus, peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]*session{}, used: linked.New(), reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
 		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(heavyWaiting), behind: newLongTurns(max(1, cfg.UnderWay/shares)),
@@ -98,6 +111,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	s.scores.of = map[string]scored{}
 	logConfig := topic.DefaultConfig("docs")
 	logConfig.Schema, logConfig.Batch, logConfig.Queue, logConfig.Writers = logSchema(), cfg.Batch, cfg.Queue, cfg.Writers
 	logConfig.MaxBody = maxEvent
@@ -159,7 +173,7 @@ func Restored(ctx context.Context, db *sqldb.DB, now time.Time) (epoch uint64, e
 // Register adds the service's methods to a server.
 func (s *Server) Register(r grpc.ServiceRegistrar) {
 	docsv1.RegisterDocsServiceServer(r, s)
-	topicv1.RegisterTopicServiceServer(r, topic.NewServer(s.log, opener{s}))
+	topicv1.RegisterTopicServiceServer(r, topics{topic.NewServer(s.log, opener{s}), s})
 }
 
 // Callers is who in the mesh may call the methods that are not exposed: rpc.ServerDeps.Internal.
@@ -213,7 +227,7 @@ func (s *Server) Run(ctx context.Context) error {
 type metrics struct {
 	open                    prometheus.Gauge
 	claims, lost, forwarded prometheus.Counter
-	forgotten               prometheus.Counter
+	forgotten, unheard      prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -225,10 +239,11 @@ func newMetrics(r prometheus.Registerer) metrics {
 		claims:    counter("claims_total", "Documents that this process became the owner of."),
 		lost:      counter("lost_total", "Documents whose state was read again, since an edit could not be committed as it was planned."),
 		forwarded: counter("forwarded_total", "Calls that were sent on to the process that owns their document."),
+		unheard:   counter("signals_dropped_total", "Signals of where people are in documents that were dropped, since too many came."),
 		forgotten: counter("openings_forgotten_total", "Openings of documents that were not written down for lists, since too many waited."),
 	}
 	if r != nil {
-		r.MustRegister(m.open, m.claims, m.lost, m.forwarded, m.forgotten)
+		r.MustRegister(m.open, m.claims, m.lost, m.forwarded, m.forgotten, m.unheard)
 	}
 	return m
 }

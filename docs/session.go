@@ -63,6 +63,7 @@ type session struct {
 	due      *time.Timer                // for the next snapshot; stopped while nothing is unsaved
 	writing  bool                       // a snapshot is being written
 	grown    int                        // bytes of what was committed since it was begun
+	watched  *watched                   // while somebody looks at who is in the document; nil: nobody does
 
 	versions chan struct{} // held, by sending, by whoever changes which versions are written down
 }
@@ -117,6 +118,9 @@ func (x *session) work(ctx context.Context) {
 		case f := <-x.mail:
 			f()
 		case <-idle.C:
+			if x.watched != nil && x.watched.lookers > 0 {
+				x.used = time.Now()
+			}
 			left := time.Until(x.used.Add(x.s.cfg.Idle))
 			x.idle = x.idle || left <= 0
 			x.leaving = x.leaving || x.idle
@@ -286,7 +290,7 @@ const shares = 4
 // amendment is an event that is under way.
 type amendment struct {
 	version uint64
-	bytes   int          // of its event
+	body    []byte       // of its event
 	content *ot.Document // behind it
 	author  string
 	edit    bool // of the content
@@ -313,13 +317,13 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 		x.content = content
 	}
 	a := &amendment{
-		version: x.version, bytes: len(o.entry.Body), content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor,
+		version: x.version, body: o.entry.Body, content: x.content, author: m.Key.User, edit: o.edit, delta: edit, anchor: o.anchor,
 		by: o.credited, then: o.committed, settled: make(chan struct{}),
 	}
-	x.s.underWay.Add(int64(a.bytes))
+	x.s.underWay.Add(int64(len(a.body)))
 	x.underWay = append(x.underWay, a)
 	x.waiting[a.author]++
-	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: a.bytes, mutation: mutationOf(m.Key)})
+	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: len(a.body), mutation: mutationOf(m.Key)})
 	if came := x.awaited[mutationOf(m.Key)]; came != nil {
 		close(came)
 		delete(x.awaited, mutationOf(m.Key))
@@ -338,7 +342,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 // settle takes over what was committed, in order. After a failure it waits for the others to fail, too.
 func (x *session) settle(a *amendment, err error) {
 	a.done, a.err = true, err
-	x.s.underWay.Add(-int64(a.bytes))
+	x.s.underWay.Add(-int64(len(a.body)))
 	if err != nil && !x.broken {
 		x.broken = true
 		x.s.metrics.lost.Inc()
@@ -350,7 +354,7 @@ func (x *session) settle(a *amendment, err error) {
 			delete(x.waiting, first.author)
 		}
 		if first.err == nil {
-			x.stored, x.storedAt, x.storedMs, x.grown = first.content, first.version, first.timeMs, x.grown+first.bytes
+			x.stored, x.storedAt, x.storedMs, x.grown = first.content, first.version, first.timeMs, x.grown+len(first.body)
 			if first.edit {
 				if x.unsaved.none() {
 					x.due.Reset(x.s.cfg.Version)
@@ -365,6 +369,9 @@ func (x *session) settle(a *amendment, err error) {
 			x.proposed.follow(first.version, first.delta)
 			if first.then != nil {
 				first.then()
+			}
+			if x.watched != nil {
+				x.watch(first)
 			}
 		}
 		close(first.settled)

@@ -34,7 +34,7 @@ var busPermissions = map[string]permissions{
 	},
 	"docs": {
 		publish:   []string{"plenum.*.docs.>", "plenum._.digest.docs.*"},
-		subscribe: []string{"plenum._.digest.docs.*"},
+		subscribe: []string{"plenum._.digest.docs.*", "plenum._.signal.*.docs.document.*"}, // where people are in documents
 	},
 	"presence": {}, // listens to nobody there
 	"gateway": {

@@ -88,6 +88,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"who is here", whoIsHere},
 		{"who is in a channel", whoIsInAChannel},
 		{"analytics", analytics},
+		{"who is in a document", whoIsInADocument},
 		{"notices of documents", noticesOfDocuments},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},

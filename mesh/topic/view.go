@@ -72,14 +72,40 @@ func NewView(epoch uint64, limits ViewLimits) *View {
 // Set adds an entry or changes it; the same body again is no change. body must not be changed afterwards. Its errors are the caller's to
 // answer with: a key that isn't 1 to 128 bytes of UTF-8 [100], a body over MaxEntryBody [104], and a view that is full [103].
 func (v *View) Set(key string, body []byte) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.set(key, body)
+}
+
+// Change sets and removes several entries: no Watch is told of some of them without the others. What Set would refuse ends it there.
+func (v *View) Change(entries []*edgev1.Entry) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, e := range entries {
+		if e.GetRemoved() {
+			v.remove(e.GetKey())
+		} else if err := v.set(e.GetKey(), e.GetBody()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Remove takes an entry away; one that isn't there is no change.
+func (v *View) Remove(key string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.remove(key)
+}
+
+// set needs the lock, like remove.
+func (v *View) set(key string, body []byte) error {
 	switch {
 	case key == "" || len(key) > MaxEntryKey || !utf8.ValidString(key):
 		return errBadEntryKey
 	case len(body) > MaxEntryBody:
 		return errTooLarge
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	e := &entry{&edgev1.Entry{Key: key, Body: body}, v.version + 1}
 	grows, entries := e.size(), v.present.Len()+1
 	old := v.find(key)
@@ -98,10 +124,7 @@ func (v *View) Set(key string, body []byte) error {
 	return nil
 }
 
-// Remove takes an entry away; one that isn't there is no change.
-func (v *View) Remove(key string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+func (v *View) remove(key string) {
 	old := v.find(key)
 	if old == nil || old.GetRemoved() {
 		return

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -178,6 +179,57 @@ func TestViewConflates(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is changed together is told together, however many watch while it changes; and up to what is refused.
+func TestViewChangesTogether(t *testing.T) {
+	const keys = 50
+	v := topic.NewView(incarnation, topic.ViewLimits{Entries: keys + 1})
+	change := func(body string) (list []*edgev1.Entry) {
+		for i := range keys {
+			list = append(list, &edgev1.Entry{Key: fmt.Sprint(i), Body: []byte(body)})
+		}
+		return list
+	}
+	if err := v.Change(change("0")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer cancel()
+	seen := make(chan error, 4)
+	for range cap(seen) {
+		watching.Go(func() {
+			s := &screen{}
+			_ = v.Watch(ctx, topic.Watch{}, func(r *topicv1.TailResponse) error {
+				err := s.apply(r)
+				for _, body := range s.entries {
+					if err == nil && body != s.entries["0"] {
+						err = fmt.Errorf("%s among %s", body, s.entries["0"])
+					}
+				}
+				if err != nil || s.entries["0"] == "last" {
+					seen <- err
+					return context.Canceled
+				}
+				return nil
+			})
+		})
+	}
+	for i := range 2000 {
+		_ = v.Change(change(fmt.Sprint(i)))
+	}
+	_ = v.Change(change("last"))
+	for range cap(seen) {
+		if err := <-seen; err != nil {
+			t.Error(err)
+		}
+	}
+	err := v.Change([]*edgev1.Entry{{Key: "0", Removed: true}, {Key: "a"}, {Key: "b"}, {Key: "c"}})
+	if rpc.CodeOf(err) != edgev1.Code_CODE_FAILED_PRECONDITION {
+		t.Errorf("too many: %v", err)
+	}
 }
 
 // A long list comes in parts, of which the last alone has a cursor.

@@ -29,6 +29,7 @@ type docCmd struct {
 	Append   docAppendCmd   `cmd:"" help:"Add text at a document's end. What can't be sent now waits if this profile has edited the document before, and goes out with the next append or replace of it."`
 	Replace  docReplaceCmd  `cmd:"" help:"Make a document's text that of the standard input. Only what differs is changed, so that what others write meanwhile stays. It waits as an append does."`
 	Watch    docWatchCmd    `cmd:"" help:"Show each change of a document as it comes, until Ctrl-C."`
+	Who      docWhoCmd      `cmd:"" help:"Show who is in a document, where, and where they may be in each other's way."`
 	Rename   docRenameCmd   `cmd:"" help:"Give a document another title."`
 	Folder   docFolderCmd   `cmd:"" help:"List, make and change the workspace's folders."`
 	Move     docMoveCmd     `cmd:"" help:"Put a document into a folder, or into none."`

@@ -185,6 +185,10 @@ func (f *fake) edge(w http.ResponseWriter, r *http.Request) {
 				}
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
 					{Topic: want.GetTopic(), Start: want.GetCursor()}}}}})
+				if strings.HasPrefix(want.GetTopic(), "docs.awareness/") {
+					send(f.docs.awareness(want.GetTopic())...)
+					continue
+				}
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: &edgev1.Events{Topic: want.GetTopic(), Events: f.events(want.GetCursor().GetOffset())}}},
 					&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{want.GetTopic()},
 						Error: &edgev1.Error{Code: edgev1.Code_CODE_REVOKED, Message: "You are no longer a member."}}}})

@@ -274,6 +274,120 @@ func (NoticeKind) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{2}
 }
 
+// Style is how somebody takes part: what they did within the last 30 minutes, beside what all did who are in the document. The first that fits:
+// LEADER    at least two have edited, and at least 40 % of it was theirs
+// SUPPORTER they have commented, resolved threads, accepted or rejected suggestions at least three times, and that is at least half of what they did
+// INDEPENDENT  else
+// Editing counts by stretches of ten seconds, whatever is typed in them.
+type Style int32
+
+const (
+	Style_STYLE_UNSPECIFIED Style = 0 // the workspace does not have it told (plenum.identity.v1.Workspace.collaboration_score)
+	Style_STYLE_LEADER      Style = 1 // edits more than others
+	Style_STYLE_SUPPORTER   Style = 2 // helps others by comments and decisions
+	Style_STYLE_INDEPENDENT Style = 3 // neither
+)
+
+// Enum value maps for Style.
+var (
+	Style_name = map[int32]string{
+		0: "STYLE_UNSPECIFIED",
+		1: "STYLE_LEADER",
+		2: "STYLE_SUPPORTER",
+		3: "STYLE_INDEPENDENT",
+	}
+	Style_value = map[string]int32{
+		"STYLE_UNSPECIFIED": 0,
+		"STYLE_LEADER":      1,
+		"STYLE_SUPPORTER":   2,
+		"STYLE_INDEPENDENT": 3,
+	}
+)
+
+func (x Style) Enum() *Style {
+	p := new(Style)
+	*p = x
+	return p
+}
+
+func (x Style) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Style) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[3].Descriptor()
+}
+
+func (Style) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[3]
+}
+
+func (x Style) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Style.Descriptor instead.
+func (Style) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{3}
+}
+
+// Severity is how likely people are in each other's way, the worst of those that fit:
+// HIGH    their selections overlap; or both have edited the same line or adjacent ones within the last 10 s
+// MEDIUM  both have edited within 5 lines of each other within the last 30 s
+// LOW     their cursors are within 2 lines of each other
+// A cursor counts for two minutes after it was moved. A line ends with "\n".
+type Severity int32
+
+const (
+	Severity_SEVERITY_UNSPECIFIED Severity = 0 // never
+	Severity_SEVERITY_LOW         Severity = 1 // close to each other
+	Severity_SEVERITY_MEDIUM      Severity = 2 // have edited close to each other
+	Severity_SEVERITY_HIGH        Severity = 3 // at the same text
+)
+
+// Enum value maps for Severity.
+var (
+	Severity_name = map[int32]string{
+		0: "SEVERITY_UNSPECIFIED",
+		1: "SEVERITY_LOW",
+		2: "SEVERITY_MEDIUM",
+		3: "SEVERITY_HIGH",
+	}
+	Severity_value = map[string]int32{
+		"SEVERITY_UNSPECIFIED": 0,
+		"SEVERITY_LOW":         1,
+		"SEVERITY_MEDIUM":      2,
+		"SEVERITY_HIGH":        3,
+	}
+)
+
+func (x Severity) Enum() *Severity {
+	p := new(Severity)
+	*p = x
+	return p
+}
+
+func (x Severity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Severity) Descriptor() protoreflect.EnumDescriptor {
+	return file_plenum_docs_v1_docs_proto_enumTypes[4].Descriptor()
+}
+
+func (Severity) Type() protoreflect.EnumType {
+	return &file_plenum_docs_v1_docs_proto_enumTypes[4]
+}
+
+func (x Severity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Severity.Descriptor instead.
+func (Severity) EnumDescriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{4}
+}
+
 // Format is how a document is written outside of Plenum.
 type Format int32
 
@@ -311,11 +425,11 @@ func (x Format) String() string {
 }
 
 func (Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_docs_v1_docs_proto_enumTypes[3].Descriptor()
+	return file_plenum_docs_v1_docs_proto_enumTypes[5].Descriptor()
 }
 
 func (Format) Type() protoreflect.EnumType {
-	return &file_plenum_docs_v1_docs_proto_enumTypes[3]
+	return &file_plenum_docs_v1_docs_proto_enumTypes[5]
 }
 
 func (x Format) Number() protoreflect.EnumNumber {
@@ -324,7 +438,7 @@ func (x Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Format.Descriptor instead.
 func (Format) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{3}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{5}
 }
 
 // SuggestionState is what has become of a suggestion.
@@ -367,11 +481,11 @@ func (x SuggestionState) String() string {
 }
 
 func (SuggestionState) Descriptor() protoreflect.EnumDescriptor {
-	return file_plenum_docs_v1_docs_proto_enumTypes[4].Descriptor()
+	return file_plenum_docs_v1_docs_proto_enumTypes[6].Descriptor()
 }
 
 func (SuggestionState) Type() protoreflect.EnumType {
-	return &file_plenum_docs_v1_docs_proto_enumTypes[4]
+	return &file_plenum_docs_v1_docs_proto_enumTypes[6]
 }
 
 func (x SuggestionState) Number() protoreflect.EnumNumber {
@@ -380,7 +494,7 @@ func (x SuggestionState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use SuggestionState.Descriptor instead.
 func (SuggestionState) EnumDescriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{4}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{6}
 }
 
 // Document is what stands on a document's cover. All fields are set by the server.
@@ -4340,6 +4454,353 @@ func (x *Presence) GetLeft() bool {
 	return false
 }
 
+// Awareness is an entry of "docs.awareness/<document>". A person is in the document who has signalled Presence within the last 75 s, and not `left`;
+// clients signal every 30 s at the least. It is told by signals alone: what somebody does is told once they signal after it.
+type Awareness struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Entry:
+	//
+	//	*Awareness_Participant
+	//	*Awareness_Conflict
+	//	*Awareness_Overview
+	Entry         isAwareness_Entry `protobuf_oneof:"entry"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Awareness) Reset() {
+	*x = Awareness{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Awareness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Awareness) ProtoMessage() {}
+
+func (x *Awareness) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Awareness.ProtoReflect.Descriptor instead.
+func (*Awareness) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *Awareness) GetEntry() isAwareness_Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *Awareness) GetParticipant() *Participant {
+	if x != nil {
+		if x, ok := x.Entry.(*Awareness_Participant); ok {
+			return x.Participant
+		}
+	}
+	return nil
+}
+
+func (x *Awareness) GetConflict() *Conflict {
+	if x != nil {
+		if x, ok := x.Entry.(*Awareness_Conflict); ok {
+			return x.Conflict
+		}
+	}
+	return nil
+}
+
+func (x *Awareness) GetOverview() *Overview {
+	if x != nil {
+		if x, ok := x.Entry.(*Awareness_Overview); ok {
+			return x.Overview
+		}
+	}
+	return nil
+}
+
+type isAwareness_Entry interface {
+	isAwareness_Entry()
+}
+
+type Awareness_Participant struct {
+	Participant *Participant `protobuf:"bytes,1,opt,name=participant,proto3,oneof"` // key: user id
+}
+
+type Awareness_Conflict struct {
+	Conflict *Conflict `protobuf:"bytes,2,opt,name=conflict,proto3,oneof"` // key: "!" and a number from 1 to 32
+}
+
+type Awareness_Overview struct {
+	Overview *Overview `protobuf:"bytes,3,opt,name=overview,proto3,oneof"` // key: "#"; always there
+}
+
+func (*Awareness_Participant) isAwareness_Entry() {}
+
+func (*Awareness_Conflict) isAwareness_Entry() {}
+
+func (*Awareness_Overview) isAwareness_Entry() {}
+
+// Participant is somebody who is in the document; of several sessions of theirs the one that moved last is told.
+type Participant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Anchor        *uint32                `protobuf:"varint,1,opt,name=anchor,proto3,oneof" json:"anchor,omitempty"`                   // where the selection began, in code units of Overview.version; absent with head: not known
+	Head          *uint32                `protobuf:"varint,2,opt,name=head,proto3,oneof" json:"head,omitempty"`                       // where the cursor is
+	Typing        bool                   `protobuf:"varint,3,opt,name=typing,proto3" json:"typing,omitempty"`                         // they have edited in the last seconds
+	EditedMs      int64                  `protobuf:"varint,4,opt,name=edited_ms,json=editedMs,proto3" json:"edited_ms,omitempty"`     // when they last edited, in Unix milliseconds, rounded down to 10 s; 0: not within the last 5 minutes
+	EditingS      uint32                 `protobuf:"varint,5,opt,name=editing_s,json=editingS,proto3" json:"editing_s,omitempty"`     // seconds of the last 5 minutes in which they edited, in stretches of 10
+	Style         Style                  `protobuf:"varint,6,opt,name=style,proto3,enum=plenum.docs.v1.Style" json:"style,omitempty"` // how they take part
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Participant) Reset() {
+	*x = Participant{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Participant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Participant) ProtoMessage() {}
+
+func (x *Participant) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Participant.ProtoReflect.Descriptor instead.
+func (*Participant) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *Participant) GetAnchor() uint32 {
+	if x != nil && x.Anchor != nil {
+		return *x.Anchor
+	}
+	return 0
+}
+
+func (x *Participant) GetHead() uint32 {
+	if x != nil && x.Head != nil {
+		return *x.Head
+	}
+	return 0
+}
+
+func (x *Participant) GetTyping() bool {
+	if x != nil {
+		return x.Typing
+	}
+	return false
+}
+
+func (x *Participant) GetEditedMs() int64 {
+	if x != nil {
+		return x.EditedMs
+	}
+	return 0
+}
+
+func (x *Participant) GetEditingS() uint32 {
+	if x != nil {
+		return x.EditingS
+	}
+	return 0
+}
+
+func (x *Participant) GetStyle() Style {
+	if x != nil {
+		return x.Style
+	}
+	return Style_STYLE_UNSPECIFIED
+}
+
+// Conflict is an area in which people may be in each other's way. Areas share no line.
+type Conflict struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint32                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`                                      // in code units of Overview.version
+	To            uint32                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`                                          // behind the last one
+	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`                                     // user ids of whose cursors and edits it is made, ascending, <= 200, at least two
+	Severity      Severity               `protobuf:"varint,4,opt,name=severity,proto3,enum=plenum.docs.v1.Severity" json:"severity,omitempty"` // the worst in it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conflict) Reset() {
+	*x = Conflict{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conflict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conflict) ProtoMessage() {}
+
+func (x *Conflict) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conflict.ProtoReflect.Descriptor instead.
+func (*Conflict) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *Conflict) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *Conflict) GetTo() uint32 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *Conflict) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *Conflict) GetSeverity() Severity {
+	if x != nil {
+		return x.Severity
+	}
+	return Severity_SEVERITY_UNSPECIFIED
+}
+
+// Overview is the document as a whole.
+type Overview struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint64                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`     // that the places of all entries are of
+	People        uint32                 `protobuf:"varint,2,opt,name=people,proto3" json:"people,omitempty"`       // in the document; 200 of them have an entry, those first who do something
+	Active        uint32                 `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`       // of them: have moved their cursor, edited, commented, suggested or decided within the last 5 minutes
+	Conflicts     uint32                 `protobuf:"varint,4,opt,name=conflicts,proto3" json:"conflicts,omitempty"` // areas, of which 32 have an entry
+	Partial       bool                   `protobuf:"varint,5,opt,name=partial,proto3" json:"partial,omitempty"`     // it is not known yet who else is in the document: nobody has listened to signals for 30 s
+	Score         *uint32                `protobuf:"varint,6,opt,name=score,proto3,oneof" json:"score,omitempty"`   // of collaboration, 0 to 100: min(20 x active, 60) + 5 x kinds + 15, if there are both a leader and a supporter, - 10 x conflicts; absent: the workspace does not have it told
+	Kinds         uint32                 `protobuf:"varint,7,opt,name=kinds,proto3" json:"kinds,omitempty"`         // of what people did within the last 5 minutes, 0 to 5: moving about, editing, commenting, suggesting, deciding (accepting, rejecting, resolving)
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Overview) Reset() {
+	*x = Overview{}
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Overview) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Overview) ProtoMessage() {}
+
+func (x *Overview) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Overview.ProtoReflect.Descriptor instead.
+func (*Overview) Descriptor() ([]byte, []int) {
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *Overview) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Overview) GetPeople() uint32 {
+	if x != nil {
+		return x.People
+	}
+	return 0
+}
+
+func (x *Overview) GetActive() uint32 {
+	if x != nil {
+		return x.Active
+	}
+	return 0
+}
+
+func (x *Overview) GetConflicts() uint32 {
+	if x != nil {
+		return x.Conflicts
+	}
+	return 0
+}
+
+func (x *Overview) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
+}
+
+func (x *Overview) GetScore() uint32 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *Overview) GetKinds() uint32 {
+	if x != nil {
+		return x.Kinds
+	}
+	return 0
+}
+
 type ImportDocumentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                               // 1 to 200 bytes; empty: "Untitled"
@@ -4351,7 +4812,7 @@ type ImportDocumentRequest struct {
 
 func (x *ImportDocumentRequest) Reset() {
 	*x = ImportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4363,7 +4824,7 @@ func (x *ImportDocumentRequest) String() string {
 func (*ImportDocumentRequest) ProtoMessage() {}
 
 func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[65]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4376,7 +4837,7 @@ func (x *ImportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ImportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{65}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ImportDocumentRequest) GetTitle() string {
@@ -4410,7 +4871,7 @@ type ImportDocumentResponse struct {
 
 func (x *ImportDocumentResponse) Reset() {
 	*x = ImportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4422,7 +4883,7 @@ func (x *ImportDocumentResponse) String() string {
 func (*ImportDocumentResponse) ProtoMessage() {}
 
 func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[66]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4435,7 +4896,7 @@ func (x *ImportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ImportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{66}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ImportDocumentResponse) GetDocument() string {
@@ -4463,7 +4924,7 @@ type ExportDocumentRequest struct {
 
 func (x *ExportDocumentRequest) Reset() {
 	*x = ExportDocumentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4475,7 +4936,7 @@ func (x *ExportDocumentRequest) String() string {
 func (*ExportDocumentRequest) ProtoMessage() {}
 
 func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[67]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4488,7 +4949,7 @@ func (x *ExportDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentRequest.ProtoReflect.Descriptor instead.
 func (*ExportDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{67}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ExportDocumentRequest) GetDocument() string {
@@ -4522,7 +4983,7 @@ type ExportDocumentResponse struct {
 
 func (x *ExportDocumentResponse) Reset() {
 	*x = ExportDocumentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4534,7 +4995,7 @@ func (x *ExportDocumentResponse) String() string {
 func (*ExportDocumentResponse) ProtoMessage() {}
 
 func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[68]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4547,7 +5008,7 @@ func (x *ExportDocumentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDocumentResponse.ProtoReflect.Descriptor instead.
 func (*ExportDocumentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{68}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ExportDocumentResponse) GetContent() string {
@@ -4578,7 +5039,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4590,7 +5051,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[69]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4603,7 +5064,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{69}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Version) GetVersion() uint64 {
@@ -4653,7 +5114,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4665,7 +5126,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[70]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4678,7 +5139,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{70}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ListVersionsRequest) GetDocument() string {
@@ -4719,7 +5180,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4731,7 +5192,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[71]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4744,7 +5205,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{71}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -4772,7 +5233,7 @@ type NameVersionRequest struct {
 
 func (x *NameVersionRequest) Reset() {
 	*x = NameVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4784,7 +5245,7 @@ func (x *NameVersionRequest) String() string {
 func (*NameVersionRequest) ProtoMessage() {}
 
 func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[72]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4797,7 +5258,7 @@ func (x *NameVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionRequest.ProtoReflect.Descriptor instead.
 func (*NameVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{72}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *NameVersionRequest) GetDocument() string {
@@ -4830,7 +5291,7 @@ type NameVersionResponse struct {
 
 func (x *NameVersionResponse) Reset() {
 	*x = NameVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4842,7 +5303,7 @@ func (x *NameVersionResponse) String() string {
 func (*NameVersionResponse) ProtoMessage() {}
 
 func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[73]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4855,7 +5316,7 @@ func (x *NameVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameVersionResponse.ProtoReflect.Descriptor instead.
 func (*NameVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{73}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *NameVersionResponse) GetVersion() uint64 {
@@ -4877,7 +5338,7 @@ type DiffVersionsRequest struct {
 
 func (x *DiffVersionsRequest) Reset() {
 	*x = DiffVersionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4889,7 +5350,7 @@ func (x *DiffVersionsRequest) String() string {
 func (*DiffVersionsRequest) ProtoMessage() {}
 
 func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[74]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4902,7 +5363,7 @@ func (x *DiffVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsRequest.ProtoReflect.Descriptor instead.
 func (*DiffVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{74}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *DiffVersionsRequest) GetDocument() string {
@@ -4944,7 +5405,7 @@ type DiffVersionsResponse struct {
 
 func (x *DiffVersionsResponse) Reset() {
 	*x = DiffVersionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4956,7 +5417,7 @@ func (x *DiffVersionsResponse) String() string {
 func (*DiffVersionsResponse) ProtoMessage() {}
 
 func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[75]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4969,7 +5430,7 @@ func (x *DiffVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffVersionsResponse.ProtoReflect.Descriptor instead.
 func (*DiffVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{75}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *DiffVersionsResponse) GetDelta() string {
@@ -5003,7 +5464,7 @@ type RestoreVersionRequest struct {
 
 func (x *RestoreVersionRequest) Reset() {
 	*x = RestoreVersionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5015,7 +5476,7 @@ func (x *RestoreVersionRequest) String() string {
 func (*RestoreVersionRequest) ProtoMessage() {}
 
 func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[76]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5028,7 +5489,7 @@ func (x *RestoreVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionRequest.ProtoReflect.Descriptor instead.
 func (*RestoreVersionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{76}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *RestoreVersionRequest) GetDocument() string {
@@ -5055,7 +5516,7 @@ type RestoreVersionResponse struct {
 
 func (x *RestoreVersionResponse) Reset() {
 	*x = RestoreVersionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5067,7 +5528,7 @@ func (x *RestoreVersionResponse) String() string {
 func (*RestoreVersionResponse) ProtoMessage() {}
 
 func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[77]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5080,7 +5541,7 @@ func (x *RestoreVersionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestoreVersionResponse.ProtoReflect.Descriptor instead.
 func (*RestoreVersionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{77}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *RestoreVersionResponse) GetVersion() uint64 {
@@ -5109,7 +5570,7 @@ type BlameRequest struct {
 
 func (x *BlameRequest) Reset() {
 	*x = BlameRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5121,7 +5582,7 @@ func (x *BlameRequest) String() string {
 func (*BlameRequest) ProtoMessage() {}
 
 func (x *BlameRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[78]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5134,7 +5595,7 @@ func (x *BlameRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRequest.ProtoReflect.Descriptor instead.
 func (*BlameRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{78}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *BlameRequest) GetDocument() string {
@@ -5176,7 +5637,7 @@ type BlameResponse struct {
 
 func (x *BlameResponse) Reset() {
 	*x = BlameResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5188,7 +5649,7 @@ func (x *BlameResponse) String() string {
 func (*BlameResponse) ProtoMessage() {}
 
 func (x *BlameResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[79]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5201,7 +5662,7 @@ func (x *BlameResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameResponse.ProtoReflect.Descriptor instead.
 func (*BlameResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{79}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *BlameResponse) GetVersion() uint64 {
@@ -5237,7 +5698,7 @@ type BlameRange struct {
 
 func (x *BlameRange) Reset() {
 	*x = BlameRange{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5249,7 +5710,7 @@ func (x *BlameRange) String() string {
 func (*BlameRange) ProtoMessage() {}
 
 func (x *BlameRange) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[80]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5262,7 +5723,7 @@ func (x *BlameRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlameRange.ProtoReflect.Descriptor instead.
 func (*BlameRange) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{80}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *BlameRange) GetLength() uint32 {
@@ -5297,7 +5758,7 @@ type VersionNamed struct {
 
 func (x *VersionNamed) Reset() {
 	*x = VersionNamed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5309,7 +5770,7 @@ func (x *VersionNamed) String() string {
 func (*VersionNamed) ProtoMessage() {}
 
 func (x *VersionNamed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[81]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5322,7 +5783,7 @@ func (x *VersionNamed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionNamed.ProtoReflect.Descriptor instead.
 func (*VersionNamed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{81}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *VersionNamed) GetVersion() uint64 {
@@ -5359,7 +5820,7 @@ type Thread struct {
 
 func (x *Thread) Reset() {
 	*x = Thread{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5371,7 +5832,7 @@ func (x *Thread) String() string {
 func (*Thread) ProtoMessage() {}
 
 func (x *Thread) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[82]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5384,7 +5845,7 @@ func (x *Thread) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Thread.ProtoReflect.Descriptor instead.
 func (*Thread) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{82}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Thread) GetId() uint64 {
@@ -5474,7 +5935,7 @@ type Comment struct {
 
 func (x *Comment) Reset() {
 	*x = Comment{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5486,7 +5947,7 @@ func (x *Comment) String() string {
 func (*Comment) ProtoMessage() {}
 
 func (x *Comment) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[83]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5499,7 +5960,7 @@ func (x *Comment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Comment.ProtoReflect.Descriptor instead.
 func (*Comment) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{83}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Comment) GetId() uint64 {
@@ -5575,7 +6036,7 @@ type CreateThreadRequest struct {
 
 func (x *CreateThreadRequest) Reset() {
 	*x = CreateThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5587,7 +6048,7 @@ func (x *CreateThreadRequest) String() string {
 func (*CreateThreadRequest) ProtoMessage() {}
 
 func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[84]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5600,7 +6061,7 @@ func (x *CreateThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadRequest.ProtoReflect.Descriptor instead.
 func (*CreateThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{84}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *CreateThreadRequest) GetDocument() string {
@@ -5661,7 +6122,7 @@ type CreateThreadResponse struct {
 
 func (x *CreateThreadResponse) Reset() {
 	*x = CreateThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5673,7 +6134,7 @@ func (x *CreateThreadResponse) String() string {
 func (*CreateThreadResponse) ProtoMessage() {}
 
 func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[85]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5686,7 +6147,7 @@ func (x *CreateThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateThreadResponse.ProtoReflect.Descriptor instead.
 func (*CreateThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{85}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *CreateThreadResponse) GetThread() uint64 {
@@ -5708,7 +6169,7 @@ type AddCommentRequest struct {
 
 func (x *AddCommentRequest) Reset() {
 	*x = AddCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5720,7 +6181,7 @@ func (x *AddCommentRequest) String() string {
 func (*AddCommentRequest) ProtoMessage() {}
 
 func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[86]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5733,7 +6194,7 @@ func (x *AddCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentRequest.ProtoReflect.Descriptor instead.
 func (*AddCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{86}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *AddCommentRequest) GetDocument() string {
@@ -5773,7 +6234,7 @@ type AddCommentResponse struct {
 
 func (x *AddCommentResponse) Reset() {
 	*x = AddCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5785,7 +6246,7 @@ func (x *AddCommentResponse) String() string {
 func (*AddCommentResponse) ProtoMessage() {}
 
 func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[87]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5798,7 +6259,7 @@ func (x *AddCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddCommentResponse.ProtoReflect.Descriptor instead.
 func (*AddCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{87}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *AddCommentResponse) GetComment() uint64 {
@@ -5821,7 +6282,7 @@ type EditCommentRequest struct {
 
 func (x *EditCommentRequest) Reset() {
 	*x = EditCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5833,7 +6294,7 @@ func (x *EditCommentRequest) String() string {
 func (*EditCommentRequest) ProtoMessage() {}
 
 func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[88]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5846,7 +6307,7 @@ func (x *EditCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentRequest.ProtoReflect.Descriptor instead.
 func (*EditCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{88}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *EditCommentRequest) GetDocument() string {
@@ -5893,7 +6354,7 @@ type EditCommentResponse struct {
 
 func (x *EditCommentResponse) Reset() {
 	*x = EditCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5905,7 +6366,7 @@ func (x *EditCommentResponse) String() string {
 func (*EditCommentResponse) ProtoMessage() {}
 
 func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[89]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5918,7 +6379,7 @@ func (x *EditCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditCommentResponse.ProtoReflect.Descriptor instead.
 func (*EditCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{89}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *EditCommentResponse) GetVersion() uint64 {
@@ -5939,7 +6400,7 @@ type DeleteCommentRequest struct {
 
 func (x *DeleteCommentRequest) Reset() {
 	*x = DeleteCommentRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5951,7 +6412,7 @@ func (x *DeleteCommentRequest) String() string {
 func (*DeleteCommentRequest) ProtoMessage() {}
 
 func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[90]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5964,7 +6425,7 @@ func (x *DeleteCommentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteCommentRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{90}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *DeleteCommentRequest) GetDocument() string {
@@ -5997,7 +6458,7 @@ type DeleteCommentResponse struct {
 
 func (x *DeleteCommentResponse) Reset() {
 	*x = DeleteCommentResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6009,7 +6470,7 @@ func (x *DeleteCommentResponse) String() string {
 func (*DeleteCommentResponse) ProtoMessage() {}
 
 func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[91]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6022,7 +6483,7 @@ func (x *DeleteCommentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteCommentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteCommentResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{91}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *DeleteCommentResponse) GetVersion() uint64 {
@@ -6043,7 +6504,7 @@ type ResolveThreadRequest struct {
 
 func (x *ResolveThreadRequest) Reset() {
 	*x = ResolveThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6055,7 +6516,7 @@ func (x *ResolveThreadRequest) String() string {
 func (*ResolveThreadRequest) ProtoMessage() {}
 
 func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[92]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6068,7 +6529,7 @@ func (x *ResolveThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadRequest.ProtoReflect.Descriptor instead.
 func (*ResolveThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{92}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *ResolveThreadRequest) GetDocument() string {
@@ -6101,7 +6562,7 @@ type ResolveThreadResponse struct {
 
 func (x *ResolveThreadResponse) Reset() {
 	*x = ResolveThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6113,7 +6574,7 @@ func (x *ResolveThreadResponse) String() string {
 func (*ResolveThreadResponse) ProtoMessage() {}
 
 func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[93]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6126,7 +6587,7 @@ func (x *ResolveThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveThreadResponse.ProtoReflect.Descriptor instead.
 func (*ResolveThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{93}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *ResolveThreadResponse) GetVersion() uint64 {
@@ -6148,7 +6609,7 @@ type ListThreadsRequest struct {
 
 func (x *ListThreadsRequest) Reset() {
 	*x = ListThreadsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6160,7 +6621,7 @@ func (x *ListThreadsRequest) String() string {
 func (*ListThreadsRequest) ProtoMessage() {}
 
 func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[94]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6173,7 +6634,7 @@ func (x *ListThreadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsRequest.ProtoReflect.Descriptor instead.
 func (*ListThreadsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{94}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *ListThreadsRequest) GetDocument() string {
@@ -6215,7 +6676,7 @@ type ListThreadsResponse struct {
 
 func (x *ListThreadsResponse) Reset() {
 	*x = ListThreadsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6227,7 +6688,7 @@ func (x *ListThreadsResponse) String() string {
 func (*ListThreadsResponse) ProtoMessage() {}
 
 func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[95]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6240,7 +6701,7 @@ func (x *ListThreadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListThreadsResponse.ProtoReflect.Descriptor instead.
 func (*ListThreadsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{95}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *ListThreadsResponse) GetThreads() []*Thread {
@@ -6275,7 +6736,7 @@ type GetThreadRequest struct {
 
 func (x *GetThreadRequest) Reset() {
 	*x = GetThreadRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6287,7 +6748,7 @@ func (x *GetThreadRequest) String() string {
 func (*GetThreadRequest) ProtoMessage() {}
 
 func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[96]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6300,7 +6761,7 @@ func (x *GetThreadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadRequest.ProtoReflect.Descriptor instead.
 func (*GetThreadRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{96}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *GetThreadRequest) GetDocument() string {
@@ -6335,7 +6796,7 @@ type GetThreadResponse struct {
 
 func (x *GetThreadResponse) Reset() {
 	*x = GetThreadResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6347,7 +6808,7 @@ func (x *GetThreadResponse) String() string {
 func (*GetThreadResponse) ProtoMessage() {}
 
 func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[97]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6360,7 +6821,7 @@ func (x *GetThreadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetThreadResponse.ProtoReflect.Descriptor instead.
 func (*GetThreadResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{97}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *GetThreadResponse) GetThread() *Thread {
@@ -6399,7 +6860,7 @@ type ThreadCreated struct {
 
 func (x *ThreadCreated) Reset() {
 	*x = ThreadCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6411,7 +6872,7 @@ func (x *ThreadCreated) String() string {
 func (*ThreadCreated) ProtoMessage() {}
 
 func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[98]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6424,7 +6885,7 @@ func (x *ThreadCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadCreated.ProtoReflect.Descriptor instead.
 func (*ThreadCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{98}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *ThreadCreated) GetFrom() uint32 {
@@ -6482,7 +6943,7 @@ type CommentAdded struct {
 
 func (x *CommentAdded) Reset() {
 	*x = CommentAdded{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6494,7 +6955,7 @@ func (x *CommentAdded) String() string {
 func (*CommentAdded) ProtoMessage() {}
 
 func (x *CommentAdded) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[99]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6507,7 +6968,7 @@ func (x *CommentAdded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentAdded.ProtoReflect.Descriptor instead.
 func (*CommentAdded) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{99}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *CommentAdded) GetThread() uint64 {
@@ -6552,7 +7013,7 @@ type CommentEdited struct {
 
 func (x *CommentEdited) Reset() {
 	*x = CommentEdited{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6564,7 +7025,7 @@ func (x *CommentEdited) String() string {
 func (*CommentEdited) ProtoMessage() {}
 
 func (x *CommentEdited) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[100]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6577,7 +7038,7 @@ func (x *CommentEdited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentEdited.ProtoReflect.Descriptor instead.
 func (*CommentEdited) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{100}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *CommentEdited) GetThread() uint64 {
@@ -6626,7 +7087,7 @@ type CommentDeleted struct {
 
 func (x *CommentDeleted) Reset() {
 	*x = CommentDeleted{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6638,7 +7099,7 @@ func (x *CommentDeleted) String() string {
 func (*CommentDeleted) ProtoMessage() {}
 
 func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[101]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6651,7 +7112,7 @@ func (x *CommentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommentDeleted.ProtoReflect.Descriptor instead.
 func (*CommentDeleted) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{101}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *CommentDeleted) GetThread() uint64 {
@@ -6679,7 +7140,7 @@ type ThreadResolved struct {
 
 func (x *ThreadResolved) Reset() {
 	*x = ThreadResolved{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6691,7 +7152,7 @@ func (x *ThreadResolved) String() string {
 func (*ThreadResolved) ProtoMessage() {}
 
 func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[102]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6704,7 +7165,7 @@ func (x *ThreadResolved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ThreadResolved.ProtoReflect.Descriptor instead.
 func (*ThreadResolved) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{102}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *ThreadResolved) GetThread() uint64 {
@@ -6745,7 +7206,7 @@ type Suggestion struct {
 
 func (x *Suggestion) Reset() {
 	*x = Suggestion{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6757,7 +7218,7 @@ func (x *Suggestion) String() string {
 func (*Suggestion) ProtoMessage() {}
 
 func (x *Suggestion) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[103]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6770,7 +7231,7 @@ func (x *Suggestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suggestion.ProtoReflect.Descriptor instead.
 func (*Suggestion) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{103}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *Suggestion) GetId() uint64 {
@@ -6877,7 +7338,7 @@ type CreateSuggestionRequest struct {
 
 func (x *CreateSuggestionRequest) Reset() {
 	*x = CreateSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6889,7 +7350,7 @@ func (x *CreateSuggestionRequest) String() string {
 func (*CreateSuggestionRequest) ProtoMessage() {}
 
 func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[104]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6902,7 +7363,7 @@ func (x *CreateSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*CreateSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{104}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *CreateSuggestionRequest) GetDocument() string {
@@ -6949,7 +7410,7 @@ type CreateSuggestionResponse struct {
 
 func (x *CreateSuggestionResponse) Reset() {
 	*x = CreateSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6961,7 +7422,7 @@ func (x *CreateSuggestionResponse) String() string {
 func (*CreateSuggestionResponse) ProtoMessage() {}
 
 func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[105]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6974,7 +7435,7 @@ func (x *CreateSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*CreateSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{105}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *CreateSuggestionResponse) GetSuggestion() uint64 {
@@ -6998,7 +7459,7 @@ type ReviseSuggestionRequest struct {
 
 func (x *ReviseSuggestionRequest) Reset() {
 	*x = ReviseSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7010,7 +7471,7 @@ func (x *ReviseSuggestionRequest) String() string {
 func (*ReviseSuggestionRequest) ProtoMessage() {}
 
 func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[106]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7023,7 +7484,7 @@ func (x *ReviseSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviseSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*ReviseSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{106}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *ReviseSuggestionRequest) GetDocument() string {
@@ -7077,7 +7538,7 @@ type ReviseSuggestionResponse struct {
 
 func (x *ReviseSuggestionResponse) Reset() {
 	*x = ReviseSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7089,7 +7550,7 @@ func (x *ReviseSuggestionResponse) String() string {
 func (*ReviseSuggestionResponse) ProtoMessage() {}
 
 func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[107]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7102,7 +7563,7 @@ func (x *ReviseSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReviseSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*ReviseSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{107}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *ReviseSuggestionResponse) GetVersion() uint64 {
@@ -7123,7 +7584,7 @@ type AcceptSuggestionRequest struct {
 
 func (x *AcceptSuggestionRequest) Reset() {
 	*x = AcceptSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7135,7 +7596,7 @@ func (x *AcceptSuggestionRequest) String() string {
 func (*AcceptSuggestionRequest) ProtoMessage() {}
 
 func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[108]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7148,7 +7609,7 @@ func (x *AcceptSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{108}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *AcceptSuggestionRequest) GetDocument() string {
@@ -7182,7 +7643,7 @@ type AcceptSuggestionResponse struct {
 
 func (x *AcceptSuggestionResponse) Reset() {
 	*x = AcceptSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7194,7 +7655,7 @@ func (x *AcceptSuggestionResponse) String() string {
 func (*AcceptSuggestionResponse) ProtoMessage() {}
 
 func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[109]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7207,7 +7668,7 @@ func (x *AcceptSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{109}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *AcceptSuggestionResponse) GetVersion() uint64 {
@@ -7234,7 +7695,7 @@ type RejectSuggestionRequest struct {
 
 func (x *RejectSuggestionRequest) Reset() {
 	*x = RejectSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7246,7 +7707,7 @@ func (x *RejectSuggestionRequest) String() string {
 func (*RejectSuggestionRequest) ProtoMessage() {}
 
 func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[110]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7259,7 +7720,7 @@ func (x *RejectSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{110}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{114}
 }
 
 func (x *RejectSuggestionRequest) GetDocument() string {
@@ -7285,7 +7746,7 @@ type RejectSuggestionResponse struct {
 
 func (x *RejectSuggestionResponse) Reset() {
 	*x = RejectSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7297,7 +7758,7 @@ func (x *RejectSuggestionResponse) String() string {
 func (*RejectSuggestionResponse) ProtoMessage() {}
 
 func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[111]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7310,7 +7771,7 @@ func (x *RejectSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{111}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{115}
 }
 
 func (x *RejectSuggestionResponse) GetVersion() uint64 {
@@ -7330,7 +7791,7 @@ type WithdrawSuggestionRequest struct {
 
 func (x *WithdrawSuggestionRequest) Reset() {
 	*x = WithdrawSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7342,7 +7803,7 @@ func (x *WithdrawSuggestionRequest) String() string {
 func (*WithdrawSuggestionRequest) ProtoMessage() {}
 
 func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[112]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7355,7 +7816,7 @@ func (x *WithdrawSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*WithdrawSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{112}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *WithdrawSuggestionRequest) GetDocument() string {
@@ -7381,7 +7842,7 @@ type WithdrawSuggestionResponse struct {
 
 func (x *WithdrawSuggestionResponse) Reset() {
 	*x = WithdrawSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7393,7 +7854,7 @@ func (x *WithdrawSuggestionResponse) String() string {
 func (*WithdrawSuggestionResponse) ProtoMessage() {}
 
 func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[113]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7406,7 +7867,7 @@ func (x *WithdrawSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WithdrawSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*WithdrawSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{113}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{117}
 }
 
 func (x *WithdrawSuggestionResponse) GetVersion() uint64 {
@@ -7427,7 +7888,7 @@ type AcceptSuggestionsRequest struct {
 
 func (x *AcceptSuggestionsRequest) Reset() {
 	*x = AcceptSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7439,7 +7900,7 @@ func (x *AcceptSuggestionsRequest) String() string {
 func (*AcceptSuggestionsRequest) ProtoMessage() {}
 
 func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[114]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7452,7 +7913,7 @@ func (x *AcceptSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{114}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *AcceptSuggestionsRequest) GetDocument() string {
@@ -7489,7 +7950,7 @@ type AcceptSuggestionsResponse struct {
 
 func (x *AcceptSuggestionsResponse) Reset() {
 	*x = AcceptSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[119]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7501,7 +7962,7 @@ func (x *AcceptSuggestionsResponse) String() string {
 func (*AcceptSuggestionsResponse) ProtoMessage() {}
 
 func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[115]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[119]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7514,7 +7975,7 @@ func (x *AcceptSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*AcceptSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{115}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{119}
 }
 
 func (x *AcceptSuggestionsResponse) GetVersion() uint64 {
@@ -7562,7 +8023,7 @@ type RejectSuggestionsRequest struct {
 
 func (x *RejectSuggestionsRequest) Reset() {
 	*x = RejectSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[120]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7574,7 +8035,7 @@ func (x *RejectSuggestionsRequest) String() string {
 func (*RejectSuggestionsRequest) ProtoMessage() {}
 
 func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[116]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[120]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7587,7 +8048,7 @@ func (x *RejectSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{116}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{120}
 }
 
 func (x *RejectSuggestionsRequest) GetDocument() string {
@@ -7614,7 +8075,7 @@ type RejectSuggestionsResponse struct {
 
 func (x *RejectSuggestionsResponse) Reset() {
 	*x = RejectSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[121]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7626,7 +8087,7 @@ func (x *RejectSuggestionsResponse) String() string {
 func (*RejectSuggestionsResponse) ProtoMessage() {}
 
 func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[117]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[121]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7639,7 +8100,7 @@ func (x *RejectSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*RejectSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{117}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{121}
 }
 
 func (x *RejectSuggestionsResponse) GetVersion() uint64 {
@@ -7668,7 +8129,7 @@ type ListSuggestionsRequest struct {
 
 func (x *ListSuggestionsRequest) Reset() {
 	*x = ListSuggestionsRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[122]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7680,7 +8141,7 @@ func (x *ListSuggestionsRequest) String() string {
 func (*ListSuggestionsRequest) ProtoMessage() {}
 
 func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[118]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[122]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7693,7 +8154,7 @@ func (x *ListSuggestionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSuggestionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSuggestionsRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{118}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{122}
 }
 
 func (x *ListSuggestionsRequest) GetDocument() string {
@@ -7736,7 +8197,7 @@ type ListSuggestionsResponse struct {
 
 func (x *ListSuggestionsResponse) Reset() {
 	*x = ListSuggestionsResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[119]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[123]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7748,7 +8209,7 @@ func (x *ListSuggestionsResponse) String() string {
 func (*ListSuggestionsResponse) ProtoMessage() {}
 
 func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[119]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[123]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7761,7 +8222,7 @@ func (x *ListSuggestionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSuggestionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSuggestionsResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{119}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{123}
 }
 
 func (x *ListSuggestionsResponse) GetSuggestions() []*Suggestion {
@@ -7802,7 +8263,7 @@ type GetSuggestionRequest struct {
 
 func (x *GetSuggestionRequest) Reset() {
 	*x = GetSuggestionRequest{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[120]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[124]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7814,7 +8275,7 @@ func (x *GetSuggestionRequest) String() string {
 func (*GetSuggestionRequest) ProtoMessage() {}
 
 func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[120]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[124]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7827,7 +8288,7 @@ func (x *GetSuggestionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuggestionRequest.ProtoReflect.Descriptor instead.
 func (*GetSuggestionRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{120}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{124}
 }
 
 func (x *GetSuggestionRequest) GetDocument() string {
@@ -7855,7 +8316,7 @@ type GetSuggestionResponse struct {
 
 func (x *GetSuggestionResponse) Reset() {
 	*x = GetSuggestionResponse{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[121]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[125]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7867,7 +8328,7 @@ func (x *GetSuggestionResponse) String() string {
 func (*GetSuggestionResponse) ProtoMessage() {}
 
 func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[121]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[125]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7880,7 +8341,7 @@ func (x *GetSuggestionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetSuggestionResponse.ProtoReflect.Descriptor instead.
 func (*GetSuggestionResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{121}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{125}
 }
 
 func (x *GetSuggestionResponse) GetSuggestion() *Suggestion {
@@ -7916,7 +8377,7 @@ type SuggestionCreated struct {
 
 func (x *SuggestionCreated) Reset() {
 	*x = SuggestionCreated{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[122]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[126]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7928,7 +8389,7 @@ func (x *SuggestionCreated) String() string {
 func (*SuggestionCreated) ProtoMessage() {}
 
 func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[122]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[126]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7941,7 +8402,7 @@ func (x *SuggestionCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionCreated.ProtoReflect.Descriptor instead.
 func (*SuggestionCreated) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{122}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{126}
 }
 
 func (x *SuggestionCreated) GetDelta() string {
@@ -7978,7 +8439,7 @@ type SuggestionRevised struct {
 
 func (x *SuggestionRevised) Reset() {
 	*x = SuggestionRevised{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[123]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[127]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7990,7 +8451,7 @@ func (x *SuggestionRevised) String() string {
 func (*SuggestionRevised) ProtoMessage() {}
 
 func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[123]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[127]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8003,7 +8464,7 @@ func (x *SuggestionRevised) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionRevised.ProtoReflect.Descriptor instead.
 func (*SuggestionRevised) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{123}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{127}
 }
 
 func (x *SuggestionRevised) GetSuggestion() uint64 {
@@ -8045,7 +8506,7 @@ type SuggestionsClosed struct {
 
 func (x *SuggestionsClosed) Reset() {
 	*x = SuggestionsClosed{}
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[124]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[128]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -8057,7 +8518,7 @@ func (x *SuggestionsClosed) String() string {
 func (*SuggestionsClosed) ProtoMessage() {}
 
 func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_docs_v1_docs_proto_msgTypes[124]
+	mi := &file_plenum_docs_v1_docs_proto_msgTypes[128]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -8070,7 +8531,7 @@ func (x *SuggestionsClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuggestionsClosed.ProtoReflect.Descriptor instead.
 func (*SuggestionsClosed) Descriptor() ([]byte, []int) {
-	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{124}
+	return file_plenum_docs_v1_docs_proto_rawDescGZIP(), []int{128}
 }
 
 func (x *SuggestionsClosed) GetSuggestions() []uint64 {
@@ -8341,7 +8802,35 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x06anchor\x18\x02 \x01(\rR\x06anchor\x12\x12\n" +
 	"\x04head\x18\x03 \x01(\rR\x04head\x12\x16\n" +
 	"\x06typing\x18\x04 \x01(\bR\x06typing\x12\x12\n" +
-	"\x04left\x18\x05 \x01(\bR\x04left\"w\n" +
+	"\x04left\x18\x05 \x01(\bR\x04left\"\xc5\x01\n" +
+	"\tAwareness\x12?\n" +
+	"\vparticipant\x18\x01 \x01(\v2\x1b.plenum.docs.v1.ParticipantH\x00R\vparticipant\x126\n" +
+	"\bconflict\x18\x02 \x01(\v2\x18.plenum.docs.v1.ConflictH\x00R\bconflict\x126\n" +
+	"\boverview\x18\x03 \x01(\v2\x18.plenum.docs.v1.OverviewH\x00R\boverviewB\a\n" +
+	"\x05entry\"\xd6\x01\n" +
+	"\vParticipant\x12\x1b\n" +
+	"\x06anchor\x18\x01 \x01(\rH\x00R\x06anchor\x88\x01\x01\x12\x17\n" +
+	"\x04head\x18\x02 \x01(\rH\x01R\x04head\x88\x01\x01\x12\x16\n" +
+	"\x06typing\x18\x03 \x01(\bR\x06typing\x12\x1b\n" +
+	"\tedited_ms\x18\x04 \x01(\x03R\beditedMs\x12\x1b\n" +
+	"\tediting_s\x18\x05 \x01(\rR\beditingS\x12+\n" +
+	"\x05style\x18\x06 \x01(\x0e2\x15.plenum.docs.v1.StyleR\x05styleB\t\n" +
+	"\a_anchorB\a\n" +
+	"\x05_head\"z\n" +
+	"\bConflict\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\rR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\rR\x02to\x12\x14\n" +
+	"\x05users\x18\x03 \x03(\tR\x05users\x124\n" +
+	"\bseverity\x18\x04 \x01(\x0e2\x18.plenum.docs.v1.SeverityR\bseverity\"\xc7\x01\n" +
+	"\bOverview\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x16\n" +
+	"\x06people\x18\x02 \x01(\rR\x06people\x12\x16\n" +
+	"\x06active\x18\x03 \x01(\rR\x06active\x12\x1c\n" +
+	"\tconflicts\x18\x04 \x01(\rR\tconflicts\x12\x18\n" +
+	"\apartial\x18\x05 \x01(\bR\apartial\x12\x19\n" +
+	"\x05score\x18\x06 \x01(\rH\x00R\x05score\x88\x01\x01\x12\x14\n" +
+	"\x05kinds\x18\a \x01(\rR\x05kindsB\b\n" +
+	"\x06_score\"w\n" +
 	"\x15ImportDocumentRequest\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12.\n" +
 	"\x06format\x18\x02 \x01(\x0e2\x16.plenum.docs.v1.FormatR\x06format\x12\x18\n" +
@@ -8643,7 +9132,17 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x14NOTICE_KIND_RESOLVED\x10\x03\x12\x18\n" +
 	"\x14NOTICE_KIND_REOPENED\x10\x04\x12\x18\n" +
 	"\x14NOTICE_KIND_ACCEPTED\x10\x05\x12\x18\n" +
-	"\x14NOTICE_KIND_REJECTED\x10\x06*W\n" +
+	"\x14NOTICE_KIND_REJECTED\x10\x06*\\\n" +
+	"\x05Style\x12\x15\n" +
+	"\x11STYLE_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fSTYLE_LEADER\x10\x01\x12\x13\n" +
+	"\x0fSTYLE_SUPPORTER\x10\x02\x12\x15\n" +
+	"\x11STYLE_INDEPENDENT\x10\x03*^\n" +
+	"\bSeverity\x12\x18\n" +
+	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fSEVERITY_LOW\x10\x01\x12\x13\n" +
+	"\x0fSEVERITY_MEDIUM\x10\x02\x12\x11\n" +
+	"\rSEVERITY_HIGH\x10\x03*W\n" +
 	"\x06Format\x12\x16\n" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fFORMAT_MARKDOWN\x10\x01\x12\x0f\n" +
@@ -8654,7 +9153,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x15SUGGESTION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_ACCEPTED\x10\x02\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_REJECTED\x10\x03\x12\x1e\n" +
-	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xe6*\n" +
+	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\x94+\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -8710,13 +9209,15 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\"\bdocument0\x90N@\x03\x90\x02\x02\x12\x86\x01\n" +
 	"\x11RejectSuggestions\x12(.plenum.docs.v1.RejectSuggestionsRequest\x1a).plenum.docs.v1.RejectSuggestionsResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\x18\x05\"\bdocument0\x90N@\x03\x90\x02\x02\x12~\n" +
 	"\x0fListSuggestions\x12&.plenum.docs.v1.ListSuggestionsRequest\x1a'.plenum.docs.v1.ListSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12v\n" +
-	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1a\xab\x01\xa2\xbb\x18\xa6\x01\n" +
+	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1a\xd9\x01\xa2\xbb\x18\xd4\x01\n" +
 	"H\n" +
 	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.Presence\n" +
 	"1\n" +
 	"\x0edocs.workspace\x10\x01\x1a\x1dplenum.docs.v1.WorkspaceEvent\n" +
 	"'\n" +
-	"\tdocs.user\x10\x01\x1a\x18plenum.docs.v1.UserEventB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
+	"\tdocs.user\x10\x01\x1a\x18plenum.docs.v1.UserEvent\n" +
+	",\n" +
+	"\x0edocs.awareness\x10\x03\x1a\x18plenum.docs.v1.AwarenessB-Z+plenum.internal/proto/plenum/docs/v1;docsv1b\x06proto3"
 
 var (
 	file_plenum_docs_v1_docs_proto_rawDescOnce sync.Once
@@ -8730,284 +9231,295 @@ func file_plenum_docs_v1_docs_proto_rawDescGZIP() []byte {
 	return file_plenum_docs_v1_docs_proto_rawDescData
 }
 
-var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 125)
+var file_plenum_docs_v1_docs_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_plenum_docs_v1_docs_proto_msgTypes = make([]protoimpl.MessageInfo, 129)
 var file_plenum_docs_v1_docs_proto_goTypes = []any{
 	(Role)(0),                          // 0: plenum.docs.v1.Role
 	(DocumentOrder)(0),                 // 1: plenum.docs.v1.DocumentOrder
 	(NoticeKind)(0),                    // 2: plenum.docs.v1.NoticeKind
-	(Format)(0),                        // 3: plenum.docs.v1.Format
-	(SuggestionState)(0),               // 4: plenum.docs.v1.SuggestionState
-	(*Document)(nil),                   // 5: plenum.docs.v1.Document
-	(*CreateDocumentRequest)(nil),      // 6: plenum.docs.v1.CreateDocumentRequest
-	(*CreateDocumentResponse)(nil),     // 7: plenum.docs.v1.CreateDocumentResponse
-	(*GetDocumentRequest)(nil),         // 8: plenum.docs.v1.GetDocumentRequest
-	(*GetDocumentResponse)(nil),        // 9: plenum.docs.v1.GetDocumentResponse
-	(*ListDocumentsRequest)(nil),       // 10: plenum.docs.v1.ListDocumentsRequest
-	(*ListDocumentsResponse)(nil),      // 11: plenum.docs.v1.ListDocumentsResponse
-	(*ReadDocumentRequest)(nil),        // 12: plenum.docs.v1.ReadDocumentRequest
-	(*ReadDocumentResponse)(nil),       // 13: plenum.docs.v1.ReadDocumentResponse
-	(*SubmitRequest)(nil),              // 14: plenum.docs.v1.SubmitRequest
-	(*SubmitResponse)(nil),             // 15: plenum.docs.v1.SubmitResponse
-	(*RenameDocumentRequest)(nil),      // 16: plenum.docs.v1.RenameDocumentRequest
-	(*RenameDocumentResponse)(nil),     // 17: plenum.docs.v1.RenameDocumentResponse
-	(*TrashDocumentRequest)(nil),       // 18: plenum.docs.v1.TrashDocumentRequest
-	(*TrashDocumentResponse)(nil),      // 19: plenum.docs.v1.TrashDocumentResponse
-	(*PurgeDocumentRequest)(nil),       // 20: plenum.docs.v1.PurgeDocumentRequest
-	(*PurgeDocumentResponse)(nil),      // 21: plenum.docs.v1.PurgeDocumentResponse
-	(*EraseHistoryRequest)(nil),        // 22: plenum.docs.v1.EraseHistoryRequest
-	(*EraseHistoryResponse)(nil),       // 23: plenum.docs.v1.EraseHistoryResponse
-	(*MoveDocumentRequest)(nil),        // 24: plenum.docs.v1.MoveDocumentRequest
-	(*MoveDocumentResponse)(nil),       // 25: plenum.docs.v1.MoveDocumentResponse
-	(*StarDocumentRequest)(nil),        // 26: plenum.docs.v1.StarDocumentRequest
-	(*StarDocumentResponse)(nil),       // 27: plenum.docs.v1.StarDocumentResponse
-	(*Folder)(nil),                     // 28: plenum.docs.v1.Folder
-	(*ListFoldersRequest)(nil),         // 29: plenum.docs.v1.ListFoldersRequest
-	(*ListFoldersResponse)(nil),        // 30: plenum.docs.v1.ListFoldersResponse
-	(*CreateFolderRequest)(nil),        // 31: plenum.docs.v1.CreateFolderRequest
-	(*CreateFolderResponse)(nil),       // 32: plenum.docs.v1.CreateFolderResponse
-	(*RenameFolderRequest)(nil),        // 33: plenum.docs.v1.RenameFolderRequest
-	(*RenameFolderResponse)(nil),       // 34: plenum.docs.v1.RenameFolderResponse
-	(*MoveFolderRequest)(nil),          // 35: plenum.docs.v1.MoveFolderRequest
-	(*MoveFolderResponse)(nil),         // 36: plenum.docs.v1.MoveFolderResponse
-	(*DeleteFolderRequest)(nil),        // 37: plenum.docs.v1.DeleteFolderRequest
-	(*DeleteFolderResponse)(nil),       // 38: plenum.docs.v1.DeleteFolderResponse
-	(*WorkspaceEvent)(nil),             // 39: plenum.docs.v1.WorkspaceEvent
-	(*FolderDeleted)(nil),              // 40: plenum.docs.v1.FolderDeleted
-	(*UserEvent)(nil),                  // 41: plenum.docs.v1.UserEvent
-	(*Starred)(nil),                    // 42: plenum.docs.v1.Starred
-	(*Notice)(nil),                     // 43: plenum.docs.v1.Notice
-	(*NoticesRead)(nil),                // 44: plenum.docs.v1.NoticesRead
-	(*ListNoticesRequest)(nil),         // 45: plenum.docs.v1.ListNoticesRequest
-	(*ListNoticesResponse)(nil),        // 46: plenum.docs.v1.ListNoticesResponse
-	(*MarkNoticesRequest)(nil),         // 47: plenum.docs.v1.MarkNoticesRequest
-	(*MarkNoticesResponse)(nil),        // 48: plenum.docs.v1.MarkNoticesResponse
-	(*SetRoleRequest)(nil),             // 49: plenum.docs.v1.SetRoleRequest
-	(*SetRoleResponse)(nil),            // 50: plenum.docs.v1.SetRoleResponse
-	(*ListRolesRequest)(nil),           // 51: plenum.docs.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),          // 52: plenum.docs.v1.ListRolesResponse
-	(*Grant)(nil),                      // 53: plenum.docs.v1.Grant
-	(*CreateLinkRequest)(nil),          // 54: plenum.docs.v1.CreateLinkRequest
-	(*CreateLinkResponse)(nil),         // 55: plenum.docs.v1.CreateLinkResponse
-	(*OpenLinkRequest)(nil),            // 56: plenum.docs.v1.OpenLinkRequest
-	(*OpenLinkResponse)(nil),           // 57: plenum.docs.v1.OpenLinkResponse
-	(*DocumentEvent)(nil),              // 58: plenum.docs.v1.DocumentEvent
-	(*Created)(nil),                    // 59: plenum.docs.v1.Created
-	(*Edited)(nil),                     // 60: plenum.docs.v1.Edited
-	(*Renamed)(nil),                    // 61: plenum.docs.v1.Renamed
-	(*Trashed)(nil),                    // 62: plenum.docs.v1.Trashed
-	(*Moved)(nil),                      // 63: plenum.docs.v1.Moved
-	(*HistoryErased)(nil),              // 64: plenum.docs.v1.HistoryErased
-	(*Purged)(nil),                     // 65: plenum.docs.v1.Purged
-	(*RoleSet)(nil),                    // 66: plenum.docs.v1.RoleSet
-	(*AccessChanged)(nil),              // 67: plenum.docs.v1.AccessChanged
-	(*LinkOpened)(nil),                 // 68: plenum.docs.v1.LinkOpened
-	(*Presence)(nil),                   // 69: plenum.docs.v1.Presence
-	(*ImportDocumentRequest)(nil),      // 70: plenum.docs.v1.ImportDocumentRequest
-	(*ImportDocumentResponse)(nil),     // 71: plenum.docs.v1.ImportDocumentResponse
-	(*ExportDocumentRequest)(nil),      // 72: plenum.docs.v1.ExportDocumentRequest
-	(*ExportDocumentResponse)(nil),     // 73: plenum.docs.v1.ExportDocumentResponse
-	(*Version)(nil),                    // 74: plenum.docs.v1.Version
-	(*ListVersionsRequest)(nil),        // 75: plenum.docs.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),       // 76: plenum.docs.v1.ListVersionsResponse
-	(*NameVersionRequest)(nil),         // 77: plenum.docs.v1.NameVersionRequest
-	(*NameVersionResponse)(nil),        // 78: plenum.docs.v1.NameVersionResponse
-	(*DiffVersionsRequest)(nil),        // 79: plenum.docs.v1.DiffVersionsRequest
-	(*DiffVersionsResponse)(nil),       // 80: plenum.docs.v1.DiffVersionsResponse
-	(*RestoreVersionRequest)(nil),      // 81: plenum.docs.v1.RestoreVersionRequest
-	(*RestoreVersionResponse)(nil),     // 82: plenum.docs.v1.RestoreVersionResponse
-	(*BlameRequest)(nil),               // 83: plenum.docs.v1.BlameRequest
-	(*BlameResponse)(nil),              // 84: plenum.docs.v1.BlameResponse
-	(*BlameRange)(nil),                 // 85: plenum.docs.v1.BlameRange
-	(*VersionNamed)(nil),               // 86: plenum.docs.v1.VersionNamed
-	(*Thread)(nil),                     // 87: plenum.docs.v1.Thread
-	(*Comment)(nil),                    // 88: plenum.docs.v1.Comment
-	(*CreateThreadRequest)(nil),        // 89: plenum.docs.v1.CreateThreadRequest
-	(*CreateThreadResponse)(nil),       // 90: plenum.docs.v1.CreateThreadResponse
-	(*AddCommentRequest)(nil),          // 91: plenum.docs.v1.AddCommentRequest
-	(*AddCommentResponse)(nil),         // 92: plenum.docs.v1.AddCommentResponse
-	(*EditCommentRequest)(nil),         // 93: plenum.docs.v1.EditCommentRequest
-	(*EditCommentResponse)(nil),        // 94: plenum.docs.v1.EditCommentResponse
-	(*DeleteCommentRequest)(nil),       // 95: plenum.docs.v1.DeleteCommentRequest
-	(*DeleteCommentResponse)(nil),      // 96: plenum.docs.v1.DeleteCommentResponse
-	(*ResolveThreadRequest)(nil),       // 97: plenum.docs.v1.ResolveThreadRequest
-	(*ResolveThreadResponse)(nil),      // 98: plenum.docs.v1.ResolveThreadResponse
-	(*ListThreadsRequest)(nil),         // 99: plenum.docs.v1.ListThreadsRequest
-	(*ListThreadsResponse)(nil),        // 100: plenum.docs.v1.ListThreadsResponse
-	(*GetThreadRequest)(nil),           // 101: plenum.docs.v1.GetThreadRequest
-	(*GetThreadResponse)(nil),          // 102: plenum.docs.v1.GetThreadResponse
-	(*ThreadCreated)(nil),              // 103: plenum.docs.v1.ThreadCreated
-	(*CommentAdded)(nil),               // 104: plenum.docs.v1.CommentAdded
-	(*CommentEdited)(nil),              // 105: plenum.docs.v1.CommentEdited
-	(*CommentDeleted)(nil),             // 106: plenum.docs.v1.CommentDeleted
-	(*ThreadResolved)(nil),             // 107: plenum.docs.v1.ThreadResolved
-	(*Suggestion)(nil),                 // 108: plenum.docs.v1.Suggestion
-	(*CreateSuggestionRequest)(nil),    // 109: plenum.docs.v1.CreateSuggestionRequest
-	(*CreateSuggestionResponse)(nil),   // 110: plenum.docs.v1.CreateSuggestionResponse
-	(*ReviseSuggestionRequest)(nil),    // 111: plenum.docs.v1.ReviseSuggestionRequest
-	(*ReviseSuggestionResponse)(nil),   // 112: plenum.docs.v1.ReviseSuggestionResponse
-	(*AcceptSuggestionRequest)(nil),    // 113: plenum.docs.v1.AcceptSuggestionRequest
-	(*AcceptSuggestionResponse)(nil),   // 114: plenum.docs.v1.AcceptSuggestionResponse
-	(*RejectSuggestionRequest)(nil),    // 115: plenum.docs.v1.RejectSuggestionRequest
-	(*RejectSuggestionResponse)(nil),   // 116: plenum.docs.v1.RejectSuggestionResponse
-	(*WithdrawSuggestionRequest)(nil),  // 117: plenum.docs.v1.WithdrawSuggestionRequest
-	(*WithdrawSuggestionResponse)(nil), // 118: plenum.docs.v1.WithdrawSuggestionResponse
-	(*AcceptSuggestionsRequest)(nil),   // 119: plenum.docs.v1.AcceptSuggestionsRequest
-	(*AcceptSuggestionsResponse)(nil),  // 120: plenum.docs.v1.AcceptSuggestionsResponse
-	(*RejectSuggestionsRequest)(nil),   // 121: plenum.docs.v1.RejectSuggestionsRequest
-	(*RejectSuggestionsResponse)(nil),  // 122: plenum.docs.v1.RejectSuggestionsResponse
-	(*ListSuggestionsRequest)(nil),     // 123: plenum.docs.v1.ListSuggestionsRequest
-	(*ListSuggestionsResponse)(nil),    // 124: plenum.docs.v1.ListSuggestionsResponse
-	(*GetSuggestionRequest)(nil),       // 125: plenum.docs.v1.GetSuggestionRequest
-	(*GetSuggestionResponse)(nil),      // 126: plenum.docs.v1.GetSuggestionResponse
-	(*SuggestionCreated)(nil),          // 127: plenum.docs.v1.SuggestionCreated
-	(*SuggestionRevised)(nil),          // 128: plenum.docs.v1.SuggestionRevised
-	(*SuggestionsClosed)(nil),          // 129: plenum.docs.v1.SuggestionsClosed
+	(Style)(0),                         // 3: plenum.docs.v1.Style
+	(Severity)(0),                      // 4: plenum.docs.v1.Severity
+	(Format)(0),                        // 5: plenum.docs.v1.Format
+	(SuggestionState)(0),               // 6: plenum.docs.v1.SuggestionState
+	(*Document)(nil),                   // 7: plenum.docs.v1.Document
+	(*CreateDocumentRequest)(nil),      // 8: plenum.docs.v1.CreateDocumentRequest
+	(*CreateDocumentResponse)(nil),     // 9: plenum.docs.v1.CreateDocumentResponse
+	(*GetDocumentRequest)(nil),         // 10: plenum.docs.v1.GetDocumentRequest
+	(*GetDocumentResponse)(nil),        // 11: plenum.docs.v1.GetDocumentResponse
+	(*ListDocumentsRequest)(nil),       // 12: plenum.docs.v1.ListDocumentsRequest
+	(*ListDocumentsResponse)(nil),      // 13: plenum.docs.v1.ListDocumentsResponse
+	(*ReadDocumentRequest)(nil),        // 14: plenum.docs.v1.ReadDocumentRequest
+	(*ReadDocumentResponse)(nil),       // 15: plenum.docs.v1.ReadDocumentResponse
+	(*SubmitRequest)(nil),              // 16: plenum.docs.v1.SubmitRequest
+	(*SubmitResponse)(nil),             // 17: plenum.docs.v1.SubmitResponse
+	(*RenameDocumentRequest)(nil),      // 18: plenum.docs.v1.RenameDocumentRequest
+	(*RenameDocumentResponse)(nil),     // 19: plenum.docs.v1.RenameDocumentResponse
+	(*TrashDocumentRequest)(nil),       // 20: plenum.docs.v1.TrashDocumentRequest
+	(*TrashDocumentResponse)(nil),      // 21: plenum.docs.v1.TrashDocumentResponse
+	(*PurgeDocumentRequest)(nil),       // 22: plenum.docs.v1.PurgeDocumentRequest
+	(*PurgeDocumentResponse)(nil),      // 23: plenum.docs.v1.PurgeDocumentResponse
+	(*EraseHistoryRequest)(nil),        // 24: plenum.docs.v1.EraseHistoryRequest
+	(*EraseHistoryResponse)(nil),       // 25: plenum.docs.v1.EraseHistoryResponse
+	(*MoveDocumentRequest)(nil),        // 26: plenum.docs.v1.MoveDocumentRequest
+	(*MoveDocumentResponse)(nil),       // 27: plenum.docs.v1.MoveDocumentResponse
+	(*StarDocumentRequest)(nil),        // 28: plenum.docs.v1.StarDocumentRequest
+	(*StarDocumentResponse)(nil),       // 29: plenum.docs.v1.StarDocumentResponse
+	(*Folder)(nil),                     // 30: plenum.docs.v1.Folder
+	(*ListFoldersRequest)(nil),         // 31: plenum.docs.v1.ListFoldersRequest
+	(*ListFoldersResponse)(nil),        // 32: plenum.docs.v1.ListFoldersResponse
+	(*CreateFolderRequest)(nil),        // 33: plenum.docs.v1.CreateFolderRequest
+	(*CreateFolderResponse)(nil),       // 34: plenum.docs.v1.CreateFolderResponse
+	(*RenameFolderRequest)(nil),        // 35: plenum.docs.v1.RenameFolderRequest
+	(*RenameFolderResponse)(nil),       // 36: plenum.docs.v1.RenameFolderResponse
+	(*MoveFolderRequest)(nil),          // 37: plenum.docs.v1.MoveFolderRequest
+	(*MoveFolderResponse)(nil),         // 38: plenum.docs.v1.MoveFolderResponse
+	(*DeleteFolderRequest)(nil),        // 39: plenum.docs.v1.DeleteFolderRequest
+	(*DeleteFolderResponse)(nil),       // 40: plenum.docs.v1.DeleteFolderResponse
+	(*WorkspaceEvent)(nil),             // 41: plenum.docs.v1.WorkspaceEvent
+	(*FolderDeleted)(nil),              // 42: plenum.docs.v1.FolderDeleted
+	(*UserEvent)(nil),                  // 43: plenum.docs.v1.UserEvent
+	(*Starred)(nil),                    // 44: plenum.docs.v1.Starred
+	(*Notice)(nil),                     // 45: plenum.docs.v1.Notice
+	(*NoticesRead)(nil),                // 46: plenum.docs.v1.NoticesRead
+	(*ListNoticesRequest)(nil),         // 47: plenum.docs.v1.ListNoticesRequest
+	(*ListNoticesResponse)(nil),        // 48: plenum.docs.v1.ListNoticesResponse
+	(*MarkNoticesRequest)(nil),         // 49: plenum.docs.v1.MarkNoticesRequest
+	(*MarkNoticesResponse)(nil),        // 50: plenum.docs.v1.MarkNoticesResponse
+	(*SetRoleRequest)(nil),             // 51: plenum.docs.v1.SetRoleRequest
+	(*SetRoleResponse)(nil),            // 52: plenum.docs.v1.SetRoleResponse
+	(*ListRolesRequest)(nil),           // 53: plenum.docs.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),          // 54: plenum.docs.v1.ListRolesResponse
+	(*Grant)(nil),                      // 55: plenum.docs.v1.Grant
+	(*CreateLinkRequest)(nil),          // 56: plenum.docs.v1.CreateLinkRequest
+	(*CreateLinkResponse)(nil),         // 57: plenum.docs.v1.CreateLinkResponse
+	(*OpenLinkRequest)(nil),            // 58: plenum.docs.v1.OpenLinkRequest
+	(*OpenLinkResponse)(nil),           // 59: plenum.docs.v1.OpenLinkResponse
+	(*DocumentEvent)(nil),              // 60: plenum.docs.v1.DocumentEvent
+	(*Created)(nil),                    // 61: plenum.docs.v1.Created
+	(*Edited)(nil),                     // 62: plenum.docs.v1.Edited
+	(*Renamed)(nil),                    // 63: plenum.docs.v1.Renamed
+	(*Trashed)(nil),                    // 64: plenum.docs.v1.Trashed
+	(*Moved)(nil),                      // 65: plenum.docs.v1.Moved
+	(*HistoryErased)(nil),              // 66: plenum.docs.v1.HistoryErased
+	(*Purged)(nil),                     // 67: plenum.docs.v1.Purged
+	(*RoleSet)(nil),                    // 68: plenum.docs.v1.RoleSet
+	(*AccessChanged)(nil),              // 69: plenum.docs.v1.AccessChanged
+	(*LinkOpened)(nil),                 // 70: plenum.docs.v1.LinkOpened
+	(*Presence)(nil),                   // 71: plenum.docs.v1.Presence
+	(*Awareness)(nil),                  // 72: plenum.docs.v1.Awareness
+	(*Participant)(nil),                // 73: plenum.docs.v1.Participant
+	(*Conflict)(nil),                   // 74: plenum.docs.v1.Conflict
+	(*Overview)(nil),                   // 75: plenum.docs.v1.Overview
+	(*ImportDocumentRequest)(nil),      // 76: plenum.docs.v1.ImportDocumentRequest
+	(*ImportDocumentResponse)(nil),     // 77: plenum.docs.v1.ImportDocumentResponse
+	(*ExportDocumentRequest)(nil),      // 78: plenum.docs.v1.ExportDocumentRequest
+	(*ExportDocumentResponse)(nil),     // 79: plenum.docs.v1.ExportDocumentResponse
+	(*Version)(nil),                    // 80: plenum.docs.v1.Version
+	(*ListVersionsRequest)(nil),        // 81: plenum.docs.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),       // 82: plenum.docs.v1.ListVersionsResponse
+	(*NameVersionRequest)(nil),         // 83: plenum.docs.v1.NameVersionRequest
+	(*NameVersionResponse)(nil),        // 84: plenum.docs.v1.NameVersionResponse
+	(*DiffVersionsRequest)(nil),        // 85: plenum.docs.v1.DiffVersionsRequest
+	(*DiffVersionsResponse)(nil),       // 86: plenum.docs.v1.DiffVersionsResponse
+	(*RestoreVersionRequest)(nil),      // 87: plenum.docs.v1.RestoreVersionRequest
+	(*RestoreVersionResponse)(nil),     // 88: plenum.docs.v1.RestoreVersionResponse
+	(*BlameRequest)(nil),               // 89: plenum.docs.v1.BlameRequest
+	(*BlameResponse)(nil),              // 90: plenum.docs.v1.BlameResponse
+	(*BlameRange)(nil),                 // 91: plenum.docs.v1.BlameRange
+	(*VersionNamed)(nil),               // 92: plenum.docs.v1.VersionNamed
+	(*Thread)(nil),                     // 93: plenum.docs.v1.Thread
+	(*Comment)(nil),                    // 94: plenum.docs.v1.Comment
+	(*CreateThreadRequest)(nil),        // 95: plenum.docs.v1.CreateThreadRequest
+	(*CreateThreadResponse)(nil),       // 96: plenum.docs.v1.CreateThreadResponse
+	(*AddCommentRequest)(nil),          // 97: plenum.docs.v1.AddCommentRequest
+	(*AddCommentResponse)(nil),         // 98: plenum.docs.v1.AddCommentResponse
+	(*EditCommentRequest)(nil),         // 99: plenum.docs.v1.EditCommentRequest
+	(*EditCommentResponse)(nil),        // 100: plenum.docs.v1.EditCommentResponse
+	(*DeleteCommentRequest)(nil),       // 101: plenum.docs.v1.DeleteCommentRequest
+	(*DeleteCommentResponse)(nil),      // 102: plenum.docs.v1.DeleteCommentResponse
+	(*ResolveThreadRequest)(nil),       // 103: plenum.docs.v1.ResolveThreadRequest
+	(*ResolveThreadResponse)(nil),      // 104: plenum.docs.v1.ResolveThreadResponse
+	(*ListThreadsRequest)(nil),         // 105: plenum.docs.v1.ListThreadsRequest
+	(*ListThreadsResponse)(nil),        // 106: plenum.docs.v1.ListThreadsResponse
+	(*GetThreadRequest)(nil),           // 107: plenum.docs.v1.GetThreadRequest
+	(*GetThreadResponse)(nil),          // 108: plenum.docs.v1.GetThreadResponse
+	(*ThreadCreated)(nil),              // 109: plenum.docs.v1.ThreadCreated
+	(*CommentAdded)(nil),               // 110: plenum.docs.v1.CommentAdded
+	(*CommentEdited)(nil),              // 111: plenum.docs.v1.CommentEdited
+	(*CommentDeleted)(nil),             // 112: plenum.docs.v1.CommentDeleted
+	(*ThreadResolved)(nil),             // 113: plenum.docs.v1.ThreadResolved
+	(*Suggestion)(nil),                 // 114: plenum.docs.v1.Suggestion
+	(*CreateSuggestionRequest)(nil),    // 115: plenum.docs.v1.CreateSuggestionRequest
+	(*CreateSuggestionResponse)(nil),   // 116: plenum.docs.v1.CreateSuggestionResponse
+	(*ReviseSuggestionRequest)(nil),    // 117: plenum.docs.v1.ReviseSuggestionRequest
+	(*ReviseSuggestionResponse)(nil),   // 118: plenum.docs.v1.ReviseSuggestionResponse
+	(*AcceptSuggestionRequest)(nil),    // 119: plenum.docs.v1.AcceptSuggestionRequest
+	(*AcceptSuggestionResponse)(nil),   // 120: plenum.docs.v1.AcceptSuggestionResponse
+	(*RejectSuggestionRequest)(nil),    // 121: plenum.docs.v1.RejectSuggestionRequest
+	(*RejectSuggestionResponse)(nil),   // 122: plenum.docs.v1.RejectSuggestionResponse
+	(*WithdrawSuggestionRequest)(nil),  // 123: plenum.docs.v1.WithdrawSuggestionRequest
+	(*WithdrawSuggestionResponse)(nil), // 124: plenum.docs.v1.WithdrawSuggestionResponse
+	(*AcceptSuggestionsRequest)(nil),   // 125: plenum.docs.v1.AcceptSuggestionsRequest
+	(*AcceptSuggestionsResponse)(nil),  // 126: plenum.docs.v1.AcceptSuggestionsResponse
+	(*RejectSuggestionsRequest)(nil),   // 127: plenum.docs.v1.RejectSuggestionsRequest
+	(*RejectSuggestionsResponse)(nil),  // 128: plenum.docs.v1.RejectSuggestionsResponse
+	(*ListSuggestionsRequest)(nil),     // 129: plenum.docs.v1.ListSuggestionsRequest
+	(*ListSuggestionsResponse)(nil),    // 130: plenum.docs.v1.ListSuggestionsResponse
+	(*GetSuggestionRequest)(nil),       // 131: plenum.docs.v1.GetSuggestionRequest
+	(*GetSuggestionResponse)(nil),      // 132: plenum.docs.v1.GetSuggestionResponse
+	(*SuggestionCreated)(nil),          // 133: plenum.docs.v1.SuggestionCreated
+	(*SuggestionRevised)(nil),          // 134: plenum.docs.v1.SuggestionRevised
+	(*SuggestionsClosed)(nil),          // 135: plenum.docs.v1.SuggestionsClosed
 }
 var file_plenum_docs_v1_docs_proto_depIdxs = []int32{
 	0,   // 0: plenum.docs.v1.Document.role:type_name -> plenum.docs.v1.Role
-	5,   // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
+	7,   // 1: plenum.docs.v1.GetDocumentResponse.document:type_name -> plenum.docs.v1.Document
 	1,   // 2: plenum.docs.v1.ListDocumentsRequest.order:type_name -> plenum.docs.v1.DocumentOrder
-	5,   // 3: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
-	28,  // 4: plenum.docs.v1.ListFoldersResponse.folders:type_name -> plenum.docs.v1.Folder
-	28,  // 5: plenum.docs.v1.WorkspaceEvent.folder:type_name -> plenum.docs.v1.Folder
-	40,  // 6: plenum.docs.v1.WorkspaceEvent.folder_deleted:type_name -> plenum.docs.v1.FolderDeleted
-	42,  // 7: plenum.docs.v1.UserEvent.starred:type_name -> plenum.docs.v1.Starred
-	43,  // 8: plenum.docs.v1.UserEvent.notice:type_name -> plenum.docs.v1.Notice
-	44,  // 9: plenum.docs.v1.UserEvent.notices_read:type_name -> plenum.docs.v1.NoticesRead
+	7,   // 3: plenum.docs.v1.ListDocumentsResponse.documents:type_name -> plenum.docs.v1.Document
+	30,  // 4: plenum.docs.v1.ListFoldersResponse.folders:type_name -> plenum.docs.v1.Folder
+	30,  // 5: plenum.docs.v1.WorkspaceEvent.folder:type_name -> plenum.docs.v1.Folder
+	42,  // 6: plenum.docs.v1.WorkspaceEvent.folder_deleted:type_name -> plenum.docs.v1.FolderDeleted
+	44,  // 7: plenum.docs.v1.UserEvent.starred:type_name -> plenum.docs.v1.Starred
+	45,  // 8: plenum.docs.v1.UserEvent.notice:type_name -> plenum.docs.v1.Notice
+	46,  // 9: plenum.docs.v1.UserEvent.notices_read:type_name -> plenum.docs.v1.NoticesRead
 	2,   // 10: plenum.docs.v1.Notice.kind:type_name -> plenum.docs.v1.NoticeKind
-	43,  // 11: plenum.docs.v1.ListNoticesResponse.notices:type_name -> plenum.docs.v1.Notice
+	45,  // 11: plenum.docs.v1.ListNoticesResponse.notices:type_name -> plenum.docs.v1.Notice
 	0,   // 12: plenum.docs.v1.SetRoleRequest.role:type_name -> plenum.docs.v1.Role
-	53,  // 13: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
+	55,  // 13: plenum.docs.v1.ListRolesResponse.grants:type_name -> plenum.docs.v1.Grant
 	0,   // 14: plenum.docs.v1.Grant.role:type_name -> plenum.docs.v1.Role
 	0,   // 15: plenum.docs.v1.CreateLinkRequest.role:type_name -> plenum.docs.v1.Role
 	0,   // 16: plenum.docs.v1.OpenLinkResponse.role:type_name -> plenum.docs.v1.Role
-	59,  // 17: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
-	60,  // 18: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
-	61,  // 19: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
-	62,  // 20: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
-	66,  // 21: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
-	86,  // 22: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
-	103, // 23: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
-	104, // 24: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
-	105, // 25: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
-	106, // 26: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
-	107, // 27: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
-	67,  // 28: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
-	68,  // 29: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
-	63,  // 30: plenum.docs.v1.DocumentEvent.moved:type_name -> plenum.docs.v1.Moved
-	64,  // 31: plenum.docs.v1.DocumentEvent.history_erased:type_name -> plenum.docs.v1.HistoryErased
-	65,  // 32: plenum.docs.v1.DocumentEvent.purged:type_name -> plenum.docs.v1.Purged
-	127, // 33: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
-	128, // 34: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
-	129, // 35: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
-	53,  // 36: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
-	3,   // 37: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	3,   // 38: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
-	74,  // 39: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
-	85,  // 40: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
-	88,  // 41: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
-	87,  // 42: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
-	87,  // 43: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
-	4,   // 44: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
-	108, // 45: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
-	108, // 46: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
-	4,   // 47: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
-	6,   // 48: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
-	8,   // 49: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
-	10,  // 50: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
-	12,  // 51: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
-	14,  // 52: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
-	16,  // 53: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
-	18,  // 54: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
-	20,  // 55: plenum.docs.v1.DocsService.PurgeDocument:input_type -> plenum.docs.v1.PurgeDocumentRequest
-	22,  // 56: plenum.docs.v1.DocsService.EraseHistory:input_type -> plenum.docs.v1.EraseHistoryRequest
-	24,  // 57: plenum.docs.v1.DocsService.MoveDocument:input_type -> plenum.docs.v1.MoveDocumentRequest
-	26,  // 58: plenum.docs.v1.DocsService.StarDocument:input_type -> plenum.docs.v1.StarDocumentRequest
-	45,  // 59: plenum.docs.v1.DocsService.ListNotices:input_type -> plenum.docs.v1.ListNoticesRequest
-	47,  // 60: plenum.docs.v1.DocsService.MarkNotices:input_type -> plenum.docs.v1.MarkNoticesRequest
-	49,  // 61: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
-	51,  // 62: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
-	54,  // 63: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
-	56,  // 64: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
-	70,  // 65: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
-	72,  // 66: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
-	29,  // 67: plenum.docs.v1.DocsService.ListFolders:input_type -> plenum.docs.v1.ListFoldersRequest
-	31,  // 68: plenum.docs.v1.DocsService.CreateFolder:input_type -> plenum.docs.v1.CreateFolderRequest
-	33,  // 69: plenum.docs.v1.DocsService.RenameFolder:input_type -> plenum.docs.v1.RenameFolderRequest
-	35,  // 70: plenum.docs.v1.DocsService.MoveFolder:input_type -> plenum.docs.v1.MoveFolderRequest
-	37,  // 71: plenum.docs.v1.DocsService.DeleteFolder:input_type -> plenum.docs.v1.DeleteFolderRequest
-	75,  // 72: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
-	77,  // 73: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
-	79,  // 74: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
-	81,  // 75: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
-	83,  // 76: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
-	89,  // 77: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
-	91,  // 78: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
-	93,  // 79: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
-	95,  // 80: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
-	97,  // 81: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
-	99,  // 82: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
-	101, // 83: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
-	109, // 84: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
-	111, // 85: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
-	113, // 86: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
-	115, // 87: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
-	117, // 88: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
-	119, // 89: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
-	121, // 90: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
-	123, // 91: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
-	125, // 92: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
-	7,   // 93: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
-	9,   // 94: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
-	11,  // 95: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
-	13,  // 96: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
-	15,  // 97: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
-	17,  // 98: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
-	19,  // 99: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
-	21,  // 100: plenum.docs.v1.DocsService.PurgeDocument:output_type -> plenum.docs.v1.PurgeDocumentResponse
-	23,  // 101: plenum.docs.v1.DocsService.EraseHistory:output_type -> plenum.docs.v1.EraseHistoryResponse
-	25,  // 102: plenum.docs.v1.DocsService.MoveDocument:output_type -> plenum.docs.v1.MoveDocumentResponse
-	27,  // 103: plenum.docs.v1.DocsService.StarDocument:output_type -> plenum.docs.v1.StarDocumentResponse
-	46,  // 104: plenum.docs.v1.DocsService.ListNotices:output_type -> plenum.docs.v1.ListNoticesResponse
-	48,  // 105: plenum.docs.v1.DocsService.MarkNotices:output_type -> plenum.docs.v1.MarkNoticesResponse
-	50,  // 106: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
-	52,  // 107: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
-	55,  // 108: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
-	57,  // 109: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
-	71,  // 110: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
-	73,  // 111: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
-	30,  // 112: plenum.docs.v1.DocsService.ListFolders:output_type -> plenum.docs.v1.ListFoldersResponse
-	32,  // 113: plenum.docs.v1.DocsService.CreateFolder:output_type -> plenum.docs.v1.CreateFolderResponse
-	34,  // 114: plenum.docs.v1.DocsService.RenameFolder:output_type -> plenum.docs.v1.RenameFolderResponse
-	36,  // 115: plenum.docs.v1.DocsService.MoveFolder:output_type -> plenum.docs.v1.MoveFolderResponse
-	38,  // 116: plenum.docs.v1.DocsService.DeleteFolder:output_type -> plenum.docs.v1.DeleteFolderResponse
-	76,  // 117: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
-	78,  // 118: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
-	80,  // 119: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
-	82,  // 120: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
-	84,  // 121: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
-	90,  // 122: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
-	92,  // 123: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
-	94,  // 124: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
-	96,  // 125: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
-	98,  // 126: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
-	100, // 127: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
-	102, // 128: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
-	110, // 129: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
-	112, // 130: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
-	114, // 131: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
-	116, // 132: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
-	118, // 133: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
-	120, // 134: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
-	122, // 135: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
-	124, // 136: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
-	126, // 137: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
-	93,  // [93:138] is the sub-list for method output_type
-	48,  // [48:93] is the sub-list for method input_type
-	48,  // [48:48] is the sub-list for extension type_name
-	48,  // [48:48] is the sub-list for extension extendee
-	0,   // [0:48] is the sub-list for field type_name
+	61,  // 17: plenum.docs.v1.DocumentEvent.created:type_name -> plenum.docs.v1.Created
+	62,  // 18: plenum.docs.v1.DocumentEvent.edited:type_name -> plenum.docs.v1.Edited
+	63,  // 19: plenum.docs.v1.DocumentEvent.renamed:type_name -> plenum.docs.v1.Renamed
+	64,  // 20: plenum.docs.v1.DocumentEvent.trashed:type_name -> plenum.docs.v1.Trashed
+	68,  // 21: plenum.docs.v1.DocumentEvent.role_set:type_name -> plenum.docs.v1.RoleSet
+	92,  // 22: plenum.docs.v1.DocumentEvent.version_named:type_name -> plenum.docs.v1.VersionNamed
+	109, // 23: plenum.docs.v1.DocumentEvent.thread_created:type_name -> plenum.docs.v1.ThreadCreated
+	110, // 24: plenum.docs.v1.DocumentEvent.comment_added:type_name -> plenum.docs.v1.CommentAdded
+	111, // 25: plenum.docs.v1.DocumentEvent.comment_edited:type_name -> plenum.docs.v1.CommentEdited
+	112, // 26: plenum.docs.v1.DocumentEvent.comment_deleted:type_name -> plenum.docs.v1.CommentDeleted
+	113, // 27: plenum.docs.v1.DocumentEvent.thread_resolved:type_name -> plenum.docs.v1.ThreadResolved
+	69,  // 28: plenum.docs.v1.DocumentEvent.access_changed:type_name -> plenum.docs.v1.AccessChanged
+	70,  // 29: plenum.docs.v1.DocumentEvent.link_opened:type_name -> plenum.docs.v1.LinkOpened
+	65,  // 30: plenum.docs.v1.DocumentEvent.moved:type_name -> plenum.docs.v1.Moved
+	66,  // 31: plenum.docs.v1.DocumentEvent.history_erased:type_name -> plenum.docs.v1.HistoryErased
+	67,  // 32: plenum.docs.v1.DocumentEvent.purged:type_name -> plenum.docs.v1.Purged
+	133, // 33: plenum.docs.v1.DocumentEvent.suggestion_created:type_name -> plenum.docs.v1.SuggestionCreated
+	134, // 34: plenum.docs.v1.DocumentEvent.suggestion_revised:type_name -> plenum.docs.v1.SuggestionRevised
+	135, // 35: plenum.docs.v1.DocumentEvent.suggestions_closed:type_name -> plenum.docs.v1.SuggestionsClosed
+	55,  // 36: plenum.docs.v1.RoleSet.grant:type_name -> plenum.docs.v1.Grant
+	73,  // 37: plenum.docs.v1.Awareness.participant:type_name -> plenum.docs.v1.Participant
+	74,  // 38: plenum.docs.v1.Awareness.conflict:type_name -> plenum.docs.v1.Conflict
+	75,  // 39: plenum.docs.v1.Awareness.overview:type_name -> plenum.docs.v1.Overview
+	3,   // 40: plenum.docs.v1.Participant.style:type_name -> plenum.docs.v1.Style
+	4,   // 41: plenum.docs.v1.Conflict.severity:type_name -> plenum.docs.v1.Severity
+	5,   // 42: plenum.docs.v1.ImportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	5,   // 43: plenum.docs.v1.ExportDocumentRequest.format:type_name -> plenum.docs.v1.Format
+	80,  // 44: plenum.docs.v1.ListVersionsResponse.versions:type_name -> plenum.docs.v1.Version
+	91,  // 45: plenum.docs.v1.BlameResponse.ranges:type_name -> plenum.docs.v1.BlameRange
+	94,  // 46: plenum.docs.v1.Thread.comments:type_name -> plenum.docs.v1.Comment
+	93,  // 47: plenum.docs.v1.ListThreadsResponse.threads:type_name -> plenum.docs.v1.Thread
+	93,  // 48: plenum.docs.v1.GetThreadResponse.thread:type_name -> plenum.docs.v1.Thread
+	6,   // 49: plenum.docs.v1.Suggestion.state:type_name -> plenum.docs.v1.SuggestionState
+	114, // 50: plenum.docs.v1.ListSuggestionsResponse.suggestions:type_name -> plenum.docs.v1.Suggestion
+	114, // 51: plenum.docs.v1.GetSuggestionResponse.suggestion:type_name -> plenum.docs.v1.Suggestion
+	6,   // 52: plenum.docs.v1.SuggestionsClosed.state:type_name -> plenum.docs.v1.SuggestionState
+	8,   // 53: plenum.docs.v1.DocsService.CreateDocument:input_type -> plenum.docs.v1.CreateDocumentRequest
+	10,  // 54: plenum.docs.v1.DocsService.GetDocument:input_type -> plenum.docs.v1.GetDocumentRequest
+	12,  // 55: plenum.docs.v1.DocsService.ListDocuments:input_type -> plenum.docs.v1.ListDocumentsRequest
+	14,  // 56: plenum.docs.v1.DocsService.ReadDocument:input_type -> plenum.docs.v1.ReadDocumentRequest
+	16,  // 57: plenum.docs.v1.DocsService.Submit:input_type -> plenum.docs.v1.SubmitRequest
+	18,  // 58: plenum.docs.v1.DocsService.RenameDocument:input_type -> plenum.docs.v1.RenameDocumentRequest
+	20,  // 59: plenum.docs.v1.DocsService.TrashDocument:input_type -> plenum.docs.v1.TrashDocumentRequest
+	22,  // 60: plenum.docs.v1.DocsService.PurgeDocument:input_type -> plenum.docs.v1.PurgeDocumentRequest
+	24,  // 61: plenum.docs.v1.DocsService.EraseHistory:input_type -> plenum.docs.v1.EraseHistoryRequest
+	26,  // 62: plenum.docs.v1.DocsService.MoveDocument:input_type -> plenum.docs.v1.MoveDocumentRequest
+	28,  // 63: plenum.docs.v1.DocsService.StarDocument:input_type -> plenum.docs.v1.StarDocumentRequest
+	47,  // 64: plenum.docs.v1.DocsService.ListNotices:input_type -> plenum.docs.v1.ListNoticesRequest
+	49,  // 65: plenum.docs.v1.DocsService.MarkNotices:input_type -> plenum.docs.v1.MarkNoticesRequest
+	51,  // 66: plenum.docs.v1.DocsService.SetRole:input_type -> plenum.docs.v1.SetRoleRequest
+	53,  // 67: plenum.docs.v1.DocsService.ListRoles:input_type -> plenum.docs.v1.ListRolesRequest
+	56,  // 68: plenum.docs.v1.DocsService.CreateLink:input_type -> plenum.docs.v1.CreateLinkRequest
+	58,  // 69: plenum.docs.v1.DocsService.OpenLink:input_type -> plenum.docs.v1.OpenLinkRequest
+	76,  // 70: plenum.docs.v1.DocsService.ImportDocument:input_type -> plenum.docs.v1.ImportDocumentRequest
+	78,  // 71: plenum.docs.v1.DocsService.ExportDocument:input_type -> plenum.docs.v1.ExportDocumentRequest
+	31,  // 72: plenum.docs.v1.DocsService.ListFolders:input_type -> plenum.docs.v1.ListFoldersRequest
+	33,  // 73: plenum.docs.v1.DocsService.CreateFolder:input_type -> plenum.docs.v1.CreateFolderRequest
+	35,  // 74: plenum.docs.v1.DocsService.RenameFolder:input_type -> plenum.docs.v1.RenameFolderRequest
+	37,  // 75: plenum.docs.v1.DocsService.MoveFolder:input_type -> plenum.docs.v1.MoveFolderRequest
+	39,  // 76: plenum.docs.v1.DocsService.DeleteFolder:input_type -> plenum.docs.v1.DeleteFolderRequest
+	81,  // 77: plenum.docs.v1.DocsService.ListVersions:input_type -> plenum.docs.v1.ListVersionsRequest
+	83,  // 78: plenum.docs.v1.DocsService.NameVersion:input_type -> plenum.docs.v1.NameVersionRequest
+	85,  // 79: plenum.docs.v1.DocsService.DiffVersions:input_type -> plenum.docs.v1.DiffVersionsRequest
+	87,  // 80: plenum.docs.v1.DocsService.RestoreVersion:input_type -> plenum.docs.v1.RestoreVersionRequest
+	89,  // 81: plenum.docs.v1.DocsService.Blame:input_type -> plenum.docs.v1.BlameRequest
+	95,  // 82: plenum.docs.v1.DocsService.CreateThread:input_type -> plenum.docs.v1.CreateThreadRequest
+	97,  // 83: plenum.docs.v1.DocsService.AddComment:input_type -> plenum.docs.v1.AddCommentRequest
+	99,  // 84: plenum.docs.v1.DocsService.EditComment:input_type -> plenum.docs.v1.EditCommentRequest
+	101, // 85: plenum.docs.v1.DocsService.DeleteComment:input_type -> plenum.docs.v1.DeleteCommentRequest
+	103, // 86: plenum.docs.v1.DocsService.ResolveThread:input_type -> plenum.docs.v1.ResolveThreadRequest
+	105, // 87: plenum.docs.v1.DocsService.ListThreads:input_type -> plenum.docs.v1.ListThreadsRequest
+	107, // 88: plenum.docs.v1.DocsService.GetThread:input_type -> plenum.docs.v1.GetThreadRequest
+	115, // 89: plenum.docs.v1.DocsService.CreateSuggestion:input_type -> plenum.docs.v1.CreateSuggestionRequest
+	117, // 90: plenum.docs.v1.DocsService.ReviseSuggestion:input_type -> plenum.docs.v1.ReviseSuggestionRequest
+	119, // 91: plenum.docs.v1.DocsService.AcceptSuggestion:input_type -> plenum.docs.v1.AcceptSuggestionRequest
+	121, // 92: plenum.docs.v1.DocsService.RejectSuggestion:input_type -> plenum.docs.v1.RejectSuggestionRequest
+	123, // 93: plenum.docs.v1.DocsService.WithdrawSuggestion:input_type -> plenum.docs.v1.WithdrawSuggestionRequest
+	125, // 94: plenum.docs.v1.DocsService.AcceptSuggestions:input_type -> plenum.docs.v1.AcceptSuggestionsRequest
+	127, // 95: plenum.docs.v1.DocsService.RejectSuggestions:input_type -> plenum.docs.v1.RejectSuggestionsRequest
+	129, // 96: plenum.docs.v1.DocsService.ListSuggestions:input_type -> plenum.docs.v1.ListSuggestionsRequest
+	131, // 97: plenum.docs.v1.DocsService.GetSuggestion:input_type -> plenum.docs.v1.GetSuggestionRequest
+	9,   // 98: plenum.docs.v1.DocsService.CreateDocument:output_type -> plenum.docs.v1.CreateDocumentResponse
+	11,  // 99: plenum.docs.v1.DocsService.GetDocument:output_type -> plenum.docs.v1.GetDocumentResponse
+	13,  // 100: plenum.docs.v1.DocsService.ListDocuments:output_type -> plenum.docs.v1.ListDocumentsResponse
+	15,  // 101: plenum.docs.v1.DocsService.ReadDocument:output_type -> plenum.docs.v1.ReadDocumentResponse
+	17,  // 102: plenum.docs.v1.DocsService.Submit:output_type -> plenum.docs.v1.SubmitResponse
+	19,  // 103: plenum.docs.v1.DocsService.RenameDocument:output_type -> plenum.docs.v1.RenameDocumentResponse
+	21,  // 104: plenum.docs.v1.DocsService.TrashDocument:output_type -> plenum.docs.v1.TrashDocumentResponse
+	23,  // 105: plenum.docs.v1.DocsService.PurgeDocument:output_type -> plenum.docs.v1.PurgeDocumentResponse
+	25,  // 106: plenum.docs.v1.DocsService.EraseHistory:output_type -> plenum.docs.v1.EraseHistoryResponse
+	27,  // 107: plenum.docs.v1.DocsService.MoveDocument:output_type -> plenum.docs.v1.MoveDocumentResponse
+	29,  // 108: plenum.docs.v1.DocsService.StarDocument:output_type -> plenum.docs.v1.StarDocumentResponse
+	48,  // 109: plenum.docs.v1.DocsService.ListNotices:output_type -> plenum.docs.v1.ListNoticesResponse
+	50,  // 110: plenum.docs.v1.DocsService.MarkNotices:output_type -> plenum.docs.v1.MarkNoticesResponse
+	52,  // 111: plenum.docs.v1.DocsService.SetRole:output_type -> plenum.docs.v1.SetRoleResponse
+	54,  // 112: plenum.docs.v1.DocsService.ListRoles:output_type -> plenum.docs.v1.ListRolesResponse
+	57,  // 113: plenum.docs.v1.DocsService.CreateLink:output_type -> plenum.docs.v1.CreateLinkResponse
+	59,  // 114: plenum.docs.v1.DocsService.OpenLink:output_type -> plenum.docs.v1.OpenLinkResponse
+	77,  // 115: plenum.docs.v1.DocsService.ImportDocument:output_type -> plenum.docs.v1.ImportDocumentResponse
+	79,  // 116: plenum.docs.v1.DocsService.ExportDocument:output_type -> plenum.docs.v1.ExportDocumentResponse
+	32,  // 117: plenum.docs.v1.DocsService.ListFolders:output_type -> plenum.docs.v1.ListFoldersResponse
+	34,  // 118: plenum.docs.v1.DocsService.CreateFolder:output_type -> plenum.docs.v1.CreateFolderResponse
+	36,  // 119: plenum.docs.v1.DocsService.RenameFolder:output_type -> plenum.docs.v1.RenameFolderResponse
+	38,  // 120: plenum.docs.v1.DocsService.MoveFolder:output_type -> plenum.docs.v1.MoveFolderResponse
+	40,  // 121: plenum.docs.v1.DocsService.DeleteFolder:output_type -> plenum.docs.v1.DeleteFolderResponse
+	82,  // 122: plenum.docs.v1.DocsService.ListVersions:output_type -> plenum.docs.v1.ListVersionsResponse
+	84,  // 123: plenum.docs.v1.DocsService.NameVersion:output_type -> plenum.docs.v1.NameVersionResponse
+	86,  // 124: plenum.docs.v1.DocsService.DiffVersions:output_type -> plenum.docs.v1.DiffVersionsResponse
+	88,  // 125: plenum.docs.v1.DocsService.RestoreVersion:output_type -> plenum.docs.v1.RestoreVersionResponse
+	90,  // 126: plenum.docs.v1.DocsService.Blame:output_type -> plenum.docs.v1.BlameResponse
+	96,  // 127: plenum.docs.v1.DocsService.CreateThread:output_type -> plenum.docs.v1.CreateThreadResponse
+	98,  // 128: plenum.docs.v1.DocsService.AddComment:output_type -> plenum.docs.v1.AddCommentResponse
+	100, // 129: plenum.docs.v1.DocsService.EditComment:output_type -> plenum.docs.v1.EditCommentResponse
+	102, // 130: plenum.docs.v1.DocsService.DeleteComment:output_type -> plenum.docs.v1.DeleteCommentResponse
+	104, // 131: plenum.docs.v1.DocsService.ResolveThread:output_type -> plenum.docs.v1.ResolveThreadResponse
+	106, // 132: plenum.docs.v1.DocsService.ListThreads:output_type -> plenum.docs.v1.ListThreadsResponse
+	108, // 133: plenum.docs.v1.DocsService.GetThread:output_type -> plenum.docs.v1.GetThreadResponse
+	116, // 134: plenum.docs.v1.DocsService.CreateSuggestion:output_type -> plenum.docs.v1.CreateSuggestionResponse
+	118, // 135: plenum.docs.v1.DocsService.ReviseSuggestion:output_type -> plenum.docs.v1.ReviseSuggestionResponse
+	120, // 136: plenum.docs.v1.DocsService.AcceptSuggestion:output_type -> plenum.docs.v1.AcceptSuggestionResponse
+	122, // 137: plenum.docs.v1.DocsService.RejectSuggestion:output_type -> plenum.docs.v1.RejectSuggestionResponse
+	124, // 138: plenum.docs.v1.DocsService.WithdrawSuggestion:output_type -> plenum.docs.v1.WithdrawSuggestionResponse
+	126, // 139: plenum.docs.v1.DocsService.AcceptSuggestions:output_type -> plenum.docs.v1.AcceptSuggestionsResponse
+	128, // 140: plenum.docs.v1.DocsService.RejectSuggestions:output_type -> plenum.docs.v1.RejectSuggestionsResponse
+	130, // 141: plenum.docs.v1.DocsService.ListSuggestions:output_type -> plenum.docs.v1.ListSuggestionsResponse
+	132, // 142: plenum.docs.v1.DocsService.GetSuggestion:output_type -> plenum.docs.v1.GetSuggestionResponse
+	98,  // [98:143] is the sub-list for method output_type
+	53,  // [53:98] is the sub-list for method input_type
+	53,  // [53:53] is the sub-list for extension type_name
+	53,  // [53:53] is the sub-list for extension extendee
+	0,   // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_plenum_docs_v1_docs_proto_init() }
@@ -9046,13 +9558,20 @@ func file_plenum_docs_v1_docs_proto_init() {
 		(*DocumentEvent_SuggestionRevised)(nil),
 		(*DocumentEvent_SuggestionsClosed)(nil),
 	}
+	file_plenum_docs_v1_docs_proto_msgTypes[65].OneofWrappers = []any{
+		(*Awareness_Participant)(nil),
+		(*Awareness_Conflict)(nil),
+		(*Awareness_Overview)(nil),
+	}
+	file_plenum_docs_v1_docs_proto_msgTypes[66].OneofWrappers = []any{}
+	file_plenum_docs_v1_docs_proto_msgTypes[68].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_docs_v1_docs_proto_rawDesc), len(file_plenum_docs_v1_docs_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   125,
+			NumEnums:      7,
+			NumMessages:   129,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

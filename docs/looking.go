@@ -1,0 +1,98 @@
+package docs
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"plenum.internal/mesh/auth"
+	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
+)
+
+// topics is the TopicService: that of the log, and the view of who is in a document.
+type topics struct {
+	*topic.Server
+	s *Server
+}
+
+// Tail reads one topic.
+func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[topicv1.TailResponse]) error {
+	id, ok := strings.CutPrefix(q.GetTopic(), topicAwareness)
+	if !ok {
+		return t.Server.Tail(q, stream)
+	}
+	c, err := rpc.Caller(stream.Context())
+	if err != nil {
+		return err //nolint:wrapcheck // numbered
+	}
+	if !validID(id) {
+		return errTopic
+	}
+	return t.s.look(stream.Context(), c, docKey{c.Workspace, id}, q.GetAfter(), stream.Send)
+}
+
+// look tells somebody who is in a document, as long as they may read it and this process has it. Then they come back, and find who has.
+func (s *Server) look(ctx context.Context, c auth.Caller, k docKey, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
+	if s.looking.Add(1) > maxLookers {
+		s.looking.Add(-1)
+		return errWatched
+	}
+	defer s.looking.Add(-1)
+	if s.opens(k) { // as of atOwner: not for who may not read it
+		if _, _, err := s.cover(ctx, c, k.id); err != nil {
+			return err
+		}
+	}
+	x, err := s.session(ctx, k)
+	if err != nil {
+		if _, elsewhere := errors.AsType[*ownedBy](err); elsewhere {
+			s.giveUp(ctx, k) // the other would find this process there
+		}
+		return comeBack(err)
+	}
+	may := func() error {
+		if err := x.owns(ctx); err != nil {
+			return err
+		}
+		return x.allow(c, viewer)
+	}
+	var w *watched
+	err = x.do(ctx, func() (err error) {
+		w, err = x.look(may)
+		return err
+	})
+	if err != nil {
+		return comeBack(err)
+	}
+	defer x.unlook(w)
+	select {
+	case <-w.ready:
+	case <-w.over: // the view is closed, or will be
+	case <-x.ended:
+	case <-x.adrift:
+	case <-ctx.Done():
+	}
+	// Each event changes the view, which has the version: so who loses the right is stopped within a second.
+	still := func() error { return x.do(ctx, may) }
+	// Invariant: what is sent was so before the right was looked at for the last time, so that who has lost it is shown nothing behind that.
+	return comeBack(w.view.Watch(ctx, topic.Watch{After: after, May: still}, func(res *topicv1.TailResponse) error {
+		if err := still(); err != nil {
+			return err
+		}
+		return send(res)
+	}))
+}
+
+// comeBack is what a gateway is told that is to ask again, perhaps another process; what is an answer stays one.
+func comeBack(err error) error {
+	_, elsewhere := errors.AsType[*ownedBy](err)
+	if elsewhere || errors.Is(err, errEnded) || errors.Is(err, errAdrift) {
+		return errAway.Because(err)
+	}
+	return err
+}
