@@ -6,9 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/mesh/registry"
+	"plenum.internal/mesh/topic"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
 // full is a house to which a gateway tells of so many people, each with one session.
@@ -126,4 +130,97 @@ func BenchmarkMet(b *testing.B) {
 	for b.Loop() {
 		c.met(personKey{"w", "user-500"}, others)
 	}
+}
+
+// BenchmarkRoom is a channel of 10,000 that a hundred look at, 50 members each, for a second in which so many members change: what a second costs
+// the process, a change of it, and what one who looks is told, encoded.
+func BenchmarkRoom(b *testing.B) {
+	for _, changes := range []int{10, 1000, 10_000} {
+		b.Run(fmt.Sprint(changes), func(b *testing.B) {
+			s, all := crowded(10_000)
+			var views []*mirrored
+			for i := range 100 {
+				v := s.open(all[i], &presencev1.Window{Offset: uint32(i) * 50, Limit: 50, Looking: i%2 == 0})
+				views = append(views, v)
+			}
+			s.pass()
+			updates, entries, size := 0, 0, 0
+			var taking, telling time.Duration
+			next := 0
+			for b.Loop() {
+				for range changes { // every other one goes, or comes back
+					next++
+					state := presencev1.State_STATE_AWAY
+					if next/len(all)%2 == 1 {
+						state = presencev1.State_STATE_BUSY
+					}
+					s.choose(all[next*7%len(all)], state)
+				}
+				begin := time.Now()
+				s.now = s.now.Add(s.cfg.Interval)
+				s.tend(s.now)
+				taken := time.Now()
+				for _, v := range views {
+					u := v.update(v.hall.frame.Load())
+					if u == nil {
+						continue
+					}
+					err := topic.SendView(u, func(res *topicv1.TailResponse) error {
+						data, err := proto.Marshal(res)
+						size += len(data)
+						return err
+					})
+					if err != nil {
+						b.Fatal(err)
+					}
+					updates, entries = updates+1, entries+len(u.GetEntries())
+				}
+				taking, telling = taking+taken.Sub(begin), telling+time.Since(taken)
+			}
+			b.ReportMetric(float64(taking.Microseconds())/float64(b.N), "us/frame")
+			b.ReportMetric(float64(taking.Nanoseconds())/float64(b.N*changes), "ns/change")
+			b.ReportMetric(float64(telling.Nanoseconds())/float64(max(1, updates)), "ns/update")
+			b.ReportMetric(float64(entries)/float64(max(1, updates)), "entries/update")
+			b.ReportMetric(float64(size)/float64(max(1, updates)), "B/update")
+		})
+	}
+}
+
+// crowded is a process with a channel of so many members who are here.
+func crowded(members int) (s *stage, all []string) {
+	s = newStage()
+	for i := range members {
+		all = append(all, fmt.Sprint("user-", i))
+	}
+	for from := 0; from < members; from += 1000 {
+		s.house.report(s.gate, opened(from, min(members, from+1000)), s.now)
+	}
+	answer(s.house, s.now)
+	s.move(all, nil)
+	return s, all
+}
+
+// BenchmarkHall is what the first one who looks at a channel of 10,000 costs, in time and memory, for each member.
+func BenchmarkHall(b *testing.B) {
+	s, all := crowded(10_000)
+	memory := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		b.StopTimer()
+		before := memory()
+		b.StartTimer()
+		v := s.open(all[0], &presencev1.Window{Limit: 50})
+		s.pass()
+		b.StopTimer()
+		b.ReportMetric(float64(memory()-before)/float64(len(all)), "B/member")
+		s.halls.leave(v.hall, v.window, s.now)
+		s.now = s.now.Add(hallLinger)
+		s.pass()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(all)), "ns/member")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -51,6 +52,37 @@ func (c *company) met(who personKey, others []string) (met []string) {
 		}
 	}
 	return met
+}
+
+// has says whether somebody is in a channel.
+func (c *company) has(k roomKey, user string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if r := c.rooms[k]; r != nil {
+		_, is := r.members[user]
+		return is
+	}
+	return false
+}
+
+// members are those of a channel.
+func (c *company) members(k roomKey) map[string]struct{} {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if r := c.rooms[k]; r != nil {
+		return maps.Clone(r.members)
+	}
+	return nil
+}
+
+// size is how many members a channel has.
+func (c *company) size(k roomKey) int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if r := c.rooms[k]; r != nil {
+		return len(r.members)
+	}
+	return 0
 }
 
 // meet says whether two ascending lists have a number in common.
@@ -192,6 +224,7 @@ func (s *Server) readCompany(ctx context.Context) error {
 		silent.Reset(companySilence)
 		if fresh == nil {
 			left, joined := s.company.change(res.GetRooms())
+			s.halls.recheck(res.GetRooms())
 			s.views.recheck(joined, true)
 			s.views.recheck(left, false)
 			s.house.reconsider(left)
@@ -201,6 +234,7 @@ func (s *Server) readCompany(ctx context.Context) error {
 		if res.GetComplete() {
 			s.company.take(fresh)
 			fresh = nil
+			s.halls.recheckAll()
 			s.views.recheckAll()
 		}
 	}

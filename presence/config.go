@@ -14,12 +14,13 @@ type Config struct {
 	Views     int           `koanf:"views" doc:"Views that are open at the same time; more are refused."`
 	People    int           `koanf:"people" doc:"People who are known at the same time, because they have sessions or are looked at; more are told as unknown."`
 	MaxPeople int           `koanf:"max_people" doc:"People in one view."`
+	Members   int           `koanf:"members" doc:"Members of the channels that are looked at, taken together; a view of one more channel is refused."`
 }
 
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500,
+		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500, Members: 1_000_000,
 	}
 }
 
@@ -32,8 +33,8 @@ func (c Config) Validate() error {
 		return errors.New("idle must be at least 1s, and dormant longer")
 	case c.Interval < 100*time.Millisecond:
 		return errors.New("interval must be at least 100ms")
-	case c.Views <= 0 || c.People <= 0 || c.MaxPeople <= 0:
-		return errors.New("views, people and max_people must be positive")
+	case c.Views <= 0 || c.People <= 0 || c.MaxPeople <= 0 || c.Members <= 0:
+		return errors.New("views, people, max_people and members must be positive")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -295,21 +296,27 @@ type eyes struct {
 // look opens a view at a process, and takes in what it begins with.
 func (p *process) look(user string, after *edgev1.Cursor, users ...string) *eyes {
 	p.tb.Helper()
-	params, err := proto.Marshal(&presencev1.People{Users: users})
-	if err != nil {
-		p.tb.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(p.ctx(user))
-	p.tb.Cleanup(cancel)
-	stream, err := topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway")).Tail(ctx, &topicv1.TailRequest{Workspace: "w", Topic: topicPeople, Params: params, After: after, Follow: true})
-	if err != nil {
-		p.tb.Fatal(err)
-	}
-	e := &eyes{tb: p.tb, stream: stream, end: cancel, seen: map[string]string{}}
+	e := p.tail(p.ctx(user), topicPeople, &presencev1.People{Users: users}, after)
 	if err := e.next(); err != nil {
 		p.tb.Fatal(err)
 	}
 	return e
+}
+
+// tail opens a view at a process.
+func (p *process) tail(ctx context.Context, topic string, params proto.Message, after *edgev1.Cursor) *eyes {
+	p.tb.Helper()
+	b, err := proto.Marshal(params)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	p.tb.Cleanup(cancel)
+	stream, err := topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway")).Tail(ctx, &topicv1.TailRequest{Workspace: "w", Topic: topic, Params: b, After: after, Follow: true})
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	return &eyes{tb: p.tb, stream: stream, end: cancel, seen: map[string]string{}}
 }
 
 // next takes in one update.
@@ -339,12 +346,34 @@ func (e *eyes) next() error {
 			return err
 		}
 		word := m.GetStatus().GetState().String()[len("STATE_"):] + m.GetStatus().GetCustom().GetText()
-		if m.GetAsOfMs() != 0 {
+		switch {
+		case m.GetAsOfMs() != 0:
 			word = "old"
+		case m.GetLooking():
+			word += " looks"
+		case m.GetCounts() != nil:
+			word = countsWord(m.GetCounts())
 		}
 		e.seen[entry.GetKey()] = word
 	}
 	return nil
+}
+
+// countsWord is how tests write counts: those that aren't 0.
+func countsWord(c *presencev1.Counts) string {
+	word := fmt.Sprint(c.GetMembers())
+	for _, n := range []struct {
+		of   string
+		many uint32
+	}{
+		{"online", c.GetOnline()}, {"busy", c.GetBusy()}, {"dnd", c.GetDoNotDisturb()}, {"away", c.GetAway()}, {"unknown", c.GetUnknown()},
+		{"offline", c.GetOffline()}, {"looking", c.GetLooking()},
+	} {
+		if n.many > 0 {
+			word += fmt.Sprintf(" %d %s", n.many, n.of)
+		}
+	}
+	return word
 }
 
 // until takes in updates until somebody is seen so; empty: not at all.

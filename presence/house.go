@@ -67,6 +67,7 @@ type person struct {
 	loaded   bool                // it is
 	seen     []byte              // an encoded Entry: what is told of them
 	known    bool                // seen is no STATE_UNSPECIFIED
+	hidden   bool                // they have chosen to be invisible, whatever seen still says
 	version  uint64              // of seen
 	watches  []*watch
 	mirror   *mirror   // that tells of them; nil: they are at home here, or nobody looks
@@ -105,8 +106,10 @@ var offline = encode(&presencev1.Status{State: presencev1.State_STATE_OFFLINE})
 
 func unknown(asOfMs int64) []byte { return encode(&presencev1.Status{AsOfMs: asOfMs}) }
 
-func encode(s *presencev1.Status) []byte {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&presencev1.Entry{Status: s})
+func encode(s *presencev1.Status) []byte { return marshal(&presencev1.Entry{Status: s}) }
+
+func marshal(e *presencev1.Entry) []byte {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(e)
 	if err != nil {
 		panic(err) // its strings were checked
 	}
@@ -138,6 +141,9 @@ func (h *house) look(p *person, now time.Time) {
 	case len(p.sessions) == 0 || p.loaded: // else nothing is told of them before it is known how they want to be seen
 		p.known = true
 		h.show(p, encode(seen))
+	}
+	if home {
+		h.veil(p, p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE)
 	}
 	h.plan(p, next)
 	h.drop(p)
@@ -195,6 +201,19 @@ func (h *house) show(p *person, seen []byte) {
 	p.seen, p.version = seen, h.version
 	for _, w := range p.watches {
 		w.mark()
+	}
+}
+
+// veil notes whether somebody hides. That is told at once to those alone who have to know it, and tell nobody: to others nothing happens.
+func (h *house) veil(p *person, hidden bool) {
+	if p.hidden == hidden {
+		return
+	}
+	p.hidden = hidden
+	for _, w := range p.watches {
+		if w.by.veiled {
+			w.mark()
+		}
 	}
 }
 

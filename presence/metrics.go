@@ -25,9 +25,18 @@ func register(r prometheus.Registerer, s *Server) {
 		}
 		return 1
 	}))
-	gauge("views", "Views of people that are open.", func() int {
+	gauge("views", "Views of people and channels that are open.", func() int {
 		s.views.mu.Lock()
 		defer s.views.mu.Unlock()
 		return s.views.n
 	})
+	of := func(count func(a *halls) int) func() int {
+		return func() int {
+			s.halls.mu.Lock()
+			defer s.halls.mu.Unlock()
+			return count(s.halls)
+		}
+	}
+	gauge("rooms", "Channels that are looked at.", of(func(a *halls) int { return len(a.all) }))
+	gauge("room_members", "Members of the channels that are looked at, taken together.", of(func(a *halls) int { return a.members }))
 }

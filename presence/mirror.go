@@ -219,6 +219,7 @@ func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) error {
 		}
 		p.known = seen.GetStatus().GetState() != presencev1.State_STATE_UNSPECIFIED
 		h.show(p, b)
+		h.veil(p, seen.GetHidden())
 	}
 	return nil
 }

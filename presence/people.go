@@ -3,8 +3,8 @@ package presence
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -19,8 +19,10 @@ import (
 )
 
 const (
-	topicPeople = "presence.people/me"
-	entryView   = "~" // the key of what is told of a view itself
+	topicPeople  = "presence.people/me"
+	topicChannel = "presence.channel/" // and the channel's id
+	entryView    = "~"                 // the key of what is told of a view itself
+	entryCounts  = "#"                 // and of how many members a channel has
 	// recheckGap is when a view looks again whom it may show, though chat has told nothing of it.
 	recheckGap = 30 * time.Second
 	// companyWait is how long a view waits for chat's first word on who shares channels.
@@ -47,7 +49,7 @@ func (t topics) open(_ context.Context, openings []*topic.Opening) error {
 	for _, o := range openings {
 		for _, w := range o.Wants {
 			g := &topicv1.Grant{Topic: w.GetTopic()}
-			if _, err := t.s.people(w.GetTopic(), w.GetParams()); err != nil {
+			if err := t.s.check(w.GetTopic(), w.GetParams()); err != nil {
 				g.Error = rpc.FromError(err)
 			}
 			o.Grants = append(o.Grants, g)
@@ -56,11 +58,21 @@ func (t topics) open(_ context.Context, openings []*topic.Opening) error {
 	return nil
 }
 
-// people are those whom a view is to show, each once.
-func (s *Server) people(name string, params []byte) ([]string, error) {
-	if name != topicPeople {
-		return nil, errTopic
+// check says what is wrong with what is asked for. Whether somebody is a member of a channel its view finds out: nobody else's topics have to wait for that.
+func (s *Server) check(name string, params []byte) (err error) {
+	switch {
+	case name == topicPeople:
+		_, err = s.people(params)
+	case strings.HasPrefix(name, topicChannel):
+		_, err = readWindow(params)
+	default:
+		err = errTopic
 	}
+	return err
+}
+
+// people are those whom a view is to show, each once.
+func (s *Server) people(params []byte) ([]string, error) {
 	p := &presencev1.People{}
 	if err := topic.ReadParams(params, p); err != nil {
 		return nil, err //nolint:wrapcheck // numbered
@@ -73,14 +85,13 @@ func (s *Server) people(name string, params []byte) ([]string, error) {
 	return slices.Compact(users), nil
 }
 
-// Tail implements TopicService: a view of people, as its user.
+// Tail implements TopicService: a view, as its user.
 func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[topicv1.TailResponse]) error {
 	caller, err := rpc.Caller(stream.Context())
 	if err != nil {
 		return err //nolint:wrapcheck // numbered
 	}
-	users, err := t.s.people(q.GetTopic(), q.GetParams())
-	if err != nil {
+	if err := t.s.check(q.GetTopic(), q.GetParams()); err != nil {
 		return err
 	}
 	select {
@@ -90,11 +101,19 @@ func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[t
 	case <-stream.Context().Done():
 		return stream.Context().Err() //nolint:wrapcheck // the subscriber has gone
 	}
-	v := &view{watcher: newWatcher(), who: personKey{caller.Workspace, caller.User}, users: users}
-	if !t.s.views.open(v, t.s.cfg.Views) {
+	who := personKey{caller.Workspace, caller.User}
+	if channel, ok := strings.CutPrefix(q.GetTopic(), topicChannel); ok {
+		return t.s.tailChannel(stream.Context(), who, channel, q.GetParams(), stream.Send)
+	}
+	users, err := t.s.people(q.GetParams())
+	if err != nil {
+		return err
+	}
+	v := &view{watcher: newWatcher(), who: who, users: users}
+	if !t.s.views.open(v.who, v.watcher, t.s.cfg.Views) {
 		return errViews
 	}
-	defer t.s.views.close(v)
+	defer t.s.views.close(v.who, v.watcher)
 	defer t.s.house.forget(v.watcher, nil)
 	return t.s.tail(stream.Context(), v, q.GetAfter(), stream.Send)
 }
@@ -106,8 +125,6 @@ type view struct {
 	users []string        // whom they want to see
 	shown map[string]bool // whom they may
 	gone  []string        // may not any more, and are to be told so
-
-	lacking atomic.Bool // they don't see all whom they want to
 }
 
 // look finds out whom a view may show. What is told of those who are new to it counts as new if it is newer than a version.
@@ -209,32 +226,32 @@ func ofView(frozen time.Time) *edgev1.Entry {
 // views are those that are open.
 type views struct {
 	mu sync.Mutex // guards all below
-	of map[personKey]map[*view]struct{}
+	of map[personKey]map[*watcher]struct{}
 	n  int
 }
 
-func newViews() *views { return &views{of: map[personKey]map[*view]struct{}{}} }
+func newViews() *views { return &views{of: map[personKey]map[*watcher]struct{}{}} }
 
-func (a *views) open(v *view, most int) bool {
+func (a *views) open(who personKey, v *watcher, most int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.n >= most {
 		return false
 	}
 	a.n++
-	if a.of[v.who] == nil {
-		a.of[v.who] = map[*view]struct{}{}
+	if a.of[who] == nil {
+		a.of[who] = map[*watcher]struct{}{}
 	}
-	a.of[v.who][v] = struct{}{}
+	a.of[who][v] = struct{}{}
 	return true
 }
 
-func (a *views) close(v *view) {
+func (a *views) close(who personKey, v *watcher) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.n--
-	if delete(a.of[v.who], v); len(a.of[v.who]) == 0 {
-		delete(a.of, v.who)
+	if delete(a.of[who], v); len(a.of[who]) == 0 {
+		delete(a.of, who)
 	}
 }
 

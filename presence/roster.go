@@ -75,6 +75,7 @@ const (
 // Watch tells another process what is new of people.
 func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, presencev1.WatchResponse]) error {
 	h, w := r.s.house, newWatcher()
+	w.veiled = true
 	defer h.forget(w, nil)
 	ended := make(chan error, 1)
 	r.s.tasks.Go(func() {
@@ -98,12 +99,16 @@ func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, pre
 			return err //nolint:wrapcheck // the stream's own
 		}
 		list, _, _ := h.take(w) // while this process is frozen it changes nothing; who may be taken for dead loses its people to another home
-		res := &presencev1.WatchResponse{}
-		for _, n := range list {
-			res.Seen = append(res.Seen, &presencev1.Seen{Person: &presencev1.Person{Workspace: n.workspace, User: n.user}, Status: n.status()})
-		}
-		if err := stream.Send(res); err != nil {
-			return err //nolint:wrapcheck // the stream's own
+		for first := true; first || len(list) > 0; first = false {
+			res := &presencev1.WatchResponse{}
+			n := min(len(list), mirrorBatch)
+			for _, n := range list[:n] {
+				res.Seen = append(res.Seen, &presencev1.Seen{Person: &presencev1.Person{Workspace: n.workspace, User: n.user}, Status: n.status(), Hidden: n.hidden})
+			}
+			if err := stream.Send(res); err != nil {
+				return err //nolint:wrapcheck // the stream's own
+			}
+			list = list[n:]
 		}
 		select {
 		case <-time.After(watchGap):

@@ -54,6 +54,7 @@ type Server struct {
 	house   *house
 	company *company
 	views   *views
+	halls   *halls
 	ready   chan struct{}
 	tasks   sync.WaitGroup
 
@@ -72,7 +73,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, epoch: uint64(time.Now().UnixMilli()), company: newCompany(),
-		views: newViews(), ready: make(chan struct{}),
+		views: newViews(), halls: newHalls(), ready: make(chan struct{}),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -128,6 +129,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.tasks.Go(func() { s.learnChoices(ctx) })
 	s.tasks.Go(func() { s.mirror(ctx) })
 	s.tasks.Go(func() { s.followChat(ctx) })
+	s.tasks.Go(func() { s.keepHalls(ctx) })
 	tick := time.NewTicker(tickGap)
 	defer tick.Stop()
 	for first := true; ; first = false {

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -8,10 +9,12 @@ import (
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
-// watcher is somebody who looks at people: a view, or another process whose people do.
+// watcher is somebody who looks at people: a view, a hall, or another process whose people do.
 type watcher struct {
 	kick    chan struct{} // capacity 1: something is dirty
 	again   chan struct{} // capacity 1: whom it may look at is to be looked at
+	lacking atomic.Bool   // a view's: it doesn't show all whom it is to
+	veiled  bool          // it is told who hides, too
 	watches map[personKey]*watch
 	dirty   []*watch
 }
@@ -124,7 +127,8 @@ func (h *house) unwatch(w *watch) {
 // news is what is told of one person.
 type news struct {
 	personKey
-	seen []byte
+	seen   []byte
+	hidden bool // to be told to nobody
 }
 
 // status is what others see.
@@ -146,7 +150,7 @@ func (h *house) status(k personKey) *presencev1.Status {
 	} else if !h.knows(k) || h.deaf {
 		seen = unknown(0)
 	}
-	return news{k, seen}.status()
+	return news{k, seen, false}.status()
 }
 
 // take returns what is new to a watcher, at which version, and since when it may be old; zero: it is true.
@@ -155,7 +159,7 @@ func (h *house) take(by *watcher) (list []news, version uint64, frozen time.Time
 	defer h.mu.Unlock()
 	for _, w := range by.dirty {
 		if w.dirty = false; w.of != nil {
-			list = append(list, news{w.of.key, w.of.seen})
+			list = append(list, news{w.of.key, w.of.seen, w.of.hidden})
 		}
 	}
 	by.dirty = by.dirty[:0]

@@ -173,15 +173,18 @@ func (f *fake) edge(w http.ResponseWriter, r *http.Request) {
 						{Topic: want.GetTopic(), Start: want.GetCursor()}}}}}}, news...)...)
 					continue
 				}
-				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
-					{Topic: want.GetTopic(), Start: want.GetCursor()}}}}})
-				if want.GetTopic() == "presence.people/me" {
-					f.mu.Lock()
-					news := f.presence.view(want)
-					f.mu.Unlock()
-					send(news...)
+				if strings.HasPrefix(want.GetTopic(), "presence.") {
+					for _, want := range v.Subscribe.GetWants() {
+						f.mu.Lock()
+						news := f.presence.view(want, f.people)
+						f.mu.Unlock()
+						send(append([]*edgev1.ServerFrame{{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
+							{Topic: want.GetTopic()}}}}}}, news...)...)
+					}
 					continue
 				}
+				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Subscribed{Subscribed: &edgev1.Subscribed{Id: v.Subscribe.GetId(), Subscriptions: []*edgev1.Subscription{
+					{Topic: want.GetTopic(), Start: want.GetCursor()}}}}})
 				send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Events{Events: &edgev1.Events{Topic: want.GetTopic(), Events: f.events(want.GetCursor().GetOffset())}}},
 					&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Stopped{Stopped: &edgev1.Stopped{Topics: []string{want.GetTopic()},
 						Error: &edgev1.Error{Code: edgev1.Code_CODE_REVOKED, Message: "You are no longer a member."}}}})

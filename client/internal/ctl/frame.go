@@ -52,6 +52,9 @@ func (k topicKinds) frame(m proto.Message) ([]byte, error) {
 		for _, e := range f.GetEvents().GetEvents() {
 			line = unfold(line, "body", e.GetBody(), k.of(f.GetEvents().GetTopic()).GetEvent())
 		}
+		for _, e := range f.GetView().GetEntries() {
+			line = unfold(line, "body", e.GetBody(), k.of(f.GetView().GetTopic()).GetEvent())
+		}
 		for _, h := range f.GetHeads().GetHeads() {
 			line = unfold(line, "badge", h.GetBadge(), k.of(f.GetHeads().GetTopic()).GetBadge())
 		}

@@ -18,6 +18,7 @@ import (
 type presenceCmd struct {
 	Who   presenceWhoCmd   `cmd:"" help:"Show who is here."`
 	Watch presenceWatchCmd `cmd:"" help:"Show who is here, and who comes and goes."`
+	Rooms presenceRoomsCmd `cmd:"" help:"Show how many members of channels are here, and who."`
 	Set   presenceSetCmd   `cmd:"" help:"Choose what others see of me, whatever I do."`
 	Mine  presenceMineCmd  `cmd:"" help:"Show what I have chosen, and what others see."`
 }
@@ -119,14 +120,23 @@ func (e *env) seen(p *people, entries []*edgev1.Entry) error {
 			fmt.Fprintln(e.out, string(unfold(line, "body", entry.GetBody(), "plenum.presence.v1.Entry")))
 			continue
 		}
-		switch {
-		case m.GetAsOfMs() != 0:
-			fmt.Fprintf(e.out, "What is shown is of %s.\n", time.UnixMilli(m.GetAsOfMs()).Format(time.DateTime))
-		case m.GetStatus() != nil:
-			fmt.Fprintln(e.out, strings.TrimRight(fmt.Sprintf("%-20s %-14s %s", p.handle(entry.GetKey()), stateWord(m.GetStatus().GetState()), says(m.GetStatus())), " "))
-		}
+		e.seenAs(p, entry.GetKey(), m)
 	}
 	return nil
+}
+
+// seenAs prints what is seen of somebody, or of all who are shown.
+func (e *env) seenAs(p *people, key string, m *presencev1.Entry) {
+	switch {
+	case m.GetAsOfMs() != 0:
+		fmt.Fprintf(e.out, "What is shown is of %s.\n", time.UnixMilli(m.GetAsOfMs()).Format(time.DateTime))
+	case m.GetStatus() != nil:
+		text := fmt.Sprintf("%-20s %-14s %s", p.handle(key), stateWord(m.GetStatus().GetState()), says(m.GetStatus()))
+		if m.GetLooking() {
+			text += "  looking"
+		}
+		fmt.Fprintln(e.out, strings.TrimRight(text, " "))
+	}
 }
 
 // stateWords are how states are written.

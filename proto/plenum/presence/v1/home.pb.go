@@ -77,7 +77,7 @@ func (x *WatchRequest) GetForget() []*Person {
 
 type WatchResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seen          []*Seen                `protobuf:"bytes,1,rep,name=seen,proto3" json:"seen,omitempty"` // what is new
+	Seen          []*Seen                `protobuf:"bytes,1,rep,name=seen,proto3" json:"seen,omitempty"` // what is new, <= 1,000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -175,8 +175,9 @@ func (x *Person) GetUser() string {
 // Seen is what others see of a person.
 type Seen struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"` // whom
-	Status        *Status                `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"` // as in Entry
+	Person        *Person                `protobuf:"bytes,1,opt,name=person,proto3" json:"person,omitempty"`  // whom
+	Status        *Status                `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`  // as in Entry
+	Hidden        bool                   `protobuf:"varint,3,opt,name=hidden,proto3" json:"hidden,omitempty"` // they have chosen INVISIBLE: they look at no channel any more, whatever the status still says
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -225,6 +226,13 @@ func (x *Seen) GetStatus() *Status {
 	return nil
 }
 
+func (x *Seen) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
 var File_plenum_presence_v1_home_proto protoreflect.FileDescriptor
 
 const file_plenum_presence_v1_home_proto_rawDesc = "" +
@@ -237,10 +245,11 @@ const file_plenum_presence_v1_home_proto_rawDesc = "" +
 	"\x04seen\x18\x01 \x03(\v2\x18.plenum.presence.v1.SeenR\x04seen\":\n" +
 	"\x06Person\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
-	"\x04user\x18\x02 \x01(\tR\x04user\"n\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\"\x86\x01\n" +
 	"\x04Seen\x122\n" +
 	"\x06person\x18\x01 \x01(\v2\x1a.plenum.presence.v1.PersonR\x06person\x122\n" +
-	"\x06status\x18\x02 \x01(\v2\x1a.plenum.presence.v1.StatusR\x06status2_\n" +
+	"\x06status\x18\x02 \x01(\v2\x1a.plenum.presence.v1.StatusR\x06status\x12\x16\n" +
+	"\x06hidden\x18\x03 \x01(\bR\x06hidden2_\n" +
 	"\vHomeService\x12P\n" +
 	"\x05Watch\x12 .plenum.presence.v1.WatchRequest\x1a!.plenum.presence.v1.WatchResponse(\x010\x01B5Z3plenum.internal/proto/plenum/presence/v1;presencev1b\x06proto3"
 

@@ -30,8 +30,8 @@ const (
 //
 // HomeService tells of the people whose home a process is.
 type HomeServiceClient interface {
-	// Watch tells what others see of people whose home this process is: first of each as it is, then what changes, at most ten times a second, and
-	// nothing within 1 s as a sign of life. Called by presence.
+	// Watch tells what others see of people whose home this process is: first of each as it is, then what changes, ten times a second at most, in as
+	// many messages as it takes, and nothing within 1 s as a sign of life. Called by presence.
 	Watch(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[WatchRequest, WatchResponse], error)
 }
 
@@ -62,8 +62,8 @@ type HomeService_WatchClient = grpc.BidiStreamingClient[WatchRequest, WatchRespo
 //
 // HomeService tells of the people whose home a process is.
 type HomeServiceServer interface {
-	// Watch tells what others see of people whose home this process is: first of each as it is, then what changes, at most ten times a second, and
-	// nothing within 1 s as a sign of life. Called by presence.
+	// Watch tells what others see of people whose home this process is: first of each as it is, then what changes, ten times a second at most, in as
+	// many messages as it takes, and nothing within 1 s as a sign of life. Called by presence.
 	Watch(grpc.BidiStreamingServer[WatchRequest, WatchResponse]) error
 	mustEmbedUnimplementedHomeServiceServer()
 }

@@ -296,7 +296,7 @@ type Window struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Offset        uint32                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`   // how many to leave out, of the order that the topic gives
 	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`     // how many to show; <= 200; 0: none, only counts
-	Looking       bool                   `protobuf:"varint,3,opt,name=looking,proto3" json:"looking,omitempty"` // others in the channel are told that the caller looks at it, unless they see the caller as offline
+	Looking       bool                   `protobuf:"varint,3,opt,name=looking,proto3" json:"looking,omitempty"` // others in the channel are told that the caller looks at it, unless they see the caller as offline, or not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

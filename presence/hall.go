@@ -1,0 +1,229 @@
+package presence
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
+)
+
+// hall is a channel that somebody looks at. It watches all members, and makes frames of them, one an Interval at most, which all who look read: what one
+// member does costs a change of the hall, and not one of each who looks.
+//
+// What says nothing else belongs to who takes in what is new, Server.tend: one goroutine.
+type hall struct {
+	*watcher
+	key     roomKey
+	began   time.Time // when it was made
+	members map[string]*member
+	order   []*member            // is never changed, but replaced
+	counts  [rankOffline + 1]int // of members, by their ranks
+	looking int                  // of members, who are told so
+	lookers map[string]bool      // who has a view that is to be told of; not all of them are
+	frozen  time.Time            // as of house.take
+	shown   time.Time            // when the newest frame was made; zero: there is none
+	frame   atomic.Pointer[frame]
+
+	views   map[*window]struct{} // halls.mu guards these
+	stirred bool                 // who looks has changed
+	stale   bool                 // who is a member may have
+	size    int                  // of members, as it counts for the limit
+	left    time.Time            // when the last view was closed
+}
+
+// member is somebody in a hall. It is never changed, but replaced.
+type member struct {
+	*edgev1.Entry // what is told
+	news
+	rank    int
+	looking bool
+	gone    bool // replaced, or no member any more; belongs to the hall's goroutine
+}
+
+// frame is a hall as it is at a time. It is never changed.
+type frame struct {
+	at     *edgev1.Cursor
+	order  []*member
+	counts *edgev1.Entry
+	old    *edgev1.Entry // since when it may be old; nil: it is true
+}
+
+// Ranks are the order of members.
+const (
+	rankOnline = iota
+	rankBusy
+	rankDoNotDisturb
+	rankAway
+	rankUnknown
+	rankOffline
+)
+
+func rankOf(s presencev1.State) int {
+	switch s {
+	case presencev1.State_STATE_ONLINE:
+		return rankOnline
+	case presencev1.State_STATE_BUSY:
+		return rankBusy
+	case presencev1.State_STATE_DO_NOT_DISTURB:
+		return rankDoNotDisturb
+	case presencev1.State_STATE_AWAY:
+		return rankAway
+	case presencev1.State_STATE_OFFLINE, presencev1.State_STATE_INVISIBLE:
+		return rankOffline
+	case presencev1.State_STATE_UNSPECIFIED:
+	}
+	return rankUnknown // also what a newer process knows
+}
+
+func compareMembers(a, b *member) int {
+	return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.user, b.user))
+}
+
+func newHall(k roomKey, now time.Time) *hall {
+	h := &hall{watcher: newWatcher(), key: k, began: now, members: map[string]*member{}, views: map[*window]struct{}{}, stirred: true, stale: true}
+	h.veiled = true
+	return h
+}
+
+// looks is the end of an encoded Entry of somebody who looks.
+var looks = marshal(&presencev1.Entry{Looking: true})
+
+// member is somebody as they are seen in the hall.
+func (h *hall) member(n news) *member {
+	m := &member{news: n, rank: rankOf(n.status().GetState())}
+	m.looking = h.lookers[n.user] && !n.hidden && m.rank < rankUnknown
+	body := n.seen
+	if m.looking {
+		body = slices.Concat(body, looks)
+	}
+	m.Entry = &edgev1.Entry{Key: n.user, Body: body}
+	return m
+}
+
+// take takes in what is new of members, who is none any more, who looks (nil: as before), and since when all may be old. It returns whether anybody
+// who looks sees anything of it.
+func (h *hall) take(list []news, gone []string, lookers map[string]bool, frozen time.Time) (seen bool) {
+	for _, user := range gone {
+		if m := h.members[user]; m != nil {
+			h.count(m, -1)
+			m.gone, seen = true, true
+			delete(h.members, user)
+		}
+	}
+	fresh := make([]*member, 0, len(list))
+	if lookers != nil {
+		before := h.lookers
+		h.lookers = lookers
+		told := make(map[string]bool, len(list))
+		for _, n := range list {
+			told[n.user] = true
+		}
+		for _, some := range []map[string]bool{before, lookers} {
+			for user := range some {
+				if m := h.members[user]; m != nil && before[user] != lookers[user] && !told[user] {
+					fresh = append(fresh, h.member(m.news))
+				}
+			}
+		}
+	}
+	for _, n := range list {
+		fresh = append(fresh, h.member(n))
+	}
+	for _, m := range fresh {
+		old := h.members[m.user]
+		if old != nil {
+			h.count(old, -1)
+			old.gone = true
+		}
+		seen = seen || old == nil || !bytes.Equal(old.GetBody(), m.GetBody())
+		h.count(m, 1)
+		h.members[m.user] = m
+	}
+	if len(fresh)+len(gone) > 0 {
+		h.sort(fresh)
+	}
+	seen = seen || !frozen.Equal(h.frozen)
+	h.frozen = frozen
+	return seen
+}
+
+func (h *hall) count(m *member, n int) {
+	h.counts[m.rank] += n
+	if m.looking {
+		h.looking += n
+	}
+}
+
+// sort puts members in their places: those who are new are sorted, the others are in order already.
+func (h *hall) sort(fresh []*member) {
+	slices.SortFunc(fresh, compareMembers)
+	order := make([]*member, 0, len(h.members))
+	for _, m := range h.order {
+		if m.gone {
+			continue
+		}
+		for len(fresh) > 0 && compareMembers(fresh[0], m) < 0 {
+			order, fresh = append(order, fresh[0]), fresh[1:]
+		}
+		order = append(order, m)
+	}
+	h.order = append(order, fresh...)
+}
+
+// show makes a frame of the hall as it is.
+func (h *hall) show(now time.Time) {
+	counts := &presencev1.Counts{
+		Members: uint32(len(h.members)), Online: uint32(h.counts[rankOnline]), Away: uint32(h.counts[rankAway]), Busy: uint32(h.counts[rankBusy]),
+		DoNotDisturb: uint32(h.counts[rankDoNotDisturb]), Offline: uint32(h.counts[rankOffline]), Unknown: uint32(h.counts[rankUnknown]), Looking: uint32(h.looking),
+	}
+	f := &frame{at: &edgev1.Cursor{Epoch: uint64(h.began.UnixMilli()), Offset: 1}, order: h.order, counts: &edgev1.Entry{Key: entryCounts, Body: marshal(&presencev1.Entry{Counts: counts})}}
+	if before := h.frame.Load(); before != nil {
+		f.at.Offset = before.at.GetOffset() + 1
+	}
+	if !h.frozen.IsZero() {
+		f.old = ofView(h.frozen)
+	}
+	h.shown = now
+	h.frame.Store(f)
+}
+
+// in is what a frame has in a window.
+func (f *frame) in(w *presencev1.Window) []*edgev1.Entry {
+	from := min(int(w.GetOffset()), len(f.order))
+	to := min(from+int(w.GetLimit()), len(f.order))
+	list := make([]*edgev1.Entry, 0, 2+to-from)
+	list = append(list, f.counts)
+	if f.old != nil {
+		list = append(list, f.old)
+	}
+	for _, m := range f.order[from:to] {
+		list = append(list, m.Entry)
+	}
+	return list
+}
+
+// difference is what has to be told to whom something was told, for them to have what there is now.
+func difference(told, now []*edgev1.Entry) (list []*edgev1.Entry, removed int) {
+	if slices.Equal(told, now) {
+		return nil, 0
+	}
+	before := make(map[string]*edgev1.Entry, len(told))
+	for _, e := range told {
+		before[e.GetKey()] = e
+	}
+	for _, e := range now {
+		if old := before[e.GetKey()]; old == nil || old != e && !bytes.Equal(old.GetBody(), e.GetBody()) {
+			list = append(list, e)
+		}
+		delete(before, e.GetKey())
+	}
+	for key := range before {
+		list = append(list, &edgev1.Entry{Key: key, Removed: true})
+	}
+	return list, len(before)
+}
