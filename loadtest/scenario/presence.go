@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"plenum.internal/loadtest/internal/census"
 	"plenum.internal/loadtest/internal/meter"
 	"plenum.internal/loadtest/internal/peers"
+	"plenum.internal/loadtest/internal/proc"
 	"plenum.internal/loadtest/internal/run"
 )
 
@@ -29,6 +32,7 @@ type Presence struct {
 	Churn     float64       `help:"Share of the people whose connection breaks each second, and who come back." default:"0.005"`
 	Pause     time.Duration `help:"How long they stay away at most." default:"70s"`
 	Quit      float64       `help:"Share of them who never come back." default:"0.1"`
+	Rest      time.Duration `help:"How long the server rests before anybody connects, so that its memory before and after can be compared."`
 	After     time.Duration `help:"When, since measuring began, what follows happens." default:"5s"`
 	Storm     time.Duration `help:"All connections break, and come back within this time. 0: they don't."`
 	Kill      int           `help:"Kill this process by SIGKILL: one of several gateways, or of presence, on this machine." placeholder:"PID"`
@@ -54,8 +58,8 @@ func (s *Presence) Validate() error {
 		return fmt.Errorf("--window must be 0 to %d", windowMost)
 	case !(s.Status >= 0) || !(s.Wake >= 0) || !(s.Churn >= 0) || s.Churn > churnMost:
 		return fmt.Errorf("--status and --wake must not be negative, and --churn must be 0 to %g", churnMost)
-	case s.Storm < 0 || s.Pause <= 0 || s.After < 0 || s.Kill < 0 || s.Unplug < 0:
-		return errors.New("--storm, --after, --kill and --unplug must not be negative, and --pause more than 0")
+	case s.Storm < 0 || s.Pause <= 0 || s.After < 0 || s.Rest < 0 || s.Kill < 0 || s.Unplug < 0:
+		return errors.New("--storm, --after, --rest, --kill and --unplug must not be negative, and --pause more than 0")
 	case s.Storm > 0 && s.Kill > 0:
 		return errors.New("--storm and --kill are two tests: choose one")
 	}
@@ -91,6 +95,14 @@ func (s *Presence) Run(ctx context.Context, r *run.Run) error {
 	defer stop()
 	var checks sync.WaitGroup
 	checks.Go(func() { o.check(checking) })
+	select {
+	case <-time.After(s.Rest):
+	case <-ctx.Done():
+	}
+	before, err := used(r.PID)
+	if err != nil {
+		return err
+	}
 	if err := r.Connect(ctx); err != nil {
 		return err
 	}
@@ -99,7 +111,7 @@ func (s *Presence) Run(ctx context.Context, r *run.Run) error {
 		return err
 	}
 	var ends [2]census.Findings
-	err := r.Measure(ctx, func(ctx context.Context) error {
+	err = r.Measure(ctx, func(ctx context.Context) error {
 		from := time.AfterFunc(r.Warmup, func() { ends[0] = o.census.Findings() })
 		defer from.Stop()
 		struck := make(chan error, 1)
@@ -111,6 +123,11 @@ func (s *Presence) Run(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
+	if s.Rest > 0 {
+		if err := o.memory(before); err != nil {
+			return err
+		}
+	}
 	o.settle(ctx)
 	stop()
 	checks.Wait()
@@ -119,6 +136,18 @@ func (s *Presence) Run(ctx context.Context, r *run.Run) error {
 	}
 	o.clear(ctx)
 	return o.tell(ctx, ends)
+}
+
+// memory tells what each of the server's programs holds for a connection beyond what it held before.
+func (o *onlookers) memory(before map[string]proc.Usage) error {
+	after, err := used(o.r.PID)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		o.r.Figure("memory of "+name+" for each connection", float64(after[name].Resident-before[name].Resident)/float64(o.r.Connections)/1024, "KiB")
+	}
+	return nil
 }
 
 // found is what one process found.

@@ -15,11 +15,11 @@ import (
 
 // strike is what came of what happens once, at --after.
 type strike struct {
-	Lost  int                      // connections
-	Away  int                      // people who were to come back, and did not
-	Back  time.Duration            // until the last of them was
-	Known time.Duration            // until nobody was unknown to anybody any more; 0: nobody ever was
-	Used  map[string]time.Duration // processor time of each of the server's programs, until all were back
+	Lost  int                   // connections
+	Away  int                   // people who were to come back, and did not
+	Back  time.Duration         // until the last of them was
+	Known time.Duration         // until nobody was unknown to anybody any more; 0: nobody ever was
+	Used  map[string]proc.Usage // by each of the server's programs, until all were back
 }
 
 const (
@@ -86,7 +86,7 @@ func (o *onlookers) kill(now time.Time, random *rand.Rand) error {
 }
 
 // recover waits until all are back and known.
-func (o *onlookers) recover(ctx context.Context, begin time.Time, dropped uint64, before map[string]time.Duration) error {
+func (o *onlookers) recover(ctx context.Context, begin time.Time, dropped uint64, before map[string]proc.Usage) error {
 	s := &o.struck
 	for tick := time.NewTicker(knownEvery); ; {
 		select {
@@ -112,26 +112,26 @@ func (o *onlookers) recover(ctx context.Context, begin time.Time, dropped uint64
 		fmt.Fprintf(o.r.Log, "what the server used is not known: %v\n", err) // it has lost the process that was killed
 		return nil
 	}
-	s.Used = map[string]time.Duration{}
-	for name, cpu := range after {
-		s.Used[name] = cpu - before[name]
+	s.Used = map[string]proc.Usage{}
+	for name, u := range after {
+		s.Used[name] = proc.Usage{CPU: u.CPU - before[name].CPU, Resident: u.Resident - before[name].Resident}
 	}
 	return nil
 }
 
-// used is the processor time of each program.
-func used(pids []int) (map[string]time.Duration, error) {
+// used is what each program has used so far.
+func used(pids []int) (map[string]proc.Usage, error) {
 	each, err := proc.Each(pids)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // names the process
 	}
-	sum := map[string]time.Duration{}
+	sum := map[string]proc.Usage{}
 	for i, pid := range pids {
 		name, err := proc.Name(pid)
 		if err != nil {
 			return nil, err //nolint:wrapcheck // names the file
 		}
-		sum[name] += each[i].CPU
+		sum[name] = proc.Sum([]proc.Usage{sum[name], each[i]})
 	}
 	return sum, nil
 }
@@ -155,6 +155,6 @@ func (s *strike) tell(r *run.Run) {
 		r.Figure("all known again within", s.Known.Seconds(), "s")
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Used)) {
-		r.Figure("processor time of "+name+" meanwhile", s.Used[name].Seconds(), "s")
+		r.Figure("processor time of "+name+" meanwhile", s.Used[name].CPU.Seconds(), "s")
 	}
 }

@@ -228,7 +228,7 @@ func (c *Census) Looking(now time.Time) map[string]int {
 	defer c.mu.Unlock()
 	all := map[string]int{}
 	for _, l := range c.looks {
-		if l.room != nil && l.open && l.by.stands(now) != presencev1.State_STATE_OFFLINE {
+		if l.room != nil && l.open && l.window.GetLooking() && l.by.stands(now) != presencev1.State_STATE_OFFLINE {
 			all[l.room.ID]++
 		}
 	}
