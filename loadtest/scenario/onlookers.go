@@ -230,6 +230,9 @@ func (x *onlooker) act(time.Time, *rand.Rand) {
 // settle waits until everybody must be seen as they are.
 func (o *onlookers) settle(ctx context.Context) {
 	o.r.Phase("settle")
+	for _, x := range o.people { // who is about to be away may be seen so already, or not: nobody could say how they are to be counted
+		x.act(time.Now(), nil)
+	}
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for begin := time.Now(); ctx.Err() == nil; {

@@ -221,7 +221,7 @@ func (p *Person) changed(state presencev1.State, version, before uint32, was pre
 	return at
 }
 
-// stands is how they are to be seen once all is settled.
+// stands is how they are to be seen once all is settled, if they have done something lately, or nothing for long.
 func (p *Person) stands(now time.Time) presencev1.State {
 	switch is := p.chosen[p.begun%keptChoices].state; {
 	case !p.here, p.begun > 0 && is == presencev1.State_STATE_INVISIBLE:
