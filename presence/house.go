@@ -32,6 +32,7 @@ type house struct {
 	watchers map[*watcher]struct{}
 	mirrors  map[registry.Node]*mirror
 	due      agenda
+	at       time.Time             // of the last tick
 	version  uint64                // of what is told of anybody
 	mirrored chan struct{}         // capacity 1: there is another mirror, or one has nobody left
 	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
@@ -223,6 +224,7 @@ func (h *house) drop(p *person) {
 		h.plan(p, time.Time{})
 		h.familiar(p.key)
 		delete(h.people, p.key)
+		h.abroad(p)
 	}
 }
 
@@ -230,6 +232,7 @@ func (h *house) drop(p *person) {
 func (h *house) tick(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.at = now
 	for _, g := range h.gateways {
 		if now.Sub(g.heard) >= reportSilence || g.missed && len(h.people) <= h.cfg.People*9/10 { // there is room again: it tells all anew
 			h.end(g, now)

@@ -19,6 +19,7 @@ const (
 	mirrorPatience = 2 * time.Second        // without a word from a home, before what it told is not known any more
 	mirrorPause    = 200 * time.Millisecond // before a home is asked again, and as long again at random
 	mirrorBatch    = 1000                   // people in one message
+	mirrorLinger   = time.Minute            // somebody whom nobody looks at any more is still told of: who looked comes back, mostly, as all do in a storm
 )
 
 // mirror is what another process tells of the people whose home it is.

@@ -120,6 +120,10 @@ func (h *house) unwatch(w *watch) {
 	p.watches[len(p.watches)-1] = nil
 	p.watches = p.watches[:len(p.watches)-1]
 	w.of = nil
+	if p.mirror != nil && len(p.watches) == 0 && len(p.sessions) == 0 && h.people[p.key] == p {
+		h.plan(p, h.at.Add(mirrorLinger)) // and is dropped then
+		return
+	}
 	h.abroad(p)
 	h.drop(p)
 }
