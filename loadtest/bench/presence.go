@@ -35,30 +35,38 @@ func presence() []group {
 // still are people who do nothing but what is measured.
 var still = []string{"--status", "0", "--churn", "0", "--idle", "0", "--wake", "0"}
 
-// among runs the load test with people at the two gateways of a cluster, of which it kills a process, if one is named, and measures some. Where alone is
-// set, there is one process of presence.
-func (l *lab) among(ctx context.Context, people int, kill string, measured []string, alone bool, flags ...string) (res *run.Result, err error) {
+// populate starts a cluster of two gateways with accounts.
+func (l *lab) populate(ctx context.Context, people int) (*startedCluster, error) {
 	c, err := l.startCluster(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, c.stop(ctx)) }()
 	if err := c.seed(ctx, people); err != nil {
+		return nil, errors.Join(err, c.stop(ctx))
+	}
+	return c, nil
+}
+
+// among runs the load test with people at both gateways, in a cluster of its own, of which it kills a process, if one is named.
+func (l *lab) among(ctx context.Context, people int, kill string, flags ...string) (res *run.Result, err error) {
+	c, err := l.populate(ctx, people)
+	if err != nil {
 		return nil, err
 	}
-	if alone {
-		if err := c.run(ctx, l.log, "stop", "presence-2"); err != nil {
-			return nil, err
-		}
-	}
-	args := append(slices.Clone(flags), "--address", c.gateway(2), "-n", strconv.Itoa(people))
+	defer func() { err = errors.Join(err, c.stop(ctx)) }()
 	if kill != "" {
 		pid, err := c.process(ctx, kill)
 		if err != nil {
 			return nil, err
 		}
-		args = append(args, "--kill", strconv.Itoa(pid))
+		flags = append(flags, "--kill", strconv.Itoa(pid))
 	}
+	return c.watched(ctx, people, nil, flags...)
+}
+
+// watched runs the load test with people at both gateways, and measures processes.
+func (c *startedCluster) watched(ctx context.Context, people int, measured []string, flags ...string) (*run.Result, error) {
+	args := append(slices.Clone(flags), "--address", c.gateway(2), "-n", strconv.Itoa(people))
 	for _, name := range measured {
 		pid, err := c.process(ctx, name)
 		if err != nil {
@@ -71,29 +79,36 @@ func (l *lab) among(ctx context.Context, people int, kill string, measured []str
 
 // killedGateway has half of a killed gateway's people come back at the other one, while all look at 50 others; the other half stays away.
 func killedGateway(ctx context.Context, l *lab) ([]sample, error) {
-	res, err := l.among(ctx, 10_000, "gateway-1", nil, false, append(still, "--sizes", "1000:1", "--stay", "0.5", "--online", "10s", "--duration", "40s")...)
+	res, err := l.among(ctx, 10_000, "gateway-1", append(still, "--sizes", "1000:1", "--stay", "0.5", "--online", "10s", "--duration", "40s")...)
 	return one(res, err, "seen as gone after, at most")
 }
 
 // lostPower has people fall silent without a word: the gateway has to find out.
 func lostPower(ctx context.Context, l *lab) ([]sample, error) {
-	res, err := l.among(ctx, 1000, "", nil, false, append(still, "--sizes", "100:1", "--unplug", "200", "--duration", "15s")...)
+	res, err := l.among(ctx, 1000, "", append(still, "--sizes", "100:1", "--unplug", "200", "--duration", "15s")...)
 	return one(res, err, "seen as gone after, at most")
 }
 
 func killedHome(ctx context.Context, l *lab) ([]sample, error) {
-	res, err := l.among(ctx, 5000, "presence-1", nil, false, append(still, "--sizes", "1000:1", "--duration", "40s")...)
+	res, err := l.among(ctx, 5000, "presence-1", append(still, "--sizes", "1000:1", "--duration", "40s")...)
 	return one(res, err, "all known again within")
 }
+
+// screens are how many each looks at, in the two runs of a bar.
+var screens = []string{"0", "50"}
 
 // storm is what presence costs as everybody comes back at once, of which the rest of coming back is the measure.
 func storm(ctx context.Context, l *lab) (samples []sample, err error) {
 	const people = 12_000
-	measured := []string{"presence-1", "presence-2", "gateway-1", "gateway-2", "identity-1", "identity-2"}
+	c, err := l.populate(ctx, people)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.stop(ctx)) }()
 	var res *run.Result
-	for _, screen := range []string{"0", "50"} {
-		res, err = l.among(ctx, people, "", measured, false,
-			append(still, "--sizes", "100:1", "--screen", screen, "--outsiders", "0", "--storm", "10s", "--online", "10s", "--duration", "40s")...)
+	for _, screen := range screens {
+		res, err = c.watched(ctx, people, []string{"presence-1", "presence-2", "gateway-1", "gateway-2", "identity-1", "identity-2"},
+			append(still, "--sizes", "100:1", "--screen", screen, "--outsiders", "0", "--storm", "10s", "--online", "20s", "--unknown", "20s", "--duration", "40s")...)
 		if err != nil {
 			return nil, err
 		}
@@ -111,9 +126,18 @@ func storm(ctx context.Context, l *lab) (samples []sample, err error) {
 
 // sessionMemory is what one process of presence holds for each session, beyond what it held before, both in quiet.
 func sessionMemory(ctx context.Context, l *lab) (samples []sample, err error) {
-	for _, screen := range []string{"0", "50"} {
-		res, err := l.among(ctx, 30_000, "", []string{"presence-1"}, true, append(still, "--sizes", "51:1", "--screen", screen, "--outsiders", "0",
-			"--processes", "2", "--online", "20s", "--rest", quiet.String(), "--duration", quiet.String())...)
+	const people = 30_000
+	c, err := l.populate(ctx, people)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.stop(ctx)) }()
+	if err := c.run(ctx, l.log, "stop", "presence-2"); err != nil {
+		return nil, err
+	}
+	for _, screen := range screens {
+		res, err := c.watched(ctx, people, []string{"presence-1"}, append(still, "--sizes", "51:1", "--screen", screen, "--outsiders", "0",
+			"--processes", "2", "--online", "20s", "--unknown", "20s", "--rest", quiet.String(), "--duration", quiet.String())...)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +152,7 @@ func sessionMemory(ctx context.Context, l *lab) (samples []sample, err error) {
 
 // told has people choose how to be seen, each of whom 50 look at.
 func told(ctx context.Context, l *lab) ([]sample, error) {
-	res, err := l.among(ctx, 2000, "", nil, false,
+	res, err := l.among(ctx, 2000, "",
 		"--sizes", "51:1", "--churn", "0", "--idle", "0", "--wake", "0", "--status", "400", "--invisible", "0", "--outsiders", "0", "--duration", "30s")
 	if err != nil {
 		return nil, err
