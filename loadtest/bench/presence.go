@@ -33,7 +33,7 @@ func presence() []group {
 }
 
 // still are people who do nothing but what is measured.
-var still = []string{"--status", "0", "--churn", "0", "--idle", "0", "--wake", "0"}
+var still = []string{"--rooms", "0", "--status", "0", "--churn", "0", "--idle", "0", "--wake", "0"}
 
 // populate starts a cluster of two gateways with accounts.
 func (l *lab) populate(ctx context.Context, people int) (*startedCluster, error) {
@@ -153,7 +153,7 @@ func sessionMemory(ctx context.Context, l *lab) (samples []sample, err error) {
 // told has people choose how to be seen, each of whom 50 look at.
 func told(ctx context.Context, l *lab) ([]sample, error) {
 	res, err := l.among(ctx, 2000, "",
-		"--sizes", "51:1", "--churn", "0", "--idle", "0", "--wake", "0", "--status", "400", "--invisible", "0", "--outsiders", "0", "--duration", "30s")
+		"--sizes", "51:1", "--rooms", "0", "--churn", "0", "--idle", "0", "--wake", "0", "--status", "400", "--invisible", "0", "--outsiders", "0", "--duration", "30s")
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ type Presence struct {
 	Sizes     []string      `help:"Channels as SIZE:EACH: each person is a member of EACH channels of SIZE people." default:"200:1,20:2"`
 	Screen    int           `help:"People whom each looks at, of those with whom it shares a channel, the smaller ones first; of several --processes, those of the same. 0: nobody." default:"50"`
 	Outsiders int           `help:"People besides whom each asks for and shares no channel with: it must be told nothing of them." default:"2"`
-	Rooms     float64       `help:"Share of the people who look at their largest channel, too." default:"0"`
+	Rooms     float64       `help:"Share of the people who look at their largest channel, too." default:"0.1"`
 	Window    int           `help:"Members of it that each of them is shown." default:"50"`
 	Status    float64       `help:"Choices a second of how to be seen, of all processes together." default:"10"`
 	Invisible float64       `help:"Share of the choices that is to be invisible." default:"0.1"`

@@ -38,7 +38,7 @@ const (
 	// hear that it is back.
 	noticing = 2 * time.Second
 	// frameBurst is how many updates of a view may come in a row: one a second is sent, but they may be held up on the way.
-	frameBurst = 5
+	frameBurst = 10
 	// keptChoices of each person are remembered, the newest.
 	keptChoices  = 8
 	keptExamples = 5

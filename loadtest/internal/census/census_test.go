@@ -194,6 +194,21 @@ func TestJudgement(t *testing.T) {
 			s.pass(time.Second)
 			s.tell(offline, "")
 		}, "Flickers"},
+		"tries to come back and can't": {func(s *stage) {
+			s.comes()
+			s.bob.Left(s.now, crowd.Cut)
+			s.pass(30 * time.Second)
+			s.bob.Comes()
+			s.pass(5 * time.Second)
+			s.bob.Left(s.now, crowd.Lost)
+			s.pass(11 * time.Second)
+			s.tell(offline, "")
+			s.pass(20 * time.Second)
+			s.tell(online, "") // the gateway had them for a moment
+			s.pass(20 * time.Second)
+			s.tell(offline, "")
+			s.pass(5 * time.Minute)
+		}, ""},
 		"is unknown for a while": {func(s *stage) {
 			s.comes()
 			s.tell(unknown, "")
@@ -335,7 +350,7 @@ func TestJudgement(t *testing.T) {
 		}, ""},
 		"more than one": {func(s *stage) {
 			s.comes()
-			for range 20 {
+			for range 30 {
 				s.tell(online, "")
 				s.pass(time.Second / 2)
 			}

@@ -70,22 +70,21 @@ func (p *Person) Left(now time.Time, how crowd.Ending) {
 	if !p.here && !p.comes {
 		return
 	}
-	was := p.must
-	p.ever, p.here, p.comes, p.since = true, false, false, now
-	p.may = now.Add(c.bounds.Grace)
-	switch how {
-	case crowd.Cut:
-		p.must = p.may.Add(c.bounds.Offline)
-	case crowd.Lost:
-		p.must, p.may = p.may.Add(c.bounds.Lost), p.may.Add(-noticing)
-	case crowd.Dead:
-		p.must = p.may.Add(c.bounds.Dead)
+	over := now.Add(c.bounds.Grace) // the grace
+	must := over.Add(map[crowd.Ending]time.Duration{crowd.Cut: c.bounds.Offline, crowd.Lost: c.bounds.Lost, crowd.Dead: c.bounds.Dead}[how])
+	if must.After(p.must) {
+		p.must = must
 	}
-	if p.must.Before(was) {
-		p.must = was
+	if !p.here { // the connection never came about, as far as they know
+		p.ever, p.comes = true, false
+		return
 	}
-	if now.Before(c.struck) {
+	p.here, p.since, p.may = false, now, over
+	switch {
+	case now.Before(c.struck):
 		p.may = now
+	case how == crowd.Lost:
+		p.may = over.Add(-noticing)
 	}
 }
 
