@@ -64,9 +64,13 @@ func TestChannel(t *testing.T) {
 		hidden.end()
 		page.end()
 		e.until(entryCounts, "4 1 busy 1 dnd 1 away 1 offline 1 looking")
+		begin := time.Now()
 		c.chat.move("general", []string{"eve"}, []string{"cyn"})
 		e.until(entryCounts, "4 1 busy 1 away 2 offline 1 looking")
 		e.until("cyn", "")
+		if took := time.Since(begin); took > companySilence/2 {
+			t.Errorf("who has come and gone was told after %v: not before chat was asked anew", took)
+		}
 		if e.seen["eve"] != "OFFLINE" || e.reset != 1 {
 			t.Errorf("eve is seen as %q, after %d snapshots", e.seen["eve"], e.reset)
 		}
@@ -172,7 +176,7 @@ func TestChannelFrozen(t *testing.T) {
 	e.until(entryView, "")
 }
 
-// TestWatchMany: of however many people a home is asked, it tells them in messages of a thousand at most.
+// TestWatchMany: of however many people a home is asked, it tells them in messages of a thousand at most, and who of them hides.
 func TestWatchMany(t *testing.T) {
 	c := newCluster(t, meshtest.SQLite(t))
 	p := c.start("presence-1", "presence-1~1")
@@ -210,6 +214,18 @@ func TestWatchMany(t *testing.T) {
 			t.Errorf("a message of %d people", len(res.GetSeen()))
 		}
 		seen += len(res.GetSeen())
+	}
+	if _, err := p.api().SetStatus(key(c.ctx("user-7")), &presencev1.SetStatusRequest{User: "user-7", State: presencev1.State_STATE_INVISIBLE}); err != nil {
+		t.Fatal(err)
+	}
+	for hidden := false; !hidden; {
+		res, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, seen := range res.GetSeen() {
+			hidden = hidden || seen.GetHidden() && seen.GetPerson().GetUser() == "user-7"
+		}
 	}
 	if err := stream.CloseSend(); err != nil {
 		t.Error(err)

@@ -20,7 +20,7 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500, Members: 1_000_000,
+		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500, Members: 500_000,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -361,7 +362,8 @@ func (e *eyes) next() error {
 
 // countsWord is how tests write counts: those that aren't 0.
 func countsWord(c *presencev1.Counts) string {
-	word := fmt.Sprint(c.GetMembers())
+	var word strings.Builder
+	fmt.Fprint(&word, c.GetMembers())
 	for _, n := range []struct {
 		of   string
 		many uint32
@@ -370,10 +372,10 @@ func countsWord(c *presencev1.Counts) string {
 		{"offline", c.GetOffline()}, {"looking", c.GetLooking()},
 	} {
 		if n.many > 0 {
-			word += fmt.Sprintf(" %d %s", n.many, n.of)
+			fmt.Fprintf(&word, " %d %s", n.many, n.of)
 		}
 	}
-	return word
+	return word.String()
 }
 
 // until takes in updates until somebody is seen so; empty: not at all.

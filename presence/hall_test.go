@@ -341,10 +341,11 @@ func TestVeil(t *testing.T) {
 		s.house.watch(w, []personKey{who}, 0)
 		s.house.take(w)
 	}
-	p := s.house.people[who]
-	s.house.mu.Lock()
-	s.house.veil(p, true)
-	s.house.mu.Unlock()
+	m := &mirror{people: map[personKey]*person{who: s.house.people[who]}} // another home tells it
+	err := s.house.reflect(m, &presencev1.WatchResponse{Seen: []*presencev1.Seen{{Person: &presencev1.Person{Workspace: "w", User: "ada"}, Status: s.house.status(who), Hidden: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if list, _, _ := s.house.take(view); len(list) != 0 {
 		t.Error("a view of people is told that somebody hides")
 	}

@@ -23,7 +23,7 @@ type gaze struct {
 	done chan struct{}
 
 	mu   sync.Mutex // guards what follows
-	seen map[string]*presencev1.Status
+	seen map[string]*presencev1.Entry
 	all  map[string][]presencev1.State // whatever each was ever seen as
 	old  bool                          // it was said to be
 	last error
@@ -35,15 +35,21 @@ func (p *person) gaze(t *testing.T, people ...*person) *gaze {
 	for _, other := range people {
 		q.Users = append(q.Users, other.ID)
 	}
-	params, err := proto.Marshal(q)
+	return p.view(t, "presence.people/me", q)
+}
+
+// view opens a view of people, or of a channel.
+func (p *person) view(t *testing.T, topic string, of proto.Message) *gaze {
+	t.Helper()
+	params, err := proto.Marshal(of)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sub, err := p.Client.Follow(within(t, patience), "presence.people/me", client.WithParams(params))
+	sub, err := p.Client.Follow(within(t, patience), topic, client.WithParams(params))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gaze{done: make(chan struct{}), seen: map[string]*presencev1.Status{}, all: map[string][]presencev1.State{}}
+	g := &gaze{done: make(chan struct{}), seen: map[string]*presencev1.Entry{}, all: map[string][]presencev1.State{}}
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {
 		defer close(g.done)
@@ -77,7 +83,7 @@ func (g *gaze) take(v *edgev1.View, err error) {
 		case e.GetRemoved():
 			delete(g.seen, e.GetKey())
 		default:
-			g.seen[e.GetKey()] = m.GetStatus()
+			g.seen[e.GetKey()] = m
 			g.all[e.GetKey()] = append(g.all[e.GetKey()], m.GetStatus().GetState())
 		}
 	}
@@ -89,7 +95,7 @@ func (g *gaze) sees(t *testing.T, p *person, want presencev1.State) {
 	eventually(t, fmt.Sprintf("%s is seen as %v", p.Handle, want), func(context.Context) error {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if s := g.seen[p.ID]; s == nil || s.GetState() != want {
+		if s := g.seen[p.ID].GetStatus(); s == nil || s.GetState() != want {
 			return fmt.Errorf("is seen as %v (%v)", s.GetState(), g.last) //nolint:errorlint // often there is none
 		}
 		return nil
@@ -136,6 +142,66 @@ func whoIsHere(t *testing.T, s *shape) {
 	}
 }
 
+// counts waits until a channel's members are counted so.
+func (g *gaze) counts(t *testing.T, want *presencev1.Counts) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("members are %v", want), func(context.Context) error {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if c := g.seen["#"].GetCounts(); !proto.Equal(c, want) {
+			return fmt.Errorf("they are %v (%v)", c, g.last) //nolint:errorlint // often there is none
+		}
+		return nil
+	})
+}
+
+// ends waits until a view is over, because one may not look.
+func (g *gaze) ends(t *testing.T, what string) {
+	t.Helper()
+	select {
+	case <-g.done:
+	case <-time.After(patience):
+		t.Fatalf("%s: the view goes on", what)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if code := client.CodeOf(g.last); code != edgev1.Code_CODE_REVOKED {
+		t.Errorf("%s: %v", what, g.last)
+	}
+}
+
+// whoIsInAChannel: members see how many of them are here, and who, and who looks; nobody else sees anything, nor who has left.
+func whoIsInAChannel(t *testing.T, s *shape) {
+	bob, cyn, dan, eve := s.member(t), s.member(t), s.member(t), s.member(t)
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, bob, cyn, dan)
+	topic := "presence.channel/" + channel
+	g := bob.view(t, topic, &presencev1.Window{Limit: 10, Looking: true}) // at once, though the channel was made a moment ago
+	const all = 4                                                         // with who made it
+	g.counts(t, &presencev1.Counts{Members: all, Online: all, Looking: 1})
+	for _, p := range []*person{bob, cyn, dan} {
+		g.sees(t, p, presencev1.State_STATE_ONLINE)
+	}
+	set := func(p *person, state presencev1.State) {
+		t.Helper()
+		if _, err := presencev1.NewPresenceServiceClient(p.Client).SetStatus(within(t, patience), &presencev1.SetStatusRequest{User: p.ID, State: state}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(dan, presencev1.State_STATE_INVISIBLE)
+	theirs := cyn.view(t, topic, &presencev1.Window{Limit: 1, Looking: true})
+	dan.view(t, topic, &presencev1.Window{Looking: true}).counts(t, &presencev1.Counts{Members: all, Online: all - 1, Offline: 1, Looking: 2})
+	g.counts(t, &presencev1.Counts{Members: all, Online: all - 1, Offline: 1, Looking: 2})
+	set(cyn, presencev1.State_STATE_DO_NOT_DISTURB)
+	g.sees(t, cyn, presencev1.State_STATE_DO_NOT_DISTURB)
+	eve.view(t, topic, &presencev1.Window{Limit: 10}).ends(t, "who is no member")
+	eve.view(t, topic+"x", &presencev1.Window{Limit: 10}).ends(t, "where there is no channel")
+	if _, err := chatv1.NewChatServiceClient(cyn.Client).LeaveChannel(within(t, patience), &chatv1.LeaveChannelRequest{Channel: channel}); err != nil {
+		t.Fatal(err)
+	}
+	theirs.ends(t, "who has left")
+	g.counts(t, &presencev1.Counts{Members: all - 1, Online: all - 2, Offline: 1, Looking: 1})
+}
+
 // presenceOutlivesDeaths: processes of presence and gateways die, hang and come back; nobody who is here is ever seen as gone, and who was unknown
 // is known again in time.
 func presenceOutlivesDeaths(t *testing.T, s *shape) {
@@ -143,13 +209,14 @@ func presenceOutlivesDeaths(t *testing.T, s *shape) {
 	for range 6 {
 		people = append(people, s.member(t))
 	}
-	s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
-	g := people[0].gaze(t, people...)
+	channel := s.channel(t, chatv1.ChannelKind_CHANNEL_KIND_PRIVATE, people...)
+	g, room := people[0].gaze(t, people...), people[0].view(t, "presence.channel/"+channel, &presencev1.Window{Limit: 10})
 	all := func(what string) {
 		t.Helper()
 		begin := time.Now()
 		for _, p := range people {
 			g.sees(t, p, presencev1.State_STATE_ONLINE)
+			room.sees(t, p, presencev1.State_STATE_ONLINE)
 		}
 		if took := time.Since(begin); took > rightAgain {
 			t.Errorf("%s: all were seen as they are after %v", what, took)
@@ -180,5 +247,6 @@ func presenceOutlivesDeaths(t *testing.T, s *shape) {
 	}
 	for _, p := range people {
 		g.never(t, p, presencev1.State_STATE_OFFLINE)
+		room.never(t, p, presencev1.State_STATE_OFFLINE)
 	}
 }

@@ -83,6 +83,7 @@ func scenarios(t *testing.T, s *shape) {
 		{"documents", documents},
 		{"access to documents", accessToDocuments},
 		{"who is here", whoIsHere},
+		{"who is in a channel", whoIsInAChannel},
 		{"notices of documents", noticesOfDocuments},
 		{"offline and back", offlineAndBack},
 		{"drain", drain},

@@ -144,7 +144,8 @@ func (e *env) room(p *people, r room, v *edgev1.View) error {
 
 // countsOf says how many are here, and what the others are where it is anything else than gone.
 func countsOf(c *presencev1.Counts) string {
-	text := fmt.Sprintf("%5d members", c.GetMembers())
+	var text strings.Builder
+	fmt.Fprintf(&text, "%5d members", c.GetMembers())
 	for _, n := range []struct {
 		of   string
 		many uint32
@@ -153,10 +154,10 @@ func countsOf(c *presencev1.Counts) string {
 		{"offline", c.GetOffline()}, {"looking", c.GetLooking()},
 	} {
 		if n.many > 0 {
-			text += fmt.Sprintf("  %d %s", n.many, n.of)
+			fmt.Fprintf(&text, "  %d %s", n.many, n.of)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // placeOf is where a state stands among those of a channel's members.
