@@ -94,7 +94,8 @@ func killedHome(ctx context.Context, l *lab) ([]sample, error) {
 	return one(res, err, "all known again within")
 }
 
-// screens are how many each looks at, in the two runs of a bar.
+// screens are how many each looks at, in the two runs of a bar. Where all of so many views are opened on two cores, what they tell may be late: how late is
+// the other bars' question.
 var screens = []string{"0", "50"}
 
 // storm is what presence costs as everybody comes back at once, of which the rest of coming back is the measure.
@@ -137,7 +138,7 @@ func sessionMemory(ctx context.Context, l *lab) (samples []sample, err error) {
 	}
 	for _, screen := range screens {
 		res, err := c.watched(ctx, people, []string{"presence-1"}, append(still, "--sizes", "51:1", "--screen", screen, "--outsiders", "0",
-			"--processes", "2", "--online", "20s", "--unknown", "20s", "--rest", quiet.String(), "--duration", quiet.String())...)
+			"--processes", "2", "--ramp", "500", "--online", "30s", "--unknown", "30s", "--rest", quiet.String(), "--duration", quiet.String())...)
 		if err != nil {
 			return nil, err
 		}
