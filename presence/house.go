@@ -271,6 +271,7 @@ func (h *house) drop(p *person) {
 		h.plan(p, time.Time{})
 		h.familiar(p.key)
 		delete(h.people, p.key)
+		h.abroad(p)
 	}
 }
 

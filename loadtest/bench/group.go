@@ -1,6 +1,9 @@
 package bench
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // group is what one kind of run tells: a sample for each of its goals, in their order.
 type group struct {
@@ -11,5 +14,5 @@ type group struct {
 
 // groups are all bars. A group is one file, or several of a kind are.
 func groups() []group {
-	return append([]group{idle(), encrypted(), bundle(), fanout(), crowded(), connect(), sends(), chat(), slow(), resume(), docs()}, edits()...)
+	return append([]group{idle(), encrypted(), bundle(), fanout(), crowded(), connect(), sends(), chat(), slow(), resume(), docs()}, slices.Concat(edits(), presence())...)
 }

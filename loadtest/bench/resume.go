@@ -120,7 +120,7 @@ func (l *lab) clusterPrograms(ctx context.Context) error {
 		}
 	}
 	return l.tool(ctx, "go", "build", "-o", l.dir+"/", "plenum.internal/deploy/cmd/cluster", "plenum.internal/deploy/cmd/gateway",
-		"plenum.internal/chat/cmd/chat", "plenum.internal/docs/cmd/docs", "plenum.internal/services/identity/cmd/identity")
+		"plenum.internal/chat/cmd/chat", "plenum.internal/docs/cmd/docs", "plenum.internal/presence/cmd/presence", "plenum.internal/services/identity/cmd/identity")
 }
 
 func (c *startedCluster) gateway(number int) string {
@@ -128,9 +128,9 @@ func (c *startedCluster) gateway(number int) string {
 }
 
 // run does something with the cluster.
-func (c *startedCluster) run(ctx context.Context, out io.Writer, verb string) error {
+func (c *startedCluster) run(ctx context.Context, out io.Writer, verb ...string) error {
 	tee := &lab{dir: c.dir, log: out}
-	return tee.tool(ctx, filepath.Join(c.dir, "cluster"), "--dir", filepath.Join(c.home, "c"), "--bin", c.dir, "--net", strconv.Itoa(clusterNet), "--gateways", "2", verb)
+	return tee.tool(ctx, filepath.Join(c.dir, "cluster"), append([]string{"--dir", filepath.Join(c.home, "c"), "--bin", c.dir, "--net", strconv.Itoa(clusterNet), "--gateways", "2"}, verb...)...)
 }
 
 // seed makes accounts.

@@ -24,5 +24,6 @@ type All struct {
 	Chat      Chat      `cmd:"" help:"An office day: messages, edits, reactions, read markers, typing."`
 	Docs      Docs      `cmd:"" help:"People who edit documents together."`
 	Reconnect Reconnect `cmd:"" help:"Cut a share of the connections at once."`
+	Presence  Presence  `cmd:"" help:"People who look at each other, and come and go."`
 	Mixed     Mixed     `cmd:"" help:"An office day with people who come and go."`
 }

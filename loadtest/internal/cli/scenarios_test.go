@@ -37,6 +37,12 @@ func testScenarios(t *testing.T, bin string) {
 			args:    []string{"--documents", "4", "--editors", "5", "--rate", "5", "--cursors", "--churn", "0.05", "--to", "8"},
 			figures: []string{"documents compared by hash", "mutations that took place", "signals told"}, latencies: []string{"ack", "deliver", "resume"}, events: true,
 		},
+		"presence": {
+			args: []string{
+				"--sizes", "10:1,4:1", "--rooms", "0.5", "--storm", "1s", "--after", "500ms", "--churn", "0", "--status", "5", "--grace", "45s", "--outsiders", "1",
+			},
+			figures: []string{"views", "updates told", "connections that broke", "back within"}, latencies: []string{"resume", "deliver"}, events: true,
+		},
 		"mixed": {
 			args: []string{"--sizes", "10:2", "--rate", "50", "--churn", "0.2"}, latencies: []string{"resume", "deliver"}, events: true,
 		},

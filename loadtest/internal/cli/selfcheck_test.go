@@ -20,7 +20,7 @@ import (
 // The harness is put to the test, by servers of its own.
 func TestAgainstServers(t *testing.T) {
 	bin := programs(t)
-	for name, test := range map[string]func(*testing.T, string){"fanout": testFanout, "documents": testDocuments, "scenarios": testScenarios} {
+	for name, test := range map[string]func(*testing.T, string){"fanout": testFanout, "documents": testDocuments, "presence": testPresence, "scenarios": testScenarios} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, bin)
@@ -90,6 +90,45 @@ func testDocuments(t *testing.T, bin string) {
 				}
 				if want := map[bool]int{true: exitFailed}[fault != ""]; code != want || (code == 0) != (len(res.Problems) == 0) {
 					t.Errorf("exit code %d, %v", code, res.Problems)
+				}
+			})
+		})
+	}
+	all.Wait()
+}
+
+// People who look at each other find what a Plenum breaks that is set otherwise than it promises, or loses what it tells; of one that keeps its word they
+// find nothing, though people come, go, hide and do nothing meanwhile.
+func testPresence(t *testing.T, bin string) {
+	const grace = "--presence.grace=3s" // the promise, here
+	var all sync.WaitGroup
+	for name, c := range map[string]struct {
+		fault string
+		flags []string
+		found string // among what was found; empty: nothing was
+	}{
+		"whole":                        {"", []string{grace}, ""},
+		"lost updates":                 {"drop every 50th", []string{grace}, "late"},
+		"gone too early":               {"", []string{"--presence.grace=1s"}, "flickers"},
+		"here for too long":            {"", []string{"--presence.grace=30s"}, "ghosts"},
+		"more than an update a second": {"", []string{grace, "--presence.interval=100ms"}, "more than one update a second"},
+		"away too early":               {"", []string{grace, "--presence.idle=2s"}, "wrong"},
+	} {
+		all.Go(func() {
+			t.Run(name, func(t *testing.T) {
+				s := serve(t, bin, c.fault, c.flags...)
+				accounts := s.seed(t, "onlooker", 40)
+				code, res := load(t, s, accounts, "presence", "-n", "40", "--sizes", "20:1", "--rooms", "0.5", "--status", "10", "--churn", "0.05", "--pause", "5s", "--wake", "1",
+					"--quit", "0.3", "--grace", "3s", "--offline", "6s", "--warmup", "1s", "-d", "12s")
+				problems := strings.Join(res.Problems, "\n")
+				if c.found == "" {
+					if code != 0 || problems != "" || figure(&res, "entries told") == 0 || figure(&res, "seen as gone") == 0 || latency(&res, "deliver").Count == 0 {
+						t.Errorf("exit code %d, %v", code, problems)
+					}
+					return
+				}
+				if none := c.found + " 0"; code != exitFailed || !strings.Contains(problems, c.found+" ") || strings.Contains(problems, none) {
+					t.Errorf("exit code %d, %v", code, problems)
 				}
 			})
 		})

@@ -29,12 +29,14 @@ type server struct {
 	pid               int
 }
 
-// serve starts one whose gateway breaks every 500th delivery as fault says; empty: none.
-func serve(t *testing.T, bin, fault string) *server {
+// serve starts one whose gateway breaks every 500th delivery as fault says, or as many as it says: "drop every 50th"; empty: none.
+func serve(t *testing.T, bin, fault string, flags ...string) *server {
 	t.Helper()
 	s := &server{bin: bin, dir: t.TempDir()}
-	c := exec.CommandContext(t.Context(), filepath.Join(bin, "plenum"), "--addr", "127.0.0.1:0", "--data", filepath.Join(s.dir, "data"))
-	c.Env = append(os.Environ(), "BROKEN_GATEWAY="+fault, "BROKEN_GATEWAY_EVERY=500")
+	kind, every := fault, 500
+	_, _ = fmt.Sscanf(fault, "%s every %dth", &kind, &every) // or it is the kind alone
+	c := exec.CommandContext(t.Context(), filepath.Join(bin, "plenum"), append(flags, "--addr", "127.0.0.1:0", "--data", filepath.Join(s.dir, "data"))...)
+	c.Env = append(os.Environ(), "BROKEN_GATEWAY="+kind, fmt.Sprint("BROKEN_GATEWAY_EVERY=", every))
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stdout, err := c.StdoutPipe()
 	if err != nil {

@@ -31,27 +31,30 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 	m.since = due
 	cfg := edge.Config{
 		Address: m.crowd.cfg.Addresses[(m.n+m.moves)%len(m.crowd.cfg.Addresses)], Local: m.local(), Token: token, Transport: m.crowd.cfg.Transport,
-		ClientID: m.clientID, SessionID: m.session, Wants: m.resume(),
+		ClientID: m.clientID, SessionID: m.session, Wants: m.resume(), Idle: m.idle(),
 	}
 	m.opening, m.complete, m.denied, m.later = len(cfg.Wants), false, 0, nil
 	m.connections++
 	m.dialed++
+	m.comes()
 	m.mu.Unlock()
 	conn, err := edge.Dial(dialing, cfg, m)
 	if err != nil {
 		m.crowd.refused(reason(err))
 		m.mu.Lock()
 		m.connections--
+		m.left(time.Now(), Lost) // the gateway may have had it for a moment
 		m.mu.Unlock()
 		m.again(ctx, err)
 		return
 	}
 	m.mu.Lock()
-	if m.leaving.Load() { // meanwhile; leave has not seen this connection
+	if m.leaving.Load() || m.gone.Load() { // meanwhile; who ended it has not seen this connection
 		m.mu.Unlock()
 		conn.Close()
 		return
 	}
+	m.came(time.Now())
 	m.live.Store(true)
 	if m.connections == 1 {
 		m.crowd.Connect.Record(m.n, time.Since(due))
@@ -88,6 +91,7 @@ func (m *Member) ended(ctx context.Context, conn *edge.Conn) {
 	}
 	m.mu.Lock()
 	m.since = time.Now()
+	m.left(m.since, Lost)
 	m.mu.Unlock()
 	if err != nil {
 		m.crowd.Dropped.Add(1)
@@ -98,7 +102,7 @@ func (m *Member) ended(ctx context.Context, conn *edge.Conn) {
 
 // again comes back after a while, at another gateway.
 func (m *Member) again(ctx context.Context, err error) {
-	if !m.crowd.cfg.Reconnect || m.leaving.Load() || ctx.Err() != nil {
+	if !m.crowd.cfg.Reconnect || m.leaving.Load() || m.gone.Load() || ctx.Err() != nil {
 		return
 	}
 	m.mu.Lock()
@@ -106,9 +110,13 @@ func (m *Member) again(ctx context.Context, err error) {
 	if refused, ok := errors.AsType[*edge.Refused](err); ok && refused.Why.GetRetryAfterMs() > 0 {
 		wait = time.Duration(refused.Why.GetRetryAfterMs()) * time.Millisecond
 	}
+	due := m.since
+	if m.pause > 0 {
+		wait, m.pause = m.pause, 0
+		due = time.Now().Add(wait)
+	}
 	m.attempt++
 	m.moves++
-	due := m.since
 	m.mu.Unlock()
 	m.crowd.watch.Go(func() {
 		select {

@@ -62,6 +62,7 @@ type Crowd struct {
 	Heads    atomic.Uint64 // entries of frames of heads
 	Signals  atomic.Uint64 // that came
 	Causes   atomic.Uint64 // that messages named, of topics that their reader follows
+	Gone     atomic.Uint64 // members that left for good
 }
 
 // SignIn gets an account's tokens.
@@ -189,7 +190,7 @@ func (c *Crowd) Settle(ctx context.Context, quiet, longest time.Duration) {
 
 func (c *Crowd) settled() bool {
 	for _, m := range c.Members {
-		if m.Unacked() > 0 || c.cfg.Reconnect && !m.live.Load() {
+		if m.Unacked() > 0 || c.cfg.Reconnect && !m.live.Load() && !m.gone.Load() {
 			return false
 		}
 	}

@@ -75,3 +75,13 @@ func wait(ctx context.Context, members []*Member, ok func(*Member) bool) (left i
 	}
 	return 0
 }
+
+// Away counts the members that have not left for good, and are not connected with all their topics.
+func (c *Crowd) Away() (n int) {
+	for _, m := range c.Members {
+		if !m.gone.Load() && !m.back() {
+			n++
+		}
+	}
+	return n
+}

@@ -22,12 +22,14 @@ type Member struct {
 	session  string
 	live     atomic.Bool
 	leaving  atomic.Bool
+	gone     atomic.Bool // for good: it doesn't come back
 
 	mu          sync.Mutex     // guards all below
 	conn        *edge.Conn     // nil: none
 	attempt     int            // to connect, without success
 	connections int            // that were made
 	moves       int            // to other gateways
+	pause       time.Duration  // before it comes back; 0: as clients wait
 	since       time.Time      // when the connection was due, or was lost
 	dialed      int            // connections that were tried
 	opening     int            // wants of this connection that are neither subscribed nor refused for good
@@ -41,6 +43,7 @@ type Member struct {
 	unacked     []*send // ascending by seq
 	causes      []cause // that have not come
 	editor      *Editor // nil: it writes messages
+	viewer      *Viewer // nil: it looks at nobody
 }
 
 // Event implements edge.Handler.
@@ -99,5 +102,7 @@ func (m *Member) Frame(f *edgev1.ServerFrame) {
 		m.crowd.Heads.Add(uint64(len(f.Heads.GetHeads())))
 	case *edgev1.ServerFrame_Signal:
 		m.crowd.Signals.Add(1)
+	case *edgev1.ServerFrame_View:
+		m.viewed(f.View)
 	}
 }

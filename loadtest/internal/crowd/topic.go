@@ -49,6 +49,9 @@ func (m *Member) resume() []*edgev1.Want {
 
 // from is a want that goes on from where its reader stands. It needs the lock.
 func (m *Member) from(w *edgev1.Want) *edgev1.Want {
+	if v := m.view(w.GetTopic()); v != nil {
+		return v.Want()
+	}
 	t := m.topics[w.GetTopic()]
 	if t == nil || !t.begun {
 		return w
@@ -65,6 +68,8 @@ func (m *Member) subscribed(f *edgev1.Subscribed) {
 		switch {
 		case s.GetError() != nil:
 			m.lose(s.GetTopic(), s.GetError())
+		case m.view(s.GetTopic()) != nil:
+			m.view(s.GetTopic()).Began(time.Now())
 		case t == nil: // in mode HEADS
 		case t.begun && s.GetStart().GetEpoch() == t.epoch && s.GetStart().GetOffset() <= t.reader.Cursor():
 		default:
@@ -119,6 +124,9 @@ func (m *Member) stopped(f *edgev1.Stopped) {
 // lose goes on with a topic as its error's range says. It needs the lock.
 func (m *Member) lose(name string, why *edgev1.Error) {
 	m.crowd.refused(why.GetReason())
+	if v := m.view(name); v != nil {
+		v.Ended()
+	}
 	i := slices.IndexFunc(m.wants, func(w *edgev1.Want) bool { return w.GetTopic() == name })
 	if i < 0 {
 		return

@@ -43,6 +43,8 @@ type Config struct {
 	ClientID, SessionID string
 	// Wants are subscribed with Hello, in one message.
 	Wants []*edgev1.Want
+	// Idle is for how long the client's person has done nothing.
+	Idle time.Duration
 }
 
 // Handler takes what a connection gets. All methods are called from the connection's one reading goroutine, and must not block; what
@@ -57,7 +59,7 @@ type Handler interface {
 // Conn is one signed-in connection.
 type Conn struct {
 	ws       *websocket.Conn // nil: the next but one
-	raw      net.Conn        // below it
+	raw      *line           // below it
 	requests client.Conn     // by server-sent events or polls
 	handler  Handler
 	calls    atomic.Uint32
@@ -106,9 +108,9 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 		return dialRequests(ctx, cfg, dialer, h)
 	}
 	// A transport of its own, without keep-alive: it goes with the request, and the connection stays.
-	var raw net.Conn
+	raw := &line{}
 	dial := func(ctx context.Context, network, address string) (_ net.Conn, err error) {
-		raw, err = dialer.DialContext(ctx, network, address)
+		raw.Conn, err = dialer.DialContext(ctx, network, address)
 		return raw, err
 	}
 	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10}
@@ -141,7 +143,7 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 // hello is the first message.
 func (cfg *Config) hello() []*edgev1.ClientFrame {
 	hello := []*edgev1.ClientFrame{{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
-		Token: cfg.Token, ClientId: cfg.ClientID, SessionId: cfg.SessionID, Agent: "plenum-loadtest",
+		Token: cfg.Token, ClientId: cfg.ClientID, SessionId: cfg.SessionID, Agent: "plenum-loadtest", IdleS: uint32(cfg.Idle / time.Second),
 	}}}}
 	if len(cfg.Wants) > 0 {
 		hello = append(hello, &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: &edgev1.Subscribe{Id: 1, Wants: cfg.Wants}}})

@@ -57,6 +57,7 @@ func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, 
 		Latency: map[string][]byte{},
 		Counters: map[string]uint64{
 			ConnectedAtEnd: uint64(connected), "connections lost": r.Crowd.Dropped.Load(), "sends without room": r.Crowd.Unsent.Load(),
+			LeftForGood:     r.Crowd.Gone.Load(),
 			"sends refused": r.Crowd.Failed.Load(), "sends without an answer": uint64(unanswered), "heads told": r.Crowd.Heads.Load(), "signals told": r.Crowd.Signals.Load(), "topics not open": uint64(closed), "causes looked for": r.Crowd.Causes.Load(),
 		},
 	}
@@ -72,18 +73,21 @@ func (r *Run) Finish(ctx context.Context, scenario string, flags any) (*Result, 
 	return r.add(parts, scenario, flags)
 }
 
+// LeftForGood names those who are not missed at the end.
+const LeftForGood = "left for good"
+
 // ConnectedAtEnd names a figure that is shown even where it is 0.
 const ConnectedAtEnd = "connected at the end"
 
 // counters is the order in which they are shown.
-var counters = []string{ConnectedAtEnd, "connections lost", "sends without room", "sends refused", "sends without an answer", "topics not open", "heads told", "signals told", "causes looked for"}
+var counters = []string{LeftForGood, ConnectedAtEnd, "connections lost", "sends without room", "sends refused", "sends without an answer", "topics not open", "heads told", "signals told", "causes looked for"}
 
-// verdict is why a counter makes the run fail; empty: it doesn't. What did not take place proves nothing, and is in no latency but its own.
-func (r *Run) verdict(counter string, n uint64) string {
+// verdict is why a counter makes the run fail, where so many left for good; empty: it doesn't. What did not take place proves nothing, and is in no latency but its own.
+func (r *Run) verdict(counter string, n, left uint64) string {
 	switch counter {
 	case ConnectedAtEnd:
-		if n < uint64(r.Connections) {
-			return fmt.Sprintf("%d of %d connections are not there at the end", uint64(r.Connections)-n, r.Connections)
+		if n+left < uint64(r.Connections) {
+			return fmt.Sprintf("%d of %d connections are not there at the end", uint64(r.Connections)-left-n, uint64(r.Connections)-left)
 		}
 	case "sends without room":
 		if n > 0 {
@@ -116,13 +120,15 @@ func (r *Run) add(parts []part, scenario string, flags any) (*Result, error) {
 		res.Programs = append(res.Programs, fmt.Sprintf("%s (%d)", name, pid))
 	}
 	r.rates(res, parts)
-	for _, name := range counters {
-		sum := uint64(0)
-		for _, p := range parts {
-			sum += p.Counters[name]
+	sums := map[string]uint64{}
+	for _, p := range parts {
+		for name, n := range p.Counters {
+			sums[name] += n
 		}
-		res.Figures = append(res.Figures, Figure{name, float64(sum), ""})
-		if why := r.verdict(name, sum); why != "" {
+	}
+	for _, name := range counters {
+		res.Figures = append(res.Figures, Figure{name, float64(sums[name]), ""})
+		if why := r.verdict(name, sums[name], sums[LeftForGood]); why != "" {
 			res.Problems = append(res.Problems, why)
 		}
 	}

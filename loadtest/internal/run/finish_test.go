@@ -233,11 +233,11 @@ func TestVerdict(t *testing.T) {
 		if counter == ConnectedAtEnd {
 			good = 3
 		}
-		if r.verdict(counter, bad) == "" || r.verdict(counter, good) != "" {
-			t.Errorf("%s: %q of %d, %q of %d", counter, r.verdict(counter, bad), bad, r.verdict(counter, good), good)
+		if r.verdict(counter, bad, 0) == "" || r.verdict(counter, good, 0) != "" {
+			t.Errorf("%s: %q of %d, %q of %d", counter, r.verdict(counter, bad, 0), bad, r.verdict(counter, good, 0), good)
 		}
 	}
-	if why := r.verdict("connections lost", 5); why != "" {
+	if why := r.verdict("connections lost", 5, 0); why != "" {
 		t.Error(why) // who comes back has lost nothing
 	}
 }

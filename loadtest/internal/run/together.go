@@ -62,6 +62,19 @@ func Channels(ctx context.Context, r *Run, plan func(users int) []setup.Channel)
 	})
 }
 
+// Users are the ids of all accounts, in their order.
+func Users(ctx context.Context, r *Run) ([]string, error) {
+	all, err := r.everybody(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(all))
+	for i, a := range all {
+		ids[i] = a.User
+	}
+	return ids, nil
+}
+
 // everybody is the accounts of all processes, in their order.
 func (r *Run) everybody(ctx context.Context) ([]*account.Account, error) {
 	parts, err := peers.Gather(ctx, r.Peers, "members", r.Accounts)
