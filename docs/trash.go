@@ -79,13 +79,16 @@ func (x *session) purge() *change {
 //
 // Invariant: who writes something of a document down beside the log holds its row meanwhile: what is to be erased is there when it is gone.
 func (b *batch) purge(k docKey, now time.Time) error {
+	if err := b.toErase(k, true); err != nil {
+		return err
+	}
 	for _, table := range []string{"docs_document WHERE workspace = $1 AND id = $2", "docs_entry WHERE workspace = $1 AND document = $2", "docs_role WHERE workspace = $1 AND document = $2", "docs_share WHERE workspace = $1 AND document = $2", "docs_job WHERE workspace = $1 AND document = $2"} {
 		if err := b.exec(`DELETE FROM `+table, k.workspace, k.id); err != nil {
 			return err
 		}
 	}
 	delete(b.documents, k)
-	return b.erase(k, true, now)
+	return setJob(b.ctx, b.tx, k, jobErase, now)
 }
 
 // purgeTrashed purges a document that has been in the trash for long enough.
