@@ -106,7 +106,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("docs: %w", err)
 	}
 	s.jobs = map[jobKind]job{
-		jobAccess: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer,
+		jobAccess: s.accessJob, jobSweep: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer,
 		jobThin: s.thinClosed, jobTrash: s.purgeTrashed, jobErase: s.eraseHidden, jobHistory: s.eraseOld, jobFolder: s.clearFolder, jobNews: s.tellNews,
 	}
 	if err := s.newFollowers(deps); err != nil {
