@@ -184,10 +184,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopLog()
 	g, logCtx := errgroup.WithContext(logCtx)
 	g.Go(func() error { return s.log.Run(logCtx) })
-	s.tasks.Go(func() {
-		s.begin(s.working)
-		s.workJobs(s.working)
-	})
+	s.tasks.Go(func() { s.begin(s.working) })
+	s.tasks.Go(func() { s.workJobs(s.working) })
 	s.tasks.Go(func() { s.giveUpLeft(s.working) })
 	s.tasks.Go(func() { s.writeRecents(s.working) })
 	following, stopFollowing := context.WithCancel(ctx)
