@@ -22,6 +22,7 @@ import (
 // The jobs that see to it.
 const (
 	jobAccess    jobKind = "access"    // somebody may have lost access to a document by what they are a member of
+	jobSweep     jobKind = "sweep"     // likewise, of many documents at a time: who loses access to few waits for none of these
 	jobExpiry    jobKind = "expiry"    // a grant of a document expires
 	jobContainer jobKind = "container" // in place of a document's id stands a container's, and all documents that name it are to be looked at
 )
@@ -29,18 +30,21 @@ const (
 // reviewPage is how many documents are marked to be looked at in one transaction.
 const reviewPage = 200
 
-// review has the documents looked at that name a container, from a time on: some now, and if there are more, these by a job. aLink alone names
-// all links of the workspace.
+// review has the documents looked at that name a container, from a time on: by jobs of their own, or if they are many, by one that goes over them page
+// by page. aLink alone names all links of the workspace.
 func (s *Server) review(ctx context.Context, tx *sql.Tx, container docKey, due time.Time) error {
-	last, err := s.markNamed(ctx, tx, container, "", due)
-	if err != nil || last == "" {
+	list, err := s.naming(ctx, tx, container, "")
+	if err != nil {
 		return err
 	}
-	return setJob(ctx, tx, container, jobContainer, due)
+	if len(list) == reviewPage {
+		return setJob(ctx, tx, container, jobContainer, due)
+	}
+	return s.markThem(ctx, tx, container, list, jobAccess, due)
 }
 
-// markNamed asks for jobAccess of a page of the documents that name a container, behind one. It returns the last of a full page.
-func (s *Server) markNamed(ctx context.Context, tx *sql.Tx, container docKey, behind string, due time.Time) (last string, err error) {
+// naming is a page of the documents that name a container, behind one.
+func (s *Server) naming(ctx context.Context, tx *sql.Tx, container docKey, behind string) ([]string, error) {
 	q, args := `SELECT document FROM docs_share WHERE workspace = $1 AND container = $4 AND document > $2 ORDER BY document LIMIT $3`,
 		[]any{container.workspace, behind, reviewPage, container.id}
 	if container.id == aLink {
@@ -48,30 +52,38 @@ func (s *Server) markNamed(ctx context.Context, tx *sql.Tx, container docKey, be
 	}
 	list, err := texts(ctx, tx.QueryContext, q, args...)
 	if err != nil {
-		return "", fmt.Errorf("docs: look for documents that name %s: %w", container.id, err)
+		return nil, fmt.Errorf("docs: look for documents that name %s: %w", container.id, err)
 	}
+	return list, nil
+}
+
+// markThem asks for a job of each of the documents that name a container.
+func (s *Server) markThem(ctx context.Context, tx *sql.Tx, container docKey, list []string, kind jobKind, due time.Time) error {
 	if len(list) == 0 {
-		return "", nil
+		return nil
 	}
 	keys := make([][]any, len(list))
 	for i, document := range list {
 		keys[i] = []any{container.workspace, document}
 	}
-	if _, err := tx.ExecContext(ctx, s.sql.mark, append(s.sql.keys.Args(keys), string(jobAccess), due.UnixMilli())...); err != nil {
-		return "", fmt.Errorf("docs: mark documents that name %s: %w", container.id, err)
+	if _, err := tx.ExecContext(ctx, s.sql.mark, append(s.sql.keys.Args(keys), string(kind), due.UnixMilli())...); err != nil {
+		return fmt.Errorf("docs: mark documents that name %s: %w", container.id, err)
 	}
-	if len(list) < reviewPage {
-		return "", nil
-	}
-	return list[len(list)-1], nil
+	return nil
 }
 
 // reviewContainer marks all documents that name a container, a page after the other.
 func (s *Server) reviewContainer(ctx context.Context, container docKey) (next time.Time, err error) {
-	for last, more := "", true; more && err == nil; more = last != "" {
-		err = s.db.Write(ctx, func(tx *sql.Tx) (err error) {
-			last, err = s.markNamed(ctx, tx, container, last, time.Now())
-			return err
+	for last, more := "", true; more && err == nil; {
+		err = s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
+			list, err := s.naming(ctx, tx, container, last)
+			if more = len(list) == reviewPage; more {
+				last = list[len(list)-1]
+			}
+			if err != nil {
+				return err
+			}
+			return s.markThem(ctx, tx, container, list, jobSweep, time.Now())
 		})
 	}
 	return time.Time{}, err //nolint:wrapcheck // says what failed
@@ -96,12 +108,12 @@ func (s *Server) expiryJob(ctx context.Context, k docKey) (next time.Time, err e
 	return s.later(err)
 }
 
-// later is when what has failed is tried again: at once where another process has the document, for it is to be here.
+// later is when what has failed is tried again: at the next look where another process has the document, for it is to be here.
 func (s *Server) later(err error) (time.Time, error) {
 	_, elsewhere := errors.AsType[*ownedBy](err)
 	switch reason := rpc.FromError(err).GetReason(); {
 	case elsewhere || isAway(err):
-		return time.Now(), nil
+		return time.Now().Add(jobGap), nil
 	case reason == errDocument.Reason: // there is none
 		return time.Time{}, nil
 	case reason == errDamaged.Reason: // nobody reads it

@@ -488,8 +488,8 @@ func TestManyDocumentsNameIt(t *testing.T) {
 		}
 		s := w.worker(newAlone(), nil)
 		s.sql = w.server.sql
-		marked := func() (n int) {
-			if err := w.db.QueryRow(t.Context(), `SELECT count(*) FROM docs_job WHERE kind = 'access' AND workspace = 'w' AND document LIKE 'd%'`).Scan(&n); err != nil {
+		marked := func(kind jobKind) (n int) {
+			if err := w.db.QueryRow(t.Context(), `SELECT count(*) FROM docs_job WHERE kind = $1 AND workspace = 'w' AND document LIKE 'd%'`, string(kind)).Scan(&n); err != nil {
 				t.Fatal(err)
 			}
 			return n
@@ -499,15 +499,27 @@ func TestManyDocumentsNameIt(t *testing.T) {
 		if err := w.db.Write(t.Context(), func(tx *sql.Tx) error { return s.review(t.Context(), tx, k, time.Now()) }); err != nil {
 			t.Fatal(err)
 		}
-		if n := marked(); n != reviewPage {
-			t.Errorf("%d were marked at once, want %d", n, reviewPage)
+		if n := marked(jobAccess) + marked(jobSweep); n != 0 {
+			t.Errorf("%d were marked at once", n)
 		}
 		s.jobs = map[jobKind]job{jobContainer: s.reviewContainer}
 		if err := s.doJobs(t.Context(), accessLane, time.Now()); err != nil {
 			t.Fatal(err)
 		}
-		if n := marked(); n != documents {
-			t.Errorf("%d were marked, want %d", n, documents)
+		if n, few := marked(jobSweep), marked(jobAccess); n != documents || few != 0 {
+			t.Errorf("%d were marked, want %d; %d as if they were few", n, documents, few)
+		}
+		w.exec(`DELETE FROM docs_share WHERE document > 'd2'`)
+		w.exec(`DELETE FROM docs_job`)
+		var left int
+		if err := w.db.QueryRow(t.Context(), `SELECT count(*) FROM docs_share`).Scan(&left); err != nil || left >= reviewPage || left == 0 {
+			t.Fatal(left, err)
+		}
+		if err := w.db.Write(t.Context(), func(tx *sql.Tx) error { return s.review(t.Context(), tx, k, time.Now()) }); err != nil {
+			t.Fatal(err)
+		}
+		if n := marked(jobAccess); n != left {
+			t.Errorf("%d of few were marked at once, want %d", n, left)
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 const beginBatch = 1000 // documents at a time
 
-// begin does what is to be done once, since another version of the service, or another configuration, ran before.
+// begin does what is to be done once, since another version of the service, or another configuration, ran before. Jobs don't wait for it.
 func (s *Server) begin(ctx context.Context) {
 	steps := []func(context.Context) error{s.mendEntries}
 	if s.cfg.History > 0 {
@@ -133,36 +133,37 @@ func (s *Server) mendEntry(ctx context.Context, d document) (folder string, err 
 	return folder, nil
 }
 
-// askForHistory has all documents looked through whose history may be too old: it may have been kept for longer before.
+// askForHistory has all documents looked through whose history may be too old: it may have been kept for longer before. Those that have none, or have
+// the job, cost nothing but to be read.
 func (s *Server) askForHistory(ctx context.Context) error {
 	var last docKey
 	for more := true; more; {
-		var rows []docKey
-		err := each(ctx, s.db.Query, `SELECT workspace, id FROM docs_document WHERE (workspace, id) > ($1, $2) ORDER BY workspace, id LIMIT $3`,
-			[]any{last.workspace, last.id, beginBatch}, func(r *sql.Rows) error {
-				var k docKey
-				err := r.Scan(&k.workspace, &k.id)
-				rows = append(rows, k)
-				return err //nolint:wrapcheck // said below
-			})
+		first, seen, missing := last, 0, false
+		err := each(ctx, s.db.Query, `SELECT d.workspace, d.id, d.floor < d.head AND j.document IS NULL
+			FROM (SELECT workspace, id, floor, head FROM docs_document WHERE (workspace, id) > ($1, $2) ORDER BY workspace, id LIMIT $3) d
+			LEFT JOIN docs_job j ON j.workspace = d.workspace AND j.document = d.id AND j.kind = $4
+			ORDER BY d.workspace, d.id`, []any{last.workspace, last.id, beginBatch, string(jobHistory)}, func(r *sql.Rows) error {
+			var unasked bool
+			err := r.Scan(&last.workspace, &last.id, &unasked)
+			seen, missing = seen+1, missing || unasked
+			return err //nolint:wrapcheck // said below
+		})
 		if err != nil {
 			return fmt.Errorf("docs: read documents: %w", err)
 		}
-		if more = len(rows) == beginBatch; len(rows) > 0 {
-			last = rows[len(rows)-1]
+		more = seen == beginBatch
+		if !missing {
+			continue
 		}
 		err = s.db.Write(ctx, func(tx *sql.Tx) error {
-			for _, k := range rows {
-				_, err := tx.ExecContext(ctx, `INSERT INTO docs_job (workspace, document, kind, due_ms, asked) VALUES ($1, $2, $3, $4, 1) ON CONFLICT DO NOTHING`,
-					k.workspace, k.id, string(jobHistory), time.Now().UnixMilli())
-				if err != nil {
-					return fmt.Errorf("ask for a job: %w", err)
-				}
-			}
-			return nil
+			_, err := tx.ExecContext(ctx, `INSERT INTO docs_job (workspace, document, kind, due_ms, asked)
+				SELECT workspace, id, $5, CAST($6 AS bigint), 1 FROM docs_document
+				WHERE (workspace, id) > ($1, $2) AND (workspace, id) <= ($3, $4) AND floor < head ON CONFLICT DO NOTHING`,
+				first.workspace, first.id, last.workspace, last.id, string(jobHistory), time.Now().UnixMilli())
+			return err //nolint:wrapcheck // said below
 		})
 		if err != nil {
-			return fmt.Errorf("docs: %w", err)
+			return fmt.Errorf("docs: ask for jobs: %w", err)
 		}
 	}
 	return nil

@@ -117,6 +117,79 @@ func TestMendingManyDocuments(t *testing.T) {
 	})
 }
 
+// A process that starts asks for all documents with history, however many there are, and writes nothing where that is asked for, or there is none.
+func TestAskingForHistory(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		w = w.withoutJobs()
+		const most = 2*beginBatch + 10
+		w.exec(fmt.Sprintf(`INSERT INTO docs_document (workspace, id, title, creator, created_ms, changed_ms, trashed, term, node, head, floor)
+			WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d)
+			SELECT 'w' || (i %% 3), 'd' || i, 't', 'ada', 1, 1, false, 1, '', 7, CASE WHEN i %% 5 = 0 THEN 7 ELSE 0 END FROM n`, most))
+		ask := func() {
+			t.Helper()
+			if err := w.server.askForHistory(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var n, due int
+			err := w.db.QueryRow(t.Context(), `SELECT count(*), count(CASE WHEN j.due_ms <= $1 THEN 1 END) FROM docs_job j INNER JOIN docs_document d
+				ON d.workspace = j.workspace AND d.id = j.document AND d.floor = 0 WHERE j.kind = 'history'`, time.Now().UnixMilli()).Scan(&n, &due)
+			if err != nil || n != most*4/5 || due != n {
+				t.Errorf("%d are asked for, %d at once, want %d, %v", n, due, most*4/5, err)
+			}
+		}
+		ask()
+		w.exec(`DELETE FROM docs_job WHERE document LIKE '%7'`)
+		ask()
+		if w.db.Dialect() != sqldb.SQLite {
+			return
+		}
+		err := w.db.Write(t.Context(), func(*sql.Tx) error { // nobody else can write
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			return w.server.askForHistory(ctx)
+		})
+		if err != nil {
+			t.Errorf("it waits to write, where all are asked for: %v", err)
+		}
+	})
+}
+
+// Jobs are done while a process begins, and where that fails again and again.
+func TestJobsWhileItBegins(t *testing.T) {
+	w := newWorld(t, meshtest.SQLite(t))
+	ada := w.person("ada")
+	doc := ada.create("A text\n")
+	w.exec(`INSERT INTO docs_share (workspace, document, container, role, expires_ms) VALUES ('w', $1, 'group/g', 1, 0)`, doc)
+	w.stop()
+	w.exec(`CREATE TRIGGER fails BEFORE INSERT ON docs_job WHEN NEW.kind = 'history' BEGIN SELECT RAISE(ABORT, 'no'); END`)
+	w = w.beside("", func(c *Config) { c.History = 48 * time.Hour })
+	ada.world = w
+	before := ada.head(doc)
+	w.ask(docKey{"w", doc}, jobAccess, time.Now())
+	eventually(t, "it is told", func() bool { return ada.head(doc) > before })
+}
+
+// A document that another version made and put into the trash is looked after, whether its entry is mended before or behind that job.
+func TestTrashBeforeItIsMended(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		w = w.withoutJobs(func(c *Config) { c.Trash = time.Hour })
+		ada := w.person("ada")
+		doc := ada.create("x")
+		ada.trash(doc)
+		k := docKey{"w", doc}
+		w.exec(`DELETE FROM docs_entry`)
+		if next, err := w.server.purgeTrashed(t.Context(), k); err != nil || next.IsZero() || time.Until(next) > jobPause {
+			t.Errorf("looked at again at %v, %v", next, err)
+		}
+		if err := w.server.mendEntries(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if next, err := w.server.purgeTrashed(t.Context(), k); err != nil || time.Until(next) < time.Hour-time.Minute || time.Until(next) > time.Hour {
+			t.Errorf("purged at %v, %v", next, err)
+		}
+	})
+}
+
 // Documents of before the lists have what lists look for, and are looked after.
 func TestDocumentsOfBeforeTheLists(t *testing.T) {
 	meshtest.Databases(t, func(t *testing.T, url string) {

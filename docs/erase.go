@@ -42,14 +42,13 @@ var made = []struct {
 	{"docs_notice", "at", eraseRows, false},
 }
 
-// erase has somebody erase what of a document is hidden by now.
-func (b *batch) erase(k docKey, purged bool, now time.Time) error {
-	err := b.exec(`INSERT INTO docs_erasure (workspace, document, purged, done) VALUES ($1, $2, $3, 0)
+// toErase writes down that something of a document is hidden by now.
+//
+// Invariant: who asks for an erasure takes its row before the document's, as its end does (finish). So what is asked for while it ends is found by
+// it, or asked for anew.
+func (b *batch) toErase(k docKey, purged bool) error {
+	return b.exec(`INSERT INTO docs_erasure (workspace, document, purged, done) VALUES ($1, $2, $3, 0)
 		ON CONFLICT (workspace, document) DO UPDATE SET purged = excluded.purged`, k.workspace, k.id, purged)
-	if err != nil {
-		return err
-	}
-	return setJob(b.ctx, b.tx, k, jobErase, now)
 }
 
 // eraseClosed has the text erased that something quotes which is closed just now, if the version that it was made at isn't above the floor.
@@ -57,7 +56,8 @@ func (b *batch) eraseClosed(k docKey, version, floor uint64, now time.Time) erro
 	if version > floor {
 		return nil
 	}
-	err := b.exec(`INSERT INTO docs_erasure (workspace, document, purged, done) VALUES ($1, $2, false, $3) ON CONFLICT DO NOTHING`, k.workspace, k.id, int64(floor))
+	err := b.exec(`INSERT INTO docs_erasure (workspace, document, purged, done) VALUES ($1, $2, false, $3)
+		ON CONFLICT (workspace, document) DO UPDATE SET done = docs_erasure.done`, k.workspace, k.id, int64(floor))
 	if err != nil {
 		return err
 	}
@@ -165,12 +165,10 @@ func (e *erasing) closed(ctx context.Context) error {
 		return nil
 	}
 	const of = `workspace = $1 AND document = $2`
-	resolved := fmt.Sprintf(`SELECT thread FROM docs_thread WHERE %s AND thread <= %d AND resolved AND length(quote) > 0 LIMIT %d`, of, e.floor, eraseRows)
+	resolved, closed := e.quoting()
 	if err := e.rows(ctx, resolved, `UPDATE docs_thread SET quote = '' WHERE `+of+` AND thread IN (`+resolved+`)`, e.workspace, e.id); err != nil {
 		return err
 	}
-	closed := fmt.Sprintf(`SELECT suggestion FROM docs_suggestion WHERE %s AND revision <= %d AND state <> %d AND (length(quote) > 0 OR delta <> '%s') LIMIT %d`,
-		of, e.floor, suggestionOpen, noDelta, eraseRows)
 	err := e.rows(ctx, closed, `UPDATE docs_suggestion SET quote = '', delta = '`+noDelta+`' WHERE `+of+` AND suggestion IN (`+closed+`)`, e.workspace, e.id)
 	if err != nil {
 		return err
@@ -195,6 +193,14 @@ func (e *erasing) closed(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// quoting are a portion of the threads that are resolved, and of the suggestions that are closed, and quote the history still.
+func (e *erasing) quoting() (resolved, closed string) {
+	const of = `workspace = $1 AND document = $2`
+	return fmt.Sprintf(`SELECT thread FROM docs_thread WHERE %s AND thread <= %d AND resolved AND length(quote) > 0 LIMIT %d`, of, e.floor, eraseRows),
+		fmt.Sprintf(`SELECT suggestion FROM docs_suggestion WHERE %s AND revision <= %d AND state <> %d AND (length(quote) > 0 OR delta <> '%s') LIMIT %d`,
+			of, e.floor, suggestionOpen, noDelta, eraseRows)
 }
 
 // orphans are the threads whose quotes are to be erased since they stand nowhere, which was written down with the floor, or later.
@@ -276,19 +282,19 @@ func (e *erasing) events(ctx context.Context) error {
 // finish looks whether all is erased, and forgets that it was to be.
 func (e *erasing) finish(ctx context.Context) error {
 	return e.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // says what failed
-		if !e.purged {
-			if err := e.historyErased(ctx, tx); err != nil {
-				return err
-			}
-		}
+		// First: who closes something meanwhile has taken this row, and is waited for, or waits (toErase).
 		if _, err := tx.ExecContext(ctx, `DELETE FROM docs_erasure WHERE workspace = $1 AND document = $2 AND purged = $3`, e.workspace, e.id, e.purged); err != nil {
 			return fmt.Errorf("docs: end an erasure: %w", err)
 		}
-		return nil
+		if e.purged {
+			return nil
+		}
+		return e.historyErased(ctx, tx)
 	})
 }
 
-// historyErased takes away what was written down of the history while it was erased.
+// historyErased takes away what was written down of the history while it was erased. If something that quotes it was closed since that was looked at,
+// there is more to be done.
 //
 // Who writes something down holds the document's row until it is committed, and finds out by it what the floor is. So once the row was to be had
 // for oneself, nothing more of what was begun before the floor rose can come.
@@ -302,6 +308,16 @@ func (e *erasing) historyErased(ctx context.Context, tx *sql.Tx) error {
 		return fmt.Errorf("docs: hold a document: %w", err)
 	case uint64(floor) != e.floor: // it has risen again
 		return errMore
+	}
+	resolved, closed := e.quoting()
+	for _, quoting := range []string{resolved, closed} {
+		var left int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM (`+quoting+`) x`, e.workspace, e.id).Scan(&left); err != nil {
+			return fmt.Errorf("docs: look for what is to be erased: %w", err)
+		}
+		if left > 0 {
+			return errMore
+		}
 	}
 	for _, q := range []string{
 		`DELETE FROM docs_version WHERE workspace = $1 AND document = $2 AND version < $3`,

@@ -127,7 +127,10 @@ func (b *batch) raiseFloor(k docKey, floor uint64, st *topic.Step) error {
 	if n, err := res.RowsAffected(); err == nil && n == 0 {
 		return errAway // another owner has thinned it out
 	}
-	if err := b.erase(k, false, st.Now); err != nil {
+	if err := b.toErase(k, false); err != nil {
+		return err
+	}
+	if err := setJob(b.ctx, b.tx, k, jobErase, st.Now); err != nil {
 		return err
 	}
 	b.documents[k].floor, st.Entries[0].Floor = floor, floor

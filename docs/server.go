@@ -120,7 +120,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, fmt.Errorf("docs: %w", err)
 	}
 	s.jobs = map[jobKind]job{
-		jobAccess: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer,
+		jobAccess: s.accessJob, jobSweep: s.accessJob, jobExpiry: s.expiryJob, jobContainer: s.reviewContainer,
 		jobThin: s.thinClosed, jobTrash: s.purgeTrashed, jobErase: s.eraseHidden, jobHistory: s.eraseOld, jobFolder: s.clearFolder, jobNews: s.tellNews,
 	}
 	if err := s.newFollowers(deps); err != nil {
@@ -198,10 +198,8 @@ func (s *Server) Run(ctx context.Context) error {
 	defer stopLog()
 	g, logCtx := errgroup.WithContext(logCtx)
 	g.Go(func() error { return s.log.Run(logCtx) })
-	s.tasks.Go(func() {
-		s.begin(s.working)
-		s.workJobs(s.working)
-	})
+	s.tasks.Go(func() { s.begin(s.working) })
+	s.tasks.Go(func() { s.workJobs(s.working) })
 	s.tasks.Go(func() { s.giveUpLeft(s.working) })
 	s.tasks.Go(func() { s.writeRecents(s.working) })
 	following, stopFollowing := context.WithCancel(ctx)

@@ -79,26 +79,31 @@ func (x *session) purge() *change {
 //
 // Invariant: who writes something of a document down beside the log holds its row meanwhile: what is to be erased is there when it is gone.
 func (b *batch) purge(k docKey, now time.Time) error {
+	if err := b.toErase(k, true); err != nil {
+		return err
+	}
 	for _, table := range []string{"docs_document WHERE workspace = $1 AND id = $2", "docs_entry WHERE workspace = $1 AND document = $2", "docs_role WHERE workspace = $1 AND document = $2", "docs_share WHERE workspace = $1 AND document = $2", "docs_job WHERE workspace = $1 AND document = $2"} {
 		if err := b.exec(`DELETE FROM `+table, k.workspace, k.id); err != nil {
 			return err
 		}
 	}
 	delete(b.documents, k)
-	return b.erase(k, true, now)
+	return setJob(b.ctx, b.tx, k, jobErase, now)
 }
 
 // purgeTrashed purges a document that has been in the trash for long enough.
 func (s *Server) purgeTrashed(ctx context.Context, k docKey) (next time.Time, err error) {
-	var trashed bool
+	var trashed, entered bool
 	var since int64
-	err = s.db.QueryRow(ctx, `SELECT d.trashed, e.trashed_ms FROM docs_document d, docs_entry e WHERE d.workspace = $1 AND d.id = $2
-		AND e.workspace = d.workspace AND e.document = d.id`, k.workspace, k.id).Scan(&trashed, &since)
+	err = s.db.QueryRow(ctx, `SELECT d.trashed, e.document IS NOT NULL, coalesce(e.trashed_ms, 0) FROM docs_document d
+		LEFT JOIN docs_entry e ON e.workspace = d.workspace AND e.document = d.id WHERE d.workspace = $1 AND d.id = $2`, k.workspace, k.id).Scan(&trashed, &entered, &since)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) || err == nil && !trashed: // purged, or taken out
 		return next, nil
 	case err != nil:
 		return next, fmt.Errorf("docs: read the trash: %w", err)
+	case !entered: // another version of the service has made it, and that is still to be mended (begin.go)
+		return time.Now().Add(jobPause), nil
 	}
 	now := time.Now()
 	if since <= trashedBefore {
