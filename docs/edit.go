@@ -278,7 +278,7 @@ func (x *session) outcome(ctx context.Context, a *amendment, ok func(version uin
 	case <-x.adrift:
 		return errAdrift
 	case <-ctx.Done():
-		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "docs.OUTCOME", "Nobody knows yet whether this was done. Repeat it with the same client_seq.").Because(ctx.Err())
+		return errOutcome.Because(ctx.Err())
 	}
 	switch {
 	case a.err == nil:

@@ -135,7 +135,8 @@ func (s *Server) doJob(ctx context.Context, j dueJob) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTime)
 	defer cancel()
-	next, err := do(ctx, j.docKey)
+	var next time.Time
+	err := s.guarded(j.docKey, func() (err error) { next, err = do(ctx, j.docKey); return err })
 	if err != nil {
 		warn(err)
 		next = time.Now().Add(jobPause)

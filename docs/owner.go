@@ -339,10 +339,10 @@ func (s *Server) claim(ctx context.Context, x *session) (document, error) {
 		s.metrics.claims.Inc()
 		return o.found, nil
 	case rpc.CodeOf(err) == errAway.Code && o.other != "":
-		s.unnames(x)
+		s.unnames(x.sessionID)
 		return document{}, &ownedBy{o.other}
 	case isRefusal(err): // there is none
-		s.unnames(x)
+		s.unnames(x.sessionID)
 	}
 	return document{}, fmt.Errorf("docs: claim: %w", err)
 }
@@ -355,7 +355,7 @@ func (s *Server) release(ctx context.Context, x *session) {
 		s.logger.WarnContext(ctx, "could not give a document up; tried again", "workspace", x.workspace, "document", x.id, "error", err)
 		return
 	}
-	s.unnames(x)
+	s.unnames(x.sessionID)
 }
 
 // place hands documents over to the processes that they belong to, whenever those change, until one of the contexts ends. What a process

@@ -361,16 +361,18 @@ func (o *release) plan(b *batch, d *document, st *topic.Step) error {
 	return nil
 }
 
-// disown gives a document up that a process owns, whatever its term. If it has it open after all, it will find that it lost it.
+// disown gives a document up that a session has left, whatever its term.
+//
+// Invariant: no document is given up that this process has open: the session's claim may have been made since the other one was found to have left it.
 type disown struct {
-	docKey
+	sessionID
 	node string
 }
 
 func (o *disown) key() docKey { return o.docKey }
 
 func (o *disown) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unparam // an op
-	if d != nil && d.node == o.node {
+	if d != nil && d.node == o.node && b.isLeft(o.sessionID) {
 		d.node = ""
 		b.change(d)
 	}

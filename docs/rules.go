@@ -105,6 +105,7 @@ var (
 	errTurn       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The server has much to do, or much of yours. Nothing was done. Try again in a moment.").RetryIn(time.Second)
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
+	errOutcome    = rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "docs.OUTCOME", "Nobody knows yet whether this was done. Repeat it with the same client_seq.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
 	errNoLinks    = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "This workspace does not allow links to documents. An administrator can allow them.")
 	errLink       = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.LINK", "This link does not open a document, or not any more. Ask whoever gave it to you for a new one.").On("secret")

@@ -64,6 +64,7 @@ type Server struct {
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup // the sessions, and what they have begun
 
+	numbers  atomic.Uint64 // of the newest session, of all that there were
 	holding  atomic.Int64  // calls that wait for an owner
 	underWay atomic.Int64  // bytes of what waits to be committed
 	reading  chan struct{} // a token for each content that is being made of what is stored
@@ -71,10 +72,10 @@ type Server struct {
 
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
-	used     *linked.List        // of those that are open; the one that nobody has used for longest comes first, and none that is being closed for another one
-	adrift   int                 // sessions that have not ended, and are open no more
-	named    map[docKey]*session // by which this process was last to be named in documents' rows. Invariant: it is named in no others
-	stopping bool                // no more are opened
+	used     *linked.List      // of those that are open; the one that nobody has used for longest comes first, and none that is being closed for another one
+	adrift   int               // sessions that have not ended, and are open no more
+	named    map[docKey]uint64 // by which session, by its number, this process was last to be named in documents' rows. Invariant: it is named in no others
+	stopping bool              // no more are opened
 }
 
 // New validates cfg and returns the service; nothing runs, and the database isn't touched, before Run.
@@ -87,7 +88,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
-		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]*session{}, used: linked.New(), reading: make(chan struct{}, maxReading),
+		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]uint64{}, used: linked.New(), reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
 		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(heavyWaiting), behind: newLongTurns(max(1, cfg.UnderWay/shares)),
 	}
