@@ -203,6 +203,9 @@ func (x *session) await(ctx context.Context, e *early) error {
 	case <-e.came:
 		return nil
 	case <-x.ended:
+		if x.idle { // it makes room for another one: who waits in many would have them opened again and again
+			return errChain
+		}
 		return errEnded
 	case <-ctx.Done():
 		x.tell(func() { delete(x.awaited, e.mutation) }) // others who wait for it have their own time

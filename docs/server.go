@@ -54,6 +54,7 @@ type Server struct {
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
 	heavy  *turns // of what takes a core for long
+	rooms  *turns // of those who have a document closed for another one
 	behind *turns // of edits that follow what came since their base, beside the sessions
 	jobs   map[jobKind]job
 
@@ -73,6 +74,7 @@ type Server struct {
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
 	used     *linked.List      // of those that are open; the one that nobody has used for longest comes first, and none that is being closed for another one
+	promised int               // of those that may be open, how many are for those who have had another one closed
 	adrift   int               // sessions that have not ended, and are open no more
 	named    map[docKey]uint64 // by which session, by its number, this process was last to be named in documents' rows. Invariant: it is named in no others
 	stopping bool              // no more are opened
@@ -90,7 +92,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
 		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]uint64{}, used: linked.New(), reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(heavyWaiting), behind: newLongTurns(max(1, cfg.UnderWay/shares)),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(heavyWaiting), rooms: newRoomTurns(cfg.Open), behind: newLongTurns(max(1, cfg.UnderWay/shares)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {

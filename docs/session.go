@@ -20,8 +20,7 @@ import (
 type session struct {
 	sessionID
 	s      *Server
-	place  *linked.Element // in Server.used, whose mutex guards it; nil: it is not there
-	turns  *turns          // of those who mail
+	turns  *turns // of those who mail
 	mail   chan func()
 	opened chan struct{} // closed when it is open, or failed to
 	failed error         // set before opened is closed
@@ -32,6 +31,11 @@ type session struct {
 	// These are set before opened is closed.
 	lease int64 // of this process, when it claimed the document
 	term  uint64
+
+	// Server.mu guards these.
+	place *linked.Element // in Server.used; nil: it is not there
+	heir  bool            // somebody waits for its room
+	slow  bool            // somebody did, and it took long: it is being closed
 
 	// All below belongs to the goroutine.
 	epoch    uint64
