@@ -188,6 +188,8 @@ func checkLine(field, s string, most int) (string, error) {
 		return "", badField(field, "Too long: %d bytes are allowed, these are %d.", most, len(t))
 	case !utf8.ValidString(t) || strings.ContainsFunc(t, breaksLine):
 		return "", badField(field, "This has to be one line of UTF-8, without characters that control how it is shown.")
+	case t != "" && !strings.ContainsFunc(t, shows):
+		return "", badField(field, "Nothing of this can be seen. Use letters.")
 	}
 	return t, nil
 }
@@ -196,6 +198,11 @@ func checkLine(field, s string, most int) (string, error) {
 // line perhaps, be shown in another order.
 func breaksLine(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// shows says of a character that something can be seen of it, by itself.
+func shows(r rune) bool {
+	return !unicode.IsSpace(r) && r != '\u2800' && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // parse reads a delta that somebody sends: {"ops":[…]}, and not the list alone, which the engine takes, too.
