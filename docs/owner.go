@@ -240,6 +240,8 @@ func (s *Server) enlist(k docKey) (*session, error) {
 //
 // Invariant: one is closed for each that is to be opened, and no more, however long that takes: its room is promised.
 func (s *Server) inRoomOf(ctx context.Context, k docKey) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	defer cancel()
 	for range closeTries {
 		s.mu.Lock()
 		x, err := s.enlist(k) // there may be room by now
@@ -271,8 +273,8 @@ func (s *Server) inRoomOf(ctx context.Context, k docKey) (*session, error) {
 }
 
 const (
-	closeTries = 8 // of sessions that are to be closed for another one
-	closeTime  = 2 * time.Second
+	closeTries = 8               // of sessions that are to be closed for another one
+	closeTime  = 2 * time.Second // for all of them
 )
 
 // newRoomTurns are of those who have a document closed for another one: a quarter of those that are open at most, and one person a quarter of these.
@@ -299,10 +301,8 @@ func (s *Server) idlest() *session {
 	return nil
 }
 
-// makeRoom closes the session, and waits until that is done, or for some time. busy: it stays open, for something is under way.
+// makeRoom closes the session, and waits until that is done, or ctx ends. busy: it stays open, for something is under way.
 func (x *session) makeRoom(ctx context.Context) (busy bool) {
-	ctx, cancel := context.WithTimeout(ctx, closeTime)
-	defer cancel()
 	err := x.once(ctx, func() error {
 		if len(x.underWay) > 0 || x.writing {
 			return errBusy
