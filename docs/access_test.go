@@ -759,6 +759,29 @@ func TestSharedBeforeItIsToldOf(t *testing.T) {
 	})
 }
 
+// What has a role already can be given another one at once, by an owner who could not share with it anew.
+func TestRoleOfWhatCannotBeNamed(t *testing.T) {
+	everyEnginePeopled(t, func(t *testing.T, w *world) {
+		people := w.meets(auth.KindPerson, "ada", "bob")
+		ada, bob := people[0], people[1]
+		w.channel("c", "ada", "bob")
+		w.settle()
+		doc := ada.create("x")
+		ada.share(doc, "channel/c", viewer)
+		w.leaves("c", "ada")
+		w.settle()
+		begun := time.Now()
+		ada.share(doc, "channel/c", editor)
+		if took := time.Since(begun); took > hearTime/2 {
+			t.Errorf("it took %v", took)
+		}
+		bob.becomes(doc, editor)
+		ada.share(doc, "channel/c", docsv1.Role_ROLE_UNSPECIFIED)
+		_, err := ada.api.SetRole(ada.write(), &docsv1.SetRoleRequest{Document: doc, Principal: "channel/c", Role: viewer})
+		refused(t, "anew", err, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
+	})
+}
+
 // What is followed comes twice, and as two processes apply it: once.
 func TestTwoFollow(t *testing.T) {
 	onPostgres(t, func(t *testing.T, url string) {

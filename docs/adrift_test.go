@@ -8,6 +8,7 @@ import (
 
 	"plenum.internal/mesh/meshtest"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // A process that does not reach the database any more withdraws: what was under way there is answered by the next owner, and stands once.
@@ -67,4 +68,27 @@ func TestOwnerWithoutDatabase(t *testing.T) {
 			t.Errorf("%q", text)
 		}
 	})
+}
+
+// What has gone adrift and hangs has its memory still: it counts as open, and no other document is opened in its room.
+func TestAdriftIsInTheRoom(t *testing.T) {
+	w := unstarted(t, "sqlite:"+t.TempDir()+"/docs.db")
+	w.others = newProcesses()
+	w = w.beside("a", func(c *Config) { c.Open = 1 })
+	ada := w.person("ada")
+	doc, other := ada.create(""), ada.create("")
+	must(ada.submit(doc, 1, inserts("1")))(t)
+	x := w.sessionOf(doc)
+	if err := x.holdVersions(t.Context()); err != nil { // nothing can be written down
+		t.Fatal(err)
+	}
+	must(0, x.do(t.Context(), func() error { x.snapshot(true); return nil }))(t)
+	w.others.change(func() { w.others.adrift[w.self] = true })
+	<-x.adrift
+	w.others.change(func() { delete(w.others.adrift, w.self) })
+	_, err := ada.submit(other, 1, inserts("2"))
+	refused(t, "beside what is adrift", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+	x.letVersions()
+	<-x.gone
+	must(ada.submit(other, 1, inserts("2")))(t)
 }

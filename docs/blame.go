@@ -54,8 +54,10 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 			return nil, err
 		}
 		defer done()
-		if b, err = s.blame(ctx, p, version, blameEvery, blameMost); err != nil {
-			return nil, err
+		if b, ok = s.blames.get(k); !ok { // perhaps somebody else has put it there meanwhile
+			if b, err = s.blame(ctx, p, version, blameEvery, blameMost); err != nil {
+				return nil, err
+			}
 		}
 	}
 	after := int(q.GetAfter())
@@ -67,7 +69,7 @@ func (s *Server) Blame(ctx context.Context, q *docsv1.BlameRequest) (*docsv1.Bla
 		return nil, err
 	}
 	if res.GetMore() && !ok { // its reader comes back
-		s.blames.put(k, b)
+		s.blames.put(k, p.who, b)
 	}
 	return res, nil
 }

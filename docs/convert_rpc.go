@@ -87,7 +87,7 @@ func (s *Server) ExportDocument(ctx context.Context, q *docsv1.ExportDocumentReq
 	k := docKey{c.Workspace, q.GetDocument()}
 	res := &docsv1.ExportDocumentResponse{}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_ExportDocument_FullMethodName, q, res, func(x *session) error {
-		content, version, err := s.versionOf(ctx, x, c, q.GetVersion())
+		content, version, err := x.atHand(ctx, c, q.GetVersion())
 		if err != nil {
 			return err
 		}
@@ -96,6 +96,11 @@ func (s *Server) ExportDocument(ctx context.Context, q *docsv1.ExportDocumentReq
 			return err
 		}
 		defer done()
+		if content == nil {
+			if content, err = x.made(ctx, version); err != nil {
+				return err
+			}
+		}
 		text, err := write(content.Delta(), MaxExport)
 		if e, ok := errors.AsType[*convert.Error](err); ok && e.Kind == convert.TooLarge {
 			return tooLarge("format", "In this format the document has more than %d bytes. Read it as a delta, part by part (ReadDocument).", MaxExport)

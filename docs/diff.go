@@ -16,6 +16,7 @@ const diffEffort = 100_000_000
 type past struct {
 	document
 	epoch uint64
+	who   person
 }
 
 func (s *Server) past(ctx context.Context, id string) (p past, err error) {
@@ -26,6 +27,7 @@ func (s *Server) past(ctx context.Context, id string) (p past, err error) {
 	if p.document, _, err = s.cover(ctx, c, id); err != nil {
 		return p, err
 	}
+	p.who = person{c.Workspace, c.User}
 	states, err := s.log.States(ctx, p.workspace, p.topic())
 	if err != nil {
 		return p, fmt.Errorf("docs: read the head: %w", err)
@@ -68,8 +70,15 @@ func (s *Server) DiffVersions(ctx context.Context, q *docsv1.DiffVersionsRequest
 	k := bookKey{p.docKey, from, to}
 	diff, ok := s.diffs.get(k)
 	if !ok {
-		if diff, err = s.diff(ctx, p, from, to); err != nil {
+		done, err := s.heavy.turn(ctx)
+		if err != nil {
 			return nil, err
+		}
+		defer done()
+		if diff, ok = s.diffs.get(k); !ok { // perhaps somebody else has put it there meanwhile
+			if diff, err = s.diff(ctx, p, from, to); err != nil {
+				return nil, err
+			}
 		}
 	}
 	res := &docsv1.DiffVersionsResponse{To: to}
@@ -77,17 +86,12 @@ func (s *Server) DiffVersions(ctx context.Context, q *docsv1.DiffVersionsRequest
 		return nil, err
 	}
 	if res.GetMore() && !ok { // its reader comes back
-		s.diffs.put(k, diff)
+		s.diffs.put(k, p.who, diff)
 	}
 	return res, nil
 }
 
 func (s *Server) diff(ctx context.Context, p past, from, to uint64) (diff ot.Delta, err error) {
-	done, err := s.heavy.turn(ctx)
-	if err != nil {
-		return diff, err
-	}
-	defer done()
 	old, err := p.at(ctx, s, from)
 	if err != nil {
 		return diff, err

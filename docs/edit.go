@@ -203,6 +203,9 @@ func (x *session) await(ctx context.Context, e *early) error {
 	case <-e.came:
 		return nil
 	case <-x.ended:
+		if x.idle { // it makes room for another one: who waits in many would have them opened again and again
+			return errChain
+		}
 		return errEnded
 	case <-ctx.Done():
 		x.tell(func() { delete(x.awaited, e.mutation) }) // others who wait for it have their own time
@@ -278,7 +281,7 @@ func (x *session) outcome(ctx context.Context, a *amendment, ok func(version uin
 	case <-x.adrift:
 		return errAdrift
 	case <-ctx.Done():
-		return rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "docs.OUTCOME", "Nobody knows yet whether this was done. Repeat it with the same client_seq.").Because(ctx.Err())
+		return errOutcome.Because(ctx.Err())
 	}
 	switch {
 	case a.err == nil:

@@ -93,6 +93,23 @@ func TestRefusedEdits(t *testing.T) {
 	}
 }
 
+// An edit that changes nothing is one like any other, however it says so.
+func TestEditsThatChangeNothing(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada := w.person("ada")
+	doc := ada.create("a text\n")
+	for i, delta := range []string{`{"ops":[]}`, `{"ops":[{"retain":1}]}`, `{"ops":[{"retain":7}]}`} {
+		if r := must(ada.submit(doc, 1, delta))(t); r.GetVersion() != uint64(2+i) {
+			t.Errorf("%s is version %d", delta, r.GetVersion())
+		}
+	}
+	for version := range uint64(5) {
+		if d, _ := ada.content(doc, version); d.Len() != len("a text\n") {
+			t.Errorf("version %d has %d", version, d.Len())
+		}
+	}
+}
+
 // Who sends without waiting for answers names the edit that the next one is behind; if somebody was faster, it is told.
 func TestEditsInAWindow(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")

@@ -260,10 +260,13 @@ const (
 )
 
 // hearOf waits for a moment until a principal is known that an owner names: docs follows identity and chat, and may be behind. Others aren't waited for,
-// who would learn by it that there is the document.
+// who would learn by it that there is the document. Nor is it where the principal has a grant already, whoever it is: that one can be changed.
 func (s *Server) hearOf(ctx context.Context, c auth.Caller, k docKey, principal string) (known bool, err error) {
 	if _, role, err := s.cover(ctx, c, k.id); err != nil || role < owner {
 		return false, nil //nolint:nilerr // the session says what is wrong
+	}
+	if all, err := s.grants(ctx, k); err != nil || all.of[principal] != (grant{}) {
+		return false, err
 	}
 	for end := time.Now().Add(hearTime); err == nil && !known && time.Now().Before(end); known, err = s.mayName(ctx, c, principal) {
 		select {

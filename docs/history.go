@@ -59,10 +59,11 @@ func (x *session) raiseFloor(ctx context.Context, m topic.Mutation, res proto.Me
 	if err != nil {
 		return err
 	}
-	if err := x.holdVersions(ctx); err != nil {
+	let, err := x.holdInTurn(ctx)
+	if err != nil {
 		return err
 	}
-	defer x.letVersions()
+	defer let()
 	if floor > has {
 		if err := x.prepareFloor(ctx, floor, at, stands); err != nil {
 			return err

@@ -242,5 +242,9 @@ func (s *Server) doJob(ctx context.Context, j dueJob, most time.Duration) {
 func (s *Server) tryJob(ctx context.Context, j dueJob, most time.Duration) (next time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	return s.jobs[j.kind](ctx, j.docKey)
+	err = s.guarded(j.docKey, func() (err error) {
+		next, err = s.jobs[j.kind](ctx, j.docKey)
+		return err
+	})
+	return next, err
 }

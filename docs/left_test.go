@@ -89,6 +89,41 @@ func TestClaimThatCameLate(t *testing.T) {
 	})
 }
 
+// What one session has left is given up late, when another one has the document open already: the row goes on to name this process, and whoever the document
+// belongs to by then sends calls on. Or else two would answer, each by what it knows.
+func TestGivenUpWhileOpen(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) {
+		ws := several(t, url, "a", "b")
+		a, b := ws[0], ws[1]
+		ada := a.person("ada")
+		var doc string
+		for doc == "" || placed(doc, a, b) != b {
+			doc = ada.create("")
+		}
+		a.others.change(func() { a.others.believe[a.self] = func() []string { return []string{a.self} } }) // it has not heard of b yet
+		must(ada.insistFor(doc, 1, "1", 100))(t)
+		x := a.sessionOf(doc)
+		x.tell(func() { x.broken = true })
+		<-x.gone
+		must(ada.insistFor(doc, 2, "2", 101))(t)
+		must(0, a.server.disown(t.Context(), x.sessionID))(t) // found before the other one was opened
+		must(ada.at(b).insistFor(doc, 3, "3", 102))(t)
+		if text := ada.text(doc); text != "321" {
+			t.Errorf("%q is read where it was open", text)
+		}
+		a.others.change(func() { delete(a.others.believe, a.self) })
+		must(ada.at(b).insistFor(doc, 4, "4", 103))(t)
+		if text := ada.text(doc); text != "4321" {
+			t.Errorf("%q, after it was handed over", text)
+		}
+		eventually(t, "nothing is known to be named any more", func() bool {
+			a.server.mu.Lock()
+			defer a.server.mu.Unlock()
+			return len(a.server.named) == 0
+		})
+	})
+}
+
 // placed is the process that a document belongs to, of some.
 func placed(doc string, among ...*world) *world {
 	var nodes []registry.Node
@@ -143,10 +178,10 @@ func TestBesideASessionThatHangs(t *testing.T) {
 			t.Errorf("%q", text)
 		}
 		again := must(a.server.session(t.Context(), docKey{"w", doc}))(t)
-		a.server.unnames(x) // as if it had given up late what is another one's by now
+		a.server.unnames(x.sessionID) // as if it had given up late what is another one's by now
 		a.server.mu.Lock()
 		defer a.server.mu.Unlock()
-		if again == x || a.server.named[x.docKey] != again {
+		if again == x || a.server.named[x.docKey] != again.number {
 			t.Error("it is not known any more that the row names this process")
 		}
 		if open, adrift := len(a.server.open), a.server.adrift; open != 1 || adrift != 0 {

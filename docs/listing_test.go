@@ -541,6 +541,26 @@ func TestRecents(t *testing.T) {
 	})
 }
 
+// However many people open documents at a time, few openings are written in one transaction.
+func TestManyOpenings(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) { // which says in which
+		const many = 5 * recentWrite
+		w := newWorld(t, url)
+		doc := w.person("ada").create("x")
+		for i := range many {
+			w.server.recents.queue <- opening{"w", fmt.Sprint("u", i), doc}
+		}
+		n, most := 0, 0
+		eventually(t, "all are written down", func() bool {
+			must(0, w.db.QueryRow(t.Context(), `SELECT coalesce(sum(n), 0), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM docs_recent GROUP BY xmin::text) x`).Scan(&n, &most))(t)
+			return n == many
+		})
+		if most > recentWrite {
+			t.Errorf("%d were written in one transaction", most)
+		}
+	})
+}
+
 // Reading goes on whatever becomes of what is noted of it.
 func TestOpeningsAreForgotten(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")

@@ -35,7 +35,7 @@ func (s *Server) ListNotices(ctx context.Context, q *docsv1.ListNoticesRequest) 
 	}
 	before := uint64(1 << 63)
 	if q.GetPage() != "" {
-		if before, err = strconv.ParseUint(q.GetPage(), 10, 63); err != nil {
+		if before, err = strconv.ParseUint(q.GetPage(), 10, 63); err != nil || before == 0 {
 			return nil, errPage
 		}
 	}

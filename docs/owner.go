@@ -183,10 +183,11 @@ func (h held) wait(changed <-chan struct{}) bool {
 
 // session returns the open session of a document, and opens it where there is none.
 func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
-	x, err := s.begun(ctx, k)
+	x, done, err := s.begun(ctx, k)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
 	select {
 	case <-x.opened:
 		return x, x.failed
@@ -197,57 +198,101 @@ func (s *Server) session(ctx context.Context, k docKey) (*session, error) {
 	}
 }
 
-// begun returns a document's session, which is begun where there is none. If as many are open as may be, one is closed for it.
-func (s *Server) begun(ctx context.Context, k docKey) (*session, error) {
+// begun returns a document's session, which is begun where there is none. If as many are open as may be, one is closed for it, when it is the caller's
+// turn, which lasts until it is open, too: done ends it.
+func (s *Server) begun(ctx context.Context, k docKey) (x *session, done func(), err error) {
+	s.mu.Lock()
+	x, err = s.enlist(k)
+	s.mu.Unlock()
+	if x != nil || err != nil {
+		return x, func() {}, err
+	}
+	if done, err = s.rooms.turn(ctx); err != nil {
+		return nil, nil, errFull.Because(err)
+	}
+	if x, err = s.inRoomOf(ctx, k); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return x, done, nil
+}
+
+// enlist is begun for those who hold mu. nil: there is no room.
+func (s *Server) enlist(k docKey) (*session, error) {
+	x := s.open[k]
+	switch {
+	case x != nil:
+		if x.place != nil && !x.slow {
+			s.used.MoveToBack(x.place)
+		}
+	case s.stopping:
+		return nil, errAway
+	case len(s.open)+s.adrift+s.promised < s.cfg.Open:
+		x = newSession(s, k)
+		s.open[k], x.place = x, s.used.PushBack(x)
+		s.metrics.open.Set(float64(len(s.open)))
+		s.tasks.Go(x.run)
+	}
+	return x, nil
+}
+
+// inRoomOf begins a document's session in the room of another one, which is closed for it.
+//
+// Invariant: one is closed for each that is to be opened, and no more, however long that takes: its room is promised.
+func (s *Server) inRoomOf(ctx context.Context, k docKey) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, closeTime)
+	defer cancel()
 	for range closeTries {
 		s.mu.Lock()
-		x := s.open[k]
-		switch {
-		case x != nil:
-			if x.place != nil {
-				s.used.MoveToBack(x.place)
-			}
-			s.mu.Unlock()
-			return x, nil
-		case s.stopping:
-			s.mu.Unlock()
-			return nil, errAway
-		case len(s.open)+s.adrift < s.cfg.Open:
-			x = newSession(s, k)
-			s.open[k], x.place = x, s.used.PushBack(x)
-			s.metrics.open.Set(float64(len(s.open)))
-			s.tasks.Go(x.run)
-			s.mu.Unlock()
-			return x, nil
+		x, err := s.enlist(k) // there may be room by now
+		var old *session
+		if x == nil && err == nil {
+			old = s.idlest()
 		}
-		x = s.idlest()
 		s.mu.Unlock()
-		if x == nil {
+		if x != nil || err != nil {
+			return x, err
+		}
+		if old == nil {
 			break
 		}
-		if !x.makeRoom(ctx) {
-			s.mu.Lock()
-			if s.open[x.docKey] == x {
-				x.place = s.used.PushBack(x)
-			}
-			s.mu.Unlock()
+		busy := old.makeRoom(ctx)
+		s.mu.Lock()
+		if gone := s.takeRoom(old, busy); gone {
+			x, err = s.enlist(k)
+		}
+		s.mu.Unlock()
+		if x != nil || err != nil {
+			return x, err
+		}
+		if !busy || ctx.Err() != nil { // it takes long
+			break
 		}
 	}
 	return nil, errFull
 }
 
 const (
-	closeTries = 8 // of sessions that are to be closed for another one
-	closeTime  = 2 * time.Second
+	closeTries = 8               // of sessions that are to be closed for another one
+	closeTime  = 2 * time.Second // for all of them
 )
 
-// idlest takes the session that nobody has used for longest off the list of those that may be closed; the caller holds mu.
+// newRoomTurns are of those who have a document closed for another one: a quarter of those that are open at most, and one person a quarter of these.
+func newRoomTurns(open int) *turns {
+	places := max(2, open/shares)
+	return newTurns(places, max(1, places/shares), roomWaiting)
+}
+
+// roomWaiting is how many calls of one person may wait for room.
+const roomWaiting = 16
+
+// idlest takes the session that nobody has used for longest off the list of those that may be closed, for the caller, who holds mu and waits for its room.
 func (s *Server) idlest() *session {
 	for e := s.used.Front(); e != nil; e = e.Next() {
 		x := e.Value.(*session) //nolint:forcetypeassert // no others are on it
 		select {
 		case <-x.opened:
-			x.place = nil
+			x.place, x.heir = nil, true
 			s.used.Remove(e)
 			return x
 		default:
@@ -256,10 +301,8 @@ func (s *Server) idlest() *session {
 	return nil
 }
 
-// makeRoom closes the session, unless something is under way. It reports whether that was done, in time.
-func (x *session) makeRoom(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, closeTime)
-	defer cancel()
+// makeRoom closes the session, and waits until that is done, or ctx ends. busy: it stays open, for something is under way.
+func (x *session) makeRoom(ctx context.Context) (busy bool) {
 	err := x.once(ctx, func() error {
 		if len(x.underWay) > 0 || x.writing {
 			return errBusy
@@ -268,14 +311,30 @@ func (x *session) makeRoom(ctx context.Context) bool {
 		return nil
 	})
 	if err != nil && !errors.Is(err, errEnded) {
-		return false
+		return true
 	}
 	select {
 	case <-x.gone:
-		return true
 	case <-ctx.Done():
-		return false
 	}
+	return false
+}
+
+// takeRoom takes the room that was promised, for those who hold mu. It returns false if the session has not gone: it is on the list again then, where
+// whoever wants room next tries another one first if it is busy, and if it takes long waits for this one.
+func (s *Server) takeRoom(x *session, busy bool) (gone bool) {
+	switch {
+	case !x.heir:
+		s.promised--
+		return true
+	case s.open[x.docKey] != x: // adrift
+	case busy:
+		x.place = s.used.PushBack(x)
+	default:
+		x.place, x.slow = s.used.PushFront(x), true
+	}
+	x.heir = false
+	return false
 }
 
 // forget takes a session that has ended off the list.
@@ -286,6 +345,9 @@ func (s *Server) forget(x *session) {
 		s.unlist(x)
 	} else {
 		s.adrift--
+	}
+	if x.heir {
+		x.heir, s.promised = false, s.promised+1
 	}
 }
 
@@ -339,10 +401,10 @@ func (s *Server) claim(ctx context.Context, x *session) (document, error) {
 		s.metrics.claims.Inc()
 		return o.found, nil
 	case rpc.CodeOf(err) == errAway.Code && o.other != "":
-		s.unnames(x)
+		s.unnames(x.sessionID)
 		return document{}, &ownedBy{o.other}
 	case isRefusal(err): // there is none
-		s.unnames(x)
+		s.unnames(x.sessionID)
 	}
 	return document{}, fmt.Errorf("docs: claim: %w", err)
 }
@@ -355,7 +417,7 @@ func (s *Server) release(ctx context.Context, x *session) {
 		s.logger.WarnContext(ctx, "could not give a document up; tried again", "workspace", x.workspace, "document", x.id, "error", err)
 		return
 	}
-	s.unnames(x)
+	s.unnames(x.sessionID)
 }
 
 // place hands documents over to the processes that they belong to, whenever those change, until one of the contexts ends. What a process

@@ -630,6 +630,99 @@ func TestOpenDocumentsMakeRoom(t *testing.T) {
 	}, func(c *Config) { c.Open = 2 })
 }
 
+// Where it takes long to close a document, no other one is closed instead: whoever wants room waits for those that are being closed.
+func TestClosingTakesLong(t *testing.T) {
+	const open = 8
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Open, c.Version = open, time.Hour })
+	ada := w.person("ada")
+	fresh := []string{ada.create("x"), ada.create("x")}
+	ada.share(fresh[1], "bob", viewer)
+	before := map[*session]bool{}
+	for range open { // which closes that one
+		doc := ada.create("")
+		must(ada.submit(doc, 1, inserts("y")))(t) // it is to be written down when it is closed
+		before[w.sessionOf(doc)] = true
+	}
+	w.server.saving <- struct{}{} // as if another one were being written down
+	for range 2 {
+		var waiting sync.WaitGroup
+		for i, doc := range fresh {
+			u := w.person([]string{"ada", "bob"}[i])
+			waiting.Go(func() {
+				_, err := u.api.ReadDocument(u.read(), &docsv1.ReadDocumentRequest{Document: doc})
+				refused(t, "while it takes long", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+			})
+		}
+		waiting.Wait()
+	}
+	<-w.server.saving
+	for _, doc := range fresh {
+		must(ada.api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc}))(t)
+	}
+	n := 0
+	for _, x := range w.server.sessions() {
+		if before[x] {
+			n++
+		}
+	}
+	if want := open - len(fresh); n != want {
+		t.Errorf("%d are still open of %d, want %d", n, open, want)
+	}
+	w.server.mu.Lock()
+	defer w.server.mu.Unlock()
+	if w.server.promised != 0 {
+		t.Errorf("%d are promised", w.server.promised)
+	}
+}
+
+// Whoever has documents closed for others, as many at a time as one person may, keeps nobody else from opening theirs.
+func TestRoomsOfOnePerson(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Open = 2 })
+	ada, bob := w.person("ada"), w.person("bob")
+	for range 2 {
+		must(bob.submit(bob.create(""), 1, inserts("x")))(t)
+	}
+	for range w.server.rooms.share {
+		done, ok := w.server.rooms.take(t.Context(), person{"w", "ada"})
+		if !ok {
+			t.Fatal("no place is free")
+		}
+		defer done()
+	}
+	_, err := ada.api.Submit(soon(ada.write(), t), &docsv1.SubmitRequest{Document: ada.create(""), Base: 1, Delta: inserts("x")})
+	refused(t, "one more of ada's", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+	must(bob.submit(bob.create(""), 1, inserts("x")))(t)
+}
+
+// Documents in which somebody waits for edits that never come make room like others, and are not opened again for those who wait.
+func TestChainsMakeRoom(t *testing.T) {
+	const open = 4
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db", func(c *Config) { c.Open = open })
+	ada, bob := w.person("ada"), w.person("bob")
+	bobs := bob.create("x")
+	var waiting sync.WaitGroup
+	for range open {
+		doc, ctx := ada.create(""), ada.write()
+		waiting.Go(func() {
+			_, err := ada.api.Submit(ctx, &docsv1.SubmitRequest{Document: doc, Base: 1, Delta: inserts("x"), AfterSeq: 1 << 40})
+			refused(t, "it never comes", err, edgev1.Code_CODE_CONFLICT, "docs.CHAIN")
+		})
+		x := w.sessionOf(doc)
+		eventually(t, "it is waited for", func() bool {
+			n := 0
+			must(0, x.once(t.Context(), func() error { n = len(x.awaited); return nil }))(t)
+			return n == 1
+		})
+	}
+	must(bob.api.ReadDocument(bob.read(), &docsv1.ReadDocumentRequest{Document: bobs}))(t)
+	waiting.Wait()
+	var claims int
+	must(0, w.db.QueryRow(t.Context(), `SELECT sum(term) - count(*) FROM docs_document`).Scan(&claims))(t)
+	if claims != open+1 {
+		t.Errorf("%d documents were opened %d times", open+1, claims)
+	}
+}
+
 // However many documents are used at a time, no more are open than may be, and nothing is lost.
 func TestManyDocumentsInLittleRoom(t *testing.T) {
 	const documents, edits = 6, 15

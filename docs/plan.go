@@ -64,6 +64,7 @@ type statements struct {
 	describe                    string // what stands beside documents' rows, for a person: %d
 	memberStatements
 	noticeStatements
+	recentStatements
 
 	// Of a row that is read in a transaction: it is not deleted before that ends; nobody else holds it either.
 	hold, seize string
@@ -101,6 +102,7 @@ func newStatements(d sqldb.Dialect) *statements {
 		s.keys.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`)
 	s.addMembers(d)
 	s.addNoticeStatements(d)
+	s.addRecentStatements(d)
 	s.describe = `SELECT k.doc, coalesce(e.folder, ''), coalesce(f.deleted, false), coalesce(e.trashed_ms, 0), s.document IS NOT NULL, coalesce(o.opened_ms, 0) FROM ` + s.keys.SQL() + ` ` +
 		s.keys.Lookup("LEFT", "docs_entry", "e", `e.workspace = k.ws AND e.document = k.doc`) + ` ` +
 		s.keys.Lookup("LEFT", "docs_folder", "f", `f.workspace = k.ws AND f.id = e.folder`) + ` ` +
@@ -361,16 +363,18 @@ func (o *release) plan(b *batch, d *document, st *topic.Step) error {
 	return nil
 }
 
-// disown gives a document up that a process owns, whatever its term. If it has it open after all, it will find that it lost it.
+// disown gives a document up that a session has left, whatever its term.
+//
+// Invariant: no document is given up that this process has open: the session's claim may have been made since the other one was found to have left it.
 type disown struct {
-	docKey
+	sessionID
 	node string
 }
 
 func (o *disown) key() docKey { return o.docKey }
 
 func (o *disown) plan(b *batch, d *document, _ *topic.Step) error { //nolint:unparam // an op
-	if d != nil && d.node == o.node {
+	if d != nil && d.node == o.node && b.isLeft(o.sessionID) {
 		d.node = ""
 		b.change(d)
 	}

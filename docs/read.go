@@ -23,9 +23,19 @@ func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest
 	k := docKey{c.Workspace, q.GetDocument()}
 	res := &docsv1.ReadDocumentResponse{}
 	return res, s.atOwner(ctx, k, docsv1.DocsService_ReadDocument_FullMethodName, q, res, func(x *session) error {
-		content, version, err := s.versionOf(ctx, x, c, q.GetVersion())
+		content, version, err := x.atHand(ctx, c, q.GetVersion())
 		if err != nil {
 			return err
+		}
+		if content == nil {
+			done, err := s.heavy.turn(ctx)
+			if err != nil {
+				return err
+			}
+			defer done()
+			if content, err = x.made(ctx, version); err != nil {
+				return err
+			}
 		}
 		if q.GetVersion() == 0 {
 			s.opened(c, k)
@@ -41,8 +51,8 @@ func (s *Server) ReadDocument(ctx context.Context, q *docsv1.ReadDocumentRequest
 	})
 }
 
-// versionOf is the content of a version, of 0 the newest, for who may read it.
-func (s *Server) versionOf(ctx context.Context, x *session, c auth.Caller, version uint64) (content *ot.Document, at uint64, err error) {
+// atHand is the content of a version, of 0 the newest, for who may read it. nil: it is to be made, when it is the reader's turn.
+func (x *session) atHand(ctx context.Context, c auth.Caller, version uint64) (content *ot.Document, at uint64, err error) {
 	err = x.do(ctx, func() error {
 		if err := x.allow(c, viewer); err != nil {
 			return err
@@ -65,12 +75,16 @@ func (s *Server) versionOf(ctx context.Context, x *session, c auth.Caller, versi
 		}
 		return nil
 	})
-	if err == nil && content == nil {
-		if content, _, err = s.contentAt(ctx, x.docKey, x.epoch, version, nil); err != nil {
-			err = s.damaged(x.docKey, err)
-		}
-	}
 	return content, at, err
+}
+
+// made is the content of a version that is not at hand.
+func (x *session) made(ctx context.Context, version uint64) (*ot.Document, error) {
+	content, _, err := x.s.contentAt(ctx, x.docKey, x.epoch, version, nil)
+	if err != nil {
+		return nil, x.s.damaged(x.docKey, err)
+	}
+	return content, nil
 }
 
 // kept is the content of a version that somebody reads part by part.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"plenum.internal/mesh/auth"
@@ -15,7 +16,9 @@ type opening struct{ workspace, user, document string }
 
 const (
 	recentQueue  = 4096                   // openings that wait to be written down; more are forgotten
-	recentBatch  = 256                    // are written at a time
+	recentBatch  = 256                    // are gathered at a time
+	recentWrite  = 16                     // are written in one transaction: on SQLite nobody else writes meanwhile
+	recentRest   = 4                      // times what that took, nothing is written: others do
 	recentWait   = 200 * time.Millisecond // for others to write with
 	recentGap    = time.Minute            // between two that are written for one person and document
 	recentMemory = 16_384                 // openings of the last gap that are not written again
@@ -61,8 +64,16 @@ func (s *Server) writeRecents(ctx context.Context) {
 			}
 		}
 		if fresh := s.recents.fresh(time.Now(), list); len(fresh) > 0 {
-			if err := s.saveRecents(ctx, time.Now(), fresh); err != nil && ctx.Err() == nil {
-				s.logger.WarnContext(ctx, "could not write down who opened what", "openings", len(fresh), "error", err)
+			for portion := range slices.Chunk(fresh, recentWrite) {
+				begin := time.Now()
+				if err := s.saveRecents(ctx, begin, portion); err != nil && ctx.Err() == nil {
+					s.logger.WarnContext(ctx, "could not write down who opened what", "openings", len(portion), "error", err)
+				}
+				select {
+				case <-time.After(recentRest * time.Since(begin)):
+				case <-ctx.Done():
+					return
+				}
 			}
 		}
 	}
@@ -90,32 +101,57 @@ func (r *recents) fresh(now time.Time, list []opening) (fresh []opening) {
 	return fresh
 }
 
-// saveRecents writes openings down, of documents that there are, and forgets each person's oldest beyond the limit.
+// saveRecents writes openings down, of documents that there are and which it holds, and forgets each person's oldest beyond the limit.
 func (s *Server) saveRecents(ctx context.Context, now time.Time, list []opening) error {
-	rel := sqldb.NewRelation(s.db.Dialect(), "ws text", "usr text", "doc text")
 	rows := make([][]any, 0, len(list))
 	for _, o := range list {
 		rows = append(rows, []any{o.workspace, o.user, o.document})
 	}
-	args := rel.Args(rows)
+	args := s.sql.openings.Args(rows)
 	n := len(args)
 	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // the caller says what failed
-		_, err := tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO docs_recent (workspace, user_id, document, opened_ms)
-			SELECT k.ws, k.usr, k.doc, CAST($%d AS bigint) FROM %s %s WHERE true ORDER BY k.ws, k.usr, k.doc
-			ON CONFLICT (workspace, user_id, document) DO UPDATE SET opened_ms = excluded.opened_ms WHERE docs_recent.opened_ms <= excluded.opened_ms - CAST($%d AS bigint)`,
-			n+1, rel.SQL(), rel.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`), n+2),
-			append(args[:n:n], now.UnixMilli(), recentGap.Milliseconds())...)
-		if err != nil {
+		if _, err := tx.ExecContext(ctx, s.sql.addOpenings, append(args[:n:n], now.UnixMilli(), recentGap.Milliseconds())...); err != nil {
 			return fmt.Errorf("insert: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, fmt.Sprintf(`DELETE FROM docs_recent WHERE (workspace, user_id, document) IN
-			(SELECT workspace, user_id, document FROM (SELECT o.workspace, o.user_id, o.document,
-					row_number() OVER (PARTITION BY o.workspace, o.user_id ORDER BY o.opened_ms DESC, o.document DESC) AS place
-				FROM (SELECT DISTINCT k.ws, k.usr FROM %s) u JOIN docs_recent o ON o.workspace = u.ws AND o.user_id = u.usr) x WHERE x.place > $%d)`,
-			rel.SQL(), n+1), append(args[:n:n], MaxRecent)...)
+		beyond := map[opening]int{} // of people, without a document
+		err := each(ctx, tx.QueryContext, s.sql.tooManyOpenings, append(args[:n:n], MaxRecent), func(r *sql.Rows) error {
+			var o opening
+			var many int
+			err := r.Scan(&o.workspace, &o.user, &many)
+			beyond[o] = many - MaxRecent
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("forget the oldest: %w", err)
+			return fmt.Errorf("look for who has too many: %w", err)
+		}
+		for o, many := range beyond {
+			_, err := tx.ExecContext(ctx, `DELETE FROM docs_recent WHERE workspace = $1 AND user_id = $2 AND document IN
+				(SELECT document FROM docs_recent WHERE workspace = $1 AND user_id = $2 ORDER BY opened_ms, document LIMIT $3)`, o.workspace, o.user, many)
+			if err != nil {
+				return fmt.Errorf("forget the oldest: %w", err)
+			}
 		}
 		return nil
 	})
+}
+
+// recentStatements are of openings.
+type recentStatements struct {
+	openings                     sqldb.Relation
+	addOpenings, tooManyOpenings string
+}
+
+func (s *statements) addRecentStatements(d sqldb.Dialect) {
+	s.openings = sqldb.NewRelation(d, "ws text", "usr text", "doc text")
+	n := len(s.openings.Args(nil))
+	hold := ""
+	if s.hold != "" {
+		hold = s.hold + ` OF d`
+	}
+	s.addOpenings = fmt.Sprintf(`INSERT INTO docs_recent (workspace, user_id, document, opened_ms)
+		SELECT k.ws, k.usr, k.doc, CAST($%d AS bigint) FROM %s %s WHERE true ORDER BY k.ws, k.usr, k.doc%s
+		ON CONFLICT (workspace, user_id, document) DO UPDATE SET opened_ms = excluded.opened_ms WHERE docs_recent.opened_ms <= excluded.opened_ms - CAST($%d AS bigint)`,
+		n+1, s.openings.SQL(), s.openings.Lookup("INNER", "docs_document", "d", `d.workspace = k.ws AND d.id = k.doc`), hold, n+2)
+	s.tooManyOpenings = fmt.Sprintf(`SELECT ws, usr, many
+		FROM (SELECT k.ws, k.usr, (SELECT count(*) FROM docs_recent o WHERE o.workspace = k.ws AND o.user_id = k.usr) AS many FROM %s) x WHERE many > $%d`, s.openings.SQL(), n+1)
 }

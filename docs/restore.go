@@ -82,9 +82,9 @@ func (x *session) prepareRestore(ctx context.Context, r *restoring) error {
 		return err
 	}
 	defer done()
-	then, _, err := x.s.contentAt(ctx, x.docKey, x.epoch, r.version, nil)
+	then, err := x.made(ctx, r.version)
 	if err != nil {
-		return x.s.damaged(x.docKey, err)
+		return err
 	}
 	if r.delta, err = now.Delta().Diff(then.Delta(), diffEffort); err != nil {
 		return fmt.Errorf("docs: compare versions: %w", err)

@@ -67,6 +67,25 @@ func TestRoomOfOnePerson(t *testing.T) {
 	}, func(c *Config) { c.UnderWay = 8 })
 }
 
+// However many documents they are of, edits that wait to be committed have so much memory at most; what was committed, or will not be, has none.
+func TestRoomOfAllDocuments(t *testing.T) {
+	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
+	ada := w.person("ada")
+	doc := ada.create("")
+	must(ada.submit(doc, 1, inserts("x")))(t)
+	if n := w.server.underWay.Load(); n != 0 {
+		t.Errorf("%d bytes are under way, where nothing is", n)
+	}
+	w.server.underWay.Add(maxUnderWay + 1) // as if others' were under way
+	_, err := ada.submit(doc, 2, inserts("y"))
+	refused(t, "beside as much as may be", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+	w.server.underWay.Add(-1)
+	must(ada.submit(doc, 2, inserts("y")))(t)
+	if n := w.server.underWay.Load(); n != maxUnderWay {
+		t.Errorf("%d bytes are under way", n)
+	}
+}
+
 // What one person mails to a document's session waits behind what others mail, however much it is.
 func TestMailOfOnePerson(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")

@@ -107,6 +107,7 @@ var (
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errWatched    = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many people look at who is in documents on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
+	errOutcome    = rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "docs.OUTCOME", "Nobody knows yet whether this was done. Repeat it with the same client_seq.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")
 	errNoLinks    = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "docs.FORBIDDEN", "This workspace does not allow links to documents. An administrator can allow them.")
 	errLink       = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "docs.LINK", "This link does not open a document, or not any more. Ask whoever gave it to you for a new one.").On("secret")
@@ -189,6 +190,8 @@ func checkLine(field, s string, most int) (string, error) {
 		return "", badField(field, "Too long: %d bytes are allowed, these are %d.", most, len(t))
 	case !utf8.ValidString(t) || strings.ContainsFunc(t, breaksLine):
 		return "", badField(field, "This has to be one line of UTF-8, without characters that control how it is shown.")
+	case t != "" && !strings.ContainsFunc(t, shows):
+		return "", badField(field, "Nothing of this can be seen. Use letters.")
 	}
 	return t, nil
 }
@@ -197,6 +200,11 @@ func checkLine(field, s string, most int) (string, error) {
 // line perhaps, be shown in another order.
 func breaksLine(r rune) bool {
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+}
+
+// shows says of a character that something can be seen of it, by itself.
+func shows(r rune) bool {
+	return !unicode.IsSpace(r) && r != '\u2800' && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // parse reads a delta that somebody sends: {"ops":[…]}, and not the list alone, which the engine takes, too.

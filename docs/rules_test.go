@@ -31,6 +31,23 @@ func TestOneLine(t *testing.T) {
 	}
 }
 
+// What nobody sees is no title, and no name.
+func TestNothingToSee(t *testing.T) {
+	for _, text := range []string{"\u200b", "\ufeff", "\u061c", "\u200f \u200b", "\u00ad", "\u2060\u034f", "\u3164", "\ufe0f", "\u2800 \u2800", "\U000e0041"} {
+		_, title := checkTitle(text)
+		_, folder := checkFolder(text)
+		_, name := checkLine("name", text, MaxName)
+		for _, err := range []error{title, folder, name} {
+			refused(t, fmt.Sprintf("%q", text), err, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
+		}
+	}
+	for _, text := range []string{".", "\u200bx", "❤\ufe0f", "\u0301"} {
+		if got, err := checkTitle(text); err != nil || got != text {
+			t.Errorf("%q is %q, %v", text, got, err)
+		}
+	}
+}
+
 // What a list's page may be, and a delta wherever one is sent.
 func TestRefusedPagesAndDeltas(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
@@ -41,6 +58,8 @@ func TestRefusedPagesAndDeltas(t *testing.T) {
 		refused(t, "threads, page "+page, err, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
 		_, err = ada.api.ListSuggestions(ada.read(), &docsv1.ListSuggestionsRequest{Document: doc, Page: page})
 		refused(t, "suggestions, page "+page, err, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
+		_, err = ada.api.ListNotices(ada.read(), &docsv1.ListNoticesRequest{Page: page})
+		refused(t, "notices, page "+page, err, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
 	}
 	for _, list := range []string{`[]`, "\n\t [{\"insert\":\"x\"}]"} {
 		_, err := ada.submit(doc, 2, list)

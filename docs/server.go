@@ -63,6 +63,7 @@ type Server struct {
 	diffs  *shelf[ot.Delta]
 	blames *shelf[*blame]
 	heavy  *turns // of what takes a core for long
+	rooms  *turns // of those who have a document closed for another one
 	behind *turns // of edits that follow what came since their base, beside the sessions
 	jobs   map[jobKind]job
 
@@ -75,6 +76,7 @@ type Server struct {
 
 	scores scores // which workspaces have styles and the score told
 
+	numbers  atomic.Uint64 // of the newest session, of all that there were
 	holding  atomic.Int64  // calls that wait for an owner
 	watching atomic.Int64  // documents that somebody looks at who is in
 	looking  atomic.Int64  // who does
@@ -84,10 +86,11 @@ type Server struct {
 
 	mu       sync.Mutex // guards all below
 	open     map[docKey]*session
-	used     *linked.List        // of those that are open; the one that nobody has used for longest comes first, and none that is being closed for another one
-	adrift   int                 // sessions that have not ended, and are open no more
-	named    map[docKey]*session // by which this process was last to be named in documents' rows. Invariant: it is named in no others
-	stopping bool                // no more are opened
+	used     *linked.List      // of those that are open; the one that nobody has used for longest comes first, and none that is being closed for another one
+	promised int               // of those that may be open, how many are for those who have had another one closed
+	adrift   int               // sessions that have not ended, and are open no more
+	named    map[docKey]uint64 // by which session, by its number, this process was last to be named in documents' rows. Invariant: it is named in no others
+	stopping bool              // no more are opened
 }
 
 // New validates cfg and returns the service; nothing runs, and the database isn't touched, before Run.
@@ -100,9 +103,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, db: deps.DB, sql: newStatements(deps.DB.Dialect()), bus: deps.Bus, peers: deps.Peers, limits: ot.DefaultLimits(), logger: deps.Log,
-		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]*session{}, used: linked.New(), reading: make(chan struct{}, maxReading),
+		metrics: newMetrics(deps.Metrics), open: map[docKey]*session{}, named: map[docKey]uint64{}, used: linked.New(), reading: make(chan struct{}, maxReading),
 		saving: make(chan struct{}, maxSaving(deps.DB.Dialect())), recents: newRecents(), through: lookThrough{fewDocuments, mostDocuments},
-		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(heavyWaiting), behind: newLongTurns(max(1, cfg.UnderWay/shares)),
+		diffs: newShelf[ot.Delta](), blames: newShelf[*blame](), heavy: newLongTurns(heavyWaiting), rooms: newRoomTurns(cfg.Open), behind: newLongTurns(max(1, cfg.UnderWay/shares)),
 	}
 	s.working, s.stop = context.WithCancel(context.Background())
 	if s.peers == nil {

@@ -18,10 +18,9 @@ import (
 // Invariant: version is ahead of stored.version by the amendments that are under way, which are committed in order or not at all: each is
 // conditional on the one before it. When one fails the session ends, and what is true is read again.
 type session struct {
-	docKey
+	sessionID
 	s      *Server
-	place  *linked.Element // in Server.used, whose mutex guards it; nil: it is not there
-	turns  *turns          // of those who mail
+	turns  *turns // of those who mail
 	mail   chan func()
 	opened chan struct{} // closed when it is open, or failed to
 	failed error         // set before opened is closed
@@ -32,6 +31,11 @@ type session struct {
 	// These are set before opened is closed.
 	lease int64 // of this process, when it claimed the document
 	term  uint64
+
+	// Server.mu guards these.
+	place *linked.Element // in Server.used; nil: it is not there
+	heir  bool            // somebody waits for its room
+	slow  bool            // somebody did, and it took long: it is being closed
 
 	// All below belongs to the goroutine.
 	epoch    uint64
@@ -78,7 +82,7 @@ const mailbox = 64
 
 func newSession(s *Server, k docKey) *session {
 	return &session{
-		docKey: k, s: s, turns: newSessionTurns(s.cfg.UnderWay), mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}),
+		sessionID: sessionID{k, s.numbers.Add(1)}, s: s, turns: newSessionTurns(s.cfg.UnderWay), mail: make(chan func(), mailbox), opened: make(chan struct{}), ended: make(chan struct{}), gone: make(chan struct{}), adrift: make(chan struct{}),
 		kept: map[uint64]kept{}, members: memberships{of: map[string]membership{}}, awaited: map[mutation]chan struct{}{}, waiting: map[string]int{},
 		unsaved: unsaved{last: map[string]uint64{}}, versions: make(chan struct{}, 1),
 	}
@@ -89,7 +93,7 @@ func (x *session) run() {
 	defer close(x.gone)
 	defer x.s.forget(x)
 	ctx := x.s.working
-	if x.failed = x.open(ctx); x.failed != nil {
+	if x.failed = x.guarded(func() error { return x.open(ctx) }); x.failed != nil {
 		close(x.opened)
 		return
 	}
@@ -99,9 +103,9 @@ func (x *session) run() {
 	switch {
 	case x.broken: // what is under way may come to nothing: it is left
 	case x.purged:
-		x.s.unnames(x)
+		x.s.unnames(x.sessionID)
 	default:
-		x.close(context.WithoutCancel(ctx))
+		x.safely(func() { x.close(context.WithoutCancel(ctx)) }) // or else it is left, too
 	}
 }
 
@@ -116,7 +120,7 @@ func (x *session) work(ctx context.Context) {
 	for !x.broken && !x.leaving || len(x.underWay) > 0 || x.writing {
 		select {
 		case f := <-x.mail:
-			f()
+			x.safely(f)
 		case <-idle.C:
 			if x.watched != nil && x.watched.lookers > 0 {
 				x.used = time.Now()
@@ -126,7 +130,7 @@ func (x *session) work(ctx context.Context) {
 			x.leaving = x.leaving || x.idle
 			idle.Reset(max(left, time.Second))
 		case <-x.due.C:
-			x.snapshot(true)
+			x.safely(func() { x.snapshot(true) })
 		case <-done:
 			x.leaving, done = true, nil
 		}
@@ -196,13 +200,32 @@ func (x *session) once(ctx context.Context, f func() error) error {
 	}
 }
 
-// guarded turns a panic into the end of the session: what it had in memory can't be relied on any more, what is committed can.
-func (x *session) guarded(f func() error) (err error) {
+// guarded turns a panic into the end of the session: what it had in memory can't be relied on any more, what is committed can. What is under way is
+// settled all the same, and its authors are told what has become of it.
+func (x *session) guarded(f func() error) error {
+	before := len(x.underWay)
+	err := x.s.guarded(x.docKey, f)
+	if errors.Is(err, errBrokeDown) {
+		x.broken = true
+		if len(x.underWay) > before { // what it was about, and may be committed
+			return errOutcome.Because(errBrokeDown)
+		}
+	}
+	return err
+}
+
+// safely is guarded for what nobody waits for.
+func (x *session) safely(f func()) { _ = x.guarded(func() error { f(); return nil }) }
+
+// errBrokeDown is the cause of what is answered after a panic.
+var errBrokeDown = errors.New("docs: it broke down")
+
+// guarded turns a panic into an error: what is wrong with one document ends neither the process nor what is done with others.
+func (s *Server) guarded(k docKey, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			x.broken = true
-			x.s.logger.Error("a document's session broke down", "workspace", x.workspace, "document", x.id, "panic", p, "stack", string(debug.Stack()))
-			err = errDamaged
+			s.logger.Error("something broke down at a document", "workspace", k.workspace, "document", k.id, "panic", p, "stack", string(debug.Stack()))
+			err = errDamaged.Because(errBrokeDown)
 		}
 	}()
 	return f()
@@ -323,12 +346,7 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 	x.s.underWay.Add(int64(len(a.body)))
 	x.underWay = append(x.underWay, a)
 	x.waiting[a.author]++
-	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: len(a.body), mutation: mutationOf(m.Key)})
-	if came := x.awaited[mutationOf(m.Key)]; came != nil {
-		close(came)
-		delete(x.awaited, mutationOf(m.Key))
-	}
-	x.s.tasks.Go(func() {
+	x.s.tasks.Go(func() { // first of all: whatever breaks down behind this, it is settled
 		err := wait(context.Background(), nil) // bounded by the log's own times
 		if err == nil && o.at != a.version {
 			err = errRepeated // the log knows the key, from longer ago than is in memory: nothing was done now
@@ -336,10 +354,17 @@ func (x *session) amend(m topic.Mutation, o *amend, edit ot.Delta, content *ot.D
 		a.timeMs = o.timeMs
 		x.tell(func() { x.settle(a, err) })
 	})
+	x.recent.add(recentEdit{version: a.version, edit: edit, bytes: len(a.body), mutation: mutationOf(m.Key)})
+	if came := x.awaited[mutationOf(m.Key)]; came != nil {
+		close(came)
+		delete(x.awaited, mutationOf(m.Key))
+	}
 	return a, nil
 }
 
 // settle takes over what was committed, in order. After a failure it waits for the others to fail, too.
+//
+// Invariant: whoever waits for what is under way is told, also where the session breaks down.
 func (x *session) settle(a *amendment, err error) {
 	a.done, a.err = true, err
 	x.s.underWay.Add(-int64(len(a.body)))
@@ -353,28 +378,33 @@ func (x *session) settle(a *amendment, err error) {
 		if x.waiting[first.author]--; x.waiting[first.author] == 0 {
 			delete(x.waiting, first.author)
 		}
-		if first.err == nil {
-			x.stored, x.storedAt, x.storedMs, x.grown = first.content, first.version, first.timeMs, x.grown+len(first.body)
-			if first.edit {
-				if x.unsaved.none() {
-					x.due.Reset(x.s.cfg.Version)
-				}
-				x.unsaved.add(first.author, first.version, first.timeMs)
-				x.unsaved.add(first.by, first.version, first.timeMs)
-			}
-			x.threads.anchors.follow(first.version, first.delta)
-			if first.anchor != nil {
-				x.threads.anchors.add(*first.anchor)
-			}
-			x.proposed.follow(first.version, first.delta)
-			if first.then != nil {
-				first.then()
-			}
-			if x.watched != nil {
-				x.watch(first)
-			}
+		if first.err == nil && !x.broken {
+			x.safely(func() { x.takeOver(first) })
 		}
 		close(first.settled)
 	}
 	x.snapshot(false)
+}
+
+// takeOver makes what was committed the newest that is.
+func (x *session) takeOver(a *amendment) {
+	x.stored, x.storedAt, x.storedMs, x.grown = a.content, a.version, a.timeMs, x.grown+len(a.body)
+	if a.edit {
+		if x.unsaved.none() {
+			x.due.Reset(x.s.cfg.Version)
+		}
+		x.unsaved.add(a.author, a.version, a.timeMs)
+		x.unsaved.add(a.by, a.version, a.timeMs)
+	}
+	x.threads.anchors.follow(a.version, a.delta)
+	if a.anchor != nil {
+		x.threads.anchors.add(*a.anchor)
+	}
+	x.proposed.follow(a.version, a.delta)
+	if a.then != nil {
+		a.then()
+	}
+	if x.watched != nil {
+		x.watch(a)
+	}
 }

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -18,6 +19,7 @@ type bookKey struct {
 
 type book[T any] struct {
 	what  T
+	who   person // for whom it was made
 	until time.Time
 }
 
@@ -34,15 +36,29 @@ func (s *shelf[T]) get(k bookKey) (what T, ok bool) {
 	return b.what, ok
 }
 
-// put may have to take others off.
-func (s *shelf[T]) put(k bookKey, what T) {
+// put may have to take another one off: the oldest of whoever has most there.
+func (s *shelf[T]) put(k bookKey, who person, what T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
+	maps.DeleteFunc(s.books, func(_ bookKey, b book[T]) bool { return now.After(b.until) })
+	if _, there := s.books[k]; !there && len(s.books) >= keepMost {
+		delete(s.books, s.least(who))
+	}
+	s.books[k] = book[T]{what, who, now.Add(keepTime)}
+}
+
+// least is what goes for one more of somebody's.
+func (s *shelf[T]) least(who person) (k bookKey) {
+	has := map[person]int{who: 1}
+	for _, b := range s.books {
+		has[b.who]++
+	}
+	var found book[T]
 	for other, b := range s.books {
-		if now.After(b.until) || len(s.books) >= keepMost {
-			delete(s.books, other)
+		if n, most := has[b.who], has[found.who]; found.until.IsZero() || n > most || n == most && b.until.Before(found.until) {
+			k, found = other, b
 		}
 	}
-	s.books[k] = book[T]{what, now.Add(keepTime)}
+	return k
 }

@@ -62,9 +62,10 @@ func (x *session) snapshot(due bool) {
 	content, v, stands := x.stored.Clone(), x.newest(), x.stands()
 	x.writing, x.grown = true, 0
 	x.s.tasks.Go(func() {
-		ok := x.writeDown(x.s.working, v, content, stands)
+		ok := false
+		err := x.s.guarded(x.docKey, func() error { ok = x.writeDown(x.s.working, v, content, stands); return nil })
 		x.tell(func() {
-			x.writing, x.tried = false, v.version
+			x.writing, x.tried, x.broken = false, v.version, x.broken || err != nil
 			if ok {
 				x.saved(v.version)
 			} else { // tried again with the next one's edits
@@ -131,6 +132,20 @@ func (x *session) holdVersions(ctx context.Context) error {
 	case <-ctx.Done():
 		return errAway.Because(ctx.Err())
 	}
+}
+
+// holdInTurn holds the versions when it is the caller's turn, who may have to make one that is old, and let lets go of them. That turn comes first: whoever
+// hands the document over waits for one such caller then, and not for all that wait for theirs.
+func (x *session) holdInTurn(ctx context.Context) (let func(), err error) {
+	done, err := x.s.heavy.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.holdVersions(ctx); err != nil {
+		done()
+		return nil, err
+	}
+	return func() { x.letVersions(); done() }, nil
 }
 
 func (x *session) letVersions() { <-x.versions }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -432,6 +433,55 @@ func TestFollowersOfWhatIsPurged(t *testing.T) {
 		stream = must(ada.topics.Tail(t.Context(), &topicv1.TailRequest{Workspace: "w", Topic: topicDocument + doc, After: &edgev1.Cursor{Epoch: at.GetEpoch(), Offset: 1}}))(t)
 		if res := must(stream.Recv())(t); res.GetReset_().GetCode() != edgev1.Code_CODE_RESET_FLOOR || len(res.GetRecords()) > 0 {
 			t.Errorf("%v", res)
+		}
+	})
+}
+
+// Who has opened a document is not written down behind its purge, nor found by none that erases it.
+func TestOpenedWhilePurged(t *testing.T) {
+	onPostgres(t, func(t *testing.T, url string) { // SQLite has one writer
+		w := newWorld(t, url).withoutJobs()
+		ada := w.person("ada")
+		doc := ada.create("x")
+		ada.trash(doc)
+		w.exec(`CREATE FUNCTION held() RETURNS trigger AS 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END' LANGUAGE plpgsql`)
+		w.exec(`CREATE TRIGGER held AFTER INSERT ON docs_recent FOR EACH ROW EXECUTE FUNCTION held()`)
+		waits := func(n int) bool {
+			var is int
+			must(0, w.db.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE NOT granted`).Scan(&is))(t)
+			return is >= n
+		}
+		var all sync.WaitGroup
+		must(0, w.db.Write(t.Context(), func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(t.Context(), `SELECT pg_advisory_xact_lock(7)`); err != nil {
+				return err
+			}
+			all.Go(func() {
+				if err := w.server.saveRecents(t.Context(), time.Now(), []opening{{"w", "ada", doc}}); err != nil {
+					t.Error(err)
+				}
+			})
+			eventually(t, "it is being written down", func() bool { return waits(1) })
+			ctx, purged := ada.write(), make(chan struct{})
+			all.Go(func() {
+				defer close(purged)
+				must(ada.api.PurgeDocument(ctx, &docsv1.PurgeDocumentRequest{Document: doc}))(t)
+				w.erase(doc)
+			})
+			eventually(t, "the purge waits for it", func() bool {
+				select {
+				case <-purged:
+					t.Error("it was purged and erased meanwhile")
+					return true
+				default:
+					return waits(2)
+				}
+			})
+			return nil
+		}))(t)
+		all.Wait()
+		if left := w.rows(doc); len(left) > 0 {
+			t.Errorf("there is left: %v", left)
 		}
 	})
 }

@@ -194,8 +194,10 @@ func TestHeavyWorkOfOnePerson(t *testing.T) {
 		_, export := u.api.ExportDocument(brief(u.read()), &docsv1.ExportDocumentRequest{Document: doc, Format: docsv1.Format_FORMAT_TEXT})
 		_, blame := u.api.Blame(brief(u.read()), &docsv1.BlameRequest{Document: doc})
 		_, restore := u.api.RestoreVersion(brief(u.write()), &docsv1.RestoreVersionRequest{Document: doc, Version: 1})
+		_, past := u.api.ReadDocument(brief(u.read()), &docsv1.ReadDocumentRequest{Document: doc, Version: 1})
+		_, name := u.api.NameVersion(brief(u.write()), &docsv1.NameVersionRequest{Document: doc, Version: 2, Name: "a name"})
 		_, bring := u.api.ImportDocument(brief(u.write()), &docsv1.ImportDocumentRequest{Content: []byte("x"), Format: docsv1.Format_FORMAT_TEXT})
-		return map[string]error{"diff": diff, "export": export, "blame": blame, "restore": restore, "import": bring}
+		return map[string]error{"diff": diff, "export": export, "blame": blame, "restore": restore, "import": bring, "an old version": past, "a name": name}
 	}
 	for what, err := range work(ada) {
 		refused(t, "ada: "+what, err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
@@ -205,4 +207,7 @@ func TestHeavyWorkOfOnePerson(t *testing.T) {
 			t.Errorf("bob: %s: %v", what, err)
 		}
 	}
+	_, err := ada.api.EraseHistory(soon(ada.write(), t), &docsv1.EraseHistoryRequest{Document: doc, BeforeVersion: 2})
+	refused(t, "ada: erase", err, edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY")
+	must(ada.api.ReadDocument(ada.read(), &docsv1.ReadDocumentRequest{Document: doc}))(t) // what is at hand takes no turn
 }

@@ -121,10 +121,11 @@ func (s *Server) NameVersion(ctx context.Context, q *docsv1.NameVersionRequest) 
 		if err != nil {
 			return err
 		}
-		if err := x.holdVersions(ctx); err != nil {
+		let, err := x.holdInTurn(ctx)
+		if err != nil {
 			return err
 		}
-		defer x.letVersions()
+		defer let()
 		has, err := x.pin(ctx, q.GetVersion(), name)
 		if err != nil {
 			return err
@@ -211,9 +212,9 @@ func (x *session) pin(ctx context.Context, version uint64, name string) (has str
 // insertVersion writes a version down between two others; after may be none.
 func (x *session) insertVersion(ctx context.Context, before, version uint64, after versionRow) error {
 	v := versionRow{version: version}
-	content, _, err := x.s.contentAt(ctx, x.docKey, x.epoch, version, nil)
+	content, err := x.made(ctx, version)
 	if err != nil {
-		return x.s.damaged(x.docKey, err)
+		return err
 	}
 	rest := versionRow{version: after.version}
 	err = x.s.events(ctx, x.docKey, x.epoch, before, max(version, after.version), func(e event) error {

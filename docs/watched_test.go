@@ -364,7 +364,7 @@ func TestWhoFallsSilent(t *testing.T) {
 		s := &Server{bus: wire, metrics: newMetrics(nil), logger: slog.New(slog.DiscardHandler), working: ctx}
 		s.scores.of = map[string]scored{"w": {asked: time.Now().Add(time.Hour)}}
 		w := &watched{
-			session: &session{docKey: docKey{"w", "d"}, s: s, ended: make(chan struct{}), adrift: make(chan struct{})}, view: topic.NewView(1, topic.ViewLimits{}), content: content,
+			session: &session{sessionID: sessionID{docKey{"w", "d"}, 1}, s: s, ended: make(chan struct{}), adrift: make(chan struct{})}, view: topic.NewView(1, topic.ViewLimits{}), content: content,
 			signals: make(chan bus.Message, signalQueue), ready: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1), shown: map[string]bool{}, state: awareness.New(1),
 		}
 		go w.keep()

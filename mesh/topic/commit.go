@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -137,7 +138,13 @@ func (l *Log) attempt(ctx context.Context, works []*work) error {
 func (l *Log) try(ctx context.Context, works []*work) (t *transaction, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
-	err = l.db.Write(ctx, func(tx *sql.Tx) error {
+	err = l.db.Write(ctx, func(tx *sql.Tx) (err error) {
+		defer func() { // what a step does wrong is that step's failure, as an error is, and not the others' who write here
+			if p := recover(); p != nil {
+				l.log.ErrorContext(ctx, "a commit broke down", "owner", l.cfg.Service, "mutations", len(works), "panic", p, "stack", string(debug.Stack()))
+				err = fmt.Errorf("topic: it broke down: %v", p)
+			}
+		}()
 		t = l.begin(tx)
 		return t.run(ctx, works)
 	})

@@ -243,3 +243,48 @@ func TestOverload(t *testing.T) {
 	close(release)
 	wg.Wait()
 }
+
+// TestAStepBreaksDown: what panics fails alone, and can be tried again; what shares its transaction is committed.
+func TestAStepBreaksDown(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		l, _ := startLog(t, openDB(t, url))
+		begun, release := make(chan struct{}), make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := mutate(l, mutation("p", key(1), "", func(context.Context, *sql.Tx, *Step) error {
+				close(begun)
+				<-release
+				return nil
+			}))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		<-begun
+		const others = 5
+		for i := range uint64(others) {
+			wg.Go(func() {
+				if _, err := send(l, "p", key(2+i), "x"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Go(func() {
+			err := l.Mutate(t.Context(), mutation("p", key(20), "", func(context.Context, *sql.Tx, *Step) error { panic("a defect") }), nil)
+			if rpc.CodeOf(err) != edgev1.Code_CODE_INTERNAL {
+				t.Errorf("what breaks down got %v", err)
+			}
+		})
+		for l.Waiting() < 2+others {
+			time.Sleep(time.Millisecond)
+		}
+		close(release)
+		wg.Wait()
+		if _, err := send(l, "p", key(20), "again"); err != nil {
+			t.Error(err)
+		}
+		if records, _ := tail(t, l, "p", nil); len(records) != others+1 {
+			t.Errorf("the topic holds %s", bodies(records))
+		}
+	})
+}

@@ -163,5 +163,5 @@ func (c *docEdit) find(e *env) (id string, current uint64, err error) {
 			return c.Doc, 0, nil // an id
 		}
 	}
-	return "", 0, fmt.Errorf("%s This profile knows no document that it has edited as %q, so this edit can't wait here. Name it by its id, or try again later", explain(err), c.Doc)
+	return "", 0, fmt.Errorf("%s As %q this profile has edited no document, so this edit can't wait here: try again later, or name the document as you did when you edited it", explain(err), c.Doc)
 }

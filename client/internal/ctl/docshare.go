@@ -51,6 +51,9 @@ func (c *docShareCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		if c.Link && res.GetVersion() == 0 {
+			return fmt.Errorf("%s has no %s: plenumctl doc people lists those that it has", c.Doc, c.whom())
+		}
 		return e.print(res, "%s: %s is %s%s%s.", c.Doc, c.whom(), roleText(role), untilText(expires), asItWas(res))
 	})
 }

@@ -25,6 +25,7 @@ type docReviewCmds struct {
 type docSuggestCmd struct {
 	docArg
 	Description string `help:"What it is for."`
+	Empty       bool   `help:"Suggest to make it empty, if the standard input is."`
 	Revise      uint64 `help:"Put it in the place of a suggestion of mine, as suggestions shows them." placeholder:"N"`
 }
 
@@ -32,6 +33,9 @@ func (c *docSuggestCmd) Run(e *env) error {
 	text, err := readText(e.in)
 	if err != nil {
 		return err
+	}
+	if text == "" && !c.Empty { // as of docReplaceCmd
+		return errors.New("the standard input is empty: add --empty if the document is to be, too")
 	}
 	return c.onDoc(e, false, func(ctx context.Context, h *client.HTTP, docs docsv1.DocsServiceClient, id string) error {
 		content, at, err := doc.Read(ctx, h, id, 0)

@@ -194,7 +194,11 @@ func (f *fakeDocs) SetRole(ctx context.Context, q *docsv1.SetRoleRequest) (*docs
 	if err != nil {
 		return nil, err
 	}
-	d.grants = slices.DeleteFunc(d.grants, func(g *docsv1.Grant) bool { return g.GetPrincipal() == q.GetPrincipal() })
+	is := func(g *docsv1.Grant) bool { return g.GetPrincipal() == q.GetPrincipal() }
+	if q.GetRole() == 0 && !slices.ContainsFunc(d.grants, is) {
+		return &docsv1.SetRoleResponse{}, nil
+	}
+	d.grants = slices.DeleteFunc(d.grants, is)
 	g := &docsv1.Grant{Principal: q.GetPrincipal(), Role: q.GetRole(), ExpiresMs: q.GetExpiresMs()}
 	if q.GetRole() != 0 {
 		d.grants = append(d.grants, g)
