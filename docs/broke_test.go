@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -151,9 +152,13 @@ func (defective) Lease() int64 { panic("a defect") }
 // A job that breaks down is put off like one that fails, and others are done.
 func TestJobBreaksDown(t *testing.T) {
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/docs.db")
-	done := map[string]int{}
+	var mu sync.Mutex
+	done := map[string]int{} // guarded by mu
 	s := w.worker(newAlone(), map[jobKind]job{"test": func(_ context.Context, k docKey) (time.Time, error) {
-		if done[k.id]++; k.id == "a" {
+		mu.Lock()
+		done[k.id]++
+		mu.Unlock()
+		if k.id == "a" {
 			panic("a defect")
 		}
 		return time.Time{}, nil
