@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"slices"
 	"time"
 
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -40,7 +41,7 @@ const (
 // whose is a connection's session.
 type whose struct {
 	*person
-	id string
+	*session
 }
 
 // begin has a gateway tell by a new stream. An earlier one ends.
@@ -87,19 +88,19 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	}
 	for _, number := range q.GetActive() {
 		if w, ok := g.connections[number]; ok {
-			h.act(w.person, w.id, nil, now, now)
+			h.act(w.person, w.session, nil, now, now)
 		}
 	}
 	for _, d := range q.GetDeeds() {
 		if w, ok := g.connections[d.GetNumber()]; ok {
-			h.act(w.person, w.id, d.GetKinds(), ago(now, d.GetAgoS()), now)
+			h.act(w.person, w.session, d.GetKinds(), ago(now, d.GetAgoS()), now)
 		}
 	}
 	for _, a := range q.GetActs() {
 		if p := h.people[personKey{a.GetWorkspace(), a.GetUser()}]; p != nil {
-			for id, s := range p.sessions {
+			for _, s := range slices.Clone(p.sessions) { // some may be taken off
 				if s.token == a.GetDevice() {
-					h.act(p, id, a.GetKinds(), ago(now, a.GetAgoS()), now)
+					h.act(p, s, a.GetKinds(), ago(now, a.GetAgoS()), now)
 				}
 			}
 		}
@@ -121,14 +122,13 @@ func ago(now time.Time, seconds uint32) time.Time {
 }
 
 // act takes in that something was done in a session, and of which kinds.
-func (h *house) act(p *person, id string, kinds []edgev1.Doing, at, now time.Time) {
-	s := p.sessions[id]
+func (h *house) act(p *person, s *session, kinds []edgev1.Doing, at, now time.Time) {
 	if len(kinds) > 0 {
 		h.note(p, kinds, at, now)
 		s.did(kinds, at)
 	}
 	was := s.active
-	if h.touch(p, id, s, at, now); s.active.After(was) && now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
+	if h.touch(p, s, at, now); s.active.After(was) && now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
 		h.look(p, now)
 	}
 }
@@ -201,18 +201,15 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 		}
 		return
 	}
-	if p.sessions == nil {
-		p.sessions = map[string]*session{}
-	}
-	s := p.sessions[c.GetSession()]
+	s := p.session(c.GetSession())
 	if s == nil {
-		s = &session{told: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
-		p.sessions[c.GetSession()] = s
+		s = &session{id: c.GetSession(), told: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
+		p.sessions = append(p.sessions, s)
 	}
-	h.touch(p, c.GetSession(), s, ago(now, c.GetIdleS()), now)
+	h.touch(p, s, ago(now, c.GetIdleS()), now)
 	s.device, s.country, s.token = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
-	g.connections[c.GetNumber()] = whose{p, c.GetSession()}
+	g.connections[c.GetNumber()] = whose{p, s}
 	if p.loaded && p.sight != untold {
 		g.answer(c.GetNumber(), p.sight)
 	}
@@ -227,7 +224,7 @@ func (h *house) disconnect(g *gateway, number uint64, now time.Time) {
 	}
 	delete(g.connections, number)
 	delete(g.answers, number)
-	s := w.sessions[w.id]
+	s := w.session
 	for i, c := range s.connections {
 		if c.at == g && c.number == number {
 			s.connections = append(s.connections[:i], s.connections[i+1:]...)

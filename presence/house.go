@@ -144,9 +144,9 @@ func (h *house) look(p *person, now time.Time) {
 	if !h.frozen.IsZero() {
 		return
 	}
-	for id, s := range p.sessions {
+	for _, s := range p.sessions {
 		if s.gone(now, &h.cfg) {
-			h.leave(p, id, s, now)
+			h.leave(p, s, now)
 		}
 	}
 	home := h.isHome(p.key)

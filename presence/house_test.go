@@ -776,7 +776,7 @@ func TestDone(t *testing.T) {
 			t.Errorf("%s: seen as %v, want %v", what, got, state)
 		}
 		for id, at := range active {
-			if got := h.people[k].sessions[id].active.Sub(begin); got != at {
+			if got := h.people[k].session(id).active.Sub(begin); got != at {
 				t.Errorf("%s: %s was active last at %v, want %v", what, id, got, at)
 			}
 		}

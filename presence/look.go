@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"slices"
 	"time"
 
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
@@ -9,6 +10,7 @@ import (
 // session is one of a person's: a browser profile, or a run of an application. It is here while a connection of it is, and for the time of grace
 // behind the last one.
 type session struct {
+	id          string // of its client: Hello.session_id
 	connections []connection
 	device      presencev1.Device
 	token       string    // id of the device that its access token is of
@@ -33,31 +35,37 @@ func (s *session) gone(now time.Time, cfg *Config) bool {
 
 // figure is what somebody is seen by.
 type figure struct {
-	sessions map[string]*session // by their ids
+	sessions []*session // few, mostly one
 	chosen   choice
+}
+
+// session is the one of an id; nil: there is none.
+func (f *figure) session(id string) *session {
+	for _, s := range f.sessions {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
 }
 
 // leave is the figure of somebody as if all their connections had ended at this moment.
 func (f *figure) leave(now time.Time) *figure {
-	g := &figure{make(map[string]*session, len(f.sessions)), f.chosen}
-	for id, s := range f.sessions {
+	g := &figure{make([]*session, len(f.sessions)), f.chosen}
+	for i, s := range f.sessions {
 		left := *s
 		left.stretch = nil // it is the session's
 		if len(s.connections) > 0 {
 			left.connections, left.left = nil, now
 		}
-		g.sessions[id] = &left
+		g.sessions[i] = &left
 	}
 	return g
 }
 
 // clear takes off the sessions that are gone, elsewhere than at home all that have no connection, and says whether none is left.
 func (f *figure) clear(now time.Time, home bool, cfg *Config) bool {
-	for id, s := range f.sessions {
-		if s.gone(now, cfg) || !home && len(s.connections) == 0 {
-			delete(f.sessions, id)
-		}
-	}
+	f.sessions = slices.DeleteFunc(f.sessions, func(s *session) bool { return s.gone(now, cfg) || !home && len(s.connections) == 0 })
 	return len(f.sessions) == 0
 }
 
@@ -151,7 +159,7 @@ func look(now time.Time, f *figure, cfg *Config) (seen *presencev1.Status, next 
 }
 
 // country is where somebody is: of the session, of those that count, in which something was done last. Empty: not known.
-func country(sessions map[string]*session, now time.Time, cfg *Config) string {
+func country(sessions []*session, now time.Time, cfg *Config) string {
 	var last *session
 	for _, s := range sessions {
 		if s.gone(now, cfg) || s.device != presencev1.Device_DEVICE_SYSTEM && !now.Before(s.active.Add(cfg.Dormant)) {

@@ -49,9 +49,10 @@ func TestLook(t *testing.T) {
 		"invisible":          {[]*session{active}, choice{state: presencev1.State_STATE_INVISIBLE, text: "hidden"}, "state:STATE_OFFLINE", cfg.Idle - time.Minute},
 		"says something":     {[]*session{active}, choice{text: "hello"}, `state:STATE_ONLINE devices:DEVICE_BROWSER custom:{text:"hello"}`, cfg.Idle - time.Minute},
 	} {
-		sessions := map[string]*session{}
+		var sessions []*session
 		for i, s := range c.sessions {
-			sessions[fmt.Sprint(i)] = s
+			s.id = fmt.Sprint(i)
+			sessions = append(sessions, s)
 		}
 		seen, next := look(now, &figure{sessions, c.chosen}, &cfg)
 		want := &presencev1.Status{}
@@ -88,18 +89,15 @@ func TestCountry(t *testing.T) {
 		"NL": {at("NL", time.Minute), at("DE", time.Minute)}, // always the same one
 		"FR": {program},
 	} {
-		all := map[string]*session{}
-		for i, s := range sessions {
-			all[fmt.Sprint(i)] = s
-		}
-		for range 20 { // in any order
-			if got := country(all, now, &cfg); got != want {
+		for range sessions { // in any order
+			sessions = append(sessions[1:], sessions[0])
+			if got := country(sessions, now, &cfg); got != want {
 				t.Errorf("somebody is in %q, want %q", got, want)
 			}
 		}
 	}
 	for code, want := range map[string]string{"DE": "DE", "de": "", "D": "", "DEU": "", "D1": "", "T1": "", "": ""} {
-		if got := country(map[string]*session{"s": at(code, 0)}, now, &cfg); got != want {
+		if got := country([]*session{at(code, 0)}, now, &cfg); got != want {
 			t.Errorf("%q is kept as %q", code, got)
 		}
 	}

@@ -46,14 +46,14 @@ type record struct {
 // attend has the stretches of somebody's sessions begin and end, and returns when to look again; zero: never.
 func (h *house) attend(p *person, now time.Time) (next time.Time) {
 	since, kept := h.recorded[p.key.workspace]
-	for id, s := range p.sessions {
+	for _, s := range p.sessions {
 		if !kept || !h.isHome(p.key) || !p.loaded { // not kept, or it goes on elsewhere, or is not known yet
 			s.stretch = nil
 			continue
 		}
-		h.account(p, id, s, now)
+		h.account(p, s, now)
 		if hidden := p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE; hidden && s.stretch != nil {
-			h.finish(p, id, s, s.stretch.upto)
+			h.finish(p, s, s.stretch.upto)
 		} else if !hidden && s.stretch == nil && len(s.connections) > 0 && !s.dormant(now, &h.cfg) {
 			start := latest(s.from, since, p.chosen.shownSince())
 			start = start.Add(max(0, now.Sub(start)).Truncate(maxStretch)) // before that it was written down by another home
@@ -69,7 +69,7 @@ func (h *house) attend(p *person, now time.Time) (next time.Time) {
 }
 
 // account adds up what has passed of a session's stretch, before anything is changed that it depends on.
-func (h *house) account(p *person, id string, s *session, now time.Time) {
+func (h *house) account(p *person, s *session, now time.Time) {
 	if s.stretch == nil || !h.frozen.IsZero() { // frozen: another home may have taken over
 		return
 	}
@@ -78,7 +78,7 @@ func (h *house) account(p *person, id string, s *session, now time.Time) {
 		upto = s.left
 	}
 	if s.dormant(upto, &h.cfg) {
-		h.finish(p, id, s, s.active)
+		h.finish(p, s, s.active)
 		return
 	}
 	for s.stretch.upto.Before(upto) {
@@ -88,7 +88,7 @@ func (h *house) account(p *person, id string, s *session, now time.Time) {
 		to := earliest(upto, cut, until)
 		t.idle[state] += to.Sub(t.upto)
 		if t.upto = to; to.Equal(cut) {
-			h.finish(p, id, s, cut)
+			h.finish(p, s, cut)
 			s.stretch = &stretch{start: cut, upto: cut}
 		}
 	}
@@ -96,19 +96,19 @@ func (h *house) account(p *person, id string, s *session, now time.Time) {
 
 // accountAll does so with all of somebody's sessions.
 func (h *house) accountAll(p *person, now time.Time) {
-	for id, s := range p.sessions {
-		h.account(p, id, s, now)
+	for _, s := range p.sessions {
+		h.account(p, s, now)
 	}
 }
 
 // touch takes in that something was done in a session.
-func (h *house) touch(p *person, id string, s *session, at, now time.Time) {
+func (h *house) touch(p *person, s *session, at, now time.Time) {
 	if !at.After(s.active) {
 		return
 	}
-	h.account(p, id, s, now)
+	h.account(p, s, now)
 	if !s.active.IsZero() && s.dormant(at, &h.cfg) {
-		h.finish(p, id, s, s.active)
+		h.finish(p, s, s.active)
 		s.from = at
 	}
 	if t := s.stretch; t != nil {
@@ -134,7 +134,7 @@ func (s *session) did(kinds []edgev1.Doing, now time.Time) {
 }
 
 // finish ends a stretch.
-func (h *house) finish(p *person, id string, s *session, end time.Time) {
+func (h *house) finish(p *person, s *session, end time.Time) {
 	t := s.stretch
 	if s.stretch = nil; t == nil || !h.frozen.IsZero() {
 		return
@@ -152,14 +152,14 @@ func (h *house) finish(p *person, id string, s *session, end time.Time) {
 	case len(h.ended) >= maxEnded:
 		h.lostRecords++
 	default:
-		h.ended = append(h.ended, record{personKey: p.key, session: id, device: s.device, country: country, start: t.start, end: end, spent: t.spent, minutes: t.minutes})
+		h.ended = append(h.ended, record{personKey: p.key, session: s.id, device: s.device, country: country, start: t.start, end: end, spent: t.spent, minutes: t.minutes})
 	}
 }
 
 // leave ends the stretch of a session that has ended.
-func (h *house) leave(p *person, id string, s *session, now time.Time) {
-	if h.account(p, id, s, now); s.stretch != nil && h.isHome(p.key) {
-		h.finish(p, id, s, s.stretch.upto)
+func (h *house) leave(p *person, s *session, now time.Time) {
+	if h.account(p, s, now); s.stretch != nil && h.isHome(p.key) {
+		h.finish(p, s, s.stretch.upto)
 	}
 }
 
@@ -171,8 +171,8 @@ func (h *house) leaveAll(now time.Time) {
 		return
 	}
 	for _, p := range h.people {
-		for id, s := range p.sessions {
-			h.leave(p, id, s, now)
+		for _, s := range p.sessions {
+			h.leave(p, s, now)
 		}
 	}
 }

@@ -26,8 +26,6 @@ type Config struct {
 	Grace time.Duration `json:",omitempty"`
 	// Block is the first octet instead of 127, where Launch puts each process into a network of its own. 0: 127.
 	Block int `json:",omitempty"`
-	// Settings are those of a service that differ from its defaults, by its name, as its configuration file has them.
-	Settings map[string]map[string]any `json:",omitempty"`
 	// Launch starts a process that is to be reached at ip. Nil: on this machine's loopback, by cmd.Start.
 	Launch func(ip string, cmd *exec.Cmd) error `json:"-"`
 }

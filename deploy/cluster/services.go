@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"path/filepath"
 	"syscall"
@@ -66,13 +65,6 @@ func (c *Cluster) service(set members, number int) (spec, error) {
 		}
 	case "gateway":
 		config["addr"] = ip + ":" + portClients
-	}
-	own := map[string]any{}
-	if there, ok := config[set.service].(map[string]any); ok {
-		own = there
-	}
-	if maps.Copy(own, c.cfg.Settings[set.service]); len(own) > 0 {
-		config[set.service] = own
 	}
 	file, err := c.writeConfig(name, config)
 	if err != nil {

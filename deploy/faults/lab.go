@@ -61,7 +61,7 @@ func open(ctx context.Context, cfg Config) (_ *lab, err error) {
 	l := &lab{dir: cfg.Dir, apart: space.Inside(), networks: map[string]*space.Network{}, clocks: map[string]bool{}}
 	set := cluster.DefaultConfig()
 	set.Dir, set.Bin, set.Net, set.Launch = filepath.Join(cfg.Dir, "c"), cfg.Bin, net, l.launch
-	set.Settings = map[string]map[string]any{"presence": {"grace": onlookers.Grace.String()}}
+	set.Grace = onlookers.Grace
 	if l.apart {
 		set.Block, l.wire = block, &wire.Switch{}
 		if err := l.join(ctx); err != nil {
