@@ -104,7 +104,7 @@ func (h *house) knows(k personKey) bool {
 // person returns somebody's record, which is made where there is none; nil: there are too many.
 func (h *house) person(k personKey) *person {
 	p := h.people[k]
-	if p == nil && len(h.people) >= h.cfg.People && h.idle.Len() > 0 {
+	for p == nil && len(h.people) >= h.cfg.People && h.idle.Len() > 0 {
 		h.release(h.idle.Front())
 	}
 	if p == nil && len(h.people) < h.cfg.People {
