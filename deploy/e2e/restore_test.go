@@ -26,7 +26,11 @@ func TestRestore(t *testing.T) {
 	s.owner = s.setUp(t)
 	writer, watcher := s.member(t), s.member(t)
 	channel := s.channel(t, private, writer, watcher)
-	sub, err := watcher.Client.Follow(within(t, patience), "chat.channel/"+channel)
+	begun, err := watcher.Chat.History(within(t, patience), &chatv1.HistoryRequest{Channel: channel, Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := watcher.Client.Follow(within(t, patience), "chat.channel/"+channel, client.From(begun.GetCursor()))
 	if err != nil {
 		t.Fatal(err)
 	}
