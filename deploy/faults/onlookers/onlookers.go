@@ -64,7 +64,6 @@ type Onlookers struct {
 	comers   []*comer
 	watchers []*watcher
 	origin   atomic.Pointer[time.Time] // of the history's times
-	end      time.Duration             // of the load; set when Run returns
 }
 
 // Gather makes the workspace and its people, who share a channel, and returns when everybody who looks is shown everybody.
