@@ -180,9 +180,13 @@ func (w *writing) write(ctx context.Context, t *testing.T, docs docsv1.DocsServi
 		}
 		base = r.GetVersion()
 		w.acknowledged(doc, text)
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(writePause)
 	}
 }
+
+// writePause is between two edits of one person in one document. With six of them they stay below the edge's rate of writes: who is beyond it waits for
+// longer and longer, and says nothing of the documents.
+const writePause = 400 * time.Millisecond
 
 func (w *writing) acknowledged(doc, text string) {
 	w.mu.Lock()
