@@ -69,6 +69,9 @@ func (s *Server) write(ctx context.Context, k personKey, do func(tx *sql.Tx) err
 		return fmt.Errorf("presence: write a choice: %w", err)
 	}
 	s.house.choose(map[personKey]choice{k: c}, time.Now())
+	if s.home(k).ID != s.peers.Node().ID { // it has moved meanwhile, and the new one may have read what was chosen before
+		return errAway
+	}
 	return nil
 }
 

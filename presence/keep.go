@@ -38,7 +38,7 @@ func newKeepStatements(d sqldb.Dialect) keepStatements {
 	}
 	s.kept = `SELECT w.id, w.since_ms FROM ` + s.workspaces.SQL() + ` JOIN presence_workspace w ON w.id = k.ws WHERE w.records`
 	if d == sqldb.Postgres {
-		s.kept += ` FOR SHARE OF w` // who switches records off waits for those who write them down, and deletes what they wrote
+		s.kept += ` ORDER BY w.id FOR NO KEY UPDATE OF w` // one writes at a time, so that no two write of one session; who switches records off waits, and deletes what was written
 	}
 	s.last = `SELECT k.i, (SELECT r.end_ms FROM presence_record r WHERE r.workspace = k.ws AND r.user_id = k.usr AND r.session = k.ses
 			AND r.start_ms < k.until_ms ORDER BY r.start_ms DESC LIMIT 1) FROM ` + s.sessions.SQL()
@@ -91,14 +91,12 @@ func (s *Server) lastRecords(ctx context.Context, batch []record) {
 	if others := s.peers.Nodes("presence"); len(others) == 0 || len(others) == 1 && others[0].ID == s.peers.Node().ID {
 		s.house.leaveAll(time.Now())
 	}
-	for ; ; batch = s.house.takeEnded(recordBatch) {
+	for more := true; more; more = len(batch) > 0 {
 		if err := s.record(ctx, batch); err != nil {
 			s.logger.WarnContext(ctx, "the last records of sessions are lost", "error", err)
 			return
 		}
-		if len(batch) == 0 {
-			return
-		}
+		batch = s.house.takeEnded(recordBatch)
 	}
 }
 
@@ -284,7 +282,8 @@ func (s *Server) purgeOf(ctx context.Context, c cleared) error {
 			if more = n == purgeBatch; err != nil || more || c.version == 0 {
 				return err //nolint:wrapcheck // said below
 			}
-			_, err = tx.ExecContext(ctx, `UPDATE presence_workspace SET clear = false WHERE id = $1 AND version = $2`, c.id, c.version)
+			_, err = tx.ExecContext(ctx, `UPDATE presence_workspace SET clear = false WHERE id = $1 AND version = $2
+				AND NOT EXISTS (SELECT 1 FROM presence_record WHERE workspace = $1 AND start_ms < $3)`, c.id, c.version, c.beforeMs) // another process may have deleted these, and not the rest
 			return err //nolint:wrapcheck // said below
 		})
 		if err != nil && !errors.Is(err, sqldb.ErrUnknownOutcome) { // then it is done again

@@ -116,9 +116,11 @@ func (s *Server) mirror(ctx context.Context) {
 
 // followHome watches people at their home until ctx ends.
 func (s *Server) followHome(ctx context.Context, m *mirror) {
+	lost := time.AfterFunc(mirrorPatience, func() { s.house.lost(m) })
+	defer lost.Stop()
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := s.watchAt(ctx, m)
+		err := s.watchAt(ctx, m, lost)
 		if fails := time.Since(began) < mirrorPatience; ctx.Err() == nil && (!fails || !m.failing) {
 			s.logger.WarnContext(ctx, "a home can't be asked; asked again until it can", "node", m.home.ID, "error", err)
 			m.failing = fails
@@ -130,15 +132,12 @@ func (s *Server) followHome(ctx context.Context, m *mirror) {
 	}
 }
 
-// watchAt watches them by one stream.
-func (s *Server) watchAt(ctx context.Context, m *mirror) error {
+// watchAt watches them by one stream. Each word from there sets a timer anew, by which they are lost.
+func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	lost := time.AfterFunc(mirrorPatience, func() {
-		s.house.lost(m)
-		cancel()
-	})
-	defer lost.Stop()
+	silent := time.AfterFunc(mirrorPatience, cancel)
+	defer silent.Stop()
 	cc, err := s.peers.Conn(m.home.Incarnation)
 	if err != nil {
 		return err
@@ -167,6 +166,7 @@ func (s *Server) watchAt(ctx context.Context, m *mirror) error {
 			return fmt.Errorf("presence: watch: %w", err)
 		}
 		lost.Reset(mirrorPatience)
+		silent.Reset(mirrorPatience)
 		if err := s.house.reflect(m, res); err != nil {
 			return err
 		}

@@ -1,12 +1,15 @@
 package presence
 
 import (
+	"database/sql"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
@@ -190,6 +193,68 @@ func TestAskedAgain(t *testing.T) {
 		}
 		at = e.at
 		e.end()
+	}
+}
+
+// TestChosenWhileMoving: what somebody chooses while their home moves is not called done by the home that it was: the new one may have read before what
+// they had chosen.
+func TestChosenWhileMoving(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	p := c.start("presence-1", "presence-1~1")
+	p.report().complete(p)
+	other := &process{cluster: c, node: registry.Node{ID: "presence-2", Service: "presence", Incarnation: "presence-2~1"}}
+	after := registry.NewPlacement([]registry.Node{p.node, other.node})
+	who := personKey{workspace: "w"}
+	for i := 0; after.Home(who.route()) != other.node; i++ {
+		who.user = fmt.Sprint("user-", i)
+	}
+	stays := func(*sql.Tx) error { return nil }
+	moves := func(*sql.Tx) error {
+		c.change(func() { c.processes[other.node.ID] = other })
+		return nil
+	}
+	for _, q := range []struct {
+		do   func(*sql.Tx) error
+		want string
+	}{{stays, ""}, {moves, "presence.AWAY"}} {
+		err := p.server.write(t.Context(), who, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(t.Context(), writeChoice, who.workspace, who.user, int32(presencev1.State_STATE_INVISIBLE), "", "", 0, 1); err != nil {
+				return err
+			}
+			return q.do(tx)
+		})
+		if reason := rpc.FromError(err).GetReason(); reason != q.want {
+			t.Errorf("%v, want %q", err, q.want)
+		}
+	}
+	c.change(func() { delete(c.processes, other.node.ID) })
+}
+
+// TestHomeThatRefuses: who is at home at a process that lives, as far as is known, and takes no connections is unknown.
+func TestHomeThatRefuses(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	users := []string{"ada", "bob", "cyn", "dan", "eve", "fay", "gil", "hal"}
+	c.chat.move("general", users, nil)
+	one, two := c.start("presence-1", "presence-1~1"), c.start("presence-2", "presence-2~1")
+	homes := map[*process]*teller{one: one.report(), two: two.report()}
+	abroad := ""
+	for i, user := range users {
+		p := one
+		if two.server.house.isHome(personKey{"w", user}) {
+			p, abroad = two, user
+		}
+		homes[p].open(uint64(i+1), user)
+	}
+	for p, g := range homes {
+		g.complete(p)
+	}
+	e := one.look("ada", nil, users...)
+	e.until(abroad, "ONLINE")
+	begin := time.Now()
+	two.stop() // and yet it is among the nodes
+	e.until(abroad, "UNSPECIFIED")
+	if took := time.Since(begin); took > 5*mirrorPatience {
+		t.Errorf("%s is unknown after %v", abroad, took)
 	}
 }
 

@@ -80,9 +80,9 @@ const (
 func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, presencev1.WatchResponse]) error {
 	h, w := r.s.house, newWatcher()
 	w.veiled = true
-	defer h.forget(w, nil)
 	ended := make(chan error, 1)
 	r.s.tasks.Go(func() {
+		defer h.forget(w, nil) // here: nobody is watched behind it
 		for {
 			q, err := stream.Recv()
 			if err != nil {

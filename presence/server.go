@@ -196,9 +196,14 @@ func badField(field, format string, args ...any) error {
 	return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "presence.BAD_FIELD", format, args...).On(field)
 }
 
+// home is where a person is at home, as far as is known here.
+func (s *Server) home(k personKey) registry.Node {
+	return registry.NewPlacement(s.peers.Nodes("presence")).Home(k.route())
+}
+
 // atHome does something at a person's home: here, or by sending the call on to the process that it is.
 func (s *Server) atHome(ctx context.Context, k personKey, method string, q, res proto.Message, do func() error) error {
-	home := registry.NewPlacement(s.peers.Nodes("presence")).Home(k.route())
+	home := s.home(k)
 	switch {
 	case home.ID == s.peers.Node().ID:
 		return do()
