@@ -30,7 +30,9 @@ const (
 	hallLinger = 5 * time.Second
 	// hallPatience is how long a hall waits for other homes to tell of its members, before its first frame says that they are not known.
 	hallPatience = 500 * time.Millisecond
-	hallBatch    = 1000 // members who are watched while others wait for the house
+	// firstWait is how long after its opening a view begins, also where others look already: when it begins doesn't tell whether they do.
+	firstWait = hallPatience + 2*tickGap
+	hallBatch = 1000 // members who are watched while others wait for the house
 )
 
 // window is what one subscriber is shown of a channel.
@@ -38,15 +40,13 @@ type window struct {
 	*watcher // of nobody: the hall watches for all
 	who      personKey
 	want     *presencev1.Window
-	salt     uint64         // of its epochs
 	after    *edgev1.Cursor // what the subscriber has; nil: nothing
 	told     []*edgev1.Entry
 	removed  int // entries, since all was told
 }
 
 func newWindow(who personKey, want *presencev1.Window, after *edgev1.Cursor) *window {
-	salt := xxhash.Sum64String(fmt.Sprint(want.GetOffset(), want.GetLimit())) >> 11 // < 2^53
-	return &window{watcher: newWatcher(), who: who, want: want, salt: salt, after: after}
+	return &window{watcher: newWatcher(), who: who, want: want, after: after}
 }
 
 func readWindow(params []byte) (*presencev1.Window, error) {
@@ -83,8 +83,8 @@ func (s *Server) tailChannel(ctx context.Context, who personKey, channel string,
 	defer func() { s.halls.leave(h, v, time.Now()) }()
 	recheck := time.NewTicker(recheckGap)
 	defer recheck.Stop()
-	kick := v.kick
-	var rest <-chan time.Time // nil: an update may be told
+	var kick <-chan struct{}      // nil: no update may be told yet
+	rest := time.After(firstWait) // nil: one may
 	for {
 		select {
 		case <-kick:
@@ -133,11 +133,21 @@ func (s *Server) admit(ctx context.Context, v *window, k roomKey) error {
 	return nil
 }
 
-// update is what a frame has that was not told yet; nil: nothing. First of all it is a snapshot, or nothing to who comes back while the frame is the one
-// that they know: what a window held of an earlier one nobody remembers.
+// digest is the cursor of what a window holds: it tells nothing but that, neither since when others look nor what happens elsewhere in the channel.
+func digest(held []*edgev1.Entry) *edgev1.Cursor {
+	var d xxhash.Digest
+	d.Reset()
+	for _, e := range held {
+		_, _ = fmt.Fprintf(&d, "%q%q", e.GetKey(), e.GetBody())
+	}
+	return &edgev1.Cursor{Epoch: d.Sum64()>>11 | 1, Offset: 1} // < 2^53
+}
+
+// update is what a frame has that was not told yet; nil: nothing. First of all it is a snapshot, or nothing to who comes back with what there is.
 func (v *window) update(f *frame) *edgev1.View {
-	told, at := v.told, &edgev1.Cursor{Epoch: f.at.GetEpoch() ^ v.salt, Offset: f.at.GetOffset()}
+	told := v.told
 	v.told = f.in(v.want)
+	at := digest(v.told)
 	list, removed := difference(told, v.told)
 	v.removed += removed
 	switch {

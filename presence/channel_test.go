@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -100,6 +102,9 @@ func TestChannelAskedAgain(t *testing.T) {
 		}
 	}
 	at := e.at
+	if other := p.gather("bob", w); !proto.Equal(other.at, at) {
+		t.Errorf("who looks later is at %v, not at %v", other.at, at)
+	}
 	g.open(1, "cyn")
 	e.until("cyn", "ONLINE")
 	again := p.tail(c.ctx("ada"), general, w, at)

@@ -47,7 +47,6 @@ type member struct {
 
 // frame is a hall as it is at a time. It is never changed.
 type frame struct {
-	at     *edgev1.Cursor
 	order  []*member
 	counts *edgev1.Entry
 	old    *edgev1.Entry // since when it may be old; nil: it is true
@@ -181,10 +180,7 @@ func (h *hall) show(now time.Time) {
 		Members: uint32(len(h.members)), Online: uint32(h.counts[rankOnline]), Away: uint32(h.counts[rankAway]), Busy: uint32(h.counts[rankBusy]),
 		DoNotDisturb: uint32(h.counts[rankDoNotDisturb]), Offline: uint32(h.counts[rankOffline]), Unknown: uint32(h.counts[rankUnknown]), Looking: uint32(h.looking),
 	}
-	f := &frame{at: &edgev1.Cursor{Epoch: uint64(h.began.UnixMilli()), Offset: 1}, order: h.order, counts: &edgev1.Entry{Key: entryCounts, Body: marshal(&presencev1.Entry{Counts: counts})}}
-	if before := h.frame.Load(); before != nil {
-		f.at.Offset = before.at.GetOffset() + 1
-	}
+	f := &frame{order: h.order, counts: &edgev1.Entry{Key: entryCounts, Body: marshal(&presencev1.Entry{Counts: counts})}}
 	if !h.frozen.IsZero() {
 		f.old = ofView(h.frozen)
 	}
