@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -390,6 +391,62 @@ func TestRecordsAreKept(t *testing.T) {
 		c.identity.put(&identityv1.Workspace{Id: "v", PresenceRecords: true, Version: 1}, true)
 		eventually("of another history nothing is known of it", func() bool { return known("v") && !known("w") })
 	})
+}
+
+// TestWrittenByTwo: what two homes write of one session at the same time doesn't overlap.
+func TestWrittenByTwo(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		var homes []*process
+		for _, id := range []string{"presence-1", "presence-2"} {
+			homes = append(homes, c.start(id, id+"~1", func(cfg *Config) { cfg.Retention = forAges }))
+		}
+		db := homes[0].server.db
+		err := db.Write(t.Context(), func(tx *sql.Tx) error {
+			return putWorkspace(t.Context(), tx, &identityv1.Workspace{Id: "w", PresenceRecords: true, Version: 1}, time.UnixMilli(0))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 30 {
+			var both sync.WaitGroup
+			for n, p := range homes {
+				r := record{personKey: personKey{"w", "ada"}, session: fmt.Sprint(i), start: time.UnixMilli(int64(1000 + 4000*n)), end: time.UnixMilli(int64(20_000 - 10_000*n))}
+				both.Go(func() {
+					if err := p.server.record(t.Context(), []record{r}); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			both.Wait()
+		}
+		overlaps := 0
+		err = db.QueryRow(t.Context(), `SELECT count(*) FROM presence_record a JOIN presence_record b ON a.workspace = b.workspace AND a.user_id = b.user_id AND a.session = b.session
+			WHERE a.start_ms < b.start_ms AND b.start_ms < a.end_ms`).Scan(&overlaps)
+		if err != nil || overlaps > 0 {
+			t.Errorf("%d records overlap: %v", overlaps, err)
+		}
+	})
+}
+
+// TestLastRecords: one program that is stopped writes down what goes on.
+func TestLastRecords(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	c.identity.put(&identityv1.Workspace{Id: "w", PresenceRecords: true, Version: 1}, false)
+	p := c.start("presence-1", "presence-1~1")
+	g := p.report()
+	g.complete(p)
+	g.open(1, "ada")
+	for lasts := false; !lasts; <-time.After(10 * time.Millisecond) { // and then for as long
+		p.server.house.mu.Lock()
+		ada := p.server.house.people[personKey{"w", "ada"}]
+		lasts = ada != nil && len(ada.sessions) == 1 && ada.sessions[0].stretch != nil
+		p.server.house.mu.Unlock()
+	}
+	p.stop()
+	var n int
+	if err := p.server.db.QueryRow(t.Context(), `SELECT count(*) FROM presence_record`).Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d records are written: %v", n, err)
+	}
 }
 
 // TestWrittenOnce: what is written down twice, or overlaps, or was not to be kept, counts once, or not at all.

@@ -190,10 +190,7 @@ func (h *house) look(p *person, now time.Time) {
 	if home {
 		h.veil(p, p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE)
 	}
-	if cut := h.attend(p, now); next.IsZero() || !cut.IsZero() && cut.Before(next) {
-		next = cut
-	}
-	h.plan(p, next)
+	h.plan(p, sooner(next, h.attend(p, now)))
 	h.drop(p)
 }
 

@@ -33,6 +33,11 @@ func (s *session) gone(now time.Time, cfg *Config) bool {
 	return len(s.connections) == 0 && !now.Before(s.left.Add(cfg.Grace))
 }
 
+// dormant says whether it counts no more, because nothing is done in it.
+func (s *session) dormant(now time.Time, cfg *Config) bool {
+	return s.device != presencev1.Device_DEVICE_SYSTEM && !now.Before(s.active.Add(cfg.Dormant))
+}
+
 // figure is what somebody is seen by.
 type figure struct {
 	sessions []*session // few, mostly one
@@ -127,7 +132,7 @@ func look(now time.Time, f *figure, cfg *Config) (seen *presencev1.Status, next 
 			idle, dormant := s.active.Add(cfg.Idle), s.active.Add(cfg.Dormant)
 			soon(idle)
 			soon(dormant)
-			if !now.Before(dormant) {
+			if s.dormant(now, cfg) {
 				continue
 			}
 			active = active || now.Before(idle)
@@ -162,7 +167,7 @@ func look(now time.Time, f *figure, cfg *Config) (seen *presencev1.Status, next 
 func country(sessions []*session, now time.Time, cfg *Config) string {
 	var last *session
 	for _, s := range sessions {
-		if s.gone(now, cfg) || s.device != presencev1.Device_DEVICE_SYSTEM && !now.Before(s.active.Add(cfg.Dormant)) {
+		if s.gone(now, cfg) || s.dormant(now, cfg) {
 			continue
 		}
 		if last == nil || s.active.After(last.active) || s.active.Equal(last.active) && string(s.country[:]) > string(last.country[:]) {

@@ -1,13 +1,53 @@
 package presence
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
 	"plenum.internal/mesh/registry"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
+
+// broken is a stream of another process that ends while it goes on to ask.
+type broken struct {
+	presencev1.HomeService_WatchServer
+	ask  chan *presencev1.WatchRequest
+	ends chan struct{}
+}
+
+func (b broken) Recv() (*presencev1.WatchRequest, error) {
+	if q := <-b.ask; q != nil {
+		return q, nil
+	}
+	defer close(b.ends)
+	return nil, io.EOF
+}
+
+func (broken) Send(*presencev1.WatchResponse) error { return io.ErrClosedPipe }
+
+// Nobody is looked at for a stream that has ended, whatever it asked for at the end.
+func TestNothingIsWatchedBehindAStream(t *testing.T) {
+	s := &Server{house: newHouse(DefaultConfig(), "presence-1")}
+	b := broken{ask: make(chan *presencev1.WatchRequest), ends: make(chan struct{})}
+	ended := make(chan error, 1)
+	go func() { ended <- home{s: s}.Watch(b) }()
+	q := &presencev1.WatchRequest{Watch: []*presencev1.Person{{Workspace: "w", User: "ada"}}}
+	b.ask <- q
+	if err := <-ended; !errors.Is(err, io.ErrClosedPipe) {
+		t.Fatal(err)
+	}
+	q = &presencev1.WatchRequest{Watch: []*presencev1.Person{{Workspace: "w", User: "bob"}}}
+	b.ask <- q
+	close(b.ask)
+	<-b.ends
+	s.tasks.Wait()
+	if n := len(s.house.watchers); n > 0 {
+		t.Errorf("%d still watch", n)
+	}
+}
 
 // Whom nobody looks at any more is known for a while to who looks again, and then let go of: not to who looks for the first time, nor for ever.
 func TestMirrorLingers(t *testing.T) {

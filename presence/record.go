@@ -218,11 +218,6 @@ func (h *house) keep(recorded map[string]time.Time, now time.Time) {
 	}
 }
 
-// dormant says whether a session counts no more at a time, because nothing is done in it.
-func (s *session) dormant(now time.Time, cfg *Config) bool {
-	return s.device != presencev1.Device_DEVICE_SYSTEM && !now.Before(s.active.Add(cfg.Dormant))
-}
-
 // seemed is what a session was seen as at a time, and until when unless anything happens.
 func (s *session) seemed(at time.Time, c choice, cfg *Config) (state presencev1.State, until time.Time) {
 	until = at.Add(maxStretch)

@@ -169,3 +169,18 @@ func History(ctx context.Context, chat chatv1.ChatServiceClient, channel string,
 		}
 	}
 }
+
+// Persist tries until it works, or ctx ends: then it returns what it failed by.
+func Persist(ctx context.Context, try func() error) error {
+	for {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

@@ -170,7 +170,7 @@ func (c *Crowd) open(ctx context.Context, i int, random *rnd.Rand) error {
 		ids = append(ids, c.people[n+1].id)
 	}
 	// Chat learns of people by following identity: a moment passes until it knows somebody who just joined.
-	if err := persist(ctx, func() error {
+	if err := check.Persist(ctx, func() error {
 		_, err := owner.Chat.AddMembers(ctx, &chatv1.AddMembersRequest{Channel: ch.id, Users: ids})
 		return err
 	}); err != nil {
@@ -183,21 +183,6 @@ func (c *Crowd) open(ctx context.Context, i int, random *rnd.Rand) error {
 	ch.base, ch.epoch = page.GetCursor().GetOffset(), page.GetCursor().GetEpoch()
 	c.channels = append(c.channels, ch)
 	return nil
-}
-
-// persist tries until it works or ctx ends.
-func persist(ctx context.Context, try func() error) error {
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }
 
 // Run has everybody work until ctx ends, and returns when everything asked has its answer, or patience is at its end.

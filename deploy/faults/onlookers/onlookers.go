@@ -139,7 +139,7 @@ func (o *Onlookers) hire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("channel: %w", err)
 	}
-	return persist(ctx, func() error { // chat learns of people by following identity
+	return check.Persist(ctx, func() error { // chat learns of people by following identity
 		_, err := owner.Chat.AddMembers(ctx, &chatv1.AddMembersRequest{Channel: made.GetChannel(), Users: ids})
 		return err
 	})
@@ -147,21 +147,6 @@ func (o *Onlookers) hire(ctx context.Context) error {
 
 // comerStream begins the streams of random numbers that comers have; those below are of others.
 const comerStream = 2000
-
-// persist tries until it works or ctx ends.
-func persist(ctx context.Context, try func() error) error {
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
 
 // now is the history's time.
 func (o *Onlookers) now() time.Duration { return time.Since(*o.origin.Load()) }
