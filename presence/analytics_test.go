@@ -497,6 +497,7 @@ func TestWrittenOnce(t *testing.T) {
 func TestRetention(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		p := c.start("presence-1", "presence-1~1")
+		p.stop() // or it purges, too
 		now := time.Now().Truncate(time.Hour)
 		write := func(n int, ago time.Duration) {
 			var batch []record

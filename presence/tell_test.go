@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	couples = 2500 // of two people each; one leaves, one hides
+	couples    = 2500 // of two people each; one leaves, one hides
+	neighbours = 500  // couples in one bureau
 	// tellApart is how many of a hundred a learner may tell right. Who knows nothing does better with half of so many people once in three million
 	// times.
 	tellApart = 55
@@ -404,6 +405,58 @@ func right(examples []example, stumps []stump) float64 {
 	return 100 * float64(n) / float64(len(examples))
 }
 
+// watchCouples has some couples live, and watched, in one bureau, from the first of them on.
+func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (examples []example) {
+	o := newBureau()
+	ctx, cancel := context.WithCancel(t.Context())
+	var tasks, lives sync.WaitGroup
+	o.run(ctx, &tasks)
+	type couple struct {
+		*onlooker
+		people [2]*life
+	}
+	var all []couple
+	for i := first; i < first+neighbours; i++ {
+		c := couple{onlooker: &onlooker{begin: time.Now(), signs: map[string][]sign{}}}
+		hides := random.IntN(2)
+		var users []string
+		for j := range c.people {
+			user := fmt.Sprintf("%08x-%d", random.Uint32(), 2*i+j) // no name says who hides
+			c.people[j] = &life{
+				Rand: rand.New(rand.NewPCG(seed, uint64(2*i+j+1))), o: o, l: c.onlooker, user: user, hides: j == hides,
+				end: soonest + time.Duration(random.Float64()*float64(spread)),
+			}
+			users = append(users, user)
+		}
+		looker := fmt.Sprint("looker-", i)
+		o.company.change([]*chatv1.Room{{Workspace: "w", Channel: fmt.Sprint(i), Members: append(users, looker)}})
+		slices.Sort(users)
+		v := &view{watcher: newWatcher(), who: personKey{"w", looker}, users: users}
+		start := time.Duration(random.Float64() * float64(time.Second))
+		tasks.Go(func() {
+			time.Sleep(start)
+			if err := o.tail(ctx, v, nil, c.see); err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+		})
+		for _, p := range c.people {
+			lives.Go(p.live)
+		}
+		all = append(all, c)
+	}
+	time.Sleep(soonest + spread + aftermath)
+	lives.Wait()
+	cancel()
+	tasks.Wait()
+	for _, c := range all {
+		for _, p := range c.people {
+			signs := slices.DeleteFunc(c.signs[p.user], func(s sign) bool { return s.at > p.end+aftermath })
+			examples = append(examples, example{features(signs), p.hides})
+		}
+	}
+	return examples
+}
+
 // TestNobodyCanTell: who looks at people can't learn to tell who hides from who leaves, by all that they see of them: what is told, when, in which order and
 // how often, and what they signal.
 func TestNobodyCanTell(t *testing.T) {
@@ -411,55 +464,9 @@ func TestNobodyCanTell(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	var examples []example
-	synctest.Test(t, func(t *testing.T) {
-		o := newBureau()
-		ctx, cancel := context.WithCancel(t.Context())
-		var tasks, lives sync.WaitGroup
-		o.run(ctx, &tasks)
-		type couple struct {
-			*onlooker
-			people [2]*life
-		}
-		var all []couple
-		for i := range couples {
-			c := couple{onlooker: &onlooker{begin: time.Now(), signs: map[string][]sign{}}}
-			hides := random.IntN(2)
-			var users []string
-			for j := range c.people {
-				user := fmt.Sprintf("%08x-%d", random.Uint32(), 2*i+j) // no name says who hides
-				c.people[j] = &life{
-					Rand: rand.New(rand.NewPCG(seed, uint64(2*i+j+1))), o: o, l: c.onlooker, user: user, hides: j == hides,
-					end: soonest + time.Duration(random.Float64()*float64(spread)),
-				}
-				users = append(users, user)
-			}
-			looker := fmt.Sprint("looker-", i)
-			o.company.change([]*chatv1.Room{{Workspace: "w", Channel: fmt.Sprint(i), Members: append(users, looker)}})
-			slices.Sort(users)
-			v := &view{watcher: newWatcher(), who: personKey{"w", looker}, users: users}
-			start := time.Duration(random.Float64() * float64(time.Second))
-			tasks.Go(func() {
-				time.Sleep(start)
-				if err := o.tail(ctx, v, nil, c.see); err != nil && ctx.Err() == nil {
-					t.Error(err)
-				}
-			})
-			for _, p := range c.people {
-				lives.Go(p.live)
-			}
-			all = append(all, c)
-		}
-		time.Sleep(soonest + spread + aftermath)
-		lives.Wait()
-		cancel()
-		tasks.Wait()
-		for _, c := range all {
-			for _, p := range c.people {
-				signs := slices.DeleteFunc(c.signs[p.user], func(s sign) bool { return s.at > p.end+aftermath })
-				examples = append(examples, example{features(signs), p.hides})
-			}
-		}
-	})
+	for first := 0; first < couples; first += neighbours { // the race detector knows no more than 8,128 goroutines at a time
+		synctest.Test(t, func(t *testing.T) { examples = append(examples, watchCouples(t, random, seed, first)...) })
+	}
 	half := len(examples) / 2
 	for name, rounds := range map[string]int{"one question": 1, "forty questions": 40} {
 		stumps := learnStumps(examples[:half], rounds)
