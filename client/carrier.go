@@ -51,6 +51,7 @@ type carrier struct {
 
 	mu       sync.Mutex // guards all below
 	hello    *edgev1.Hello
+	used     time.Time // when the client's person did something last
 	wants    wants
 	welcomed bool
 	renewed  bool     // the token was, and the session waits for Refreshed
@@ -150,9 +151,13 @@ func (c *carrier) Write(_ context.Context, m *edgev1.ClientMessage) error {
 		return errors.New("closed")
 	}
 	for _, frame := range m.GetFrames() {
+		if uses(frame) {
+			c.used = time.Now()
+		}
 		switch f := frame.GetFrame().(type) {
 		case *edgev1.ClientFrame_Hello:
 			c.hello = proto.CloneOf(f.Hello)
+			c.used = time.Now().Add(-time.Duration(f.Hello.GetIdleS()) * time.Second)
 			c.tasks.Go(c.work)
 		case *edgev1.ClientFrame_Subscribe:
 			c.wants.add(f.Subscribe)
@@ -274,7 +279,7 @@ func (c *carrier) newRound() *round {
 // the lock.
 func (c *carrier) message() *edgev1.ClientMessage {
 	hello := proto.CloneOf(c.hello)
-	hello.Token = ""
+	hello.Token, hello.IdleS = "", seconds(time.Since(c.used))
 	return &edgev1.ClientMessage{Frames: []*edgev1.ClientFrame{{Frame: &edgev1.ClientFrame_Hello{Hello: hello}}}}
 }
 

@@ -57,6 +57,7 @@ const (
 	dialTimeout   = 15 * time.Second
 	welcomeBy     = 10 * time.Second
 	silence       = 35 * time.Second // without a word from the server, then Ping
+	activeGap     = time.Minute      // between two words that the client's person is at it
 	pongBy        = 5 * time.Second
 	refreshBefore = 60 * time.Second
 	backoffBase   = 500 * time.Millisecond

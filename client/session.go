@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -24,6 +26,9 @@ type session struct {
 	retryAt  time.Time // when to dial; meaningful while neither link nor dialling
 	backoff  backoff
 	server   int // which address is tried next: 0 is Config.Server, the others follow
+
+	used time.Time // when the client's person did something last, as far as is known
+	told time.Time // when the server was told so last
 
 	token      string
 	stale      string // a token that is of no use any more
@@ -155,7 +160,7 @@ func (s *session) tick() error {
 			return s.lost(broken(errors.New("no answer to a Ping")))
 		}
 	case due(s.link.heard.Add(silence)):
-		s.ping()
+		s.ping(false)
 	}
 	if due(s.refreshAt) {
 		s.refresh()
@@ -177,7 +182,7 @@ func (c *Client) Probe() {
 		switch {
 		case s.link != nil && s.link.welcome != nil:
 			if s.link.pinged.IsZero() {
-				s.ping()
+				s.ping(false)
 			}
 		case s.link == nil && !s.dialling:
 			s.dial()
@@ -185,9 +190,32 @@ func (c *Client) Probe() {
 	})
 }
 
-func (s *session) ping() {
-	s.link.pinged = time.Now()
-	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: rand.Uint32()}}})
+// Active says that the client's person is at it, by keys or a pointer: call it as often as they do something. Without it, and without mutations
+// and signals, which say it, too, others see them as away after some minutes. The server is told once a minute at most; and how long ago it was last,
+// whenever the client connects.
+func (c *Client) Active() {
+	_ = c.do(context.Background(), func(s *session) {
+		now := time.Now()
+		s.used = now
+		if s.link != nil && s.link.welcome != nil && now.Sub(s.told) >= activeGap {
+			s.ping(true)
+		}
+	})
+}
+
+func (s *session) ping(active bool) {
+	if s.link.pinged.IsZero() { // else it is waited for an answer to an earlier one
+		s.link.pinged = time.Now()
+	}
+	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: rand.Uint32(), Active: active}}})
+}
+
+// seconds are those of Hello.idle_s.
+func seconds(idle time.Duration) *uint32 { return proto.Uint32(uint32(idle / time.Second)) }
+
+// uses reports whether a frame says that the client's person is at it.
+func uses(f *edgev1.ClientFrame) bool {
+	return f.GetCall().GetClientSeq() != 0 || f.GetSignal() != nil || f.GetPing().GetActive()
 }
 
 func (s *session) dial() {
@@ -217,7 +245,7 @@ func (s *session) connected(d dialled) error {
 	s.link = newLink(s.ctx, d.conn, s.wg.Go)
 	s.link.since, s.link.heard = time.Now(), time.Now()
 	s.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
-		Token: d.token, ClientId: s.cfg.Outbox.ClientID(), SessionId: s.cfg.SessionID, Agent: s.cfg.Agent}}})
+		Token: d.token, ClientId: s.cfg.Outbox.ClientID(), SessionId: s.cfg.SessionID, Agent: s.cfg.Agent, IdleS: seconds(time.Since(s.used))}}})
 	s.resubscribe(func(t *Subscription) bool { return !t.parked })
 	s.sendQueued()
 	s.flushOutbox()
@@ -230,6 +258,9 @@ func (s *session) send(f *edgev1.ClientFrame) {
 	}
 	if s.cfg.Watch != nil {
 		s.cfg.Watch(true, f)
+	}
+	if uses(f) {
+		s.used, s.told = time.Now(), time.Now()
 	}
 	if !s.link.send(f) { // the connection takes nothing: its end will be noticed by the loop
 		s.link.close()

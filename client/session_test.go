@@ -274,6 +274,48 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+// Whoever connects says for how long their person has done nothing; what they do is told once a minute at most.
+func TestActive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, nil)
+		comes := func(want time.Duration) *peer {
+			t.Helper()
+			p := <-f.accepted
+			hello := expect[*edgev1.ClientFrame_Hello](t, p).Hello
+			if hello.IdleS == nil || time.Duration(hello.GetIdleS())*time.Second != want {
+				t.Errorf("Hello says that nothing was done for %d s (%t), want %v", hello.GetIdleS(), hello.IdleS != nil, want)
+			}
+			p.send(welcome())
+			synctest.Wait()
+			return p
+		}
+		p := comes(0)
+		time.Sleep(10 * time.Second)
+		p.send(goodbye(edgev1.Code_CODE_DRAINING, 5*time.Second))
+		p = comes(15 * time.Second)
+		f.client.Active()
+		ping := expect[*edgev1.ClientFrame_Ping](t, p).Ping
+		p.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Pong{Pong: &edgev1.Pong{Nonce: ping.GetNonce()}}})
+		for range 20 { // keys, for 20 s
+			f.client.Active()
+			synctest.Wait()
+			time.Sleep(time.Second)
+		}
+		if !ping.GetActive() || !p.idle() {
+			t.Errorf("told by %v, and more: %t", ping, !p.idle())
+		}
+		p.send(goodbye(edgev1.Code_CODE_DRAINING, 5*time.Second))
+		p = comes(6 * time.Second)
+		sent := f.sendText(t.Context(), "hello")
+		p.send(replied(expect[*edgev1.ClientFrame_Call](t, p).Call.GetId(), &chatv1.SendResponse{}))
+		if err := <-sent; err != nil {
+			t.Fatal(err)
+		}
+		p.send(goodbye(edgev1.Code_CODE_DRAINING, 7*time.Second))
+		comes(7 * time.Second)
+	})
+}
+
 func TestProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)

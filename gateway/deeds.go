@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +26,26 @@ type deeds struct {
 	told [edgev1.Doing_DOING_MEET + 1]atomic.Int64 // by kind; DOING_UNSPECIFIED: something, of whatever kind. 0: never
 }
 
-func (d *deeds) idle(now time.Duration) time.Duration { return now - time.Duration(d.last.Load()) }
+// notSaid is how long nothing was done where nobody has said that, and nothing was done since.
+const notSaid time.Duration = -1
+
+func (d *deeds) idle(now time.Duration) time.Duration {
+	if last := time.Duration(d.last.Load()); last != never {
+		return now - last
+	}
+	return notSaid
+}
+
+// begin notes that nothing has been done for a while.
+func (d *deeds) begin(now, idle time.Duration) {
+	if idle == notSaid {
+		d.last.Store(int64(never))
+	} else {
+		d.last.Store(int64(now - idle))
+	}
+}
+
+const never time.Duration = math.MinInt64
 
 // due says whether it may be told that something of a kind is done.
 func (d *deeds) due(now time.Duration, kind edgev1.Doing) bool {

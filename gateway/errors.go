@@ -47,7 +47,7 @@ var (
 	errTopic        = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "edge.TOPIC", "There is no such topic.")
 	errMode         = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.MODE", "This topic can't be followed in this way.").On("mode")
 	errParams       = rpc.Errorf(edgev1.Code_CODE_UNSUPPORTED, "edge.PARAMS", "This topic takes no parameters: leave params out.").On("params")
-	errParamsLarge  = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "edge.PARAMS_TOO_LARGE", "The parameters have more than 8 KiB. Ask for less at once.").On("params")
+	errParamsLarge  = rpc.Errorf(edgev1.Code_CODE_BODY_TOO_LARGE, "edge.PARAMS_TOO_LARGE", "The parameters have more than 16 KiB. Ask for less at once.").On("params")
 	errViews        = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "edge.VIEWS", "Too many views are open on this server just now. Try again shortly.").RetryIn(5 * time.Second)
 	errViewTooLarge = rpc.Errorf(edgev1.Code_CODE_RESET_TOO_LONG, "edge.VIEW_TOO_LARGE", "More than 1,000 entries or 256 KiB of this view wait for you. Ask for less by its parameters, then subscribe without a cursor.")
 	errTooManySub   = rpc.Errorf(edgev1.Code_CODE_TOO_MANY_TOPICS, "edge.TOO_MANY_TOPICS", "Too many topics are followed. Leave some first.")

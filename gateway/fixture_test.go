@@ -257,7 +257,7 @@ func (s *system) signIn(user string, more ...*edgev1.ClientFrame) *client {
 }
 
 func hello(token string) *edgev1.ClientFrame {
-	return &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{Token: token, ClientId: "client", SessionId: "session", Agent: "test/1"}}}
+	return &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{Token: token, ClientId: "client", SessionId: "session", Agent: "test/1", IdleS: proto.Uint32(0)}}}
 }
 
 func (c *client) send(frames ...*edgev1.ClientFrame) {

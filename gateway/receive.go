@@ -201,7 +201,11 @@ func (s *session) hello(h *edgev1.Hello) {
 		return
 	}
 	s.agent = unique.Make(strings.TrimSpace(h.GetAgent() + " " + s.agent.Value()))
-	s.g.roster.attend(s, time.Duration(h.GetIdleS())*time.Second)
+	idle := notSaid
+	if h.IdleS != nil {
+		idle = time.Duration(h.GetIdleS()) * time.Second
+	}
+	s.g.roster.attend(s, idle)
 	s.g.metrics.opened.WithLabelValues(s.encoding()).Inc()
 	s.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Welcome{Welcome: &edgev1.Welcome{
 		HeartbeatMs: uint32(heartbeat.Milliseconds()), TokenTtlMs: s.ttl(), ServerTimeMs: time.Now().UnixMilli(),

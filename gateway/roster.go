@@ -11,6 +11,7 @@ import (
 	"unique"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/registry"
@@ -89,7 +90,7 @@ func newRoster(g *Gateway) *roster {
 	return &roster{g: g, all: map[uint64]*attendance{}, others: map[outsider]*deeds{}, tellers: map[registry.Node]*teller{}}
 }
 
-// attend has a session told of in which nothing has been done for a while.
+// attend has a session told of in which nothing has been done for a while, or for notSaid.
 func (r *roster) attend(s *session, idle time.Duration) {
 	_, id, _ := strings.Cut(s.from, "/")
 	a := &attendance{
@@ -97,11 +98,11 @@ func (r *roster) attend(s *session, idle time.Duration) {
 		device: s.caller.Device, country: s.country.Value(), began: s.started, showing: &s.listed.among.showing,
 	}
 	now := r.g.alarms.now()
-	a.last.Store(int64(now - idle))
+	a.begin(now, idle)
 	s.attendance = a
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if idle < deedGap && s.stream() == nil {
+	if idle != notSaid && idle < deedGap && s.stream() == nil {
 		r.toldOf(now, &a.deeds, minute{session: a})
 	}
 	r.last++
@@ -346,8 +347,12 @@ func (r *roster) next(t *teller) (*rosterv1.ReportRequest, error) {
 }
 
 func (a *attendance) message(idle, now time.Duration) *rosterv1.Connection {
-	return &rosterv1.Connection{
-		Number: a.number, Workspace: a.workspace, User: a.user, Session: a.session, Agent: a.agent.Value(), IdleS: uint32(idle / time.Second), Program: a.program,
+	c := &rosterv1.Connection{
+		Number: a.number, Workspace: a.workspace, User: a.user, Session: a.session, Agent: a.agent.Value(), Program: a.program,
 		Device: a.device, Country: a.country, AgeS: uint32((now - a.began) / time.Second),
 	}
+	if idle != notSaid {
+		c.IdleS = proto.Uint32(uint32(idle / time.Second))
+	}
+	return c
 }

@@ -133,7 +133,11 @@ func (b *book) people() string {
 	var all []string
 	for _, n := range slices.Sorted(maps.Keys(b.here)) {
 		c := b.here[n]
-		all = append(all, fmt.Sprintf("%s/%s/%s idle %d", c.GetWorkspace(), c.GetUser(), c.GetSession(), c.GetIdleS()))
+		idle := "not said"
+		if c.IdleS != nil {
+			idle = fmt.Sprint(c.GetIdleS())
+		}
+		all = append(all, fmt.Sprintf("%s/%s/%s idle %s", c.GetWorkspace(), c.GetUser(), c.GetSession(), idle))
 	}
 	return strings.Join(all, ", ")
 }
@@ -228,6 +232,40 @@ func TestRoster(t *testing.T) {
 		if b.silence > rosterSilence+2*rosterGap {
 			t.Errorf("the longest silence was %v", b.silence)
 		}
+	})
+}
+
+// TestIdleNotSaid: who doesn't say for how long nothing was done is told of so, also when all is told anew, until something is done.
+func TestIdleNotSaid(t *testing.T) {
+	withBook(t, func(t *testing.T, s *system, b *book) {
+		expect := func(what, want string) {
+			t.Helper()
+			settle()
+			if got := b.people(); got != want {
+				t.Errorf("%s: here are %s, want %s", what, got, want)
+			}
+		}
+		f := hello(s.token("ada", 10*time.Minute))
+		f.GetHello().IdleS = nil
+		ada := s.connect(nil)
+		ada.send(f)
+		ada.next()
+		expect("at first", "w/ada/session idle not said")
+		time.Sleep(10 * time.Second)
+		b.cut()
+		time.Sleep(time.Second)
+		expect("after a break", "w/ada/session idle not said")
+		ada.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: 1, Active: true}}})
+		ada.next()
+		settle()
+		if got := b.done(); got != "something" {
+			t.Errorf("told %q", got)
+		}
+		time.Sleep(5 * time.Second)
+		b.cut()
+		time.Sleep(time.Second)
+		expect("after another break", "w/ada/session idle 5")
+		ada.close()
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/mesh/topic"
@@ -38,21 +40,26 @@ func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) 
 	if err != nil {
 		return nil, err
 	}
-	c, err := checkChoice(q, time.Now())
+	c, err := checkChoice(q)
 	if err != nil {
 		return nil, err
 	}
 	res := &presencev1.SetStatusResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_SetStatus_FullMethodName, q, res, func() error {
-		return s.write(ctx, k, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, writeChoice, k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs(), time.Now().UnixMilli())
+	const method = presencev1.PresenceService_SetStatus_FullMethodName
+	return res, s.atHome(ctx, k, method, q, res, func() error {
+		return s.write(ctx, k, method, q, func(tx *sql.Tx) error {
+			now := time.Now().UnixMilli()
+			if q.GetUntilMs() != 0 && q.GetUntilMs() <= now { // not of one that was made in time, and is repeated
+				return badField("until_ms", "It would have ended already.")
+			}
+			_, err := tx.ExecContext(ctx, writeChoice, k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs(), now)
 			return err //nolint:wrapcheck // the caller says what failed
 		})
 	})
 }
 
-// write writes down what somebody chooses, and shows it.
-func (s *Server) write(ctx context.Context, k personKey, do func(tx *sql.Tx) error) error {
+// write writes down what somebody chooses by a call, once, and shows it.
+func (s *Server) write(ctx context.Context, k personKey, method string, q proto.Message, do func(tx *sql.Tx) error) error {
 	end, err := s.turn(ctx, topic.PartitionOf(k.workspace, k.user)) // of two choices at once the one that is kept is the one that is shown
 	if err != nil {
 		return err
@@ -60,8 +67,12 @@ func (s *Server) write(ctx context.Context, k personKey, do func(tx *sql.Tx) err
 	defer end()
 	var c choice
 	err = s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
-		if err := do(tx); err != nil {
+		if made, err := once(ctx, tx, k, method, q); err != nil {
 			return err
+		} else if !made {
+			if err := do(tx); err != nil {
+				return err
+			}
 		}
 		return c.scan(tx.QueryRowContext(ctx, `SELECT `+choiceColumns+` FROM presence_choice c WHERE c.workspace = $1 AND c.user_id = $2`, k.workspace, k.user).Scan)
 	})
@@ -123,7 +134,7 @@ func own(ctx context.Context, user string) (personKey, error) {
 }
 
 // checkChoice says what is wrong with what somebody has chosen.
-func checkChoice(q *presencev1.SetStatusRequest, now time.Time) (c choice, err error) {
+func checkChoice(q *presencev1.SetStatusRequest) (c choice, err error) {
 	switch q.GetState() {
 	case presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB, presencev1.State_STATE_INVISIBLE:
 	default:
@@ -135,8 +146,6 @@ func checkChoice(q *presencev1.SetStatusRequest, now time.Time) (c choice, err e
 		return c, badField("custom.emoji", "An emoji has at most %d bytes, and no blanks.", MaxEmoji)
 	case len(text) > MaxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
 		return c, badField("custom.text", "A text has one line of at most %d bytes.", MaxText)
-	case q.GetUntilMs() != 0 && q.GetUntilMs() <= now.UnixMilli():
-		return c, badField("until_ms", "It would have ended already.")
 	}
 	c = choice{state: q.GetState(), emoji: emoji, text: text}
 	if q.GetUntilMs() != 0 {

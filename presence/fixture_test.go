@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
@@ -492,7 +492,7 @@ func (p *process) api() presencev1.PresenceServiceClient {
 	return presencev1.NewPresenceServiceClient(p.rpc.Pipe("gateway"))
 }
 
-// key names a call.
-func key(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "plenum-client-id", "c", "plenum-client-seq", "1")
-}
+// key names a call by the next number.
+func key(ctx context.Context) context.Context { return rpc.WithMutation(ctx, "c", numbers.Add(1)) }
+
+var numbers atomic.Uint64

@@ -206,7 +206,12 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 		s = &session{id: c.GetSession(), told: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
 		p.sessions = append(p.sessions, s)
 	}
-	h.touch(p, s, ago(now, c.GetIdleS()), now)
+	switch {
+	case c.IdleS != nil:
+		h.touch(p, s, ago(now, c.GetIdleS()), now)
+	case s.active.IsZero(): // else it stays as it was: who asks again and again, or comes back by itself, is not there for it
+		h.touch(p, s, ago(now, c.GetAgeS()), now)
+	}
 	s.device, s.country, s.token = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
 	g.connections[c.GetNumber()] = whose{p, s}

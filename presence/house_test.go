@@ -766,7 +766,7 @@ func TestDone(t *testing.T) {
 	h, g, now := full(0)
 	k := personKey{"w", "ada"}
 	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{
-		{Number: 1, Workspace: "w", User: "ada", Session: "a", Device: "one", IdleS: 400}, {Number: 2, Workspace: "w", User: "ada", Session: "b", Device: "two", IdleS: 400},
+		{Number: 1, Workspace: "w", User: "ada", Session: "a", Device: "one", IdleS: proto.Uint32(400)}, {Number: 2, Workspace: "w", User: "ada", Session: "b", Device: "two", IdleS: proto.Uint32(400)},
 	}}, now)
 	answer(h, now)
 	begin := now
@@ -796,4 +796,43 @@ func TestDone(t *testing.T) {
 	now = now.Add(time.Second)
 	h.tick(now)
 	expect("idle", presencev1.State_STATE_AWAY, nil)
+}
+
+// TestNotSaid: whoever comes back without saying when something was done last is as idle as they were, and as who comes for the first time since then.
+func TestNotSaid(t *testing.T) {
+	h, g, now := full(0)
+	open := func(number uint64, age uint32) {
+		h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: "ada", Session: "a", AgeS: age}}}, now)
+		answer(h, now)
+	}
+	expect := func(what string, want presencev1.State) {
+		t.Helper()
+		if got := h.status(personKey{"w", "ada"}).GetState(); got != want {
+			t.Errorf("%s: seen as %v, want %v", what, got, want)
+		}
+	}
+	open(1, 0)
+	for n := uint64(2); n < 32; n++ { // polls, one after the other
+		expect("at first", presencev1.State_STATE_ONLINE)
+		h.report(g, &rosterv1.ReportRequest{Closed: []uint64{n - 1}}, now)
+		now = now.Add(h.cfg.Idle / 31)
+		h.tick(now)
+		open(n, 0)
+	}
+	now = now.Add(h.cfg.Idle / 30)
+	h.tick(now)
+	open(32, 0)
+	expect("who only asks", presencev1.State_STATE_AWAY)
+	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 33, Workspace: "w", User: "ada", Session: "a", IdleS: proto.Uint32(0)}}}, now)
+	expect("who says so", presencev1.State_STATE_ONLINE)
+	h.report(g, &rosterv1.ReportRequest{Closed: []uint64{31, 32, 33}}, now)
+	for end := now.Add(h.cfg.Grace); now.Before(end); h.tick(now) {
+		now = now.Add(5 * time.Second)
+		h.report(g, &rosterv1.ReportRequest{}, now)
+	}
+	if _, here := h.people[personKey{"w", "ada"}]; here {
+		t.Error("ada has not gone")
+	}
+	open(34, uint32(h.cfg.Idle/time.Second))
+	expect("who came long ago, as a gateway tells another process", presencev1.State_STATE_AWAY)
 }

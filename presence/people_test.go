@@ -217,7 +217,7 @@ func TestChosenWhileMoving(t *testing.T) {
 		do   func(*sql.Tx) error
 		want string
 	}{{stays, ""}, {moves, "presence.AWAY"}} {
-		err := p.server.write(t.Context(), who, func(tx *sql.Tx) error {
+		err := p.server.write(t.Context(), who, "", nil, func(tx *sql.Tx) error {
 			if _, err := tx.ExecContext(t.Context(), writeChoice, who.workspace, who.user, int32(presencev1.State_STATE_INVISIBLE), "", "", 0, 1); err != nil {
 				return err
 			}

@@ -24,8 +24,9 @@ func (s *Server) SetPrivacy(ctx context.Context, q *presencev1.SetPrivacyRequest
 		return nil, badField("privacy", "Say all of it.")
 	}
 	res := &presencev1.SetPrivacyResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_SetPrivacy_FullMethodName, q, res, func() error {
-		return s.write(ctx, k, func(tx *sql.Tx) error {
+	const method = presencev1.PresenceService_SetPrivacy_FullMethodName
+	return res, s.atHome(ctx, k, method, q, res, func() error {
+		return s.write(ctx, k, method, q, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms, infer_activity, country, hide_last_seen)
 				VALUES ($1, $2, 0, '', '', 0, $3, $4, $5)
 				ON CONFLICT (workspace, user_id) DO UPDATE SET infer_activity = excluded.infer_activity, country = excluded.country, hide_last_seen = excluded.hide_last_seen`,

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/mesh/registry"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
@@ -45,7 +47,7 @@ func (d *chronicle) tell(q *rosterv1.ReportRequest) {
 // open connects ada's session, and tells the house that she has chosen nothing.
 func (d *chronicle) open(number uint64, agent string, age time.Duration) {
 	d.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{
-		Number: number, Workspace: "w", User: "ada", Session: "s", Agent: agent, Program: agent == "bot", AgeS: uint32(age.Seconds()), IdleS: uint32(min(age, time.Minute).Seconds()),
+		Number: number, Workspace: "w", User: "ada", Session: "s", Agent: agent, Program: agent == "bot", AgeS: uint32(age.Seconds()), IdleS: proto.Uint32(uint32(min(age, time.Minute).Seconds())),
 	}}})
 	answer(d.house, d.now)
 }
@@ -178,7 +180,7 @@ func TestRecords(t *testing.T) {
 			d.expect("2m0s to 3m0s ONLINE 1m0s", "3m15s to 4m0s ONLINE 45s")
 		},
 		"invisible before": func(d *chronicle) { // it moves here, and was hidden until two minutes ago
-			d.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 1, Workspace: "w", User: "ada", Session: "s", AgeS: 600}}})
+			d.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 1, Workspace: "w", User: "ada", Session: "s", AgeS: 600, IdleS: proto.Uint32(0)}}})
 			d.learn(map[personKey]choice{ada: {shown: d.now.Add(-2 * time.Minute)}}, d.now)
 			d.pass(time.Minute)
 			d.close(1)

@@ -188,8 +188,9 @@ var (
 	errForbid = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "presence.FORBIDDEN", "Your role doesn't allow this. Ask an administrator.")
 	errNone   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.NOT_RECORDED",
 		"This workspace keeps no records of presence. An administrator can have them kept, from then on.")
-	errSlow = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.TOO_MUCH", "That is too much to be computed in time. Ask for fewer days.")
-	errBusy = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.BUSY", "Analytics are being computed for others. Try again shortly.").RetryIn(5 * time.Second)
+	errNumber = rpc.Errorf(edgev1.Code_CODE_CONFLICT, "presence.KEY_REUSED", "Another request had this number. Give each change the next one.").On("client_seq")
+	errSlow   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.TOO_MUCH", "That is too much to be computed in time. Ask for fewer days.")
+	errBusy   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.BUSY", "Analytics are being computed for others. Try again shortly.").RetryIn(5 * time.Second)
 )
 
 func badField(field, format string, args ...any) error {

@@ -28,6 +28,7 @@ type gaze struct {
 	seen map[string]*presencev1.Entry
 	all  map[string][]presencev1.State // whatever each was ever seen as
 	old  bool                          // it was said to be
+	anew int                           // snapshots
 	last error
 }
 
@@ -72,6 +73,7 @@ func (g *gaze) take(v *edgev1.View, err error) {
 	defer g.mu.Unlock()
 	if g.last = err; v.GetSnapshot() {
 		clear(g.seen)
+		g.anew++
 	}
 	for _, e := range v.GetEntries() {
 		m := &presencev1.Entry{}
@@ -234,6 +236,11 @@ func whoIsInAChannel(t *testing.T, s *shape) {
 	}
 	theirs.ends(t, "who has left")
 	g.counts(t, &presencev1.Counts{Members: all - 1, Online: all - 2, Offline: 1, Looking: 1})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.anew != 1 {
+		t.Errorf("what changed was told by %d snapshots, not by differences", g.anew-1)
+	}
 }
 
 // hears says whether somebody was heard to signal.

@@ -17,7 +17,7 @@ import (
 const (
 	MaxEntryKey  = 128
 	MaxEntryBody = 60 << 10
-	MaxParams    = 8 << 10
+	MaxParams    = 16 << 10
 	entryBytes   = 32 // that an entry counts besides its key and body
 )
 

@@ -36,7 +36,7 @@ var (
 // Invariant: whoever applies what Next has returned, and then all that it returns while nothing is applied, is where the source was at At.
 type Waiting struct {
 	limits Limits
-	at     *edgev1.Cursor // of the source's state with all of this applied; nil: nothing is known of it
+	at     *edgev1.Cursor // of the source's state with all of this applied: the source alone can read it; nil: nothing is known of it
 	part   part           // an update that has not come whole
 
 	begins bool            // what waits is a snapshot whose first frame was not told yet
@@ -101,7 +101,7 @@ func (w *Waiting) Apply(v *edgev1.View) error {
 		return nil
 	}
 	at := v.GetAt()
-	if at == nil || !p.snapshot && (w.at == nil || at.GetEpoch() != w.at.GetEpoch() || at.GetOffset() < w.at.GetOffset()) {
+	if at == nil || !p.snapshot && w.at == nil {
 		return fmt.Errorf("%w: it continues %v with %v", ErrBroken, w.at, at)
 	}
 	if p.snapshot {

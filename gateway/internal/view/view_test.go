@@ -175,8 +175,6 @@ func TestRefusals(t *testing.T) {
 		"a long key":          {&edgev1.View{Entries: []*edgev1.Entry{set(long, "")}, At: at(1, 6)}, ErrBroken},
 		"no cursor":           {&edgev1.View{}, ErrBroken},
 		"nothing at all":      {nil, ErrBroken},
-		"another source":      {&edgev1.View{At: at(2, 6)}, ErrBroken},
-		"backwards":           {&edgev1.View{At: at(1, 4)}, ErrBroken},
 		"too many":            {&edgev1.View{Entries: []*edgev1.Entry{set("a", ""), set("b", ""), set("c", ""), set("d", "")}, At: at(1, 6)}, ErrTooLarge},
 		"too many bytes":      {&edgev1.View{Entries: []*edgev1.Entry{set("a", long), set("b", long)}, More: true}, ErrTooLarge},
 		"too many with those": {&edgev1.View{Entries: []*edgev1.Entry{set("a", ""), set("b", ""), set("c", "")}, At: at(1, 6)}, ErrTooLarge},

@@ -655,8 +655,9 @@ type Hello struct {
 	Features []string `protobuf:"bytes,4,rep,name=features,proto3" json:"features,omitempty"`
 	// The client and its version, "plenum-web/1.4.2", <= 64 bytes.
 	Agent string `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`
-	// For how long its person has done nothing. Who comes back by itself, after a night's sleep, is not there for it.
-	IdleS         uint32 `protobuf:"varint,6,opt,name=idle_s,json=idleS,proto3" json:"idle_s,omitempty"`
+	// For how long its person has done nothing, in seconds. Who comes back by itself, after a night's sleep, is not there for it. Absent: nothing is
+	// said of it, and a session_id that is known stays as idle as it was; one that isn't counts as in use since now.
+	IdleS         *uint32 `protobuf:"varint,6,opt,name=idle_s,json=idleS,proto3,oneof" json:"idle_s,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -727,8 +728,8 @@ func (x *Hello) GetAgent() string {
 }
 
 func (x *Hello) GetIdleS() uint32 {
-	if x != nil {
-		return x.IdleS
+	if x != nil && x.IdleS != nil {
+		return *x.IdleS
 	}
 	return 0
 }
@@ -1362,7 +1363,7 @@ type Want struct {
 	// Where to go on. Absent: from now on; of a VIEW: from a snapshot. In mode HEADS: the Subscription.start of the list that the client
 	// has; no snapshot is sent if that is still true.
 	Cursor *Cursor `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	// Encoded parameters of a VIEW topic, <= 8 KiB [104], of the type that the topic kind names [100, field "params"]; else empty, or the
+	// Encoded parameters of a VIEW topic, <= 16 KiB [104], of the type that the topic kind names [100, field "params"]; else empty, or the
 	// want is refused [105].
 	Params []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
 	// Send only events of these types: names of fields of the kind's event type, of which one is set in each event ("posted"). <= 16;
@@ -1837,8 +1838,8 @@ type View struct {
 	Snapshot bool `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	// The update goes on in the next View of the topic, which is no snapshot.
 	More bool `protobuf:"varint,4,opt,name=more,proto3" json:"more,omitempty"`
-	// The cursor once this is applied: epoch is the source's incarnation, offset the version of its state. Absent where `more` is set, and
-	// while the source was never reached.
+	// The cursor once this is applied: its source's name for what the view holds. Its numbers mean nothing to others, and need not rise. Absent
+	// where `more` is set, and while the source was never reached.
 	At *Cursor `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
 	// The source can't be asked: what was told may be old, until a View without this.
 	Stale         bool `protobuf:"varint,6,opt,name=stale,proto3" json:"stale,omitempty"`
@@ -2574,15 +2575,16 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	" \x01(\v2\x14.plenum.edge.v1.PingH\x00R\x04ping\x12*\n" +
 	"\x04pong\x18\v \x01(\v2\x14.plenum.edge.v1.PongH\x00R\x04pong\x12*\n" +
 	"\x04view\x18\f \x01(\v2\x14.plenum.edge.v1.ViewH\x00R\x04viewB\a\n" +
-	"\x05frame\"\xa2\x01\n" +
+	"\x05frame\"\xb2\x01\n" +
 	"\x05Hello\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x1b\n" +
 	"\tclient_id\x18\x02 \x01(\tR\bclientId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x03 \x01(\tR\tsessionId\x12\x1a\n" +
 	"\bfeatures\x18\x04 \x03(\tR\bfeatures\x12\x14\n" +
-	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x15\n" +
-	"\x06idle_s\x18\x06 \x01(\rR\x05idleS\"\xe5\x01\n" +
+	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x1a\n" +
+	"\x06idle_s\x18\x06 \x01(\rH\x00R\x05idleS\x88\x01\x01B\t\n" +
+	"\a_idle_s\"\xe5\x01\n" +
 	"\aWelcome\x12\x1a\n" +
 	"\bfeatures\x18\x01 \x03(\tR\bfeatures\x12!\n" +
 	"\fheartbeat_ms\x18\x02 \x01(\rR\vheartbeatMs\x12 \n" +
@@ -2838,6 +2840,7 @@ func file_plenum_edge_v1_edge_proto_init() {
 		(*ServerFrame_Pong)(nil),
 		(*ServerFrame_View)(nil),
 	}
+	file_plenum_edge_v1_edge_proto_msgTypes[4].OneofWrappers = []any{}
 	file_plenum_edge_v1_edge_proto_msgTypes[9].OneofWrappers = []any{
 		(*Reply_Body)(nil),
 		(*Reply_Error)(nil),

@@ -66,19 +66,20 @@ const (
 //
 // PresenceService is what people and bots call. Authorised by the user's token in every method.
 type PresenceServiceClient interface {
-	// SetStatus chooses what others see of the caller, whatever their sessions do. It holds until it is set again, or ends.
+	// SetStatus chooses what others see of the caller, whatever their sessions do. It holds until it is set again, or ends. By a client_seq it takes place
+	// once, and not behind a later one of the same client; it does without.
 	SetStatus(ctx context.Context, in *SetStatusRequest, opts ...grpc.CallOption) (*SetStatusResponse, error)
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// SetActivity says what the caller is doing. It holds until it is set again, ends, or others see them as offline; while they do it is refused with
-	// presence.OFFLINE. It is told whatever Privacy says: whoever says it wants it told.
+	// presence.OFFLINE. It needs no client_seq: again, it says the same again. It is told whatever Privacy says: whoever says it wants it told.
 	SetActivity(ctx context.Context, in *SetActivityRequest, opts ...grpc.CallOption) (*SetActivityResponse, error)
 	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
 	// What another process has remembered is gone with it, and it is forgotten an hour after they were here last, or where there is no room for it.
 	ListActivities(ctx context.Context, in *ListActivitiesRequest, opts ...grpc.CallOption) (*ListActivitiesResponse, error)
-	// ClearActivities forgets them, and what others see of them now.
+	// ClearActivities forgets them, and what others see of them now. It needs no client_seq.
 	ClearActivities(ctx context.Context, in *ClearActivitiesRequest, opts ...grpc.CallOption) (*ClearActivitiesResponse, error)
-	// SetPrivacy decides what is told of the caller besides their status, and kept.
+	// SetPrivacy decides what is told of the caller besides their status, and kept. As for a client_seq, as SetStatus.
 	SetPrivacy(ctx context.Context, in *SetPrivacyRequest, opts ...grpc.CallOption) (*SetPrivacyResponse, error)
 	// GetPrivacy tells what the caller has decided.
 	GetPrivacy(ctx context.Context, in *GetPrivacyRequest, opts ...grpc.CallOption) (*GetPrivacyResponse, error)
@@ -193,19 +194,20 @@ func (c *presenceServiceClient) GetAnalytics(ctx context.Context, in *GetAnalyti
 //
 // PresenceService is what people and bots call. Authorised by the user's token in every method.
 type PresenceServiceServer interface {
-	// SetStatus chooses what others see of the caller, whatever their sessions do. It holds until it is set again, or ends.
+	// SetStatus chooses what others see of the caller, whatever their sessions do. It holds until it is set again, or ends. By a client_seq it takes place
+	// once, and not behind a later one of the same client; it does without.
 	SetStatus(context.Context, *SetStatusRequest) (*SetStatusResponse, error)
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// SetActivity says what the caller is doing. It holds until it is set again, ends, or others see them as offline; while they do it is refused with
-	// presence.OFFLINE. It is told whatever Privacy says: whoever says it wants it told.
+	// presence.OFFLINE. It needs no client_seq: again, it says the same again. It is told whatever Privacy says: whoever says it wants it told.
 	SetActivity(context.Context, *SetActivityRequest) (*SetActivityResponse, error)
 	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
 	// What another process has remembered is gone with it, and it is forgotten an hour after they were here last, or where there is no room for it.
 	ListActivities(context.Context, *ListActivitiesRequest) (*ListActivitiesResponse, error)
-	// ClearActivities forgets them, and what others see of them now.
+	// ClearActivities forgets them, and what others see of them now. It needs no client_seq.
 	ClearActivities(context.Context, *ClearActivitiesRequest) (*ClearActivitiesResponse, error)
-	// SetPrivacy decides what is told of the caller besides their status, and kept.
+	// SetPrivacy decides what is told of the caller besides their status, and kept. As for a client_seq, as SetStatus.
 	SetPrivacy(context.Context, *SetPrivacyRequest) (*SetPrivacyResponse, error)
 	// GetPrivacy tells what the caller has decided.
 	GetPrivacy(context.Context, *GetPrivacyRequest) (*GetPrivacyResponse, error)

@@ -314,16 +314,16 @@ func (x *Act) GetAgoS() uint32 {
 // Connection is one session's connection to a gateway.
 type Connection struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`            // unique among those of the gateway's incarnation
-	Workspace     string                 `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`       // of the person
-	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                 // id of the person
-	Session       string                 `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`           // Hello.session_id
-	Agent         string                 `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`               // what the client calls itself: Hello.agent, and the header User-Agent behind a blank; <= 256 bytes
-	IdleS         uint32                 `protobuf:"varint,6,opt,name=idle_s,json=idleS,proto3" json:"idle_s,omitempty"` // since something was done in it
-	Program       bool                   `protobuf:"varint,7,opt,name=program,proto3" json:"program,omitempty"`          // a bot's, or a service's
-	Device        string                 `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`             // id of the device that the access token is of
-	Country       string                 `protobuf:"bytes,9,opt,name=country,proto3" json:"country,omitempty"`           // where it comes from, as two letters of ISO 3166-1; empty: not known
-	AgeS          uint32                 `protobuf:"varint,10,opt,name=age_s,json=ageS,proto3" json:"age_s,omitempty"`   // since the connection began
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`                  // unique among those of the gateway's incarnation
+	Workspace     string                 `protobuf:"bytes,2,opt,name=workspace,proto3" json:"workspace,omitempty"`             // of the person
+	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`                       // id of the person
+	Session       string                 `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`                 // Hello.session_id
+	Agent         string                 `protobuf:"bytes,5,opt,name=agent,proto3" json:"agent,omitempty"`                     // what the client calls itself: Hello.agent, and the header User-Agent behind a blank; <= 256 bytes
+	IdleS         *uint32                `protobuf:"varint,6,opt,name=idle_s,json=idleS,proto3,oneof" json:"idle_s,omitempty"` // since something was done in it; absent: as it was, or since it began where nothing is known of the session
+	Program       bool                   `protobuf:"varint,7,opt,name=program,proto3" json:"program,omitempty"`                // a bot's, or a service's
+	Device        string                 `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`                   // id of the device that the access token is of
+	Country       string                 `protobuf:"bytes,9,opt,name=country,proto3" json:"country,omitempty"`                 // where it comes from, as two letters of ISO 3166-1; empty: not known
+	AgeS          uint32                 `protobuf:"varint,10,opt,name=age_s,json=ageS,proto3" json:"age_s,omitempty"`         // since the connection began
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,8 +394,8 @@ func (x *Connection) GetAgent() string {
 }
 
 func (x *Connection) GetIdleS() uint32 {
-	if x != nil {
-		return x.IdleS
+	if x != nil && x.IdleS != nil {
+		return *x.IdleS
 	}
 	return 0
 }
@@ -453,20 +453,21 @@ const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12+\n" +
 	"\x05kinds\x18\x04 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\x12\x13\n" +
-	"\x05ago_s\x18\x05 \x01(\rR\x04agoS\"\xfe\x01\n" +
+	"\x05ago_s\x18\x05 \x01(\rR\x04agoS\"\x8e\x02\n" +
 	"\n" +
 	"Connection\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1c\n" +
 	"\tworkspace\x18\x02 \x01(\tR\tworkspace\x12\x12\n" +
 	"\x04user\x18\x03 \x01(\tR\x04user\x12\x18\n" +
 	"\asession\x18\x04 \x01(\tR\asession\x12\x14\n" +
-	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x15\n" +
-	"\x06idle_s\x18\x06 \x01(\rR\x05idleS\x12\x18\n" +
+	"\x05agent\x18\x05 \x01(\tR\x05agent\x12\x1a\n" +
+	"\x06idle_s\x18\x06 \x01(\rH\x00R\x05idleS\x88\x01\x01\x12\x18\n" +
 	"\aprogram\x18\a \x01(\bR\aprogram\x12\x16\n" +
 	"\x06device\x18\b \x01(\tR\x06device\x12\x18\n" +
 	"\acountry\x18\t \x01(\tR\acountry\x12\x13\n" +
 	"\x05age_s\x18\n" +
-	" \x01(\rR\x04ageS2`\n" +
+	" \x01(\rR\x04ageSB\t\n" +
+	"\a_idle_s2`\n" +
 	"\rRosterService\x12O\n" +
 	"\x06Report\x12\x1f.plenum.roster.v1.ReportRequest\x1a .plenum.roster.v1.ReportResponse(\x010\x01B1Z/plenum.internal/proto/plenum/roster/v1;rosterv1b\x06proto3"
 
@@ -511,6 +512,7 @@ func file_plenum_roster_v1_roster_proto_init() {
 	if File_plenum_roster_v1_roster_proto != nil {
 		return
 	}
+	file_plenum_roster_v1_roster_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
