@@ -724,8 +724,10 @@ func TestRetention(t *testing.T) {
 				start := now.Add(-ago).Add(time.Duration(i) * time.Millisecond)
 				batch = append(batch, record{personKey: personKey{"w", "ada"}, session: fmt.Sprint(ago, i), start: start, end: start.Add(time.Minute)})
 			}
-			if err := p.server.record(t.Context(), batch); err != nil {
-				t.Fatal(err)
+			for part := range slices.Chunk(batch, recordBatch) { // as they are written
+				if err := p.server.record(t.Context(), part); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		stored := func() (n int) {
