@@ -3,17 +3,21 @@ package chat
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
 
+	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
 // Bounds of what one answer of PaceService takes.
 const (
+	paceAtOnce   = 2                // computed at the same time, of different workspaces
 	paceDays     = 100              // the time asked for
 	paceChannels = 5000             // those with the most events; of others nothing counts
 	paceEvents   = 1_000_000        // that are read; what lies before the newest of them counts for nothing
@@ -23,13 +27,19 @@ const (
 	paceAnswers  = 256              // that are remembered
 )
 
+// What presence is answered.
+var (
+	errPaceBusy = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "chat.BUSY", "Response times are being computed for others. Try again shortly.")
+	errPaceSlow = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "chat.TOO_MUCH", "That is too much to be computed in time. Ask for fewer days.")
+)
+
 // pace is the PaceService.
 type pace struct {
 	chatv1.UnimplementedPaceServiceServer
 	db                            *sqldb.DB
 	topics, marks                 sqldb.Relation
 	channels, timeAt, medianReply string
-	turn                          chan struct{} // held, by sending, by who computes
+	turns                         *rpc.Turns // by workspace
 
 	mu      sync.Mutex // guards all below
 	answers map[paceKey]paceAnswer
@@ -56,7 +66,7 @@ type stretch struct {
 
 func newPace(db *sqldb.DB) *pace {
 	p := &pace{
-		db: db, turn: make(chan struct{}, 1), answers: map[paceKey]paceAnswer{},
+		db: db, turns: rpc.NewTurns(paceAtOnce), answers: map[paceKey]paceAnswer{},
 		topics: sqldb.NewRelation(db.Dialect(), "topic text", "low bigint", "high bigint"), marks: sqldb.NewRelation(db.Dialect(), "i bigint", "topic text", "at bigint"),
 	}
 	marked, ranged := len(p.marks.Args(nil)), len(p.topics.Args(nil))
@@ -92,12 +102,11 @@ func (p *pace) GetResponseTime(ctx context.Context, q *chatv1.GetResponseTimeReq
 	k := paceKey{q.GetWorkspace(), q.GetFromMs(), q.GetToMs(), q.GetMinPeople()}
 	ctx, cancel := context.WithTimeout(ctx, paceTime)
 	defer cancel()
-	select {
-	case p.turn <- struct{}{}:
-		defer func() { <-p.turn }()
-	case <-ctx.Done():
-		return nil, fmt.Errorf("chat: wait for response times: %w", ctx.Err())
+	end, err := p.turns.Take(ctx, k.workspace)
+	if err != nil {
+		return nil, errPaceBusy.Because(err)
 	}
+	defer end()
 	if a, known := p.remembered(k, time.Now()); known {
 		return &chatv1.GetResponseTimeResponse{MedianMs: a.medianMs}, nil
 	}
@@ -105,7 +114,9 @@ func (p *pace) GetResponseTime(ctx context.Context, q *chatv1.GetResponseTimeReq
 	if err := p.db.Read(ctx, func(tx *sql.Tx) (err error) {
 		a.medianMs, err = p.median(ctx, tx, k)
 		return err
-	}); err != nil {
+	}); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return nil, errPaceSlow.Because(err)
+	} else if err != nil {
 		return nil, fmt.Errorf("chat: compute response times: %w", err)
 	}
 	p.remember(k, a)

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"plenum.internal/mesh/meshtest"
+	"plenum.internal/mesh/rpc"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 )
 
@@ -192,4 +194,32 @@ func TestSeek(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestResponseTimesInTime: who waits for others of their workspace, and what takes too long, are told so; other workspaces don't wait with them.
+func TestResponseTimesInTime(t *testing.T) {
+	everyEngine(t, func(t *testing.T, w *world) {
+		p := newPace(w.db)
+		ask := func(workspace string, patience time.Duration) string {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			_, err := p.GetResponseTime(ctx, &chatv1.GetResponseTimeRequest{Workspace: workspace, FromMs: 1, ToMs: 2, MinPeople: 3})
+			return rpc.FromError(err).GetReason()
+		}
+		end, err := p.turns.Take(t.Context(), "w1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ask("w1", 20*time.Millisecond); got != "chat.BUSY" {
+			t.Errorf("while another one of the workspace is computed: %q", got)
+		}
+		if got := ask("w2", time.Minute); got != "" {
+			t.Errorf("another workspace: %q", got)
+		}
+		end()
+		p.channels = `WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT CAST($1 AS text), max(x), CAST($2 AS bigint) FROM n` // without an end
+		if got := ask("w1", 100*time.Millisecond); got != "chat.TOO_MUCH" {
+			t.Errorf("what takes too long: %q", got)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,16 +23,22 @@ const (
 	maxDays = 92
 	// analysis is how long that may take: less than the method's time.
 	analysis = 28 * time.Second
+	// analyses are computed at the same time, of different workspaces.
+	analyses = 2
+	// recordLate is how long a record may wait to be written down. One that waited longer, and began on a day that may be told, is lost.
+	recordLate = time.Hour
 	// latestMs is the end of the year 9999.
 	latestMs = 253_402_300_799_999
 )
 
 // GetAnalytics computes how a workspace is present. Nobody is to be singled out by it:
 //
-//   - A figure behind which there are fewer than min_people people is left out. If that is one share of a whole, the next smallest is, too: what one
-//     of them has can't be told by what is missing. Shares are of what is told.
-//   - A day on which fewer people began a record is left out of everything, as if nobody had been there: whoever asks for two times, which are of
-//     whole days, learns nothing from their difference of a day with fewer.
+//   - Only days are told all of whose records have come, and none of whose records is deleted yet. Whoever asks again sees nothing change by who comes,
+//     goes or hides.
+//   - A figure behind which there are fewer than min_people people is left out. If that is one share of a day's whole, the next smallest is, too: what
+//     one of them has can't be told by what is missing. Shares are of what is told.
+//   - A day on which fewer people began a record is left out of everything, as if nobody had been there, and of each share what a day has of it that is
+//     of fewer people: whoever asks for two times, which are of whole days, learns nothing from their difference that is of fewer.
 //   - An hour in which fewer people were there counts as one without any.
 func (s *Server) GetAnalytics(ctx context.Context, q *presencev1.GetAnalyticsRequest) (*presencev1.GetAnalyticsResponse, error) {
 	caller, err := rpc.Caller(ctx)
@@ -52,26 +59,37 @@ func (s *Server) GetAnalytics(ctx context.Context, q *presencev1.GetAnalyticsReq
 	}
 	ctx, cancel := context.WithTimeout(ctx, analysis)
 	defer cancel()
-	select {
-	case s.analysing <- struct{}{}:
-		defer func() { <-s.analysing }()
-	case <-ctx.Done():
+	asked := time.Now()
+	end, err := s.analysing.Take(ctx, caller.Workspace)
+	if err != nil {
 		return nil, errBusy
 	}
+	defer end()
+	waited := time.Since(asked)
 	res, err := s.analyse(ctx, caller.Workspace, from, to)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	switch late := errors.Is(ctx.Err(), context.DeadlineExceeded); {
+	case err != nil && late && waited > analysis/2: // it may have been enough, were it not for the others
+		return nil, errBusy.Because(err)
+	case err != nil && late:
 		return nil, errSlow.Because(err)
 	}
 	return res, err
 }
 
+// settled is how old a record that begins is at most when it is written down: it is cut at its longest, and the session's last connection may have been
+// within the time of grace then.
+func (s *Server) settled() time.Duration { return maxStretch + s.cfg.Grace + recordLate }
+
 func (s *Server) analyse(ctx context.Context, workspace string, from, to time.Time) (*presencev1.GetAnalyticsResponse, error) {
 	a := analysisOf{figures: &s.figures, workspace: workspace, least: int64(s.cfg.MinPeople)}
+	now := s.clock()
+	whole, told := now.Add(maxStretch+recordLate-s.cfg.Retention), now.Add(-s.settled())
 	var c *calendar
 	err := s.db.Read(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
 		a.res = &presencev1.GetAnalyticsResponse{MinPeople: uint32(s.cfg.MinPeople)}
 		var records bool
-		err := tx.QueryRowContext(ctx, `SELECT records, time_zone FROM presence_workspace WHERE id = $1`, workspace).Scan(&records, &a.res.TimeZone)
+		var sinceMs int64
+		err := tx.QueryRowContext(ctx, `SELECT records, since_ms, time_zone FROM presence_workspace WHERE id = $1`, workspace).Scan(&records, &sinceMs, &a.res.TimeZone)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && !records {
 			return errNone
 		}
@@ -83,19 +101,34 @@ func (s *Server) analyse(ctx context.Context, workspace string, from, to time.Ti
 			zone, a.res.TimeZone = time.UTC, "UTC"
 		}
 		c = newCalendar(from, to, zone)
+		kept, left := c.clip(whole.UnixMilli(), told.UnixMilli())
+		if !left {
+			c = nil
+			return nil
+		}
+		a.since = max(kept, sinceMs)
+		a.res.FirstDay, a.res.LastDay = c.date(c.first), c.date(c.last)
 		return a.compute(ctx, tx, c)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("presence: analytics: %w", err)
 	}
+	if c == nil {
+		return a.res, nil
+	}
 	answered, err := chatv1.NewPaceServiceClient(s.chat).GetResponseTime(ctx, &chatv1.GetResponseTimeRequest{
 		Workspace: workspace, FromMs: c.from(), ToMs: c.to(), MinPeople: uint32(s.cfg.MinPeople),
 	})
-	if err != nil {
-		return nil, errAway.Because(err)
+	switch {
+	case err == nil:
+		a.res.ResponseMs = answered.GetMedianMs()
+		return a.res, nil
+	case rpc.FromError(err).GetReason() == "chat.TOO_MUCH":
+		return nil, errSlow.Because(err)
+	case rpc.FromError(err).GetReason() == "chat.BUSY":
+		return nil, errBusy.Because(err)
 	}
-	a.res.ResponseMs = answered.GetMedianMs()
-	return a.res, nil
+	return nil, errAway.Because(err)
 }
 
 // analysisOf is one that is being computed.
@@ -103,23 +136,28 @@ type analysisOf struct {
 	*figures
 	workspace string
 	least     int64
+	since     int64 // records that began before count no more: they are being deleted, or soon will be
 	res       *presencev1.GetAnalyticsResponse
 }
 
 func (a *analysisOf) compute(ctx context.Context, tx *sql.Tx, c *calendar) error {
-	spans, err := a.readDays(ctx, tx, c)
-	if err != nil || len(spans) == 0 {
+	days, err := a.readDays(ctx, tx, c)
+	if err != nil || len(days) == 0 {
 		return err
 	}
 	if err := a.readHours(ctx, tx, c); err != nil {
 		return err
 	}
-	return a.readShares(ctx, tx, append(a.spans.Args(spans), a.workspace))
+	total, err := a.readShares(ctx, tx, days)
+	if err != nil {
+		return err
+	}
+	return a.readLengths(ctx, tx, days, total)
 }
 
 // readRuns reads who was there in a ruler's parts, of records that began in a time.
-func (a *analysisOf) readRuns(ctx context.Context, tx *sql.Tx, text string, r ruler, fromMs, toMs int64, row func(kind rowKind, one stay)) error {
-	return each(ctx, tx.QueryContext, text, append(a.pieces.Args(r.pieces()), a.workspace, fromMs, toMs), func(rows *sql.Rows) error {
+func (a *analysisOf) readRuns(ctx context.Context, tx *sql.Tx, text string, r ruler, row func(kind rowKind, one stay), args ...any) error {
+	return each(ctx, tx.QueryContext, text, append(append(a.pieces.Args(r.pieces()), a.workspace), args...), func(rows *sql.Rows) error {
 		var kind rowKind
 		var one stay
 		err := rows.Scan(&kind, &one.first, &one.last, &one.people)
@@ -128,20 +166,22 @@ func (a *analysisOf) readRuns(ctx context.Context, tx *sql.Tx, text string, r ru
 	})
 }
 
-// readDays computes what is told of days, and which times are those of the days that count.
-func (a *analysisOf) readDays(ctx context.Context, tx *sql.Tx, c *calendar) (spans [][]any, err error) {
+// readDays computes what is told of days, and returns from when to when those are that count.
+func (a *analysisOf) readDays(ctx context.Context, tx *sql.Tx, c *calendar) (days [][]any, err error) {
 	began, engaged := make([]int64, len(c.days)), make([]int64, len(c.days))
 	var stays, months []stay
-	err = a.readRuns(ctx, tx, a.days, c.days, c.days[0], c.to(), func(kind rowKind, one stay) {
+	err = a.readRuns(ctx, tx, a.days, c.days, func(kind rowKind, one stay) {
 		switch kind {
 		case rowBegan:
 			began[one.first], engaged[one.first] = one.people, one.last
 		case rowThere:
 			stays = append(stays, one)
-		default:
+		case rowMonth:
 			months = append(months, one)
+		default:
+			a.res.People = uint32(one.people)
 		}
-	})
+	}, max(a.since, c.days[0]), c.to(), c.first, c.last, a.least)
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +191,8 @@ func (a *analysisOf) readDays(ctx context.Context, tx *sql.Tx, c *calendar) (spa
 		if began[d] < a.least {
 			continue
 		}
-		if last := len(spans) - 1; last >= 0 && spans[last][1] == c.days[d] {
-			spans[last][1] = c.days[d+1]
-		} else {
-			spans = append(spans, []any{c.days[d], c.days[d+1]})
-		}
-		day := &presencev1.Day{Date: time.UnixMilli(c.days[d]).In(c.zone).Format(time.DateOnly), Active: uint32(active[d])}
+		days = append(days, []any{max(a.since, c.days[d]), c.days[d+1]})
+		day := &presencev1.Day{Date: c.date(d), Active: uint32(active[d])}
 		daily.add(float64(active[d]) / float64(month[d]))
 		if engaged[d] >= a.least {
 			day.Engaged = uint32(engaged[d])
@@ -165,13 +201,13 @@ func (a *analysisOf) readDays(ctx context.Context, tx *sql.Tx, c *calendar) (spa
 		a.res.Days = append(a.res.Days, day)
 	}
 	a.res.DailyActivePerMille, a.res.EngagedPerMille = daily.perMille(), writing.perMille()
-	return spans, nil
+	return days, nil
 }
 
 // readHours computes how many people are there in the hours of the week.
 func (a *analysisOf) readHours(ctx context.Context, tx *sql.Tx, c *calendar) error {
 	var stays []stay
-	err := a.readRuns(ctx, tx, a.hours, c.hours, c.from()-maxStretch.Milliseconds(), c.to(), func(_ rowKind, one stay) { stays = append(stays, one) })
+	err := a.readRuns(ctx, tx, a.hours, c.hours, func(_ rowKind, one stay) { stays = append(stays, one) }, max(a.since, c.from()-maxStretch.Milliseconds()), c.to())
 	if err != nil {
 		return err
 	}
@@ -196,37 +232,54 @@ func (a *analysisOf) readHours(ctx context.Context, tx *sql.Tx, c *calendar) err
 	return nil
 }
 
-// readShares computes what is told of the days that count as a whole.
-func (a *analysisOf) readShares(ctx context.Context, tx *sql.Tx, args []any) error {
-	parts := map[rowKind][]part{}
-	err := each(ctx, tx.QueryContext, a.shares, args, func(rows *sql.Rows) error {
-		var kind rowKind
-		var p part
-		err := rows.Scan(&kind, &p.name, &p.amount, &p.people)
-		if kind == rowDevice {
-			p.name = deviceName(p.name)
+// readShares computes the shares, each as the sum of what is told of single days, and returns how much time there was in all.
+func (a *analysisOf) readShares(ctx context.Context, tx *sql.Tx, days [][]any) (totalMs int64, err error) {
+	sums := map[rowKind]map[string]part{}
+	for _, day := range days {
+		parts := map[rowKind][]part{}
+		err := each(ctx, tx.QueryContext, a.shares, append([]any{a.workspace}, day...), func(rows *sql.Rows) error {
+			var kind rowKind
+			var p part
+			err := rows.Scan(&kind, &p.name, &p.amount, &p.people)
+			if kind == rowDevice {
+				p.name = deviceName(p.name)
+			}
+			if kind == rowAll {
+				totalMs += p.amount
+			} else if p.name != "" {
+				parts[kind] = append(parts[kind], p)
+			}
+			return err
+		})
+		if err != nil {
+			return 0, err
 		}
-		if p.name != "" || kind == rowAll {
-			parts[kind] = append(parts[kind], p)
+		for kind, list := range parts {
+			if sums[kind] == nil {
+				sums[kind] = map[string]part{}
+			}
+			for _, p := range told(list, a.least) {
+				sum := sums[kind][p.name]
+				sums[kind][p.name] = part{p.name, sum.amount + p.amount, max(sum.people, p.people)}
+			}
 		}
-		return err
-	})
-	if err != nil {
-		return err
 	}
-	a.res.People = uint32(parts[rowAll][0].people)
-	a.res.States, a.res.Activities = told(parts[rowState], a.least), told(parts[rowActivity], a.least)
-	a.res.Devices, a.res.Countries = told(parts[rowDevice], a.least), told(parts[rowCountry], a.least)
+	a.res.States, a.res.Activities = shared(sums[rowState]), shared(sums[rowActivity])
+	a.res.Devices, a.res.Countries = shared(sums[rowDevice]), shared(sums[rowCountry])
+	return totalMs, nil
+}
 
+// readLengths computes how long sessions were that make so much time in all.
+func (a *analysisOf) readLengths(ctx context.Context, tx *sql.Tx, days [][]any, totalMs int64) error {
 	var minutes, of []int64 // lengths, and how many records have one
-	err = each(ctx, tx.QueryContext, a.lengths, args, func(rows *sql.Rows) error {
+	err := each(ctx, tx.QueryContext, a.lengths, append(a.spans.Args(days), a.workspace), func(rows *sql.Rows) error {
 		var length, records int64
 		err := rows.Scan(&length, &records)
 		minutes, of = append(minutes, length), append(of, records)
 		return err
 	})
 	if err == nil {
-		a.res.SessionLength = sessionLength(minutes, of, parts[rowAll][0].amount)
+		a.res.SessionLength = sessionLength(minutes, of, totalMs)
 	}
 	return err
 }
@@ -257,8 +310,8 @@ func deviceName(number string) string {
 	return strings.ToLower(strings.TrimPrefix(presencev1.Device(n).String(), "DEVICE_"))
 }
 
-// told are the parts behind which there are enough people. A single one that is left out takes the next smallest with it.
-func told(parts []part, least int64) (shares []*presencev1.Share) {
+// told are the parts of a day's whole behind which there are enough people. A single one that is left out takes the next smallest with it.
+func told(parts []part, least int64) []part {
 	parts = slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return p.people == 0 })
 	slices.SortFunc(parts, func(a, b part) int {
 		return cmp.Or(cmp.Compare(b.people, a.people), cmp.Compare(b.amount, a.amount), cmp.Compare(a.name, b.name))
@@ -270,14 +323,21 @@ func told(parts []part, least int64) (shares []*presencev1.Share) {
 	if n == len(parts)-1 {
 		n = max(0, n-1)
 	}
+	return parts[:n]
+}
+
+// shared are the shares that parts have of their sum, the largest first.
+func shared(parts map[string]part) (shares []*presencev1.Share) {
+	list := slices.SortedFunc(maps.Values(parts), func(a, b part) int {
+		return cmp.Or(cmp.Compare(b.amount, a.amount), cmp.Compare(a.name, b.name))
+	})
 	var whole mean
-	for _, p := range parts[:n] {
+	for _, p := range list {
 		whole.sum += float64(p.amount)
 	}
-	for _, p := range parts[:n] {
+	for _, p := range list {
 		shares = append(shares, &presencev1.Share{Name: p.name, PerMille: mean{float64(p.amount), whole.sum}.perMille(), People: uint32(p.people)})
 	}
-	slices.SortStableFunc(shares, func(a, b *presencev1.Share) int { return cmp.Compare(b.GetPerMille(), a.GetPerMille()) })
 	return shares
 }
 

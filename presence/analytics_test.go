@@ -2,6 +2,7 @@ package presence
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"fmt"
 	"maps"
@@ -36,8 +37,8 @@ func into[K comparable](sets map[K]people, k K, user string) {
 	sets[k][user] = true
 }
 
-// reference computes analytics quarter of an hour by quarter of an hour, as the contract says them.
-func reference(records []record, from, to time.Time, z *time.Location, least int) *presencev1.GetAnalyticsResponse {
+// reference computes analytics quarter of an hour by quarter of an hour, as the contract says them at a time, of records that are kept for so long.
+func reference(records []record, from, to time.Time, z *time.Location, least int, now time.Time, kept time.Duration) *presencev1.GetAnalyticsResponse {
 	type hour struct {
 		date   time.Time
 		hour   int
@@ -48,7 +49,26 @@ func reference(records []record, from, to time.Time, z *time.Location, least int
 		return hour{dateOf(t.In(z)), t.In(z).Hour(), offset}
 	}
 	const quarter = 15 * time.Minute
+	reached := func(t time.Time) (date time.Time) { // the latest that clocks have shown
+		for before := time.Duration(0); before < 3*time.Hour; before += quarter / 3 {
+			if d := dateOf(t.Add(-before).In(z)); d.After(date) {
+				date = d
+			}
+		}
+		return date
+	}
 	first, last := dateOf(from.In(z)), dateOf(to.Add(-time.Millisecond).In(z))
+	if over := reached(now.Add(-25*time.Hour-45*time.Second)).AddDate(0, 0, -1); last.After(over) {
+		last = over
+	}
+	whole := reached(now.Add(25*time.Hour-kept-time.Millisecond)).AddDate(0, 0, 1) // the first day all of which is kept, and the one before
+	if first.Before(whole) {
+		first = whole
+	}
+	if last.Before(first) {
+		return &presencev1.GetAnalyticsResponse{MinPeople: uint32(least), TimeZone: z.String()}
+	}
+	records = slices.DeleteFunc(slices.Clone(records), func(r record) bool { return reached(r.start.Add(24 * time.Hour)).Before(whole) })
 	began, engaged, there, inHour := map[time.Time]people{}, map[time.Time]people{}, map[time.Time]people{}, map[hour]people{}
 	for _, r := range records {
 		if r.device == presencev1.Device_DEVICE_SYSTEM {
@@ -63,7 +83,7 @@ func reference(records []record, from, to time.Time, z *time.Location, least int
 			into(inHour, label(t), r.user)
 		}
 	}
-	res := &presencev1.GetAnalyticsResponse{MinPeople: uint32(least), TimeZone: z.String(), ResponseMs: pace}
+	res := &presencev1.GetAnalyticsResponse{MinPeople: uint32(least), TimeZone: z.String(), ResponseMs: pace, FirstDay: first.Format(time.DateOnly), LastDay: last.Format(time.DateOnly)}
 	round := func(sum float64, n int) uint32 { return uint32(sum/float64(max(1, n)) + 0.5) }
 	daily, writing, writingDays := 0.0, 0.0, 0
 	for d := first; !d.After(last); d = d.AddDate(0, 0, 1) {
@@ -110,19 +130,23 @@ func reference(records []record, from, to time.Time, z *time.Location, least int
 		}
 	}
 
-	amounts, behind := map[string]int64{}, map[string]people{}
-	add := func(what, name, user string, amount int64) {
-		if amount > 0 {
-			amounts[what+"/"+name] += amount
-			into(behind, what+"/"+name, user)
-		}
+	type cell struct {
+		date       time.Time
+		what, name string
 	}
+	amounts, behind, all := map[cell]int64{}, map[cell]people{}, people{}
 	var lengths []int64
 	total := int64(0)
 	for _, r := range records {
 		date := dateOf(r.start.In(z))
 		if date.Before(first) || date.After(last) || len(began[date]) < least {
 			continue
+		}
+		add := func(what, name, user string, amount int64) {
+			if k := (cell{date, what, name}); amount > 0 {
+				amounts[k] += amount
+				into(behind, k, user)
+			}
 		}
 		ms := r.end.Sub(r.start).Milliseconds()
 		if name := deviceWords[r.device]; name != "" {
@@ -131,7 +155,7 @@ func reference(records []record, from, to time.Time, z *time.Location, least int
 		if r.device == presencev1.Device_DEVICE_SYSTEM {
 			continue
 		}
-		into(behind, "all", r.user)
+		all[r.user] = true
 		if r.country != "" {
 			add("country", r.country, r.user, ms)
 		}
@@ -148,38 +172,40 @@ func reference(records []record, from, to time.Time, z *time.Location, least int
 		lengths, total = append(lengths, ms), total+ms
 	}
 	slices.Sort(lengths)
-	res.People = uint32(len(behind["all"]))
+	res.People = uint32(len(all))
 	if n := len(lengths); n > 0 {
 		res.SessionLength = &presencev1.SessionLength{MeanMs: total / int64(n), MedianMs: lengths[n/2] / 60_000 * 60_000, P95Ms: lengths[n*95/100] / 60_000 * 60_000, Sessions: uint32(n)}
 	}
 	shares := func(what string) (list []*presencev1.Share) {
-		var hidden, shown []string
-		for _, name := range slices.Sorted(maps.Keys(amounts)) {
-			if kind, part := name[:len(what)], name[min(len(what)+1, len(name)):]; kind != what {
-				continue
-			} else if len(behind[name]) < least {
-				hidden = append(hidden, part)
-			} else {
-				shown = append(shown, part)
+		sums, most, whole := map[string]int64{}, map[string]int{}, int64(0)
+		for d := first; !d.After(last); d = d.AddDate(0, 0, 1) {
+			few := 0
+			var shown []cell
+			for k := range amounts {
+				if k.date != d || k.what != what {
+					continue
+				}
+				if len(behind[k]) < least {
+					few++
+				} else {
+					shown = append(shown, k)
+				}
+			}
+			slices.SortFunc(shown, func(a, b cell) int {
+				return cmp.Or(cmp.Compare(len(behind[b]), len(behind[a])), cmp.Compare(amounts[b], amounts[a]), cmp.Compare(a.name, b.name))
+			})
+			if few == 1 && len(shown) > 0 {
+				shown = shown[:len(shown)-1]
+			}
+			for _, k := range shown {
+				sums[k.name] += amounts[k]
+				most[k.name] = max(most[k.name], len(behind[k]))
+				whole += amounts[k]
 			}
 		}
-		slices.SortStableFunc(shown, func(a, b string) int {
-			a, b = what+"/"+a, what+"/"+b
-			return cmp.Or(cmp.Compare(len(behind[b]), len(behind[a])), cmp.Compare(amounts[b], amounts[a]))
-		})
-		if len(hidden) == 1 && len(shown) > 0 {
-			shown = shown[:len(shown)-1]
+		for _, name := range slices.SortedFunc(maps.Keys(sums), func(a, b string) int { return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(a, b)) }) {
+			list = append(list, &presencev1.Share{Name: name, PerMille: uint32(float64(sums[name])/float64(whole)*1000 + 0.5), People: uint32(most[name])})
 		}
-		whole := int64(0)
-		for _, name := range shown {
-			whole += amounts[what+"/"+name]
-		}
-		for _, name := range shown {
-			list = append(list, &presencev1.Share{
-				Name: name, PerMille: uint32(float64(amounts[what+"/"+name])/float64(whole)*1000 + 0.5), People: uint32(len(behind[what+"/"+name])),
-			})
-		}
-		slices.SortStableFunc(list, func(a, b *presencev1.Share) int { return cmp.Compare(b.GetPerMille(), a.GetPerMille()) })
 		return list
 	}
 	res.States, res.Devices, res.Countries, res.Activities = shares("state"), shares("device"), shares("country"), shares("activity")
@@ -218,11 +244,14 @@ func draw(t *rapid.T, workspace string, i int, from time.Time, days int) record 
 	return r
 }
 
-// TestAnalytics: what the database computes of any records is what the reference does, in any time zone, where clocks are set anew, too.
+// TestAnalytics: what the database computes of any records is what the reference does, in any time zone, where clocks are set anew, too; and what is
+// told once doesn't change by records that come.
 func TestAnalytics(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.MinPeople, cfg.Retention = 3, forAges })
-		n, told := 0, 0
+		now := time.Time{}
+		p.server.clock = func() time.Time { return now }
+		n, told, cut := 0, 0, 0
 		rapid.Check(t, func(t *rapid.T) {
 			n++
 			workspace, name := fmt.Sprint("w", n), rapid.SampledFrom(zones).Draw(t, "zone")
@@ -233,6 +262,10 @@ func TestAnalytics(t *testing.T) {
 			}).Draw(t, "from")
 			days := rapid.IntRange(1, 10).Draw(t, "days")
 			to := from.Add(time.Duration(days) * 24 * time.Hour)
+			now = rapid.SampledFrom([]time.Time{
+				to.AddDate(0, 0, 30), to.AddDate(0, 0, 1), from, from.Add(time.Duration(days) * 17 * time.Hour), // some of the days are not over for long enough
+				from.AddDate(0, 0, days/2).Add(forAges), from.AddDate(0, 0, -10).Add(forAges), // or some are being deleted
+			}).Draw(t, "now").Add(time.Duration(rapid.Int64Range(0, 90_000_000).Draw(t, "later")) * time.Millisecond)
 			p.switched(t, workspace, name)
 			var records []record
 			for i := range rapid.IntRange(0, 120).Draw(t, "records") {
@@ -252,14 +285,28 @@ func TestAnalytics(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v", err)
 			}
-			want := reference(records, from, to, z, 3)
+			want := reference(records, from, to, z, 3, now, forAges)
 			if !proto.Equal(res, want) {
 				t.Fatalf("%s, %v to %v: %s\nwant %s", name, from, to, protojson.Format(res), protojson.Format(want))
 			}
+			var late []record
+			for i := range rapid.IntRange(0, 20).Draw(t, "late records") {
+				late = append(late, draw(t, workspace, 1000+i, from, days))
+			}
+			if err := p.server.recordTimely(p.tb.Context(), late, now); err != nil {
+				t.Fatalf("%v", err)
+			}
+			again, err := p.api().GetAnalytics(c.in(workspace, "boss", readAnalytics), &presencev1.GetAnalyticsRequest{FromMs: from.UnixMilli(), ToMs: to.UnixMilli()})
+			if err != nil || !proto.Equal(res, again) {
+				t.Fatalf("%s, %v to %v: records that came late change what was told: %s\nnow %s, %v", name, from, to, protojson.Format(res), protojson.Format(again), err)
+			}
 			told += len(res.GetHours())
+			if res.GetLastDay() != "" && res.GetFirstDay() != dateOf(from.In(z)).Format(time.DateOnly) {
+				cut++
+			}
 		})
-		if told == 0 {
-			t.Error("nothing was told")
+		if told == 0 || cut == 0 {
+			t.Errorf("%d hours were told, and %d times less than was asked for because it is being deleted", told, cut)
 		}
 	})
 }
@@ -288,12 +335,56 @@ func TestAnalyticsFor(t *testing.T) {
 		}
 	}
 	p.switched(t, "w", "Mars/Olympus") // known to a newer identity
-	res, err := p.api().GetAnalytics(c.in("w", "boss", readAnalytics), &presencev1.GetAnalyticsRequest{FromMs: now - 92*86_400_000, ToMs: now})
-	if want := (&presencev1.GetAnalyticsResponse{MinPeople: 5, TimeZone: "UTC", ResponseMs: pace}); err != nil || !proto.Equal(res, want) {
+	noon := time.Date(2026, 5, 20, 12, 0, 0, 0, time.UTC)
+	p.server.clock = func() time.Time { return noon }
+	ask := func(days int) (*presencev1.GetAnalyticsResponse, error) {
+		c.chat.asked = nil
+		return p.api().GetAnalytics(c.in("w", "boss", readAnalytics), &presencev1.GetAnalyticsRequest{FromMs: noon.AddDate(0, 0, -days).UnixMilli(), ToMs: noon.UnixMilli()})
+	}
+	res, err := ask(92)
+	if want := (&presencev1.GetAnalyticsResponse{MinPeople: 5, TimeZone: "UTC", ResponseMs: pace, FirstDay: "2026-02-21", LastDay: "2026-05-18"}); err != nil || !proto.Equal(res, want) {
 		t.Errorf("%v, %v", res, err)
 	}
-	if q := c.chat.asked; q.GetWorkspace() != "w" || q.GetMinPeople() != 5 || q.GetToMs()-q.GetFromMs() != 93*86_400_000 {
+	if q := c.chat.asked; q.GetWorkspace() != "w" || q.GetMinPeople() != 5 || q.GetToMs() != time.Date(2026, 5, 19, 0, 0, 0, 0, time.UTC).UnixMilli() || q.GetToMs()-q.GetFromMs() != 87*86_400_000 {
 		t.Errorf("chat is asked for %v", q)
+	}
+	res, err = ask(1)
+	if want := (&presencev1.GetAnalyticsResponse{MinPeople: 5, TimeZone: "UTC"}); err != nil || !proto.Equal(res, want) || c.chat.asked != nil {
+		t.Errorf("of yesterday and today is told %v, %v; chat is asked for %v", res, err, c.chat.asked)
+	}
+	for reason, want := range map[string]string{"chat.TOO_MUCH": "presence.TOO_MUCH", "chat.BUSY": "presence.BUSY", "chat.OTHER": "presence.AWAY"} {
+		c.chat.refusal = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, reason, "No.")
+		if _, err := ask(10); rpc.FromError(err).GetReason() != want {
+			t.Errorf("chat answers %s: %v, want %s", reason, err, want)
+		}
+	}
+}
+
+// TestAnalyticsTurns: whoever waits for others of their workspace is told so in time, and others don't wait with them.
+func TestAnalyticsTurns(t *testing.T) {
+	c := newCluster(t, meshtest.SQLite(t))
+	p := c.start("presence-1", "presence-1~1")
+	p.switched(t, "big", "UTC")
+	p.switched(t, "w", "UTC")
+	end, err := p.server.analysing.Take(t.Context(), "big") // somebody computes
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(workspace string, patience time.Duration) error {
+		ctx, cancel := context.WithTimeout(c.in(workspace, "boss", readAnalytics), patience)
+		defer cancel()
+		_, err := p.api().GetAnalytics(ctx, &presencev1.GetAnalyticsRequest{FromMs: time.Now().AddDate(0, 0, -7).UnixMilli(), ToMs: time.Now().UnixMilli()})
+		return err
+	}
+	if err := ask("big", 50*time.Millisecond); err == nil {
+		t.Error("two of one workspace are computed at a time")
+	}
+	if err := ask("w", time.Minute); err != nil {
+		t.Errorf("another workspace: %v", err)
+	}
+	end()
+	if err := ask("big", time.Minute); err != nil {
+		t.Errorf("its turn: %v", err)
 	}
 }
 
@@ -313,7 +404,11 @@ func TestTold(t *testing.T) {
 		"the next smallest": {[]part{{"a", 50, 7}, {"b", 3, 9}, {"c", 10, 6}, {"d", 1, 1}}, "a 943 7, b 57 9, "},
 	} {
 		var got strings.Builder
-		for _, s := range told(x.parts, 5) {
+		sums := map[string]part{}
+		for _, p := range told(x.parts, 5) {
+			sums[p.name] = p
+		}
+		for _, s := range shared(sums) {
 			fmt.Fprint(&got, s.GetName(), " ", s.GetPerMille(), " ", s.GetPeople(), ", ")
 		}
 		if got.String() != x.want {
@@ -375,6 +470,7 @@ func TestRecordsAreKept(t *testing.T) {
 			g.tell(&rosterv1.ReportRequest{Closed: []uint64{n + 1}})
 		}
 		eventually("they are written down", func() bool { return stored() >= 5 })
+		p.server.clock = func() time.Time { return time.Now().AddDate(0, 0, 3) } // today is told
 		asked := &presencev1.GetAnalyticsRequest{FromMs: time.Now().Add(-time.Hour).UnixMilli(), ToMs: time.Now().Add(time.Hour).UnixMilli()}
 		res, err := p.api().GetAnalytics(c.in("w", "boss", readAnalytics), asked)
 		if err != nil || res.GetPeople() < 5 || len(res.GetDevices()) != 1 || res.GetDevices()[0].GetName() != "desktop" || res.GetTimeZone() != "Europe/Berlin" {
@@ -390,6 +486,66 @@ func TestRecordsAreKept(t *testing.T) {
 		eventually("it is switched on again", func() bool { return known("w") })
 		c.identity.put(&identityv1.Workspace{Id: "v", PresenceRecords: true, Version: 1}, true)
 		eventually("of another history nothing is known of it", func() bool { return known("v") && !known("w") })
+	})
+}
+
+// TestPurgedByTwo: two processes delete the same records at once, old ones and all of a workspace that has switched them off, while others are written: no
+// error, nothing is left, and nothing else is deleted.
+func TestPurgedByTwo(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		homes := []*process{c.start("presence-1", "presence-1~1"), c.start("presence-2", "presence-2~1")}
+		for _, p := range homes {
+			p.stop() // or they purge at times of their own
+		}
+		now := time.Now()
+		batch := func(workspace string, from, n int, start time.Time) (list []record) {
+			for i := range n {
+				list = append(list, record{personKey: personKey{workspace, fmt.Sprint("u", i%7)}, session: fmt.Sprint(from + i), start: start, end: start.Add(time.Minute)})
+			}
+			return list
+		}
+		write := func(p *process, list []record) { // like writeRecords, until it is done
+			for p.server.record(t.Context(), list) != nil && t.Context().Err() == nil {
+				continue
+			}
+		}
+		put := func(workspace string, records bool, version uint64) {
+			err := homes[0].server.db.Write(t.Context(), func(tx *sql.Tx) error {
+				return putWorkspace(t.Context(), tx, &identityv1.Workspace{Id: workspace, PresenceRecords: records, Version: version}, now.AddDate(-1, 0, 0))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("old", true, 1)
+		put("off", true, 1)
+		for i := range 2 {
+			write(homes[0], batch("old", 1000*i, 1000, now.AddDate(0, 0, -100)))
+			write(homes[0], batch("off", 1000*i, 1000, now.AddDate(0, 0, -10).Add(time.Duration(i)*time.Hour)))
+		}
+		put("off", false, 2)
+		var both sync.WaitGroup
+		for n, p := range homes {
+			both.Go(func() {
+				for range 3 {
+					if err := p.server.purge(t.Context(), now, true); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			both.Go(func() {
+				for i := range 8 {
+					write(p, batch("old", 100_000*(n+1)+20*i, 20, now.AddDate(0, 0, -1)))
+				}
+			})
+		}
+		both.Wait()
+		var left, off, marked int
+		err := homes[0].server.db.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM presence_record WHERE workspace = 'old'), (SELECT count(*) FROM presence_record WHERE workspace = 'off'),
+			(SELECT count(*) FROM presence_workspace WHERE clear)`).Scan(&left, &off, &marked)
+		if err != nil || left != 320 || off != 0 || marked != 0 {
+			t.Errorf("%d records are left, want the 320 that are new, %d of a workspace that keeps none; %d are to be cleared: %v", left, off, marked, err)
+		}
 	})
 }
 
@@ -449,6 +605,69 @@ func TestLastRecords(t *testing.T) {
 	}
 }
 
+// TestClosing: a home that is stopped writes down what goes on before another one takes over, which goes on with it: no time is lost, and none counts twice.
+func TestClosing(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		c.identity.put(&identityv1.Workspace{Id: "w", PresenceRecords: true, Version: 1}, false)
+		grace := func(cfg *Config) { cfg.Grace = time.Second }
+		old := c.start("presence-1", "presence-1~1", grace)
+		lasts := func(p *process) {
+			for is := false; !is; <-time.After(10 * time.Millisecond) { // real databases and streams; and then for as long
+				p.server.house.mu.Lock()
+				ada := p.server.house.people[ada]
+				is = ada != nil && len(ada.sessions) == 1 && ada.sessions[0].stretch != nil
+				p.server.house.mu.Unlock()
+			}
+		}
+		type row struct{ start, end, online, chat int64 }
+		stored := func() (rows []row) {
+			err := each(t.Context(), old.server.db.Query, `SELECT start_ms, end_ms, online_ms, chat_min FROM presence_record ORDER BY start_ms`, nil, func(r *sql.Rows) error {
+				var one row
+				err := r.Scan(&one.start, &one.end, &one.online, &one.chat)
+				rows = append(rows, one)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return rows
+		}
+		g := old.report()
+		g.complete(old)
+		g.open(1, "ada")
+		lasts(old)
+		g.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1, Kinds: []edgev1.Doing{edgev1.Doing_DOING_CHAT}}}})
+		for noted := false; !noted; <-time.After(10 * time.Millisecond) {
+			old.server.house.mu.Lock()
+			noted = old.server.house.people[ada].sessions[0].stretch.minutes[edgev1.Doing_DOING_CHAT].count == 1
+			old.server.house.mu.Unlock()
+		}
+		old.server.Closing(t.Context())
+		written := stored()
+		if len(written) != 1 || written[0].end <= written[0].start || written[0].end-written[0].start-written[0].online > 1 || written[0].chat != 1 {
+			t.Fatalf("%+v are written while the lease holds", written)
+		}
+		c.change(func() { old.frozen = true }) // the lease is given back
+		old.kill()
+		if again := stored(); !slices.Equal(again, written) {
+			t.Fatalf("%+v are written without a lease", again[1:])
+		}
+		young := c.start("presence-2", "presence-2~1", grace)
+		h := young.report()
+		h.complete(young)
+		h.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 1, Workspace: "w", User: "ada", Session: "s", Agent: "plenum-desktop/1", AgeS: 3}}}) // longer ago than it was
+		lasts(young)
+		h.tell(&rosterv1.ReportRequest{Closed: []uint64{1}})
+		for len(stored()) < 2 {
+			<-time.After(20 * time.Millisecond)
+		}
+		all := stored()
+		if len(all) != 2 || all[0] != written[0] || all[1].start != all[0].end || all[1].online > all[1].end-all[1].start {
+			t.Errorf("%+v, want that it goes on where %+v ends", all, written[0])
+		}
+	})
+}
+
 // TestWrittenOnce: what is written down twice, or overlaps, or was not to be kept, counts once, or not at all.
 func TestWrittenOnce(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
@@ -505,8 +724,10 @@ func TestRetention(t *testing.T) {
 				start := now.Add(-ago).Add(time.Duration(i) * time.Millisecond)
 				batch = append(batch, record{personKey: personKey{"w", "ada"}, session: fmt.Sprint(ago, i), start: start, end: start.Add(time.Minute)})
 			}
-			if err := p.server.record(t.Context(), batch); err != nil {
-				t.Fatal(err)
+			for part := range slices.Chunk(batch, recordBatch) { // as they are written
+				if err := p.server.record(t.Context(), part); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 		stored := func() (n int) {

@@ -290,9 +290,10 @@ func BenchmarkAnalytics(b *testing.B) {
 	for engine, url := range map[string]func(testing.TB) string{"sqlite": meshtest.SQLite, "postgres": meshtest.Postgres} {
 		b.Run(engine, func(b *testing.B) {
 			const records, people, days = 1_000_000, 5000, 92
-			p := newCluster(b, url(b)).start("presence-1", "presence-1~1")
+			p := newCluster(b, url(b)).start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Retention = forAges })
 			p.switched(b, "w", "Europe/Berlin")
 			to := time.Now().Truncate(time.Hour)
+			p.server.clock = func() time.Time { return to.AddDate(0, 0, 3) }
 			from := to.Add(-days * 24 * time.Hour)
 			random := rand.New(rand.NewPCG(1, 2))
 			for done := 0; done < records; done += 10_000 {

@@ -51,6 +51,25 @@ func newCalendar(from, to time.Time, zone *time.Location) *calendar {
 	return c
 }
 
+// clip leaves of the days that are asked of those that begin at a time at the earliest, and end at another one at the latest, and returns whether there
+// are any, and since when the records of all such days count: those of the day before the first reach into it.
+func (c *calendar) clip(from, to int64) (since int64, left bool) {
+	earliest, _ := slices.BinarySearch(c.days, from)
+	c.first = max(c.first, earliest)
+	for c.last >= c.first && c.days[c.last+1] > to {
+		c.last--
+	}
+	if c.last < c.first {
+		return 0, false
+	}
+	return c.days[earliest] - maxStretch.Milliseconds(), true
+}
+
+// date is how a day is written.
+func (c *calendar) date(day int) string {
+	return time.UnixMilli(c.days[day]).In(c.zone).Format(time.DateOnly)
+}
+
 // dateOf is a time's date, as midnight of UTC.
 func dateOf(t time.Time) time.Time {
 	y, m, d := t.Date()

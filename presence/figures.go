@@ -8,8 +8,8 @@ import (
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
-// figures are the statements by which analytics are computed, for an engine: each reads the records once, by the index of when they began. A record
-// counts for the day on which it began, but where it says otherwise. Programs are no people.
+// figures are the statements by which analytics are computed, for an engine: each reads the records once, by the index of when they began; that of
+// shares reads one day's. A record counts for the day on which it began, but where it says otherwise. Programs are no people.
 type figures struct {
 	pieces, spans                sqldb.Relation
 	days, hours, shares, lengths string
@@ -19,11 +19,12 @@ type figures struct {
 type rowKind int
 
 const (
-	rowBegan rowKind = iota // a day; how many who began a record on it have written something, and how many began one
-	rowThere                // from which part to which so many were there; one person's don't overlap, so that whose holds a part was there in it
-	rowMonth                // likewise, with everybody there for a month
-	rowAll                  // all time, and people
-	rowState                // by status, and so on
+	rowBegan  rowKind = iota // a day; how many who began a record on it have written something, and how many began one
+	rowThere                 // from which part to which so many were there; one person's don't overlap, so that whose holds a part was there in it
+	rowMonth                 // likewise, with everybody there for a month
+	rowPeople                // no parts; how many began a record on any of the days that count
+	rowAll                   // all time
+	rowState                 // by status, and so on
 	rowActivity
 	rowDevice
 	rowCountry
@@ -54,11 +55,11 @@ func newFigures(d sqldb.Dialect) figures {
 			FROM (SELECT user_id, lo, hi + ` + strconv.Itoa(further) + ` AS hi FROM there) x) y WHERE hi > before GROUP BY 2, 3`
 	}
 	f.hours = there + runs(rowThere, 0)
-	f.days = f.hours + ` UNION ALL ` + runs(rowMonth, monthDays-1) + `
-		UNION ALL ` + kind(rowBegan) + `lo, sum(wrote), count(*) FROM (SELECT lo, user_id, max(wrote) AS wrote FROM there GROUP BY 1, 2) x GROUP BY lo`
+	f.days = there + `, began AS MATERIALIZED (SELECT lo AS day, sum(wrote) AS wrote, count(*) AS people FROM (SELECT lo, user_id, max(wrote) AS wrote FROM there GROUP BY 1, 2) x GROUP BY lo)
+		` + runs(rowThere, 0) + ` UNION ALL ` + runs(rowMonth, monthDays-1) + ` UNION ALL ` + kind(rowBegan) + `day, wrote, people FROM began
+		UNION ALL ` + kind(rowPeople) + `0, 0, count(*) FROM (SELECT DISTINCT user_id FROM there WHERE lo IN (SELECT day FROM began
+			WHERE day BETWEEN ` + param(ruled+4) + ` AND ` + param(ruled+5) + ` AND people >= ` + param(ruled+6) + `)) x`
 
-	spanned := len(f.spans.Args(nil))
-	records := ` FROM ` + f.spans.SQL() + ` CROSS JOIN presence_record r WHERE r.workspace = ` + param(spanned+1) + ` AND r.start_ms >= k.from_ms AND r.start_ms < k.to_ms`
 	total := func(column string) string { return `CAST(coalesce(sum(` + column + `), 0) AS bigint)` }
 	var sums, rows []string
 	for _, m := range measures {
@@ -70,11 +71,13 @@ func newFigures(d sqldb.Dialect) figures {
 		kind(rowDevice)+`CAST(device AS text), `+total("ms")+`, count(*) FROM (SELECT device, user_id, sum(ms) AS ms FROM parts GROUP BY 1, 2) x GROUP BY device`,
 		kind(rowCountry)+`country, `+total("ms")+`, count(*) FROM (SELECT country, user_id, sum(ms) AS ms FROM parts
 			WHERE country <> '' AND device <> `+system+` GROUP BY 1, 2) x GROUP BY country`)
-	f.shares = `WITH parts AS MATERIALIZED (SELECT r.user_id, r.device, r.country, sum(r.end_ms - r.start_ms) AS ms, ` + strings.Join(sums, ", ") + records + ` GROUP BY 1, 2, 3),
+	f.shares = `WITH parts AS MATERIALIZED (SELECT r.user_id, r.device, r.country, sum(r.end_ms - r.start_ms) AS ms, ` + strings.Join(sums, ", ") + `
+			FROM presence_record r WHERE r.workspace = $1 AND r.start_ms >= $2 AND r.start_ms < $3 GROUP BY 1, 2, 3),
 		people AS MATERIALIZED (SELECT user_id, sum(ms) AS ms, ` + strings.Join(sums, ", ") + ` FROM parts WHERE device <> ` + system + ` GROUP BY user_id)
 		` + strings.Join(rows, ` UNION ALL `)
 	// How many records have so many minutes.
-	f.lengths = `SELECT (r.end_ms - r.start_ms) / 60000, count(*)` + records + ` AND r.device <> ` + system + ` GROUP BY 1 ORDER BY 1`
+	f.lengths = `SELECT (r.end_ms - r.start_ms) / 60000, count(*) FROM ` + f.spans.SQL() + ` CROSS JOIN presence_record r
+		WHERE r.workspace = ` + param(len(f.spans.Args(nil))+1) + ` AND r.start_ms >= k.from_ms AND r.start_ms < k.to_ms AND r.device <> ` + system + ` GROUP BY 1 ORDER BY 1`
 	return f
 }
 

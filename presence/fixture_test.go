@@ -182,6 +182,7 @@ type rooms struct {
 
 	mu      sync.Mutex // guards all below
 	asked   *chatv1.GetResponseTimeRequest
+	refusal error // of them
 	members map[string][]string
 	streams map[chan *chatv1.Room]struct{}
 }
@@ -213,6 +214,9 @@ func (r *rooms) GetResponseTime(_ context.Context, q *chatv1.GetResponseTimeRequ
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = q
+	if r.refusal != nil {
+		return nil, r.refusal
+	}
 	return &chatv1.GetResponseTimeResponse{MedianMs: pace}, nil
 }
 

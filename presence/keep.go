@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"plenum.internal/mesh/sqldb"
@@ -16,7 +17,7 @@ const (
 	recordGap    = time.Second      // between two looks at what is to be written down, and of whom
 	recordBatch  = 1000             // records in one transaction
 	recordTime   = 10 * time.Second // for one transaction
-	lastWords    = 5 * time.Second  // for what is written down in the end
+	lastTime     = 5 * time.Second  // for what is written down in the end
 	purgeGap     = time.Minute      // between two looks at what is to be deleted
 	maxKeptOf    = 10_000           // workspaces of which records are kept; of others none are
 	purgeBatch   = 1000             // records that are deleted in one transaction
@@ -60,7 +61,7 @@ func (s *Server) writeRecords(ctx context.Context) {
 			if len(batch) == 0 {
 				break
 			}
-			for err = s.record(ctx, batch); err != nil && ctx.Err() == nil; err = s.record(ctx, batch) {
+			for err = s.recordTimely(ctx, batch, time.Now()); err != nil && ctx.Err() == nil; err = s.recordTimely(ctx, batch, time.Now()) {
 				s.logger.WarnContext(ctx, "records of sessions can't be written down; tried again", "records", len(batch), "error", err)
 				select {
 				case <-tick.C:
@@ -68,7 +69,7 @@ func (s *Server) writeRecords(ctx context.Context) {
 				}
 			}
 			if err != nil {
-				s.lastRecords(ctx, batch)
+				s.lastWords(ctx, batch)
 				return
 			}
 		}
@@ -78,26 +79,51 @@ func (s *Server) writeRecords(ctx context.Context) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.lastRecords(ctx, nil)
+			s.lastWords(ctx, nil)
 			return
 		}
 	}
 }
 
-// lastRecords writes down what is left, and if no process goes on with them, what has not ended.
-func (s *Server) lastRecords(ctx context.Context, batch []record) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+// Closing writes down what goes on as if it ended, while this process is still its home: a moment later another one is, which goes on with it, and takes
+// off what was written. Where that takes longer than ctx what is left is lost.
+func (s *Server) Closing(ctx context.Context) {
+	if s.follower != nil {
+		s.lastRecords(ctx, nil)
+	}
+}
+
+// lastWords writes down what is left at the end, be it that ctx has ended.
+func (s *Server) lastWords(ctx context.Context, batch []record) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastTime)
 	defer cancel()
-	if others := s.peers.Nodes("presence"); len(others) == 0 || len(others) == 1 && others[0].ID == s.peers.Node().ID {
+	s.lastRecords(ctx, batch)
+}
+
+// lastRecords writes down what is left, and what has not ended where it is still this process's: one program's is to the end.
+func (s *Server) lastRecords(ctx context.Context, batch []record) {
+	if s.peers.Valid() {
 		s.house.leaveAll(time.Now())
 	}
 	for more := true; more; more = len(batch) > 0 {
-		if err := s.record(ctx, batch); err != nil {
+		if err := s.recordTimely(ctx, batch, time.Now()); err != nil {
 			s.logger.WarnContext(ctx, "the last records of sessions are lost", "error", err)
 			return
 		}
 		batch = s.house.takeEnded(recordBatch)
 	}
+}
+
+// recordTimely writes records down that have not waited for too long: what is told of their days doesn't change any more.
+func (s *Server) recordTimely(ctx context.Context, batch []record, now time.Time) error {
+	told := now.Add(-s.settled())
+	timely := slices.DeleteFunc(slices.Clone(batch), func(r record) bool { return r.start.Before(told) })
+	err := s.record(ctx, timely)
+	if err == nil && len(timely) < len(batch) {
+		s.logger.WarnContext(ctx, "records of sessions have waited for too long, and are lost", "records", len(batch)-len(timely))
+		s.house.miss(len(batch) - len(timely))
+	}
+	return err
 }
 
 // learnKept finds out of which workspaces records are kept.

@@ -163,7 +163,7 @@ func (h *house) leave(p *person, s *session, now time.Time) {
 	}
 }
 
-// leaveAll ends all stretches, where no other home goes on with them.
+// leaveAll ends all stretches. If their sessions go on, here or elsewhere, others begin there.
 func (h *house) leaveAll(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -187,6 +187,13 @@ func (h *house) takeEnded(most int) []record {
 		h.ended = nil
 	}
 	return list
+}
+
+// miss counts records that are lost.
+func (h *house) miss(records int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lostRecords += records
 }
 
 // keep takes over of which workspaces records are kept, and since when.

@@ -62,7 +62,8 @@ type Server struct {
 	ready    chan struct{}
 	tasks    sync.WaitGroup
 
-	analysing chan struct{}                   // held, by sending, by who computes analytics
+	analysing *rpc.Turns                      // of workspaces, to compute analytics
+	clock     func() time.Time                // by which days are told
 	overdue   bool                            // there is more to be forgotten of when people were here last; belongs to keepSeen
 	choosing  [topic.Partitions]chan struct{} // held, by sending, by who writes down what somebody of the partition has chosen
 }
@@ -80,7 +81,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, epoch: uint64(time.Now().UnixMilli()), company: newCompany(),
 		views: newViews(), halls: newHalls(), ready: make(chan struct{}), keeping: newKeepStatements(deps.DB.Dialect()), figures: newFigures(deps.DB.Dialect()),
-		analysing: make(chan struct{}, 1),
+		analysing: rpc.NewTurns(analyses), clock: time.Now,
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)

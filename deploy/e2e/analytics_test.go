@@ -16,6 +16,10 @@ import (
 func analytics(t *testing.T, s *shape) {
 	bob := s.member(t)
 	zone := "Europe/Berlin"
+	berlin, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
 	keep := func(records bool) {
 		if _, err := s.owner.Admin.UpdateWorkspace(within(t, patience), &identityv1.UpdateWorkspaceRequest{PresenceRecords: &records, TimeZone: &zone}); err != nil {
 			t.Fatal(err)
@@ -35,6 +39,9 @@ func analytics(t *testing.T, s *shape) {
 		res, err := ask(ctx, s.owner)
 		if err == nil && (res.GetTimeZone() != zone || res.GetMinPeople() != 5) {
 			return fmt.Errorf("%v", res)
+		}
+		if err == nil && (res.GetLastDay() == "" || res.GetLastDay() > time.Now().Add(-25*time.Hour).AddDate(0, 0, -1).In(berlin).Format(time.DateOnly)) {
+			t.Errorf("told up to %q, though records of that day may come yet", res.GetLastDay())
 		}
 		return err
 	})

@@ -67,6 +67,15 @@ type Part interface {
 	Register(r grpc.ServiceRegistrar)
 }
 
+// Closer is a Part that has something to do when the process is told to stop and nobody knows yet: its lease holds, what it owns is still its own, and
+// calls come. Closing returns when that is done, or ctx ends; then the lease is given back, calls end, and the Part is stopped, in this order.
+type Closer interface {
+	Closing(ctx context.Context)
+}
+
+// closingTime is how long that may take: less than run.DefaultStopTimeout.
+const closingTime = 5 * time.Second
+
 // Service says what runs on a node.
 type Service struct {
 	Name string
@@ -141,6 +150,14 @@ func Run(ctx context.Context, cfg Config, service Service, out io.Writer) error 
 	group.Add("lease", n.session)
 	if n.DB != nil && cfg.Withdraw {
 		group.Add("database", run.Func(n.guard.Run))
+	}
+	if c, closes := part.(Closer); closes {
+		group.Add("last words", run.Step(func(context.Context) error { return nil }, func() error {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime) // ctx has ended
+			defer cancel()
+			c.Closing(ctx)
+			return nil
+		}))
 	}
 	return group.Run(ctx)
 }

@@ -9,10 +9,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +29,7 @@ import (
 	"plenum.internal/mesh/lease"
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/run"
 	authv1 "plenum.internal/proto/plenum/auth/v1"
 )
 
@@ -65,6 +68,16 @@ type otherPart struct{}
 func (otherPart) Register(grpc.ServiceRegistrar) {}
 func (otherPart) Run(ctx context.Context) error  { <-ctx.Done(); return nil }
 func (otherPart) Ready() <-chan struct{}         { return closed() }
+
+// lastingPart notes what holds when it is to close, and when it is stopped.
+type lastingPart struct {
+	authorityPart
+	closing func(ctx context.Context)
+	stopped func()
+}
+
+func (p *lastingPart) Closing(ctx context.Context)   { p.closing(ctx) }
+func (p *lastingPart) Run(ctx context.Context) error { <-ctx.Done(); p.stopped(); return nil }
 
 func closed() <-chan struct{} {
 	c := make(chan struct{})
@@ -233,6 +246,40 @@ func waitFor(t *testing.T, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited 30 s in vain")
 		}
+	}
+}
+
+// TestClosing: a part is told before the process gives its lease back, while others believe in it and call it; then it is stopped, and has no lease.
+func TestClosing(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.Etcd.Endpoints, cfg.Bus.URLs, cfg.Obs.Log.Level = []string{meshtest.Etcd(t)}, []string{meshtest.NATS(t)}, "error"
+	var told []string
+	n, stop := start(t, cfg, Service{
+		Name:     "identity",
+		Internal: map[string][]string{authv1.AuthService_Keys_FullMethodName: {rpc.AnyPeer}, authv1.AuthService_Revocations_FullMethodName: {rpc.AnyPeer}},
+		New: func(n *Node) (Part, error) {
+			_, private, err := ed25519.GenerateKey(rand.Reader)
+			peers := n.Peers()
+			say := func(what string) {
+				_, err := authv1.NewAuthServiceClient(n.Self()).Keys(context.Background(), &authv1.KeysRequest{})
+				told = append(told, fmt.Sprint(what, ": valid ", peers.Valid(), ", known ", peers.Lives(peers.Self()), ", answers ", err == nil))
+			}
+			return &lastingPart{
+				authorityPart: authorityPart{key: auth.SigningKey{ID: "1", Private: private, NotAfter: time.Now().Add(time.Hour)}},
+				closing: func(ctx context.Context) {
+					if end, is := ctx.Deadline(); !is || time.Until(end) > run.DefaultStopTimeout || ctx.Err() != nil {
+						t.Errorf("it has until %v, %v: %v", end, is, ctx.Err())
+					}
+					say("closing")
+				},
+				stopped: func() { told = append(told, fmt.Sprint("stopped: valid ", peers.Valid())) },
+			}, err
+		},
+	})
+	waitFor(t, func() bool { return n.Peers().Valid() && n.Peers().Lives(n.Peers().Self()) })
+	stop()
+	if want := []string{"closing: valid true, known true, answers true", "stopped: valid false"}; !slices.Equal(told, want) {
+		t.Errorf("%q, want %q", told, want)
 	}
 }
 

@@ -15,11 +15,13 @@ func (f *fakePresence) GetAnalytics(ctx context.Context, q *presencev1.GetAnalyt
 		return nil, refuse(edgev1.Code_CODE_PERMISSION_DENIED, "presence.FORBIDDEN", "Your role doesn't allow this. Ask an administrator.")
 	case q.GetFromMs() != november:
 		return nil, refuse(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.NOT_RECORDED", "This workspace keeps no records of presence. An administrator can have them kept, from then on.")
+	case q.GetToMs() == november+day:
+		return &presencev1.GetAnalyticsResponse{MinPeople: 5, TimeZone: "UTC", FirstDay: "2026-11-01", LastDay: "2026-11-01"}, nil
 	case q.GetToMs() != november+30*day:
 		return &presencev1.GetAnalyticsResponse{MinPeople: 5, TimeZone: "UTC"}, nil
 	}
 	return &presencev1.GetAnalyticsResponse{
-		MinPeople: 5, TimeZone: "UTC", People: 42,
+		MinPeople: 5, TimeZone: "UTC", FirstDay: "2026-11-01", LastDay: "2026-11-28", People: 42,
 		States:        []*presencev1.Share{{Name: "online", PerMille: 612, People: 42}, {Name: "away", PerMille: 388, People: 40}},
 		Devices:       []*presencev1.Share{{Name: "browser", PerMille: 1000, People: 31}},
 		Activities:    []*presencev1.Share{{Name: "writing", PerMille: 705, People: 20}, {Name: "chatting", PerMille: 295, People: 38}},

@@ -14,7 +14,7 @@ import (
 
 type presenceStatsCmd struct {
 	From string `help:"The first day, as 2026-11-01, in the workspace's time zone. Absent: 28 days up to the last." placeholder:"DATE"`
-	To   string `help:"The last day, likewise. Absent: today." placeholder:"DATE"`
+	To   string `help:"The last day, likewise. Absent: today. A day is told once it has been over for 25 hours." placeholder:"DATE"`
 }
 
 func (c *presenceStatsCmd) Run(e *env) error {
@@ -76,6 +76,11 @@ func statsText(a *presencev1.GetAnalyticsResponse) string {
 		}
 	}
 	fmt.Fprintf(&out, "Days and hours are of %s. What fewer than %d people are behind is left out.\n", clean(a.GetTimeZone()), a.GetMinPeople())
+	if a.GetLastDay() == "" {
+		out.WriteString("None of these days is told: a day is once it has been over for 25 hours, and until its records are deleted.\n")
+	} else {
+		fmt.Fprintf(&out, "Told are %s to %s: a day is once it has been over for 25 hours.\n", clean(a.GetFirstDay()), clean(a.GetLastDay()))
+	}
 	if a.GetPeople() == 0 {
 		return out.String()
 	}

@@ -32,7 +32,8 @@ const (
 type PaceServiceClient interface {
 	// GetResponseTime tells the median time from a message in a channel to the next one there of somebody else, of those that came within a day. Counted
 	// are messages that are shown in public and private channels and were not deleted, the newest 200,000 of the time asked for, of channels in which
-	// enough people have written some of them. What it answers is up to a minute old. Called by presence.
+	// enough people have written some of them. What it answers is up to a minute old. Called by presence. One answer of a workspace is computed at a
+	// time, of two workspaces in all: chat.BUSY. What is not computed within 15 s is chat.TOO_MUCH (FAILED_PRECONDITION): ask for fewer days.
 	GetResponseTime(ctx context.Context, in *GetResponseTimeRequest, opts ...grpc.CallOption) (*GetResponseTimeResponse, error)
 }
 
@@ -62,7 +63,8 @@ func (c *paceServiceClient) GetResponseTime(ctx context.Context, in *GetResponse
 type PaceServiceServer interface {
 	// GetResponseTime tells the median time from a message in a channel to the next one there of somebody else, of those that came within a day. Counted
 	// are messages that are shown in public and private channels and were not deleted, the newest 200,000 of the time asked for, of channels in which
-	// enough people have written some of them. What it answers is up to a minute old. Called by presence.
+	// enough people have written some of them. What it answers is up to a minute old. Called by presence. One answer of a workspace is computed at a
+	// time, of two workspaces in all: chat.BUSY. What is not computed within 15 s is chat.TOO_MUCH (FAILED_PRECONDITION): ask for fewer days.
 	GetResponseTime(context.Context, *GetResponseTimeRequest) (*GetResponseTimeResponse, error)
 	mustEmbedUnimplementedPaceServiceServer()
 }

@@ -1714,7 +1714,8 @@ func (x *GetAnalyticsRequest) GetToMs() int64 {
 }
 
 // GetAnalyticsResponse leaves out every figure behind which there are fewer people than min_people: it is told by nobody's absence, either. A number
-// that is left out is 0. A day on which fewer people were there counts for nothing; a single share that would be left out takes the next smallest with it.
+// that is left out is 0. A day on which fewer people were there counts for nothing, and so does a share on a day on which it is of fewer people; a single
+// one that is left out of a day takes the next smallest with it.
 type GetAnalyticsResponse struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	MinPeople           uint32                 `protobuf:"varint,1,opt,name=min_people,json=minPeople,proto3" json:"min_people,omitempty"`                                    // how many people must be behind a figure
@@ -1726,12 +1727,16 @@ type GetAnalyticsResponse struct {
 	Activities          []*Share               `protobuf:"bytes,7,rep,name=activities,proto3" json:"activities,omitempty"`                                                    // time by what was done: "writing", "reviewing", "meeting", "chatting"
 	SessionLength       *SessionLength         `protobuf:"bytes,8,opt,name=session_length,json=sessionLength,proto3" json:"session_length,omitempty"`                         // absent: too few
 	Hours               []*Hour                `protobuf:"bytes,9,rep,name=hours,proto3" json:"hours,omitempty"`                                                              // of the week
-	Days                []*Day                 `protobuf:"bytes,10,rep,name=days,proto3" json:"days,omitempty"`                                                               // of the time asked for
+	Days                []*Day                 `protobuf:"bytes,10,rep,name=days,proto3" json:"days,omitempty"`                                                               // of those that are told
 	DailyActivePerMille uint32                 `protobuf:"varint,11,opt,name=daily_active_per_mille,json=dailyActivePerMille,proto3" json:"daily_active_per_mille,omitempty"` // people who were here on a day, of those who were in the 30 days up to it; the mean of the days
 	EngagedPerMille     uint32                 `protobuf:"varint,12,opt,name=engaged_per_mille,json=engagedPerMille,proto3" json:"engaged_per_mille,omitempty"`               // people who have written anything on a day, of those who were here; the mean of the days
 	ResponseMs          int64                  `protobuf:"varint,13,opt,name=response_ms,json=responseMs,proto3" json:"response_ms,omitempty"`                                // the median time from a message in a channel to the next one of somebody else, within a day; 0: too few
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Of the days asked for, the first and the last one of which figures are told, as 2026-11-27; empty: of none of them, because they have not been
+	// over for long enough yet, or their records are being deleted.
+	FirstDay      string `protobuf:"bytes,14,opt,name=first_day,json=firstDay,proto3" json:"first_day,omitempty"`
+	LastDay       string `protobuf:"bytes,15,opt,name=last_day,json=lastDay,proto3" json:"last_day,omitempty"` // see first_day
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetAnalyticsResponse) Reset() {
@@ -1855,12 +1860,26 @@ func (x *GetAnalyticsResponse) GetResponseMs() int64 {
 	return 0
 }
 
+func (x *GetAnalyticsResponse) GetFirstDay() string {
+	if x != nil {
+		return x.FirstDay
+	}
+	return ""
+}
+
+func (x *GetAnalyticsResponse) GetLastDay() string {
+	if x != nil {
+		return x.LastDay
+	}
+	return ""
+}
+
 // Share is one part of a whole.
 type Share struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                          // of the part
 	PerMille      uint32                 `protobuf:"varint,2,opt,name=per_mille,json=perMille,proto3" json:"per_mille,omitempty"` // of the whole that is told
-	People        uint32                 `protobuf:"varint,3,opt,name=people,proto3" json:"people,omitempty"`                     // behind it
+	People        uint32                 `protobuf:"varint,3,opt,name=people,proto3" json:"people,omitempty"`                     // behind it on the day on which they were most
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2203,7 +2222,7 @@ const file_plenum_presence_v1_presence_proto_rawDesc = "" +
 	"\ahour_ms\x18\x02 \x01(\x03R\x06hourMs\"C\n" +
 	"\x13GetAnalyticsRequest\x12\x17\n" +
 	"\afrom_ms\x18\x01 \x01(\x03R\x06fromMs\x12\x13\n" +
-	"\x05to_ms\x18\x02 \x01(\x03R\x04toMs\"\xef\x04\n" +
+	"\x05to_ms\x18\x02 \x01(\x03R\x04toMs\"\xa7\x05\n" +
 	"\x14GetAnalyticsResponse\x12\x1d\n" +
 	"\n" +
 	"min_people\x18\x01 \x01(\rR\tminPeople\x12\x1b\n" +
@@ -2222,7 +2241,9 @@ const file_plenum_presence_v1_presence_proto_rawDesc = "" +
 	"\x16daily_active_per_mille\x18\v \x01(\rR\x13dailyActivePerMille\x12*\n" +
 	"\x11engaged_per_mille\x18\f \x01(\rR\x0fengagedPerMille\x12\x1f\n" +
 	"\vresponse_ms\x18\r \x01(\x03R\n" +
-	"responseMs\"P\n" +
+	"responseMs\x12\x1b\n" +
+	"\tfirst_day\x18\x0e \x01(\tR\bfirstDay\x12\x19\n" +
+	"\blast_day\x18\x0f \x01(\tR\alastDay\"P\n" +
 	"\x05Share\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n" +
 	"\tper_mille\x18\x02 \x01(\rR\bperMille\x12\x16\n" +

@@ -86,7 +86,8 @@ type PresenceServiceClient interface {
 	// ListLastSeen tells in which hour people were last seen as here by anybody. It is the same for who is here, who isn't, and who is invisible.
 	ListLastSeen(ctx context.Context, in *ListLastSeenRequest, opts ...grpc.CallOption) (*ListLastSeenResponse, error)
 	// GetAnalytics tells how a workspace is present, without telling it of anybody. Needs analytics.read (plenum/identity/v1/model.proto), and
-	// Workspace.presence_records. Programs count in devices only. What is counted, and what is left out, stands in presence/README.md.
+	// Workspace.presence_records. Told are days that have been over for 25 h and the time of grace, so that all their records have come: nothing that is
+	// told changes by who is here now. Programs count in devices only. What is counted, and what is left out, stands in presence/README.md.
 	GetAnalytics(ctx context.Context, in *GetAnalyticsRequest, opts ...grpc.CallOption) (*GetAnalyticsResponse, error)
 }
 
@@ -214,7 +215,8 @@ type PresenceServiceServer interface {
 	// ListLastSeen tells in which hour people were last seen as here by anybody. It is the same for who is here, who isn't, and who is invisible.
 	ListLastSeen(context.Context, *ListLastSeenRequest) (*ListLastSeenResponse, error)
 	// GetAnalytics tells how a workspace is present, without telling it of anybody. Needs analytics.read (plenum/identity/v1/model.proto), and
-	// Workspace.presence_records. Programs count in devices only. What is counted, and what is left out, stands in presence/README.md.
+	// Workspace.presence_records. Told are days that have been over for 25 h and the time of grace, so that all their records have come: nothing that is
+	// told changes by who is here now. Programs count in devices only. What is counted, and what is left out, stands in presence/README.md.
 	GetAnalytics(context.Context, *GetAnalyticsRequest) (*GetAnalyticsResponse, error)
 	mustEmbedUnimplementedPresenceServiceServer()
 }
