@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -38,11 +39,11 @@ func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[t
 
 // look tells somebody who is in a document, as long as they may read it and this process has it. Then they come back, and find who has.
 func (s *Server) look(ctx context.Context, c auth.Caller, k docKey, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
-	if s.looking.Add(1) > maxLookers {
-		s.looking.Add(-1)
-		return errWatched
+	begun := time.Now()
+	if err := s.looking.begin(c, k.id); err != nil {
+		return err
 	}
-	defer s.looking.Add(-1)
+	defer s.looking.end(c, k.id)
 	if s.opens(k) { // as of atOwner: not for who may not read it
 		if _, _, err := s.cover(ctx, c, k.id); err != nil {
 			return err
@@ -70,22 +71,34 @@ func (s *Server) look(ctx context.Context, c auth.Caller, k docKey, after *edgev
 		return comeBack(err)
 	}
 	defer x.unlook(w)
-	select {
-	case <-w.ready:
-	case <-w.over: // the view is closed, or will be
-	case <-x.ended:
-	case <-x.adrift:
-	case <-ctx.Done():
-	}
-	// Each event changes the view, which has the version: so who loses the right is stopped within a second.
-	still := func() error { return x.do(ctx, may) }
+	l := w.enter(c.User, after, begun.Add(firstWait))
+	defer func() { w.leave(l, time.Now()) }()
+	// Each event changes what is seen, which has the version: so who loses the right is stopped within a second.
 	// Invariant: what is sent was so before the right was looked at for the last time, so that who has lost it is shown nothing behind that.
-	return comeBack(w.view.Watch(ctx, topic.Watch{After: after, May: still}, func(res *topicv1.TailResponse) error {
-		if err := still(); err != nil {
+	allowed := func(res *topicv1.TailResponse) error {
+		if err := x.do(ctx, may); err != nil {
 			return err
 		}
 		return send(res)
-	}))
+	}
+	for first := true; ; first = false {
+		select {
+		case <-l.kick:
+		case <-w.over:
+			return errAway
+		case <-x.ended:
+			return errAway
+		case <-x.adrift:
+			return errAway
+		case <-ctx.Done():
+			return ctx.Err() //nolint:wrapcheck // whoever looked has gone
+		}
+		if u := w.update(l, first); u != nil {
+			if err := topic.SendView(u, allowed); err != nil {
+				return comeBack(err)
+			}
+		}
+	}
 }
 
 // comeBack is what a gateway is told that is to ask again, perhaps another process; what is an answer stays one.

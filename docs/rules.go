@@ -106,6 +106,8 @@ var (
 	errTurn       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "The server has much to do, or much of yours. Nothing was done. Try again in a moment.").RetryIn(time.Second)
 	errFull       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many documents are open on this server. Try again in a minute.").RetryIn(10 * time.Second)
 	errWatched    = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "docs.BUSY", "Too many people look at who is in documents on this server. Try again in a minute.").RetryIn(10 * time.Second)
+	errLookers    = errLimit("You look at who is in documents in %d windows. Close some of them.", maxLookersOf)
+	errWatchedOf  = errLimit("You look at who is in %d documents, or did within the last half minute. Close some of them, and try again in half a minute.", maxWatchedOf)
 	errDamaged    = rpc.Errorf(edgev1.Code_CODE_INTERNAL, "docs.DAMAGED", "The document can't be read. Nothing was changed. Tell your administrator.")
 	errOutcome    = rpc.Errorf(edgev1.Code_CODE_OUTCOME_UNKNOWN, "docs.OUTCOME", "Nobody knows yet whether this was done. Repeat it with the same client_seq.")
 	errKey        = rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "docs.KEY_MISSING", "Send a client_id and a client_seq with this call.").On("client_seq")

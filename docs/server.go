@@ -74,12 +74,12 @@ type Server struct {
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup // the sessions, and what they have begun
 
-	scores scores // which workspaces have styles and the score told
+	scores  scores // which workspaces have styles and the score told
+	looking looks  // who looks at who is in documents
 
 	numbers  atomic.Uint64 // of the newest session, of all that there were
 	holding  atomic.Int64  // calls that wait for an owner
 	watching atomic.Int64  // documents that somebody looks at who is in
-	looking  atomic.Int64  // who does
 	underWay atomic.Int64  // bytes of what waits to be committed
 	reading  chan struct{} // a token for each content that is being made of what is stored
 	saving   chan struct{} // a token for each version that is being written down
@@ -115,6 +115,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	s.scores.of = map[string]scored{}
+	s.looking.of = map[person]*sights{}
 	logConfig := topic.DefaultConfig("docs")
 	logConfig.Schema, logConfig.Batch, logConfig.Queue, logConfig.Writers = logSchema(), cfg.Batch, cfg.Queue, cfg.Writers
 	logConfig.MaxBody = maxEvent

@@ -16,11 +16,11 @@ import (
 )
 
 // BenchmarkLooking has 50 people type four times a second each into one document, and signal where they are each time, for ten seconds, while nobody looks at
-// who is in it, and while all 50 do. It tells how long their edits take, what they are told, and how much of a core all of it takes: people's and
+// who is in it, while all 50 do, and while 200 do. It tells how long their edits take, what they are told, and how much of a core all of it takes: people's and
 // readers' side, too.
 func BenchmarkLooking(b *testing.B) {
 	const people, each, pause = 50, 40, 250 * time.Millisecond
-	for _, lookers := range []int{0, people} {
+	for _, lookers := range []int{0, people, 4 * people} {
 		b.Run(fmt.Sprint(lookers), func(b *testing.B) {
 			w := listening(b, meshtest.SQLite(b))
 			w.identity, w.chat = nil, nil
@@ -32,11 +32,10 @@ func BenchmarkLooking(b *testing.B) {
 			var told, news atomic.Int64
 			var sights []*sight
 			for i := range lookers {
-				s := w.person(fmt.Sprint("u", i)).looks(doc, nil)
-				s.until("a first update", func() bool { return s.overview() != nil })
-				sights = append(sights, s)
+				sights = append(sights, w.person(fmt.Sprint("u", i)).looks(doc, nil))
 			}
 			for _, s := range sights {
+				s.until("a first update", func() bool { return s.overview() != nil })
 				looking.Go(func() {
 					for s.next() == nil {
 						told.Add(1)

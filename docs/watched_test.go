@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/docs/awareness"
@@ -20,7 +21,6 @@ import (
 	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
-	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -319,6 +319,12 @@ func TestLookingFollowsTheOwner(t *testing.T) {
 	})
 }
 
+func (a *looks) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.all
+}
+
 // A document stays open while somebody looks, and is watched a little longer than that, not for ever; where too much happens it begins anew.
 func TestLookingKeepsADocumentOpen(t *testing.T) {
 	w := listening(t, meshtest.SQLite(t))
@@ -345,7 +351,7 @@ func TestLookingKeepsADocumentOpen(t *testing.T) {
 	see.until("it begins anew", func() bool { return see.overview() != nil })
 	see.stop()
 	<-x.gone // it is idle
-	eventually(t, "nothing is watched", func() bool { return w.server.watching.Load() == 0 && w.server.looking.Load() == 0 })
+	eventually(t, "nothing is watched", func() bool { return w.server.watching.Load() == 0 && w.server.looking.count() == 0 })
 }
 
 // line is a bus that is there or not.
@@ -356,64 +362,115 @@ type line struct {
 
 func (l *line) Connected() bool { return !l.down.Load() }
 
+// watching is a document that is watched without a session, in a bubble of its own.
+type watching struct {
+	*watched
+	t    *testing.T
+	wire *line
+}
+
+func newWatching(t *testing.T) *watching {
+	wire := &line{}
+	content := must(ot.NewDocument(must(ot.Parse([]byte(`{"ops":[{"insert":"one\ntwo\nthree\n"}]}`), ot.DefaultLimits()))(t), ot.DefaultLimits(), nil))(t)
+	s := &Server{bus: wire, metrics: newMetrics(nil), logger: slog.New(slog.DiscardHandler), working: t.Context()}
+	s.scores.of = map[string]scored{"w": {on: true, asked: time.Now().Add(24 * time.Hour)}}
+	w := newWatched(&session{sessionID: sessionID{docKey{"w", "d"}, 1}, s: s, ended: make(chan struct{}), adrift: make(chan struct{})}, content)
+	w.state = awareness.New(1)
+	return &watching{w, t, wire}
+}
+
+func (w *watching) say(user string, m *docsv1.Presence) {
+	w.signals <- bus.Message{Data: published(w.t, "d", user+"/s", m)}
+}
+
+// bystander is somebody who looks, and notes when they are told what.
+type bystander struct {
+	*sight
+	*looker
+	mu   sync.Mutex // guards told, and the sight
+	told []string
+	stop func()
+}
+
+func (w *watching) looks(user string, after *edgev1.Cursor, from time.Time) *bystander {
+	b := &bystander{sight: &sight{tb: w.t, entries: map[string]*docsv1.Awareness{}}}
+	b.looker = w.enter(user, after, from)
+	over := make(chan struct{})
+	b.stop = sync.OnceFunc(func() {
+		close(over)
+		synctest.Wait()
+		w.leave(b.looker, time.Now())
+	})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case <-b.kick:
+			case <-over:
+				return
+			}
+			if u := w.update(b.looker, first); u != nil {
+				b.mu.Lock()
+				b.told = append(b.told, fmt.Sprintf("%v %x", time.Now(), must(proto.MarshalOptions{Deterministic: true}.Marshal(u))(w.t)))
+				if err := b.apply(u); err != nil {
+					w.t.Error(err)
+				}
+				b.mu.Unlock()
+			}
+		}
+	}()
+	return b
+}
+
 // What is told changes with the time alone: who falls silent is gone, and the view is partial for half a minute after somebody has begun to look, or the bus was away.
 func TestWhoFallsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		wire, ctx := &line{}, t.Context()
-		content := must(ot.NewDocument(ot.Delta{}, ot.DefaultLimits(), nil))(t)
-		s := &Server{bus: wire, metrics: newMetrics(nil), logger: slog.New(slog.DiscardHandler), working: ctx}
-		s.scores.of = map[string]scored{"w": {asked: time.Now().Add(time.Hour)}}
-		w := &watched{
-			session: &session{sessionID: sessionID{docKey{"w", "d"}, 1}, s: s, ended: make(chan struct{}), adrift: make(chan struct{})}, view: topic.NewView(1, topic.ViewLimits{}), content: content,
-			signals: make(chan bus.Message, signalQueue), ready: make(chan struct{}), over: make(chan struct{}), wake: make(chan struct{}, 1), shown: map[string]bool{}, state: awareness.New(1),
-		}
+		w := newWatching(t)
 		go w.keep()
 		defer close(w.over)
-		<-w.ready
-		see := &sight{tb: t, entries: map[string]*docsv1.Awareness{}}
-		var mu sync.Mutex // guards it
-		go func() {
-			_ = w.view.Watch(ctx, topic.Watch{}, func(r *topicv1.TailResponse) error {
-				mu.Lock()
-				defer mu.Unlock()
-				return see.apply(r.GetView())
-			})
-		}()
+		see := w.looks("viewer", nil, time.Now().Add(firstWait))
+		defer see.stop()
 		after := func(wait time.Duration, people string, partial bool) {
 			t.Helper()
 			time.Sleep(wait)
 			synctest.Wait()
-			mu.Lock()
-			defer mu.Unlock()
+			see.mu.Lock()
+			defer see.mu.Unlock()
 			if see.people() != people || see.overview().GetPartial() != partial {
 				t.Errorf("%v", see.entries)
 			}
 		}
-		say := func(user string, m *docsv1.Presence) {
-			w.signals <- bus.Message{Data: published(t, "d", user+"/s", m)}
-		}
+		time.Sleep(time.Until(firstTick("d", time.Now().Add(firstWait)))) // they begin
 		after(time.Millisecond, "", true)
-		say("ada", &docsv1.Presence{Version: 1})
-		say("bob", &docsv1.Presence{Version: 1})
+		w.say("ada", &docsv1.Presence{Version: 1})
+		w.say("bob", &docsv1.Presence{Version: 1})
 		after(time.Second, "ada bob", true)
 		after(29*time.Second, "ada bob", false)
-		say("bob", &docsv1.Presence{Version: 1})
+		w.say("bob", &docsv1.Presence{Version: 1})
 		after(44*time.Second, "ada bob", false)
 		after(2*time.Second, "bob", false)
-		say("bob", &docsv1.Presence{Left: true})
+		w.say("bob", &docsv1.Presence{Left: true})
 		after(time.Second, "", false)
-		wire.down.Store(true)
+		w.wire.down.Store(true)
 		after(time.Second, "", true)
-		wire.down.Store(false)
+		w.wire.down.Store(false)
 		after(28*time.Second, "", true)
 		after(3*time.Second, "", false)
 		for i := range 2 * maxSignals { // too many in a second
-			say(fmt.Sprint("u", i), &docsv1.Presence{Left: true})
+			w.say(fmt.Sprint("u", i), &docsv1.Presence{Left: true})
 			synctest.Wait()
 		}
-		say("cyn", &docsv1.Presence{Version: 1})
+		w.say("cyn", &docsv1.Presence{Version: 1})
 		after(time.Second, "", false)
-		say("cyn", &docsv1.Presence{Version: 1})
+		w.say("cyn", &docsv1.Presence{Version: 1})
 		after(time.Second, "cyn", false)
+		for range 2 * maxSignals { // too many of one, which keep nobody else out
+			w.say("cyn", &docsv1.Presence{Version: 1, Typing: true})
+			synctest.Wait()
+		}
+		w.say("dan", &docsv1.Presence{Version: 1})
+		after(time.Second, "cyn dan", false)
+		if n := testutil.ToFloat64(w.s.metrics.unheard); n != 3*maxSignals-maxSignalsOf+1 {
+			t.Errorf("%v signals were dropped", n)
+		}
 	})
 }

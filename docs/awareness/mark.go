@@ -59,7 +59,7 @@ func compact(spans []span) []span {
 	return out
 }
 
-// mark is where somebody has edited in a stretch of time.
+// mark is where somebody has edited in a stretch of time. All stretches begin at whole tens of seconds, so that a mark doesn't depend on since when anybody looks.
 type mark struct {
 	spans       []span
 	first, last time.Time
@@ -70,13 +70,22 @@ type marks []mark
 
 // push adds a mark to the newest, if that is of the same stretch, or behind it.
 func (m marks) push(n mark) marks {
-	if i := len(m) - 1; i >= 0 && n.last.Sub(m[i].first) < stretch {
+	if i := len(m) - 1; i >= 0 && stretchOf(n.last) == stretchOf(m[i].first) {
 		m[i].spans = compact(append(m[i].spans, n.spans...))
 		m[i].last = n.last
 		return m
 	}
 	m = append(m, n)
 	return m[max(0, len(m)-maxMarks):]
+}
+
+// clone is a copy that may be moved on by itself.
+func (m marks) clone() marks {
+	c := slices.Clone(m)
+	for i := range c {
+		c[i].spans = slices.Clone(c[i].spans)
+	}
+	return c
 }
 
 // follow moves them over an edit: what is inserted at their edges isn't in them.

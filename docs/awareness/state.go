@@ -3,9 +3,7 @@ package awareness
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"plenum.internal/docs/ot"
@@ -16,9 +14,19 @@ import (
 type State struct {
 	at     uint64 // the version that it has come to
 	people map[string]*person
+	works  map[string]*works
 	recent []passed // edits, ascending
 	bytes  int      // of them
 	from   uint64   // recent has all edits behind this version
+	heard  uint64   // signals, in all
+	floor  uint64   // the version up to which whoever begins to look now finds nothing in the log
+	past   []event  // the newest, ascending, Past of them at most
+}
+
+// event is one of the document's, whatever it tells.
+type event struct {
+	version uint64
+	stretch int64
 }
 
 // Act is an event of the document.
@@ -28,6 +36,7 @@ type Act struct {
 	Kind    Kind
 	Edit    ot.Delta // nothing: the content stayed
 	Bytes   int      // of the event
+	Floor   uint64   // not zero: events up to this one were erased
 	Time    time.Time
 }
 
@@ -38,17 +47,32 @@ type passed struct {
 	bytes   int
 }
 
-// person is somebody who is in the document, or has worked on it.
+// person is somebody who is in the document.
+type person struct {
+	places map[string]*place // by the sender, of their sessions; one at least
+}
+
+// place is where a session is.
+type place struct {
+	version      uint64 // that anchor and head are of; more than the state's: nobody knows where that is yet
+	anchor, head int
+	typing       bool
+	lost         bool // it can't be moved on to what is committed
+	heard        time.Time
+	number       uint64    // of the signal
+	moved        time.Time // last
+	before       uint64    // the number of the signal before that by which it moved, for who has not heard that one can't tell that it did; 0: it has not moved
+}
+
+// works is what somebody did.
 //
 // Invariant: nothing is told of what they did after their last signal. So what somebody does whose signals don't pass, since they don't want to be seen, is told
 // by the document's log alone.
-type person struct {
-	places map[string]*place // by the sender, of the sessions that are in the document; none: they are not
-	since  time.Time         // they are in it
-	moved  time.Time         // the last of them; zero: none has
-	told   work
-	fresh  work  // since the last signal
-	slot   int64 // of editing that was counted
+type works struct {
+	all     work
+	told    work   // all, as of the last signal; then moved on with the document
+	stretch int64  // of editing that was counted
+	last    uint64 // version
 }
 
 // work is what somebody did.
@@ -59,18 +83,9 @@ type work struct {
 	acted  time.Time // last, in whatever kind
 }
 
-// place is where a session is.
-type place struct {
-	version      uint64 // that anchor and head are of; more than the state's: nobody knows where that is yet
-	anchor, head int
-	typing       bool
-	lost         bool // it can't be moved on to what is committed
-	heard, moved time.Time
-}
-
 // New is a state of a version, in which nothing is known.
 func New(version uint64) *State {
-	return &State{at: version, from: version, people: map[string]*person{}}
+	return &State{at: version, from: version, people: map[string]*person{}, works: map[string]*works{}}
 }
 
 // Version is what the state has come to.
@@ -79,52 +94,62 @@ func (s *State) Version() uint64 { return s.at }
 // Reach says that nothing that is to be told has happened up to a version.
 func (s *State) Reach(version uint64) { s.at = max(s.at, version) }
 
+// Erase says that whoever begins to look now finds nothing in the log up to a version.
+func (s *State) Erase(version uint64) {
+	s.floor = max(s.floor, version)
+	s.cut()
+}
+
 // Hear takes over a signal.
 func (s *State) Hear(told Signal, now time.Time) {
 	user := told.User()
+	if !told.GetLeft() && told.GetVersion() > s.at+maxAhead {
+		return
+	}
+	s.heard++
+	if w := s.works[user]; w != nil {
+		w.told = w.all.clone()
+	}
 	p := s.people[user]
 	if told.GetLeft() {
 		if p != nil {
-			delete(p.places, told.From)
-			p.signed()
+			p.leave(s, user, told.From)
 		}
 		return
 	}
-	if told.GetVersion() > s.at+maxAhead {
-		return
+	next := &place{
+		version: told.GetVersion(), anchor: int(told.GetAnchor()), head: int(told.GetHead()), typing: told.GetTyping(), heard: now, number: s.heard,
 	}
-	if p == nil {
-		if p = s.meet(user); p == nil {
-			return
-		}
-	}
-	next := &place{version: told.GetVersion(), anchor: int(told.GetAnchor()), head: int(told.GetHead()), typing: told.GetTyping(), heard: now}
 	s.catchUp(user, next)
+	if p == nil {
+		p = s.meet(user)
+	}
 	switch old := p.places[told.From]; {
 	case old != nil:
-		if next.moved = old.moved; next.typing || next.anchor != old.anchor || next.head != old.head {
-			next.moved, p.moved = now, now
+		if next.moved, next.before = old.moved, old.before; next.typing || next.anchor != old.anchor || next.head != old.head {
+			next.moved, next.before = now, old.number
 		}
-	case len(p.places) == 0:
-		p.since = now
 	case len(p.places) >= maxSessions:
-		delete(p.places, slices.MinFunc(slices.Sorted(maps.Keys(p.places)), func(a, b string) int { return p.places[a].heard.Compare(p.places[b].heard) }))
-	}
-	p.places[told.From] = next
-	p.signed()
-}
-
-// meet makes somebody known, perhaps in place of somebody who isn't in the document; nil: all are.
-func (s *State) meet(user string) *person {
-	if len(s.people) >= maxPeople {
 		oldest := ""
-		for other, p := range s.people {
-			if len(p.places) == 0 && (oldest == "" || p.acted().Before(s.people[oldest].acted())) {
-				oldest = other
+		for from, at := range p.places {
+			if oldest == "" || at.number < p.places[oldest].number {
+				oldest = from
 			}
 		}
-		if oldest == "" {
-			return nil
+		delete(p.places, oldest)
+	}
+	p.places[told.From] = next
+}
+
+// meet has somebody come to the document, perhaps in place of whoever has been silent for longest: so who has just begun to look, and has not heard those
+// who were there before, knows the same people.
+func (s *State) meet(user string) *person {
+	if len(s.people) >= maxPeople {
+		oldest, number := "", uint64(0)
+		for other, p := range s.people {
+			if n := p.heard(); oldest == "" || n < number {
+				oldest, number = other, n
+			}
 		}
 		delete(s.people, oldest)
 	}
@@ -133,27 +158,45 @@ func (s *State) meet(user string) *person {
 	return p
 }
 
-// acted is when they did something last, whether that may be told or not.
-func (p *person) acted() time.Time {
-	if p.fresh.acted.After(p.told.acted) {
-		return p.fresh.acted
+// heard is the number of their newest signal.
+func (p *person) heard() (number uint64) {
+	for _, at := range p.places {
+		number = max(number, at.number)
 	}
-	return p.told.acted
+	return number
 }
 
-// signed lets be told what was done up to now, since its person has signalled.
-func (p *person) signed() {
-	if p.fresh.acted.IsZero() {
-		return
+func (p *person) leave(s *State, user, from string) {
+	if delete(p.places, from); len(p.places) == 0 {
+		delete(s.people, user)
 	}
-	p.told.take(&p.fresh.tally)
-	for _, m := range p.fresh.marks {
-		p.told.marks = p.told.marks.push(m)
+}
+
+// worked is what somebody did, who may be new: in place of whoever has done nothing for longest, perhaps.
+func (s *State) worked(user string) *works {
+	w := s.works[user]
+	if w != nil {
+		return w
 	}
-	if !p.fresh.edited.IsZero() {
-		p.told.edited = p.fresh.edited
+	if len(s.works) >= maxPeople {
+		oldest := ""
+		for other, w := range s.works {
+			if oldest == "" || w.last < s.works[oldest].last {
+				oldest = other
+			}
+		}
+		delete(s.works, oldest)
 	}
-	p.told.acted, p.fresh = p.fresh.acted, work{}
+	w = &works{}
+	s.works[user] = w
+	return w
+}
+
+// clone is a copy that may be moved on by itself.
+func (w *work) clone() work {
+	c := *w
+	c.marks = w.marks.clone()
+	return c
 }
 
 // catchUp moves a place that was told over the edits since its version.
@@ -180,30 +223,31 @@ func (p *place) follow(version uint64, own bool, edit ot.Delta) {
 // Pass takes over the next event that was committed.
 func (s *State) Pass(a Act) {
 	s.at = a.Version
+	if s.past = append(s.past, event{a.Version, stretchOf(a.Time)}); len(s.past) > Past {
+		s.past = s.past[len(s.past)-Past:]
+	}
 	if a.Edit.Count() > 0 {
 		s.move(a)
 	}
+	s.floor = max(s.floor, a.Floor)
+	s.cut()
 	if a.User == "" || a.Kind == Other {
 		return
 	}
-	p := s.people[a.User]
-	if p == nil {
-		if p = s.meet(a.User); p == nil {
-			return
-		}
-	}
-	w := &p.fresh
+	u := s.worked(a.User)
+	u.last = a.Version
+	w := &u.all
 	w.acted = a.Time
 	if n := a.Edit.Count(); n > 0 && n <= maxOps {
 		w.marks = w.marks.push(mark{spans: spansOf(a.Edit), first: a.Time, last: a.Time})
 	}
 	if a.Kind == Editing {
 		w.edited = a.Time
-		slot := a.Time.UnixNano() / int64(stretch)
-		if slot == p.slot {
+		now := stretchOf(a.Time)
+		if now == u.stretch {
 			return
 		}
-		p.slot = slot
+		u.stretch = now
 	}
 	w.add(a.Kind, a.Time)
 }
@@ -215,7 +259,9 @@ func (s *State) move(a Act) {
 			for _, at := range p.places {
 				at.lost = at.lost || at.version < a.Version
 			}
-			p.told.marks, p.fresh.marks = nil, nil
+		}
+		for _, w := range s.works {
+			w.all.marks, w.told.marks = nil, nil
 		}
 		s.recent, s.bytes, s.from = nil, 0, a.Version
 		return
@@ -226,13 +272,20 @@ func (s *State) move(a Act) {
 				at.follow(a.Version, user == a.User, a.Edit)
 			}
 		}
-		p.told.marks.follow(a.Edit)
-		p.fresh.marks.follow(a.Edit)
+	}
+	for _, w := range s.works {
+		w.all.marks.follow(a.Edit)
+		w.told.marks.follow(a.Edit)
 	}
 	s.recent, s.bytes = append(s.recent, passed{a.Version, a.User, a.Edit, a.Bytes}), s.bytes+a.Bytes
+}
+
+// cut forgets edits beyond what is remembered of them, and what whoever begins to look now would not find in the log: all know where the same places are.
+func (s *State) cut() {
+	s.from = max(s.from, s.begin())
 	n := 0
-	for ; n < len(s.recent) && (len(s.recent)-n > maxRecent || s.bytes > maxBytes); n++ {
-		s.from, s.bytes = s.recent[n].version, s.bytes-s.recent[n].bytes
+	for ; n < len(s.recent) && (s.recent[n].version <= s.from || len(s.recent)-n > maxRecent || s.bytes > maxBytes); n++ {
+		s.from, s.bytes = max(s.from, s.recent[n].version), s.bytes-s.recent[n].bytes
 	}
 	s.recent = s.recent[n:]
 }
@@ -240,49 +293,18 @@ func (s *State) move(a Act) {
 // forget forgets who has fallen silent, and what is too old to count.
 func (s *State) forget(now time.Time) {
 	for user, p := range s.people {
-		maps.DeleteFunc(p.places, func(_ string, at *place) bool { return now.Sub(at.heard) >= Gone })
-		p.told.marks, p.fresh.marks = p.told.marks.since(now.Add(-afresh)), p.fresh.marks.since(now.Add(-afresh))
-		if len(p.places) == 0 && now.Sub(p.acted()) > time.Duration(len(tally{}.minutes))*time.Minute {
-			delete(s.people, user)
+		for from, at := range p.places {
+			if now.Sub(at.heard) >= Gone {
+				p.leave(s, user, from)
+			}
 		}
 	}
-}
-
-// active reports whether they did something lately.
-func (p *person) active(now time.Time) bool {
-	return now.Sub(p.moved) < lately || now.Sub(p.told.acted) < lately
-}
-
-// place is where they are: of several sessions the one that moved last.
-func (p *person) place() *place {
-	var best *place
-	for _, from := range slices.Sorted(maps.Keys(p.places)) {
-		if at := p.places[from]; best == nil || cmp.Or(at.moved.Compare(best.moved), at.heard.Compare(best.heard)) > 0 {
-			best = at
+	for user, w := range s.works {
+		w.all.marks, w.told.marks = w.all.marks.since(now.Add(-afresh)), w.told.marks.since(now.Add(-afresh))
+		if now.Sub(w.all.acted) > time.Duration(len(tally{}.minutes))*time.Minute {
+			delete(s.works, user)
 		}
 	}
-	return best
-}
-
-// present are those who are in the document, those first who do something, and then those who came first.
-func (s *State) present(now time.Time) []string {
-	var all []string
-	for user, p := range s.people {
-		if len(p.places) > 0 {
-			all = append(all, user)
-		}
-	}
-	idle := func(p *person) int {
-		if p.active(now) {
-			return 0
-		}
-		return 1
-	}
-	slices.SortFunc(all, func(a, b string) int {
-		p, q := s.people[a], s.people[b]
-		return cmp.Or(cmp.Compare(idle(p), idle(q)), p.since.Compare(q.since), strings.Compare(a, b))
-	})
-	return all
 }
 
 // Content is that of the state's version.
@@ -294,25 +316,26 @@ type Content interface {
 // Ask is how entries are asked for.
 type Ask struct {
 	Content Content
-	Scored  bool // styles and the score are told
-	Partial bool // it is not known yet who else is there
+	Since   Since // from when on they look who ask
+	Scored  bool  // styles and the score are told
+	Partial bool  // it is not known yet who else is there
 }
 
 // Entries are those of the view at a time, which doesn't go back, by their keys.
 func (s *State) Entries(now time.Time, q Ask) map[string]*docsv1.Awareness {
 	s.forget(now)
-	all := s.present(now)
+	all := s.seen(now, q.Since)
 	shown := all[:min(len(all), MaxShown)]
 	entries := make(map[string]*docsv1.Awareness, len(shown)+1)
 	o := &docsv1.Overview{Version: s.at, People: uint32(len(all)), Partial: q.Partial}
 	ways := [kinds]bool{} // Other: moving about
-	for _, user := range all {
-		p := s.people[user]
-		if p.active(now) {
+	for i := range all {
+		p := &all[i]
+		if p.active {
 			o.Active++
 		}
 		ways[Other] = ways[Other] || now.Sub(p.moved) < lately
-		for k, n := range p.told.of(now, int(lately/time.Minute)) {
+		for k, n := range p.did {
 			ways[k] = ways[k] || Kind(k) != Other && n > 0
 		}
 	}
@@ -321,7 +344,7 @@ func (s *State) Entries(now time.Time, q Ask) map[string]*docsv1.Awareness {
 			o.Kinds++
 		}
 	}
-	areas := Areas(s.marks(now, shown, q.Content))
+	areas := Areas(s.marks(now, shown, q))
 	o.Conflicts = uint32(len(areas))
 	for i, a := range areas[:min(len(areas), MaxAreas)] {
 		a.Users = a.Users[:min(len(a.Users), MaxShown)]
@@ -331,25 +354,25 @@ func (s *State) Entries(now time.Time, q Ask) map[string]*docsv1.Awareness {
 	}
 	styles := make([]docsv1.Style, len(shown))
 	if q.Scored {
-		styles = s.styles(now, shown)
+		styles = stylesOf(now, shown, q.Since)
 		balanced := slices.Contains(styles, docsv1.Style_STYLE_LEADER) && slices.Contains(styles, docsv1.Style_STYLE_SUPPORTER)
 		score := uint32(Score(int(o.GetActive()), int(o.GetKinds()), len(areas), balanced))
 		o.Score = &score
 	}
-	for i, user := range shown {
-		m := s.people[user].participant(now, s.at, q.Content.Len())
+	for i := range shown {
+		m := shown[i].participant(now, s.at, q.Content.Len())
 		m.Style = styles[i]
-		entries[user] = &docsv1.Awareness{Entry: &docsv1.Awareness_Participant{Participant: m}}
+		entries[shown[i].user] = &docsv1.Awareness{Entry: &docsv1.Awareness_Participant{Participant: m}}
 	}
 	entries["#"] = &docsv1.Awareness{Entry: &docsv1.Awareness_Overview{Overview: o}}
 	return entries
 }
 
-// styles are those of some people.
-func (s *State) styles(now time.Time, of []string) []docsv1.Style {
+// stylesOf are those of some people.
+func stylesOf(now time.Time, of []sighted, since Since) []docsv1.Style {
 	all := make([]Work, len(of))
-	for i, user := range of {
-		all[i] = workOf(s.people[user].told.of(now, len(tally{}.minutes)))
+	for i := range of {
+		all[i] = workOf(of[i].told.of(now, len(tally{}.minutes), since))
 	}
 	return Styles(all)
 }
@@ -358,35 +381,36 @@ func (s *State) styles(now time.Time, of []string) []docsv1.Style {
 func (p *place) known(version uint64) bool { return !p.lost && p.version <= version }
 
 // participant is what is told of somebody in a document that is so long.
-func (p *person) participant(now time.Time, version uint64, length int) *docsv1.Participant {
-	at := p.place()
-	m := &docsv1.Participant{Typing: at.typing && now.Sub(at.heard) < justNow}
-	if at.known(version) {
-		anchor, head := uint32(min(at.anchor, length)), uint32(min(at.head, length))
+func (p *sighted) participant(now time.Time, version uint64, length int) *docsv1.Participant {
+	m := &docsv1.Participant{Typing: p.at.typing && now.Sub(p.at.heard) < justNow}
+	if p.at.known(version) {
+		anchor, head := uint32(min(p.at.anchor, length)), uint32(min(p.at.head, length))
 		m.Anchor, m.Head = &anchor, &head
 	}
-	if now.Sub(p.told.edited) < lately {
-		m.EditedMs = p.told.edited.Truncate(stretch).UnixMilli()
-		m.EditingS = uint32(p.told.of(now, int(lately/time.Minute))[Editing] * int(stretch/time.Second))
+	if now.Sub(p.edited) < lately {
+		m.EditedMs = p.edited.Truncate(stretch).UnixMilli()
+		m.EditingS = uint32(p.did[Editing] * int(stretch/time.Second))
 	}
 	return m
 }
 
 // marks are where people are, and have edited.
-func (s *State) marks(now time.Time, of []string, content Content) []Mark {
+func (s *State) marks(now time.Time, of []sighted, q Ask) []Mark {
 	var all, edits []Mark
-	length := content.Len()
+	length := q.Content.Len()
 	add := func(to *[]Mark, user string, edit bool, age time.Duration, from, until int) {
 		*to = append(*to, Mark{User: user, Edit: edit, Age: age, From: min(from, until, length), To: min(max(from, until), length)})
 	}
-	for _, user := range of {
-		p := s.people[user]
-		if at := p.place(); at.known(s.at) && now.Sub(at.moved) < warm {
-			add(&all, user, false, 0, at.anchor, at.head)
+	for i := range of {
+		p := &of[i]
+		if p.at.known(s.at) && now.Sub(q.Since.moved(p.at)) < warm {
+			add(&all, p.user, false, 0, p.at.anchor, p.at.head)
 		}
 		for _, m := range p.told.marks {
 			for _, one := range m.spans {
-				add(&edits, user, true, now.Sub(m.last), one.from, one.to)
+				if q.Since.finds(m.first) {
+					add(&edits, p.user, true, now.Sub(m.last), one.from, one.to)
+				}
 			}
 		}
 	}
@@ -401,7 +425,7 @@ func (s *State) marks(now time.Time, of []string, content Content) []Mark {
 	}
 	slices.Sort(places)
 	places = slices.Compact(places)
-	lines := content.Lines(places)
+	lines := q.Content.Lines(places)
 	line := func(place int) int {
 		i, _ := slices.BinarySearch(places, place)
 		return lines[i]

@@ -68,24 +68,15 @@ func (t *tally) add(k Kind, at time.Time) {
 	}
 }
 
-// take adds what another one has counted, which is emptied.
-func (t *tally) take(o *tally) {
-	for i := range o.minutes {
-		from := &o.minutes[i]
-		if m := t.at(from.of); m.of == from.of {
-			for k, n := range from.did {
-				m.did[k] += n
-			}
-		}
-	}
-	*o = tally{}
-}
+// begin is the stretch that a minute begins with.
+func (m *minute) begin() int64 { return m.of * int64(time.Minute/stretch) }
 
-// of is what was done in the last minutes, up to now.
-func (t *tally) of(now time.Time, minutes int) (did [kinds]int) {
+// of is what was done in the last minutes, up to now, as far as somebody finds it who looks since then: no minute of which they don't find all counts.
+func (t *tally) of(now time.Time, minutes int, since Since) (did [kinds]int) {
 	for i := range t.minutes {
-		if age := minuteOf(now) - t.minutes[i].of; age >= 0 && age < int64(minutes) {
-			for k, n := range t.minutes[i].did {
+		m := &t.minutes[i]
+		if age := minuteOf(now) - m.of; age >= 0 && age < int64(minutes) && m.begin() > since.stretch {
+			for k, n := range m.did {
 				did[k] += int(n)
 			}
 		}

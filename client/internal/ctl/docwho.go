@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ import (
 
 type docWhoCmd struct {
 	docArg
-	Watch bool `help:"Go on, and show what changes, until Ctrl-C."`
+	Watch bool `help:"Show at once who is seen, and then what changes, until Ctrl-C. Without it, all are shown once it is known who is there: after half a minute."`
 }
 
 func (c *docWhoCmd) Run(e *env) error {
@@ -36,6 +37,7 @@ func (c *docWhoCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
+		told := false
 		for v := (&viewOfDoc{}); ; {
 			u, err := sub.Next(ctx)
 			switch {
@@ -53,14 +55,16 @@ func (c *docWhoCmd) Run(e *env) error {
 			if v.overview == nil { // not all of it yet
 				continue
 			}
-			if err := e.inDoc(p, changed); err != nil {
-				return err
-			}
-			if !c.Watch {
-				if v.overview.GetPartial() && !e.JSON {
-					fmt.Fprintln(e.err, "There may be others: who is in it is known half a minute after somebody has begun to look. To see them come: --watch")
+			switch {
+			case c.Watch:
+				if err := e.inDoc(p, changed); err != nil {
+					return err
 				}
-				return nil
+			case !v.overview.GetPartial():
+				return e.inDoc(p, slices.Collect(maps.Values(v.entries)))
+			case !told && !e.JSON:
+				told = true
+				fmt.Fprintln(e.err, "Who is in it is known half a minute after you have begun to look. To see them come: --watch")
 			}
 		}
 	})
@@ -68,14 +72,15 @@ func (c *docWhoCmd) Run(e *env) error {
 
 // viewOfDoc is what is known of who is in a document.
 type viewOfDoc struct {
-	changed  []*edgev1.Entry // by the update that has begun
+	changed  []*edgev1.Entry          // by the update that has begun
+	entries  map[string]*edgev1.Entry // by their keys
 	overview *docsv1.Overview
 }
 
 // take returns what an update has changed, when it has come whole.
 func (v *viewOfDoc) take(u *edgev1.View) (changed []*edgev1.Entry, err error) {
-	if u.GetSnapshot() {
-		v.changed, v.overview = nil, nil
+	if u.GetSnapshot() || v.entries == nil {
+		v.changed, v.entries, v.overview = nil, map[string]*edgev1.Entry{}, nil
 	}
 	v.changed = append(v.changed, u.GetEntries()...)
 	if u.GetMore() {
@@ -83,6 +88,9 @@ func (v *viewOfDoc) take(u *edgev1.View) (changed []*edgev1.Entry, err error) {
 	}
 	changed, v.changed = v.changed, nil
 	for _, entry := range changed {
+		if v.entries[entry.GetKey()] = entry; entry.GetRemoved() {
+			delete(v.entries, entry.GetKey())
+		}
 		if entry.GetKey() == "#" {
 			m := &docsv1.Awareness{}
 			if err := proto.Unmarshal(entry.GetBody(), m); err != nil {

@@ -26,7 +26,7 @@ func (f *fakeDocs) awareness(topic string) []*edgev1.ServerFrame {
 			entry("!1", &docsv1.Awareness{Entry: &docsv1.Awareness_Conflict{Conflict: &docsv1.Conflict{From: 4, To: 10, Users: []string{"u-ada", "u-bob"}, Severity: docsv1.Severity_SEVERITY_HIGH}}}),
 		}}),
 		frame(&edgev1.View{At: &edgev1.Cursor{Epoch: 1, Offset: 3}, Entries: []*edgev1.Entry{
-			entry("#", &docsv1.Awareness{Entry: &docsv1.Awareness_Overview{Overview: &docsv1.Overview{Version: 7, People: 3, Active: 2, Conflicts: 1, Partial: true, Score: proto.Uint32(65), Kinds: 4}}}),
+			entry("#", &docsv1.Awareness{Entry: &docsv1.Awareness_Overview{Overview: &docsv1.Overview{Version: 7, People: 3, Active: 2, Conflicts: 1, Score: proto.Uint32(65), Kinds: 4}}}),
 			entry("u-ada", person(&docsv1.Participant{Anchor: proto.Uint32(0), Head: proto.Uint32(0), Typing: true, EditedMs: at(1), EditingS: 40, Style: docsv1.Style_STYLE_LEADER})),
 			entry("u-cyn", person(&docsv1.Participant{})),
 		}}),

@@ -68,7 +68,7 @@
 //   docs.FORBIDDEN                                          PERMISSION_DENIED    role or permission is missing
 //   docs.TRASHED                                            FAILED_PRECONDITION  restore it first
 //   docs.LAST_OWNER                                         FAILED_PRECONDITION  name another owner first; who was deactivated counts for none
-//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, the edits of one of them, or folders are at their limit
+//   docs.LIMIT                                              FAILED_PRECONDITION  people, versions, threads, comments, suggestions, the edits of one of them, folders, or what you look at are at their limit
 //   docs.GONE                                               FAILED_PRECONDITION  the text that a thread or a suggestion is for was deleted since base, or since it was made
 //   docs.CLOSED                                             FAILED_PRECONDITION  the suggestion was accepted, rejected or withdrawn; the message says which
 //   docs.REVISED                                            CONFLICT             its author has revised the suggestion since `seen`: look at it again
@@ -4715,7 +4715,7 @@ type Overview struct {
 	People        uint32                 `protobuf:"varint,2,opt,name=people,proto3" json:"people,omitempty"`       // in the document; 200 of them have an entry, those first who do something
 	Active        uint32                 `protobuf:"varint,3,opt,name=active,proto3" json:"active,omitempty"`       // of them: have moved their cursor, edited, commented, suggested or decided within the last 5 minutes
 	Conflicts     uint32                 `protobuf:"varint,4,opt,name=conflicts,proto3" json:"conflicts,omitempty"` // areas, of which 32 have an entry
-	Partial       bool                   `protobuf:"varint,5,opt,name=partial,proto3" json:"partial,omitempty"`     // it is not known yet who else is in the document: nobody has listened to signals for 30 s
+	Partial       bool                   `protobuf:"varint,5,opt,name=partial,proto3" json:"partial,omitempty"`     // it is not known yet who else is in the document: one has looked, or the bus was there, for less than 30 s
 	Score         *uint32                `protobuf:"varint,6,opt,name=score,proto3,oneof" json:"score,omitempty"`   // of collaboration, 0 to 100: min(20 x active, 60) + 5 x kinds + 15, if there are both a leader and a supporter, - 10 x conflicts; absent: the workspace does not have it told
 	Kinds         uint32                 `protobuf:"varint,7,opt,name=kinds,proto3" json:"kinds,omitempty"`         // of what people did within the last 5 minutes, 0 to 5: moving about, editing, commenting, suggesting, deciding (accepting, rejecting, resolving)
 	unknownFields protoimpl.UnknownFields
