@@ -34,6 +34,7 @@ type house struct {
 	mirrors  map[registry.Node]*mirror
 	due      agenda
 	idle     list.List             // of *person: whom nobody looks at any more, and who are remembered for a while, in that order
+	crowded  bool                  // somebody is looked at for whom there was no room
 	mirrored chan struct{}         // capacity 1: there is another mirror, or one has nobody left
 	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
 	ask      chan struct{}         // capacity 1: there are strange ones
@@ -277,10 +278,14 @@ func (h *house) drop(p *person) {
 func (h *house) tick(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	roomy := len(h.people) <= h.cfg.People*9/10
 	for _, g := range h.gateways {
-		if now.Sub(g.heard) >= reportSilence || g.missed && len(h.people) <= h.cfg.People*9/10 { // there is room again: it tells all anew
+		if now.Sub(g.heard) >= reportSilence || g.missed && roomy { // it tells all anew
 			h.end(g, now)
 		}
+	}
+	if h.crowded && roomy {
+		h.readmit()
 	}
 	h.unkeep(now)
 	if !h.frozen.IsZero() {

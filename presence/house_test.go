@@ -773,6 +773,13 @@ func TestFullTellsNobody(t *testing.T) {
 			if got := told(by); !slices.Equal(got, room.want) {
 				t.Errorf("others look: %t; room for %d: told %v, want %v", others, h.cfg.People, got, room.want)
 			}
+			if room.places == 0 { // there is room again
+				h.cfg.People = 10
+				h.tick(now)
+				if got, want := told(by), []presencev1.State{offline, offline, offline}; !slices.Equal(got, want) || len(by.watches) != len(keys) || h.crowded {
+					t.Errorf("others look: %t; there is room again: told %v, want %v", others, got, want)
+				}
+			}
 			h.forget(by, nil)
 			h.unkeep(now)
 			h.unkeep(now.Add(keeping)) // it is long ago

@@ -79,6 +79,11 @@ func (h *house) watch(by *watcher, people []personKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watchers[by] = struct{}{}
+	h.observe(by, people)
+}
+
+// observe adds them.
+func (h *house) observe(by *watcher, people []personKey) {
 	for _, k := range people {
 		if by.watches[k] != nil {
 			continue
@@ -86,8 +91,8 @@ func (h *house) watch(by *watcher, people []personKey) {
 		room := h.room()
 		p := h.person(k)
 		switch {
-		case !room && (p == nil || !p.here): // they are told as unknown, and stay so, whether or not they have a place because they hide, or others look
-			p = &person{key: k, place: -1, seen: unknown(0)}
+		case !room && (p == nil || !p.here): // they are told as unknown until there is, whether or not they have a place because they hide, or others look
+			p, h.crowded = &person{key: k, place: -1, seen: unknown(0)}, true
 		case len(p.watches) == 0 && p.kept == nil && !h.isHome(k): // what they were seen as is long ago
 			p.seen, p.known = h.blank(k)
 		}
@@ -100,6 +105,22 @@ func (h *house) watch(by *watcher, people []personKey) {
 		}
 		h.abroad(p)
 		w.mark()
+	}
+}
+
+// readmit has those known whom watchers look at, and for whom there was no room.
+func (h *house) readmit() {
+	h.crowded = false
+	for by := range h.watchers {
+		var people []personKey
+		for k, w := range by.watches {
+			if h.people[k] != w.of {
+				delete(by.watches, k)
+				h.unwatch(w)
+				people = append(people, k)
+			}
+		}
+		h.observe(by, people)
 	}
 }
 
