@@ -131,13 +131,15 @@ func TestBeginning(t *testing.T) {
 		users  []string
 		others bool // look at the same people
 		tells  bool // the other home does
+		over   bool // others look no more
 		want   []update
 	}{
-		"all at home":                     {[]string{near}, false, true, []update{{0, []string{near}}}},
-		"all at home, and others look":    {[]string{near}, true, true, []update{{0, []string{near}}}},
-		"elsewhere":                       {[]string{far, late, near}, false, true, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
-		"elsewhere, and others look":      {[]string{far, late, near}, true, true, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
-		"elsewhere, and the home is away": {[]string{far, near}, false, false, []update{{homeWait, []string{far, near}}}},
+		"all at home":                     {[]string{near}, false, true, false, []update{{0, []string{near}}}},
+		"all at home, and others look":    {[]string{near}, true, true, false, []update{{0, []string{near}}}},
+		"elsewhere":                       {[]string{far, late, near}, false, true, false, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
+		"elsewhere, and others look":      {[]string{far, late, near}, true, true, false, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
+		"elsewhere, and others did":       {[]string{far, late, near}, true, true, true, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
+		"elsewhere, and the home is away": {[]string{far, near}, false, false, false, []update{{homeWait, []string{far, near}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -183,6 +185,9 @@ func TestBeginning(t *testing.T) {
 					}
 					s.house.watch(w, all)
 					time.Sleep(10 * time.Second)
+					if q.over {
+						s.house.forget(w, nil)
+					}
 				}
 				var got []update
 				begin := time.Now()
