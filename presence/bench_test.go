@@ -154,7 +154,7 @@ func BenchmarkChange(b *testing.B) {
 		for i := range 50 {
 			people = append(people, personKey{"w", fmt.Sprint("user-", i)})
 		}
-		h.watch(w, people, 0)
+		h.watch(w, people)
 		h.take(w)
 		all = append(all, w)
 	}
@@ -166,7 +166,7 @@ func BenchmarkChange(b *testing.B) {
 		}
 		h.choose(map[personKey]choice{{"w", fmt.Sprint("user-", i%50)}: {state: state}}, now)
 		for _, w := range all {
-			list, _, _ := h.take(w)
+			list, _ := h.take(w)
 			taken += len(list)
 		}
 	}

@@ -2,13 +2,9 @@ package presence
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
-	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/topic"
@@ -33,16 +29,20 @@ const (
 	// firstWait is how long after its opening a view begins, also where others look already: when it begins doesn't tell whether they do.
 	firstWait = hallPatience + 2*tickGap
 	hallBatch = 1000 // members who are watched while others wait for the house
+	// ownMembers is how much less than all members for which there is room the channels may have, taken together, that one person looks at: a fifth of
+	// them. One channel they may look at in any case.
+	ownMembers = 5
 )
 
 // window is what one subscriber is shown of a channel.
 type window struct {
 	*watcher // of nobody: the hall watches for all
-	who      personKey
-	want     *presencev1.Window
-	after    *edgev1.Cursor // what the subscriber has; nil: nothing
-	told     []*edgev1.Entry
-	removed  int // entries, since all was told
+	cursor
+	who     personKey
+	want    *presencev1.Window
+	after   *edgev1.Cursor // what the subscriber has; nil: nothing
+	told    []*edgev1.Entry
+	removed int // entries, since all was told
 }
 
 func newWindow(who personKey, want *presencev1.Window, after *edgev1.Cursor) *window {
@@ -69,16 +69,16 @@ func (s *Server) tailChannel(ctx context.Context, who personKey, channel string,
 	k := roomKey{who.workspace, channel}
 	v := newWindow(who, want, after)
 	v.lacking.Store(true) // until they are a member
-	if !s.views.open(who, v.watcher, s.cfg.Views) {
-		return errViews
+	if err := s.views.open(who, v.watcher, s.cfg.Views); err != nil {
+		return err
 	}
 	defer s.views.close(who, v.watcher)
 	if err := s.admit(ctx, v, k); err != nil {
 		return err
 	}
-	h := s.halls.enter(k, v, s.company.size(k), s.cfg.Members, time.Now())
-	if h == nil {
-		return errViews
+	h, err := s.halls.enter(k, v, s.company.size(k), s.cfg.Members, time.Now())
+	if err != nil {
+		return err
 	}
 	defer func() { s.halls.leave(h, v, time.Now()) }()
 	recheck := time.NewTicker(recheckGap)
@@ -110,8 +110,8 @@ func (s *Server) tailChannel(ctx context.Context, who personKey, channel string,
 		if u == nil {
 			continue
 		}
-		if err := topic.SendView(u, send); err != nil {
-			return err //nolint:wrapcheck // the stream's own
+		if err := v.send(u, send); err != nil {
+			return err
 		}
 		rest, kick = time.After(s.cfg.Interval), nil
 	}
@@ -133,69 +133,95 @@ func (s *Server) admit(ctx context.Context, v *window, k roomKey) error {
 	return nil
 }
 
-// digest is the cursor of what a window holds: it tells nothing but that, neither since when others look nor what happens elsewhere in the channel.
-func digest(held []*edgev1.Entry) *edgev1.Cursor {
-	var d xxhash.Digest
-	d.Reset()
-	for _, e := range held {
-		_, _ = fmt.Fprintf(&d, "%q%q", e.GetKey(), e.GetBody())
-	}
-	return &edgev1.Cursor{Epoch: d.Sum64()>>11 | 1, Offset: 1} // < 2^53
-}
-
 // update is what a frame has that was not told yet; nil: nothing. First of all it is a snapshot, or nothing to who comes back with what there is.
 func (v *window) update(f *frame) *edgev1.View {
 	told := v.told
 	v.told = f.in(v.want)
-	at := digest(v.told)
 	list, removed := difference(told, v.told)
-	v.removed += removed
-	switch {
-	case told == nil && proto.Equal(at, v.after):
-		return &edgev1.View{At: at}
-	case told == nil, v.removed > maxRemoved:
-		v.removed = 0
-		return &edgev1.View{Entries: v.told, Snapshot: true, At: at}
-	case len(list) == 0:
+	if told != nil && len(list) == 0 {
 		return nil
 	}
-	return &edgev1.View{Entries: list, At: at}
+	v.removed += removed
+	v.held = 0
+	for _, e := range v.told {
+		v.held += hash(e)
+	}
+	switch {
+	case told == nil && v.resume(v.after):
+		return &edgev1.View{}
+	case told == nil, v.removed > maxRemoved:
+		v.removed = 0
+		return &edgev1.View{Entries: v.told, Snapshot: true}
+	}
+	return &edgev1.View{Entries: list}
 }
 
 // halls are those that somebody looks at. No two of its lock, the house's, the company's and that of the views are held at the same time.
 type halls struct {
 	mu      sync.Mutex // guards all below, and what hall says
 	all     map[roomKey]*hall
-	members int // of all
+	of      map[personKey]map[*hall]int // how many views people have of which; 0: theirs was the last, and it is kept for them
+	members int                         // of all
 }
 
-func newHalls() *halls { return &halls{all: map[roomKey]*hall{}} }
+func newHalls() *halls { return &halls{all: map[roomKey]*hall{}, of: map[personKey]map[*hall]int{}} }
 
-// enter has somebody look at a channel; nil: it would be too many members.
-func (a *halls) enter(k roomKey, v *window, size, most int, now time.Time) *hall {
+// enter has somebody look at a channel. Whether there is room for it does not depend on whether others look at it.
+func (a *halls) enter(k roomKey, v *window, size, most int, now time.Time) (*hall, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := a.all[k]
-	if h == nil {
-		if a.members+size > most {
-			return nil
+	if _, own := a.of[v.who][h]; !own {
+		open, kept := 0, 0
+		for other, n := range a.of[v.who] {
+			if n > 0 {
+				open += other.size
+			} else {
+				kept += other.size
+			}
 		}
+		switch {
+		case open > 0 && open+size > most/ownMembers:
+			return nil, errOwnMembers
+		case kept > 0 && open+kept+size > most/ownMembers, a.members+size > most:
+			return nil, errViews // those that are kept won't be for long
+		}
+	}
+	if h == nil {
 		h = newHall(k, now)
 		a.all[k] = h
 		a.resize(h, size)
 	}
 	h.views[v] = struct{}{}
+	if a.of[v.who] == nil {
+		a.of[v.who] = map[*hall]int{}
+	}
+	a.of[v.who][h]++
+	a.acquit(h.last, h)
 	h.stirred = h.stirred || v.want.GetLooking()
 	v.wake()
-	return h
+	return h, nil
 }
 
 func (a *halls) leave(h *hall, v *window, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(h.views, v)
+	if a.of[v.who][h]--; len(h.views) > 0 {
+		a.acquit(v.who, h)
+	}
 	h.stirred = h.stirred || v.want.GetLooking()
-	h.left = now
+	h.left, h.last = now, v.who
+}
+
+// acquit has a hall count no more for somebody who has no view of it.
+func (a *halls) acquit(who personKey, h *hall) {
+	if a.of[who][h] > 0 {
+		return
+	}
+	if delete(a.of[who], h); len(a.of[who]) == 0 {
+		delete(a.of, who)
+	}
 }
 
 func (a *halls) resize(h *hall, size int) {
@@ -230,6 +256,7 @@ func (a *halls) due(now time.Time, interval time.Duration) (due, ended []*hall) 
 		switch {
 		case len(h.views) == 0 && now.Sub(h.left) >= hallLinger:
 			a.resize(h, 0)
+			a.acquit(h.last, h)
 			delete(a.all, k)
 			ended = append(ended, h)
 		case !h.shown.IsZero() && now.Sub(h.shown) < interval:
@@ -317,7 +344,7 @@ func (s *Server) renew(h *hall) (seen bool) {
 	if stale {
 		gone = s.recount(h)
 	}
-	list, _, frozen := s.house.take(h.watcher)
+	list, frozen := s.house.take(h.watcher)
 	return h.take(list, gone, lookers, frozen)
 }
 
@@ -339,7 +366,7 @@ func (s *Server) recount(h *hall) (gone []string) {
 		s.house.forget(h.watcher, some)
 	}
 	for some := range slices.Chunk(come, hallBatch) {
-		s.house.watch(h.watcher, some, 0)
+		s.house.watch(h.watcher, some)
 	}
 	return gone
 }

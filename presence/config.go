@@ -11,10 +11,10 @@ type Config struct {
 	Idle      time.Duration `koanf:"idle" doc:"How long nothing is done in a session before it counts as away."`
 	Dormant   time.Duration `koanf:"dormant" doc:"How long nothing is done in a session before it counts no more."`
 	Interval  time.Duration `koanf:"interval" doc:"Between two updates of one view, in which changes are conflated."`
-	Views     int           `koanf:"views" doc:"Views that are open at the same time; more are refused."`
+	Views     int           `koanf:"views" doc:"Views that are open at the same time; more are refused. One person has 200 at most."`
 	People    int           `koanf:"people" doc:"People who are known at the same time, because they have sessions or are looked at; more are told as unknown."`
 	MaxPeople int           `koanf:"max_people" doc:"People in one view."`
-	Members   int           `koanf:"members" doc:"Members of the channels that are looked at, taken together; a view of one more channel is refused."`
+	Members   int           `koanf:"members" doc:"Members of the channels that are looked at, taken together; a view of one more channel is refused. One person looks at a fifth of them at most, or at one channel."`
 	PastBytes int           `koanf:"past_bytes" doc:"Bytes of memory for what people have been doing, which each of them can list; beyond that it is forgotten of those first of whom nothing was noted for longest."`
 	SeenFor   time.Duration `koanf:"seen_for" doc:"How long it is kept when somebody was here last."`
 	Retention time.Duration `koanf:"retention" doc:"How long records of sessions are kept, where a workspace has switched them on."`

@@ -384,7 +384,6 @@ type eyes struct {
 	seen   map[string]string // by user: the state, and what they say
 	told   int               // entries
 	reset  int               // snapshots
-	true   bool              // it was told last that what is told is no older than it
 }
 
 // look opens a view at a process, and takes in what it begins with.
@@ -410,7 +409,7 @@ func (p *process) tail(ctx context.Context, topic string, params proto.Message, 
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	return &eyes{tb: p.tb, stream: stream, end: cancel, seen: map[string]string{}}
+	return &eyes{tb: p.tb, stream: stream, end: cancel, at: after, seen: map[string]string{}}
 }
 
 // next takes in one update.
@@ -420,6 +419,9 @@ func (e *eyes) next() error {
 		return err
 	}
 	v := res.GetView()
+	if !v.GetSnapshot() && e.at == nil {
+		return fmt.Errorf("%v goes on from nothing: gateways take that for broken", v)
+	}
 	if e.at = v.GetAt(); v.GetSnapshot() {
 		e.seen = map[string]string{}
 		e.reset++
@@ -427,9 +429,6 @@ func (e *eyes) next() error {
 	for _, entry := range v.GetEntries() {
 		if entry.GetKey() != entryView {
 			e.told++
-		}
-		if entry.GetKey() == entryView {
-			e.true = entry.GetRemoved()
 		}
 		if entry.GetRemoved() {
 			delete(e.seen, entry.GetKey())

@@ -34,6 +34,7 @@ type hall struct {
 	stale   bool                 // who is a member may have
 	size    int                  // of members, as it counts for the limit
 	left    time.Time            // when the last view was closed
+	last    personKey            // whose that was
 }
 
 // member is somebody in a hall. It is never changed, but replaced.
@@ -94,7 +95,11 @@ var looks = marshal(&presencev1.Entry{Looking: true})
 
 // member is somebody as they are seen in the hall.
 func (h *hall) member(n news) *member {
-	m := &member{news: n, rank: rankOf(n.status().GetState())}
+	state := n.status().GetState()
+	if state == presencev1.State_STATE_UNSPECIFIED {
+		n.seen = unknown(0) // since when would tell who comes later that others have looked then
+	}
+	m := &member{news: n, rank: rankOf(state)}
 	m.looking = h.lookers[n.user] && !n.hidden && m.rank < rankUnknown
 	body := n.seen
 	if m.looking {

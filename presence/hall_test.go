@@ -83,7 +83,11 @@ type mirrored struct {
 
 func (s *stage) open(user string, w *presencev1.Window) *mirrored {
 	v := newWindow(personKey{"w", user}, w, nil)
-	return &mirrored{window: v, hall: s.halls.enter(lobby, v, s.company.size(lobby), s.cfg.Members, s.now)}
+	h, err := s.halls.enter(lobby, v, s.company.size(lobby), s.cfg.Members, s.now)
+	if err != nil {
+		panic(err)
+	}
+	return &mirrored{window: v, hall: h}
 }
 
 // see takes in what there is to tell.
@@ -140,7 +144,8 @@ func TestWindowIsTrue(t *testing.T) {
 			entries := map[string]*presencev1.Entry{}
 			for _, user := range all {
 				e := &presencev1.Entry{Status: status(user)}
-				if shadow := s.hallOf().watches[personKey{"w", user}].of; shadow != s.house.people[personKey{"w", user}] { // there was no room for them
+				shadow := s.hallOf().watches[personKey{"w", user}].of
+				if e.GetStatus().GetState() == 0 || shadow != s.house.people[personKey{"w", user}] { // it isn't told since when; or there was no room for them
 					e.Status = &presencev1.Status{}
 				}
 				c.Members++
@@ -347,7 +352,7 @@ func TestVeil(t *testing.T) {
 	view, hall := newWatcher(), newWatcher()
 	hall.veiled = true
 	for _, w := range []*watcher{view, hall} {
-		s.house.watch(w, []personKey{who}, 0)
+		s.house.watch(w, []personKey{who})
 		s.house.take(w)
 	}
 	m := &mirror{people: map[personKey]*person{who: s.house.people[who]}} // another home tells it
@@ -355,10 +360,10 @@ func TestVeil(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, _, _ := s.house.take(view); len(list) != 0 {
+	if list, _ := s.house.take(view); len(list) != 0 {
 		t.Error("a view of people is told that somebody hides")
 	}
-	if list, _, _ := s.house.take(hall); len(list) != 1 || !list[0].hidden {
+	if list, _ := s.house.take(hall); len(list) != 1 || !list[0].hidden {
 		t.Errorf("a hall is told %v", list)
 	}
 }
@@ -432,6 +437,77 @@ func TestMuchRemoved(t *testing.T) {
 	}
 }
 
+// TestShares: nobody takes the room of all for views, nor for members; who has taken theirs is told what to do.
+func TestShares(t *testing.T) {
+	a, w := newViews(), newWatcher()
+	ada, bob := personKey{"w", "ada"}, personKey{"w", "bob"}
+	for i := range MaxOwnViews {
+		if err := a.open(ada, w, 10*MaxOwnViews); err != nil {
+			t.Fatal(i, err)
+		}
+		w = newWatcher()
+	}
+	if err := a.open(ada, newWatcher(), 10*MaxOwnViews); rpc.CodeOf(err) != edgev1.Code_CODE_FAILED_PRECONDITION || rpc.FromError(err).GetReason() != "presence.VIEWS" {
+		t.Errorf("one view more: %v", err)
+	}
+	if err := a.open(bob, w, 10*MaxOwnViews); err != nil {
+		t.Errorf("another one's: %v", err)
+	}
+	if err := a.open(bob, newWatcher(), a.n); !errors.Is(err, errViews) {
+		t.Errorf("too many in all: %v", err)
+	}
+
+	s := newStage(func(c *Config) { c.Members = 50 * ownMembers })
+	open := map[string]*window{}
+	halls := map[string]*hall{}
+	enter := func(who personKey, channel string, size int) error {
+		v := newWindow(who, &presencev1.Window{}, nil)
+		h, err := s.halls.enter(roomKey{"w", channel}, v, size, s.cfg.Members, s.now)
+		if err == nil {
+			open[who.user+channel], halls[channel] = v, h
+		}
+		return err
+	}
+	leave := func(who personKey, channel string) { s.halls.leave(halls[channel], open[who.user+channel], s.now) }
+	expect := func(what string, want, got error) {
+		t.Helper()
+		if got != want { //nolint:errorlint // the very same
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
+	}
+	expect("one that is larger than a share", nil, enter(ada, "large", 51))
+	expect("another one", errOwnMembers, enter(ada, "small", 1))
+	expect("another one's", nil, enter(bob, "small", 1))
+	expect("the same again", nil, enter(ada, "large", 51))
+	leave(ada, "large")
+	s.halls.leave(halls["large"], firstOf(halls["large"]), s.now)
+	expect("while it is kept for her", errViews, enter(ada, "half", 25))
+	expect("the same while it is kept", nil, enter(ada, "large", 51))
+	expect("as somebody else comes", nil, enter(bob, "large", 49))
+	leave(ada, "large")
+	expect("which is kept for somebody else", nil, enter(ada, "half", 25))
+	expect("a share", nil, enter(ada, "other half", 25))
+	expect("more than a share, though others look already", errOwnMembers, enter(ada, "small", 1))
+	for who, channels := range map[personKey][]string{ada: {"half", "other half"}, bob: {"small", "large"}} {
+		for _, channel := range channels {
+			leave(who, channel)
+		}
+	}
+	s.now = s.now.Add(hallLinger)
+	s.tend(s.now)
+	if len(s.halls.of)+len(s.halls.all)+s.halls.members != 0 {
+		t.Errorf("%v is left, of %v", s.halls.of, s.halls.all)
+	}
+}
+
+// firstOf is any view of a hall.
+func firstOf(h *hall) *window {
+	for v := range h.views {
+		return v
+	}
+	return nil
+}
+
 // TestHallLimits: a hall is kept for a while when nobody looks, then it watches nobody; and there is room for so many members.
 func TestHallLimits(t *testing.T) {
 	s := newStage(func(c *Config) { c.Members = 3 })
@@ -443,11 +519,20 @@ func TestHallLimits(t *testing.T) {
 		t.Errorf("%s; %v", got, m.entries)
 	}
 	s.company.join(roomKey{"w", "other"}, "eve")
-	enter := func(size int) *hall {
-		return s.halls.enter(roomKey{"w", "other"}, newWindow(personKey{}, &presencev1.Window{}, nil), size, s.cfg.Members, s.now)
+	enter := func(user, channel string, size int) error {
+		_, err := s.halls.enter(roomKey{"w", channel}, newWindow(personKey{"w", user}, &presencev1.Window{}, nil), size, s.cfg.Members, s.now)
+		return err
 	}
-	if enter(2) != nil || enter(1) == nil {
+	if enter("bob", "other", 2) == nil || enter("bob", "other", 1) != nil {
 		t.Error("there is room for one member more")
+	}
+	for _, channel := range []string{"other", "another"} {
+		if err := enter("cyn", channel, 1); !errors.Is(err, errViews) {
+			t.Errorf("%s, at which somebody looks, or nobody: %v", channel, err)
+		}
+	}
+	if err := enter("bob", "other", 1); err != nil {
+		t.Errorf("another view of what bob looks at: %v", err)
 	}
 	s.move([]string{"cyn", "dan"}, nil) // who is there already goes on, beyond the limit
 	s.pass()

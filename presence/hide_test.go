@@ -24,11 +24,10 @@ type twins struct {
 	hidden        bool
 	watchers      map[*house]*watcher // of who looks at both all the time; none: nobody does
 	looks         bool
-	told          map[*house]uint64 // the versions that somebody knows who looks now and then
 }
 
 func newTwins(t *rapid.T) *twins {
-	w := &twins{world: newWorld(t), hides: "ada", watchers: map[*house]*watcher{}, looks: rapid.Bool().Draw(t, "somebody looks at them all the time"), told: map[*house]uint64{}}
+	w := &twins{world: newWorld(t), hides: "ada", watchers: map[*house]*watcher{}, looks: rapid.Bool().Draw(t, "somebody looks at them all the time")}
 	homes := func(user string) (order string) {
 		nodes := []string{"presence-1", "presence-2", "presence-3"}
 		slices.SortFunc(nodes, func(a, b string) int {
@@ -66,7 +65,7 @@ func (w *twins) look() {
 	for _, h := range w.houses {
 		if w.looks && w.watchers[h] == nil {
 			w.watchers[h] = newWatcher()
-			h.watch(w.watchers[h], w.keys(), 0)
+			h.watch(w.watchers[h], w.keys())
 		}
 	}
 }
@@ -74,20 +73,17 @@ func (w *twins) look() {
 // home is the process that is the twins' home.
 func (w *twins) home() *house { return w.houses[w.place().Home(w.keys()[0].route()).ID] }
 
-// alike checks that what is told of one is what is told of the other: to who looks all the time, and to who comes to look, knowing what was told until
-// some version.
+// alike checks that what is told of one is what is told of the other: to who looks all the time, and to who comes to look.
 func (w *twins) alike() {
 	w.look()
 	for _, h := range w.houses {
 		if by := w.watchers[h]; by != nil {
 			w.compare("told", h, by)
 		}
-		for _, since := range []uint64{0, w.told[h]} {
-			by := newWatcher()
-			h.watch(by, w.keys(), since)
-			w.told[h] = w.compare(fmt.Sprint("told who knows version ", since), h, by)
-			h.forget(by, nil)
-		}
+		by := newWatcher()
+		h.watch(by, w.keys())
+		w.compare("told who comes", h, by)
+		h.forget(by, nil)
 		if p := h.people[w.keys()[0]]; p != nil && p.left != nil {
 			for _, s := range p.left.sessions {
 				if theirs := p.session(s.id); theirs == nil || len(theirs.connections) == 0 && theirs.left.Before(s.left) {
@@ -98,8 +94,8 @@ func (w *twins) alike() {
 	}
 }
 
-func (w *twins) compare(what string, h *house, by *watcher) uint64 {
-	list, version, _ := h.take(by)
+func (w *twins) compare(what string, h *house, by *watcher) {
+	list, _ := h.take(by)
 	told := map[string][]byte{}
 	for _, n := range list {
 		told[n.user] = n.seen
@@ -110,7 +106,6 @@ func (w *twins) compare(what string, h *house, by *watcher) uint64 {
 	if len(told) == 1 || !bytes.Equal(told[w.hides], told[w.leaves]) {
 		w.Fatalf("%s at %s, hidden %t: %q of who hides, %q of who leaves", what, h.self, w.hidden, told[w.hides], told[w.leaves])
 	}
-	return version
 }
 
 // pass lets time go by, and looks at each second.

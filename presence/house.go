@@ -34,7 +34,7 @@ type house struct {
 	mirrors  map[registry.Node]*mirror
 	due      agenda
 	idle     list.List             // of *person: whom nobody looks at any more, and who are remembered for a while, in that order
-	version  uint64                // of what is told of anybody
+	crowded  bool                  // somebody is looked at for whom there was no room
 	mirrored chan struct{}         // capacity 1: there is another mirror, or one has nobody left
 	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
 	ask      chan struct{}         // capacity 1: there are strange ones
@@ -80,7 +80,6 @@ type person struct {
 	hidden  bool    // they have chosen to be invisible, whatever seen still says
 	here    bool    // at home, where they are told as neither that nor offline
 	doing   *doing  // at home; nil: nothing that is told, or could be
-	version uint64  // of seen
 	watches []*watch
 	mirror  *mirror       // that tells of them; nil: they are at home here, or nobody has looked for a while
 	told    bool          // it has
@@ -104,24 +103,28 @@ func (h *house) knows(k personKey) bool {
 // person returns somebody's record, which is made where there is none; nil: there are too many.
 func (h *house) person(k personKey) *person {
 	p := h.people[k]
-	for p == nil && len(h.people) >= h.cfg.People && h.idle.Len() > 0 {
-		h.release(h.idle.Front())
-	}
-	if p == nil && len(h.people) < h.cfg.People {
+	if p == nil && h.room() {
 		p = &person{key: k, place: -1}
 		h.people[k] = p
-		h.blank(p)
+		p.seen, p.known = h.blank(k)
 	}
 	return p
 }
 
-// blank has somebody seen as who has no sessions.
-func (h *house) blank(p *person) {
-	if p.known = h.knows(p.key) && !h.deaf && h.frozen.IsZero(); p.known {
-		p.seen = offline
-	} else {
-		p.seen = unknown(0)
+// room says whether there is room for one more. Who is only remembered makes it.
+func (h *house) room() bool {
+	for len(h.people) >= h.cfg.People && h.idle.Len() > 0 {
+		h.release(h.idle.Front())
 	}
+	return len(h.people) < h.cfg.People
+}
+
+// blank is what is seen of who has no sessions.
+func (h *house) blank(k personKey) (seen []byte, known bool) {
+	if h.knows(k) && !h.deaf && h.frozen.IsZero() {
+		return offline, true
+	}
+	return unknown(0), false
 }
 
 var offline = encode(&presencev1.Status{State: presencev1.State_STATE_OFFLINE})
@@ -242,8 +245,7 @@ func (h *house) show(p *person, seen []byte) {
 	if bytes.Equal(p.seen, seen) {
 		return
 	}
-	h.version++
-	p.seen, p.version = seen, h.version
+	p.seen = seen
 	for _, w := range p.watches {
 		w.mark()
 	}
@@ -276,10 +278,14 @@ func (h *house) drop(p *person) {
 func (h *house) tick(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	roomy := len(h.people) <= h.cfg.People*9/10
 	for _, g := range h.gateways {
-		if now.Sub(g.heard) >= reportSilence || g.missed && len(h.people) <= h.cfg.People*9/10 { // there is room again: it tells all anew
+		if now.Sub(g.heard) >= reportSilence || g.missed && roomy { // it tells all anew
 			h.end(g, now)
 		}
+	}
+	if h.crowded && roomy {
+		h.readmit()
 	}
 	h.unkeep(now)
 	if !h.frozen.IsZero() {
@@ -346,7 +352,14 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 func (h *house) again(now time.Time) {
 	for _, p := range h.people {
 		h.look(p, now)
-		h.abroad(p)
+		if h.abroad(p); p.mirror != nil && p.mirror.lost {
+			h.lose(p, now)
+		}
+		for _, w := range p.watches {
+			if w.blank {
+				w.mark()
+			}
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package presence
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -641,10 +643,10 @@ func TestInvisible(t *testing.T) {
 	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
 	hidden, gone := personKey{"w", "hidden"}, personKey{"w", "gone"}
 	w := newWatcher()
-	h.watch(w, []personKey{hidden, gone}, 0)
+	h.watch(w, []personKey{hidden, gone})
 	check := func(what string) {
 		t.Helper()
-		list, _, _ := h.take(w)
+		list, _ := h.take(w)
 		told := map[personKey]string{}
 		for _, n := range list {
 			told[n.personKey] = string(n.seen)
@@ -708,8 +710,8 @@ func TestTooMany(t *testing.T) {
 		t.Fatalf("%s, %s", status(0), status(10))
 	}
 	w := newWatcher()
-	h.watch(w, []personKey{{"w", "user-12"}}, 0)
-	if list, _, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
+	h.watch(w, []personKey{{"w", "user-12"}})
+	if list, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("who looks at somebody for whom there is no room is told %v", list)
 	}
 	h.forget(w, nil)
@@ -726,6 +728,116 @@ func TestTooMany(t *testing.T) {
 	case <-g.ended:
 	default:
 		t.Error("the gateway is not asked to tell all anew")
+	}
+}
+
+// TestFullTellsNobody: where there is no room for anybody more, who begins to look is told of those alone who are here: who hides has a place and who has gone
+// has none, and whom others look at have one, too.
+func TestFullTellsNobody(t *testing.T) {
+	for _, others := range []bool{false, true} {
+		h, g, now := full(2) // user-0 hides, user-1 leaves
+		keys := []personKey{{"w", "user-0"}, {"w", "user-1"}, {"w", "user-2"}, {"w", "nobody"}}
+		before := newWatcher()
+		if others {
+			h.watch(before, keys[:3])
+		}
+		h.choose(map[personKey]choice{keys[0]: {state: presencev1.State_STATE_INVISIBLE}}, now)
+		h.report(g, &rosterv1.ReportRequest{Closed: []uint64{2}}, now)
+		now = now.Add(h.cfg.Grace)
+		h.report(g, opened(2, 3), now)
+		answer(h, now)
+		h.tick(now)
+		told := func(by *watcher) (states []presencev1.State) {
+			list, _ := h.take(by)
+			slices.SortFunc(list, func(a, b news) int {
+				return cmp.Compare(slices.Index(keys, a.personKey), slices.Index(keys, b.personKey))
+			})
+			for _, n := range list {
+				states = append(states, n.status().GetState())
+			}
+			return states
+		}
+		offline, online, unknown := presencev1.State_STATE_OFFLINE, presencev1.State_STATE_ONLINE, presencev1.State_STATE_UNSPECIFIED
+		if got, want := told(before), []presencev1.State{offline, offline, online}; others && !slices.Equal(got, want) {
+			t.Errorf("who has looked before is told %v", got)
+		}
+		for _, room := range []struct {
+			places int
+			want   []presencev1.State
+		}{{4, []presencev1.State{offline, offline, online, offline}}, {0, []presencev1.State{unknown, unknown, online, unknown}}} {
+			if h.cfg.People = room.places; room.places == 0 {
+				h.cfg.People = len(h.people)
+			}
+			by := newWatcher()
+			h.watch(by, keys)
+			if got := told(by); !slices.Equal(got, room.want) {
+				t.Errorf("others look: %t; room for %d: told %v, want %v", others, h.cfg.People, got, room.want)
+			}
+			if room.places == 0 { // there is room again
+				h.cfg.People = 10
+				h.tick(now)
+				if got, want := told(by), []presencev1.State{offline, offline, offline}; !slices.Equal(got, want) || len(by.watches) != len(keys) || h.crowded {
+					t.Errorf("others look: %t; there is room again: told %v, want %v", others, got, want)
+				}
+			}
+			h.forget(by, nil)
+			h.unkeep(now)
+			h.unkeep(now.Add(keeping)) // it is long ago
+		}
+		h.report(g, &rosterv1.ReportRequest{Closed: []uint64{3}}, now)
+		h.tick(now.Add(h.cfg.Grace))
+		if got, want := told(before), []presencev1.State{offline}; others && !slices.Equal(got, want) {
+			t.Errorf("who has looked before is told %v", got)
+		}
+	}
+}
+
+// TestComeLater: who comes to look is told nothing that says whether others look already: neither since when somebody isn't known, nor what was known before
+// this process was taken for dead.
+func TestComeLater(t *testing.T) {
+	here, gone := personKey{"w", "user-0"}, personKey{"w", "gone"}
+	for _, others := range []bool{false, true} {
+		h, g, now := full(1)
+		first := newWatcher()
+		if others {
+			h.watch(first, []personKey{gone, here})
+			h.take(first)
+		}
+		told := func(what string, by *watcher, want ...[]byte) {
+			t.Helper()
+			list, _ := h.take(by)
+			var got [][]byte
+			for _, n := range list { // "gone" comes first
+				got = append(got, n.seen)
+			}
+			if !slices.EqualFunc(got, want, bytes.Equal) {
+				t.Errorf("others look: %t; %s: told %q, want %q", others, what, got, want)
+			}
+		}
+		online := h.people[here].seen
+		later := func(what string, want ...[]byte) *watcher {
+			t.Helper()
+			by := newWatcher()
+			h.watch(by, []personKey{gone, here})
+			told(what, by, want...)
+			return by
+		}
+		place := h.now
+		h.settle(now, place, []string{"a"}, false)
+		frozen := later("it may be taken for dead", unknown(0), online)
+		h.settle(now, place, []string{"a"}, true)
+		told("it is alive again", frozen, offline)
+		h.forget(frozen, nil)
+		h.settle(now, place, []string{"a", "b"}, true)
+		now = now.Add(h.cfg.Grace)
+		h.report(g, &rosterv1.ReportRequest{}, now)
+		h.settle(now, place, []string{"a", "b"}, true) // it has waited for b long enough
+		if others {
+			told("who has seen them before", first, unknown(now.UnixMilli()))
+		}
+		deaf := later("a gateway says nothing", unknown(0), online)
+		h.settle(now, place, []string{"a"}, true)
+		told("it has gone", deaf, offline)
 	}
 }
 

@@ -55,9 +55,6 @@ func (h *house) abroad(p *person) {
 		p.told = false
 		m.people[p.key] = p
 		m.want(p.key, true)
-		if m.lost {
-			h.lose(p, time.Now())
-		}
 	}
 }
 
@@ -116,7 +113,7 @@ func (s *Server) mirror(ctx context.Context) {
 
 // followHome watches people at their home until ctx ends.
 func (s *Server) followHome(ctx context.Context, m *mirror) {
-	lost := time.AfterFunc(mirrorPatience, func() { s.house.lost(m) })
+	lost := time.AfterFunc(mirrorPatience, func() { s.house.lost(m, time.Now()) })
 	defer lost.Stop()
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -227,11 +224,11 @@ func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) error {
 }
 
 // lost has all that a home told of told as not known.
-func (h *house) lost(m *mirror) {
+func (h *house) lost(m *mirror, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m.lost = true
 	for _, p := range m.people {
-		h.lose(p, time.Now())
+		h.lose(p, now)
 	}
 }

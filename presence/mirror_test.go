@@ -1,14 +1,19 @@
 package presence
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"plenum.internal/mesh/registry"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
+	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
 // broken is a stream of another process that ends while it goes on to ask.
@@ -62,14 +67,14 @@ func TestMirrorLingers(t *testing.T) {
 		who.user = fmt.Sprint("bob-", i)
 	}
 	seen := func(w *watcher) presencev1.State {
-		list, _, _ := h.take(w)
+		list, _ := h.take(w)
 		if len(list) != 1 {
 			t.Fatalf("%d are told", len(list))
 		}
 		return list[0].status().GetState()
 	}
 	first := newWatcher()
-	h.watch(first, []personKey{who}, 0)
+	h.watch(first, []personKey{who})
 	if state := seen(first); state != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("told as %v before the home has told", state)
 	}
@@ -81,14 +86,13 @@ func TestMirrorLingers(t *testing.T) {
 	if state := seen(first); state != presencev1.State_STATE_ONLINE {
 		t.Errorf("told as %v", state)
 	}
-	_, version, _ := h.take(first)
 	h.forget(first, nil)
 	h.tick(now)
 	h.tick(now.Add(keeping - time.Second))
 	again := newWatcher()
-	h.watch(again, []personKey{who}, version)
-	if list, _, _ := h.take(again); len(list) > 0 || len(m.people) != 1 {
-		t.Errorf("%d are told anew; %d are told of", len(list), len(m.people))
+	h.watch(again, []personKey{who})
+	if state := seen(again); state != presencev1.State_STATE_ONLINE || len(m.todo) != 1 {
+		t.Errorf("told as %v, and the home is asked for %v", state, m.todo)
 	}
 	h.tick(now.Add(keeping)) // what was planned as nobody looked
 	if len(m.people) != 1 {
@@ -103,5 +107,116 @@ func TestMirrorLingers(t *testing.T) {
 	h.tick(now.Add(2 * keeping))
 	if len(h.people) != 0 || len(m.people) != 0 || m.todo[who] || len(h.due) != 0 {
 		t.Errorf("%d are known, %d told of, %d planned", len(h.people), len(m.people), len(h.due))
+	}
+}
+
+// TestBeginning: when a view begins, what it begins with, and when it shows who comes later, doesn't tell whether others look at the same people: only whether
+// anybody's home is elsewhere, as all can know.
+func TestBeginning(t *testing.T) {
+	self, away := registry.Node{ID: "presence-1"}, registry.Node{ID: "presence-2"}
+	place := registry.NewPlacement([]registry.Node{self, away})
+	at := func(home registry.Node, prefix string) (user string) {
+		for i := 0; user == "" || place.Home(personKey{"w", user}.route()) != home; i++ {
+			user = fmt.Sprint(prefix, i)
+		}
+		return user
+	}
+	near, far, late := at(self, "near-"), at(away, "far-"), at(away, "late-")
+	tell := 100 * time.Millisecond // the other home's
+	type update struct {
+		at  time.Duration
+		who []string
+	}
+	for name, q := range map[string]struct {
+		users  []string
+		others bool // look at the same people
+		tells  bool // the other home does
+		over   bool // others look no more
+		want   []update
+	}{
+		"all at home":                     {[]string{near}, false, true, false, []update{{0, []string{near}}}},
+		"all at home, and others look":    {[]string{near}, true, true, false, []update{{0, []string{near}}}},
+		"elsewhere":                       {[]string{far, late, near}, false, true, false, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
+		"elsewhere, and others look":      {[]string{far, late, near}, true, true, false, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
+		"elsewhere, and others did":       {[]string{far, late, near}, true, true, true, []update{{homeTime, []string{far, near}}, {20*time.Second + homeTime, []string{late}}}},
+		"elsewhere, and the home is away": {[]string{far, near}, false, false, false, []update{{homeWait, []string{far, near}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &Server{cfg: DefaultConfig(), house: newHouse(DefaultConfig(), self.ID), company: newCompany(), views: newViews()}
+				s.house.settle(time.Now(), place, nil, true)
+				ctx, end := context.WithCancel(t.Context())
+				s.tasks.Go(func() { // the other home
+					for q.tells {
+						select {
+						case <-time.After(tell):
+						case <-ctx.Done():
+							return
+						}
+						s.house.mu.Lock()
+						m, res := s.house.mirrors[away], &presencev1.WatchResponse{}
+						if m != nil {
+							for k, watched := range m.todo {
+								if delete(m.todo, k); watched {
+									res.Seen = append(res.Seen, &presencev1.Seen{
+										Person: &presencev1.Person{Workspace: k.workspace, User: k.user}, Status: &presencev1.Status{State: presencev1.State_STATE_ONLINE},
+									})
+								}
+							}
+						}
+						s.house.mu.Unlock()
+						if m != nil {
+							if err := s.house.reflect(m, res); err != nil {
+								t.Error(err)
+							}
+						}
+					}
+				})
+				join := func(users ...string) {
+					_, joined := s.company.change([]*chatv1.Room{{Workspace: "w", Channel: "lobby", Members: users}})
+					s.views.recheck(joined, true)
+				}
+				join("ada", near, far)
+				if q.others {
+					w := newWatcher()
+					var all []personKey
+					for _, user := range q.users {
+						all = append(all, personKey{"w", user})
+					}
+					s.house.watch(w, all)
+					time.Sleep(10 * time.Second)
+					if q.over {
+						s.house.forget(w, nil)
+					}
+				}
+				var got []update
+				begin := time.Now()
+				v := &view{watcher: newWatcher(), who: personKey{"w", "ada"}, users: slices.Sorted(slices.Values(q.users))}
+				if err := s.views.open(v.who, v.watcher, 1); err != nil {
+					t.Fatal(err)
+				}
+				s.tasks.Go(func() {
+					_ = s.tail(ctx, v, nil, func(res *topicv1.TailResponse) error {
+						u := update{at: time.Since(begin)}
+						for _, e := range res.GetView().GetEntries() {
+							u.who = append(u.who, e.GetKey())
+							if seen := (news{seen: e.GetBody()}).status().GetState(); q.tells && e.GetKey() != near && seen != presencev1.State_STATE_ONLINE {
+								t.Errorf("%s is told as %v", e.GetKey(), seen)
+							}
+						}
+						got = append(got, u)
+						return nil
+					})
+				})
+				time.Sleep(20 * time.Second)
+				join(late)
+				time.Sleep(20 * time.Second)
+				end()
+				s.tasks.Wait()
+				if !slices.EqualFunc(got, q.want, func(a, b update) bool { return a.at == b.at && slices.Equal(a.who, b.who) }) {
+					t.Errorf("told %v, want %v", got, q.want)
+				}
+			})
+		})
 	}
 }

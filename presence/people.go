@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -25,9 +24,11 @@ const (
 	entryCounts  = "#"                 // and of how many members a channel has
 	// recheckGap is when a view looks again whom it may show, though chat has told nothing of it.
 	recheckGap = 30 * time.Second
-	// homeWait is how long a view waits for what other homes tell before it begins, and homeGap how often it looks.
+	// homeTime is what other homes have to tell of people whom a view is new to, whether or not others look at them already: when they are shown doesn't
+	// tell. homeWait is how long a home is waited for that needs longer, and homeGap how often it is looked.
+	homeTime = 250 * time.Millisecond
 	homeWait = time.Second
-	homeGap  = 20 * time.Millisecond
+	homeGap  = 25 * time.Millisecond
 )
 
 // topics is the TopicService.
@@ -107,8 +108,8 @@ func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[t
 		return err
 	}
 	v := &view{watcher: newWatcher(), who: who, users: users}
-	if !t.s.views.open(v.who, v.watcher, t.s.cfg.Views) {
-		return errViews
+	if err := t.s.views.open(v.who, v.watcher, t.s.cfg.Views); err != nil {
+		return err
 	}
 	defer t.s.views.close(v.who, v.watcher)
 	defer t.s.house.forget(v.watcher, nil)
@@ -118,25 +119,31 @@ func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[t
 // view is what one subscriber is shown.
 type view struct {
 	*watcher
-	who   personKey
-	users []string        // whom they want to see
-	shown map[string]bool // whom they may
-	gone  []string        // may not any more, and are to be told so
+	cursor
+	who    personKey
+	users  []string          // whom they want to see
+	shown  map[string]uint64 // whom they may, and the hash of what they were told of them; 0: nothing yet
+	gone   []*edgev1.Entry   // of whom they may not see any more, to be taken away
+	frozen time.Time         // as they were told last
 }
 
-// look finds out whom a view may show. What is told of those who are new to it counts as new if it is newer than a version.
-func (s *Server) look(v *view, since uint64) {
+// look finds out whom a view may show, and gives other homes the time to tell of those who are new to it.
+func (s *Server) look(ctx context.Context, v *view) error {
 	met := s.company.met(v.who, v.users)
-	now := make(map[string]bool, len(met))
+	now := make(map[string]uint64, len(met))
 	var come, gone []personKey
 	for _, user := range met {
-		if now[user] = true; !v.shown[user] {
+		told, is := v.shown[user]
+		if now[user] = told; !is {
 			come = append(come, personKey{v.who.workspace, user})
 		}
 	}
-	for user := range v.shown {
-		if !now[user] {
-			gone, v.gone = append(gone, personKey{v.who.workspace, user}), append(v.gone, user)
+	for user, told := range v.shown {
+		if _, is := now[user]; !is {
+			gone = append(gone, personKey{v.who.workspace, user})
+			if v.held -= told; told != 0 {
+				v.gone = append(v.gone, &edgev1.Entry{Key: user, Removed: true})
+			}
 		}
 	}
 	v.shown = now
@@ -144,58 +151,59 @@ func (s *Server) look(v *view, since uint64) {
 	if len(gone) > 0 {
 		s.house.forget(v.watcher, gone)
 	}
-	s.house.watch(v.watcher, come, since)
-}
-
-// epoch is the life of a view's versions: of this process, and of whom it shows.
-func (v *view) epoch(process uint64) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	for _, user := range v.users {
-		if v.shown[user] {
-			_, _ = d.WriteString(user + "\x00")
+	s.house.watch(v.watcher, come)
+	for begin := time.Now(); ; {
+		elsewhere, untold := s.house.awaits(v.watcher, come)
+		waited := time.Since(begin)
+		if !elsewhere || !untold && waited >= homeTime || waited >= homeWait {
+			return nil
 		}
-	}
-	return process ^ d.Sum64()>>11 // < 2^53
-}
-
-// tail tells what a view shows until ctx ends: a snapshot, or what is new to who knows it, and then changes.
-func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
-	s.look(v, after.GetOffset())
-	epoch := v.epoch(s.epoch)
-	snapshot := after.GetEpoch() != epoch
-	if snapshot && after.GetOffset() > 0 {
-		s.house.forget(v.watcher, nil)
-		v.shown = nil
-		s.look(v, 0)
-	}
-	for end := time.Now().Add(homeWait); s.house.awaits(v.watcher) && time.Now().Before(end); {
 		select {
-		case <-time.After(homeGap):
+		case <-time.After(max(homeGap, homeTime-waited)):
 		case <-ctx.Done():
 			return ctx.Err() //nolint:wrapcheck // the subscriber has gone
 		}
 	}
+}
+
+// news is what is new to a view.
+func (s *Server) news(v *view) (list []*edgev1.Entry) {
+	people, frozen := s.house.take(v.watcher)
+	for _, n := range people {
+		e := &edgev1.Entry{Key: n.user, Body: n.seen}
+		if was, now := v.shown[n.user], hash(e); was != now {
+			v.held += now - was
+			v.shown[n.user] = now
+			list = append(list, e)
+		}
+	}
+	list = append(list, v.gone...)
+	if v.gone = nil; !frozen.Equal(v.frozen) {
+		e := ofView(frozen)
+		v.held += hash(e) - hash(ofView(v.frozen))
+		v.frozen = frozen
+		list = append(list, e)
+	}
+	return list
+}
+
+// tail tells what a view shows until ctx ends: a snapshot, or nothing to who comes back with what there is, and then changes.
+func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
+	if err := s.look(ctx, v); err != nil {
+		return err
+	}
 	recheck := time.NewTicker(recheckGap)
 	defer recheck.Stop()
-	var frozen time.Time
 	for first := true; ; first = false {
-		list, version, froze := s.house.take(v.watcher)
-		u := &edgev1.View{Snapshot: first && snapshot, At: &edgev1.Cursor{Epoch: epoch, Offset: version}}
-		for _, n := range list {
-			u.Entries = append(u.Entries, &edgev1.Entry{Key: n.user, Body: n.seen})
-		}
-		for _, user := range v.gone {
-			u.Entries = append(u.Entries, &edgev1.Entry{Key: user, Removed: true})
-		}
-		v.gone = nil
-		if first && !snapshot || !froze.Equal(frozen) { // who comes back may have been told otherwise
-			frozen = froze
-			u.Entries = append(u.Entries, ofView(froze))
+		u := &edgev1.View{Entries: s.news(v)}
+		if first {
+			if u.Snapshot = !v.resume(after); !u.GetSnapshot() {
+				u.Entries = nil
+			}
 		}
 		if first || len(u.GetEntries()) > 0 {
-			if err := topic.SendView(u, send); err != nil {
-				return err //nolint:wrapcheck // the stream's own
+			if err := v.send(u, send); err != nil {
+				return err
 			}
 			select {
 			case <-time.After(s.cfg.Interval):
@@ -206,9 +214,13 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 		select {
 		case <-v.kick:
 		case <-v.again:
-			s.look(v, 0)
+			if err := s.look(ctx, v); err != nil {
+				return err
+			}
 		case <-recheck.C:
-			s.look(v, 0)
+			if err := s.look(ctx, v); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return ctx.Err() //nolint:wrapcheck // likewise
 		}
@@ -227,6 +239,9 @@ func ofView(frozen time.Time) *edgev1.Entry {
 	return &edgev1.Entry{Key: entryView, Body: body}
 }
 
+// MaxOwnViews is how many views one person may have open at one process: what one session may follow at a gateway.
+const MaxOwnViews = 200
+
 // views are those that are open.
 type views struct {
 	mu sync.Mutex // guards all below
@@ -236,18 +251,22 @@ type views struct {
 
 func newViews() *views { return &views{of: map[personKey]map[*watcher]struct{}{}} }
 
-func (a *views) open(who personKey, v *watcher, most int) bool {
+// open adds one of at most so many.
+func (a *views) open(who personKey, v *watcher, most int) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.n >= most {
-		return false
+	switch {
+	case len(a.of[who]) >= MaxOwnViews:
+		return errOwnViews
+	case a.n >= most:
+		return errViews
 	}
 	a.n++
 	if a.of[who] == nil {
 		a.of[who] = map[*watcher]struct{}{}
 	}
 	a.of[who][v] = struct{}{}
-	return true
+	return nil
 }
 
 func (a *views) close(who personKey, v *watcher) {

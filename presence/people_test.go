@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/rpc"
@@ -116,7 +118,7 @@ func TestAnswers(t *testing.T) {
 	})
 }
 
-// TestAgain: who knows a view is told what is new since, and all where it shows others now.
+// TestAgain: who knows a view is told all where anything is new, or where it shows others now, and nothing else; who else looks changes nothing of that.
 func TestAgain(t *testing.T) {
 	c := newCluster(t, meshtest.SQLite(t))
 	c.chat.move("general", []string{"ada", "bob", "cyn"}, nil)
@@ -127,14 +129,21 @@ func TestAgain(t *testing.T) {
 	g.open(1, "cyn")
 	e.until("cyn", "ONLINE")
 	e.end()
-	g.open(2, "bob")
-	p.look("ada", nil, "bob").until("bob", "ONLINE")
-	again := p.look("ada", e.at, "bob", "cyn")
-	again.until("bob", "ONLINE")
-	if again.told != 1 || again.reset != 0 {
-		t.Errorf("%d entries and %d snapshots were told, though one is new", again.told, again.reset)
+	p.look("bob", nil, "ada", "bob", "cyn").end()
+	same := p.look("ada", e.at, "bob", "cyn")
+	if same.told != 0 || same.reset != 0 || !proto.Equal(same.at, e.at) {
+		t.Errorf("%d entries and %d snapshots were told at %v, though nothing is new since %v", same.told, same.reset, same.at, e.at)
 	}
-	other := p.look("ada", e.at, "bob", "cyn", "ada")
+	g.open(2, "bob")
+	same.until("bob", "ONLINE")
+	if same.told != 1 || same.reset != 0 {
+		t.Errorf("%d entries and %d snapshots were told, though one is new", same.told, same.reset)
+	}
+	again := p.look("ada", e.at, "bob", "cyn")
+	if again.told != 2 || again.reset != 1 || again.seen["bob"] != "ONLINE" {
+		t.Errorf("%d entries and %d snapshots were told to who has missed one: %v", again.told, again.reset, again.seen)
+	}
+	other := p.look("ada", again.at, "bob", "cyn", "ada")
 	other.until("ada", "OFFLINE")
 	if other.reset != 1 || other.told != 3 {
 		t.Errorf("%d entries and %d snapshots were told of other people", other.told, other.reset)
@@ -162,7 +171,7 @@ func TestWhileNobodyLooks(t *testing.T) {
 		p.server.house.mu.Unlock()
 	}
 	again := p.look("ada", e.at, "bob")
-	if again.seen["bob"] != "OFFLINE" || again.reset != 0 {
+	if again.seen["bob"] != "OFFLINE" || again.reset != 1 {
 		t.Errorf("bob is seen as %q, after %d snapshots", again.seen["bob"], again.reset)
 	}
 }
@@ -273,8 +282,8 @@ func TestThawedMeanwhile(t *testing.T) {
 	c.change(func() { p.frozen = false })
 	other.until(entryView, "")
 	again := p.look("ada", e.at, "bob")
-	if !again.true || again.reset != 0 {
-		t.Errorf("told that it is true: %t, after %d snapshots", again.true, again.reset)
+	if _, old := again.seen[entryView]; old || again.reset != 1 || again.seen["bob"] != "OFFLINE" {
+		t.Errorf("told after %d snapshots: %v", again.reset, again.seen)
 	}
 }
 

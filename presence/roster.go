@@ -90,7 +90,7 @@ func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, pre
 				return
 			}
 			h.forget(w, keys(q.GetForget()))
-			h.watch(w, keys(q.GetWatch()), 0)
+			h.watch(w, keys(q.GetWatch()))
 		}
 	})
 	life := time.NewTicker(watchLife)
@@ -102,7 +102,7 @@ func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, pre
 		case err := <-ended:
 			return err //nolint:wrapcheck // the stream's own
 		}
-		list, _, _ := h.take(w) // while this process is frozen it changes nothing; who may be taken for dead loses its people to another home
+		list, _ := h.take(w) // while this process is frozen it changes nothing; who may be taken for dead loses its people to another home
 		for first := true; first || len(list) > 0; first = false {
 			res := &presencev1.WatchResponse{}
 			n := min(len(list), mirrorBatch)

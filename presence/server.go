@@ -51,7 +51,6 @@ type Server struct {
 	peers    Peers
 	chat     grpc.ClientConnInterface
 	logger   *slog.Logger
-	epoch    uint64 // of views: this process's life
 	house    *house
 	company  *company
 	views    *views
@@ -79,7 +78,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, errors.New("presence: a database and the connection to chat are needed")
 	}
 	s := &Server{
-		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, epoch: uint64(time.Now().UnixMilli()), company: newCompany(),
+		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, company: newCompany(),
 		views: newViews(), halls: newHalls(), ready: make(chan struct{}), keeping: newKeepStatements(deps.DB.Dialect()), figures: newFigures(deps.DB.Dialect()),
 		analysing: rpc.NewTurns(analyses), clock: time.Now,
 	}
@@ -184,8 +183,11 @@ var (
 	errTopic   = rpc.Errorf(edgev1.Code_CODE_NOT_FOUND, "presence.TOPIC", "There is no such topic.")
 	errOffline = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.OFFLINE",
 		"Others see you as offline, and are not told what you do. Connect, or choose another status first. If you have only just connected, try again.")
-	errAway   = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Who is here is not known at this moment. Try again.")
-	errViews  = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Too many people are looking. Try again.")
+	errAway       = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Who is here is not known at this moment. Try again.")
+	errViews      = rpc.Errorf(edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY", "Too many people are looking. Try again.")
+	errOwnViews   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.VIEWS", "You have %d views of people and channels open. Close some of them first.", MaxOwnViews)
+	errOwnMembers = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.VIEWS",
+		"The channels that you look at have too many members, taken together. Close the views of some of them first.")
 	errForbid = rpc.Errorf(edgev1.Code_CODE_PERMISSION_DENIED, "presence.FORBIDDEN", "Your role doesn't allow this. Ask an administrator.")
 	errNone   = rpc.Errorf(edgev1.Code_CODE_FAILED_PRECONDITION, "presence.NOT_RECORDED",
 		"This workspace keeps no records of presence. An administrator can have them kept, from then on.")

@@ -16,6 +16,7 @@ import (
 
 	"plenum.internal/mesh/registry"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
@@ -23,7 +24,7 @@ import (
 
 const (
 	couples    = 2500 // of two people each; one leaves, one hides
-	neighbours = 500  // couples in one bureau
+	neighbours = 250  // couples in one bureau
 	// tellApart is how many of a hundred a learner may tell right. Who knows nothing does better with half of so many people once in three million
 	// times.
 	tellApart = 55
@@ -46,10 +47,10 @@ type bureau struct {
 func newBureau() *bureau {
 	cfg := DefaultConfig()
 	o := &bureau{
-		Server:  &Server{cfg: cfg, house: newHouse(cfg, "presence-1"), company: newCompany(), views: newViews(), epoch: 1},
+		Server:  &Server{cfg: cfg, house: newHouse(cfg, alone{}.Node().ID), company: newCompany(), views: newViews(), halls: newHalls(), peers: alone{}},
 		choices: map[personKey]choice{}, shown: map[uint64]bool{},
 	}
-	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	place := registry.NewPlacement([]registry.Node{alone{}.Node()})
 	o.house.settle(time.Now(), place, []string{"a"}, true)
 	o.g = o.house.begin("a", time.Now())
 	o.tell(&rosterv1.ReportRequest{Complete: place.Number()})
@@ -74,6 +75,7 @@ func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
 		})
 	}
 	every(tickGap, func() { o.house.tick(time.Now()) })
+	tasks.Go(func() { o.keepHalls(ctx) })
 	every(time.Second, func() { o.tell(&rosterv1.ReportRequest{}) })
 	every(answerGap, func() {
 		for res := o.house.answers(o.g); res != nil; res = o.house.answers(o.g) {
@@ -113,28 +115,71 @@ func (o *bureau) choose(user string, c choice) {
 	o.house.choose(map[personKey]choice{k: c}, time.Now())
 }
 
+// look has somebody look at people until ctx ends.
+func (o *bureau) look(ctx context.Context, who string, users []string, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
+	v := &view{watcher: newWatcher(), who: personKey{"w", who}, users: slices.Sorted(slices.Values(users))}
+	if err := o.views.open(v.who, v.watcher, o.cfg.Views); err != nil {
+		return err
+	}
+	defer o.views.close(v.who, v.watcher)
+	defer o.house.forget(v.watcher, nil)
+	return o.tail(ctx, v, after, send)
+}
+
+// enter has somebody look at somebody's channel until ctx ends.
+func (o *bureau) enter(ctx context.Context, who, channel string, w *presencev1.Window, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
+	params, err := proto.Marshal(w)
+	if err != nil {
+		return err
+	}
+	return o.tailChannel(ctx, personKey{"w", who}, channel, params, after, send)
+}
+
 // sign is something that is seen of somebody.
 type sign struct {
 	at      time.Duration
 	signal  bool // else an entry
 	size    int
 	status  *presencev1.Status
-	frame   int           // which one of the view
-	gap     time.Duration // behind the frame before
-	place   int           // among the entries of the frame
-	entries int           // of it
+	looking bool
+	counts  *presencev1.Counts // of their channel
+	frame   int                // which one of the view
+	gap     time.Duration      // behind the frame before
+	place   int                // among the entries of the frame
+	entries int                // of it
+	cursor  uint64             // behind it
 }
 
-// onlooker is who looks at a couple.
-type onlooker struct {
-	mu     sync.Mutex // guards all below
-	begin  time.Time
+// screen is what is seen in one view, by the keys of its entries.
+type screen struct {
 	frames int
 	last   time.Duration
 	signs  map[string][]sign
 }
 
-func (l *onlooker) see(res *topicv1.TailResponse) error {
+// glance is what somebody sees who looks for a moment.
+type glance struct {
+	at       time.Duration
+	wait     time.Duration // for the first frame
+	snapshot bool
+	entries  int
+	moved    bool // the cursor is another one than before
+	state    presencev1.State
+}
+
+// onlooker is who looks at a couple.
+type onlooker struct {
+	name string
+
+	mu      sync.Mutex // guards all below
+	begin   time.Time
+	people  screen                 // the couple
+	rooms   map[string]*screen     // the channel of each
+	glances map[string][2][]glance // at each, and at the channel of each
+}
+
+// see takes in what is told in a view.
+func (l *onlooker) see(s *screen, res *topicv1.TailResponse) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, v := time.Since(l.begin), res.GetView()
@@ -143,18 +188,70 @@ func (l *onlooker) see(res *topicv1.TailResponse) error {
 		if err := proto.Unmarshal(e.GetBody(), m); err != nil {
 			return err
 		}
-		s := sign{at: now, size: len(e.GetBody()), status: m.GetStatus(), frame: l.frames, gap: now - l.last, place: i, entries: len(v.GetEntries())}
-		l.signs[e.GetKey()] = append(l.signs[e.GetKey()], s)
+		s.signs[e.GetKey()] = append(s.signs[e.GetKey()], sign{
+			at: now, size: len(e.GetBody()), status: m.GetStatus(), looking: m.GetLooking(), counts: m.GetCounts(),
+			frame: s.frames, gap: now - s.last, place: i, entries: len(v.GetEntries()), cursor: v.GetAt().GetEpoch(),
+		})
 	}
-	l.frames++
-	l.last = now
+	s.frames++
+	s.last = now
 	return nil
 }
 
 func (l *onlooker) hear(user string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.signs[user] = append(l.signs[user], sign{at: time.Since(l.begin), signal: true})
+	l.people.signs[user] = append(l.people.signs[user], sign{at: time.Since(l.begin), signal: true})
+}
+
+// peek looks at somebody, or at their channel, now and then until ctx ends, each time with the cursor of the time before.
+func (l *onlooker) peek(ctx context.Context, o *bureau, random *rand.Rand, user string, room int) error {
+	var at *edgev1.Cursor
+	for {
+		select {
+		case <-time.After(time.Second + time.Duration(random.Float64()*float64(12*time.Second))):
+		case <-ctx.Done():
+			return nil
+		}
+		moment, end := context.WithTimeout(ctx, 1500*time.Millisecond)
+		opened := time.Now()
+		var g *glance
+		see := func(res *topicv1.TailResponse) error {
+			v := res.GetView()
+			if g == nil {
+				g = &glance{at: time.Since(l.begin), wait: time.Since(opened), snapshot: v.GetSnapshot(), moved: !proto.Equal(at, v.GetAt())}
+			}
+			g.entries += len(v.GetEntries())
+			for _, e := range v.GetEntries() {
+				m := &presencev1.Entry{}
+				if err := proto.Unmarshal(e.GetBody(), m); err != nil {
+					return err
+				}
+				if e.GetKey() == user {
+					g.state = m.GetStatus().GetState()
+				}
+			}
+			at = v.GetAt()
+			return nil
+		}
+		var err error
+		if room == 1 {
+			err = o.enter(moment, l.name, user, &presencev1.Window{Limit: 10}, at, see)
+		} else {
+			err = o.look(moment, l.name, []string{user}, at, see)
+		}
+		over := moment.Err() != nil
+		if end(); !over {
+			return err
+		}
+		l.mu.Lock()
+		both := l.glances[user]
+		if g != nil {
+			both[room] = append(both[room], *g)
+		}
+		l.glances[user] = both
+		l.mu.Unlock()
+	}
 }
 
 // life is what somebody does, from beginning to end: things to do at some times.
@@ -167,6 +264,8 @@ type life struct {
 	hides  bool
 	open   []uint64 // their connections
 	things []thing
+	looks  func() (end func()) // has them look at others, as who is connected does
+	away   func()              // ends that; nil: they look at nobody
 }
 
 type thing struct {
@@ -200,12 +299,18 @@ func (p *life) live() {
 		p.o.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{
 			Number: n, Workspace: "w", User: p.user, Session: session, Agent: agent, IdleS: proto.Uint32(uint32(p.IntN(330)) * uint32(p.IntN(2))),
 		}}})
+		if p.away == nil {
+			p.away = p.looks()
+		}
 	}
 	disconnect := func() {
 		if len(p.open) > 0 {
 			i := p.IntN(len(p.open))
 			p.o.tell(&rosterv1.ReportRequest{Closed: p.open[i : i+1]})
-			p.open = slices.Delete(p.open, i, i+1)
+			if p.open = slices.Delete(p.open, i, i+1); len(p.open) == 0 {
+				p.away()
+				p.away = nil
+			}
 		}
 	}
 	for i := range 1 + p.IntN(3) {
@@ -233,6 +338,14 @@ func (p *life) live() {
 				c.state, c.until = presencev1.State_STATE_INVISIBLE, time.Time{}
 			}
 			p.o.choose(p.user, c)
+		})
+	}
+	for range p.IntN(6) { // they look at something else, and back
+		p.plan(p.between(0, all), func() {
+			if p.away != nil {
+				p.away()
+				p.away = p.looks()
+			}
 		})
 	}
 	for gap, at := p.between(time.Second, 30*time.Second), time.Duration(0); at < all; at += p.between(gap/2, 2*gap) {
@@ -265,12 +378,76 @@ func (p *life) live() {
 		time.Sleep(x.at - time.Since(begin))
 		x.do()
 	}
+	if p.away != nil {
+		p.away()
+	}
+}
+
+func seconds(d time.Duration) float64 { return d.Seconds() }
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// roomFeatures are what can be told of what was seen in somebody's channel, who was seen to go at a time.
+func roomFeatures(s screen, user string, end time.Duration) (f []float64) {
+	var last, looked, counted sign
+	var theirs, behind, frames [2]float64 // up to the end, and behind it: signs of them, of their channel, and frames
+	for _, x := range s.signs[user] {
+		i := int(one(x.at > end+time.Second))
+		theirs[i]++
+		frames[i] = float64(x.frame)
+		if x.looking {
+			looked = x
+		}
+		if last.status.GetState() != presencev1.State_STATE_OFFLINE || i == 0 {
+			last = x
+		}
+	}
+	for _, x := range s.signs[entryCounts] {
+		behind[int(one(x.at > end+time.Second))]++
+		if x.at <= end+time.Second {
+			counted = x
+		}
+	}
+	for _, x := range []sign{last, looked, counted} {
+		f = append(f, seconds(end-x.at), seconds(x.gap), float64(x.size), float64(x.place), float64(x.entries), float64(x.frame), float64(x.cursor),
+			float64(x.status.GetState()), float64(x.counts.GetOnline()), float64(x.counts.GetOffline()), float64(x.counts.GetLooking()))
+	}
+	return append(f, theirs[0], theirs[1], behind[0], behind[1], frames[0], frames[1], float64(s.frames))
+}
+
+// glanceFeatures are what can be told of what was seen of somebody by looking now and then, who was seen to go at a time.
+func glanceFeatures(all []glance, end time.Duration) (f []float64) {
+	var count, snapshots, moved, entries [2]float64 // before the end, and behind it
+	var waits, longest [2]time.Duration
+	var gone glance
+	for _, g := range all {
+		i := int(one(g.at > end))
+		count[i]++
+		snapshots[i] += one(g.snapshot)
+		moved[i] += one(g.moved)
+		entries[i] += float64(g.entries)
+		waits[i] += g.wait
+		longest[i] = max(longest[i], g.wait)
+		if gone.at == 0 && g.at > soonest && g.state == presencev1.State_STATE_OFFLINE {
+			gone = g
+		}
+	}
+	f = append(f, seconds(gone.at-end), seconds(gone.wait), float64(gone.entries))
+	for i := range count {
+		f = append(f, count[i], snapshots[i], moved[i], entries[i], seconds(waits[i])/max(1, count[i]), seconds(longest[i]))
+	}
+	return f
 }
 
 // features are all that can be told of what was seen of somebody, as numbers.
-func features(signs []sign) []float64 {
+func features(l *onlooker, user string, until time.Duration) []float64 {
 	var f []float64
-	seconds := func(d time.Duration) float64 { return d.Seconds() }
+	signs := slices.DeleteFunc(l.people.signs[user], func(s sign) bool { return s.at > until })
 	offline := slices.IndexFunc(signs, func(s sign) bool { return s.at > soonest && s.status.GetState() == presencev1.State_STATE_OFFLINE })
 	if offline < 0 {
 		offline = len(signs) - 1
@@ -299,13 +476,21 @@ func features(signs []sign) []float64 {
 	f = append(f, seconds(end.at-newest), math.Mod(seconds(end.at), 1), seconds(end.gap), float64(end.size), float64(end.place), float64(end.entries), float64(end.frame),
 		float64(bytes), float64(len(devices)), float64(len(signs)-offline), float64(len(signs)), float64(before.size), float64(before.status.GetState()),
 		float64(len(before.status.GetDevices())), float64(len(before.status.GetCustom().GetText())), seconds(end.at-before.at), seconds(before.gap), float64(before.entries),
-		float64(end.frame-before.frame))
+		float64(end.frame-before.frame), float64(end.cursor), float64(signs[len(signs)-1].cursor))
 	for i := range 4 { // the last gaps between signs
 		if offline > i {
 			f = append(f, seconds(signs[offline-i].at-signs[offline-i-1].at))
 		} else {
 			f = append(f, -1)
 		}
+	}
+	room := screen{l.rooms[user].frames, 0, map[string][]sign{}}
+	for key, signs := range l.rooms[user].signs {
+		room.signs[key] = slices.DeleteFunc(signs, func(s sign) bool { return s.at > until })
+	}
+	f = append(f, roomFeatures(room, user, end.at)...)
+	for _, all := range l.glances[user] {
+		f = append(f, glanceFeatures(slices.DeleteFunc(all, func(g glance) bool { return g.at > until }), end.at)...)
 	}
 	return f
 }
@@ -413,33 +598,58 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 	o.run(ctx, &tasks)
 	type couple struct {
 		*onlooker
-		people [2]*life
+		lives [2]*life
 	}
 	var all []couple
 	for i := first; i < first+neighbours; i++ {
-		c := couple{onlooker: &onlooker{begin: time.Now(), signs: map[string][]sign{}}}
+		c := couple{onlooker: &onlooker{
+			name: fmt.Sprint("looker-", i), begin: time.Now(), people: screen{signs: map[string][]sign{}}, rooms: map[string]*screen{}, glances: map[string][2][]glance{},
+		}}
 		hides := random.IntN(2)
 		var users []string
-		for j := range c.people {
+		for j := range c.lives {
 			user := fmt.Sprintf("%08x-%d", random.Uint32(), 2*i+j) // no name says who hides
-			c.people[j] = &life{
+			c.lives[j] = &life{
 				Rand: rand.New(rand.NewPCG(seed, uint64(2*i+j+1))), o: o, l: c.onlooker, user: user, hides: j == hides,
 				end: soonest + time.Duration(random.Float64()*float64(spread)),
 			}
 			users = append(users, user)
 		}
-		looker := fmt.Sprint("looker-", i)
-		o.company.change([]*chatv1.Room{{Workspace: "w", Channel: fmt.Sprint(i), Members: append(users, looker)}})
-		slices.Sort(users)
-		v := &view{watcher: newWatcher(), who: personKey{"w", looker}, users: users}
 		start := time.Duration(random.Float64() * float64(time.Second))
-		tasks.Go(func() {
+		begin := func(ctx context.Context, do func(ctx context.Context) error) {
+			tasks.Go(func() {
+				if err := do(ctx); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			})
+		}
+		for _, user := range users {
+			o.company.change([]*chatv1.Room{{Workspace: "w", Channel: user, Members: []string{user, c.name}}})
+		}
+		begin(ctx, func(ctx context.Context) error {
 			time.Sleep(start)
-			if err := o.tail(ctx, v, nil, c.see); err != nil && ctx.Err() == nil {
-				t.Error(err)
-			}
+			return o.look(ctx, c.name, users, nil, func(res *topicv1.TailResponse) error { return c.see(&c.people, res) })
 		})
-		for _, p := range c.people {
+		for _, p := range c.lives {
+			room := &screen{signs: map[string][]sign{}}
+			c.rooms[p.user] = room
+			begin(ctx, func(ctx context.Context) error {
+				time.Sleep(start)
+				return o.enter(ctx, c.name, p.user, &presencev1.Window{Limit: 10}, nil, func(res *topicv1.TailResponse) error { return c.see(room, res) })
+			})
+			for kind := range 2 {
+				random := rand.New(rand.NewPCG(seed, random.Uint64()))
+				begin(ctx, func(ctx context.Context) error { return c.peek(ctx, o, random, p.user, kind) })
+			}
+			p.looks = func() (end func()) {
+				looks, end := context.WithCancel(ctx)
+				nothing := func(*topicv1.TailResponse) error { return nil }
+				begin(looks, func(ctx context.Context) error { return o.look(ctx, p.user, []string{p.user, c.name}, nil, nothing) })
+				begin(looks, func(ctx context.Context) error {
+					return o.enter(ctx, p.user, p.user, &presencev1.Window{Looking: true}, nil, nothing)
+				})
+				return end
+			}
 			lives.Go(p.live)
 		}
 		all = append(all, c)
@@ -449,16 +659,15 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 	cancel()
 	tasks.Wait()
 	for _, c := range all {
-		for _, p := range c.people {
-			signs := slices.DeleteFunc(c.signs[p.user], func(s sign) bool { return s.at > p.end+aftermath })
-			examples = append(examples, example{features(signs), p.hides})
+		for _, p := range c.lives {
+			examples = append(examples, example{features(c.onlooker, p.user, p.end+aftermath), p.hides})
 		}
 	}
 	return examples
 }
 
-// TestNobodyCanTell: who looks at people can't learn to tell who hides from who leaves, by all that they see of them: what is told, when, in which order and
-// how often, and what they signal.
+// TestNobodyCanTell: who looks at people, and at channels, all the time and now and then, can't learn to tell who hides, and goes on looking at others, from
+// who leaves, by all that they see of them: what is told, when, in which order and how often, by which cursors, and what they signal.
 func TestNobodyCanTell(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

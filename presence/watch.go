@@ -29,6 +29,7 @@ type watch struct {
 	by    *watcher
 	place int // among those of the person
 	dirty bool
+	blank bool // nothing was told yet but that they are not known
 }
 
 func newWatcher() *watcher {
@@ -73,27 +74,29 @@ func (h *house) reconsider(people []personKey) {
 	}
 }
 
-// watch adds people to those that a watcher looks at. What is told of them counts as new if it is newer than a version; 0: in any case.
-func (h *house) watch(by *watcher, people []personKey, since uint64) {
+// watch adds people to those that a watcher looks at. What is told of them does not depend on who else looks, nor on who hides.
+func (h *house) watch(by *watcher, people []personKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watchers[by] = struct{}{}
+	h.observe(by, people)
+}
+
+// observe adds them.
+func (h *house) observe(by *watcher, people []personKey) {
 	for _, k := range people {
 		if by.watches[k] != nil {
 			continue
 		}
+		room := h.room()
 		p := h.person(k)
 		switch {
-		case p == nil: // too many: they are told as unknown, and stay so
-			h.version++
-			p = &person{key: k, place: -1, seen: unknown(0), version: h.version}
-		case len(p.watches) == 0 && p.kept == nil && p.mirror == nil && (!p.known || bytes.Equal(p.seen, offline) || !h.isHome(k)):
-			// Whoever saw them before knows nothing of what they have become since. Who is invisible is kept, and has to be as somebody who is not.
-			h.blank(p)
-			h.version++
-			p.version = h.version
+		case !room && (p == nil || !p.here): // they are told as unknown until there is, whether or not they have a place because they hide, or others look
+			p, h.crowded = &person{key: k, place: -1, seen: unknown(0)}, true
+		case len(p.watches) == 0 && p.kept == nil && !h.isHome(k): // what they were seen as is long ago
+			p.seen, p.known = h.blank(k)
 		}
-		w := &watch{of: p, by: by, place: len(p.watches)}
+		w := &watch{of: p, by: by, place: len(p.watches), blank: h.people[k] == p}
 		by.watches[k] = w
 		p.watches = append(p.watches, w)
 		if p.kept != nil {
@@ -101,9 +104,23 @@ func (h *house) watch(by *watcher, people []personKey, since uint64) {
 			p.kept = nil
 		}
 		h.abroad(p)
-		if since == 0 || p.version > since {
-			w.mark()
+		w.mark()
+	}
+}
+
+// readmit has those known whom watchers look at, and for whom there was no room.
+func (h *house) readmit() {
+	h.crowded = false
+	for by := range h.watchers {
+		var people []personKey
+		for k, w := range by.watches {
+			if h.people[k] != w.of {
+				delete(by.watches, k)
+				h.unwatch(w)
+				people = append(people, k)
+			}
 		}
+		h.observe(by, people)
 	}
 }
 
@@ -127,8 +144,7 @@ func (h *house) forget(by *watcher, people []personKey) {
 	}
 }
 
-// keeping is how long somebody is remembered whom nobody looks at any more: who asks again and again, as polls do, is told what is new, and homes
-// aren't asked anew each time.
+// keeping is how long somebody is remembered whom nobody looks at any more: homes aren't asked anew each time by who asks again and again, as polls do.
 const keeping = time.Minute
 
 // linger has somebody remembered for a while.
@@ -156,16 +172,16 @@ func (h *house) release(e *list.Element) {
 	h.drop(p)
 }
 
-// awaits says whether a watcher looks at somebody of whom their home has not told yet, nor let it be known that it won't.
-func (h *house) awaits(by *watcher) bool {
+// awaits says whether any of some people is watched at another home, and whether one of these homes has not told yet, nor let it be known that it won't.
+func (h *house) awaits(by *watcher, people []personKey) (elsewhere, untold bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, w := range by.watches {
-		if m := w.of.mirror; m != nil && !w.of.told && !m.lost {
-			return true
+	for _, k := range people {
+		if w := by.watches[k]; w != nil && w.of.mirror != nil {
+			elsewhere, untold = true, untold || !w.of.told && !w.of.mirror.lost
 		}
 	}
-	return false
+	return elsewhere, untold
 }
 
 func (h *house) unwatch(w *watch) {
@@ -208,16 +224,29 @@ func (h *house) status(k personKey) *presencev1.Status {
 	return news{k, seen, false}.status()
 }
 
-// take returns what is new to a watcher, at which version, and since when it may be old; zero: it is true.
-func (h *house) take(by *watcher) (list []news, version uint64, frozen time.Time) {
+// take returns what is new to a watcher, and since when it may be old; zero: it is true.
+func (h *house) take(by *watcher) (list []news, frozen time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, w := range by.dirty {
 		if w.dirty = false; w.of != nil {
-			list = append(list, news{w.of.key, w.of.seen, w.of.hidden})
+			list = append(list, news{w.of.key, h.tells(w), w.of.hidden})
 		}
 	}
 	slices.SortFunc(list, func(a, b news) int { return strings.Compare(a.user, b.user) }) // else it would tell what else happened to whom
 	by.dirty = by.dirty[:0]
-	return list, h.version, h.frozen
+	return list, h.frozen
+}
+
+// tells is what a watcher is told of somebody: who has been told nothing of them yet sees neither since when they are not known, nor whether they are
+// remembered, because they hide or others look, while those are not known of whom nothing is.
+func (h *house) tells(w *watch) []byte {
+	p := w.of
+	if w.blank && (!p.known || p.mirror == nil && bytes.Equal(p.seen, offline)) {
+		seen, known := h.blank(p.key)
+		w.blank = !known
+		return seen
+	}
+	w.blank = false
+	return p.seen
 }

@@ -28,6 +28,7 @@
 //   presence.BAD_FIELD               INVALID_ARGUMENT     `field` says which, the message why
 //   presence.TOPIC                   NOT_FOUND            no such topic, or not the caller's
 //   presence.OFFLINE                 FAILED_PRECONDITION  others see the caller as offline: an activity would be told to nobody
+//   presence.VIEWS                   FAILED_PRECONDITION  the caller has too many views open, or looks at channels of too many members: close some
 //   presence.AWAY                    UNAVAILABLE          the process that is to know is not there yet, or does not know it yet; try again
 //   presence.FORBIDDEN               PERMISSION_DENIED    the caller's role doesn't allow it
 //   presence.NOT_RECORDED            FAILED_PRECONDITION  Workspace.presence_records is off
@@ -533,7 +534,7 @@ type Status struct {
 	State         State                  `protobuf:"varint,1,opt,name=state,proto3,enum=plenum.presence.v1.State" json:"state,omitempty"`             // never INVISIBLE
 	Devices       []Device               `protobuf:"varint,2,rep,packed,name=devices,proto3,enum=plenum.presence.v1.Device" json:"devices,omitempty"` // of the sessions that count, each kind once, ascending; none of who is offline
 	Custom        *Custom                `protobuf:"bytes,3,opt,name=custom,proto3" json:"custom,omitempty"`                                          // absent: none
-	AsOfMs        int64                  `protobuf:"varint,4,opt,name=as_of_ms,json=asOfMs,proto3" json:"as_of_ms,omitempty"`                         // state UNSPECIFIED only: since when it is not known; 0: ever since it was asked for
+	AsOfMs        int64                  `protobuf:"varint,4,opt,name=as_of_ms,json=asOfMs,proto3" json:"as_of_ms,omitempty"`                         // state UNSPECIFIED only: since when it is not known; 0: ever since it was asked for; in a view of a channel always 0
 	Activity      *Activity              `protobuf:"bytes,5,opt,name=activity,proto3" json:"activity,omitempty"`                                      // what they are doing; absent: not told. None of who is offline
 	Country       string                 `protobuf:"bytes,6,opt,name=country,proto3" json:"country,omitempty"`                                        // where they are, as two letters of ISO 3166-1; empty: not told. None of who is offline
 	unknownFields protoimpl.UnknownFields

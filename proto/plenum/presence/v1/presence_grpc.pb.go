@@ -28,6 +28,7 @@
 //   presence.BAD_FIELD               INVALID_ARGUMENT     `field` says which, the message why
 //   presence.TOPIC                   NOT_FOUND            no such topic, or not the caller's
 //   presence.OFFLINE                 FAILED_PRECONDITION  others see the caller as offline: an activity would be told to nobody
+//   presence.VIEWS                   FAILED_PRECONDITION  the caller has too many views open, or looks at channels of too many members: close some
 //   presence.AWAY                    UNAVAILABLE          the process that is to know is not there yet, or does not know it yet; try again
 //   presence.FORBIDDEN               PERMISSION_DENIED    the caller's role doesn't allow it
 //   presence.NOT_RECORDED            FAILED_PRECONDITION  Workspace.presence_records is off
