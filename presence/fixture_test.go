@@ -22,6 +22,7 @@ import (
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/mesh/topic"
+	"plenum.internal/mesh/topic/topictest"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -374,7 +375,7 @@ func (t *teller) open(number uint64, user string) {
 // eyes are a view that somebody has open.
 type eyes struct {
 	tb     testing.TB
-	stream grpc.ServerStreamingClient[topicv1.TailResponse]
+	stream *topictest.View
 	end    context.CancelFunc
 	at     *edgev1.Cursor
 	seen   map[string]string // by user: the state, and what they say
@@ -402,10 +403,7 @@ func (p *process) tail(ctx context.Context, topic string, params proto.Message, 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p.tb.Cleanup(cancel)
-	stream, err := topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway")).Tail(ctx, &topicv1.TailRequest{Workspace: "w", Topic: topic, Params: b, After: after, Follow: true})
-	if err != nil {
-		p.tb.Fatal(err)
-	}
+	stream := topictest.Look(p.tb, ctx, topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway")), &topicv1.TailRequest{Topic: topic, Params: b, After: after})
 	return &eyes{tb: p.tb, stream: stream, end: cancel, seen: map[string]string{}}
 }
 

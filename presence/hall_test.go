@@ -566,8 +566,8 @@ func (e *elsewhere) Nodes(service string) []registry.Node {
 	return e.alone.Nodes(service)
 }
 
-func marshalParams(tb testing.TB, w *presencev1.Window) []byte {
-	b, err := proto.Marshal(w)
+func marshalParams(tb testing.TB, m proto.Message) []byte {
+	b, err := proto.Marshal(m)
 	if err != nil {
 		tb.Fatal(err)
 	}
