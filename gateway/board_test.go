@@ -42,6 +42,13 @@ type boards struct {
 	change  func(*topicv1.TailResponse) // of what is received; nil: nothing
 	open    map[*tail]struct{}
 	begun   int // Tails and views
+	said    []said
+}
+
+// said is a message of TailEach.
+type said struct {
+	at     time.Time
+	begins int
 }
 
 // tail is a stream of Tail or TailEach.
@@ -55,6 +62,7 @@ type tail struct {
 func (x *tail) SendMsg(m any) error {
 	if req, ok := m.(*topicv1.TailEachRequest); ok {
 		x.b.mu.Lock()
+		x.b.said = append(x.b.said, said{time.Now(), len(req.GetBegins())})
 		for _, v := range req.GetBegins() {
 			x.views[v.GetId()] = struct{}{}
 			x.b.begun++

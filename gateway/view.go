@@ -78,7 +78,7 @@ func (v *follower) begin(token string) {
 	if v.lost == nil {
 		v.lost = time.AfterFunc(viewStale, v.stale)
 	}
-	req := &topicv1.TailRequest{Workspace: v.x.log.Workspace, Topic: v.x.log.Topic, Params: v.params, After: v.waiting.At(), Follow: true}
+	req := &topicv1.TailRequest{Workspace: v.x.log.Workspace, Topic: v.x.log.Topic, Params: v.params, After: v.waiting.At()}
 	var err error
 	if v.look, err = v.s.g.looks.begin(v, token, req); err != nil {
 		v.fail(err)

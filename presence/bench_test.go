@@ -151,7 +151,7 @@ func BenchmarkChange(b *testing.B) {
 	h, g, now := full(1000)
 	var all []*watcher
 	for range 100 {
-		w := newWatcher()
+		w := newWatcher(0)
 		var people []personKey
 		for i := range 50 {
 			people = append(people, personKey{"w", fmt.Sprint("user-", i)})

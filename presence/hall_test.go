@@ -344,7 +344,7 @@ func TestVeil(t *testing.T) {
 
 	s := newStage()
 	s.connect(1, "ada")
-	view, hall := newWatcher(), newWatcher()
+	view, hall := newWatcher(0), newWatcher(0)
 	hall.veiled = true
 	for _, w := range []*watcher{view, hall} {
 		s.house.watch(w, []personKey{who}, 0)

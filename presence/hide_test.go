@@ -65,7 +65,7 @@ func (w *twins) keys() []personKey { return []personKey{{"w", w.hides}, {"w", w.
 func (w *twins) look() {
 	for _, h := range w.houses {
 		if w.looks && w.watchers[h] == nil {
-			w.watchers[h] = newWatcher()
+			w.watchers[h] = newWatcher(0)
 			h.watch(w.watchers[h], w.keys(), 0)
 		}
 	}
@@ -83,7 +83,7 @@ func (w *twins) alike() {
 			w.compare("told", h, by)
 		}
 		for _, since := range []uint64{0, w.told[h]} {
-			by := newWatcher()
+			by := newWatcher(0)
 			h.watch(by, w.keys(), since)
 			w.told[h] = w.compare(fmt.Sprint("told who knows version ", since), h, by)
 			h.forget(by, nil)

@@ -640,7 +640,7 @@ func TestInvisible(t *testing.T) {
 	h := newHouse(DefaultConfig(), "presence-1")
 	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
 	hidden, gone := personKey{"w", "hidden"}, personKey{"w", "gone"}
-	w := newWatcher()
+	w := newWatcher(0)
 	h.watch(w, []personKey{hidden, gone}, 0)
 	check := func(what string) {
 		t.Helper()
@@ -707,7 +707,7 @@ func TestTooMany(t *testing.T) {
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_OFFLINE" {
 		t.Fatalf("%s, %s", status(0), status(10))
 	}
-	w := newWatcher()
+	w := newWatcher(0)
 	h.watch(w, []personKey{{"w", "user-12"}}, 0)
 	if list, _, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("who looks at somebody for whom there is no room is told %v", list)

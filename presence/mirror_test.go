@@ -68,7 +68,7 @@ func TestMirrorLingers(t *testing.T) {
 		}
 		return list[0].status().GetState()
 	}
-	first := newWatcher()
+	first := newWatcher(0)
 	h.watch(first, []personKey{who}, 0)
 	if state := seen(first); state != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("told as %v before the home has told", state)
@@ -85,7 +85,7 @@ func TestMirrorLingers(t *testing.T) {
 	h.forget(first, nil)
 	h.tick(now)
 	h.tick(now.Add(keeping - time.Second))
-	again := newWatcher()
+	again := newWatcher(0)
 	h.watch(again, []personKey{who}, version)
 	if list, _, _ := h.take(again); len(list) > 0 || len(m.people) != 1 {
 		t.Errorf("%d are told anew; %d are told of", len(list), len(m.people))

@@ -96,21 +96,21 @@ func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(
 	if err != nil {
 		return err //nolint:wrapcheck // numbered
 	}
-	if err := s.check(q.GetTopic(), q.GetParams()); err != nil {
-		return err
-	}
-	if err := s.awaitCompany(ctx); err != nil {
-		return err
-	}
 	who := personKey{caller.Workspace, caller.User}
 	if channel, ok := strings.CutPrefix(q.GetTopic(), topicChannel); ok {
 		return s.tailChannel(ctx, who, channel, q.GetParams(), q.GetAfter(), send)
+	}
+	if q.GetTopic() != topicPeople {
+		return errTopic
 	}
 	users, err := s.people(q.GetParams())
 	if err != nil {
 		return err
 	}
-	v := &view{watcher: newWatcher(), who: who, users: users}
+	if err := s.awaitCompany(ctx); err != nil {
+		return err
+	}
+	v := &view{watcher: newWatcher(len(users)), who: who, users: users}
 	if !s.views.open(v.who, v.watcher, s.cfg.Views) {
 		return errViews
 	}
@@ -123,28 +123,30 @@ func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(
 type view struct {
 	*watcher
 	who   personKey
-	users []string        // whom they want to see
-	shown map[string]bool // whom they may
-	gone  []string        // may not any more, and are to be told so
+	users []string // whom they want to see, in order
+	shown []string // whom they may, likewise
+	gone  []string // may not any more, and are to be told so
 }
 
 // look finds out whom a view may show. What is told of those who are new to it counts as new if it is newer than a version.
 func (s *Server) look(v *view, since uint64) {
 	met := s.company.met(v.who, v.users)
-	now := make(map[string]bool, len(met))
-	var come, gone []personKey
-	for _, user := range met {
-		if now[user] = true; !v.shown[user] {
-			come = append(come, personKey{v.who.workspace, user})
+	come := make([]personKey, 0, max(0, len(met)-len(v.shown)))
+	var gone []personKey
+	for i, j := 0, 0; i < len(met) || j < len(v.shown); {
+		switch {
+		case j == len(v.shown) || i < len(met) && met[i] < v.shown[j]:
+			come = append(come, personKey{v.who.workspace, met[i]})
+			i++
+		case i == len(met) || v.shown[j] < met[i]:
+			gone, v.gone = append(gone, personKey{v.who.workspace, v.shown[j]}), append(v.gone, v.shown[j])
+			j++
+		default:
+			i, j = i+1, j+1
 		}
 	}
-	for user := range v.shown {
-		if !now[user] {
-			gone, v.gone = append(gone, personKey{v.who.workspace, user}), append(v.gone, user)
-		}
-	}
-	v.shown = now
-	v.lacking.Store(len(now) < len(v.users))
+	v.shown = met
+	v.lacking.Store(len(met) < len(v.users))
 	if len(gone) > 0 {
 		s.house.forget(v.watcher, gone)
 	}
@@ -155,10 +157,9 @@ func (s *Server) look(v *view, since uint64) {
 func (v *view) epoch(process uint64) uint64 {
 	var d xxhash.Digest
 	d.Reset()
-	for _, user := range v.users {
-		if v.shown[user] {
-			_, _ = d.WriteString(user + "\x00")
-		}
+	for _, user := range v.shown {
+		_, _ = d.WriteString(user)
+		_, _ = d.WriteString("\x00")
 	}
 	return process ^ d.Sum64()>>11 // < 2^53
 }
@@ -186,8 +187,11 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 	for first := true; ; first = false {
 		list, version, froze := s.house.take(v.watcher)
 		u := &edgev1.View{Snapshot: first && snapshot, At: &edgev1.Cursor{Epoch: epoch, Offset: version}}
-		for _, n := range list {
-			u.Entries = append(u.Entries, &edgev1.Entry{Key: n.user, Body: n.seen})
+		entries := make([]edgev1.Entry, len(list)) // in one piece, for a storm begins with many
+		u.Entries = make([]*edgev1.Entry, len(list), len(list)+1)
+		for i, n := range list {
+			u.Entries[i] = &entries[i]
+			entries[i].Key, entries[i].Body = n.user, n.seen
 		}
 		for _, user := range v.gone {
 			u.Entries = append(u.Entries, &edgev1.Entry{Key: user, Removed: true})

@@ -431,7 +431,7 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 		looker := fmt.Sprint("looker-", i)
 		o.company.change([]*chatv1.Room{{Workspace: "w", Channel: fmt.Sprint(i), Members: append(users, looker)}})
 		slices.Sort(users)
-		v := &view{watcher: newWatcher(), who: personKey{"w", looker}, users: users}
+		v := &view{watcher: newWatcher(0), who: personKey{"w", looker}, users: users}
 		start := time.Duration(random.Float64() * float64(time.Second))
 		tasks.Go(func() {
 			time.Sleep(start)

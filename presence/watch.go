@@ -31,8 +31,9 @@ type watch struct {
 	dirty bool
 }
 
-func newWatcher() *watcher {
-	return &watcher{kick: make(chan struct{}, 1), again: make(chan struct{}, 1), watches: map[personKey]*watch{}}
+// newWatcher returns one of about so many people.
+func newWatcher(people int) *watcher {
+	return &watcher{kick: make(chan struct{}, 1), again: make(chan struct{}, 1), watches: make(map[personKey]*watch, people)}
 }
 
 // mark says that there is something new.
@@ -78,6 +79,11 @@ func (h *house) watch(by *watcher, people []personKey, since uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.watchers[by] = struct{}{}
+	var piece []watch // a view's are made in one piece: a storm begins with many. Who looks long, at others all the time, would not let go of theirs
+	if len(by.watches) == 0 {
+		piece = make([]watch, len(people))
+		by.dirty = slices.Grow(by.dirty, len(people))
+	}
 	for _, k := range people {
 		if by.watches[k] != nil {
 			continue
@@ -93,14 +99,19 @@ func (h *house) watch(by *watcher, people []personKey, since uint64) {
 			h.version++
 			p.version = h.version
 		}
-		w := &watch{of: p, by: by, place: len(p.watches)}
+		w := &watch{}
+		if len(piece) > 0 {
+			w, piece = &piece[0], piece[1:]
+		}
+		*w = watch{of: p, by: by, place: len(p.watches)}
 		by.watches[k] = w
 		p.watches = append(p.watches, w)
 		if p.kept != nil {
 			h.idle.Remove(p.kept)
 			p.kept = nil
+		} else if w.place == 0 { // else their home is followed
+			h.abroad(p)
 		}
-		h.abroad(p)
 		if since == 0 || p.version > since {
 			w.mark()
 		}
@@ -212,6 +223,7 @@ func (h *house) status(k personKey) *presencev1.Status {
 func (h *house) take(by *watcher) (list []news, version uint64, frozen time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	list = make([]news, 0, len(by.dirty))
 	for _, w := range by.dirty {
 		if w.dirty = false; w.of != nil {
 			list = append(list, news{w.of.key, w.of.seen, w.of.hidden})

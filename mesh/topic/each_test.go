@@ -80,7 +80,8 @@ func (s *source) TailEach(stream topic.EachStream) error {
 
 func (s *source) token(user string, life time.Duration) string {
 	s.t.Helper()
-	token, err := auth.Sign(s.key, auth.Claims{Workspace: "w", User: user, Device: "d", Kind: auth.KindPerson, IssuedAt: time.Now(), Expires: time.Now().Add(life)})
+	now := time.Now()
+	token, err := auth.Sign(s.key, auth.Claims{Workspace: "w", User: user, Device: "d", Kind: auth.KindPerson, IssuedAt: now, Expires: now.Add(life)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

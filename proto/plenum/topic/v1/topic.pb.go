@@ -594,7 +594,7 @@ type TailRequest struct {
 	Params []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
 	// The topic's workspace; a hub names it, a VIEW has its user's.
 	Workspace string `protobuf:"bytes,5,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	// Go on until cancelled, instead of ending at the head. Of a RING; a VIEW always does.
+	// Of a RING: go on until cancelled, instead of ending at the head. A VIEW always goes on.
 	Follow        bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
