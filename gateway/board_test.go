@@ -175,6 +175,22 @@ func (b *boards) tails() (open, begun int) {
 	return open, b.begun
 }
 
+// streams is how many are open.
+func (b *boards) streams() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.open)
+}
+
+// sayings is what was said on streams of TailEach since it was called last.
+func (b *boards) sayings() []said {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.said
+	b.said = nil
+	return list
+}
+
 func (b *boards) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	b.mu.Lock()
 	conn, offline, lag := b.conn, b.offline, b.lag

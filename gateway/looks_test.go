@@ -29,10 +29,10 @@ func TestViewsShareAStream(t *testing.T) {
 			clients[i].follow(1, watch(nil, nil))
 			clients[i].look(sights[i])
 		}
-		if open, _ := b.tails(); open != many || len(b.open) != 1 {
-			t.Errorf("%d views by %d streams", open, len(b.open))
+		if open, _ := b.tails(); open != many || b.streams() != 1 {
+			t.Errorf("%d views by %d streams", open, b.streams())
 		}
-		b.said = nil
+		b.sayings()
 		time.Sleep(time.Second)
 		b.cut()
 		b.put("a", "2")
@@ -44,37 +44,48 @@ func TestViewsShareAStream(t *testing.T) {
 				t.Errorf("%d sees %d snapshots", i, sights[i].snapshots)
 			}
 		}
-		if open, _ := b.tails(); open != many || len(b.open) != 1 {
-			t.Errorf("after the break: %d views by %d streams", open, len(b.open))
+		if open, _ := b.tails(); open != many || b.streams() != 1 {
+			t.Errorf("after the break: %d views by %d streams", open, b.streams())
 		}
 		begins := 0
-		for i, m := range b.said {
+		all := b.sayings()
+		for i, m := range all {
 			if begins += m.begins; m.begins > looksBatch {
 				t.Errorf("%d begin at once", m.begins)
 			}
-			if i > 0 && m.at.Sub(b.said[i-1].at) < looksGap {
-				t.Errorf("%v between two messages", m.at.Sub(b.said[i-1].at))
+			if i > 0 && m.at.Sub(all[i-1].at) < looksGap {
+				t.Errorf("%v between two messages", m.at.Sub(all[i-1].at))
 			}
 		}
-		if begins != many || len(b.said) < 2 {
-			t.Errorf("%d begin anew in %d messages", begins, len(b.said))
+		if begins != many || len(all) < 2 {
+			t.Errorf("%d begin anew in %d messages", begins, len(all))
 		}
 		for _, c := range clients {
 			c.close()
 		}
 		time.Sleep(looksLinger / 2)
 		synctest.Wait()
-		if open, _ := b.tails(); open != 0 || len(b.open) != 1 {
-			t.Errorf("without a view: %d by %d streams", open, len(b.open))
+		if open, _ := b.tails(); open != 0 || b.streams() != 1 {
+			t.Errorf("without a view: %d by %d streams", open, b.streams())
 		}
 		time.Sleep(looksLinger)
 		synctest.Wait()
-		if len(b.open) != 0 || len(b.g.looks.streams) != 0 {
-			t.Errorf("%d streams stay", len(b.open))
+		if n := b.streams(); n != 0 {
+			t.Errorf("%d streams stay", n)
 		}
-		c := b.signIn("u")
+		c := b.connect(nil)
+		c.send(hello(b.token("u", 10*time.Minute)))
+		c.next()
 		c.follow(1, watch(nil, nil))
 		b.sees(c.look(&sight{}), map[string]string{"a": "2"})
+		for i := range uint32(15) {
+			time.Sleep(looksLinger / 6)
+			c.send(ask(i+1, "Echo", nil))
+			c.next()
+		}
+		if open, begun := b.tails(); open != 1 || begun != 2*many+1 { // a quiet view is one
+			t.Errorf("%d of %d views are open", open, begun)
+		}
 		c.close()
 	})
 }
