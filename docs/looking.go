@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
@@ -21,20 +19,22 @@ type topics struct {
 	s *Server
 }
 
-// Tail reads one topic.
-func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[topicv1.TailResponse]) error {
-	id, ok := strings.CutPrefix(q.GetTopic(), topicAwareness)
-	if !ok {
-		return t.Server.Tail(q, stream)
-	}
-	c, err := rpc.Caller(stream.Context())
+// TailEach reads views.
+func (t topics) TailEach(stream topic.EachStream) error {
+	return topic.TailEach(stream, t.s.tail) //nolint:wrapcheck // numbered
+}
+
+// tail tells of a view, as its user, until ctx ends.
+func (s *Server) tail(ctx context.Context, q *topicv1.TailRequest, send func(*topicv1.TailResponse) error) error {
+	c, err := rpc.Caller(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // numbered
 	}
-	if !validID(id) {
+	id, ok := strings.CutPrefix(q.GetTopic(), topicAwareness)
+	if !ok || !validID(id) {
 		return errTopic
 	}
-	return t.s.look(stream.Context(), c, docKey{c.Workspace, id}, q.GetAfter(), stream.Send)
+	return s.look(ctx, c, docKey{c.Workspace, id}, q.GetAfter(), send)
 }
 
 // look tells somebody who is in a document, as long as they may read it and this process has it. Then they come back, and find who has.

@@ -187,6 +187,7 @@ func Callers() map[string][]string {
 		topicv1.TopicService_OpenEach_FullMethodName: {"gateway"},
 		topicv1.TopicService_Heads_FullMethodName:    {"gateway"},
 		topicv1.TopicService_Tail_FullMethodName:     {"gateway"},
+		topicv1.TopicService_TailEach_FullMethodName: {"gateway"},
 		topicv1.TopicService_Follow_FullMethodName:   {rpc.AnyPeer},
 	}
 }

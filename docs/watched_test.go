@@ -21,6 +21,7 @@ import (
 	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic/topictest"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -92,10 +93,7 @@ func (u *user) looks(document string, after *edgev1.Cursor) *sight {
 	u.tb.Helper()
 	ctx, cancel := context.WithTimeout(rpc.WithToken(context.WithoutCancel(u.tb.Context()), u.token), 30*time.Second)
 	u.tb.Cleanup(cancel)
-	stream, err := u.topics.Tail(ctx, &topicv1.TailRequest{Workspace: u.workspace, Topic: topicAwareness + document, After: after, Follow: true})
-	if err != nil {
-		u.tb.Fatal(err)
-	}
+	stream := topictest.Look(u.tb, ctx, u.topics, &topicv1.TailRequest{Topic: topicAwareness + document, After: after})
 	return &sight{tb: u.tb, stream: stream, stop: cancel, entries: map[string]*docsv1.Awareness{}}
 }
 

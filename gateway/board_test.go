@@ -41,14 +41,38 @@ type boards struct {
 	alone   int                         // Opens that were not shared
 	change  func(*topicv1.TailResponse) // of what is received; nil: nothing
 	open    map[*tail]struct{}
-	begun   int // Tails
+	begun   int // Tails and views
+	said    []said
 }
 
-// tail is a stream of Tail.
+// said is a message of TailEach.
+type said struct {
+	at     time.Time
+	begins int
+}
+
+// tail is a stream of Tail or TailEach.
 type tail struct {
 	grpc.ClientStream
 	b      *boards
 	cancel context.CancelFunc
+	views  map[uint64]struct{} // of TailEach: that have not ended; nil: it is a Tail
+}
+
+func (x *tail) SendMsg(m any) error {
+	if req, ok := m.(*topicv1.TailEachRequest); ok {
+		x.b.mu.Lock()
+		x.b.said = append(x.b.said, said{time.Now(), len(req.GetBegins())})
+		for _, v := range req.GetBegins() {
+			x.views[v.GetId()] = struct{}{}
+			x.b.begun++
+		}
+		for _, id := range req.GetEnds() {
+			delete(x.views, id)
+		}
+		x.b.mu.Unlock()
+	}
+	return x.ClientStream.SendMsg(m)
 }
 
 func (x *tail) RecvMsg(m any) error {
@@ -57,13 +81,21 @@ func (x *tail) RecvMsg(m any) error {
 	defer x.b.mu.Unlock()
 	if err != nil {
 		delete(x.b.open, x)
-	} else if res, ok := m.(*topicv1.TailResponse); ok && x.b.change != nil {
-		x.b.change(res)
+		return err
 	}
-	return err
+	if res, ok := m.(*topicv1.TailEachResponse); ok {
+		for _, p := range res.GetParts() {
+			if p.GetError() != nil {
+				delete(x.views, p.GetId())
+			} else if x.b.change != nil {
+				x.b.change(p.GetResponse())
+			}
+		}
+	}
+	return nil
 }
 
-// mangle changes what services answer, as long as it is not called with nil.
+// mangle changes what is told of views, as long as it is not called with nil.
 func (b *boards) mangle(change func(*topicv1.TailResponse)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -129,12 +161,34 @@ func (b *boards) cut() {
 	}
 }
 
-// tails is how many Tails are open now, and how many ever were.
+// tails is how many Tails and views are open now, and how many ever were.
 func (b *boards) tails() (open, begun int) {
+	time.Sleep(looksGap)
 	synctest.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.open), b.begun
+	for x := range b.open {
+		if open += len(x.views); x.views == nil {
+			open++
+		}
+	}
+	return open, b.begun
+}
+
+// streams is how many are open.
+func (b *boards) streams() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.open)
+}
+
+// sayings is what was said on streams of TailEach since it was called last.
+func (b *boards) sayings() []said {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := b.said
+	b.said = nil
+	return list
 }
 
 func (b *boards) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
@@ -158,7 +212,8 @@ func (b *boards) NewStream(ctx context.Context, desc *grpc.StreamDesc, method st
 	if offline {
 		return nil, away
 	}
-	if !strings.HasSuffix(method, "/Tail") {
+	views := strings.HasSuffix(method, "/TailEach")
+	if !views && !strings.HasSuffix(method, "/Tail") {
 		return conn.NewStream(ctx, desc, method, opts...)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -167,7 +222,10 @@ func (b *boards) NewStream(ctx context.Context, desc *grpc.StreamDesc, method st
 		cancel()
 		return nil, err
 	}
-	x := &tail{stream, b, cancel}
+	x := &tail{ClientStream: stream, b: b, cancel: cancel}
+	if views {
+		x.views = map[uint64]struct{}{}
+	}
 	context.AfterFunc(ctx, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -175,7 +233,9 @@ func (b *boards) NewStream(ctx context.Context, desc *grpc.StreamDesc, method st
 	})
 	b.mu.Lock()
 	b.open[x] = struct{}{}
-	b.begun++
+	if !views {
+		b.begun++
+	}
 	b.mu.Unlock()
 	return x, nil
 }

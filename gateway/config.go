@@ -35,8 +35,8 @@ type Config struct {
 	MaxSessionsUser    int `koanf:"max_sessions_user" doc:"of them of one user; beyond: 4101"`
 	MaxSessionsAddress int `koanf:"max_sessions_address" doc:"of them from one address, of IPv6 from a /64, as proxies tell it; beyond: 4101"`
 	MaxCalls           int `koanf:"max_calls" doc:"calls to services at the same time, three quarters of them without a token; beyond: 200"`
-	// MaxViews is below what gRPC carries on one connection (rpc.DefaultMaxStreams): all views may be of one service's only node.
-	MaxViews     int `koanf:"max_views" doc:"topics of the class VIEW that are followed, in all sessions: each is a call to a service that goes on; beyond: 200"`
+	// MaxViews is below what one stream carries (topic.MaxEachViews): all views may be of one service's only node.
+	MaxViews     int `koanf:"max_views" doc:"topics of the class VIEW that are followed, in all sessions; beyond: 200"`
 	MaxExchanges int `koanf:"max_exchanges" doc:"requests of HTTP routes at the same time, each half a MiB of memory, here and at its service together, while one side is slow, and a quarter more of an upload over HTTP/2; beyond: 200. An eighth of them from one address without a token, a sixteenth of one user; beyond: 202"`
 	// One address may be a company's, where all come back at once after a power cut.
 	MaxPlain        int `koanf:"max_plain" doc:"connections that are and carry no sessions: new ones, and those of HTTP. Beyond, one that is idle is closed; is none: 503"`

@@ -67,6 +67,7 @@ type Gateway struct {
 	shared      shared
 
 	openings  openings
+	looks     looks
 	turners   *turners
 	exchanges *exchanges
 	content   *url.URL // Config.ContentOrigin; nil: none
@@ -139,6 +140,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	g.base, g.stop = context.WithCancel(context.Background())
 	g.turners = newTurners(g.base)
 	g.openings = openings{g: g, nodes: map[grpc.ClientConnInterface]*node{}}
+	g.looks = looks{g: g, streams: map[grpc.ClientConnInterface]*lookout{}}
 	g.learner = newLearner(g)
 	g.roster = newRoster(g)
 	if cfg.TLS.Enabled() {

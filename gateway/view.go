@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -29,9 +28,10 @@ const (
 	viewRetryMax   = 5 * time.Second
 )
 
-// follower is one VIEW on one connection: a Tail as its user, whose updates are conflated while they wait.
+// follower is one VIEW on one connection, whose updates are conflated while they wait.
 //
-// A goroutine reads the Tail; while there is none to read, a timer. Each Tail is begun by the session's turn, with the token of then.
+// It is asked of its source, as its user, by a look; while there is none, there is a timer. Each is begun by the session's turn, with the token of
+// then.
 type follower struct {
 	s      *session
 	x      *subscription
@@ -40,9 +40,9 @@ type follower struct {
 
 	mu       sync.Mutex // guards all below; of the session's locks only the mailbox's is taken within
 	waiting  *view.Waiting
-	cancel   context.CancelFunc // ends the Tail that is under way
+	look     look // that is under way
 	ended    bool
-	failures int         // Tails that ended, in a row
+	failures int         // looks that ended, in a row
 	told     time.Time   // of the last frame
 	flush    *time.Timer // runs while something waits that may not be told yet; nil else
 	lost     *time.Timer // runs while the source can't be asked; nil else
@@ -74,36 +74,15 @@ func (v *follower) begin(token string) {
 	if v.ended {
 		return
 	}
-	ctx, cancel := context.WithCancel(rpc.WithToken(v.s.g.base, token))
-	v.cancel = cancel
 	v.waiting.Restart()
 	if v.lost == nil {
 		v.lost = time.AfterFunc(viewStale, v.stale)
 	}
-	req := &topicv1.TailRequest{Workspace: v.x.log.Workspace, Topic: v.x.log.Topic, Params: v.params, After: v.waiting.At(), Follow: true}
-	v.s.g.calls.Go(func() {
-		defer cancel()
-		v.broke(v.read(ctx, req))
-	})
-}
-
-// read takes what the source tells, until the Tail ends.
-func (v *follower) read(ctx context.Context, req *topicv1.TailRequest) error {
-	stream, err := v.s.g.topics(v.x.service, v.key).Tail(ctx, req)
-	for err == nil {
-		var res *topicv1.TailResponse
-		if res, err = stream.Recv(); err != nil {
-			break
-		}
-		if res.GetReset_() != nil {
-			return numbered(res.GetReset_())
-		}
-		err = v.take(res.GetView())
+	req := &topicv1.TailRequest{Workspace: v.x.log.Workspace, Topic: v.x.log.Topic, Params: v.params, After: v.waiting.At()}
+	var err error
+	if v.look, err = v.s.g.looks.begin(v, token, req); err != nil {
+		v.fail(err)
 	}
-	if errors.Is(err, io.EOF) {
-		return away.Because(err)
-	}
-	return fmt.Errorf("view %s: %w", req.GetTopic(), err)
 }
 
 // take conflates an update with what waits, and tells the client if that may be.
@@ -114,7 +93,7 @@ func (v *follower) take(update *edgev1.View) error {
 		return context.Canceled
 	}
 	if err := v.waiting.Apply(update); err != nil {
-		return err //nolint:wrapcheck // read does
+		return fmt.Errorf("view %s: %w", v.x.log.Topic, err)
 	}
 	v.failures = 0
 	if v.lost != nil {
@@ -188,13 +167,17 @@ func (v *follower) later(wait time.Duration) {
 	})
 }
 
-// broke is told how a Tail ended, and has the source asked again, unless that was an answer.
+// broke is told how a look ended.
 func (v *follower) broke(err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.ended {
-		return
+	if !v.ended {
+		v.fail(err)
 	}
+}
+
+// fail has the source asked again, unless the error was an answer. It needs the lock.
+func (v *follower) fail(err error) {
 	if e := final(err); e != nil {
 		v.close()
 		v.s.mail(0, func(s *session) { s.stop(v.x, e) })
@@ -216,7 +199,7 @@ func (v *follower) broke(err error) {
 	})
 }
 
-// final is what a Tail's error means to the client, whom it stops; nil: nothing, the source is to be asked again.
+// final is what the end of a look means to the client, whom it stops; nil: nothing, the source is to be asked again.
 func final(err error) *rpc.Error {
 	if errors.Is(err, view.ErrTooLarge) {
 		return errViewTooLarge
@@ -249,7 +232,7 @@ func (v *follower) close() {
 		return
 	}
 	v.ended = true
-	v.cancel()
+	v.look.end()
 	for _, t := range []*time.Timer{v.flush, v.lost, v.retry} {
 		if t != nil {
 			t.Stop()

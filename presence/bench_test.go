@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/meshtest"
@@ -149,7 +151,7 @@ func BenchmarkChange(b *testing.B) {
 	h, g, now := full(1000)
 	var all []*watcher
 	for range 100 {
-		w := newWatcher()
+		w := newWatcher(0)
 		var people []personKey
 		for i := range 50 {
 			people = append(people, personKey{"w", fmt.Sprint("user-", i)})
@@ -332,4 +334,85 @@ func BenchmarkAnalytics(b *testing.B) {
 			b.ReportMetric(took[len(took)/2].Seconds(), "s/median")
 		})
 	}
+}
+
+// BenchmarkViews is what it costs to begin a view of fifty others and to tell it what it begins with, 2,000 over one stream, and what it then holds. The
+// processor time is the process's and that of the stream's other end.
+func BenchmarkViews(b *testing.B) {
+	const people, shown, batch = 2000, 50, 128
+	c := newCluster(b, meshtest.SQLite(b))
+	tokens := make([]string, people)
+	for room := range people / 100 {
+		var members []string
+		for i := range 100 {
+			members = append(members, fmt.Sprint("user-", room*100+i))
+		}
+		c.chat.move(fmt.Sprint("room-", room), members, nil)
+	}
+	p := c.start("presence-1", "presence-1~1")
+	t := p.report()
+	for from := 0; from < people; from += 1000 {
+		t.tell(opened(from, from+1000))
+	}
+	t.complete(p)
+	var views []*topicv1.TailBegin
+	for i := range people {
+		md, _ := metadata.FromOutgoingContext(c.ctx(fmt.Sprint("user-", i)))
+		tokens[i] = md["authorization"][0][len("Bearer "):]
+		q := &presencev1.People{}
+		for n := range shown {
+			q.Users = append(q.Users, fmt.Sprint("user-", i/100*100+(i+1+n)%100))
+		}
+		views = append(views, &topicv1.TailBegin{Id: uint64(i + 1), Token: tokens[i], Tail: &topicv1.TailRequest{Topic: topicPeople, Params: marshalParams(b, q)}})
+	}
+	client := topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway"))
+	held := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc + m.StackInuse
+	}
+	used := func() time.Duration {
+		var u syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	var cpu time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		before := held()
+		b.StartTimer()
+		begin := used()
+		ctx, cancel := context.WithCancel(b.Context())
+		stream, err := client.TailEach(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for from := 0; from < people; from += batch {
+			if err := stream.Send(&topicv1.TailEachRequest{Begins: views[from:min(people, from+batch)]}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for told := 0; told < people; {
+			res, err := stream.Recv()
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, part := range res.GetParts() {
+				if v := part.GetResponse().GetView(); len(v.GetEntries()) < shown {
+					b.Fatal(part)
+				}
+				told++
+			}
+		}
+		cpu += used() - begin
+		b.StopTimer()
+		b.ReportMetric(float64(held()-before)/people, "B/view")
+		cancel()
+		for _, err := stream.Recv(); err == nil; _, err = stream.Recv() {
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(cpu.Nanoseconds())/float64(b.N)/people, "cpu-ns/view")
 }

@@ -46,7 +46,7 @@ type window struct {
 }
 
 func newWindow(who personKey, want *presencev1.Window, after *edgev1.Cursor) *window {
-	return &window{watcher: newWatcher(), who: who, want: want, after: after}
+	return &window{watcher: newWatcher(0), who: who, want: want, after: after}
 }
 
 func readWindow(params []byte) (*presencev1.Window, error) {
@@ -64,6 +64,9 @@ func readWindow(params []byte) (*presencev1.Window, error) {
 func (s *Server) tailChannel(ctx context.Context, who personKey, channel string, params []byte, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
 	want, err := readWindow(params)
 	if err != nil {
+		return err
+	}
+	if err := s.awaitCompany(ctx); err != nil {
 		return err
 	}
 	k := roomKey{who.workspace, channel}

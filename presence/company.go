@@ -42,6 +42,7 @@ func (c *company) met(who personKey, others []string) (met []string) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	mine := c.users[who]
+	met = make([]string, 0, len(others))
 	for _, other := range others {
 		if other == who.user {
 			met = append(met, other)

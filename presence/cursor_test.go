@@ -73,7 +73,7 @@ func TestThereAndBack(t *testing.T) {
 	s := newStage()
 	s.move([]string{"ada", "bob"}, nil)
 	s.connect(1, "bob")
-	v := &view{watcher: newWatcher(), who: personKey{"w", "ada"}, users: []string{"bob"}}
+	v := &view{watcher: newWatcher(0), who: personKey{"w", "ada"}, users: []string{"bob"}}
 	if err := s.look(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}

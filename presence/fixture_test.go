@@ -22,6 +22,7 @@ import (
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/mesh/topic"
+	"plenum.internal/mesh/topic/topictest"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
@@ -329,8 +330,9 @@ func (r *rooms) move(channel string, members, left []string) {
 func (c *cluster) ctx(user string) context.Context { return c.in("w", user) }
 
 func (c *cluster) in(workspace, user string, permissions ...string) context.Context {
+	now := time.Now() // once: a second that ends between two would make the token's life too long
 	token, err := auth.Sign(c.key, auth.Claims{
-		Workspace: workspace, User: user, Device: "d", Kind: auth.KindPerson, Permissions: permissions, IssuedAt: time.Now(), Expires: time.Now().Add(time.Hour),
+		Workspace: workspace, User: user, Device: "d", Kind: auth.KindPerson, Permissions: permissions, IssuedAt: now, Expires: now.Add(time.Hour),
 	})
 	if err != nil {
 		c.tb.Fatal(err)
@@ -378,7 +380,7 @@ func (t *teller) open(number uint64, user string) {
 // eyes are a view that somebody has open.
 type eyes struct {
 	tb     testing.TB
-	stream grpc.ServerStreamingClient[topicv1.TailResponse]
+	stream *topictest.View
 	end    context.CancelFunc
 	at     *edgev1.Cursor
 	seen   map[string]string // by user: the state, and what they say
@@ -405,10 +407,7 @@ func (p *process) tail(ctx context.Context, topic string, params proto.Message, 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	p.tb.Cleanup(cancel)
-	stream, err := topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway")).Tail(ctx, &topicv1.TailRequest{Workspace: "w", Topic: topic, Params: b, After: after, Follow: true})
-	if err != nil {
-		p.tb.Fatal(err)
-	}
+	stream := topictest.Look(p.tb, ctx, topicv1.NewTopicServiceClient(p.rpc.Pipe("gateway")), &topicv1.TailRequest{Topic: topic, Params: b, After: after})
 	return &eyes{tb: p.tb, stream: stream, end: cancel, at: after, seen: map[string]string{}}
 }
 

@@ -85,7 +85,7 @@ func compareMembers(a, b *member) int {
 }
 
 func newHall(k roomKey, now time.Time) *hall {
-	h := &hall{watcher: newWatcher(), key: k, began: now, members: map[string]*member{}, views: map[*window]struct{}{}, stirred: true, stale: true}
+	h := &hall{watcher: newWatcher(0), key: k, began: now, members: map[string]*member{}, views: map[*window]struct{}{}, stirred: true, stale: true}
 	h.veiled = true
 	return h
 }

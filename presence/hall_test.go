@@ -349,7 +349,7 @@ func TestVeil(t *testing.T) {
 
 	s := newStage()
 	s.connect(1, "ada")
-	view, hall := newWatcher(), newWatcher()
+	view, hall := newWatcher(0), newWatcher(0)
 	hall.veiled = true
 	for _, w := range []*watcher{view, hall} {
 		s.house.watch(w, []personKey{who})
@@ -439,21 +439,21 @@ func TestMuchRemoved(t *testing.T) {
 
 // TestShares: nobody takes the room of all for views, nor for members; who has taken theirs is told what to do.
 func TestShares(t *testing.T) {
-	a, w := newViews(), newWatcher()
+	a, w := newViews(), newWatcher(0)
 	ada, bob := personKey{"w", "ada"}, personKey{"w", "bob"}
 	for i := range MaxOwnViews {
 		if err := a.open(ada, w, 10*MaxOwnViews); err != nil {
 			t.Fatal(i, err)
 		}
-		w = newWatcher()
+		w = newWatcher(0)
 	}
-	if err := a.open(ada, newWatcher(), 10*MaxOwnViews); rpc.CodeOf(err) != edgev1.Code_CODE_FAILED_PRECONDITION || rpc.FromError(err).GetReason() != "presence.VIEWS" {
+	if err := a.open(ada, newWatcher(0), 10*MaxOwnViews); rpc.CodeOf(err) != edgev1.Code_CODE_FAILED_PRECONDITION || rpc.FromError(err).GetReason() != "presence.VIEWS" {
 		t.Errorf("one view more: %v", err)
 	}
 	if err := a.open(bob, w, 10*MaxOwnViews); err != nil {
 		t.Errorf("another one's: %v", err)
 	}
-	if err := a.open(bob, newWatcher(), a.n); !errors.Is(err, errViews) {
+	if err := a.open(bob, newWatcher(0), a.n); !errors.Is(err, errViews) {
 		t.Errorf("too many in all: %v", err)
 	}
 
@@ -651,8 +651,8 @@ func (e *elsewhere) Nodes(service string) []registry.Node {
 	return e.alone.Nodes(service)
 }
 
-func marshalParams(tb testing.TB, w *presencev1.Window) []byte {
-	b, err := proto.Marshal(w)
+func marshalParams(tb testing.TB, m proto.Message) []byte {
+	b, err := proto.Marshal(m)
 	if err != nil {
 		tb.Fatal(err)
 	}

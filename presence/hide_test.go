@@ -64,7 +64,7 @@ func (w *twins) keys() []personKey { return []personKey{{"w", w.hides}, {"w", w.
 func (w *twins) look() {
 	for _, h := range w.houses {
 		if w.looks && w.watchers[h] == nil {
-			w.watchers[h] = newWatcher()
+			w.watchers[h] = newWatcher(0)
 			h.watch(w.watchers[h], w.keys())
 		}
 	}
@@ -80,7 +80,7 @@ func (w *twins) alike() {
 		if by := w.watchers[h]; by != nil {
 			w.compare("told", h, by)
 		}
-		by := newWatcher()
+		by := newWatcher(0)
 		h.watch(by, w.keys())
 		w.compare("told who comes", h, by)
 		h.forget(by, nil)

@@ -642,7 +642,7 @@ func TestInvisible(t *testing.T) {
 	h := newHouse(DefaultConfig(), "presence-1")
 	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
 	hidden, gone := personKey{"w", "hidden"}, personKey{"w", "gone"}
-	w := newWatcher()
+	w := newWatcher(0)
 	h.watch(w, []personKey{hidden, gone})
 	check := func(what string) {
 		t.Helper()
@@ -709,7 +709,7 @@ func TestTooMany(t *testing.T) {
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_OFFLINE" {
 		t.Fatalf("%s, %s", status(0), status(10))
 	}
-	w := newWatcher()
+	w := newWatcher(0)
 	h.watch(w, []personKey{{"w", "user-12"}})
 	if list, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("who looks at somebody for whom there is no room is told %v", list)
@@ -737,7 +737,7 @@ func TestFullTellsNobody(t *testing.T) {
 	for _, others := range []bool{false, true} {
 		h, g, now := full(2) // user-0 hides, user-1 leaves
 		keys := []personKey{{"w", "user-0"}, {"w", "user-1"}, {"w", "user-2"}, {"w", "nobody"}}
-		before := newWatcher()
+		before := newWatcher(0)
 		if others {
 			h.watch(before, keys[:3])
 		}
@@ -768,7 +768,7 @@ func TestFullTellsNobody(t *testing.T) {
 			if h.cfg.People = room.places; room.places == 0 {
 				h.cfg.People = len(h.people)
 			}
-			by := newWatcher()
+			by := newWatcher(0)
 			h.watch(by, keys)
 			if got := told(by); !slices.Equal(got, room.want) {
 				t.Errorf("others look: %t; room for %d: told %v, want %v", others, h.cfg.People, got, room.want)
@@ -798,7 +798,7 @@ func TestComeLater(t *testing.T) {
 	here, gone := personKey{"w", "user-0"}, personKey{"w", "gone"}
 	for _, others := range []bool{false, true} {
 		h, g, now := full(1)
-		first := newWatcher()
+		first := newWatcher(0)
 		if others {
 			h.watch(first, []personKey{gone, here})
 			h.take(first)
@@ -817,7 +817,7 @@ func TestComeLater(t *testing.T) {
 		online := h.people[here].seen
 		later := func(what string, want ...[]byte) *watcher {
 			t.Helper()
-			by := newWatcher()
+			by := newWatcher(0)
 			h.watch(by, []personKey{gone, here})
 			told(what, by, want...)
 			return by

@@ -73,7 +73,7 @@ func TestMirrorLingers(t *testing.T) {
 		}
 		return list[0].status().GetState()
 	}
-	first := newWatcher()
+	first := newWatcher(0)
 	h.watch(first, []personKey{who})
 	if state := seen(first); state != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("told as %v before the home has told", state)
@@ -89,7 +89,7 @@ func TestMirrorLingers(t *testing.T) {
 	h.forget(first, nil)
 	h.tick(now)
 	h.tick(now.Add(keeping - time.Second))
-	again := newWatcher()
+	again := newWatcher(0)
 	h.watch(again, []personKey{who})
 	if state := seen(again); state != presencev1.State_STATE_ONLINE || len(m.todo) != 1 {
 		t.Errorf("told as %v, and the home is asked for %v", state, m.todo)
@@ -178,7 +178,7 @@ func TestBeginning(t *testing.T) {
 				}
 				join("ada", near, far)
 				if q.others {
-					w := newWatcher()
+					w := newWatcher(0)
 					var all []personKey
 					for _, user := range q.users {
 						all = append(all, personKey{"w", user})
@@ -191,7 +191,7 @@ func TestBeginning(t *testing.T) {
 				}
 				var got []update
 				begin := time.Now()
-				v := &view{watcher: newWatcher(), who: personKey{"w", "ada"}, users: slices.Sorted(slices.Values(q.users))}
+				v := &view{watcher: newWatcher(0), who: personKey{"w", "ada"}, users: slices.Sorted(slices.Values(q.users))}
 				if err := s.views.open(v.who, v.watcher, 1); err != nil {
 					t.Fatal(err)
 				}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/rpc"
@@ -87,33 +86,38 @@ func (s *Server) people(params []byte) ([]string, error) {
 	return slices.Compact(users), nil
 }
 
-// Tail implements TopicService: a view, as its user.
-func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[topicv1.TailResponse]) error {
-	caller, err := rpc.Caller(stream.Context())
+// TailEach implements TopicService.
+func (t topics) TailEach(stream topic.EachStream) error {
+	return topic.TailEach(stream, t.s.tailAny) //nolint:wrapcheck // numbered
+}
+
+// tailAny tells of a view, as its user, until ctx ends.
+func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(*topicv1.TailResponse) error) error {
+	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // numbered
 	}
-	if err := t.s.check(q.GetTopic(), q.GetParams()); err != nil {
-		return err
-	}
-	if err := t.s.awaitCompany(stream.Context()); err != nil {
-		return err
-	}
 	who := personKey{caller.Workspace, caller.User}
 	if channel, ok := strings.CutPrefix(q.GetTopic(), topicChannel); ok {
-		return t.s.tailChannel(stream.Context(), who, channel, q.GetParams(), q.GetAfter(), stream.Send)
+		return s.tailChannel(ctx, who, channel, q.GetParams(), q.GetAfter(), send)
 	}
-	users, err := t.s.people(q.GetParams())
+	if q.GetTopic() != topicPeople {
+		return errTopic
+	}
+	users, err := s.people(q.GetParams())
 	if err != nil {
 		return err
 	}
-	v := &view{watcher: newWatcher(), who: who, users: users}
-	if err := t.s.views.open(v.who, v.watcher, t.s.cfg.Views); err != nil {
+	if err := s.awaitCompany(ctx); err != nil {
 		return err
 	}
-	defer t.s.views.close(v.who, v.watcher)
-	defer t.s.house.forget(v.watcher, nil)
-	return t.s.tail(stream.Context(), v, q.GetAfter(), stream.Send)
+	v := &view{watcher: newWatcher(len(users)), who: who, users: users}
+	if err := s.views.open(v.who, v.watcher, s.cfg.Views); err != nil {
+		return err
+	}
+	defer s.views.close(v.who, v.watcher)
+	defer s.house.forget(v.watcher, nil)
+	return s.tail(ctx, v, q.GetAfter(), send)
 }
 
 // view is what one subscriber is shown.
@@ -121,7 +125,7 @@ type view struct {
 	*watcher
 	cursor
 	who    personKey
-	users  []string          // whom they want to see
+	users  []string          // whom they want to see, in order
 	shown  map[string]uint64 // whom they may, and the hash of what they were told of them; 0: nothing yet
 	gone   []*edgev1.Entry   // of whom they may not see any more, to be taken away
 	frozen time.Time         // as they were told last

@@ -78,7 +78,7 @@ const (
 
 // Watch tells another process what is new of people.
 func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, presencev1.WatchResponse]) error {
-	h, w := r.s.house, newWatcher()
+	h, w := r.s.house, newWatcher(0)
 	w.veiled = true
 	ended := make(chan error, 1)
 	r.s.tasks.Go(func() {

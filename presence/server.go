@@ -116,7 +116,7 @@ func Callers() map[string][]string {
 	return map[string][]string{
 		topicv1.TopicService_Open_FullMethodName:     {"gateway"},
 		topicv1.TopicService_OpenEach_FullMethodName: {"gateway"},
-		topicv1.TopicService_Tail_FullMethodName:     {"gateway"},
+		topicv1.TopicService_TailEach_FullMethodName: {"gateway"},
 		rosterv1.RosterService_Report_FullMethodName: {"gateway"},
 		presencev1.HomeService_Watch_FullMethodName:  {"presence"},
 	}

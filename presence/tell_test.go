@@ -117,7 +117,7 @@ func (o *bureau) choose(user string, c choice) {
 
 // look has somebody look at people until ctx ends.
 func (o *bureau) look(ctx context.Context, who string, users []string, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
-	v := &view{watcher: newWatcher(), who: personKey{"w", who}, users: slices.Sorted(slices.Values(users))}
+	v := &view{watcher: newWatcher(0), who: personKey{"w", who}, users: slices.Sorted(slices.Values(users))}
 	if err := o.views.open(v.who, v.watcher, o.cfg.Views); err != nil {
 		return err
 	}

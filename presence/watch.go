@@ -32,8 +32,9 @@ type watch struct {
 	blank bool // nothing was told yet but that they are not known
 }
 
-func newWatcher() *watcher {
-	return &watcher{kick: make(chan struct{}, 1), again: make(chan struct{}, 1), watches: map[personKey]*watch{}}
+// newWatcher returns one of about so many people.
+func newWatcher(people int) *watcher {
+	return &watcher{kick: make(chan struct{}, 1), again: make(chan struct{}, 1), watches: make(map[personKey]*watch, people)}
 }
 
 // mark says that there is something new.
@@ -84,6 +85,11 @@ func (h *house) watch(by *watcher, people []personKey) {
 
 // observe adds them.
 func (h *house) observe(by *watcher, people []personKey) {
+	var piece []watch // a view's are made in one piece: a storm begins with many. Who looks long, at others all the time, would not let go of theirs
+	if len(by.watches) == 0 {
+		piece = make([]watch, len(people))
+		by.dirty = slices.Grow(by.dirty, len(people))
+	}
 	for _, k := range people {
 		if by.watches[k] != nil {
 			continue
@@ -96,14 +102,19 @@ func (h *house) observe(by *watcher, people []personKey) {
 		case len(p.watches) == 0 && p.kept == nil && !h.isHome(k): // what they were seen as is long ago
 			p.seen, p.known = h.blank(k)
 		}
-		w := &watch{of: p, by: by, place: len(p.watches), blank: h.people[k] == p}
+		w := &watch{}
+		if len(piece) > 0 {
+			w, piece = &piece[0], piece[1:]
+		}
+		*w = watch{of: p, by: by, place: len(p.watches), blank: h.people[k] == p}
 		by.watches[k] = w
 		p.watches = append(p.watches, w)
 		if p.kept != nil {
 			h.idle.Remove(p.kept)
 			p.kept = nil
+		} else if w.place == 0 { // else their home is followed
+			h.abroad(p)
 		}
-		h.abroad(p)
 		w.mark()
 	}
 }
@@ -228,6 +239,7 @@ func (h *house) status(k personKey) *presencev1.Status {
 func (h *house) take(by *watcher) (list []news, frozen time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	list = make([]news, 0, len(by.dirty))
 	for _, w := range by.dirty {
 		if w.dirty = false; w.of != nil {
 			list = append(list, news{w.of.key, h.tells(w), w.of.hidden})

@@ -127,6 +127,20 @@ func Bearer(ctx context.Context, token string) (auth.Caller, error) {
 	return s.verify(ctx, token)
 }
 
+// Part does a part of an internal call that works for several users as a call of its own would be done: a panic is caught, and an error is
+// logged and stripped of all that callers may not see. It returns nil for no error.
+func Part(ctx context.Context, do func() error) *edgev1.Error {
+	s, ok := ctx.Value(serverKey{}).(*Server)
+	if !ok {
+		return FromError(refused)
+	}
+	full, _ := grpc.Method(ctx)
+	return s.tellable(ctx, full, func() (err error) {
+		defer s.recovered(ctx, full, &err)
+		return do()
+	}())
+}
+
 // Caller returns the user on whose behalf the call is made, or an error to answer with where there is none.
 func Caller(ctx context.Context) (auth.Caller, error) {
 	c, ok := auth.FromContext(ctx)
@@ -186,8 +200,15 @@ func (s *Server) mapStream(srv any, stream grpc.ServerStream, info *grpc.StreamS
 	return s.answerable(stream.Context(), info.FullMethod, handle(srv, stream))
 }
 
-// answerable logs what happened and strips the error of all that callers may not see.
 func (s *Server) answerable(ctx context.Context, full string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return toStatus(s.tellable(ctx, full, err)).Err()
+}
+
+// tellable logs what happened and strips the error of all that callers may not see.
+func (s *Server) tellable(ctx context.Context, full string, err error) *edgev1.Error {
 	if err == nil {
 		return nil
 	}
@@ -200,7 +221,7 @@ func (s *Server) answerable(ctx context.Context, full string, err error) error {
 		level = slog.LevelWarn
 	}
 	s.log.Log(ctx, level, "call failed", "method", full, "code", int(p.GetCode()), "reason", p.GetReason(), "peer", Peer(ctx), "error", err)
-	return toStatus(p).Err()
+	return p
 }
 
 type serverStream struct {

@@ -30,7 +30,7 @@ import (
 // Defaults of ServerConfig.
 const (
 	DefaultMaxMessageBytes = 4 << 20
-	DefaultMaxStreams      = 100_000 // each topic of the class VIEW that somebody follows is one
+	DefaultMaxStreams      = 100_000 // each topic of the class RING that somebody follows is one
 	DefaultStopGrace       = 5 * time.Second
 )
 

@@ -41,3 +41,6 @@ func Pack(marks []Mark) string {
 	}
 	return pack(all)
 }
+
+// TailEachOf is TailEach with another bound of views.
+func TailEachOf(stream EachStream, tail Tail, most int) error { return tailEach(stream, tail, most) }

@@ -195,7 +195,7 @@ type Watch struct {
 	May   func() error          // whether they still may; nil: yes. Asked before each response, and on Recheck; its error ends the watch
 }
 
-// Watch answers TopicService.Tail until ctx ends: at once with a snapshot, or with what changed where the view knows it; from then on with
+// Watch is most of a Tail, for TailEach: it tells until ctx ends, at once with a snapshot, or with what changed where the view knows it; from then on with
 // changes, at most every 50 ms, each key once with its newest state. It takes no more of them than send does, so a slow subscriber costs
 // nothing but later news.
 func (v *View) Watch(ctx context.Context, w Watch, send func(*topicv1.TailResponse) error) error {

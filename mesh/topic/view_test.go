@@ -57,6 +57,12 @@ func (s *screen) apply(r *topicv1.TailResponse) error {
 
 // Whoever watches, from whenever and from whatever cursor, with breaks at any place, sees in the end those keys that it may, and no others.
 func TestAnyWatchEndsInTheView(t *testing.T) {
+	for _, streams := range []bool{false, true} {
+		t.Run(map[bool]string{false: "the source", true: "over TailEach"}[streams], func(t *testing.T) { anyWatch(t, streams) })
+	}
+}
+
+func anyWatch(t *testing.T, streams bool) {
 	rapid.Check(t, func(rt *rapid.T) {
 		removed := rapid.IntRange(1, 4).Draw(rt, "removed")
 		prefix := rapid.SampledFrom([]string{"", "a"}).Draw(rt, "prefix")
@@ -77,11 +83,32 @@ func TestAnyWatchEndsInTheView(t *testing.T) {
 			s := &screen{}
 			var cancel context.CancelFunc
 			done := make(chan error, 1)
+			tail := func(ctx context.Context, req *topicv1.TailRequest, send func(*topicv1.TailResponse) error) error {
+				return v.Watch(ctx, topic.Watch{After: req.GetAfter(), Keep: func(key string) bool { return strings.HasPrefix(key, prefix) }}, send)
+			}
 			watch := func() {
 				ctx, stop := context.WithCancel(t.Context())
 				cancel = stop
-				w := topic.Watch{After: s.at, Keep: func(key string) bool { return strings.HasPrefix(key, prefix) }}
-				go func() { done <- v.Watch(ctx, w, s.apply) }()
+				req := &topicv1.TailRequest{After: s.at}
+				go func() { done <- tail(ctx, req, s.apply) }()
+			}
+			if streams {
+				all := serve(t, tail).views(nil)
+				defer all.close()
+				watch = func() {
+					b := look(all.s.token("ada", time.Hour))
+					b.Tail.After = s.at
+					all.begin(func(_ int, p *topicv1.TailPart) {
+						if err := s.apply(p.GetResponse()); err != nil || p.GetError() != nil {
+							rt.Error(err, p.GetError())
+						}
+					}, b)
+					id := all.last
+					cancel = func() {
+						all.forget(id)
+						done <- context.Canceled
+					}
+				}
 			}
 			stop := func() {
 				if cancel == nil {

@@ -27,7 +27,7 @@ import (
 func Callers() map[string][]string {
 	all := map[string][]string{
 		"/plenum.topic.v1.TopicService/Open": {"gateway"}, "/plenum.topic.v1.TopicService/OpenEach": {"gateway"},
-		"/plenum.topic.v1.TopicService/Tail": {"gateway"},
+		"/plenum.topic.v1.TopicService/Tail": {"gateway"}, "/plenum.topic.v1.TopicService/TailEach": {"gateway"},
 	}
 	maps.Copy(all, rpc.HTTPCallers())
 	return all
@@ -311,28 +311,35 @@ func keep(params []byte) (func(key string) bool, error) {
 	return func(key string) bool { return strings.HasPrefix(key, p.GetPrefix()) }, nil
 }
 
-// Tail implements TopicService.
+// Tail implements TopicService: a wall, as a hub. Who may see what is in the grants, and in the records.
 func (s *Service) Tail(r *topicv1.TailRequest, stream grpc.ServerStreamingServer[topicv1.TailResponse]) error {
-	ctx := stream.Context()
 	kind, id, _ := strings.Cut(r.GetTopic(), "/")
-	switch kind {
-	case wall: // as a hub: who may see what is in the grants, and in the records
-		b, err := s.board(r.GetWorkspace(), id)
-		if err != nil {
-			return err
-		}
-		return b.wall.Tail(ctx, r, stream.Send)
-	case notes:
-		b, caller, err := s.enter(ctx, id)
-		if err != nil {
-			return err
-		}
-		keep, err := keep(r.GetParams())
-		if err != nil {
-			return err
-		}
-		may := func() error { return b.may(caller.User) }
-		return b.notes.Watch(ctx, topic.Watch{After: r.GetAfter(), Keep: keep, May: may}, stream.Send)
+	if kind != wall {
+		return errClass
 	}
-	return errClass
+	b, err := s.board(r.GetWorkspace(), id)
+	if err != nil {
+		return err
+	}
+	return b.wall.Tail(stream.Context(), r, stream.Send)
+}
+
+// TailEach implements TopicService: notes, as their users.
+func (s *Service) TailEach(stream topic.EachStream) error { return topic.TailEach(stream, s.look) }
+
+func (s *Service) look(ctx context.Context, r *topicv1.TailRequest, send func(*topicv1.TailResponse) error) error {
+	kind, id, _ := strings.Cut(r.GetTopic(), "/")
+	if kind != notes {
+		return errClass
+	}
+	b, caller, err := s.enter(ctx, id)
+	if err != nil {
+		return err
+	}
+	keep, err := keep(r.GetParams())
+	if err != nil {
+		return err
+	}
+	may := func() error { return b.may(caller.User) }
+	return b.notes.Watch(ctx, topic.Watch{After: r.GetAfter(), Keep: keep, May: may}, send)
 }

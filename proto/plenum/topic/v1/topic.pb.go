@@ -7,7 +7,7 @@
 // What a service that owns topics offers to gateways and followers.
 //
 // LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation, greater with each, their offsets
-// count from 1. A VIEW is one subscriber's: Tail with parameters.
+// count from 1. A VIEW is one subscriber's, with parameters: TailEach.
 
 package topicv1
 
@@ -580,7 +580,7 @@ func (x *HeadsResponse) GetWorkspaces() []string {
 	return nil
 }
 
-// TailRequest reads one topic.
+// TailRequest reads one topic. What it says of a VIEW goes for TailEach.
 type TailRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The topic's own name.
@@ -594,7 +594,7 @@ type TailRequest struct {
 	Params []byte `protobuf:"bytes,4,opt,name=params,proto3" json:"params,omitempty"`
 	// The topic's workspace; a hub names it, a VIEW has its user's.
 	Workspace string `protobuf:"bytes,5,opt,name=workspace,proto3" json:"workspace,omitempty"`
-	// Go on until cancelled, instead of ending at the head. Of a RING; of a VIEW it is always set.
+	// Of a RING: go on until cancelled, instead of ending at the head. A VIEW always goes on.
 	Follow        bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -672,6 +672,237 @@ func (x *TailRequest) GetFollow() bool {
 	return false
 }
 
+// TailEachRequest begins and ends views.
+type TailEachRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// <= 1,000.
+	Begins []*TailBegin `protobuf:"bytes,1,rep,name=begins,proto3" json:"begins,omitempty"`
+	// Ids of views that are to end, or have ended by themselves meanwhile; looked at behind the begins. No response tells of them any more
+	// but what is on its way. <= 10,000.
+	Ends          []uint64 `protobuf:"varint,2,rep,packed,name=ends,proto3" json:"ends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailEachRequest) Reset() {
+	*x = TailEachRequest{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailEachRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailEachRequest) ProtoMessage() {}
+
+func (x *TailEachRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailEachRequest.ProtoReflect.Descriptor instead.
+func (*TailEachRequest) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TailEachRequest) GetBegins() []*TailBegin {
+	if x != nil {
+		return x.Begins
+	}
+	return nil
+}
+
+func (x *TailEachRequest) GetEnds() []uint64 {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
+// TailBegin begins a view.
+type TailBegin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chosen by the caller, never twice in a stream.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The user's token. It counts for the beginning: who ends the view with the session, or when the user may not see it any more, is
+	// the caller's and the source's to know.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// What of.
+	Tail          *TailRequest `protobuf:"bytes,3,opt,name=tail,proto3" json:"tail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailBegin) Reset() {
+	*x = TailBegin{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailBegin) ProtoMessage() {}
+
+func (x *TailBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailBegin.ProtoReflect.Descriptor instead.
+func (*TailBegin) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *TailBegin) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *TailBegin) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *TailBegin) GetTail() *TailRequest {
+	if x != nil {
+		return x.Tail
+	}
+	return nil
+}
+
+// TailEachResponse tells of views. About 256 KiB at the most.
+type TailEachResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of each view in its order; at most one for each view.
+	Parts         []*TailPart `protobuf:"bytes,1,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailEachResponse) Reset() {
+	*x = TailEachResponse{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailEachResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailEachResponse) ProtoMessage() {}
+
+func (x *TailEachResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailEachResponse.ProtoReflect.Descriptor instead.
+func (*TailEachResponse) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TailEachResponse) GetParts() []*TailPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// TailPart tells of one view.
+type TailPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// TailBegin.id.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// What Tail would tell, always with `view`.
+	Response *TailResponse `protobuf:"bytes,2,opt,name=response,proto3" json:"response,omitempty"`
+	// Set, and no response: the view has ended, and why.
+	Error         *v1.Error `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TailPart) Reset() {
+	*x = TailPart{}
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TailPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TailPart) ProtoMessage() {}
+
+func (x *TailPart) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TailPart.ProtoReflect.Descriptor instead.
+func (*TailPart) Descriptor() ([]byte, []int) {
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TailPart) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *TailPart) GetResponse() *TailResponse {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+func (x *TailPart) GetError() *v1.Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
 // TailResponse is a part of a topic, <= 64 KiB. The first one comes at once, if only to say where the topic stands.
 type TailResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -689,7 +920,7 @@ type TailResponse struct {
 
 func (x *TailResponse) Reset() {
 	*x = TailResponse{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -701,7 +932,7 @@ func (x *TailResponse) String() string {
 func (*TailResponse) ProtoMessage() {}
 
 func (x *TailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[10]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -714,7 +945,7 @@ func (x *TailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailResponse.ProtoReflect.Descriptor instead.
 func (*TailResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{10}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TailResponse) GetRecords() []*Record {
@@ -763,7 +994,7 @@ type FollowRequest struct {
 
 func (x *FollowRequest) Reset() {
 	*x = FollowRequest{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +1006,7 @@ func (x *FollowRequest) String() string {
 func (*FollowRequest) ProtoMessage() {}
 
 func (x *FollowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[11]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1019,7 @@ func (x *FollowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowRequest.ProtoReflect.Descriptor instead.
 func (*FollowRequest) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{11}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FollowRequest) GetPartition() uint32 {
@@ -838,7 +1069,7 @@ type FollowResponse struct {
 
 func (x *FollowResponse) Reset() {
 	*x = FollowResponse{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +1081,7 @@ func (x *FollowResponse) String() string {
 func (*FollowResponse) ProtoMessage() {}
 
 func (x *FollowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[12]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +1094,7 @@ func (x *FollowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FollowResponse.ProtoReflect.Descriptor instead.
 func (*FollowResponse) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{12}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FollowResponse) GetRecords() []*Record {
@@ -939,7 +1170,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -951,7 +1182,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[13]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -964,7 +1195,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{13}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Record) GetWorkspace() string {
@@ -1075,7 +1306,7 @@ type Access struct {
 
 func (x *Access) Reset() {
 	*x = Access{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[14]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1318,7 @@ func (x *Access) String() string {
 func (*Access) ProtoMessage() {}
 
 func (x *Access) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[14]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1331,7 @@ func (x *Access) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Access.ProtoReflect.Descriptor instead.
 func (*Access) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{14}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Access) GetPrincipal() string {
@@ -1138,7 +1369,7 @@ type Publication struct {
 
 func (x *Publication) Reset() {
 	*x = Publication{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[15]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1381,7 @@ func (x *Publication) String() string {
 func (*Publication) ProtoMessage() {}
 
 func (x *Publication) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[15]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1394,7 @@ func (x *Publication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Publication.ProtoReflect.Descriptor instead.
 func (*Publication) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{15}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Publication) GetRecords() []*Record {
@@ -1200,7 +1431,7 @@ type Digest struct {
 
 func (x *Digest) Reset() {
 	*x = Digest{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[16]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1443,7 @@ func (x *Digest) String() string {
 func (*Digest) ProtoMessage() {}
 
 func (x *Digest) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[16]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1456,7 @@ func (x *Digest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Digest.ProtoReflect.Descriptor instead.
 func (*Digest) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{16}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Digest) GetIncarnation() uint64 {
@@ -1284,7 +1515,7 @@ type Derived struct {
 
 func (x *Derived) Reset() {
 	*x = Derived{}
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[17]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1527,7 @@ func (x *Derived) String() string {
 func (*Derived) ProtoMessage() {}
 
 func (x *Derived) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_topic_v1_topic_proto_msgTypes[17]
+	mi := &file_plenum_topic_v1_topic_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1540,7 @@ func (x *Derived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Derived.ProtoReflect.Descriptor instead.
 func (*Derived) Descriptor() ([]byte, []int) {
-	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{17}
+	return file_plenum_topic_v1_topic_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Derived) GetEpoch() uint64 {
@@ -1393,7 +1624,20 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\tmax_bytes\x18\x03 \x01(\rR\bmaxBytes\x12\x16\n" +
 	"\x06params\x18\x04 \x01(\fR\x06params\x12\x1c\n" +
 	"\tworkspace\x18\x05 \x01(\tR\tworkspace\x12\x16\n" +
-	"\x06follow\x18\x06 \x01(\bR\x06follow\"\xc4\x01\n" +
+	"\x06follow\x18\x06 \x01(\bR\x06follow\"Y\n" +
+	"\x0fTailEachRequest\x122\n" +
+	"\x06begins\x18\x01 \x03(\v2\x1a.plenum.topic.v1.TailBeginR\x06begins\x12\x12\n" +
+	"\x04ends\x18\x02 \x03(\x04R\x04ends\"c\n" +
+	"\tTailBegin\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\x120\n" +
+	"\x04tail\x18\x03 \x01(\v2\x1c.plenum.topic.v1.TailRequestR\x04tail\"C\n" +
+	"\x10TailEachResponse\x12/\n" +
+	"\x05parts\x18\x01 \x03(\v2\x19.plenum.topic.v1.TailPartR\x05parts\"\x82\x01\n" +
+	"\bTailPart\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x129\n" +
+	"\bresponse\x18\x02 \x01(\v2\x1d.plenum.topic.v1.TailResponseR\bresponse\x12+\n" +
+	"\x05error\x18\x03 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05error\"\xc4\x01\n" +
 	"\fTailResponse\x121\n" +
 	"\arecords\x18\x01 \x03(\v2\x17.plenum.topic.v1.RecordR\arecords\x12+\n" +
 	"\x05reset\x18\x02 \x01(\v2\x15.plenum.edge.v1.ErrorR\x05reset\x12*\n" +
@@ -1447,12 +1691,13 @@ const file_plenum_topic_v1_topic_proto_rawDesc = "" +
 	"\x05heads\x18\x04 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x1e\n" +
 	"\n" +
 	"workspaces\x18\x05 \x03(\tR\n" +
-	"workspaces2\x80\x03\n" +
+	"workspaces2\xd5\x03\n" +
 	"\fTopicService\x12C\n" +
 	"\x04Open\x12\x1c.plenum.topic.v1.OpenRequest\x1a\x1d.plenum.topic.v1.OpenResponse\x12O\n" +
 	"\bOpenEach\x12 .plenum.topic.v1.OpenEachRequest\x1a!.plenum.topic.v1.OpenEachResponse\x12F\n" +
 	"\x05Heads\x12\x1d.plenum.topic.v1.HeadsRequest\x1a\x1e.plenum.topic.v1.HeadsResponse\x12E\n" +
-	"\x04Tail\x12\x1c.plenum.topic.v1.TailRequest\x1a\x1d.plenum.topic.v1.TailResponse0\x01\x12K\n" +
+	"\x04Tail\x12\x1c.plenum.topic.v1.TailRequest\x1a\x1d.plenum.topic.v1.TailResponse0\x01\x12S\n" +
+	"\bTailEach\x12 .plenum.topic.v1.TailEachRequest\x1a!.plenum.topic.v1.TailEachResponse(\x010\x01\x12K\n" +
 	"\x06Follow\x12\x1e.plenum.topic.v1.FollowRequest\x1a\x1f.plenum.topic.v1.FollowResponse0\x01B/Z-plenum.internal/proto/plenum/topic/v1;topicv1b\x06proto3"
 
 var (
@@ -1467,7 +1712,7 @@ func file_plenum_topic_v1_topic_proto_rawDescGZIP() []byte {
 	return file_plenum_topic_v1_topic_proto_rawDescData
 }
 
-var file_plenum_topic_v1_topic_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_plenum_topic_v1_topic_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_plenum_topic_v1_topic_proto_goTypes = []any{
 	(*OpenRequest)(nil),      // 0: plenum.topic.v1.OpenRequest
 	(*OpenResponse)(nil),     // 1: plenum.topic.v1.OpenResponse
@@ -1479,64 +1724,75 @@ var file_plenum_topic_v1_topic_proto_goTypes = []any{
 	(*HeadsRequest)(nil),     // 7: plenum.topic.v1.HeadsRequest
 	(*HeadsResponse)(nil),    // 8: plenum.topic.v1.HeadsResponse
 	(*TailRequest)(nil),      // 9: plenum.topic.v1.TailRequest
-	(*TailResponse)(nil),     // 10: plenum.topic.v1.TailResponse
-	(*FollowRequest)(nil),    // 11: plenum.topic.v1.FollowRequest
-	(*FollowResponse)(nil),   // 12: plenum.topic.v1.FollowResponse
-	(*Record)(nil),           // 13: plenum.topic.v1.Record
-	(*Access)(nil),           // 14: plenum.topic.v1.Access
-	(*Publication)(nil),      // 15: plenum.topic.v1.Publication
-	(*Digest)(nil),           // 16: plenum.topic.v1.Digest
-	(*Derived)(nil),          // 17: plenum.topic.v1.Derived
-	(*v1.Want)(nil),          // 18: plenum.edge.v1.Want
-	(*v1.Error)(nil),         // 19: plenum.edge.v1.Error
-	(*v1.Cursor)(nil),        // 20: plenum.edge.v1.Cursor
-	(*v1.Head)(nil),          // 21: plenum.edge.v1.Head
-	(*v1.View)(nil),          // 22: plenum.edge.v1.View
-	(*v1.Event)(nil),         // 23: plenum.edge.v1.Event
-	(*v1.Signal)(nil),        // 24: plenum.edge.v1.Signal
+	(*TailEachRequest)(nil),  // 10: plenum.topic.v1.TailEachRequest
+	(*TailBegin)(nil),        // 11: plenum.topic.v1.TailBegin
+	(*TailEachResponse)(nil), // 12: plenum.topic.v1.TailEachResponse
+	(*TailPart)(nil),         // 13: plenum.topic.v1.TailPart
+	(*TailResponse)(nil),     // 14: plenum.topic.v1.TailResponse
+	(*FollowRequest)(nil),    // 15: plenum.topic.v1.FollowRequest
+	(*FollowResponse)(nil),   // 16: plenum.topic.v1.FollowResponse
+	(*Record)(nil),           // 17: plenum.topic.v1.Record
+	(*Access)(nil),           // 18: plenum.topic.v1.Access
+	(*Publication)(nil),      // 19: plenum.topic.v1.Publication
+	(*Digest)(nil),           // 20: plenum.topic.v1.Digest
+	(*Derived)(nil),          // 21: plenum.topic.v1.Derived
+	(*v1.Want)(nil),          // 22: plenum.edge.v1.Want
+	(*v1.Error)(nil),         // 23: plenum.edge.v1.Error
+	(*v1.Cursor)(nil),        // 24: plenum.edge.v1.Cursor
+	(*v1.Head)(nil),          // 25: plenum.edge.v1.Head
+	(*v1.View)(nil),          // 26: plenum.edge.v1.View
+	(*v1.Event)(nil),         // 27: plenum.edge.v1.Event
+	(*v1.Signal)(nil),        // 28: plenum.edge.v1.Signal
 }
 var file_plenum_topic_v1_topic_proto_depIdxs = []int32{
-	18, // 0: plenum.topic.v1.OpenRequest.wants:type_name -> plenum.edge.v1.Want
+	22, // 0: plenum.topic.v1.OpenRequest.wants:type_name -> plenum.edge.v1.Want
 	6,  // 1: plenum.topic.v1.OpenResponse.grants:type_name -> plenum.topic.v1.Grant
-	18, // 2: plenum.topic.v1.OpenEachRequest.wants:type_name -> plenum.edge.v1.Want
+	22, // 2: plenum.topic.v1.OpenEachRequest.wants:type_name -> plenum.edge.v1.Want
 	3,  // 3: plenum.topic.v1.OpenEachRequest.openings:type_name -> plenum.topic.v1.Opening
 	6,  // 4: plenum.topic.v1.OpenEachResponse.grants:type_name -> plenum.topic.v1.Grant
 	5,  // 5: plenum.topic.v1.OpenEachResponse.opened:type_name -> plenum.topic.v1.Opened
-	19, // 6: plenum.topic.v1.Opened.error:type_name -> plenum.edge.v1.Error
-	20, // 7: plenum.topic.v1.Grant.head:type_name -> plenum.edge.v1.Cursor
-	20, // 8: plenum.topic.v1.Grant.floor:type_name -> plenum.edge.v1.Cursor
-	21, // 9: plenum.topic.v1.Grant.members:type_name -> plenum.edge.v1.Head
-	19, // 10: plenum.topic.v1.Grant.error:type_name -> plenum.edge.v1.Error
-	21, // 11: plenum.topic.v1.HeadsResponse.heads:type_name -> plenum.edge.v1.Head
-	20, // 12: plenum.topic.v1.TailRequest.after:type_name -> plenum.edge.v1.Cursor
-	13, // 13: plenum.topic.v1.TailResponse.records:type_name -> plenum.topic.v1.Record
-	19, // 14: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
-	20, // 15: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
-	22, // 16: plenum.topic.v1.TailResponse.view:type_name -> plenum.edge.v1.View
-	13, // 17: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
-	19, // 18: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
-	23, // 19: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
-	14, // 20: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
-	21, // 21: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
-	13, // 22: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
-	24, // 23: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
-	21, // 24: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
-	21, // 25: plenum.topic.v1.Derived.heads:type_name -> plenum.edge.v1.Head
-	0,  // 26: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
-	2,  // 27: plenum.topic.v1.TopicService.OpenEach:input_type -> plenum.topic.v1.OpenEachRequest
-	7,  // 28: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
-	9,  // 29: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
-	11, // 30: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
-	1,  // 31: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
-	4,  // 32: plenum.topic.v1.TopicService.OpenEach:output_type -> plenum.topic.v1.OpenEachResponse
-	8,  // 33: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
-	10, // 34: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
-	12, // 35: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
-	31, // [31:36] is the sub-list for method output_type
-	26, // [26:31] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	23, // 6: plenum.topic.v1.Opened.error:type_name -> plenum.edge.v1.Error
+	24, // 7: plenum.topic.v1.Grant.head:type_name -> plenum.edge.v1.Cursor
+	24, // 8: plenum.topic.v1.Grant.floor:type_name -> plenum.edge.v1.Cursor
+	25, // 9: plenum.topic.v1.Grant.members:type_name -> plenum.edge.v1.Head
+	23, // 10: plenum.topic.v1.Grant.error:type_name -> plenum.edge.v1.Error
+	25, // 11: plenum.topic.v1.HeadsResponse.heads:type_name -> plenum.edge.v1.Head
+	24, // 12: plenum.topic.v1.TailRequest.after:type_name -> plenum.edge.v1.Cursor
+	11, // 13: plenum.topic.v1.TailEachRequest.begins:type_name -> plenum.topic.v1.TailBegin
+	9,  // 14: plenum.topic.v1.TailBegin.tail:type_name -> plenum.topic.v1.TailRequest
+	13, // 15: plenum.topic.v1.TailEachResponse.parts:type_name -> plenum.topic.v1.TailPart
+	14, // 16: plenum.topic.v1.TailPart.response:type_name -> plenum.topic.v1.TailResponse
+	23, // 17: plenum.topic.v1.TailPart.error:type_name -> plenum.edge.v1.Error
+	17, // 18: plenum.topic.v1.TailResponse.records:type_name -> plenum.topic.v1.Record
+	23, // 19: plenum.topic.v1.TailResponse.reset:type_name -> plenum.edge.v1.Error
+	24, // 20: plenum.topic.v1.TailResponse.head:type_name -> plenum.edge.v1.Cursor
+	26, // 21: plenum.topic.v1.TailResponse.view:type_name -> plenum.edge.v1.View
+	17, // 22: plenum.topic.v1.FollowResponse.records:type_name -> plenum.topic.v1.Record
+	23, // 23: plenum.topic.v1.FollowResponse.reset:type_name -> plenum.edge.v1.Error
+	27, // 24: plenum.topic.v1.Record.event:type_name -> plenum.edge.v1.Event
+	18, // 25: plenum.topic.v1.Record.access:type_name -> plenum.topic.v1.Access
+	25, // 26: plenum.topic.v1.Record.heads:type_name -> plenum.edge.v1.Head
+	17, // 27: plenum.topic.v1.Publication.records:type_name -> plenum.topic.v1.Record
+	28, // 28: plenum.topic.v1.Publication.signals:type_name -> plenum.edge.v1.Signal
+	25, // 29: plenum.topic.v1.Digest.heads:type_name -> plenum.edge.v1.Head
+	25, // 30: plenum.topic.v1.Derived.heads:type_name -> plenum.edge.v1.Head
+	0,  // 31: plenum.topic.v1.TopicService.Open:input_type -> plenum.topic.v1.OpenRequest
+	2,  // 32: plenum.topic.v1.TopicService.OpenEach:input_type -> plenum.topic.v1.OpenEachRequest
+	7,  // 33: plenum.topic.v1.TopicService.Heads:input_type -> plenum.topic.v1.HeadsRequest
+	9,  // 34: plenum.topic.v1.TopicService.Tail:input_type -> plenum.topic.v1.TailRequest
+	10, // 35: plenum.topic.v1.TopicService.TailEach:input_type -> plenum.topic.v1.TailEachRequest
+	15, // 36: plenum.topic.v1.TopicService.Follow:input_type -> plenum.topic.v1.FollowRequest
+	1,  // 37: plenum.topic.v1.TopicService.Open:output_type -> plenum.topic.v1.OpenResponse
+	4,  // 38: plenum.topic.v1.TopicService.OpenEach:output_type -> plenum.topic.v1.OpenEachResponse
+	8,  // 39: plenum.topic.v1.TopicService.Heads:output_type -> plenum.topic.v1.HeadsResponse
+	14, // 40: plenum.topic.v1.TopicService.Tail:output_type -> plenum.topic.v1.TailResponse
+	12, // 41: plenum.topic.v1.TopicService.TailEach:output_type -> plenum.topic.v1.TailEachResponse
+	16, // 42: plenum.topic.v1.TopicService.Follow:output_type -> plenum.topic.v1.FollowResponse
+	37, // [37:43] is the sub-list for method output_type
+	31, // [31:37] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_plenum_topic_v1_topic_proto_init() }
@@ -1550,7 +1806,7 @@ func file_plenum_topic_v1_topic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_topic_v1_topic_proto_rawDesc), len(file_plenum_topic_v1_topic_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

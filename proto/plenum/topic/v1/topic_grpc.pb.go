@@ -7,7 +7,7 @@
 // What a service that owns topics offers to gateways and followers.
 //
 // LOG topics are durable logs. RING topics replay from memory, their epoch is the owner's incarnation, greater with each, their offsets
-// count from 1. A VIEW is one subscriber's: Tail with parameters.
+// count from 1. A VIEW is one subscriber's, with parameters: TailEach.
 
 package topicv1
 
@@ -28,6 +28,7 @@ const (
 	TopicService_OpenEach_FullMethodName = "/plenum.topic.v1.TopicService/OpenEach"
 	TopicService_Heads_FullMethodName    = "/plenum.topic.v1.TopicService/Heads"
 	TopicService_Tail_FullMethodName     = "/plenum.topic.v1.TopicService/Tail"
+	TopicService_TailEach_FullMethodName = "/plenum.topic.v1.TopicService/TailEach"
 	TopicService_Follow_FullMethodName   = "/plenum.topic.v1.TopicService/Follow"
 )
 
@@ -45,10 +46,14 @@ type TopicServiceClient interface {
 	OpenEach(ctx context.Context, in *OpenEachRequest, opts ...grpc.CallOption) (*OpenEachResponse, error)
 	// Tells what moved since a watermark, as the gateway: one indexed query for a sweep.
 	Heads(ctx context.Context, in *HeadsRequest, opts ...grpc.CallOption) (*HeadsResponse, error)
-	// Reads one topic from a cursor to its head and ends, as a hub; of a RING with `follow` it goes on until cancelled. A VIEW: as its user,
-	// with the user's token, and always goes on. RING and VIEW are asked of the node that their id routes to; another node answers
-	// CODE_UNAVAILABLE.
+	// Reads one LOG or RING from a cursor to its head and ends, as a hub; of a RING with `follow` it goes on until cancelled. A RING is asked
+	// of the node that its id routes to; another node answers CODE_UNAVAILABLE.
 	Tail(ctx context.Context, in *TailRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[TailResponse], error)
+	// Reads VIEWs of many users from cursors on, each until it ends or is ended. The service verifies each user's token by itself, and
+	// authorises each view. A gateway has one such stream to a node, with all views whose topic's id routes there; of another node's view the
+	// end is CODE_UNAVAILABLE. Views don't wait for each other: of each there is one response at the most that was not sent yet, and what
+	// changes meanwhile is conflated at the source. A stream that ends, ends them all. <= 100,000 views. Needs the identity of a gateway.
+	TailEach(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[TailEachRequest, TailEachResponse], error)
 	// Reads one partition in commit order, as a follower; with `wait` for ever.
 	Follow(ctx context.Context, in *FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowResponse], error)
 }
@@ -110,9 +115,22 @@ func (c *topicServiceClient) Tail(ctx context.Context, in *TailRequest, opts ...
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TopicService_TailClient = grpc.ServerStreamingClient[TailResponse]
 
+func (c *topicServiceClient) TailEach(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[TailEachRequest, TailEachResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &TopicService_ServiceDesc.Streams[1], TopicService_TailEach_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[TailEachRequest, TailEachResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TopicService_TailEachClient = grpc.BidiStreamingClient[TailEachRequest, TailEachResponse]
+
 func (c *topicServiceClient) Follow(ctx context.Context, in *FollowRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FollowResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &TopicService_ServiceDesc.Streams[1], TopicService_Follow_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &TopicService_ServiceDesc.Streams[2], TopicService_Follow_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -143,10 +161,14 @@ type TopicServiceServer interface {
 	OpenEach(context.Context, *OpenEachRequest) (*OpenEachResponse, error)
 	// Tells what moved since a watermark, as the gateway: one indexed query for a sweep.
 	Heads(context.Context, *HeadsRequest) (*HeadsResponse, error)
-	// Reads one topic from a cursor to its head and ends, as a hub; of a RING with `follow` it goes on until cancelled. A VIEW: as its user,
-	// with the user's token, and always goes on. RING and VIEW are asked of the node that their id routes to; another node answers
-	// CODE_UNAVAILABLE.
+	// Reads one LOG or RING from a cursor to its head and ends, as a hub; of a RING with `follow` it goes on until cancelled. A RING is asked
+	// of the node that its id routes to; another node answers CODE_UNAVAILABLE.
 	Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error
+	// Reads VIEWs of many users from cursors on, each until it ends or is ended. The service verifies each user's token by itself, and
+	// authorises each view. A gateway has one such stream to a node, with all views whose topic's id routes there; of another node's view the
+	// end is CODE_UNAVAILABLE. Views don't wait for each other: of each there is one response at the most that was not sent yet, and what
+	// changes meanwhile is conflated at the source. A stream that ends, ends them all. <= 100,000 views. Needs the identity of a gateway.
+	TailEach(grpc.BidiStreamingServer[TailEachRequest, TailEachResponse]) error
 	// Reads one partition in commit order, as a follower; with `wait` for ever.
 	Follow(*FollowRequest, grpc.ServerStreamingServer[FollowResponse]) error
 	mustEmbedUnimplementedTopicServiceServer()
@@ -170,6 +192,9 @@ func (UnimplementedTopicServiceServer) Heads(context.Context, *HeadsRequest) (*H
 }
 func (UnimplementedTopicServiceServer) Tail(*TailRequest, grpc.ServerStreamingServer[TailResponse]) error {
 	return status.Error(codes.Unimplemented, "method Tail not implemented")
+}
+func (UnimplementedTopicServiceServer) TailEach(grpc.BidiStreamingServer[TailEachRequest, TailEachResponse]) error {
+	return status.Error(codes.Unimplemented, "method TailEach not implemented")
 }
 func (UnimplementedTopicServiceServer) Follow(*FollowRequest, grpc.ServerStreamingServer[FollowResponse]) error {
 	return status.Error(codes.Unimplemented, "method Follow not implemented")
@@ -260,6 +285,13 @@ func _TopicService_Tail_Handler(srv interface{}, stream grpc.ServerStream) error
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type TopicService_TailServer = grpc.ServerStreamingServer[TailResponse]
 
+func _TopicService_TailEach_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(TopicServiceServer).TailEach(&grpc.GenericServerStream[TailEachRequest, TailEachResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type TopicService_TailEachServer = grpc.BidiStreamingServer[TailEachRequest, TailEachResponse]
+
 func _TopicService_Follow_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(FollowRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -296,6 +328,12 @@ var TopicService_ServiceDesc = grpc.ServiceDesc{
 			StreamName:    "Tail",
 			Handler:       _TopicService_Tail_Handler,
 			ServerStreams: true,
+		},
+		{
+			StreamName:    "TailEach",
+			Handler:       _TopicService_TailEach_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
 		},
 		{
 			StreamName:    "Follow",
