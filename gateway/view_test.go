@@ -304,7 +304,7 @@ func TestManyLongParams(t *testing.T) {
 					continue // another owner's
 				}
 				params := protowire.AppendTag(nil, 99, protowire.BytesType) // of a later version
-				params = protowire.AppendBytes(params, fmt.Appendf(nil, "%16000d", i))
+				params = protowire.AppendBytes(params, fmt.Appendf(nil, "%8000d", i))
 				list = append(list, &edgev1.Want{Topic: fmt.Sprint("board.notes/", j), Params: params})
 			}
 			c.send(subscribe(1, list...))
