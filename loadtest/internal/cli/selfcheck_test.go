@@ -112,7 +112,7 @@ func testPresence(t *testing.T, bin string) {
 		"gone too early":               {"", []string{"--presence.grace=1s"}, "flickers"},
 		"here for too long":            {"", []string{"--presence.grace=30s"}, "ghosts"},
 		"more than an update a second": {"", []string{grace, "--presence.interval=100ms"}, "more than one update a second"},
-		"away too early":               {"", []string{grace, "--presence.idle=2s"}, "wrong"},
+		"away too late":                {"", []string{grace, "--presence.idle=11m"}, "wrong"}, // who has done nothing for longIdle is not
 	} {
 		all.Go(func() {
 			t.Run(name, func(t *testing.T) {
