@@ -83,7 +83,7 @@ func (c *Client) Run(ctx context.Context) error {
 		return errors.New("client: Run was called twice")
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	s := &session{Client: c, ctx: ctx, used: time.Now(), calls: make(map[uint32]*call), sending: make(map[uint64]struct{}), topics: make(map[string]*Subscription),
+	s := &session{Client: c, ctx: ctx, used: time.Now().Add(-c.cfg.Idle), calls: make(map[uint32]*call), sending: make(map[uint64]struct{}), topics: make(map[string]*Subscription),
 		holding: make(map[*Subscription]struct{}), delivered: make(map[string]*edgev1.Cursor)}
 	err := s.loop()
 	cancel()

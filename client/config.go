@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -32,6 +33,9 @@ type Config struct {
 	Agent string
 	// Dependencies reads the causal context out of an event. Nil: events are not held back. ChatDependencies reads chat's.
 	Dependencies func(topic string, event *edgev1.Event) []Dependency
+	// Idle is for how long the client's person has done nothing when Run begins, in whole seconds, at most 2^32 - 1 of them. Who has done nothing for
+	// long is not seen as here because of it, until they do something by the client. Zero: they are at it.
+	Idle time.Duration
 	// Dial opens the connection: DialWebSocket, DialEvents, DialPolls, or DialAny where something on the way may let no WebSocket
 	// through. Nil: a WebSocket.
 	Dial Dialer
@@ -88,6 +92,9 @@ func (cfg *Config) validate() error {
 	}
 	if len(cfg.Agent) > 64 {
 		return errors.New("client: Agent is longer than 64 bytes")
+	}
+	if cfg.Idle < 0 || cfg.Idle/time.Second > math.MaxUint32 {
+		return fmt.Errorf("client: Idle is %v: it has to be between 0 and 2^32 - 1 seconds", cfg.Idle)
 	}
 	if cfg.SessionID == "" {
 		cfg.SessionID = NewID()

@@ -316,6 +316,29 @@ func TestActive(t *testing.T) {
 	})
 }
 
+// Who has done nothing for long says so, until they do something.
+func TestIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := start(t, func(cfg *Config) { cfg.Idle = time.Hour })
+		p := <-f.accepted
+		if idle := expect[*edgev1.ClientFrame_Hello](t, p).Hello.GetIdleS(); idle != 3600 {
+			t.Errorf("Hello says that nothing was done for %d s", idle)
+		}
+		p.send(welcome())
+		f.client.Active()
+		p.send(goodbye(edgev1.Code_CODE_DRAINING, 5*time.Second))
+		p = <-f.accepted
+		if idle := expect[*edgev1.ClientFrame_Hello](t, p).Hello.GetIdleS(); idle != 5 {
+			t.Errorf("Hello says that nothing was done for %d s", idle)
+		}
+	})
+	for _, idle := range []time.Duration{-1, (1 << 32) * time.Second} {
+		if _, err := New(Config{Server: "http://127.0.0.1", Tokens: &Account{}, Idle: idle}); err == nil {
+			t.Errorf("%v passes", idle)
+		}
+	}
+}
+
 func TestProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, nil)

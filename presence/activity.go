@@ -67,8 +67,9 @@ func checkActivity(q *presencev1.SetActivityRequest, now time.Time) (s said, err
 		return s, badField("subject", "Say what you are doing, too.")
 	case !isSubject(subject):
 		return s, badField("subject", "A subject has at most %d bytes: letters, digits, blanks and %s", MaxSubject, subjectMarks)
-	case q.GetUntilMs() != 0 && q.GetUntilMs() <= now.UnixMilli():
-		return s, badField("until_ms", "It would have ended already.")
+	}
+	if err := checkUntil(q.GetUntilMs(), now); err != nil {
+		return s, err
 	}
 	if q.GetKind() != presencev1.ActivityKind_ACTIVITY_KIND_UNSPECIFIED {
 		s = said{q.GetKind(), subject, now.UnixMilli(), q.GetUntilMs()}

@@ -483,6 +483,7 @@ func TestWrongActivity(t *testing.T) {
 		"no width":         {User: "ada", Kind: writing, Subject: "a\u200bb"},
 		"a tab":            {User: "ada", Kind: writing, Subject: "a\tb"},
 		"ended long ago":   {User: "ada", Kind: writing, UntilMs: 1},
+		"ends far ahead":   {User: "ada", Kind: writing, UntilMs: time.Now().Add(MaxAhead + time.Hour).UnixMilli()},
 		"another's":        {User: "bob", Kind: writing},
 		"nobody's":         {Kind: writing},
 	} {

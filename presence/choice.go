@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -17,11 +15,8 @@ import (
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
-// Limits of what people say of themselves, in bytes.
-const (
-	MaxEmoji = 64
-	MaxText  = 100
-)
+// MaxAhead is how far ahead it may lie that something ends which people choose.
+const MaxAhead = 366 * 24 * time.Hour
 
 // writeChoice keeps since when somebody is to be seen again whom a choice before it made invisible (6).
 const writeChoice = `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms) VALUES ($1, $2, $3, $4, $5, $6)
@@ -48,11 +43,11 @@ func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) 
 	const method = presencev1.PresenceService_SetStatus_FullMethodName
 	return res, s.atHome(ctx, k, method, q, res, func() error {
 		return s.write(ctx, k, method, q, func(tx *sql.Tx) error {
-			now := time.Now().UnixMilli()
-			if q.GetUntilMs() != 0 && q.GetUntilMs() <= now { // not of one that was made in time, and is repeated
-				return badField("until_ms", "It would have ended already.")
+			now := time.Now()
+			if err := checkUntil(q.GetUntilMs(), now); err != nil { // not of one that was made in time, and is repeated
+				return err
 			}
-			_, err := tx.ExecContext(ctx, writeChoice, k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs(), now)
+			_, err := tx.ExecContext(ctx, writeChoice, k.workspace, k.user, int32(c.state), c.emoji, c.text, q.GetUntilMs(), now.UnixMilli())
 			return err //nolint:wrapcheck // the caller says what failed
 		})
 	})
@@ -116,9 +111,19 @@ func (s *Server) GetStatus(ctx context.Context, q *presencev1.GetStatusRequest) 
 		if !c.until.IsZero() {
 			res.UntilMs = c.until.UnixMilli()
 		}
+		if old := s.house.asOf(); !old.IsZero() { // asked for first: what is seen is of no earlier time
+			res.AsOfMs = old.UnixMilli()
+		}
 		res.Status = s.house.status(k)
 		return nil
 	})
+}
+
+// asOf is of which time what is told here is, while this process may be taken for dead; zero: of now.
+func (h *house) asOf() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.frozen
 }
 
 // own is who calls, if that is whom they name.
@@ -142,16 +147,29 @@ func checkChoice(q *presencev1.SetStatusRequest) (c choice, err error) {
 	}
 	emoji, text := q.GetCustom().GetEmoji(), strings.TrimSpace(q.GetCustom().GetText())
 	switch {
-	case len(emoji) > MaxEmoji || !utf8.ValidString(emoji) || strings.ContainsFunc(emoji, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return c, badField("custom.emoji", "An emoji has at most %d bytes, and no blanks.", MaxEmoji)
-	case len(text) > MaxText || !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-		return c, badField("custom.text", "A text has one line of at most %d bytes.", MaxText)
+	case emoji != "" && !isEmoji(emoji):
+		return c, badField("custom.emoji", "Choose one emoji, of at most %d bytes, and say the rest by the text.", MaxEmoji)
+	case !isText(text):
+		return c, badField("custom.text", "A text has one line of at most %d bytes: letters, digits, blanks, marks and emoji, and no invisible characters.", MaxText)
 	}
 	c = choice{state: q.GetState(), emoji: emoji, text: text}
 	if q.GetUntilMs() != 0 {
 		c.until = time.UnixMilli(q.GetUntilMs())
 	}
 	return c, nil
+}
+
+// checkUntil says what is wrong with when something ends, in Unix milliseconds; 0: never.
+func checkUntil(ms int64, now time.Time) error {
+	switch {
+	case ms == 0:
+		return nil
+	case ms <= now.UnixMilli():
+		return badField("until_ms", "It would have ended already.")
+	case ms > now.Add(MaxAhead).UnixMilli():
+		return badField("until_ms", "Choose a time within a year, or none: then it doesn't end.")
+	}
+	return nil
 }
 
 // choiceColumns are those of presence_choice that make a choice.

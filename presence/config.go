@@ -2,14 +2,15 @@ package presence
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
 // Config of the presence service.
 type Config struct {
 	Grace     time.Duration `koanf:"grace" doc:"How long somebody whose last connection has ended still counts as connected: longer than a rolling restart of gateways spreads their clients over, and than clients wait before they come back."`
-	Idle      time.Duration `koanf:"idle" doc:"How long nothing is done in a session before it counts as away."`
-	Dormant   time.Duration `koanf:"dormant" doc:"How long nothing is done in a session before it counts no more."`
+	Idle      time.Duration `koanf:"idle" doc:"How long nothing is done in a session before it counts as away; at least 2m."`
+	Dormant   time.Duration `koanf:"dormant" doc:"How long nothing is done in a session before it counts no more; longer than idle."`
 	Interval  time.Duration `koanf:"interval" doc:"Between two updates of one view, in which changes are conflated."`
 	Views     int           `koanf:"views" doc:"Views that are open at the same time; more are refused. One person has 200 at most."`
 	People    int           `koanf:"people" doc:"People who are known at the same time, because they have sessions or are looked at; more are told as unknown."`
@@ -24,19 +25,24 @@ type Config struct {
 // DefaultConfig returns the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second, Views: 50_000, People: 500_000, MaxPeople: 500, Members: 500_000,
-		PastBytes: 64 << 20, SeenFor: 400 * 24 * time.Hour,
-		Retention: 90 * 24 * time.Hour, MinPeople: 5,
+		Grace: 45 * time.Second, Idle: 5 * time.Minute, Dormant: 30 * time.Minute, Interval: time.Second,
+		Views: 50_000, People: 500_000, MaxPeople: 500, Members: 500_000, PastBytes: 64 << 20,
+		SeenFor: 400 * 24 * time.Hour, Retention: 90 * 24 * time.Hour, MinPeople: 5,
 	}
 }
+
+// minIdle is twice the time after which a gateway tells again that something is done (gateway/deeds.go).
+const minIdle = 2 * time.Minute
 
 // Validate says what is wrong with it.
 func (c Config) Validate() error {
 	switch {
 	case c.Grace < time.Second:
 		return errors.New("grace must be at least 1s")
-	case c.Idle < time.Second || c.Dormant <= c.Idle:
-		return errors.New("idle must be at least 1s, and dormant longer")
+	case c.Idle < minIdle:
+		return fmt.Errorf("idle must be at least %v: gateways tell once a minute that something is done, and who is at it would be away in between", minIdle)
+	case c.Dormant <= c.Idle:
+		return errors.New("dormant must be longer than idle")
 	case c.Interval < 100*time.Millisecond:
 		return errors.New("interval must be at least 100ms")
 	case c.Views <= 0 || c.People <= 0 || c.MaxPeople <= 0 || c.Members <= 0:

@@ -1,8 +1,8 @@
 // Package presence knows who is here: it is told of sessions by gateways, and tells people of people.
 //
 // Each person has a home, the process of presence that their id belongs to by rendezvous hashing. All gateways tell it the person's sessions, each by
-// one stream (roster.go); it knows what the person has chosen to be seen as (choice.go), and decides what others see (look.go), of what they do (activity.go, infer.go) and when they were here last
-// (seen.go), too. Who wants to see people asks their own home (people.go): it has those whose home it is itself, and watches the others at theirs
+// one stream (roster.go); it knows what the person has chosen to be seen as (choice.go, custom.go), and decides what others see (look.go), of what they
+// do (activity.go, infer.go) and when they were here last (seen.go), too. Who wants to see people asks their own home (people.go): it has those whose home it is itself, and watches the others at theirs
 // (mirror.go). Who wants to see a channel's members asks where the channel is at home (channel.go), and all who do read the same frames (hall.go).
 //
 // All that changes is kept in a house (house.go): people, sessions and watchers in memory, with one lock and no clock of its own.

@@ -44,7 +44,7 @@ func once(ctx context.Context, tx *sql.Tx, k personKey, method string, q proto.M
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO presence_call (workspace, user_id, client_id, method, client_seq, digest, time_ms) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (workspace, user_id, client_id, method) DO UPDATE SET client_seq = excluded.client_seq, digest = excluded.digest, time_ms = excluded.time_ms`,
-		k.workspace, k.user, client, method, int64(seq), digest[:], time.Now().UnixMilli()) //nolint:gosec // below 2^53
+		k.workspace, k.user, client, method, int64(seq), digest[:], time.Now().UnixMilli())
 	if err != nil {
 		return false, err //nolint:wrapcheck // likewise
 	}

@@ -3,6 +3,7 @@ package presence
 import (
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -301,7 +302,11 @@ func TestWrong(t *testing.T) {
 		"two lines":      {User: "ada", Custom: &presencev1.Custom{Text: "a\nb"}},
 		"a long emoji":   {User: "ada", Custom: &presencev1.Custom{Emoji: strings.Repeat("x", MaxEmoji+1)}},
 		"a blank emoji":  {User: "ada", Custom: &presencev1.Custom{Emoji: "a b"}},
+		"no emoji":       {User: "ada", Custom: &presencev1.Custom{Emoji: "notemoji"}},
+		"a direction":    {User: "ada", Custom: &presencev1.Custom{Text: "a\u202eb"}},
 		"ended long ago": {User: "ada", State: presencev1.State_STATE_AWAY, UntilMs: 1},
+		"ends far ahead": {User: "ada", State: presencev1.State_STATE_AWAY, UntilMs: time.Now().Add(MaxAhead + time.Hour).UnixMilli()},
+		"ends never":     {User: "ada", State: presencev1.State_STATE_AWAY, UntilMs: math.MaxInt64},
 	} {
 		_, err := p.api().SetStatus(key(c.ctx("ada")), q)
 		code, reason := rpc.CodeOf(err), rpc.FromError(err).GetReason()
@@ -376,14 +381,29 @@ func TestFrozen(t *testing.T) {
 	g.complete(p)
 	e := p.look("ada", nil, "bob")
 	e.until("bob", "ONLINE")
+	begin := time.Now()
 	c.change(func() { p.frozen = true })
 	e.until(entryView, "old")
 	g.end()
 	if p.look("ada", nil, "bob").until(entryView, "old"); e.seen["bob"] != "ONLINE" {
 		t.Errorf("bob is seen as %s", e.seen["bob"])
 	}
+	mine := func() *presencev1.GetStatusResponse {
+		t.Helper()
+		res, err := p.api().GetStatus(c.ctx("bob"), &presencev1.GetStatusRequest{User: "bob"})
+		if err != nil || res.GetStatus().GetState() != presencev1.State_STATE_ONLINE {
+			t.Errorf("bob is told to be seen as %v, %v", res.GetStatus(), err)
+		}
+		return res
+	}
+	if since := time.UnixMilli(mine().GetAsOfMs()); since.Before(begin.Truncate(time.Millisecond)) || since.After(time.Now()) {
+		t.Errorf("bob is told that this is of %v", since)
+	}
 	c.change(func() { p.frozen = false })
 	e.until(entryView, "")
+	if since := mine().GetAsOfMs(); since != 0 {
+		t.Errorf("bob is told that this is of %d", since)
+	}
 	if e.seen["bob"] != "ONLINE" {
 		t.Errorf("bob is seen as %s at once, though he has the time of grace", e.seen["bob"])
 	}

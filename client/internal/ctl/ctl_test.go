@@ -156,3 +156,24 @@ func TestParseTime(t *testing.T) {
 		t.Error("yesterday is taken for a time")
 	}
 }
+
+func TestParseAhead(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90m": 90 * time.Minute, "7d": 7 * 24 * time.Hour, "32767d": 32767 * 24 * time.Hour, "1h30m": 90 * time.Minute} {
+		if got, ok := parseAhead(text); !ok || got != want {
+			t.Errorf("%s: %v, %t", text, got, ok)
+		}
+	}
+	for _, text := range []string{"", "0s", "0d", "-1h", "-1d", "1.5d", "d", "32768d", "999999999999d", "7w"} {
+		if got, ok := parseAhead(text); ok {
+			t.Errorf("%s is taken for %v", text, got)
+		}
+	}
+}
+
+func TestUnder(t *testing.T) {
+	for ms, want := range map[int64]string{0: "1m", 60_000: "2m", 45 * 60_000: "46m", 59 * 60_000: "1h0m"} {
+		if got := under(ms); got != want {
+			t.Errorf("%d ms: under %s, want %s", ms, got, want)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -130,13 +129,8 @@ func parseExpiry(text string) (int64, error) {
 	if t, ok := parseDate(text); ok {
 		return t.UnixMilli(), nil
 	}
-	d, err := time.ParseDuration(text)
-	if days, is := strings.CutSuffix(text, "d"); is {
-		var n int
-		n, err = strconv.Atoi(days)
-		d = time.Duration(n) * 24 * time.Hour
-	}
-	if err != nil || d <= 0 {
+	d, ok := parseAhead(text)
+	if !ok {
 		return 0, fmt.Errorf("%q is no time ahead: write 2026-01-31, 2026-01-31T15:04:05Z, or 7d or 90m for that long from now", text)
 	}
 	return time.Now().Add(d).UnixMilli(), nil

@@ -32,7 +32,7 @@ func (c *docWhoCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.session(false, nil, func(ctx context.Context, cl *client.Client, _ []client.Pending) error {
+	return e.session(false, unseen, func(ctx context.Context, cl *client.Client, _ []client.Pending) error {
 		sub, err := cl.Follow(ctx, "docs.awareness/"+id)
 		if err != nil {
 			return err

@@ -13,10 +13,11 @@ import (
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
-// fakePresence keeps what people choose: all are here, in a browser.
+// fakePresence keeps what people choose: all but zoe are here, in a browser.
 type fakePresence struct {
 	presencev1.UnimplementedPresenceServiceServer
 	chosen     map[string]*presencev1.SetStatusRequest
+	leaving    int // how often who hides finds that others see them still
 	activities activities
 }
 
@@ -24,13 +25,24 @@ func (f *fakePresence) SetStatus(ctx context.Context, q *presencev1.SetStatusReq
 	if q.GetUser() != "u-"+callerOf(ctx).token {
 		return nil, refuse(edgev1.Code_CODE_NOT_FOUND, "presence.PERSON", "Name yourself: what others have chosen is theirs.")
 	}
+	if f.leaving = 0; q.GetState() == presencev1.State_STATE_INVISIBLE && f.chosen[q.GetUser()] != nil {
+		f.leaving = 2
+	}
 	f.chosen[q.GetUser()] = q
 	return &presencev1.SetStatusResponse{}, nil
 }
 
 func (f *fakePresence) GetStatus(_ context.Context, q *presencev1.GetStatusRequest) (*presencev1.GetStatusResponse, error) {
 	c := f.chosen[q.GetUser()]
-	return &presencev1.GetStatusResponse{Chosen: c.GetState(), Custom: c.GetCustom(), Status: f.status(q.GetUser())}, nil
+	res := &presencev1.GetStatusResponse{Chosen: c.GetState(), Custom: c.GetCustom(), Status: f.status(q.GetUser())}
+	if f.leaving > 0 {
+		f.leaving--
+		res.Status = &presencev1.Status{State: presencev1.State_STATE_BUSY}
+	}
+	if res.GetCustom().GetText() == "frozen" {
+		res.AsOfMs = at(3)
+	}
+	return res, nil
 }
 
 func (f *fakePresence) status(user string) *presencev1.Status {
@@ -39,11 +51,11 @@ func (f *fakePresence) status(user string) *presencev1.Status {
 	if s.Activity = f.activities.now(); f.activities.privacy.GetCountry() {
 		s.Country = "NL"
 	}
-	switch c.GetState() {
-	case presencev1.State_STATE_UNSPECIFIED:
-		s.State = presencev1.State_STATE_ONLINE
-	case presencev1.State_STATE_INVISIBLE:
+	switch {
+	case c.GetState() == presencev1.State_STATE_INVISIBLE || user == "u-zoe":
 		s = &presencev1.Status{State: presencev1.State_STATE_OFFLINE}
+	case c.GetState() == presencev1.State_STATE_UNSPECIFIED:
+		s.State = presencev1.State_STATE_ONLINE
 	}
 	return s
 }

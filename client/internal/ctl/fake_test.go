@@ -173,6 +173,9 @@ func (f *fake) edge(w http.ResponseWriter, r *http.Request) {
 						{Topic: want.GetTopic(), Start: want.GetCursor()}}}}}}, news...)...)
 					continue
 				}
+				if (strings.HasPrefix(want.GetTopic(), "presence.") || strings.HasPrefix(want.GetTopic(), "docs.awareness/")) && hello.GetIdleS() < 365*24*3600 {
+					send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_Goodbye{Goodbye: &edgev1.Goodbye{Error: &edgev1.Error{Code: edgev1.Code_CODE_MALFORMED, Message: "Who only looks is seen as here."}}}})
+				}
 				if strings.HasPrefix(want.GetTopic(), "presence.") {
 					for _, want := range v.Subscribe.GetWants() {
 						f.mu.Lock()

@@ -11,22 +11,20 @@ import (
 )
 
 type presenceActivityCmd struct {
-	Kind    string        `arg:"" optional:"" help:"focused, writing, reviewing, meeting, chatting, break, travelling, or none any more. Absent: show what is told." enum:"focused,writing,reviewing,meeting,chatting,break,travelling,none," default:""`
-	Subject string        `help:"What it is about: letters, digits, blanks and -_.,'&()+#" placeholder:"TEXT"`
-	For     time.Duration `help:"How long, like 90m. Absent: until I say something else, or am offline." placeholder:"TIME"`
+	Kind    string `arg:"" optional:"" help:"focused, writing, reviewing, meeting, chatting, break, travelling, or none any more. Absent: show what is told." enum:"focused,writing,reviewing,meeting,chatting,break,travelling,none," default:""`
+	Subject string `help:"What it is about: letters, digits, blanks and -_.,'&()+#" placeholder:"TEXT"`
+	For     string `help:"How long, like 90m or 7d, a year at most. Absent: until I say something else, or am offline." placeholder:"TIME"`
 }
 
 func (c *presenceActivityCmd) Run(e *env) error {
-	if c.For < 0 {
-		return fmt.Errorf("--for %v: name a time from now on", c.For)
+	until, err := parseFor(c.For)
+	if err != nil {
+		return err
 	}
-	if c.Kind == "" && (c.Subject != "" || c.For != 0) {
+	if c.Kind == "" && (c.Subject != "" || until != 0) {
 		return fmt.Errorf("say what you are doing, too: plenumctl presence activity writing --subject TEXT")
 	}
-	req := &presencev1.SetActivityRequest{Kind: presencev1.ActivityKind(presencev1.ActivityKind_value["ACTIVITY_KIND_"+strings.ToUpper(c.Kind)]), Subject: c.Subject} // none: 0
-	if c.For > 0 {
-		req.UntilMs = time.Now().Add(c.For).UnixMilli()
-	}
+	req := &presencev1.SetActivityRequest{Kind: presencev1.ActivityKind(presencev1.ActivityKind_value["ACTIVITY_KIND_"+strings.ToUpper(c.Kind)]), Subject: c.Subject, UntilMs: until} // none: 0
 	return e.calls(func(ctx context.Context, h *client.HTTP) (err error) {
 		if req.User, err = self(ctx, h); err != nil {
 			return err

@@ -87,7 +87,7 @@ func statsText(a *presencev1.GetAnalyticsResponse) string {
 	line("people", fmt.Sprint(a.GetPeople()))
 	line("daily", fmt.Sprintf("%s of those of 30 days are active, %s of these write", percent(a.GetDailyActivePerMille()), percent(a.GetEngagedPerMille())))
 	if s := a.GetSessionLength(); s != nil {
-		line("sessions", fmt.Sprintf("%d, of %s in the mean, half of them under %s, 95 of 100 under %s", s.GetSessions(), lasting(s.GetMeanMs()), lasting(s.GetMedianMs()), lasting(s.GetP95Ms())))
+		line("sessions", fmt.Sprintf("%d, of %s in the mean, half of them under %s, 95 of 100 under %s", s.GetSessions(), lasting(s.GetMeanMs()), under(s.GetMedianMs()), under(s.GetP95Ms())))
 	}
 	if a.GetResponseMs() > 0 {
 		line("answers", "after "+lasting(a.GetResponseMs())+" (median)")
@@ -144,6 +144,11 @@ func orDash(n uint32) string {
 }
 
 func percent(perMille uint32) string { return fmt.Sprintf("%d.%d %%", perMille/10, perMille%10) }
+
+// under is what something lasts less than whose length was rounded down to a minute.
+func under(ms int64) string {
+	return strings.TrimSuffix((time.Duration(ms)*time.Millisecond + time.Minute).Truncate(time.Minute).String(), "0s")
+}
 
 func lasting(ms int64) string {
 	return (time.Duration(ms) * time.Millisecond).Round(time.Second).String()

@@ -149,6 +149,9 @@ func (e *env) session(keep bool, change func(*client.Config), f func(ctx context
 	return err
 }
 
+// unseen is for commands that only look: their session says that nothing has been done for years, so that nobody is seen as here because of it.
+func unseen(cfg *client.Config) { cfg.Idle = 10 * 365 * 24 * time.Hour }
+
 // connection tells a person when the connection is away and when it is back.
 func (e *env) connection() func(client.State) {
 	away := false

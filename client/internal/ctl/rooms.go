@@ -57,7 +57,7 @@ func (c *presenceRoomsCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.session(false, nil, func(ctx context.Context, cl *client.Client, _ []client.Pending) error {
+	return e.session(false, unseen, func(ctx context.Context, cl *client.Client, _ []client.Pending) error {
 		for some := range slices.Chunk(rooms, roomsAtOnce) {
 			var subs []*client.Subscription
 			for _, r := range some {
@@ -69,6 +69,9 @@ func (c *presenceRoomsCmd) Run(e *env) error {
 			}
 			for i, sub := range subs {
 				v, err := beginning(ctx, sub)
+				if client.CodeOf(err) == edgev1.Code_CODE_REVOKED { // nothing was told yet: they have never been in it, or there is none
+					return fmt.Errorf("there is no channel %s of which you are a member", some[i].title)
+				}
 				if err != nil {
 					return fmt.Errorf("%s: %w", some[i].title, err)
 				}

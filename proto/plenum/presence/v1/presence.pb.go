@@ -692,9 +692,11 @@ func (x *Activity) GetConfidence() uint32 {
 
 // Custom is what somebody says of themselves.
 type Custom struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Emoji         string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"` // <= 64 bytes, no blanks or control characters
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`   // <= 100 bytes, one line
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Emoji string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"` // one emoji, <= 64 bytes; empty: none
+	// <= 100 bytes, one line: letters, digits, blanks and marks of any script, and emoji. Nothing invisible: no control characters or directions, and
+	// joiners and selectors only where writing needs them. Blanks around it are taken off.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -747,8 +749,8 @@ type SetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                                  // the caller's id
 	State         State                  `protobuf:"varint,2,opt,name=state,proto3,enum=plenum.presence.v1.State" json:"state,omitempty"` // UNSPECIFIED: as the sessions say; else AWAY, BUSY, DO_NOT_DISTURB or INVISIBLE
-	Custom        *Custom                `protobuf:"bytes,3,opt,name=custom,proto3" json:"custom,omitempty"`                              // absent: none
-	UntilMs       int64                  `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`            // when both end; 0: never
+	Custom        *Custom                `protobuf:"bytes,3,opt,name=custom,proto3" json:"custom,omitempty"`                              // absent: none any more
+	UntilMs       int64                  `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`            // when both end, 366 days ahead at most; 0: never
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -897,6 +899,7 @@ type GetStatusResponse struct {
 	Custom        *Custom                `protobuf:"bytes,2,opt,name=custom,proto3" json:"custom,omitempty"`                                // as it was chosen
 	UntilMs       int64                  `protobuf:"varint,3,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`              // as it was chosen
 	Status        *Status                `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`                                // what others see
+	AsOfMs        int64                  `protobuf:"varint,5,opt,name=as_of_ms,json=asOfMs,proto3" json:"as_of_ms,omitempty"`               // `status` is of this time, and may have changed: the process that knows may be taken for dead; 0: of now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -959,12 +962,19 @@ func (x *GetStatusResponse) GetStatus() *Status {
 	return nil
 }
 
+func (x *GetStatusResponse) GetAsOfMs() int64 {
+	if x != nil {
+		return x.AsOfMs
+	}
+	return 0
+}
+
 type SetActivityRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                                       // the caller's id
 	Kind          ActivityKind           `protobuf:"varint,2,opt,name=kind,proto3,enum=plenum.presence.v1.ActivityKind" json:"kind,omitempty"` // UNSPECIFIED: none any more
 	Subject       string                 `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`                                 // as in Activity
-	UntilMs       int64                  `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`                 // when it ends; 0: never
+	UntilMs       int64                  `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`                 // when it ends, 366 days ahead at most; 0: never
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2178,12 +2188,13 @@ const file_plenum_presence_v1_presence_proto_rawDesc = "" +
 	"\buntil_ms\x18\x04 \x01(\x03R\auntilMs\"\x13\n" +
 	"\x11SetStatusResponse\"&\n" +
 	"\x10GetStatusRequest\x12\x12\n" +
-	"\x04user\x18\x01 \x01(\tR\x04user\"\xc9\x01\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"\xe3\x01\n" +
 	"\x11GetStatusResponse\x121\n" +
 	"\x06chosen\x18\x01 \x01(\x0e2\x19.plenum.presence.v1.StateR\x06chosen\x122\n" +
 	"\x06custom\x18\x02 \x01(\v2\x1a.plenum.presence.v1.CustomR\x06custom\x12\x19\n" +
 	"\buntil_ms\x18\x03 \x01(\x03R\auntilMs\x122\n" +
-	"\x06status\x18\x04 \x01(\v2\x1a.plenum.presence.v1.StatusR\x06status\"\x93\x01\n" +
+	"\x06status\x18\x04 \x01(\v2\x1a.plenum.presence.v1.StatusR\x06status\x12\x18\n" +
+	"\bas_of_ms\x18\x05 \x01(\x03R\x06asOfMs\"\x93\x01\n" +
 	"\x12SetActivityRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x124\n" +
 	"\x04kind\x18\x02 \x01(\x0e2 .plenum.presence.v1.ActivityKindR\x04kind\x12\x18\n" +
