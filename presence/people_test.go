@@ -357,16 +357,19 @@ func TestHomes(t *testing.T) {
 	})
 }
 
-// TestFrozen: while a process may be taken for dead by others it says since when what it tells may be old, and changes nothing of it.
+// TestFrozen: while a process may be taken for dead by others it says since when what it tells may be old, and changes nothing of it. Nothing is known
+// then until it is told anew, and of who isn't told of nothing before the time of grace is over.
 func TestFrozen(t *testing.T) {
 	c := newCluster(t, meshtest.SQLite(t))
-	c.chat.move("general", []string{"ada", "bob"}, nil)
+	c.chat.move("general", []string{"ada", "bob", "cyn"}, nil)
 	p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
 	g := p.report()
 	g.open(1, "bob")
+	g.open(2, "cyn")
 	g.complete(p)
-	e := p.look("ada", nil, "bob")
+	e := p.look("ada", nil, "bob", "cyn")
 	e.until("bob", "ONLINE")
+	e.until("cyn", "ONLINE")
 	c.change(func() { p.frozen = true })
 	e.until(entryView, "old")
 	g.end()
@@ -375,9 +378,14 @@ func TestFrozen(t *testing.T) {
 	}
 	c.change(func() { p.frozen = false })
 	e.until(entryView, "")
-	if e.seen["bob"] != "ONLINE" {
-		t.Errorf("bob is seen as %s at once, though he has the time of grace", e.seen["bob"])
+	e.until("bob", "UNSPECIFIED")
+	e.until("cyn", "UNSPECIFIED")
+	g = p.report()
+	g.open(1, "cyn")
+	g.complete(p)
+	e.until("cyn", "ONLINE")
+	if e.seen["bob"] != "UNSPECIFIED" && e.seen["bob"] != "OFFLINE" {
+		t.Errorf("bob is seen as %s, and nobody tells of him", e.seen["bob"])
 	}
-	p.report().complete(p)
 	e.until("bob", "OFFLINE")
 }
