@@ -190,7 +190,7 @@ func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
 func (h *house) add(p *person, by *figure, seen *presencev1.Status, home bool, now time.Time) (next time.Time) {
 	switch {
 	case !home || seen.GetState() == presencev1.State_STATE_OFFLINE:
-		p.doing = nil
+		p.doing, by.doing = nil, nil
 		if p.here { // until now
 			h.past.keep(p.key, now)
 		}
@@ -199,16 +199,18 @@ func (h *house) add(p *person, by *figure, seen *presencev1.Status, home bool, n
 	case !p.loaded: // nothing is told before it is known what may be
 		return next
 	}
-	if p.chosen.country {
+	if by.chosen.country {
 		seen.Country = country(by.sessions, now, &h.cfg)
 	}
-	if p.doing == nil {
+	if by.doing == nil {
 		return next
 	}
-	seen.Activity, next = p.doing.look(now, p.chosen.inferActivity, seen.GetState() == presencev1.State_STATE_AWAY)
-	h.past.note(p.key, seen.GetActivity(), now)
-	if p.doing.over() {
-		p.doing = nil
+	seen.Activity, next = by.doing.look(now, by.chosen.inferActivity, seen.GetState() == presencev1.State_STATE_AWAY)
+	if by == &p.figure { // else they hide, and may have had it forgotten
+		h.past.note(p.key, seen.GetActivity(), now)
+	}
+	if by.doing.over() {
+		by.doing = nil
 	}
 	return next
 }
@@ -223,7 +225,7 @@ func (h *house) say(k personKey, what said, now time.Time) error {
 	p := h.people[k]
 	ends := what.kind == presencev1.ActivityKind_ACTIVITY_KIND_UNSPECIFIED
 	switch here := p != nil && len(p.sessions) > 0; {
-	case !h.mine(k), !ends && here && !p.loaded, !ends && !here && (!h.knows(k) || h.deaf):
+	case !h.mine(k), !ends && here && !p.loaded, !ends && !here && !h.absent(k):
 		return errAway
 	case ends && (p == nil || p.doing == nil):
 		return nil

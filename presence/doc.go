@@ -12,6 +12,7 @@
 //
 // Invariant: presence is derived. Somebody is online because a gateway that lives says that their client is connected, or was within the time of
 // grace. Nothing of it is read back, and a process that takes over from another one knows nothing until every gateway has told it.
-// Invariant: what is not known is told as not known. A home says that somebody is offline only if each gateway has told it all that it has.
+// Invariant: what is not known is told as not known. A home says that somebody is offline only if each gateway has told it all that it has,
+// and none has died that may have told another home (absence.go).
 // Invariant: who has chosen to be invisible is told as offline, by the same bytes, at the same moments, as who is.
 package presence

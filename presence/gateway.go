@@ -70,8 +70,25 @@ func (h *house) end(g *gateway, now time.Time) {
 	}
 	delete(h.gateways, g.incarnation)
 	close(g.ended)
-	for number := range g.connections {
-		h.disconnect(g, number, now)
+	sessions, left := map[*session]*person{}, map[*person]struct{}{}
+	for _, w := range g.connections {
+		sessions[w.session] = w.person
+	}
+	clear(g.connections)
+	clear(g.answers)
+	at := now
+	if !h.frozen.IsZero() { // see session.left
+		at = time.Time{}
+	}
+	for s, p := range sessions {
+		s.connections = slices.DeleteFunc(s.connections, func(c connection) bool { return c.at == g })
+		if len(s.connections) == 0 {
+			s.connections, s.left = nil, at
+			left[p] = struct{}{}
+		}
+	}
+	for p := range left { // once each, however many sessions they have
+		h.look(p, now)
 	}
 }
 
@@ -202,6 +219,9 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 		return
 	}
 	s := p.session(c.GetSession())
+	if s == nil && len(p.sessions) >= maxSessions {
+		s = h.squeeze(p, now)
+	}
 	if s == nil {
 		s = &session{id: c.GetSession(), told: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
 		p.sessions = append(p.sessions, s)
@@ -212,13 +232,38 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	case s.active.IsZero(): // else it stays as it was: who asks again and again, or comes back by itself, is not there for it
 		h.touch(p, s, ago(now, c.GetAgeS()), now)
 	}
-	s.device, s.country, s.token = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
+	if s.id == c.GetSession() {
+		s.device, s.country, s.token = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
+	}
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
+	p.doubted = false
 	g.connections[c.GetNumber()] = whose{p, s}
 	if p.loaded && p.sight != untold {
 		g.answer(c.GetNumber(), p.sight)
 	}
 	h.look(p, now)
+}
+
+// squeeze makes room for another session of somebody who has as many as may be: the one that left first is forgotten. Where all have connections it
+// returns the one in which something was done last, for the connection to count as one more of it.
+func (h *house) squeeze(p *person, now time.Time) *session {
+	var first, last *session
+	for _, s := range p.sessions {
+		switch {
+		case len(s.connections) > 0:
+			if last == nil || s.active.After(last.active) {
+				last = s
+			}
+		case first == nil || s.left.Before(first.left):
+			first = s
+		}
+	}
+	if first == nil {
+		return last
+	}
+	h.leave(p, first, now)
+	p.sessions = slices.DeleteFunc(p.sessions, func(s *session) bool { return s == first })
+	return nil
 }
 
 // disconnect ends one connection.

@@ -12,12 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"plenum.internal/mesh/registry"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
 // twins are two people in a world to whom the same happens, until one of them hides and the other one's connections end. Their homes are the same
-// wherever processes are.
+// wherever processes are, and their minutes begin at the same time.
 type twins struct {
 	*world
 	hides, leaves string
@@ -38,12 +39,17 @@ func newTwins(t *rapid.T) *twins {
 		})
 		return fmt.Sprint(nodes)
 	}
+	now := time.Unix(0, 0)
+	phase := newDoing(personKey{"w", w.hides}, now).phase
 	for i := 0; w.leaves == ""; i++ {
-		if name := fmt.Sprint("twin-", i); homes(name) == homes(w.hides) {
+		if name := fmt.Sprint("twin-", i); newDoing(personKey{"w", name}, now).phase == phase && homes(name) == homes(w.hides) {
 			w.leaves = name
 		}
 	}
 	w.people[w.leaves] = newReality()
+	for _, user := range w.both() {
+		w.choices[user] = choice{privacy: frank}
+	}
 	w.look()
 	return w
 }
@@ -132,7 +138,6 @@ func (w *twins) choose(user string, c choice) {
 	if w.mute {
 		return
 	}
-	c.privacy = frank
 	w.choices[user] = c
 	if h := w.home(); h != nil {
 		h.choose(map[personKey]choice{{"w", user}: c}, w.now)
@@ -159,8 +164,13 @@ func (w *twins) hide() {
 	if one == nil || other == nil || !one.loaded || !other.loaded || one.sight != shown { // it isn't known yet who they were: who hides then comes invisible
 		return
 	}
+	if rapid.Bool().Draw(w.T, "both say what they are doing") {
+		for _, k := range w.keys() {
+			_ = h.say(k, said{kind: writing}, w.now)
+		}
+	}
 	w.hidden = true
-	w.choose(w.hides, choice{state: presencev1.State_STATE_INVISIBLE, text: "hidden"})
+	w.choose(w.hides, choice{state: presencev1.State_STATE_INVISIBLE, text: "hidden", privacy: w.choices[w.hides].privacy})
 	for _, g := range w.gateways {
 		w.disconnect(w.leaves, g)
 	}
@@ -188,7 +198,7 @@ func TestInvisibleInTime(t *testing.T) {
 			presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB,
 		})
 		chosen := func() choice {
-			c := choice{state: state.Draw(t, "state"), text: rapid.SampledFrom([]string{"", "mending"}).Draw(t, "text")}
+			c := choice{privacy: w.choices[w.hides].privacy, state: state.Draw(t, "state"), text: rapid.SampledFrom([]string{"", "mending"}).Draw(t, "text")}
 			if s := rapid.IntRange(0, 90).Draw(t, "until s"); s > 30 {
 				c.until = w.now.Add(time.Duration(s) * time.Second)
 			}
@@ -217,8 +227,34 @@ func TestInvisibleInTime(t *testing.T) {
 					w.choose(user, c)
 				}
 			},
-			"act": func(*rapid.T) {
-				w.act(gateway(), func(n uint64) *rosterv1.ReportRequest { return &rosterv1.ReportRequest{Active: []uint64{n}} })
+			"act": func(t *rapid.T) {
+				kind := rapid.SampledFrom([]edgev1.Doing{0, edgev1.Doing_DOING_MEET, edgev1.Doing_DOING_CHAT}).Draw(t, "kind")
+				w.act(gateway(), func(n uint64) *rosterv1.ReportRequest {
+					return &rosterv1.ReportRequest{Active: []uint64{n}, Deeds: []*rosterv1.Deed{{Number: n, Kinds: []edgev1.Doing{kind}}}}
+				})
+			},
+			"say": func(t *rapid.T) {
+				what := said{kind: rapid.SampledFrom([]presencev1.ActivityKind{nothing, writing, onBreak}).Draw(t, "kind"), sinceMs: w.now.UnixMilli()}
+				for _, user := range w.those() {
+					if h := w.home(); h != nil {
+						_ = h.say(personKey{"w", user}, what, w.now) // who isn't seen may not
+					}
+				}
+			},
+			"clear": func(*rapid.T) {
+				for _, user := range w.those() {
+					if h := w.home(); h != nil {
+						_ = h.clear(personKey{"w", user}, w.now) // nor where it isn't at home any more
+					}
+				}
+			},
+			"let more be told, or less": func(t *rapid.T) {
+				p := privacy{inferActivity: rapid.Bool().Draw(t, "activity"), country: rapid.Bool().Draw(t, "country")}
+				for _, user := range w.those() {
+					c := w.choices[user]
+					c.privacy = p
+					w.choose(user, c)
+				}
 			},
 			"act by the way": func(*rapid.T) {
 				q, ago := &rosterv1.ReportRequest{}, uint32(rapid.IntRange(0, 60).Draw(t, "ago"))

@@ -52,6 +52,9 @@ type house struct {
 	whole  bool                 // all is known
 	frozen time.Time            // since when this process may be taken for dead; zero: it isn't
 
+	vanished map[string]time.Time // gateways that are not there any more, since when, for the time of grace: who was at one may be between two connections
+	since    []registry.Placement // while there are such: by which all was known as the first of them vanished, and those that followed; none: nothing was
+
 	recorded    map[string]time.Time // the workspaces of which records are kept, and since when
 	ended       []record             // to be written down; at most maxEnded
 	lostRecords int                  // for which there was no room
@@ -63,7 +66,7 @@ const maxPlaces = 16
 func newHouse(cfg Config, self string) *house {
 	return &house{
 		cfg: cfg, self: self, people: map[personKey]*person{}, strange: map[personKey]*person{}, ask: make(chan struct{}, 1),
-		past: newPast(cfg.PastBytes), gone: map[personKey]int64{},
+		past: newPast(cfg.PastBytes), gone: map[personKey]int64{}, vanished: map[string]time.Time{},
 		living: map[string]bool{}, silent: map[string]time.Time{}, gateways: map[string]*gateway{}, watchers: map[*watcher]struct{}{}, mirrors: map[registry.Node]*mirror{}, mirrored: make(chan struct{}, 1),
 	}
 }
@@ -79,7 +82,6 @@ type person struct {
 	known   bool    // seen is no STATE_UNSPECIFIED
 	hidden  bool    // they have chosen to be invisible, whatever seen still says
 	here    bool    // at home, where they are told as neither that nor offline
-	doing   *doing  // at home; nil: nothing that is told, or could be
 	watches []*watch
 	mirror  *mirror       // that tells of them; nil: they are at home here, or nobody has looked for a while
 	told    bool          // it has
@@ -121,7 +123,7 @@ func (h *house) room() bool {
 
 // blank is what is seen of who has no sessions.
 func (h *house) blank(k personKey) (seen []byte, known bool) {
-	if h.knows(k) && !h.deaf && h.frozen.IsZero() {
+	if h.absent(k) && h.frozen.IsZero() {
 		return offline, true
 	}
 	return unknown(0), false
@@ -182,7 +184,7 @@ func (h *house) look(p *person, now time.Time) {
 	switch {
 	case !home: // the mirror tells
 		p.here = false
-	case !h.knows(p.key), h.deaf && seen.GetState() == presencev1.State_STATE_OFFLINE:
+	case !h.knows(p.key), seen.GetState() == presencev1.State_STATE_OFFLINE && !h.absent(p.key), seen.GetState() != presencev1.State_STATE_OFFLINE && by.doubted:
 		h.lose(p, now)
 		h.present(p, false, now)
 	case decided: // else they are told as they were, until it is known how they want to be seen
@@ -198,9 +200,9 @@ func (h *house) look(p *person, now time.Time) {
 }
 
 // listen finds out whether somebody may be there of whom nothing is known: a gateway that lives has told nothing for too long, or has told of more than
-// there was room for. It returns whether that is new.
+// there was room for, or one has vanished. It returns whether that is new.
 func (h *house) listen(now time.Time) bool {
-	deaf := false
+	deaf, vanished := false, len(h.vanished) > 0
 	for incarnation := range h.living {
 		if g := h.gateways[incarnation]; g != nil && g.complete != 0 {
 			delete(h.silent, incarnation)
@@ -212,9 +214,15 @@ func (h *house) listen(now time.Time) bool {
 		}
 	}
 	maps.DeleteFunc(h.silent, func(incarnation string, _ time.Time) bool { return !h.living[incarnation] })
+	maps.DeleteFunc(h.vanished, func(incarnation string, since time.Time) bool {
+		return h.living[incarnation] || now.Sub(since) >= h.cfg.Grace
+	})
+	if len(h.vanished) == 0 {
+		h.since = nil
+	}
 	was := h.deaf
 	h.deaf = deaf
-	return deaf != was
+	return deaf != was || vanished && len(h.vanished) == 0
 }
 
 // familiar says that nothing has to be found out of somebody.
@@ -304,10 +312,16 @@ func (h *house) tick(now time.Time) {
 func (h *house) settle(now time.Time, place registry.Placement, gateways []string, sure bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.living = make(map[string]bool, len(gateways))
+	living := make(map[string]bool, len(gateways))
 	for _, g := range gateways {
-		h.living[g] = true
+		living[g] = true
 	}
+	for g := range h.living {
+		if !living[g] {
+			h.vanish(g, now)
+		}
+	}
+	h.living = living
 	moved := h.now.Number() != place.Number()
 	if moved {
 		switch {
@@ -318,25 +332,19 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 		case len(h.was) > 0:
 			h.was = append(h.was, h.now)
 		}
-		h.now, h.told, h.tarry, h.whole = place, false, nil, false
+		if h.now, h.told, h.tarry, h.whole = place, false, nil, false; len(h.since) == maxPlaces {
+			h.since = nil
+		} else if len(h.since) > 0 {
+			h.since = append(h.since, place)
+		}
 		h.evict()
 	}
 	thawed := sure && !h.frozen.IsZero()
 	switch {
 	case thawed:
-		h.frozen = time.Time{}
+		h.thaw(now)
 	case !sure && h.frozen.IsZero():
 		h.frozen = now
-	}
-	if thawed { // who was left alone meanwhile has the time of grace now, and may have chosen otherwise, or had something forgotten, at another home
-		h.past = newPast(h.cfg.PastBytes)
-		for _, p := range h.people {
-			p.stay(now)
-			if p.left != nil {
-				p.left.stay(now)
-			}
-			p.loaded, p.doing = false, nil
-		}
 	}
 	if whole, hears := h.count(), h.listen(now); whole || hears || moved || thawed {
 		h.again(now)

@@ -30,7 +30,8 @@ type world struct {
 	gateways map[string]*edge // by incarnation; those that live
 	people   map[string]*reality
 	choices  map[string]choice         // that people have made
-	doubted  map[string]bool           // processes that may be taken for dead, by the ids of their nodes
+	doubted  map[string]bool           // processes that may be taken for dead, by the ids of their nodes: they hear nothing of the others
+	taken    map[string]bool           // those of them that are
 	mute     bool                      // what people have chosen can't be read
 	written  map[whoseSession][]record // what was written down of sessions
 }
@@ -71,7 +72,7 @@ type edge struct {
 var crowd = []string{"ada", "bob", "cyn", "dan", "eve", "fay"}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}, choices: map[string]choice{}, doubted: map[string]bool{}, written: map[whoseSession][]record{}}
+	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}, choices: map[string]choice{}, doubted: map[string]bool{}, taken: map[string]bool{}, written: map[whoseSession][]record{}}
 	for _, name := range crowd {
 		w.people[name] = newReality()
 	}
@@ -88,12 +89,27 @@ func (w *world) incarnation() string {
 	return fmt.Sprint("life-", w.births)
 }
 
-// place is where the processes really are.
+// place is where the processes are, as the others see it.
 func (w *world) place() registry.Placement {
-	return registry.NewPlacement(slices.Collect(maps.Values(w.nodes)))
+	var nodes []registry.Node
+	for id, n := range w.nodes {
+		if !w.taken[id] {
+			nodes = append(nodes, n)
+		}
+	}
+	return registry.NewPlacement(nodes)
+}
+
+// revive has a process be taken for alive again.
+func (w *world) revive(id string) {
+	delete(w.doubted, id)
+	delete(w.taken, id)
+	w.learnNode(id)
 }
 
 func (w *world) startNode(id string) {
+	delete(w.doubted, id)
+	delete(w.taken, id)
 	w.nodes[id] = registry.Node{ID: id, Service: "presence", Incarnation: w.incarnation()}
 	w.houses[id] = newHouse(w.cfg, id)
 	w.houses[id].keep(map[string]time.Time{"w": {}}, w.now)
@@ -115,10 +131,16 @@ func (w *world) learn() {
 }
 
 func (w *world) learnNode(id string) {
-	if h := w.houses[id]; h != nil {
-		h.settle(w.now, w.place(), slices.Collect(maps.Keys(w.gateways)), !w.doubted[id])
-		w.answer(h)
+	h := w.houses[id]
+	switch {
+	case h == nil:
+		return
+	case w.doubted[id]:
+		h.settle(w.now, h.now, slices.Collect(maps.Keys(h.living)), false)
+	default:
+		h.settle(w.now, w.place(), slices.Collect(maps.Keys(w.gateways)), true)
 	}
+	w.answer(h)
 }
 
 // frank is all that somebody may have told of them.
@@ -131,8 +153,10 @@ func (w *world) answer(h *house) {
 	}
 	chosen := map[personKey]choice{}
 	for _, k := range h.strangers(100) {
-		c := w.choices[k.user]
-		c.privacy = frank
+		c, made := w.choices[k.user]
+		if !made {
+			c.privacy = frank
+		}
 		chosen[k] = c
 	}
 	h.learn(chosen, w.now)
@@ -439,7 +463,7 @@ func (w *world) check() {
 	for id, h := range w.houses {
 		for name, p := range w.people {
 			k := personKey{"w", name}
-			if w.place().Home(k.route()).ID != id || !h.isHome(k) {
+			if w.place().Home(k.route()).ID != id || !h.isHome(k) || !h.frozen.IsZero() { // who is frozen says so
 				continue
 			}
 			w.honest(name, h.status(k))
@@ -467,6 +491,8 @@ func (w *world) certain() {
 		w.thaw(g)
 		clear(g.cut)
 	}
+	clear(w.doubted)
+	clear(w.taken)
 	w.learn()
 	w.pass(2 * time.Second)
 	w.learn()
@@ -523,10 +549,15 @@ func TestHouseIsTrue(t *testing.T) {
 			"say": func(t *rapid.T) {
 				w.say(someone.Draw(t, "who"), rapid.SampledFrom([]presencev1.ActivityKind{nothing, writing, onBreak}).Draw(t, "kind"))
 			},
-			"act":            func(t *rapid.T) { w.act(someone.Draw(t, "who"), gateway()) },
-			"hide":           func(t *rapid.T) { w.hide(someone.Draw(t, "who")) },
-			"disconnect":     func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
-			"pass":           func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },
+			"act":        func(t *rapid.T) { w.act(someone.Draw(t, "who"), gateway()) },
+			"hide":       func(t *rapid.T) { w.hide(someone.Draw(t, "who")) },
+			"disconnect": func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
+			"pass": func(t *rapid.T) {
+				for range rapid.IntRange(1, 60).Draw(t, "s") {
+					w.pass(time.Second)
+					w.check()
+				}
+			},
 			"kill a gateway": func(t *rapid.T) { w.kill(gateway()) },
 			"start a gateway": func(*rapid.T) {
 				if len(w.gateways) < 4 {
@@ -544,6 +575,27 @@ func TestHouseIsTrue(t *testing.T) {
 			"start a process": func(*rapid.T) {
 				if id := node(); w.houses[id] == nil {
 					w.startNode(id)
+				}
+			},
+			"a process may be taken for dead": func(t *rapid.T) {
+				if id := node(); w.houses[id] != nil {
+					w.doubted[id], w.taken[id] = true, rapid.Bool().Draw(t, "it is")
+					w.learnNode(id)
+				}
+			},
+			"a process is alive": func(*rapid.T) { w.revive(node()) },
+			"a process freezes again and again": func(t *rapid.T) {
+				id := node()
+				for range 4 {
+					w.doubted[id], w.taken[id] = true, true
+					w.learn()
+					w.pass(time.Duration(rapid.IntRange(1, 20).Draw(t, "frozen for s")) * time.Second)
+					w.revive(id)
+					w.learn()
+					for range rapid.IntRange(1, 40).Draw(t, "alive for s") {
+						w.pass(time.Second)
+						w.check()
+					}
 				}
 			},
 			"a process learns": func(*rapid.T) { w.learnNode(node()) },
@@ -826,14 +878,19 @@ func TestComeLater(t *testing.T) {
 		h.settle(now, place, []string{"a"}, false)
 		frozen := later("it may be taken for dead", unknown(0), online)
 		h.settle(now, place, []string{"a"}, true)
-		told("it is alive again", frozen, offline)
+		g = h.begin("a", now)
+		again := opened(0, 1)
+		again.Complete = place.Number()
+		h.report(g, again, now)
+		answer(h, now)
+		told("it is alive again", frozen, offline, online)
 		h.forget(frozen, nil)
 		h.settle(now, place, []string{"a", "b"}, true)
 		now = now.Add(h.cfg.Grace)
 		h.report(g, &rosterv1.ReportRequest{}, now)
 		h.settle(now, place, []string{"a", "b"}, true) // it has waited for b long enough
 		if others {
-			told("who has seen them before", first, unknown(now.UnixMilli()))
+			told("who has seen them before", first, unknown(now.UnixMilli()), online)
 		}
 		deaf := later("a gateway says nothing", unknown(0), online)
 		h.settle(now, place, []string{"a"}, true)

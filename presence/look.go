@@ -7,6 +7,9 @@ import (
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
+// maxSessions is how many one person has at most, with those that are in the time of grace: each event looks at all of them.
+const maxSessions = 32
+
 // session is one of a person's: a browser profile, or a run of an application. It is here while a connection of it is, and for the time of grace
 // behind the last one.
 type session struct {
@@ -16,7 +19,7 @@ type session struct {
 	token       string    // id of the device that its access token is of
 	country     [2]byte   // of its latest connection; zero: not known
 	active      time.Time // when something was done in it last
-	left        time.Time // when the last connection ended; while there is one it says nothing
+	left        time.Time // when the last connection ended; while there is one it says nothing. Zero: with its gateway's stream, while this process was frozen
 	told        time.Time // when it was heard of here
 	from        time.Time // what came before was written down, or is not to be
 	stretch     *stretch  // that is to be written down when it ends; nil: none is
@@ -40,8 +43,10 @@ func (s *session) dormant(now time.Time, cfg *Config) bool {
 
 // figure is what somebody is seen by.
 type figure struct {
-	sessions []*session // few, mostly one
+	sessions []*session // no more than maxSessions, mostly one
 	chosen   choice
+	doing    *doing // at home; nil: nothing that is told, or could be
+	doubted  bool   // they have had no connection since this process could be taken for dead: another home may have told that they are gone
 }
 
 // session is the one of an id; nil: there is none.
@@ -56,7 +61,11 @@ func (f *figure) session(id string) *session {
 
 // leave is the figure of somebody as if all their connections had ended at this moment.
 func (f *figure) leave(now time.Time) *figure {
-	g := &figure{make([]*session, len(f.sessions)), f.chosen}
+	g := &figure{sessions: make([]*session, len(f.sessions)), chosen: f.chosen, doubted: f.doubted}
+	if f.doing != nil {
+		doing := *f.doing
+		g.doing = &doing
+	}
 	for i, s := range f.sessions {
 		left := *s
 		left.stretch = nil // it is the session's
@@ -74,10 +83,11 @@ func (f *figure) clear(now time.Time, home bool, cfg *Config) bool {
 	return len(f.sessions) == 0
 }
 
-// stay begins the time of grace anew.
-func (f *figure) stay(now time.Time) {
+// doubt has a figure without connections be so since a process that was frozen is not any more. The time of grace begins for what ended by that alone.
+func (f *figure) doubt(now time.Time) {
+	f.doing, f.doubted = nil, true
 	for _, s := range f.sessions {
-		if len(s.connections) == 0 {
+		if s.left.IsZero() {
 			s.left = now
 		}
 	}

@@ -282,6 +282,8 @@ func TestThawedMeanwhile(t *testing.T) {
 	other := p.look("bob", nil, "bob")
 	c.change(func() { p.frozen = false })
 	other.until(entryView, "")
+	p.report().complete(p)
+	other.until("bob", "OFFLINE")
 	again := p.look("ada", e.at, "bob")
 	if _, old := again.seen[entryView]; old || again.reset != 1 || again.seen["bob"] != "OFFLINE" {
 		t.Errorf("told after %d snapshots: %v", again.reset, again.seen)
@@ -371,16 +373,19 @@ func TestHomes(t *testing.T) {
 	})
 }
 
-// TestFrozen: while a process may be taken for dead by others it says since when what it tells may be old, and changes nothing of it.
+// TestFrozen: while a process may be taken for dead by others it says since when what it tells may be old, and changes nothing of it. Nothing is known
+// then until it is told anew, and of who isn't told of nothing before the time of grace is over.
 func TestFrozen(t *testing.T) {
 	c := newCluster(t, meshtest.SQLite(t))
-	c.chat.move("general", []string{"ada", "bob"}, nil)
+	c.chat.move("general", []string{"ada", "bob", "cyn"}, nil)
 	p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
 	g := p.report()
 	g.open(1, "bob")
+	g.open(2, "cyn")
 	g.complete(p)
-	e := p.look("ada", nil, "bob")
+	e := p.look("ada", nil, "bob", "cyn")
 	e.until("bob", "ONLINE")
+	e.until("cyn", "ONLINE")
 	begin := time.Now()
 	c.change(func() { p.frozen = true })
 	e.until(entryView, "old")
@@ -391,10 +396,13 @@ func TestFrozen(t *testing.T) {
 	mine := func() *presencev1.GetStatusResponse {
 		t.Helper()
 		res, err := p.api().GetStatus(c.ctx("bob"), &presencev1.GetStatusRequest{User: "bob"})
-		if err != nil || res.GetStatus().GetState() != presencev1.State_STATE_ONLINE {
-			t.Errorf("bob is told to be seen as %v, %v", res.GetStatus(), err)
+		if err != nil {
+			t.Error(err)
 		}
 		return res
+	}
+	if state := mine().GetStatus().GetState(); state != presencev1.State_STATE_ONLINE {
+		t.Errorf("bob is told to be seen as %v", state)
 	}
 	if since := time.UnixMilli(mine().GetAsOfMs()); since.Before(begin.Truncate(time.Millisecond)) || since.After(time.Now()) {
 		t.Errorf("bob is told that this is of %v", since)
@@ -404,9 +412,14 @@ func TestFrozen(t *testing.T) {
 	if since := mine().GetAsOfMs(); since != 0 {
 		t.Errorf("bob is told that this is of %d", since)
 	}
-	if e.seen["bob"] != "ONLINE" {
-		t.Errorf("bob is seen as %s at once, though he has the time of grace", e.seen["bob"])
+	e.until("bob", "UNSPECIFIED")
+	e.until("cyn", "UNSPECIFIED")
+	g = p.report()
+	g.open(1, "cyn")
+	g.complete(p)
+	e.until("cyn", "ONLINE")
+	if e.seen["bob"] != "UNSPECIFIED" && e.seen["bob"] != "OFFLINE" {
+		t.Errorf("bob is seen as %s, and nobody tells of him", e.seen["bob"])
 	}
-	p.report().complete(p)
 	e.until("bob", "OFFLINE")
 }

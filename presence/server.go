@@ -136,6 +136,9 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // Run works until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.tasks.Wait()
+	if s.peers == (alone{}) {
+		s.house.begins(time.Now())
+	}
 	s.tasks.Go(func() { s.learnChoices(ctx) })
 	s.tasks.Go(func() { s.mirror(ctx) })
 	s.tasks.Go(func() { s.followChat(ctx) })

@@ -229,7 +229,7 @@ func (h *house) status(k personKey) *presencev1.Status {
 	seen := offline
 	if p := h.people[k]; p != nil {
 		seen = p.seen
-	} else if !h.knows(k) || h.deaf {
+	} else if !h.absent(k) {
 		seen = unknown(0)
 	}
 	return news{k, seen, false}.status()
