@@ -470,7 +470,7 @@ func (w *world) check() {
 			switch state := h.status(k).GetState(); state {
 			case presencev1.State_STATE_UNSPECIFIED:
 			case presencev1.State_STATE_OFFLINE:
-				if len(p.at) > 0 && w.now.Sub(p.since) > w.bound() && !p.hides() {
+				if here := w.now.Sub(p.since); len(p.at) > 0 && here > w.bound() && here < w.cfg.Dormant && !p.hides() { // who is there for longer may be dormant
 					w.Fatalf("%s tells that %s is offline, who has been connected for %v: %v", id, name, w.now.Sub(p.since), p.at)
 				}
 			default:
