@@ -437,6 +437,9 @@ func (w *world) check() {
 	for id, h := range w.houses {
 		for name, p := range w.people {
 			k := personKey{"w", name}
+			if p := h.people[k]; p != nil && p.home != h.isHome(k) {
+				w.Fatalf("%s is taken for at home at %s: %t", name, id, p.home)
+			}
 			if w.place().Home(k.route()).ID != id || !h.isHome(k) {
 				continue
 			}

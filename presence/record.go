@@ -47,7 +47,7 @@ type record struct {
 func (h *house) attend(p *person, now time.Time) (next time.Time) {
 	since, kept := h.recorded[p.key.workspace]
 	for _, s := range p.sessions {
-		if !kept || !h.isHome(p.key) || !p.loaded { // not kept, or it goes on elsewhere, or is not known yet
+		if !kept || !p.home || !p.loaded { // not kept, or it goes on elsewhere, or is not known yet
 			s.stretch = nil
 			continue
 		}
@@ -158,7 +158,7 @@ func (h *house) finish(p *person, s *session, end time.Time) {
 
 // leave ends the stretch of a session that has ended.
 func (h *house) leave(p *person, s *session, now time.Time) {
-	if h.account(p, s, now); s.stretch != nil && h.isHome(p.key) {
+	if h.account(p, s, now); s.stretch != nil && p.home {
 		h.finish(p, s, s.stretch.upto)
 	}
 }
