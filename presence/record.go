@@ -228,7 +228,7 @@ func (s *session) seemed(at time.Time, c choice, cfg *Config) (state presencev1.
 	switch c = c.at(at); {
 	case c.state == presencev1.State_STATE_AWAY, c.state == presencev1.State_STATE_BUSY, c.state == presencev1.State_STATE_DO_NOT_DISTURB:
 		return c.state, until
-	case s.device == presencev1.Device_DEVICE_SYSTEM:
+	case s.program:
 		return presencev1.State_STATE_ONLINE, until
 	case at.Before(idle):
 		return presencev1.State_STATE_ONLINE, earliest(idle, until)
