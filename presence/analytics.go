@@ -66,6 +66,8 @@ func (s *Server) GetAnalytics(ctx context.Context, q *presencev1.GetAnalyticsReq
 }
 
 func (s *Server) analyse(ctx context.Context, workspace string, from, to time.Time) (*presencev1.GetAnalyticsResponse, error) {
+	ctx, span := s.tracer.Start(ctx, "presence.analyse")
+	defer span.End()
 	a := analysisOf{figures: &s.figures, workspace: workspace, least: int64(s.cfg.MinPeople)}
 	var c *calendar
 	err := s.db.Read(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below

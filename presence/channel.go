@@ -113,6 +113,7 @@ func (s *Server) tailChannel(ctx context.Context, who personKey, channel string,
 		if err := topic.SendView(u, send); err != nil {
 			return err //nolint:wrapcheck // the stream's own
 		}
+		s.told.note(u)
 		rest, kick = time.After(s.cfg.Interval), nil
 	}
 }

@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -87,7 +88,12 @@ func (s *Server) people(params []byte) ([]string, error) {
 }
 
 // Tail implements TopicService: a view, as its user.
-func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[topicv1.TailResponse]) error {
+func (t topics) Tail(q *topicv1.TailRequest, stream grpc.ServerStreamingServer[topicv1.TailResponse]) (err error) {
+	defer func() {
+		if errors.Is(err, errViews) {
+			t.s.told.refused.Add(1)
+		}
+	}()
 	caller, err := rpc.Caller(stream.Context())
 	if err != nil {
 		return err //nolint:wrapcheck // numbered
@@ -197,6 +203,7 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 			if err := topic.SendView(u, send); err != nil {
 				return err //nolint:wrapcheck // the stream's own
 			}
+			s.told.note(u)
 			select {
 			case <-time.After(s.cfg.Interval):
 			case <-ctx.Done():
