@@ -197,7 +197,7 @@ func (p *one) addPresence(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	service, err := presence.New(p.cfg.Presence, presence.Deps{DB: db, Chat: p.servers["chat"].Pipe("presence"), Identity: p.servers["identity"].Pipe("presence"), Log: p.obs.Log, Metrics: p.obs.Metrics})
+	service, err := presence.New(p.cfg.Presence, presence.Deps{DB: db, Chat: p.servers["chat"].Pipe("presence"), Identity: p.servers["identity"].Pipe("presence"), Log: p.obs.Log, Metrics: p.obs.Metrics, Tracer: p.obs.Tracer})
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,7 @@ func presenceNode(cfg Config) (node.Service, error) {
 	return node.Service{
 		Name: "presence", Migrations: migrations, Internal: presence.Callers(),
 		New: func(n *node.Node) (node.Part, error) {
-			return presence.New(cfg.Presence, presence.Deps{DB: n.DB, Peers: n.Peers(), Chat: n.Conn("chat"), Identity: n.Conn("identity"), Log: n.Obs.Log, Metrics: n.Obs.Metrics})
+			return presence.New(cfg.Presence, presence.Deps{DB: n.DB, Peers: n.Peers(), Chat: n.Conn("chat"), Identity: n.Conn("identity"), Log: n.Obs.Log, Metrics: n.Obs.Metrics, Tracer: n.Obs.Tracer})
 		},
 	}, err
 }

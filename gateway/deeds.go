@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"plenum.internal/mesh/auth"
-	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
@@ -68,7 +67,7 @@ func (d *deeds) kinds(now time.Duration, kind edgev1.Doing) []edgev1.Doing {
 	return []edgev1.Doing{kind}
 }
 
-// outsider is a device that does something outside of sessions, or in such that last for one request.
+// outsider is a device of which something is told outside of sessions, or in such that last for one request.
 type outsider struct{ workspace, user, device string }
 
 // minute is what follows when something was told of a session, or of a device outside of sessions. It is all that is kept for it: no timer for each.
@@ -139,7 +138,7 @@ func (r *roster) actOutside(by auth.Caller, kind edgev1.Doing) {
 
 // tellAct tells a person's home what their device has done. The roster's lock is held.
 func (r *roster) tellAct(who outsider, kinds []edgev1.Doing, ago time.Duration) {
-	if home := r.tellers[r.place.Home(topic.RouteKey(who.workspace, who.user))]; home != nil {
+	if home := r.homeOf(who); home != nil {
 		home.tell(report{act: &rosterv1.Act{Workspace: who.workspace, User: who.user, Device: who.device, Kinds: kinds, AgoS: uint32(ago / time.Second)}})
 	}
 }
@@ -155,11 +154,14 @@ func (r *roster) deedsOf(m minute) *deeds {
 	return nil
 }
 
-// toldOf begins a minute: something is being told of a session, or of a device. The roster's lock is held.
+// toldOf begins a minute: something is being told of a session, or of a device, which is forgotten where there is no room. The roster's lock is held.
 func (r *roster) toldOf(now time.Duration, d *deeds, m minute) {
 	d.told[edgev1.Doing_DOING_UNSPECIFIED].Store(int64(now))
-	if m.over = now + deedGap; len(r.minutes) < maxMinutes {
+	switch m.over = now + deedGap; {
+	case len(r.minutes) < maxMinutes:
 		r.minutes = append(r.minutes, m)
+	case m.session == nil:
+		delete(r.others, m.device) // nothing else would
 	}
 }
 

@@ -95,6 +95,9 @@ func (g *Gateway) revoked(r *authv1.Revocation) {
 	if r.GetWipe() {
 		e = errSessionRevoked
 	}
+	if r.GetEnds() && r.GetUser() != "" {
+		g.roster.ended(outsider{r.GetWorkspace(), r.GetUser(), r.GetDevice()})
+	}
 	for _, s := range g.people.meant(r) {
 		g.metrics.revoked.Inc()
 		s.expel(e)

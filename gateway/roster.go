@@ -84,6 +84,7 @@ type report struct {
 	idle           time.Duration
 	deed           *rosterv1.Deed
 	act            *rosterv1.Act
+	ended          *rosterv1.Ended
 }
 
 func newRoster(g *Gateway) *roster {
@@ -121,6 +122,20 @@ func (r *roster) leave(a *attendance) {
 	if a.home != nil {
 		a.home.tell(report{closed: a.number})
 	}
+}
+
+// ended has it told that somebody was signed out on a device, or everywhere: their sessions are over without the time in which they might come back.
+func (r *roster) ended(who outsider) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if home := r.homeOf(who); home != nil {
+		home.tell(report{ended: &rosterv1.Ended{Workspace: who.workspace, User: who.user, Device: who.device}})
+	}
+}
+
+// homeOf is who tells a device's person's home; nil: nobody. The roster's lock is held.
+func (r *roster) homeOf(who outsider) *teller {
+	return r.tellers[r.place.Home(topic.RouteKey(who.workspace, who.user))]
 }
 
 // isShown says whether what is signalled in the session may pass: nobody is told of sessions, or the person's home has said so. Its turn calls it.
@@ -335,6 +350,8 @@ func (r *roster) next(t *teller) (*rosterv1.ReportRequest, error) {
 			q.Deeds = append(q.Deeds, x.deed)
 		case x.act != nil:
 			q.Acts = append(q.Acts, x.act)
+		case x.ended != nil:
+			q.Ended = append(q.Ended, x.ended)
 		default:
 			q.Complete = x.complete
 		}

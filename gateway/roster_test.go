@@ -16,6 +16,7 @@ import (
 
 	"plenum.internal/gateway/internal/testsvc/testv1"
 	"plenum.internal/mesh/rpc"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
@@ -29,6 +30,7 @@ type book struct {
 	active   []uint64
 	deeds    []*rosterv1.Deed
 	acts     []*rosterv1.Act
+	ended    []*rosterv1.Ended
 	complete int                           // how often all was told
 	mute     bool                          // whether people are shown isn't known
 	hides    map[string]bool               // people
@@ -85,6 +87,7 @@ func (b *book) note(q *rosterv1.ReportRequest) {
 	}
 	b.active = append(b.active, q.GetActive()...)
 	b.deeds, b.acts = append(b.deeds, q.GetDeeds()...), append(b.acts, q.GetActs()...)
+	b.ended = append(b.ended, q.GetEnded()...)
 	if q.GetComplete() != 0 {
 		b.complete++
 	}
@@ -235,6 +238,30 @@ func TestRoster(t *testing.T) {
 	})
 }
 
+// TestEnded: of who is signed out, or deactivated, it is told at once, whether or not they have a session here, and not of who is to refresh.
+func TestEnded(t *testing.T) {
+	withBook(t, func(t *testing.T, s *system, b *book) {
+		ada, bob := s.signIn("ada"), s.signIn("bob")
+		settle()
+		now := time.Now().Add(time.Second).UnixMilli()
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "ada", IssuedBeforeMs: now})
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "bob", Device: "d-bob", IssuedBeforeMs: now, Ends: true})
+		s.identity.Revoke(&authv1.Revocation{Workspace: "w", User: "cyn", IssuedBeforeMs: now, Ends: true})
+		ada.end()
+		bob.end()
+		settle()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		var got []string
+		for _, e := range b.ended {
+			got = append(got, e.GetWorkspace()+"/"+e.GetUser()+"/"+e.GetDevice())
+		}
+		if got, want := strings.Join(got, " "), "w/bob/d-bob w/cyn/"; got != want || len(b.here) > 0 {
+			t.Errorf("told %q, want %q; %d are here", got, want, len(b.here))
+		}
+	})
+}
+
 // TestIdleNotSaid: who doesn't say for how long nothing was done is told of so, also when all is told anew, until something is done.
 func TestIdleNotSaid(t *testing.T) {
 	withBook(t, func(t *testing.T, s *system, b *book) {
@@ -369,6 +396,22 @@ func TestOutside(t *testing.T) {
 		r.mu.Unlock()
 		write("4")
 		expect("there is no room", "")
+		r.mu.Lock()
+		clear(r.others)
+		r.minutes = make([]minute, maxMinutes-1, maxMinutes)
+		for i := range r.minutes {
+			r.minutes[i] = minute{over: r.g.alarms.now() + time.Hour}
+		}
+		who := outsider{"w", "ada", "d-ada"}
+		for range 2 {
+			r.others[who] = &deeds{}
+			r.toldOf(r.g.alarms.now(), r.others[who], minute{device: who})
+		}
+		if len(r.others) > 0 || len(r.minutes) != maxMinutes {
+			t.Errorf("%d devices are kept behind which there is no minute", len(r.others))
+		}
+		r.minutes = nil
+		r.mu.Unlock()
 	})
 }
 

@@ -81,6 +81,8 @@ func (s *Server) GetAnalytics(ctx context.Context, q *presencev1.GetAnalyticsReq
 func (s *Server) settled() time.Duration { return maxStretch + s.cfg.Grace + recordLate }
 
 func (s *Server) analyse(ctx context.Context, workspace string, from, to time.Time) (*presencev1.GetAnalyticsResponse, error) {
+	ctx, span := s.tracer.Start(ctx, "presence.analyse")
+	defer span.End()
 	a := analysisOf{figures: &s.figures, workspace: workspace, least: int64(s.cfg.MinPeople)}
 	now := s.clock()
 	whole, told := now.Add(maxStretch+recordLate-s.cfg.Retention), now.Add(-s.settled())

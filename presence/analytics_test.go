@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/rpc"
+	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
@@ -773,5 +775,53 @@ func TestRetention(t *testing.T) {
 		if n := stored(); n != 0 {
 			t.Errorf("%d are left though it was switched off", n)
 		}
+		if list, err := p.server.toClear(t.Context(), now, true); err != nil || len(list) > 0 {
+			t.Errorf("%v, %v are looked through though nothing is recorded", err, list)
+		}
+		put(true, 5, now.Add(-200*24*time.Hour))
+		write(1, 100*24*time.Hour)
+		err := p.server.db.Write(t.Context(), func(tx *sql.Tx) error { return forgetWorkspaces(t.Context(), tx, topic.PartitionOf("w", "w")) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		purge(now, true)
+		if n := stored(); n != 0 {
+			t.Errorf("%d old ones are left of a history that has begun anew", n)
+		}
+	})
+}
+
+// Of more workspaces than can be recorded the first are, and that is said once.
+func TestMostKept(t *testing.T) {
+	everyEngine(t, func(t *testing.T, c *cluster) {
+		p := c.start("presence-1", "presence-1~1")
+		p.stop() // or it looks, too
+		var said strings.Builder
+		p.server.logger = slog.New(slog.NewTextHandler(&said, nil))
+		put := func(from, i int) {
+			err := p.server.db.Write(t.Context(), func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(t.Context(), `WITH RECURSIVE n(i) AS (SELECT $1 + 0 UNION ALL SELECT i + 1 FROM n WHERE i < $2 + 0)
+					INSERT INTO presence_workspace (id, records, since_ms, clear, time_zone, version) SELECT 'w-' || (100000 + i), true, 0, false, '', 1 FROM n`, from, i)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		look := func(want int, says bool) {
+			t.Helper()
+			said.Reset()
+			if err := p.server.learnKept(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, is := p.server.house.recorded["w-110001"]; len(p.server.house.recorded) != want || is || (said.Len() > 0) != says {
+				t.Errorf("%d are recorded, the last one too: %t; said: %q", len(p.server.house.recorded), is, said.String())
+			}
+		}
+		put(1, maxKeptOf)
+		look(maxKeptOf, false)
+		put(maxKeptOf+1, maxKeptOf+1)
+		look(maxKeptOf, true)
+		look(maxKeptOf, false)
 	})
 }

@@ -59,6 +59,27 @@ func answer(h *house, now time.Time) {
 	}
 }
 
+// BenchmarkAgain is what it takes to look at everybody anew, as when a process comes or goes: by itself, and where there are three.
+func BenchmarkAgain(b *testing.B) {
+	const people = 100_000
+	for _, nodes := range []int{1, 3} {
+		b.Run(fmt.Sprint(nodes), func(b *testing.B) {
+			h, _, now := full(people)
+			var all []registry.Node
+			for i := range nodes {
+				all = append(all, registry.Node{ID: fmt.Sprint("presence-", i+1)})
+			}
+			h.settle(now, registry.NewPlacement(all), []string{"a"}, true)
+			for b.Loop() {
+				h.mu.Lock()
+				h.again(now)
+				h.mu.Unlock()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/people, "ns/person")
+		})
+	}
+}
+
 // BenchmarkSessions is what a session takes of a home's memory.
 func BenchmarkSessions(b *testing.B) {
 	const sessions = 30_000

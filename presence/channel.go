@@ -116,6 +116,7 @@ func (s *Server) tailChannel(ctx context.Context, who personKey, channel string,
 		if err := v.send(u, send); err != nil {
 			return err
 		}
+		s.told.note(u)
 		rest, kick = time.After(s.cfg.Interval), nil
 	}
 }

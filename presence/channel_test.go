@@ -142,6 +142,9 @@ func TestChannelIsItsMembers(t *testing.T) {
 		e := p.gather("ada", &presencev1.Window{Limit: MaxWindow})
 		p.gather("bob", &presencev1.Window{Limit: MaxWindow})
 		refused("too many views", ada, general, &presencev1.Window{}, edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY")
+		if n := p.server.told.refused.Load(); n != 1 {
+			t.Errorf("%d views were refused", n)
+		}
 		c.chat.move("general", nil, []string{"ada"})
 		for err = nil; err == nil; err = e.next() {
 		}

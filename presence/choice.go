@@ -190,6 +190,8 @@ func (c *choice) scan(scan func(dest ...any) error, before ...any) error {
 
 // choices reads what people have chosen.
 func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey]choice, error) {
+	ctx, span := s.tracer.Start(ctx, "presence.choices")
+	defer span.End()
 	rel := sqldb.NewRelation(s.db.Dialect(), "ws text", "usr text")
 	rows, all := make([][]any, len(people)), make(map[personKey]choice, len(people))
 	for i, k := range people {

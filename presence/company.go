@@ -165,10 +165,12 @@ func (c *company) add(rooms []*chatv1.Room) {
 	}
 }
 
-// change takes in who has come to channels, and who has left. It returns those who have left one, and all who are in one that somebody has come to.
+// change takes in who has come to channels, and who has left. It returns those who have left one, and all who are in one that somebody has come to, each
+// once: chat tells of a channel as often as somebody comes to it.
 func (c *company) change(rooms []*chatv1.Room) (left, joined []personKey) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	grown := map[roomKey]struct{}{}
 	for _, r := range rooms {
 		k := roomKey{r.GetWorkspace(), r.GetChannel()}
 		for _, user := range r.GetLeft() {
@@ -180,12 +182,18 @@ func (c *company) change(rooms []*chatv1.Room) (left, joined []personKey) {
 			c.join(k, user)
 		}
 		if len(r.GetMembers()) > 0 {
-			for user := range c.rooms[k].members {
-				joined = append(joined, personKey{k.workspace, user})
+			grown[k] = struct{}{}
+		}
+	}
+	here := map[personKey]struct{}{}
+	for k := range grown {
+		if r := c.rooms[k]; r != nil { // else all have left again
+			for user := range r.members {
+				here[personKey{k.workspace, user}] = struct{}{}
 			}
 		}
 	}
-	return left, joined
+	return left, slices.Collect(maps.Keys(here))
 }
 
 // awaitCompany waits until it is known who shares channels.

@@ -122,6 +122,9 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 			}
 		}
 	}
+	for _, e := range q.GetEnded() {
+		h.over(personKey{e.GetWorkspace(), e.GetUser()}, e.GetDevice(), now)
+	}
 	for _, number := range q.GetClosed() {
 		h.disconnect(g, number, now)
 	}
@@ -136,6 +139,19 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 
 func ago(now time.Time, seconds uint32) time.Time {
 	return now.Add(-time.Duration(seconds) * time.Second)
+}
+
+// over takes in that somebody was signed out on a device, or, if it is empty, everywhere: who hides, and has left as others see it, like who has left.
+func (h *house) over(k personKey, device string, now time.Time) {
+	p := h.people[k]
+	if p == nil {
+		return
+	}
+	p.end(device)
+	if p.left != nil {
+		p.left.end(device)
+	}
+	h.look(p, now)
 }
 
 // act takes in that something was done in a session, and of which kinds.
@@ -232,8 +248,9 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	case s.active.IsZero(): // else it stays as it was: who asks again and again, or comes back by itself, is not there for it
 		h.touch(p, s, ago(now, c.GetAgeS()), now)
 	}
+	s.over = false
 	if s.id == c.GetSession() {
-		s.device, s.country, s.token = device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
+		s.program, s.device, s.country, s.token = c.GetProgram(), device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
 	}
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
 	p.doubted = false

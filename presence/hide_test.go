@@ -218,6 +218,10 @@ func TestInvisibleInTime(t *testing.T) {
 					w.disconnect(user, g)
 				}
 			},
+			"sign out": func(*rapid.T) { // both, though one hides and the other one has left
+				w.quiet()
+				w.signOut(w.both()...)
+			},
 			"choose": func(*rapid.T) {
 				c := chosen()
 				if w.hidden {
@@ -267,8 +271,13 @@ func TestInvisibleInTime(t *testing.T) {
 				}
 			},
 			"hide": func(*rapid.T) {
-				if !w.hidden {
-					w.hide()
+				if w.hidden {
+					return
+				}
+				if w.hide(); rapid.Bool().Draw(t, "both are signed out then") {
+					w.pass(time.Duration(rapid.IntRange(0, 50).Draw(t, "s")) * time.Second)
+					w.quiet()
+					w.signOut(w.both()...)
 				}
 			},
 			"pass":  func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },

@@ -27,7 +27,7 @@ func (k personKey) route() string { return topic.RouteKey(k.workspace, k.user) }
 type house struct {
 	cfg Config
 
-	mu       sync.Mutex // guards all below
+	mu       sync.Mutex // guards all below, and all that hangs on it but channels and atomics: people, sessions, gateways, mirrors, watchers
 	people   map[personKey]*person
 	gateways map[string]*gateway // those that have a stream, by incarnation
 	watchers map[*watcher]struct{}
@@ -74,6 +74,7 @@ func newHouse(cfg Config, self string) *house {
 // person is somebody who has sessions, or is looked at.
 type person struct {
 	key     personKey
+	home    bool    // it is here: isHome, which takes a hash for each process
 	figure          // at home; what they have chosen where it is known
 	loaded  bool    // it is
 	sight   sight   // as gateways were told last
@@ -96,17 +97,19 @@ func (h *house) isHome(k personKey) bool { return h.now.Home(k.route()).ID == h.
 
 // knows says whether all sessions of a person are known here: everybody has told all, or it has been the person's home ever since they had.
 func (h *house) knows(k personKey) bool {
-	if !h.isHome(k) || !h.whole && len(h.was) == 0 {
-		return false
-	}
-	return h.whole || !slices.ContainsFunc(h.was, func(p registry.Placement) bool { return p.Home(k.route()).ID != h.self })
+	return h.isHome(k) && h.heard(k)
+}
+
+// heard says so of somebody whose home is here.
+func (h *house) heard(k personKey) bool {
+	return h.whole || len(h.was) > 0 && !slices.ContainsFunc(h.was, func(p registry.Placement) bool { return p.Home(k.route()).ID != h.self })
 }
 
 // person returns somebody's record, which is made where there is none; nil: there are too many.
 func (h *house) person(k personKey) *person {
 	p := h.people[k]
 	if p == nil && h.room() {
-		p = &person{key: k, place: -1}
+		p = &person{key: k, home: h.isHome(k), place: -1}
 		h.people[k] = p
 		p.seen, p.known = h.blank(k)
 	}
@@ -154,13 +157,12 @@ func (h *house) look(p *person, now time.Time) {
 			h.leave(p, s, now)
 		}
 	}
-	home := h.isHome(p.key)
-	p.clear(now, home, &h.cfg)
-	if p.left != nil && p.left.clear(now, home, &h.cfg) {
+	p.clear(now, p.home, &h.cfg)
+	if p.left != nil && p.left.clear(now, p.home, &h.cfg) {
 		p.left = nil
 	}
 	switch {
-	case !home:
+	case !p.home:
 		p.loaded, p.sight = false, untold
 		h.familiar(p.key)
 	case len(p.sessions) == 0:
@@ -176,15 +178,15 @@ func (h *house) look(p *person, now time.Time) {
 		seen, change = look(now, by, &h.cfg)
 		next = sooner(next, change)
 	}
-	next = sooner(next, h.add(p, by, seen, home, now))
+	next = sooner(next, h.add(p, by, seen, p.home, now))
 	decided := len(p.sessions) == 0 || p.loaded || p.sight == hidden && p.left == nil
 	if !decided && (!p.known || bytes.Equal(p.seen, offline)) { // they may be invisible, for all that is known
 		seen, decided = &presencev1.Status{State: presencev1.State_STATE_OFFLINE}, true
 	}
 	switch {
-	case !home: // the mirror tells
+	case !p.home: // the mirror tells
 		p.here = false
-	case !h.knows(p.key), seen.GetState() == presencev1.State_STATE_OFFLINE && !h.absent(p.key), seen.GetState() != presencev1.State_STATE_OFFLINE && by.doubted:
+	case !h.heard(p.key), seen.GetState() == presencev1.State_STATE_OFFLINE && !h.absent(p.key), seen.GetState() != presencev1.State_STATE_OFFLINE && by.doubted:
 		h.lose(p, now)
 		h.present(p, false, now)
 	case decided: // else they are told as they were, until it is known how they want to be seen
@@ -192,7 +194,7 @@ func (h *house) look(p *person, now time.Time) {
 		h.show(p, encode(seen))
 		h.present(p, seen.GetState() != presencev1.State_STATE_OFFLINE, now)
 	}
-	if home {
+	if p.home {
 		h.veil(p, p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE)
 	}
 	h.plan(p, sooner(next, h.attend(p, now)))
@@ -337,7 +339,11 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 		} else if len(h.since) > 0 {
 			h.since = append(h.since, place)
 		}
+		for k, p := range h.people {
+			p.home = h.isHome(k)
+		}
 		h.evict()
+		h.remirror() // a home that nobody is watched at may be no more
 	}
 	thawed := sure && !h.frozen.IsZero()
 	switch {
@@ -360,7 +366,10 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 func (h *house) again(now time.Time) {
 	for _, p := range h.people {
 		h.look(p, now)
-		if h.abroad(p); p.mirror != nil && p.mirror.lost {
+		if !p.home || p.mirror != nil {
+			h.abroad(p)
+		}
+		if p.mirror != nil && p.mirror.lost {
 			h.lose(p, now)
 		}
 		for _, w := range p.watches {
@@ -397,6 +406,9 @@ func (h *house) count() bool {
 
 // plan sets when somebody is to be looked at again.
 func (h *house) plan(p *person, at time.Time) {
+	if at.Equal(p.next) && at.IsZero() == (p.place < 0) {
+		return
+	}
 	p.next = at
 	switch {
 	case at.IsZero() && p.place >= 0:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -352,6 +353,21 @@ func (w *world) disconnect(user string, g *edge) {
 	})
 }
 
+// signOut ends all connections of some people, who are signed out. Gateways tell it that have heard of it.
+func (w *world) signOut(users ...string) {
+	for _, in := range slices.Sorted(maps.Keys(w.gateways)) {
+		g := w.gateways[in]
+		for _, user := range users {
+			w.do(g, func() {
+				w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{Ended: []*rosterv1.Ended{{Workspace: "w", User: user}}})
+			})
+		}
+		for _, user := range users {
+			w.disconnect(user, g)
+		}
+	}
+}
+
 // act has a gateway tell that somebody does something.
 func (w *world) act(user string, g *edge) {
 	if number, is := w.people[user].at[g.incarnation]; is && !g.frozen {
@@ -463,6 +479,9 @@ func (w *world) check() {
 	for id, h := range w.houses {
 		for name, p := range w.people {
 			k := personKey{"w", name}
+			if p := h.people[k]; p != nil && p.home != h.isHome(k) {
+				w.Fatalf("%s is taken for at home at %s: %t", name, id, p.home)
+			}
 			if w.place().Home(k.route()).ID != id || !h.isHome(k) || !h.frozen.IsZero() { // who is frozen says so
 				continue
 			}
@@ -552,6 +571,7 @@ func TestHouseIsTrue(t *testing.T) {
 			"act":        func(t *rapid.T) { w.act(someone.Draw(t, "who"), gateway()) },
 			"hide":       func(t *rapid.T) { w.hide(someone.Draw(t, "who")) },
 			"disconnect": func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
+			"sign out":       func(t *rapid.T) { w.signOut(someone.Draw(t, "who")) },
 			"pass": func(t *rapid.T) {
 				for range rapid.IntRange(1, 60).Draw(t, "s") {
 					w.pass(time.Second)
@@ -644,6 +664,61 @@ func TestDeaf(t *testing.T) {
 	expect("c lives and has said nothing", "ONLINE", "UNSPECIFIED")
 	h.report(h.begin("c", now), &rosterv1.ReportRequest{Complete: place.Number()}, now)
 	expect("c has told all", "ONLINE", "OFFLINE")
+}
+
+// TestSignedOut: who is signed out is offline with their last connection, or at once if they have none; others, and what they have on other devices, have
+// the time of grace.
+func TestSignedOut(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	h := newHouse(DefaultConfig(), "presence-1")
+	h.settle(now, registry.NewPlacement([]registry.Node{{ID: "presence-1"}}), []string{"a"}, true)
+	g := h.begin("a", now)
+	report := func(q *rosterv1.ReportRequest) {
+		h.report(g, q, now)
+		answer(h, now)
+	}
+	on := func(number uint64, user, device string) *rosterv1.ReportRequest {
+		return &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: user, Device: device, Session: "s-" + device, Agent: "plenum-desktop/1"}}}
+	}
+	ended := func(user, device string) *rosterv1.ReportRequest {
+		return &rosterv1.ReportRequest{Ended: []*rosterv1.Ended{{Workspace: "w", User: user, Device: device}}}
+	}
+	closed := func(numbers ...uint64) *rosterv1.ReportRequest { return &rosterv1.ReportRequest{Closed: numbers} }
+	expect := func(what, want string) {
+		t.Helper()
+		now = now.Add(time.Second)
+		h.tick(now)
+		var got []string
+		for _, user := range []string{"ada", "bob"} {
+			got = append(got, strings.TrimPrefix(h.status(personKey{"w", user}).GetState().String(), "STATE_"))
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("%s: %s, want %s", what, got, want)
+		}
+	}
+	report(&rosterv1.ReportRequest{Complete: h.now.Number()})
+	report(on(1, "ada", "phone"))
+	report(on(2, "ada", "laptop"))
+	report(on(3, "bob", "phone"))
+	report(ended("ada", "phone"))
+	expect("a connection is to be closed", "ONLINE ONLINE")
+	report(closed(1))
+	expect("another device is there", "ONLINE ONLINE")
+	report(closed(2, 3))
+	expect("the time of grace of the others", "ONLINE ONLINE")
+	report(ended("ada", "laptop"))
+	report(ended("bob", "laptop"))
+	expect("signed out within it", "OFFLINE ONLINE")
+	report(ended("bob", ""))
+	expect("deactivated within it", "OFFLINE OFFLINE")
+	report(on(4, "ada", "phone"))
+	report(ended("ada", "phone"))
+	report(on(5, "ada", "phone"))
+	report(closed(4, 5))
+	expect("who has come back since", "ONLINE OFFLINE")
+	if len(h.people) != 1 {
+		t.Errorf("%d are known", len(h.people))
+	}
 }
 
 // TestPlaces: who has lived here all along stays known while processes come and go; who was at home elsewhere in between does not.

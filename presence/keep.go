@@ -19,7 +19,7 @@ const (
 	recordTime   = 10 * time.Second // for one transaction
 	lastTime     = 5 * time.Second  // for what is written down in the end
 	purgeGap     = time.Minute      // between two looks at what is to be deleted
-	maxKeptOf    = 10_000           // workspaces of which records are kept; of others none are
+	maxKeptOf    = 10_000           // workspaces of which records are kept, the first by their ids; of others none are, which is logged once
 	purgeBatch   = 1000             // records that are deleted in one transaction
 	purgeBatches = 1000             // transactions of one look
 )
@@ -130,18 +130,25 @@ func (s *Server) recordTimely(ctx context.Context, batch []record, now time.Time
 func (s *Server) learnKept(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
-	recorded := map[string]time.Time{}
-	err := each(ctx, s.db.Query, `SELECT id, since_ms FROM presence_workspace WHERE records ORDER BY id LIMIT $1`, []any{maxKeptOf}, func(r *sql.Rows) error {
+	recorded, more := map[string]time.Time{}, false
+	err := each(ctx, s.db.Query, `SELECT id, since_ms FROM presence_workspace WHERE records ORDER BY id LIMIT $1`, []any{maxKeptOf + 1}, func(r *sql.Rows) error {
 		var id string
 		var sinceMs int64
 		err := r.Scan(&id, &sinceMs)
-		recorded[id] = time.UnixMilli(sinceMs)
+		if more = len(recorded) == maxKeptOf; !more {
+			recorded[id] = time.UnixMilli(sinceMs)
+		}
 		return err
 	})
-	if err == nil {
-		s.house.keep(recorded, time.Now())
+	if err != nil {
+		return err
 	}
-	return err
+	if more && !s.tooManyKept {
+		s.logger.ErrorContext(ctx, "more workspaces are to be recorded than can be: of the last ones, by their ids, nothing is; switch it off for some", "most", maxKeptOf)
+	}
+	s.tooManyKept = more
+	s.house.keep(recorded, time.Now())
+	return nil
 }
 
 // record writes records down, once: what a session has already of their time counts for nothing more, nor what is not to be kept.
@@ -151,6 +158,8 @@ func (s *Server) record(ctx context.Context, batch []record) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
+	ctx, span := s.tracer.Start(ctx, "presence.record")
+	defer span.End()
 	return s.db.Write(ctx, func(tx *sql.Tx) error { //nolint:wrapcheck // said below
 		known := map[string]int64{}
 		var workspaces, sessions, rows [][]any
@@ -267,10 +276,11 @@ type cleared struct {
 	version  int64 // of the workspace, as it has switched them off; 0: they are old
 }
 
-// purge deletes the records of workspaces that have switched them off, and the old ones of all, in batches.
-func (s *Server) purge(ctx context.Context, now time.Time, old bool) error {
-	var list []cleared
-	err := each(ctx, s.db.Query, `SELECT id, records, since_ms, clear, version FROM presence_workspace WHERE clear OR $1`, []any{old}, func(r *sql.Rows) error {
+// toClear finds out which workspaces have switched their records off, and, if old ones are to be deleted, which else may have any: the others, most of
+// all, are not written to. Those of a history that has begun anew since may have been recorded before.
+func (s *Server) toClear(ctx context.Context, now time.Time, old bool) (list []cleared, err error) {
+	const text = `SELECT id, records, since_ms, clear, version FROM presence_workspace WHERE clear OR $1 AND (records OR version < 0)`
+	err = each(ctx, s.db.Query, text, []any{old}, func(r *sql.Rows) error {
 		var c cleared
 		var records, off bool
 		var sinceMs, version int64
@@ -284,6 +294,12 @@ func (s *Server) purge(ctx context.Context, now time.Time, old bool) error {
 		list = append(list, c)
 		return err
 	})
+	return list, err
+}
+
+// purge deletes the records of workspaces that have switched them off, and the old ones of all, in batches.
+func (s *Server) purge(ctx context.Context, now time.Time, old bool) error {
+	list, err := s.toClear(ctx, now, old)
 	if err != nil {
 		return err
 	}

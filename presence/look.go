@@ -16,12 +16,14 @@ type session struct {
 	id          string // of its client: Hello.session_id
 	connections []connection
 	device      presencev1.Device
+	program     bool      // a bot's, or a service's: it never is idle
 	token       string    // id of the device that its access token is of
 	country     [2]byte   // of its latest connection; zero: not known
 	active      time.Time // when something was done in it last
 	left        time.Time // when the last connection ended; while there is one it says nothing. Zero: with its gateway's stream, while this process was frozen
 	told        time.Time // when it was heard of here
 	from        time.Time // what came before was written down, or is not to be
+	over        bool      // they were signed out: there is no time of grace
 	stretch     *stretch  // that is to be written down when it ends; nil: none is
 }
 
@@ -33,12 +35,12 @@ type connection struct {
 
 // gone says whether the time of grace is over.
 func (s *session) gone(now time.Time, cfg *Config) bool {
-	return len(s.connections) == 0 && !now.Before(s.left.Add(cfg.Grace))
+	return len(s.connections) == 0 && (s.over || !now.Before(s.left.Add(cfg.Grace)))
 }
 
 // dormant says whether it counts no more, because nothing is done in it.
 func (s *session) dormant(now time.Time, cfg *Config) bool {
-	return s.device != presencev1.Device_DEVICE_SYSTEM && !now.Before(s.active.Add(cfg.Dormant))
+	return !s.program && !now.Before(s.active.Add(cfg.Dormant))
 }
 
 // figure is what somebody is seen by.
@@ -81,6 +83,13 @@ func (f *figure) leave(now time.Time) *figure {
 func (f *figure) clear(now time.Time, home bool, cfg *Config) bool {
 	f.sessions = slices.DeleteFunc(f.sessions, func(s *session) bool { return s.gone(now, cfg) || !home && len(s.connections) == 0 })
 	return len(f.sessions) == 0
+}
+
+// end has nobody wait for the sessions of a device, or, if it is empty, for any.
+func (f *figure) end(device string) {
+	for _, s := range f.sessions {
+		s.over = s.over || device == "" || s.token == device
+	}
 }
 
 // doubt has a figure without connections be so since a process that was frozen is not any more. The time of grace begins for what ended by that alone.
@@ -138,7 +147,7 @@ func look(now time.Time, f *figure, cfg *Config) (seen *presencev1.Status, next 
 		if s.gone(now, cfg) {
 			continue
 		}
-		if s.device != presencev1.Device_DEVICE_SYSTEM {
+		if !s.program {
 			idle, dormant := s.active.Add(cfg.Idle), s.active.Add(cfg.Dormant)
 			soon(idle)
 			soon(dormant)

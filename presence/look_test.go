@@ -20,7 +20,7 @@ func TestLook(t *testing.T) {
 	active := &session{connections: here, device: presencev1.Device_DEVICE_BROWSER, active: ago(time.Minute)}
 	idle := &session{connections: here, device: presencev1.Device_DEVICE_MOBILE, active: ago(cfg.Idle)}
 	dormant := &session{connections: here, device: presencev1.Device_DEVICE_TABLET, active: ago(cfg.Dormant)}
-	program := &session{connections: here, device: presencev1.Device_DEVICE_SYSTEM, active: ago(24 * time.Hour)}
+	program := &session{connections: here, program: true, device: presencev1.Device_DEVICE_SYSTEM, active: ago(24 * time.Hour)}
 	leaving := &session{device: presencev1.Device_DEVICE_DESKTOP, active: ago(time.Minute), left: ago(cfg.Grace - time.Second)}
 	left := &session{device: presencev1.Device_DEVICE_DESKTOP, active: ago(time.Minute), left: ago(cfg.Grace)}
 	busy := choice{state: presencev1.State_STATE_BUSY, emoji: "🛠", text: "mending", until: now.Add(time.Hour)}
@@ -82,7 +82,7 @@ func TestCountry(t *testing.T) {
 	}
 	left := &session{country: countryOf("FR"), active: now, left: now.Add(-cfg.Grace)}
 	program := at("FR", 24*time.Hour)
-	program.device = presencev1.Device_DEVICE_SYSTEM
+	program.device, program.program = presencev1.Device_DEVICE_SYSTEM, true
 	for want, sessions := range map[string][]*session{
 		"":   {left, at("FR", cfg.Dormant), at("", time.Minute), at("DE", 2*time.Minute)},
 		"DE": {left, program, at("DE", time.Minute), at("NL", 2*time.Minute), at("de", 3*time.Minute)},

@@ -1,46 +1,71 @@
 package presence
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync"
+	"sync/atomic"
 
-// register adds gauges of what the process knows.
+	"github.com/prometheus/client_golang/prometheus"
+
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
+)
+
+// deliveries count what views are told, and which are refused.
+type deliveries struct{ updates, entries, refused atomic.Uint64 }
+
+func (d *deliveries) note(u *edgev1.View) {
+	d.updates.Add(1)
+	d.entries.Add(uint64(len(u.GetEntries())))
+}
+
+// register adds what the process knows, and what it tells.
 func register(r prometheus.Registerer, s *Server) {
 	if r == nil {
 		return
 	}
-	gauge := func(name, help string, of func() int) {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "presence", Name: name, Help: help}, func() float64 { return float64(of()) }))
+	gauge := func(name, help string, mu sync.Locker, of func() int) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "plenum", Subsystem: "presence", Name: name, Help: help}, func() float64 {
+			mu.Lock()
+			defer mu.Unlock()
+			return float64(of())
+		}))
 	}
-	counted := func(of func(h *house) int) func() int {
-		return func() int {
-			s.house.mu.Lock()
-			defer s.house.mu.Unlock()
-			return of(s.house)
-		}
+	counter := func(name, help string, of func() uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "plenum", Subsystem: "presence", Name: name, Help: help}, func() float64 {
+			return float64(of())
+		}))
 	}
-	gauge("people", "People who are known here, because they have sessions or are looked at.", counted(func(h *house) int { return len(h.people) }))
-	gauge("gateways", "Gateways that tell this process of sessions.", counted(func(h *house) int { return len(h.gateways) }))
-	gauge("unknown", "1 while not all gateways have told this process all.", counted(func(h *house) int {
-		if h.whole {
-			return 0
+	one := func(is bool) int {
+		if is {
+			return 1
 		}
-		return 1
-	}))
-	gauge("past_bytes", "Bytes that what people have been doing takes.", counted(func(h *house) int { return h.past.bytes }))
-	r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Namespace: "plenum", Subsystem: "presence", Name: "records_lost_total", Help: "Records of sessions for which there was no room while the database was away.",
-	}, func() float64 { return float64(counted(func(h *house) int { return h.lostRecords })()) }))
-	gauge("views", "Views of people and channels that are open.", func() int {
-		s.views.mu.Lock()
-		defer s.views.mu.Unlock()
-		return s.views.n
+		return 0
+	}
+	h, mu := s.house, &s.house.mu
+	gauge("people", "People who are known here, because they have sessions or are looked at.", mu, func() int { return len(h.people) })
+	gauge("gateways", "Gateways that tell this process of sessions.", mu, func() int { return len(h.gateways) })
+	gauge("unknown", "1 while not all gateways have told this process all.", mu, func() int { return one(!h.whole) })
+	gauge("deaf", "1 while a gateway that lives says nothing, or has told of more people than there is room for: nobody is told as offline.", mu,
+		func() int { return one(h.deaf) })
+	gauge("frozen", "1 while others may take this process for dead: what it tells may be old.", mu, func() int { return one(!h.frozen.IsZero()) })
+	gauge("homes_lost", "Other processes whose people are told as unknown, because nothing is heard of them.", mu, func() (n int) {
+		for _, m := range h.mirrors {
+			n += one(m.lost && len(m.people) > 0)
+		}
+		return n
 	})
-	of := func(count func(a *halls) int) func() int {
-		return func() int {
-			s.halls.mu.Lock()
-			defer s.halls.mu.Unlock()
-			return count(s.halls)
-		}
-	}
-	gauge("rooms", "Channels that are looked at.", of(func(a *halls) int { return len(a.all) }))
-	gauge("room_members", "Members of the channels that are looked at, taken together.", of(func(a *halls) int { return a.members }))
+	gauge("choices_waiting", "People of whom it has to be read yet what they have chosen.", mu, func() int { return len(h.strange) })
+	gauge("records_waiting", "Records of sessions that are to be written down.", mu, func() int { return len(h.ended) })
+	gauge("seen_waiting", "People who have gone, and of whom it is to be written down yet when they were here last.", mu, func() int { return len(h.gone) })
+	gauge("past_bytes", "Bytes that what people have been doing takes.", mu, func() int { return h.past.bytes })
+	gauge("views", "Views of people and channels that are open.", &s.views.mu, func() int { return s.views.n })
+	gauge("rooms", "Channels that are looked at.", &s.halls.mu, func() int { return len(s.halls.all) })
+	gauge("room_members", "Members of the channels that are looked at, taken together.", &s.halls.mu, func() int { return s.halls.members })
+	counter("records_lost_total", "Records of sessions for which there was no room while the database was away.", func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return uint64(h.lostRecords)
+	})
+	counter("updates_total", "Updates that views were told.", s.told.updates.Load)
+	counter("entries_total", "Entries in them.", s.told.entries.Load)
+	counter("views_refused_total", "Views for which there was no room.", s.told.refused.Load)
 }

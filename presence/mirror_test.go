@@ -108,6 +108,59 @@ func TestMirrorLingers(t *testing.T) {
 	if len(h.people) != 0 || len(m.people) != 0 || m.todo[who] || len(h.due) != 0 {
 		t.Errorf("%d are known, %d told of, %d planned", len(h.people), len(m.people), len(h.due))
 	}
+	<-h.mirrored // nobody is told of, but the home lives
+	h.settle(now, registry.NewPlacement([]registry.Node{{ID: "presence-1"}}), nil, true)
+	if len(h.mirrored) == 0 {
+		t.Error("a home that is no more is followed further")
+	}
+}
+
+// words are what a stream is sent; it asks for nothing.
+type words struct {
+	presencev1.HomeService_WatchServer
+	sent chan *presencev1.WatchResponse
+	end  chan struct{}
+}
+
+func (w words) Recv() (*presencev1.WatchRequest, error) {
+	<-w.end
+	return nil, io.EOF
+}
+
+func (w words) Send(res *presencev1.WatchResponse) error {
+	w.sent <- res
+	return nil
+}
+
+// A home says that it lives though others hold its lock, but not for ever. Time is real: who waits for a lock stops the clock of a bubble.
+func TestHomeLives(t *testing.T) {
+	s := &Server{house: newHouse(DefaultConfig(), "presence-1")}
+	const signs = int(watchPatience / watchLife)
+	s.house.mu.Lock()
+	for range 20 { // of two that are ready select takes either
+		life, ended, said := make(chan time.Time, 2*signs), make(chan error, 1), 0
+		for range 2 * signs {
+			life <- time.Time{}
+		}
+		_, err := home{s: s}.take(newWatcher(0), life, ended, func(*presencev1.WatchResponse) error {
+			if said++; said == signs {
+				ended <- io.EOF
+			}
+			return nil
+		})
+		if !errors.Is(err, io.EOF) || said != signs {
+			t.Fatalf("%v after %d signs of life", err, said)
+		}
+	}
+	w, ended := words{sent: make(chan *presencev1.WatchResponse, 100), end: make(chan struct{})}, make(chan error, 1)
+	go func() { ended <- home{s: s}.Watch(w) }()
+	<-w.sent
+	close(w.end)
+	if err := <-ended; !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+	s.house.mu.Unlock()
+	s.tasks.Wait()
 }
 
 // TestBeginning: when a view begins, what it begins with, and when it shows who comes later, doesn't tell whether others look at the same people: only whether

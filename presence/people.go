@@ -2,6 +2,7 @@ package presence
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -92,7 +93,12 @@ func (t topics) TailEach(stream topic.EachStream) error {
 }
 
 // tailAny tells of a view, as its user, until ctx ends.
-func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(*topicv1.TailResponse) error) error {
+func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(*topicv1.TailResponse) error) (err error) {
+	defer func() {
+		if errors.Is(err, errViews) {
+			s.told.refused.Add(1)
+		}
+	}()
 	caller, err := rpc.Caller(ctx)
 	if err != nil {
 		return err //nolint:wrapcheck // numbered
@@ -209,6 +215,7 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 			if err := v.send(u, send); err != nil {
 				return err
 			}
+			s.told.note(u)
 			select {
 			case <-time.After(s.cfg.Interval):
 			case <-ctx.Done():

@@ -14,6 +14,7 @@ import (
 	"plenum.internal/mesh/meshtest"
 	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/rpc"
+	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
@@ -422,4 +423,28 @@ func TestFrozen(t *testing.T) {
 		t.Errorf("bob is seen as %s, and nobody tells of him", e.seen["bob"])
 	}
 	e.until("bob", "OFFLINE")
+}
+
+// A channel is walked through once for all who come to it, or to others of the same people.
+func TestCompanyChange(t *testing.T) {
+	c := newCompany()
+	var all []string
+	for i := range 100 {
+		all = append(all, fmt.Sprint("user-", i))
+	}
+	c.add([]*chatv1.Room{{Workspace: "w", Channel: "general", Members: all}, {Workspace: "w", Channel: "random", Members: all}})
+	var rooms []*chatv1.Room
+	for i := range 50 {
+		who := []string{fmt.Sprint("new-", i)}
+		rooms = append(rooms, &chatv1.Room{Workspace: "w", Channel: "general", Members: who}, &chatv1.Room{Workspace: "w", Channel: "random", Members: who},
+			&chatv1.Room{Workspace: "w", Channel: "gone", Members: who}, &chatv1.Room{Workspace: "w", Channel: "gone", Left: who})
+	}
+	left, joined := c.change(rooms)
+	seen := map[personKey]bool{}
+	for _, k := range joined {
+		seen[k] = true
+	}
+	if len(left) != 50 || len(joined) != 150 || len(seen) != 150 {
+		t.Errorf("%d have left, %d keys of %d people are in what somebody has come to", len(left), len(joined), len(seen))
+	}
 }

@@ -47,7 +47,7 @@ type record struct {
 func (h *house) attend(p *person, now time.Time) (next time.Time) {
 	since, kept := h.recorded[p.key.workspace]
 	for _, s := range p.sessions {
-		if !kept || !h.isHome(p.key) || !p.loaded { // not kept, or it goes on elsewhere, or is not known yet
+		if !kept || !p.home || !p.loaded { // not kept, or it goes on elsewhere, or is not known yet
 			s.stretch = nil
 			continue
 		}
@@ -158,7 +158,7 @@ func (h *house) finish(p *person, s *session, end time.Time) {
 
 // leave ends the stretch of a session that has ended.
 func (h *house) leave(p *person, s *session, now time.Time) {
-	if h.account(p, s, now); s.stretch != nil && h.isHome(p.key) {
+	if h.account(p, s, now); s.stretch != nil && p.home {
 		h.finish(p, s, s.stretch.upto)
 	}
 }
@@ -235,7 +235,7 @@ func (s *session) seemed(at time.Time, c choice, cfg *Config) (state presencev1.
 	switch c = c.at(at); {
 	case c.state == presencev1.State_STATE_AWAY, c.state == presencev1.State_STATE_BUSY, c.state == presencev1.State_STATE_DO_NOT_DISTURB:
 		return c.state, until
-	case s.device == presencev1.Device_DEVICE_SYSTEM:
+	case s.program:
 		return presencev1.State_STATE_ONLINE, until
 	case at.Before(idle):
 		return presencev1.State_STATE_ONLINE, earliest(idle, until)

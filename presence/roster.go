@@ -12,7 +12,7 @@ import (
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
-// roster is the RosterService.
+// roster is the RosterService. Its streams add to Server.tasks while Run may wait for these: rpc ends all streams before it lets a part end (mesh/node).
 type roster struct {
 	rosterv1.UnimplementedRosterServiceServer
 	s *Server
@@ -72,8 +72,9 @@ type home struct {
 }
 
 const (
-	watchGap  = 100 * time.Millisecond // between two responses
-	watchLife = time.Second            // without one
+	watchGap      = 100 * time.Millisecond // between two responses
+	watchLife     = time.Second            // without one
+	watchPatience = 10 * time.Second       // for house.mu
 )
 
 // Watch tells another process what is new of people.
@@ -102,7 +103,10 @@ func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, pre
 		case err := <-ended:
 			return err //nolint:wrapcheck // the stream's own
 		}
-		list, _ := h.take(w) // while this process is frozen it changes nothing; who may be taken for dead loses its people to another home
+		list, err := r.take(w, life.C, ended, stream.Send) // while this process is frozen it changes nothing; who may be taken for dead loses its people to another home
+		if err != nil {
+			return err
+		}
 		for first := true; first || len(list) > 0; first = false {
 			res := &presencev1.WatchResponse{}
 			n := min(len(list), mirrorBatch)
@@ -118,6 +122,31 @@ func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, pre
 		case <-time.After(watchGap):
 		case err := <-ended:
 			return err //nolint:wrapcheck // the stream's own
+		}
+	}
+}
+
+// take takes what is new to a watcher. Who waits for it is told meanwhile that this process lives, though others hold house.mu: looking at everybody
+// anew takes seconds where there are many.
+func (r home) take(w *watcher, life <-chan time.Time, ended <-chan error, send func(*presencev1.WatchResponse) error) ([]news, error) {
+	took := make(chan []news, 1)
+	r.s.tasks.Go(func() {
+		list, _ := r.s.house.take(w)
+		took <- list
+	})
+	for patience := watchPatience; ; patience -= watchLife {
+		if patience <= 0 {
+			life = nil // who stands still for as long doesn't live
+		}
+		select {
+		case list := <-took:
+			return list, nil
+		case <-life:
+			if err := send(&presencev1.WatchResponse{}); err != nil {
+				return nil, err
+			}
+		case err := <-ended:
+			return nil, err
 		}
 	}
 }

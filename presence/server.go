@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -41,6 +43,7 @@ type Deps struct {
 	Identity grpc.ClientConnInterface // what is kept of workspaces; nil: nothing
 	Log      *slog.Logger             // nil: silent
 	Metrics  prometheus.Registerer
+	Tracer   trace.TracerProvider // nil: no traces
 }
 
 // Server is the service in one process.
@@ -61,10 +64,13 @@ type Server struct {
 	ready    chan struct{}
 	tasks    sync.WaitGroup
 
-	analysing *rpc.Turns                      // of workspaces, to compute analytics
-	clock     func() time.Time                // by which days are told
-	overdue   bool                            // there is more to be forgotten of when people were here last; belongs to keepSeen
-	choosing  [topic.Partitions]chan struct{} // held, by sending, by who writes down what somebody of the partition has chosen
+	tracer      trace.Tracer
+	told        deliveries
+	tooManyKept bool                            // belongs to writeRecords
+	analysing   *rpc.Turns                      // of workspaces, to compute analytics
+	clock       func() time.Time                // by which days are told
+	overdue     bool                            // there is more to be forgotten of when people were here last; belongs to keepSeen
+	choosing    [topic.Partitions]chan struct{} // held, by sending, by who writes down what somebody of the partition has chosen
 }
 
 const tickGap = 100 * time.Millisecond // between two looks at what is due, and at where the processes are
@@ -85,6 +91,10 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
+	if deps.Tracer == nil {
+		deps.Tracer = noop.NewTracerProvider()
+	}
+	s.tracer = deps.Tracer.Tracer("presence")
 	if s.peers == nil {
 		s.peers = alone{}
 	}

@@ -13,12 +13,14 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/config"
 	"plenum.internal/mesh/obs"
+	authv1 "plenum.internal/proto/plenum/auth/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -84,6 +86,20 @@ func TestATraceSpansBothSides(t *testing.T) {
 			t.Errorf("%d spans, want the caller's, the client's and the server's", n)
 		}
 	})
+}
+
+// Streams from the server last for hours: none has a span.
+func TestStreamsAreNotTraced(t *testing.T) {
+	for method, want := range map[string]bool{
+		authv1.AuthService_Revocations_FullMethodName:                           false,
+		grpc_reflection_v1.ServerReflection_ServerReflectionInfo_FullMethodName: false,
+		authv1.AuthService_Keys_FullMethodName:                                  true,
+		"/not/known":                                                            true,
+	} {
+		if got := answersOnce(&stats.RPCTagInfo{FullMethodName: method}); got != want {
+			t.Errorf("%s is traced: %t", method, got)
+		}
+	}
 }
 
 func TestSettingsAreDescribed(t *testing.T) {

@@ -88,7 +88,7 @@ func (s *Server) follow(ctx context.Context, after uint64, send func(*authv1.Rev
 			out := &authv1.RevocationsResponse{}
 			for _, r := range rows {
 				out.Revocations = append(out.Revocations, &authv1.Revocation{
-					Workspace: r.Workspace, User: r.Person, Device: r.Device, IssuedBeforeMs: r.IssuedBeforeMs, Wipe: r.Wipe,
+					Workspace: r.Workspace, User: r.Person, Device: r.Device, IssuedBeforeMs: r.IssuedBeforeMs, Wipe: r.Wipe, Ends: r.Ends,
 				})
 				at = r.Seq
 			}

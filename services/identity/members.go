@@ -75,7 +75,7 @@ func (p *changePassword) apply(ctx context.Context, c *change) error {
 	}
 	for _, d := range devices {
 		if d.ID != p.device {
-			c.revoke(me, d.ID, false)
+			c.revoke(me, d.ID, false, true)
 		}
 	}
 	if err := c.DropReset(ctx, c.workspace, me.ID); err != nil {
@@ -110,7 +110,7 @@ func (r *revokeDevice) apply(ctx context.Context, c *change) error {
 	}
 	c.answer = &identityv1.RevokeDeviceResponse{}
 	if live || r.wipe {
-		c.revoke(c.actor, r.id, r.wipe)
+		c.revoke(c.actor, r.id, r.wipe, true)
 		c.audit("device.revoked", r.id, details{"wipe": r.wipe})
 	}
 	return nil
@@ -140,7 +140,7 @@ func (c *change) signOut(ctx context.Context, p *sqlstore.Person, wipe, devices 
 	if err := c.UpdatePerson(ctx, *p); err != nil {
 		return err
 	}
-	c.revoke(*p, "", wipe)
+	c.revoke(*p, "", wipe, devices)
 	if !devices || p.Role == identityv1.Role_ROLE_SERVICE { // a service account's only device lives as long as its secret
 		return nil
 	}

@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -110,6 +111,29 @@ func TestInvitationsOfTheDismissed(t *testing.T) {
 		worthless("demoted", second)
 		_ = ok(e.admin.ChangeRole(owner.write(ctx), &identityv1.ChangeRoleRequest{UserId: demoted.id(), Role: identityv1.Role_ROLE_ADMIN}))(t)
 		_ = ok(e.sessions.Join(ctx, &identityv1.JoinRequest{Secret: second, Handle: "cy", Password: goodWord, Client: newClient()}))(t)
+	})
+}
+
+// Revocations say of whom they mean that they were signed out, or deactivated; not of who gets a token of another role.
+func TestRevocationsSayWhoIsSignedOut(t *testing.T) {
+	meshtest.Databases(t, func(t *testing.T, url string) {
+		e := start(t, url, cheap())
+		ctx := t.Context()
+		owner := e.owner(t, "acme")
+		fired, demoted, left := e.join(t, owner, "fired", identityv1.Role_ROLE_ADMIN), e.join(t, owner, "demoted", identityv1.Role_ROLE_ADMIN), e.join(t, owner, "left", identityv1.Role_ROLE_MEMBER)
+		_ = ok(e.admin.ChangeRole(owner.write(ctx), &identityv1.ChangeRoleRequest{UserId: demoted.id(), Role: identityv1.Role_ROLE_MEMBER}))(t)
+		_ = ok(e.admin.SetActive(owner.write(ctx), &identityv1.SetActiveRequest{UserId: fired.id()}))(t)
+		_ = ok(e.sessions.SignOut(ctx, &identityv1.SignOutRequest{RefreshToken: left.GetRefreshToken()}))(t)
+		stream := ok(e.auth.Revocations(ctx, &authv1.RevocationsRequest{}))(t)
+		ends := map[string]bool{}
+		for len(ends) < 3 {
+			for _, r := range ok(stream.Recv())(t).GetRevocations() {
+				ends[r.GetUser()] = r.GetEnds()
+			}
+		}
+		if want := map[string]bool{demoted.id(): false, fired.id(): true, left.id(): true}; !maps.Equal(ends, want) {
+			t.Errorf("%v, want %v", ends, want)
+		}
 	})
 }
 

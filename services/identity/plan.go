@@ -116,9 +116,9 @@ func (c *change) audit(action, target string, detail details) {
 	c.marks.audit(c.workspace, c.nowMs, action, c.actor.Pseudonym, target, detail.from(c.address))
 }
 
-// revoke ends the access tokens of a person issued up to now: of one device, or of all.
-func (c *change) revoke(p sqlstore.Person, device string, wipe bool) {
-	c.marks.revoke(p, device, c.nowMs, wipe)
+// revoke ends the access tokens of a person issued up to now: of one device, or of all. ends: they have been signed out.
+func (c *change) revoke(p sqlstore.Person, device string, wipe, ends bool) {
+	c.marks.revoke(p, device, c.nowMs, wipe, ends)
 }
 
 // target loads somebody whom the actor may administer, and keeps others from changing them.
@@ -171,9 +171,9 @@ func (m *marks) audit(workspace string, nowMs int64, action, actor, target strin
 	m.audits = append(m.audits, workspaceAudit{workspace, audit.Entry{TimeMs: nowMs, Action: action, Actor: actor, Target: target, Detail: text}})
 }
 
-func (m *marks) revoke(p sqlstore.Person, device string, nowMs int64, wipe bool) {
+func (m *marks) revoke(p sqlstore.Person, device string, nowMs int64, wipe, ends bool) {
 	m.revocations = append(m.revocations, sqlstore.Revocation{
-		TimeMs: nowMs, Workspace: p.Workspace, Person: p.ID, Device: device, IssuedBeforeMs: nowMs + clockSkewMs, Wipe: wipe,
+		TimeMs: nowMs, Workspace: p.Workspace, Person: p.ID, Device: device, IssuedBeforeMs: nowMs + clockSkewMs, Wipe: wipe, Ends: ends,
 	})
 }
 

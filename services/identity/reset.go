@@ -133,7 +133,7 @@ func (s *Server) useReset(ctx context.Context, q *identityv1.UseResetRequest) (*
 		if err := tx.UpdatePerson(ctx, *p); err != nil {
 			return err
 		}
-		m.revoke(*p, "", now, false)
+		m.revoke(*p, "", now, false, false) // they come in anew by this
 		m.audit(p.Workspace, now, "password.reset", p.Pseudonym, p.Pseudonym, details(nil).from(clientAddress(ctx)))
 		return tx.RevokeDevices(ctx, p.Workspace, p.ID, "", now, false)
 	})

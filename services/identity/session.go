@@ -30,7 +30,7 @@ func (s *Server) begin(ctx context.Context, tx sqlstore.Tx, m *marks, p sqlstore
 			if _, err := tx.RevokeDevice(ctx, p.Workspace, p.ID, oldest.ID, now, false); err != nil {
 				return d, err
 			}
-			m.revoke(p, oldest.ID, now, false)
+			m.revoke(p, oldest.ID, now, false, true)
 		}
 	}
 	d.Name, d.Agent, d.SeenMs, d.RotatedMs = c.GetName(), c.GetAgent(), now, now
@@ -305,7 +305,7 @@ func (s *Server) stolen(ctx context.Context, tx sqlstore.Tx, p sqlstore.Person, 
 		return err
 	}
 	m := marks{}
-	m.revoke(p, d.ID, now, false)
+	m.revoke(p, d.ID, now, false, true)
 	m.audit(p.Workspace, now, "session.reuse", p.Pseudonym, d.ID, details{"generation": t.generation, "current": d.Generation}.from(clientAddress(ctx)))
 	return m.write(ctx, tx)
 }
@@ -331,7 +331,7 @@ func (s *Server) signOut(ctx context.Context, text string) error {
 			return err
 		}
 		m := marks{}
-		m.revoke(p, d.ID, now, false)
+		m.revoke(p, d.ID, now, false, true)
 		m.audit(p.Workspace, now, "sign_out", p.Pseudonym, d.ID, nil)
 		return m.write(ctx, tx)
 	})

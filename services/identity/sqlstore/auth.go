@@ -40,6 +40,7 @@ type Revocation struct {
 	Workspace, Person, Device string // an empty device: all of the person's
 	IssuedBeforeMs            int64
 	Wipe                      bool
+	Ends                      bool // they have been signed out, or deactivated
 }
 
 // Revoke appends to the log of revocations. Rows become visible in the order of their numbers.
@@ -48,8 +49,8 @@ func (t Tx) Revoke(ctx context.Context, r Revocation) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, "revoke", `INSERT INTO identity_revocation (seq, time_ms, workspace, person, device, issued_before_ms, wipe)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`, seq, r.TimeMs, r.Workspace, r.Person, r.Device, r.IssuedBeforeMs, flag(r.Wipe))
+	_, err = t.exec(ctx, "revoke", `INSERT INTO identity_revocation (seq, time_ms, workspace, person, device, issued_before_ms, wipe, ends)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, seq, r.TimeMs, r.Workspace, r.Person, r.Device, r.IssuedBeforeMs, flag(r.Wipe), flag(r.Ends))
 	return err
 }
 
@@ -66,12 +67,12 @@ func (t Tx) SkipRevocations(ctx context.Context, to int64) error {
 
 // Revocations returns at most limit rows of the log after a number.
 func (r Reads) Revocations(ctx context.Context, after int64, limit int) ([]Revocation, error) {
-	rows, err := r.q.QueryContext(ctx, `SELECT seq, time_ms, workspace, person, device, issued_before_ms, wipe FROM identity_revocation
+	rows, err := r.q.QueryContext(ctx, `SELECT seq, time_ms, workspace, person, device, issued_before_ms, wipe, ends FROM identity_revocation
 		WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit)
 	return list(rows, err, func(s scanner, v *Revocation) error {
-		var wipe int
-		err := s.Scan(&v.Seq, &v.TimeMs, &v.Workspace, &v.Person, &v.Device, &v.IssuedBeforeMs, &wipe)
-		v.Wipe = wipe != 0
+		var wipe, ends int
+		err := s.Scan(&v.Seq, &v.TimeMs, &v.Workspace, &v.Person, &v.Device, &v.IssuedBeforeMs, &wipe, &ends)
+		v.Wipe, v.Ends = wipe != 0, ends != 0
 		return err
 	}, "revocations")
 }

@@ -284,7 +284,9 @@ type Revocation struct {
 	// Tokens issued before this are refused; Unix milliseconds.
 	IssuedBeforeMs int64 `protobuf:"varint,4,opt,name=issued_before_ms,json=issuedBeforeMs,proto3" json:"issued_before_ms,omitempty"`
 	// The client is to wipe what it stored: its connections close with CODE_SESSION_REVOKED. Else with CODE_TOKEN_REFUSED.
-	Wipe          bool `protobuf:"varint,5,opt,name=wipe,proto3" json:"wipe,omitempty"`
+	Wipe bool `protobuf:"varint,5,opt,name=wipe,proto3" json:"wipe,omitempty"`
+	// Whoever had them has been signed out, or deactivated, and others see that at once. Else they may come back with new ones: of another role, say.
+	Ends          bool `protobuf:"varint,6,opt,name=ends,proto3" json:"ends,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -350,6 +352,13 @@ func (x *Revocation) GetIssuedBeforeMs() int64 {
 func (x *Revocation) GetWipe() bool {
 	if x != nil {
 		return x.Wipe
+	}
+	return false
+}
+
+func (x *Revocation) GetEnds() bool {
+	if x != nil {
+		return x.Ends
 	}
 	return false
 }
@@ -641,14 +650,15 @@ const file_plenum_auth_v1_auth_proto_rawDesc = "" +
 	"\x05after\x18\x01 \x01(\x04R\x05after\"g\n" +
 	"\x13RevocationsResponse\x12<\n" +
 	"\vrevocations\x18\x01 \x03(\v2\x1a.plenum.auth.v1.RevocationR\vrevocations\x12\x12\n" +
-	"\x04upto\x18\x02 \x01(\x04R\x04upto\"\x94\x01\n" +
+	"\x04upto\x18\x02 \x01(\x04R\x04upto\"\xa8\x01\n" +
 	"\n" +
 	"Revocation\x12\x1c\n" +
 	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12(\n" +
 	"\x10issued_before_ms\x18\x04 \x01(\x03R\x0eissuedBeforeMs\x12\x12\n" +
-	"\x04wipe\x18\x05 \x01(\bR\x04wipe\"D\n" +
+	"\x04wipe\x18\x05 \x01(\bR\x04wipe\x12\x12\n" +
+	"\x04ends\x18\x06 \x01(\bR\x04ends\"D\n" +
 	"\rReportRequest\x123\n" +
 	"\brefusals\x18\x01 \x03(\v2\x17.plenum.auth.v1.RefusalR\brefusals\"\x10\n" +
 	"\x0eReportResponse\"\x9e\x01\n" +

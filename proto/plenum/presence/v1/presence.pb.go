@@ -122,7 +122,8 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_plenum_presence_v1_presence_proto_rawDescGZIP(), []int{0}
 }
 
-// Device is what kind of thing a session's client runs on, by what it calls itself.
+// Device is what kind of thing a session's client runs on, by what it calls itself: by the end of its name in Hello.agent (-desktop, -mobile, -tablet,
+// -bot), else by the header User-Agent.
 type Device int32
 
 const (
@@ -136,7 +137,7 @@ const (
 	Device_DEVICE_TABLET Device = 3
 	// A browser on a computer.
 	Device_DEVICE_BROWSER Device = 4
-	// A program without a person: a bot, or a service.
+	// A program without a person: a bot, a service, or what calls itself by the name of a library alone. A service account's never is idle.
 	Device_DEVICE_SYSTEM Device = 5
 )
 

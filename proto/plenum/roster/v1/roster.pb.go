@@ -37,7 +37,8 @@ type ReportRequest struct {
 	// told of a session, when something was done in it last, if it was within that minute. <= 1,000.
 	Deeds []*Deed `protobuf:"bytes,6,rep,name=deeds,proto3" json:"deeds,omitempty"`
 	// What was done by calls outside of sessions, and in sessions that last for one request: as deeds, for each device; <= 1,000.
-	Acts          []*Act `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
+	Acts          []*Act   `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
+	Ended         []*Ended `protobuf:"bytes,8,rep,name=ended,proto3" json:"ended,omitempty"` // who was signed out; <= 1,000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -117,6 +118,13 @@ func (x *ReportRequest) GetDeeds() []*Deed {
 func (x *ReportRequest) GetActs() []*Act {
 	if x != nil {
 		return x.Acts
+	}
+	return nil
+}
+
+func (x *ReportRequest) GetEnded() []*Ended {
+	if x != nil {
+		return x.Ended
 	}
 	return nil
 }
@@ -311,6 +319,68 @@ func (x *Act) GetAgoS() uint32 {
 	return 0
 }
 
+// Ended is that somebody was signed out, or deactivated: nobody waits for their sessions to come back, neither those that have no connection now nor the
+// others, once their connections have been told as closed. Every gateway tells it that has heard of it.
+type Ended struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workspace     string                 `protobuf:"bytes,1,opt,name=workspace,proto3" json:"workspace,omitempty"` // of the person
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`           // id of the person
+	Device        string                 `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`       // as in Connection; empty: all of theirs
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ended) Reset() {
+	*x = Ended{}
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ended) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ended) ProtoMessage() {}
+
+func (x *Ended) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ended.ProtoReflect.Descriptor instead.
+func (*Ended) Descriptor() ([]byte, []int) {
+	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Ended) GetWorkspace() string {
+	if x != nil {
+		return x.Workspace
+	}
+	return ""
+}
+
+func (x *Ended) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Ended) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
 // Connection is one session's connection to a gateway.
 type Connection struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -330,7 +400,7 @@ type Connection struct {
 
 func (x *Connection) Reset() {
 	*x = Connection{}
-	mi := &file_plenum_roster_v1_roster_proto_msgTypes[4]
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -342,7 +412,7 @@ func (x *Connection) String() string {
 func (*Connection) ProtoMessage() {}
 
 func (x *Connection) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_roster_v1_roster_proto_msgTypes[4]
+	mi := &file_plenum_roster_v1_roster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -355,7 +425,7 @@ func (x *Connection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Connection.ProtoReflect.Descriptor instead.
 func (*Connection) Descriptor() ([]byte, []int) {
-	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{4}
+	return file_plenum_roster_v1_roster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Connection) GetNumber() uint64 {
@@ -432,7 +502,7 @@ var File_plenum_roster_v1_roster_proto protoreflect.FileDescriptor
 
 const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\n" +
-	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\x1a\x1cplenum/edge/v1/options.proto\"\x84\x02\n" +
+	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\x1a\x1cplenum/edge/v1/options.proto\"\xb3\x02\n" +
 	"\rReportRequest\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x124\n" +
 	"\x06opened\x18\x02 \x03(\v2\x1c.plenum.roster.v1.ConnectionR\x06opened\x12\x16\n" +
@@ -440,7 +510,8 @@ const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\x06active\x18\x04 \x03(\x04R\x06active\x12\x1a\n" +
 	"\bcomplete\x18\x05 \x01(\x06R\bcomplete\x12,\n" +
 	"\x05deeds\x18\x06 \x03(\v2\x16.plenum.roster.v1.DeedR\x05deeds\x12)\n" +
-	"\x04acts\x18\a \x03(\v2\x15.plenum.roster.v1.ActR\x04acts\">\n" +
+	"\x04acts\x18\a \x03(\v2\x15.plenum.roster.v1.ActR\x04acts\x12-\n" +
+	"\x05ended\x18\b \x03(\v2\x17.plenum.roster.v1.EndedR\x05ended\">\n" +
 	"\x0eReportResponse\x12\x14\n" +
 	"\x05shown\x18\x01 \x03(\x04R\x05shown\x12\x16\n" +
 	"\x06hidden\x18\x02 \x03(\x04R\x06hidden\"`\n" +
@@ -453,7 +524,11 @@ const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
 	"\x06device\x18\x03 \x01(\tR\x06device\x12+\n" +
 	"\x05kinds\x18\x04 \x03(\x0e2\x15.plenum.edge.v1.DoingR\x05kinds\x12\x13\n" +
-	"\x05ago_s\x18\x05 \x01(\rR\x04agoS\"\x8e\x02\n" +
+	"\x05ago_s\x18\x05 \x01(\rR\x04agoS\"Q\n" +
+	"\x05Ended\x12\x1c\n" +
+	"\tworkspace\x18\x01 \x01(\tR\tworkspace\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x16\n" +
+	"\x06device\x18\x03 \x01(\tR\x06device\"\x8e\x02\n" +
 	"\n" +
 	"Connection\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1c\n" +
@@ -483,28 +558,30 @@ func file_plenum_roster_v1_roster_proto_rawDescGZIP() []byte {
 	return file_plenum_roster_v1_roster_proto_rawDescData
 }
 
-var file_plenum_roster_v1_roster_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_plenum_roster_v1_roster_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_plenum_roster_v1_roster_proto_goTypes = []any{
 	(*ReportRequest)(nil),  // 0: plenum.roster.v1.ReportRequest
 	(*ReportResponse)(nil), // 1: plenum.roster.v1.ReportResponse
 	(*Deed)(nil),           // 2: plenum.roster.v1.Deed
 	(*Act)(nil),            // 3: plenum.roster.v1.Act
-	(*Connection)(nil),     // 4: plenum.roster.v1.Connection
-	(v1.Doing)(0),          // 5: plenum.edge.v1.Doing
+	(*Ended)(nil),          // 4: plenum.roster.v1.Ended
+	(*Connection)(nil),     // 5: plenum.roster.v1.Connection
+	(v1.Doing)(0),          // 6: plenum.edge.v1.Doing
 }
 var file_plenum_roster_v1_roster_proto_depIdxs = []int32{
-	4, // 0: plenum.roster.v1.ReportRequest.opened:type_name -> plenum.roster.v1.Connection
+	5, // 0: plenum.roster.v1.ReportRequest.opened:type_name -> plenum.roster.v1.Connection
 	2, // 1: plenum.roster.v1.ReportRequest.deeds:type_name -> plenum.roster.v1.Deed
 	3, // 2: plenum.roster.v1.ReportRequest.acts:type_name -> plenum.roster.v1.Act
-	5, // 3: plenum.roster.v1.Deed.kinds:type_name -> plenum.edge.v1.Doing
-	5, // 4: plenum.roster.v1.Act.kinds:type_name -> plenum.edge.v1.Doing
-	0, // 5: plenum.roster.v1.RosterService.Report:input_type -> plenum.roster.v1.ReportRequest
-	1, // 6: plenum.roster.v1.RosterService.Report:output_type -> plenum.roster.v1.ReportResponse
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 3: plenum.roster.v1.ReportRequest.ended:type_name -> plenum.roster.v1.Ended
+	6, // 4: plenum.roster.v1.Deed.kinds:type_name -> plenum.edge.v1.Doing
+	6, // 5: plenum.roster.v1.Act.kinds:type_name -> plenum.edge.v1.Doing
+	0, // 6: plenum.roster.v1.RosterService.Report:input_type -> plenum.roster.v1.ReportRequest
+	1, // 7: plenum.roster.v1.RosterService.Report:output_type -> plenum.roster.v1.ReportResponse
+	7, // [7:8] is the sub-list for method output_type
+	6, // [6:7] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_plenum_roster_v1_roster_proto_init() }
@@ -512,14 +589,14 @@ func file_plenum_roster_v1_roster_proto_init() {
 	if File_plenum_roster_v1_roster_proto != nil {
 		return
 	}
-	file_plenum_roster_v1_roster_proto_msgTypes[4].OneofWrappers = []any{}
+	file_plenum_roster_v1_roster_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_roster_v1_roster_proto_rawDesc), len(file_plenum_roster_v1_roster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
