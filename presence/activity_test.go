@@ -271,6 +271,7 @@ func TestOthersKnow(t *testing.T) {
 		t.Error("what a process knew that may have been taken for dead is known")
 	}
 	o.learn(map[personKey]choice{{"w", stays}: {state: presencev1.State_STATE_INVISIBLE}}, o.now)
+	heed(o.house, o.g, o.now)
 	o.pass(o.cfg.Grace, 1, "")
 	o.expect(stays, "OFFLINE", "") // what they have chosen elsewhere meanwhile
 }

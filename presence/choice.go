@@ -268,7 +268,7 @@ func (h *house) know(p *person, c choice, now time.Time) {
 	h.familiar(p.key)
 	h.accountAll(p, now)
 	if p.sight == shown && c.hides(now) {
-		p.left = p.leave(now)
+		p.hide(now)
 	}
 	if !p.loaded {
 		p.sight = untold

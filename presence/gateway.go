@@ -34,7 +34,7 @@ const (
 )
 
 const (
-	answerGap   = 100 * time.Millisecond // between two answers to one gateway
+	answerGap   = 100 * time.Millisecond // between two answers to one gateway, or half of it more or less
 	answerBatch = 1000                   // connections in one
 )
 
@@ -105,6 +105,11 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 			}
 		}
 	}
+	for _, number := range q.GetHidden() {
+		if w, ok := g.connections[number]; ok {
+			h.heeded(w.person, connection{g, number}, now)
+		}
+	}
 	for _, number := range q.GetClosed() {
 		h.disconnect(g, number, now)
 	}
@@ -143,12 +148,41 @@ func (h *house) heed(p *person, now time.Time) {
 		return
 	}
 	if p.sight = is; is == shown {
-		p.left = nil
+		p.left, p.hiding = nil, nil
 	}
 	for _, s := range p.sessions {
 		for _, c := range s.connections {
 			c.at.answer(c.number, p.sight)
 		}
+	}
+}
+
+// hiding is somebody's who hides, while gateways may still let pass what they signal: until then they are seen as before. So as much time lies between
+// what was heard of them last and their being offline as of who leaves.
+type hiding struct {
+	waits map[connection]struct{} // for gateways to heed it
+	until time.Time               // at most
+}
+
+const heedTime = time.Second // for gateways to heed that somebody hides
+
+// hide begins that somebody hides who has been seen as they are.
+func (p *person) hide(now time.Time) {
+	p.left, p.hiding = &figure{p.sessions, p.chosen}, &hiding{map[connection]struct{}{}, now.Add(heedTime)}
+	for _, s := range p.sessions {
+		for _, c := range s.connections {
+			p.hiding.waits[c] = struct{}{}
+		}
+	}
+}
+
+// heeded takes in that a gateway heeds that somebody hides, or that their connection has ended.
+func (h *house) heeded(p *person, c connection, now time.Time) {
+	if p.hiding == nil {
+		return
+	}
+	if delete(p.hiding.waits, c); len(p.hiding.waits) == 0 {
+		h.look(p, now)
 	}
 }
 
@@ -240,4 +274,5 @@ func (h *house) disconnect(g *gateway, number uint64, now time.Time) {
 		s.connections, s.left = nil, now
 		h.look(w.person, now)
 	}
+	h.heeded(w.person, connection{g, number}, now)
 }

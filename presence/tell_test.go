@@ -27,9 +27,10 @@ const (
 	// tellApart is how many of a hundred a learner may tell right. Who knows nothing does better with half of so many people once in three million
 	// times.
 	tellApart = 55
-	soonest   = 80 * time.Second // that anybody leaves or hides
-	spread    = 40 * time.Second // behind that
-	aftermath = 60 * time.Second // that those who look stay
+	soonest   = 80 * time.Second      // that anybody leaves or hides
+	spread    = 40 * time.Second      // behind that
+	aftermath = 60 * time.Second      // that those who look stay
+	asked     = 40 * time.Millisecond // between two questions of who wants to know the moment
 )
 
 // bureau is a process of presence with a gateway, and people who come, go, do something, hide, and look at each other.
@@ -41,7 +42,11 @@ type bureau struct {
 	numbers uint64
 	choices map[personKey]choice
 	shown   map[uint64]bool // connections whose signals the gateway lets pass
+	ends    []uint64        // connections that have ended, to be told with the next beat
+	heeds   []uint64        // of whom it is heeded that they hide, likewise
 }
+
+const beat = 100 * time.Millisecond // of what a gateway tells
 
 func newBureau() *bureau {
 	cfg := DefaultConfig()
@@ -74,17 +79,31 @@ func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
 		})
 	}
 	every(tickGap, func() { o.house.tick(time.Now()) })
-	every(time.Second, func() { o.tell(&rosterv1.ReportRequest{}) })
-	every(answerGap, func() {
-		for res := o.house.answers(o.g); res != nil; res = o.house.answers(o.g) {
-			o.mu.Lock()
-			for _, n := range res.GetShown() {
-				o.shown[n] = true
+	every(beat, func() {
+		o.mu.Lock()
+		q := &rosterv1.ReportRequest{Closed: o.ends, Hidden: o.heeds}
+		o.ends, o.heeds = nil, nil
+		o.mu.Unlock()
+		o.tell(q)
+	})
+	tasks.Go(func() {
+		for {
+			select {
+			case <-time.After(answerGap/2 + rand.N(answerGap)):
+			case <-ctx.Done():
+				return
 			}
-			for _, n := range res.GetHidden() {
-				o.shown[n] = false
+			for res := o.house.answers(o.g); res != nil; res = o.house.answers(o.g) {
+				o.mu.Lock()
+				for _, n := range res.GetShown() {
+					o.shown[n] = true
+				}
+				for _, n := range res.GetHidden() {
+					o.shown[n] = false
+				}
+				o.heeds = append(o.heeds, res.GetHidden()...)
+				o.mu.Unlock()
 			}
-			o.mu.Unlock()
 		}
 	})
 	tasks.Go(func() {
@@ -132,6 +151,7 @@ type onlooker struct {
 	frames int
 	last   time.Duration
 	signs  map[string][]sign
+	gone   map[string]time.Duration // when who asks again and again was told first that they are offline
 }
 
 func (l *onlooker) see(res *topicv1.TailResponse) error {
@@ -149,6 +169,15 @@ func (l *onlooker) see(res *topicv1.TailResponse) error {
 	l.frames++
 	l.last = now
 	return nil
+}
+
+// ask is what somebody is told who comes to look.
+func (l *onlooker) ask(o *bureau, user string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.gone[user]; !known && o.house.status(personKey{"w", user}).GetState() == presencev1.State_STATE_OFFLINE {
+		l.gone[user] = time.Since(l.begin)
+	}
 }
 
 func (l *onlooker) hear(user string) {
@@ -204,7 +233,9 @@ func (p *life) live() {
 	disconnect := func() {
 		if len(p.open) > 0 {
 			i := p.IntN(len(p.open))
-			p.o.tell(&rosterv1.ReportRequest{Closed: p.open[i : i+1]})
+			p.o.mu.Lock()
+			p.o.ends = append(p.o.ends, p.open[i])
+			p.o.mu.Unlock()
 			p.open = slices.Delete(p.open, i, i+1)
 		}
 	}
@@ -250,6 +281,18 @@ func (p *life) live() {
 			}
 		})
 	}
+	for at := p.end - p.between(0, 5*time.Second); at < p.end+time.Second; at += p.between(30*time.Millisecond, 90*time.Millisecond) {
+		p.plan(at, func() { // it is typed until the last moment, and beyond
+			p.o.mu.Lock()
+			defer p.o.mu.Unlock()
+			if len(p.open) > 0 && p.o.shown[p.open[0]] {
+				p.l.hear(p.user)
+			}
+		})
+	}
+	for at := p.end + p.o.cfg.Grace - p.between(50*time.Millisecond, 100*time.Millisecond); at < p.end+p.o.cfg.Grace+2*time.Second; at += asked {
+		p.things = append(p.things, thing{at, func() { p.l.ask(p.o, p.user) }})
+	}
 	p.things = append(p.things, thing{p.end, func() {
 		if p.hides {
 			p.o.choose(p.user, choice{state: presencev1.State_STATE_INVISIBLE})
@@ -268,7 +311,7 @@ func (p *life) live() {
 }
 
 // features are all that can be told of what was seen of somebody, as numbers.
-func features(signs []sign) []float64 {
+func features(signs []sign, gone time.Duration) []float64 {
 	var f []float64
 	seconds := func(d time.Duration) float64 { return d.Seconds() }
 	offline := slices.IndexFunc(signs, func(s sign) bool { return s.at > soonest && s.status.GetState() == presencev1.State_STATE_OFFLINE })
@@ -299,7 +342,7 @@ func features(signs []sign) []float64 {
 	f = append(f, seconds(end.at-newest), math.Mod(seconds(end.at), 1), seconds(end.gap), float64(end.size), float64(end.place), float64(end.entries), float64(end.frame),
 		float64(bytes), float64(len(devices)), float64(len(signs)-offline), float64(len(signs)), float64(before.size), float64(before.status.GetState()),
 		float64(len(before.status.GetDevices())), float64(len(before.status.GetCustom().GetText())), seconds(end.at-before.at), seconds(before.gap), float64(before.entries),
-		float64(end.frame-before.frame))
+		float64(end.frame-before.frame), seconds(gone-last[7]))
 	for i := range 4 { // the last gaps between signs
 		if offline > i {
 			f = append(f, seconds(signs[offline-i].at-signs[offline-i-1].at))
@@ -417,7 +460,7 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 	}
 	var all []couple
 	for i := first; i < first+neighbours; i++ {
-		c := couple{onlooker: &onlooker{begin: time.Now(), signs: map[string][]sign{}}}
+		c := couple{onlooker: &onlooker{begin: time.Now(), signs: map[string][]sign{}, gone: map[string]time.Duration{}}}
 		hides := random.IntN(2)
 		var users []string
 		for j := range c.people {
@@ -451,7 +494,7 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 	for _, c := range all {
 		for _, p := range c.people {
 			signs := slices.DeleteFunc(c.signs[p.user], func(s sign) bool { return s.at > p.end+aftermath })
-			examples = append(examples, example{features(signs), p.hides})
+			examples = append(examples, example{features(signs, c.gone[p.user]), p.hides})
 		}
 	}
 	return examples
