@@ -44,6 +44,7 @@ type roster struct {
 // attendance is a session, as it is told of.
 type attendance struct {
 	number                   uint64
+	of                       *session
 	workspace, user, session string
 	agent                    unique.Handle[string]
 	device, country          string
@@ -69,21 +70,20 @@ func (a *attendance) route() string { return topic.RouteKey(a.workspace, a.user)
 type teller struct {
 	node     registry.Node
 	end      context.CancelFunc
-	kick     chan struct{} // capacity 1
-	queue    []report      // in order
-	most     int           // of them
+	queue    []report // in order
+	most     int      // of them
 	streams  bool
 	overflow bool
 }
 
 // report is one thing that a process is to be told.
 type report struct {
-	opened         *attendance
-	closed, active uint64
-	complete       uint64
-	idle           time.Duration
-	deed           *rosterv1.Deed
-	act            *rosterv1.Act
+	opened           *attendance
+	closed, active   uint64
+	hidden, complete uint64
+	idle             time.Duration
+	deed             *rosterv1.Deed
+	act              *rosterv1.Act
 	ended          *rosterv1.Ended
 }
 
@@ -95,7 +95,7 @@ func newRoster(g *Gateway) *roster {
 func (r *roster) attend(s *session, idle time.Duration) {
 	_, id, _ := strings.Cut(s.from, "/")
 	a := &attendance{
-		workspace: s.caller.Workspace, user: s.caller.User, session: id, agent: s.agent, program: s.caller.Kind == auth.KindService,
+		of: s, workspace: s.caller.Workspace, user: s.caller.User, session: id, agent: s.agent, program: s.caller.Kind == auth.KindService,
 		device: s.caller.Device, country: s.country.Value(), began: s.started, showing: &s.listed.among.showing,
 	}
 	now := r.g.alarms.now()
@@ -153,10 +153,6 @@ func (t *teller) tell(what report) {
 	} else {
 		t.queue = append(t.queue, what)
 	}
-	select {
-	case t.kick <- struct{}{}:
-	default:
-	}
 }
 
 // run follows where the processes of presence are, until ctx ends.
@@ -197,7 +193,7 @@ func (r *roster) settle(ctx context.Context, place registry.Placement) {
 	for _, n := range place.Nodes() {
 		if here[n] = true; r.tellers[n] == nil {
 			ctx, end := context.WithCancel(ctx)
-			t := &teller{node: n, end: end, kick: make(chan struct{}, 1)}
+			t := &teller{node: n, end: end}
 			r.tellers[n] = t
 			r.g.tasks.Go(func() { r.keepTelling(ctx, t) })
 		}
@@ -271,32 +267,26 @@ func (r *roster) tellAll(ctx context.Context, t *teller) error {
 	t.tell(report{complete: r.place.Number()})
 	r.mu.Unlock()
 	q := &rosterv1.ReportRequest{Gateway: r.g.deps.Incarnation}
+	beat := time.NewTicker(rosterGap) // whatever was told before: so that what is heeded waits as an end does, and nobody can tell one from the other
+	defer beat.Stop()
 	for {
 		if err := stream.Send(q); err != nil {
 			return <-heard // says why
 		}
-		select {
-		case <-time.After(rosterGap):
-		case err := <-heard:
-			return err
-		}
-		silence := time.NewTimer(rosterSilence)
+		sent := time.Now()
 		for q = nil; q == nil; {
-			if q, err = r.next(t); err != nil {
-				return err
-			}
-			if q != nil {
-				break
-			}
 			select {
-			case <-t.kick:
-			case <-silence.C:
-				q = &rosterv1.ReportRequest{}
+			case <-beat.C:
 			case err := <-heard:
 				return err
 			}
+			if q, err = r.next(t); err != nil {
+				return err
+			}
+			if q == nil && time.Since(sent) >= rosterSilence {
+				q = &rosterv1.ReportRequest{}
+			}
 		}
-		silence.Stop()
 	}
 }
 
@@ -314,11 +304,19 @@ func (r *roster) hear(t *teller, stream grpc.BidiStreamingClient[rosterv1.Report
 	}
 }
 
-// learn takes in that sessions are shown, or hidden, from the process that is their home. What was known of the others stays. The roster's lock is held.
+// learn takes in that sessions are shown, or hidden, from the process that is their home. What was known of the others stays. Who hides leaves all topics
+// as if they closed the connection, and that nothing passes from then on is told as an end would be. The roster's lock is held.
 func (r *roster) learn(t *teller, numbers []uint64, what showing) {
 	for _, n := range numbers {
 		if a := r.all[n]; a != nil && a.home == t {
-			a.showing.Store(int32(what))
+			if a.showing.Store(int32(what)); what == hidden {
+				a.of.mail(0, func(s *session) {
+					if !s.isShown() {
+						s.part()
+					}
+				})
+				t.tell(report{hidden: n})
+			}
 		}
 	}
 }
@@ -344,6 +342,8 @@ func (r *roster) next(t *teller) (*rosterv1.ReportRequest, error) {
 			q.Opened = append(q.Opened, x.opened.message(x.idle, r.g.alarms.now()))
 		case x.closed != 0:
 			q.Closed = append(q.Closed, x.closed)
+		case x.hidden != 0:
+			q.Hidden = append(q.Hidden, x.hidden)
 		case x.active != 0:
 			q.Active = append(q.Active, x.active)
 		case x.deed != nil:

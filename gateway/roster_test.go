@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/gateway/internal/testsvc/testv1"
 	"plenum.internal/mesh/rpc"
@@ -31,6 +32,7 @@ type book struct {
 	deeds    []*rosterv1.Deed
 	acts     []*rosterv1.Act
 	ended    []*rosterv1.Ended
+	heeded   []uint64
 	complete int                           // how often all was told
 	mute     bool                          // whether people are shown isn't known
 	hides    map[string]bool               // people
@@ -85,7 +87,7 @@ func (b *book) note(q *rosterv1.ReportRequest) {
 	for _, n := range q.GetClosed() {
 		delete(b.here, n)
 	}
-	b.active = append(b.active, q.GetActive()...)
+	b.active, b.heeded = append(b.active, q.GetActive()...), append(b.heeded, q.GetHidden()...)
 	b.deeds, b.acts = append(b.deeds, q.GetDeeds()...), append(b.acts, q.GetActs()...)
 	b.ended = append(b.ended, q.GetEnded()...)
 	if q.GetComplete() != 0 {
@@ -481,11 +483,101 @@ func TestWhoSignals(t *testing.T) {
 	})
 }
 
+// TestParting: who hides leaves topics by the same signal as who closes the connection, once, where they have signalled in a way that a client leaves by. That it
+// is heeded that they hide is told as soon as that a session has ended.
+func TestParting(t *testing.T) {
+	withBook(t, func(t *testing.T, s *system, b *book) {
+		bob := s.open("bob", events(room))
+		defer bob.close()
+		here := func(left bool) *edgev1.ClientFrame {
+			body, _ := proto.Marshal(&testv1.Typing{Active: !left, Left: left})
+			return &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Signal{Signal: &edgev1.Signal{Topic: room, Key: "here", Body: body}}}
+		}
+		expect := func(what, want string) {
+			t.Helper()
+			settle()
+			got := ""
+			for bob.send(ask(1, "Echo", nil)); ; {
+				f := bob.next().GetSignal()
+				if f == nil {
+					break
+				}
+				m := &testv1.Typing{}
+				if err := proto.Unmarshal(f.GetBody(), m); err != nil {
+					t.Fatal(err)
+				}
+				got += fmt.Sprintf("%s %s %t ", f.GetFrom(), f.GetKey(), m.GetLeft())
+			}
+			if strings.TrimSpace(got) != want {
+				t.Errorf("%s: %q, want %q", what, got, want)
+			}
+		}
+		hide := func(hides bool) {
+			b.hide("ada", hides)
+			settle()
+		}
+		const comes, goes = "ada/session here false", "ada/session here true"
+		ada := s.open("ada", events(room))
+		settle()
+		ada.send(typing(room, "typing"))
+		expect("something else is signalled", "ada/session typing false")
+		hide(true)
+		expect("who hasn't come doesn't leave", "")
+		hide(false)
+		ada.send(here(false))
+		expect("ada comes", comes)
+		hide(true)
+		expect("ada hides", goes)
+		ada.send(here(true), here(false))
+		expect("ada is hidden", "")
+		hide(true)
+		expect("ada hides again", "")
+		ada.close()
+		expect("ada closes while hidden", "")
+		hide(false)
+		ada = s.open("ada", events(room))
+		settle()
+		ada.send(here(false))
+		expect("ada is back", comes)
+		ada.close()
+		expect("ada closes", goes)
+		ada = s.open("ada", events(room))
+		settle()
+		ada.send(here(false))
+		expect("ada is back once more", comes)
+		ada.send(here(true))
+		expect("ada leaves", goes)
+		hide(true)
+		expect("who has left hides", "")
+		hide(false)
+		ada.send(here(false))
+		expect("ada comes again", comes)
+		_ = ada.ws.CloseNow()
+		expect("ada is torn off", goes)
+		ada = s.open("ada", events(room))
+		settle()
+		ada.send(here(false))
+		expect("ada is there", comes)
+		for _, x := range s.g.people.all() {
+			if x.from == "ada/session" {
+				x.expel(errDraining)
+			}
+		}
+		expect("the gateway ends the session", "")
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if want := []uint64{2, 2, 2, 4}; !slices.Equal(b.heeded, want) {
+			t.Errorf("heeded: %v, want %v", b.heeded, want)
+		}
+	})
+}
+
 // TestHomeElsewhere: what another process than somebody's home tells of them counts for nothing.
 func TestHomeElsewhere(t *testing.T) {
 	r := newRoster(&Gateway{})
 	home, other := &teller{}, &teller{}
-	a := &attendance{number: 1, home: home, showing: &atomic.Int32{}}
+	a := &attendance{of: &session{}, number: 1, home: home, showing: &atomic.Int32{}}
+	a.of.box.close()
 	r.all[1] = a
 	for _, step := range []struct {
 		by   *teller

@@ -280,7 +280,9 @@ func (s *session) lost(err error) {
 		s.state, s.gone = closing, true
 		if s.tooSlow.Load() || errors.Is(err, os.ErrDeadlineExceeded) {
 			s.closeCode = edgev1.Code_CODE_SLOW_READER
+			return
 		}
+		s.part()
 	}
 }
 

@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"bytes"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/gateway/internal/catalog"
 	"plenum.internal/gateway/internal/limit"
 	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/rpc"
@@ -32,18 +34,12 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 		return
 	}
 	x := s.subs.get(f.GetTopic())
-	ok := unread == nil && s.isShown() && x != nil && x.mode == edgev1.Mode_MODE_EVENTS && x.signals &&
-		len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes && now.Before(s.caller.Expires) && (s.g.streams(x.log.Topic) || !s.g.stale(x.service))
+	ok := unread == nil && s.isShown() && x != nil && s.maySignal(x, now) && len(f.GetKey()) <= keyBytes && len(f.GetBody()) <= signalBytes
 	if ok {
 		ok = s.mayLetOut(limit.Rate{PerSecond: rate, Burst: rate}, now)
 	}
-	if ok && x.keys == nil {
-		x.keys = map[string]struct{}{}
-	}
 	if ok {
-		x.keys[f.GetKey()] = struct{}{}
-		if len(x.keys) > signalKeys {
-			delete(x.keys, f.GetKey())
+		if _, known := x.keys[f.GetKey()]; !known && len(x.keys) == signalKeys {
 			ok = false
 		}
 	}
@@ -51,7 +47,42 @@ func (s *session) signal(f *edgev1.Signal, unread error) {
 		s.g.metrics.signalsDropped.Inc()
 		return
 	}
-	data, err := proto.Marshal(&topicv1.Publication{Signals: []*edgev1.Signal{{Topic: x.log.Topic, Key: f.GetKey(), Body: f.GetBody(), From: s.from}}})
+	if x.keys == nil {
+		x.keys = map[string]bool{}
+	}
+	parting := s.g.parting(x)
+	x.keys[f.GetKey()] = parting != nil && f.GetKey() == parting.Key && !bytes.Equal(f.GetBody(), parting.Body)
+	s.publish(x, f.GetKey(), f.GetBody())
+}
+
+// part signals for a session by what its client leaves topics, on those where it has signalled otherwise last: its client has gone, or its person
+// hides. They are told in the same way, for else it would show who hides.
+func (s *session) part() {
+	now := time.Now()
+	for x := range s.subs.all() {
+		if p := s.g.parting(x); p != nil && x.keys[p.Key] && s.maySignal(x, now) {
+			x.keys[p.Key] = false
+			s.publish(x, p.Key, p.Body)
+		}
+	}
+}
+
+// parting is what clients leave a topic by; nil: nothing.
+func (g *Gateway) parting(x *subscription) *catalog.Parting {
+	if k := g.catalog().Kind(x.log.Topic); k != nil {
+		return k.Parting
+	}
+	return nil
+}
+
+// maySignal says whether a session's signals pass on a topic, if its person is shown.
+func (s *session) maySignal(x *subscription, now time.Time) bool {
+	return x.mode == edgev1.Mode_MODE_EVENTS && x.signals && now.Before(s.caller.Expires) && (s.g.streams(x.log.Topic) || !s.g.stale(x.service))
+}
+
+// publish has a session's signal go out.
+func (s *session) publish(x *subscription, key string, body []byte) {
+	data, err := proto.Marshal(&topicv1.Publication{Signals: []*edgev1.Signal{{Topic: x.log.Topic, Key: key, Body: body, From: s.from}}})
 	if err != nil {
 		return // not UTF-8: can't have come in
 	}

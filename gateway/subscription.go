@@ -23,12 +23,12 @@ type subscription struct {
 	floor   uint64         // what lies at or below can't be replayed
 
 	// These belong to the session's turn.
-	stopped bool // nothing more is told of it
-	signals bool // the grant allows signals
-	keys    map[string]struct{}
-	only    *filter   // nil: all events
-	list    *bundle   // in mode HEADS
-	view    *follower // of a VIEW, which has no hub
+	stopped bool            // nothing more is told of it
+	signals bool            // the grant allows signals
+	keys    map[string]bool // of what was signalled: whether its client leaves by one, and hasn't
+	only    *filter         // nil: all events
+	list    *bundle         // in mode HEADS
+	view    *follower       // of a VIEW, which has no hub
 
 	// These belong to the hub's shard.
 	hub      *hub

@@ -43,6 +43,9 @@ func (h *house) thaw(now time.Time) {
 	h.told, h.tarry, h.whole, h.was, h.since = false, nil, false, nil, nil
 	h.past = newPast(h.cfg.PastBytes) // it may have been forgotten there
 	for _, p := range h.people {
+		if p.hiding != nil {
+			p.left, p.hiding = p.left.leave(now), nil
+		}
 		if p.left == nil && p.sight == shown { // they may hide by now
 			p.left = p.leave(now)
 		}

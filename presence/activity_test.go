@@ -273,6 +273,7 @@ func TestOthersKnow(t *testing.T) {
 	o.g = o.begin("a", o.now) // gateways tell all anew
 	o.report(o.g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, stays)}, Complete: one.Number()}, o.now)
 	o.learn(map[personKey]choice{{"w", stays}: {state: presencev1.State_STATE_INVISIBLE}, {"w", moves}: {}}, o.now)
+	heed(o.house, o.g, o.now)
 	o.pass(o.cfg.Grace, 1, "")
 	o.expect(stays, "OFFLINE", "") // what they have chosen elsewhere meanwhile
 }

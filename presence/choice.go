@@ -288,7 +288,7 @@ func (h *house) know(p *person, c choice, now time.Time) {
 	h.familiar(p.key)
 	h.accountAll(p, now)
 	if p.loaded && p.sight == shown && c.hides(now) { // else they have at another home, and are seen by what they were as this process was thawed
-		p.left = p.leave(now)
+		p.hide(now)
 	}
 	if !p.loaded {
 		p.sight = untold

@@ -34,7 +34,7 @@ const (
 )
 
 const (
-	answerGap   = 100 * time.Millisecond // between two answers to one gateway
+	answerGap   = 100 * time.Millisecond // between two answers to one gateway, or half of it more or less
 	answerBatch = 1000                   // connections in one
 )
 
@@ -71,8 +71,12 @@ func (h *house) end(g *gateway, now time.Time) {
 	delete(h.gateways, g.incarnation)
 	close(g.ended)
 	sessions, left := map[*session]*person{}, map[*person]struct{}{}
-	for _, w := range g.connections {
+	for number, w := range g.connections {
 		sessions[w.session] = w.person
+		if hiding := w.person.hiding; hiding != nil { // it lets nothing pass any more
+			delete(hiding.waits, connection{g, number})
+			left[w.person] = struct{}{}
+		}
 	}
 	clear(g.connections)
 	clear(g.answers)
@@ -125,6 +129,11 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	for _, e := range q.GetEnded() {
 		h.over(personKey{e.GetWorkspace(), e.GetUser()}, e.GetDevice(), now)
 	}
+	for _, number := range q.GetHidden() {
+		if w, ok := g.connections[number]; ok {
+			h.heeded(w.person, connection{g, number}, now)
+		}
+	}
 	for _, number := range q.GetClosed() {
 		h.disconnect(g, number, now)
 	}
@@ -176,12 +185,64 @@ func (h *house) heed(p *person, now time.Time) {
 		return
 	}
 	if p.sight = is; is == shown {
-		p.left = nil
+		p.left, p.hiding = nil, nil
 	}
 	for _, s := range p.sessions {
 		for _, c := range s.connections {
 			c.at.answer(c.number, p.sight)
 		}
+	}
+}
+
+// hiding is somebody's who hides, while gateways may still let pass what they signal: until then they are seen as before. So as much time lies between
+// what was heard of them last and their being offline as of who leaves. At what they look is told until gateways are: who leaves ends their views a little
+// before their gateway tells that their connection has ended, too.
+type hiding struct {
+	waits map[connection]bool // for gateways to heed it; true: they have been told
+	until time.Time           // at most
+}
+
+// told says whether all gateways are.
+func (x *hiding) told() bool {
+	for _, told := range x.waits {
+		if !told {
+			return false
+		}
+	}
+	return true
+}
+
+const heedTime = time.Second // for gateways to heed that somebody hides
+
+// hide begins that somebody hides who has been seen as they are.
+func (p *person) hide(now time.Time) {
+	p.left = p.copied()
+	p.left.sessions, p.hiding = p.sessions, &hiding{map[connection]bool{}, now.Add(heedTime)}
+	for _, s := range p.sessions {
+		for _, c := range s.connections {
+			p.hiding.waits[c] = false
+		}
+	}
+}
+
+// heeded takes in that a gateway heeds that somebody hides, or that their connection has ended.
+func (h *house) heeded(p *person, c connection, now time.Time) {
+	if p.hiding == nil {
+		return
+	}
+	if delete(p.hiding.waits, c); len(p.hiding.waits) == 0 {
+		h.look(p, now)
+	}
+}
+
+// tellHidden takes in that a gateway is told that somebody hides.
+func (h *house) tellHidden(p *person, c connection) {
+	if p.hiding == nil {
+		return
+	}
+	if _, waits := p.hiding.waits[c]; waits {
+		p.hiding.waits[c] = true
+		h.veil(p, p.hiding.told())
 	}
 }
 
@@ -216,6 +277,9 @@ func (h *house) answers(g *gateway) *rosterv1.ReportResponse {
 			res.Shown = append(res.Shown, number)
 		} else {
 			res.Hidden = append(res.Hidden, number)
+			if w, ok := g.connections[number]; ok {
+				h.tellHidden(w.person, connection{g, number})
+			}
 		}
 	}
 	return res
@@ -302,4 +366,5 @@ func (h *house) disconnect(g *gateway, number uint64, now time.Time) {
 		s.connections, s.left = nil, now
 		h.look(w.person, now)
 	}
+	h.heeded(w.person, connection{g, number}, now)
 }

@@ -62,6 +62,14 @@ func (s *stage) connect(number uint64, user string) {
 
 func (s *stage) choose(user string, state presencev1.State) {
 	s.house.choose(map[personKey]choice{{"w", user}: {state: state}}, s.now)
+	heed(s.house, s.gate, s.now)
+}
+
+// heed has a gateway take in what it is answered, and confirm it.
+func heed(h *house, g *gateway, now time.Time) {
+	for res := h.answers(g); res != nil; res = h.answers(g) {
+		h.report(g, &rosterv1.ReportRequest{Hidden: res.GetHidden()}, now)
+	}
 }
 
 // pass lets time go by in which halls make a frame of what is new.

@@ -153,8 +153,17 @@ func (w *twins) act(g *edge, q func(number uint64) *rosterv1.ReportRequest) {
 	}
 }
 
-// hide has one of the twins hide, and the connections of the other one end.
-func (w *twins) hide() {
+// heed has gateways confirm that somebody hides.
+func (w *twins) heed(user string) {
+	for _, g := range w.gateways {
+		if number, is := w.people[user].at[g.incarnation]; is {
+			w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{Hidden: []uint64{number}})
+		}
+	}
+}
+
+// hide has one of the twins hide, and the connections of the other one end when all gateways heed that, or the time for it is over.
+func (w *twins) hide(heeds bool) {
 	w.quiet()
 	h := w.home()
 	if h == nil || w.mute {
@@ -171,6 +180,12 @@ func (w *twins) hide() {
 	}
 	w.hidden = true
 	w.choose(w.hides, choice{state: presencev1.State_STATE_INVISIBLE, text: "hidden", privacy: w.choices[w.hides].privacy})
+	w.alike()
+	if heeds {
+		w.heed(w.hides)
+	} else {
+		w.pass(heedTime)
+	}
 	for _, g := range w.gateways {
 		w.disconnect(w.leaves, g)
 	}
@@ -274,7 +289,7 @@ func TestInvisibleInTime(t *testing.T) {
 				if w.hidden {
 					return
 				}
-				if w.hide(); rapid.Bool().Draw(t, "both are signed out then") {
+				if w.hide(rapid.Bool().Draw(t, "gateways heed it")); rapid.Bool().Draw(t, "both are signed out then") {
 					w.pass(time.Duration(rapid.IntRange(0, 50).Draw(t, "s")) * time.Second)
 					w.quiet()
 					w.signOut(w.both()...)
@@ -335,4 +350,89 @@ func TestInvisibleInTime(t *testing.T) {
 			"all learn":        func(*rapid.T) { w.learn() },
 		})
 	})
+}
+
+// TestHeed: the time of grace of who hides begins when all gateways that have a connection of theirs heed it, or have it no more, at the latest after a
+// second; until then they are seen as before, also by what they do. Choosing otherwise ends it.
+func TestHeed(t *testing.T) {
+	cfg := DefaultConfig()
+	k := personKey{"w", "ada"}
+	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	online, hides := presencev1.State_STATE_ONLINE, choice{state: presencev1.State_STATE_INVISIBLE}
+	begin := time.Unix(1_000_000, 0)
+	for name, c := range map[string]struct {
+		do   func(h *house, a, b *gateway, at func(time.Duration) time.Time)
+		left time.Duration // behind the choice
+	}{
+		"all heed": {left: 200 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1}}, at(100*time.Millisecond))
+			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2, 77}}, at(150*time.Millisecond))
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{3}}, at(200*time.Millisecond))
+		}},
+		"one says nothing": {left: heedTime, do: func(h *house, a, _ *gateway, at func(time.Duration) time.Time) {
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(100*time.Millisecond))
+		}},
+		"one ends": {left: 300 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(100*time.Millisecond))
+			h.part(b, at(300*time.Millisecond))
+		}},
+		"connections end": {left: 300 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1}, Closed: []uint64{3}}, at(100*time.Millisecond))
+			h.report(b, &rosterv1.ReportRequest{Closed: []uint64{2}}, at(300*time.Millisecond))
+		}},
+		"another begins": {left: 200 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+			h.report(a, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 4, Workspace: "w", User: "ada", Session: "d"}}}, at(100*time.Millisecond))
+			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2}}, at(100*time.Millisecond))
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(200*time.Millisecond))
+		}},
+		"chosen again": {left: 400 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(100*time.Millisecond))
+			h.choose(map[personKey]choice{k: {}}, at(200*time.Millisecond))
+			h.choose(map[personKey]choice{k: hides}, at(300*time.Millisecond))
+			h.choose(map[personKey]choice{k: hides}, at(300*time.Millisecond))
+			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2}}, at(300*time.Millisecond))
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(400*time.Millisecond))
+		}},
+		"shown again": {left: -1, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+			h.choose(map[personKey]choice{k: {}}, at(200*time.Millisecond))
+			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(300*time.Millisecond))
+			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2}}, at(300*time.Millisecond))
+		}},
+	} {
+		h := newHouse(cfg, "presence-1")
+		h.settle(begin, place, []string{"a", "b"}, true)
+		a, b := h.begin("a", begin), h.begin("b", begin)
+		opened := func(number uint64, session string) *rosterv1.Connection {
+			return &rosterv1.Connection{Number: number, Workspace: "w", User: "ada", Session: session}
+		}
+		h.report(a, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{opened(1, "a"), opened(3, "c")}, Complete: place.Number()}, begin)
+		h.report(b, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{opened(2, "a")}, Complete: place.Number()}, begin)
+		h.learn(map[personKey]choice{k: {}}, begin)
+		h.choose(map[personKey]choice{k: hides}, begin)
+		now := begin
+		c.do(h, a, b, func(d time.Duration) time.Time { now = begin.Add(d); return now })
+		state := func(at time.Time) presencev1.State {
+			h.tick(at)
+			return h.status(k).GetState()
+		}
+		for ; now.Before(begin.Add(heedTime)); now = now.Add(100 * time.Millisecond) {
+			if got := state(now); got != online {
+				t.Errorf("%s: %v after the choice they are seen as %v", name, now.Sub(begin), got)
+			}
+		}
+		state(begin.Add(heedTime))
+		for _, g := range []*gateway{a, b} { // they go on
+			h.report(g, &rosterv1.ReportRequest{}, begin.Add(cfg.Grace))
+		}
+		gone := time.Duration(-1)
+		for at := begin.Add(heedTime); at.Before(begin.Add(cfg.Grace + 2*heedTime)); at = at.Add(50 * time.Millisecond) {
+			if h.report(a, &rosterv1.ReportRequest{}, at); gone < 0 && state(at) != online {
+				gone = at.Sub(begin) - cfg.Grace
+			}
+			h.report(b, &rosterv1.ReportRequest{}, at)
+		}
+		if gone != c.left {
+			t.Errorf("%s: the time of grace begins %v after the choice, want %v", name, gone, c.left)
+		}
+	}
 }

@@ -79,6 +79,7 @@ type person struct {
 	loaded  bool    // it is
 	sight   sight   // as gateways were told last
 	left    *figure // of who has become invisible: what they are seen by until the time of grace is over
+	hiding  *hiding // not nil: that has not begun
 	seen    []byte  // an encoded Entry: what is told of them
 	known   bool    // seen is no STATE_UNSPECIFIED
 	hidden  bool    // they have chosen to be invisible, whatever seen still says
@@ -158,8 +159,16 @@ func (h *house) look(p *person, now time.Time) {
 		}
 	}
 	p.clear(now, p.home, &h.cfg)
+	var vanish time.Time
+	if p.hiding != nil {
+		if p.left.sessions = p.sessions; !p.home || len(p.hiding.waits) == 0 || !now.Before(p.hiding.until) {
+			p.left, p.hiding = p.left.leave(now), nil
+		} else {
+			vanish = p.hiding.until
+		}
+	}
 	if p.left != nil && p.left.clear(now, p.home, &h.cfg) {
-		p.left = nil
+		p.left, p.hiding = nil, nil
 	}
 	switch {
 	case !p.home:
@@ -172,6 +181,7 @@ func (h *house) look(p *person, now time.Time) {
 	}
 	by := &p.figure
 	seen, next := look(now, by, &h.cfg)
+	next = sooner(next, vanish)
 	if p.left != nil {
 		var change time.Time
 		by = p.left
@@ -195,7 +205,7 @@ func (h *house) look(p *person, now time.Time) {
 		h.present(p, seen.GetState() != presencev1.State_STATE_OFFLINE, now)
 	}
 	if p.home {
-		h.veil(p, p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE)
+		h.veil(p, p.chosen.hides(now) && (p.hiding == nil || p.hiding.told()))
 	}
 	h.plan(p, sooner(next, h.attend(p, now)))
 	h.drop(p)

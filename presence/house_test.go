@@ -571,7 +571,7 @@ func TestHouseIsTrue(t *testing.T) {
 			"act":        func(t *rapid.T) { w.act(someone.Draw(t, "who"), gateway()) },
 			"hide":       func(t *rapid.T) { w.hide(someone.Draw(t, "who")) },
 			"disconnect": func(t *rapid.T) { w.disconnect(someone.Draw(t, "who"), gateway()) },
-			"sign out":       func(t *rapid.T) { w.signOut(someone.Draw(t, "who")) },
+			"sign out":   func(t *rapid.T) { w.signOut(someone.Draw(t, "who")) },
 			"pass": func(t *rapid.T) {
 				for range rapid.IntRange(1, 60).Draw(t, "s") {
 					w.pass(time.Second)
@@ -869,6 +869,7 @@ func TestFullTellsNobody(t *testing.T) {
 			h.watch(before, keys[:3])
 		}
 		h.choose(map[personKey]choice{keys[0]: {state: presencev1.State_STATE_INVISIBLE}}, now)
+		heed(h, g, now)
 		h.report(g, &rosterv1.ReportRequest{Closed: []uint64{2}}, now)
 		now = now.Add(h.cfg.Grace)
 		h.report(g, opened(2, 3), now)

@@ -61,13 +61,20 @@ func (f *figure) session(id string) *session {
 	return nil
 }
 
-// leave is the figure of somebody as if all their connections had ended at this moment.
-func (f *figure) leave(now time.Time) *figure {
-	g := &figure{sessions: make([]*session, len(f.sessions)), chosen: f.chosen, doubted: f.doubted}
+// copied is a figure without sessions yet that changes no more as this one does.
+func (f *figure) copied() *figure {
+	g := &figure{chosen: f.chosen, doubted: f.doubted}
 	if f.doing != nil {
 		doing := *f.doing
 		g.doing = &doing
 	}
+	return g
+}
+
+// leave is the figure of somebody as if all their connections had ended at this moment.
+func (f *figure) leave(now time.Time) *figure {
+	g := f.copied()
+	g.sessions = make([]*session, len(f.sessions))
 	for i, s := range f.sessions {
 		left := *s
 		left.stretch = nil // it is the session's

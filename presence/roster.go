@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 
 	"google.golang.org/grpc"
@@ -42,7 +43,7 @@ func (r roster) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, r
 			}
 		}
 		select {
-		case <-time.After(answerGap):
+		case <-time.After(answerGap/2 + rand.N(answerGap)): // in no step with the gateway, which hears of who hides at whatever moment
 		case <-g.ended:
 			return errAway
 		case err := <-ended:

@@ -28,9 +28,10 @@ const (
 	// tellApart is how many of a hundred a learner may tell right. Who knows nothing does better with half of so many people once in three million
 	// times.
 	tellApart = 55
-	soonest   = 80 * time.Second // that anybody leaves or hides
-	spread    = 40 * time.Second // behind that
-	aftermath = 60 * time.Second // that those who look stay
+	soonest   = 80 * time.Second      // that anybody leaves or hides
+	spread    = 40 * time.Second      // behind that
+	aftermath = 60 * time.Second      // that those who look stay
+	asked     = 40 * time.Millisecond // between two questions of who wants to know the moment
 )
 
 // bureau is a process of presence with a gateway, and people who come, go, do something, hide, and look at each other.
@@ -42,7 +43,11 @@ type bureau struct {
 	numbers uint64
 	choices map[personKey]choice
 	shown   map[uint64]bool // connections whose signals the gateway lets pass
+	ends    []uint64        // connections that have ended, to be told with the next beat
+	heeds   []uint64        // of whom it is heeded that they hide, likewise
 }
+
+const beat = 100 * time.Millisecond // of what a gateway tells
 
 func newBureau() *bureau {
 	cfg := DefaultConfig()
@@ -50,6 +55,7 @@ func newBureau() *bureau {
 		Server:  &Server{cfg: cfg, house: newHouse(cfg, alone{}.Node().ID), company: newCompany(), views: newViews(), halls: newHalls(), peers: alone{}},
 		choices: map[personKey]choice{}, shown: map[uint64]bool{},
 	}
+	close(o.company.known)
 	place := registry.NewPlacement([]registry.Node{alone{}.Node()})
 	o.house.settle(time.Now(), place, []string{"a"}, true)
 	o.g = o.house.begin("a", time.Now())
@@ -76,17 +82,31 @@ func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
 	}
 	every(tickGap, func() { o.house.tick(time.Now()) })
 	tasks.Go(func() { o.keepHalls(ctx) })
-	every(time.Second, func() { o.tell(&rosterv1.ReportRequest{}) })
-	every(answerGap, func() {
-		for res := o.house.answers(o.g); res != nil; res = o.house.answers(o.g) {
-			o.mu.Lock()
-			for _, n := range res.GetShown() {
-				o.shown[n] = true
+	every(beat, func() {
+		o.mu.Lock()
+		q := &rosterv1.ReportRequest{Closed: o.ends, Hidden: o.heeds}
+		o.ends, o.heeds = nil, nil
+		o.mu.Unlock()
+		o.tell(q)
+	})
+	tasks.Go(func() {
+		for {
+			select {
+			case <-time.After(answerGap/2 + rand.N(answerGap)):
+			case <-ctx.Done():
+				return
 			}
-			for _, n := range res.GetHidden() {
-				o.shown[n] = false
+			for res := o.house.answers(o.g); res != nil; res = o.house.answers(o.g) {
+				o.mu.Lock()
+				for _, n := range res.GetShown() {
+					o.shown[n] = true
+				}
+				for _, n := range res.GetHidden() {
+					o.shown[n] = false
+				}
+				o.heeds = append(o.heeds, res.GetHidden()...)
+				o.mu.Unlock()
 			}
-			o.mu.Unlock()
 		}
 	})
 	tasks.Go(func() {
@@ -173,9 +193,10 @@ type onlooker struct {
 
 	mu      sync.Mutex // guards all below
 	begin   time.Time
-	people  screen                 // the couple
-	rooms   map[string]*screen     // the channel of each
-	glances map[string][2][]glance // at each, and at the channel of each
+	people  screen                   // the couple
+	rooms   map[string]*screen       // the channel of each
+	glances map[string][2][]glance   // at each, and at the channel of each
+	gone    map[string]time.Duration // when who asks again and again was told first that they are offline
 }
 
 // see takes in what is told in a view.
@@ -196,6 +217,15 @@ func (l *onlooker) see(s *screen, res *topicv1.TailResponse) error {
 	s.frames++
 	s.last = now
 	return nil
+}
+
+// ask is what somebody is told who comes to look.
+func (l *onlooker) ask(o *bureau, user string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.gone[user]; !known && o.house.status(personKey{"w", user}).GetState() == presencev1.State_STATE_OFFLINE {
+		l.gone[user] = time.Since(l.begin)
+	}
 }
 
 func (l *onlooker) hear(user string) {
@@ -306,7 +336,9 @@ func (p *life) live() {
 	disconnect := func() {
 		if len(p.open) > 0 {
 			i := p.IntN(len(p.open))
-			p.o.tell(&rosterv1.ReportRequest{Closed: p.open[i : i+1]})
+			p.o.mu.Lock()
+			p.o.ends = append(p.o.ends, p.open[i])
+			p.o.mu.Unlock()
 			if p.open = slices.Delete(p.open, i, i+1); len(p.open) == 0 {
 				p.away()
 				p.away = nil
@@ -362,6 +394,18 @@ func (p *life) live() {
 				p.l.hear(p.user)
 			}
 		})
+	}
+	for at := p.end - p.between(0, 5*time.Second); at < p.end+time.Second; at += p.between(30*time.Millisecond, 90*time.Millisecond) {
+		p.plan(at, func() { // it is typed until the last moment, and beyond
+			p.o.mu.Lock()
+			defer p.o.mu.Unlock()
+			if len(p.open) > 0 && p.o.shown[p.open[0]] {
+				p.l.hear(p.user)
+			}
+		})
+	}
+	for at := p.end + p.o.cfg.Grace - p.between(50*time.Millisecond, 100*time.Millisecond); at < p.end+p.o.cfg.Grace+2*time.Second; at += asked {
+		p.things = append(p.things, thing{at, func() { p.l.ask(p.o, p.user) }})
 	}
 	p.things = append(p.things, thing{p.end, func() {
 		if p.hides {
@@ -445,7 +489,7 @@ func glanceFeatures(all []glance, end time.Duration) (f []float64) {
 }
 
 // features are all that can be told of what was seen of somebody, as numbers.
-func features(l *onlooker, user string, until time.Duration) []float64 {
+func features(l *onlooker, user string, until, gone time.Duration) []float64 {
 	var f []float64
 	signs := slices.DeleteFunc(l.people.signs[user], func(s sign) bool { return s.at > until })
 	offline := slices.IndexFunc(signs, func(s sign) bool { return s.at > soonest && s.status.GetState() == presencev1.State_STATE_OFFLINE })
@@ -476,7 +520,7 @@ func features(l *onlooker, user string, until time.Duration) []float64 {
 	f = append(f, seconds(end.at-newest), math.Mod(seconds(end.at), 1), seconds(end.gap), float64(end.size), float64(end.place), float64(end.entries), float64(end.frame),
 		float64(bytes), float64(len(devices)), float64(len(signs)-offline), float64(len(signs)), float64(before.size), float64(before.status.GetState()),
 		float64(len(before.status.GetDevices())), float64(len(before.status.GetCustom().GetText())), seconds(end.at-before.at), seconds(before.gap), float64(before.entries),
-		float64(end.frame-before.frame), float64(end.cursor), float64(signs[len(signs)-1].cursor))
+		float64(end.frame-before.frame), float64(end.cursor), float64(signs[len(signs)-1].cursor), seconds(gone-last[7]))
 	for i := range 4 { // the last gaps between signs
 		if offline > i {
 			f = append(f, seconds(signs[offline-i].at-signs[offline-i-1].at))
@@ -604,6 +648,7 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 	for i := first; i < first+neighbours; i++ {
 		c := couple{onlooker: &onlooker{
 			name: fmt.Sprint("looker-", i), begin: time.Now(), people: screen{signs: map[string][]sign{}}, rooms: map[string]*screen{}, glances: map[string][2][]glance{},
+			gone: map[string]time.Duration{},
 		}}
 		hides := random.IntN(2)
 		var users []string
@@ -660,7 +705,7 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 	tasks.Wait()
 	for _, c := range all {
 		for _, p := range c.lives {
-			examples = append(examples, example{features(c.onlooker, p.user, p.end+aftermath), p.hides})
+			examples = append(examples, example{features(c.onlooker, p.user, p.end+aftermath, c.gone[p.user]), p.hides})
 		}
 	}
 	return examples

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,6 +13,7 @@ import (
 	"plenum.internal/docs/ot"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
 // seenInDoc is what somebody is told of who is in a document.
@@ -46,7 +48,7 @@ func (d *seenInDoc) until(t *testing.T, what string, ok func() bool) {
 func (d *seenInDoc) of(p *person) *docsv1.Participant { return d.entries[p.ID].GetParticipant() }
 
 // whoIsInADocument: who may read a document sees who is in it, at whatever gateway, where they are, and where they are in each other's way; no longer than they
-// may read it.
+// may read it. Who hides leaves it as who closes it.
 func whoIsInADocument(t *testing.T, s *shape) {
 	ada, bob, cyn, stranger := s.member(t), s.member(t), s.member(t), s.member(t)
 	docs := docsv1.NewDocsServiceClient(ada.Client)
@@ -107,6 +109,14 @@ func whoIsInADocument(t *testing.T, s *shape) {
 	}
 	writers[1].Leave()
 	see.until(t, "bob has left", func() bool { return see.of(bob) == nil && see.of(ada) != nil })
+	begun := time.Now()
+	if _, err := presencev1.NewPresenceServiceClient(ada.Client).SetStatus(within(t, patience), &presencev1.SetStatusRequest{User: ada.ID, State: presencev1.State_STATE_INVISIBLE}); err != nil {
+		t.Fatal(err)
+	}
+	see.until(t, "ada hides", func() bool { return see.of(ada) == nil })
+	if took := time.Since(begun); took > 15*time.Second {
+		t.Errorf("who hides leaves a document after %v", took)
+	}
 	share(cyn, docsv1.Role_ROLE_UNSPECIFIED)
 	for err == nil {
 		_, err = sub.Next(within(t, patience))

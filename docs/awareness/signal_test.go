@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/docs/awareness"
@@ -23,6 +24,22 @@ func publication(tb testing.TB, key, from string, m proto.Message, more ...byte)
 		tb.Fatal(err)
 	}
 	return data
+}
+
+// TestParting: gateways signal for who closes the connection, or hides, what clients do when they close a document.
+func TestParting(t *testing.T) {
+	edge, _ := proto.GetExtension(docsv1.File_plenum_docs_v1_docs_proto.Services().ByName("DocsService").Options(), edgev1.E_Service).(*edgev1.ServiceEdge)
+	for _, k := range edge.GetTopics() {
+		if k.GetKind() != "docs.document" {
+			continue
+		}
+		m := &docsv1.Presence{}
+		if err := protojson.Unmarshal([]byte(k.GetParting().GetBody()), m); err != nil || k.GetParting().GetKey() != awareness.SignalKey || !proto.Equal(m, &docsv1.Presence{Left: true}) {
+			t.Errorf("%v %v", k.GetParting(), err)
+		}
+		return
+	}
+	t.Error("there is no such kind")
 }
 
 func TestParse(t *testing.T) {

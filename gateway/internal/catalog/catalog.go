@@ -4,17 +4,20 @@ package catalog
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"plenum.internal/mesh/rpc"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -57,6 +60,13 @@ type Kind struct {
 	Class                        edgev1.TopicClass
 	Derived                      bool                           // its heads follow what its service has derived
 	Event, Signal, Params, Badge protoreflect.MessageDescriptor // nil: none, or unknown
+	Parting                      *Parting                       // nil: none
+}
+
+// Parting is the signal by which clients leave a topic.
+type Parting struct {
+	Key  string
+	Body []byte
 }
 
 // Catalog is immutable.
@@ -141,11 +151,16 @@ func (c *Catalog) add(service string, files *protoregistry.Files, sd protoreflec
 		case c.kinds[t.GetKind()] != nil:
 			faults = append(faults, fmt.Errorf("%s and %s both claim the topics %q", c.kinds[t.GetKind()].Service, service, t.GetKind()))
 		default:
-			c.kinds[t.GetKind()] = &Kind{
+			k := &Kind{
 				Name: t.GetKind(), Service: service, Class: t.GetClass(), Derived: t.GetDerived(),
 				Event: message(files, t.GetEvent()), Signal: message(files, t.GetSignal()),
 				Params: message(files, t.GetParams()), Badge: message(files, t.GetBadge()),
 			}
+			var err error
+			if k.Parting, err = parting(t.GetParting(), k.Signal); err != nil {
+				faults = append(faults, fmt.Errorf("%s: how clients leave the topics %q: %w", service, t.GetKind(), err))
+			}
+			c.kinds[t.GetKind()] = k
 		}
 	}
 	return faults
@@ -197,6 +212,25 @@ func message(files *protoregistry.Files, name string) protoreflect.MessageDescri
 	}
 	m, _ := d.(protoreflect.MessageDescriptor)
 	return m
+}
+
+// parting encodes the signal by which clients leave a topic; nil: there is none.
+func parting(p *edgev1.Parting, of protoreflect.MessageDescriptor) (*Parting, error) {
+	if p == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if of == nil {
+		return nil, errors.New("it takes no signals")
+	}
+	m := dynamicpb.NewMessage(of)
+	if err := protojson.Unmarshal([]byte(p.GetBody()), m); err != nil {
+		return nil, fmt.Errorf("it is no %s: %w", of.FullName(), err)
+	}
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // said above
+	}
+	return &Parting{p.GetKey(), body}, nil
 }
 
 // Method finds an exposed method by its name, or returns nil.

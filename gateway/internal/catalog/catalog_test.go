@@ -51,6 +51,30 @@ func TestWhatKeepsSessions(t *testing.T) {
 	}
 }
 
+// TestParting: the signal by which clients leave a topic is encoded once; one that can't be read is told, and is none.
+func TestParting(t *testing.T) {
+	c, faults := Build(test("test"))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	want, _ := proto.Marshal(&testv1.Typing{Left: true})
+	if p := c.Kind("test.room/x").Parting; p == nil || p.Key != "here" || string(p.Body) != string(want) {
+		t.Errorf("%v", p)
+	}
+	if p := c.Kind("test.user/x").Parting; p != nil {
+		t.Errorf("%v", p)
+	}
+	typing := (&testv1.Typing{}).ProtoReflect().Descriptor()
+	for what, c := range map[string]struct {
+		body string
+		of   protoreflect.MessageDescriptor
+	}{"no JSON": {"{", typing}, "an unknown field": {`{"gone":true}`, typing}, "no signals": {`{}`, nil}} {
+		if p, err := parting(&edgev1.Parting{Key: "here", Body: c.body}, c.of); err == nil || p != nil {
+			t.Errorf("%s: %v", what, p)
+		}
+	}
+}
+
 func TestWhatIsExposed(t *testing.T) {
 	c, faults := Build(test("test"))
 	if len(faults) > 0 {

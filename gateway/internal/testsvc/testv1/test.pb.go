@@ -303,6 +303,7 @@ func (x *Posted) GetText() string {
 type Typing struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Active        bool                   `protobuf:"varint,1,opt,name=active,proto3" json:"active,omitempty"`
+	Left          bool                   `protobuf:"varint,2,opt,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -340,6 +341,13 @@ func (*Typing) Descriptor() ([]byte, []int) {
 func (x *Typing) GetActive() bool {
 	if x != nil {
 		return x.Active
+	}
+	return false
+}
+
+func (x *Typing) GetLeft() bool {
+	if x != nil {
+		return x.Left
 	}
 	return false
 }
@@ -410,18 +418,20 @@ const file_plenum_test_v1_test_proto_rawDesc = "" +
 	"client_seq\x18\x04 \x01(\x04R\tclientSeq\x12\x18\n" +
 	"\aaddress\x18\x05 \x01(\tR\aaddress\"\x1c\n" +
 	"\x06Posted\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04text\" \n" +
+	"\x04text\x18\x01 \x01(\tR\x04text\"4\n" +
 	"\x06Typing\x12\x16\n" +
-	"\x06active\x18\x01 \x01(\bR\x06active\"#\n" +
+	"\x06active\x18\x01 \x01(\bR\x06active\x12\x12\n" +
+	"\x04left\x18\x02 \x01(\bR\x04left\"#\n" +
 	"\x05Badge\x12\x1a\n" +
-	"\bmentions\x18\x01 \x01(\x04R\bmentions2\xe8\x04\n" +
+	"\bmentions\x18\x01 \x01(\x04R\bmentions2\xff\x04\n" +
 	"\vTestService\x12\\\n" +
 	"\x04Post\x12\x1b.plenum.test.v1.PostRequest\x1a\x1c.plenum.test.v1.PostResponse\"\x19\xa2\xbb\x18\x12\b\x01\x10\x02\"\x04room(\x80 0\xd0\x0f@\x02\x90\x02\x02\x12Q\n" +
 	"\x04Echo\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\"\x0e\xa2\xbb\x18\a\b\x01\x10\x010\x88'\x90\x02\x01\x12L\n" +
 	"\x05Hello\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\"\b\xa2\xbb\x18\x04\b\x02\x10\x04\x12C\n" +
-	"\x06Hidden\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\x1a\x94\x02\xa2\xbb\x18\x8f\x02\n" +
-	";\n" +
-	"\ttest.room\x10\x01\x1a\x15plenum.test.v1.Posted\"\x15plenum.test.v1.Typing\n" +
+	"\x06Hidden\x12\x1b.plenum.test.v1.EchoRequest\x1a\x1c.plenum.test.v1.EchoResponse\x1a\xab\x02\xa2\xbb\x18\xa6\x02\n" +
+	"R\n" +
+	"\ttest.room\x10\x01\x1a\x15plenum.test.v1.Posted\"\x15plenum.test.v1.TypingB\x15\n" +
+	"\x04here\x12\r{\"left\":true}\n" +
 	"$\n" +
 	"\ttest.user\x10\x01\x1a\x15plenum.test.v1.Posted\n" +
 	"&\n" +

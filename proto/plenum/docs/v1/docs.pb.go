@@ -4384,7 +4384,7 @@ type Presence struct {
 	Anchor        uint32                 `protobuf:"varint,2,opt,name=anchor,proto3" json:"anchor,omitempty"`   // where the selection began, in code units
 	Head          uint32                 `protobuf:"varint,3,opt,name=head,proto3" json:"head,omitempty"`       // where the cursor is; the same as anchor: nothing is selected
 	Typing        bool                   `protobuf:"varint,4,opt,name=typing,proto3" json:"typing,omitempty"`   // they have edited in the last seconds
-	Left          bool                   `protobuf:"varint,5,opt,name=left,proto3" json:"left,omitempty"`       // they have closed the document
+	Left          bool                   `protobuf:"varint,5,opt,name=left,proto3" json:"left,omitempty"`       // they have closed the document; nothing else is set then
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9153,7 +9153,7 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\x15SUGGESTION_STATE_OPEN\x10\x01\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_ACCEPTED\x10\x02\x12\x1d\n" +
 	"\x19SUGGESTION_STATE_REJECTED\x10\x03\x12\x1e\n" +
-	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\x94+\n" +
+	"\x1aSUGGESTION_STATE_WITHDRAWN\x10\x042\xaf+\n" +
 	"\vDocsService\x12u\n" +
 	"\x0eCreateDocument\x12%.plenum.docs.v1.CreateDocumentRequest\x1a&.plenum.docs.v1.CreateDocumentResponse\"\x14\xa2\xbb\x18\r\b\x01\x10\x02\x18\x05(\x80\x80D0\x90N\x90\x02\x02\x12p\n" +
 	"\vGetDocument\x12\".plenum.docs.v1.GetDocumentRequest\x1a#.plenum.docs.v1.GetDocumentResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x12n\n" +
@@ -9209,9 +9209,10 @@ const file_plenum_docs_v1_docs_proto_rawDesc = "" +
 	"\"\bdocument0\x90N@\x03\x90\x02\x02\x12\x86\x01\n" +
 	"\x11RejectSuggestions\x12(.plenum.docs.v1.RejectSuggestionsRequest\x1a).plenum.docs.v1.RejectSuggestionsResponse\"\x1c\xa2\xbb\x18\x15\b\x01\x10\x02\x18\x05\"\bdocument0\x90N@\x03\x90\x02\x02\x12~\n" +
 	"\x0fListSuggestions\x12&.plenum.docs.v1.ListSuggestionsRequest\x1a'.plenum.docs.v1.ListSuggestionsResponse\"\x1a\xa2\xbb\x18\x13\b\x01\x10\x01\x18\x02\"\bdocument0\x88'\x90\x02\x01\x12v\n" +
-	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1a\xd9\x01\xa2\xbb\x18\xd4\x01\n" +
-	"H\n" +
-	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.Presence\n" +
+	"\rGetSuggestion\x12$.plenum.docs.v1.GetSuggestionRequest\x1a%.plenum.docs.v1.GetSuggestionResponse\"\x18\xa2\xbb\x18\x11\b\x01\x10\x01\"\bdocument0\x88'\x90\x02\x01\x1a\xf4\x01\xa2\xbb\x18\xef\x01\n" +
+	"c\n" +
+	"\rdocs.document\x10\x01\x1a\x1cplenum.docs.v1.DocumentEvent\"\x17plenum.docs.v1.PresenceB\x19\n" +
+	"\bpresence\x12\r{\"left\":true}\n" +
 	"1\n" +
 	"\x0edocs.workspace\x10\x01\x1a\x1dplenum.docs.v1.WorkspaceEvent\n" +
 	"'\n" +

@@ -444,7 +444,10 @@ type TopicKind struct {
 	Badge string `protobuf:"bytes,6,opt,name=badge,proto3" json:"badge,omitempty"`
 	// LOG only: in mode HEADS these topics are told once a follower of their own service has derived from them what belongs to people
 	// (badges, who may read), as topic.v1.Derived says; else as soon as they are committed.
-	Derived       bool `protobuf:"varint,7,opt,name=derived,proto3" json:"derived,omitempty"`
+	Derived bool `protobuf:"varint,7,opt,name=derived,proto3" json:"derived,omitempty"`
+	// What clients signal last, when they leave such a topic; absent: nothing. Gateways signal it for a session whose client has closed its connection
+	// or whose person hides, where it has signalled with this key and not that yet: nobody can tell one from the other.
+	Parting       *Parting `protobuf:"bytes,8,opt,name=parting,proto3" json:"parting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -528,6 +531,68 @@ func (x *TopicKind) GetDerived() bool {
 	return false
 }
 
+func (x *TopicKind) GetParting() *Parting {
+	if x != nil {
+		return x.Parting
+	}
+	return nil
+}
+
+// Parting is the signal by which a client leaves a topic.
+type Parting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Signal.key.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Signal.body, as JSON: byte by byte what clients signal, once encoded.
+	Body          string `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Parting) Reset() {
+	*x = Parting{}
+	mi := &file_plenum_edge_v1_options_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Parting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Parting) ProtoMessage() {}
+
+func (x *Parting) ProtoReflect() protoreflect.Message {
+	mi := &file_plenum_edge_v1_options_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Parting.ProtoReflect.Descriptor instead.
+func (*Parting) Descriptor() ([]byte, []int) {
+	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Parting) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Parting) GetBody() string {
+	if x != nil {
+		return x.Body
+	}
+	return ""
+}
+
 // HttpRoute is a path prefix whose requests the gateway passes on to the service, by http.v1.HttpService. Of a service's own prefixes
 // the longest that matches counts. One that is the edge's, or that holds or lies in another service's, is refused; of two services the
 // one whose name sorts first keeps it.
@@ -549,7 +614,7 @@ type HttpRoute struct {
 
 func (x *HttpRoute) Reset() {
 	*x = HttpRoute{}
-	mi := &file_plenum_edge_v1_options_proto_msgTypes[3]
+	mi := &file_plenum_edge_v1_options_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +626,7 @@ func (x *HttpRoute) String() string {
 func (*HttpRoute) ProtoMessage() {}
 
 func (x *HttpRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_plenum_edge_v1_options_proto_msgTypes[3]
+	mi := &file_plenum_edge_v1_options_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +639,7 @@ func (x *HttpRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HttpRoute.ProtoReflect.Descriptor instead.
 func (*HttpRoute) Descriptor() ([]byte, []int) {
-	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{3}
+	return file_plenum_edge_v1_options_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HttpRoute) GetPrefix() string {
@@ -658,7 +723,7 @@ const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"\x05doing\x18\b \x01(\x0e2\x15.plenum.edge.v1.DoingR\x05doing\"s\n" +
 	"\vServiceEdge\x121\n" +
 	"\x06topics\x18\x01 \x03(\v2\x19.plenum.edge.v1.TopicKindR\x06topics\x121\n" +
-	"\x06routes\x18\x02 \x03(\v2\x19.plenum.edge.v1.HttpRouteR\x06routes\"\xc7\x01\n" +
+	"\x06routes\x18\x02 \x03(\v2\x19.plenum.edge.v1.HttpRouteR\x06routes\"\xfa\x01\n" +
 	"\tTopicKind\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x120\n" +
 	"\x05class\x18\x02 \x01(\x0e2\x1a.plenum.edge.v1.TopicClassR\x05class\x12\x14\n" +
@@ -666,7 +731,11 @@ const file_plenum_edge_v1_options_proto_rawDesc = "" +
 	"\x06signal\x18\x04 \x01(\tR\x06signal\x12\x16\n" +
 	"\x06params\x18\x05 \x01(\tR\x06params\x12\x14\n" +
 	"\x05badge\x18\x06 \x01(\tR\x05badge\x12\x18\n" +
-	"\aderived\x18\a \x01(\bR\aderived\"\xa4\x01\n" +
+	"\aderived\x18\a \x01(\bR\aderived\x121\n" +
+	"\aparting\x18\b \x01(\v2\x17.plenum.edge.v1.PartingR\aparting\"/\n" +
+	"\aParting\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x12\n" +
+	"\x04body\x18\x02 \x01(\tR\x04body\"\xa4\x01\n" +
 	"\tHttpRoute\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x124\n" +
 	"\bexposure\x18\x02 \x01(\x0e2\x18.plenum.edge.v1.ExposureR\bexposure\x12-\n" +
@@ -713,7 +782,7 @@ func file_plenum_edge_v1_options_proto_rawDescGZIP() []byte {
 }
 
 var file_plenum_edge_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_plenum_edge_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_plenum_edge_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_plenum_edge_v1_options_proto_goTypes = []any{
 	(Doing)(0),                          // 0: plenum.edge.v1.Doing
 	(Exposure)(0),                       // 1: plenum.edge.v1.Exposure
@@ -722,28 +791,30 @@ var file_plenum_edge_v1_options_proto_goTypes = []any{
 	(*MethodEdge)(nil),                  // 4: plenum.edge.v1.MethodEdge
 	(*ServiceEdge)(nil),                 // 5: plenum.edge.v1.ServiceEdge
 	(*TopicKind)(nil),                   // 6: plenum.edge.v1.TopicKind
-	(*HttpRoute)(nil),                   // 7: plenum.edge.v1.HttpRoute
-	(*descriptorpb.MethodOptions)(nil),  // 8: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 9: google.protobuf.ServiceOptions
+	(*Parting)(nil),                     // 7: plenum.edge.v1.Parting
+	(*HttpRoute)(nil),                   // 8: plenum.edge.v1.HttpRoute
+	(*descriptorpb.MethodOptions)(nil),  // 9: google.protobuf.MethodOptions
+	(*descriptorpb.ServiceOptions)(nil), // 10: google.protobuf.ServiceOptions
 }
 var file_plenum_edge_v1_options_proto_depIdxs = []int32{
 	1,  // 0: plenum.edge.v1.MethodEdge.exposure:type_name -> plenum.edge.v1.Exposure
 	2,  // 1: plenum.edge.v1.MethodEdge.rate:type_name -> plenum.edge.v1.RateClass
 	0,  // 2: plenum.edge.v1.MethodEdge.doing:type_name -> plenum.edge.v1.Doing
 	6,  // 3: plenum.edge.v1.ServiceEdge.topics:type_name -> plenum.edge.v1.TopicKind
-	7,  // 4: plenum.edge.v1.ServiceEdge.routes:type_name -> plenum.edge.v1.HttpRoute
+	8,  // 4: plenum.edge.v1.ServiceEdge.routes:type_name -> plenum.edge.v1.HttpRoute
 	3,  // 5: plenum.edge.v1.TopicKind.class:type_name -> plenum.edge.v1.TopicClass
-	1,  // 6: plenum.edge.v1.HttpRoute.exposure:type_name -> plenum.edge.v1.Exposure
-	2,  // 7: plenum.edge.v1.HttpRoute.rate:type_name -> plenum.edge.v1.RateClass
-	8,  // 8: plenum.edge.v1.method:extendee -> google.protobuf.MethodOptions
-	9,  // 9: plenum.edge.v1.service:extendee -> google.protobuf.ServiceOptions
-	4,  // 10: plenum.edge.v1.method:type_name -> plenum.edge.v1.MethodEdge
-	5,  // 11: plenum.edge.v1.service:type_name -> plenum.edge.v1.ServiceEdge
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	10, // [10:12] is the sub-list for extension type_name
-	8,  // [8:10] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	7,  // 6: plenum.edge.v1.TopicKind.parting:type_name -> plenum.edge.v1.Parting
+	1,  // 7: plenum.edge.v1.HttpRoute.exposure:type_name -> plenum.edge.v1.Exposure
+	2,  // 8: plenum.edge.v1.HttpRoute.rate:type_name -> plenum.edge.v1.RateClass
+	9,  // 9: plenum.edge.v1.method:extendee -> google.protobuf.MethodOptions
+	10, // 10: plenum.edge.v1.service:extendee -> google.protobuf.ServiceOptions
+	4,  // 11: plenum.edge.v1.method:type_name -> plenum.edge.v1.MethodEdge
+	5,  // 12: plenum.edge.v1.service:type_name -> plenum.edge.v1.ServiceEdge
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	11, // [11:13] is the sub-list for extension type_name
+	9,  // [9:11] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_plenum_edge_v1_options_proto_init() }
@@ -757,7 +828,7 @@ func file_plenum_edge_v1_options_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plenum_edge_v1_options_proto_rawDesc), len(file_plenum_edge_v1_options_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 2,
 			NumServices:   0,
 		},

@@ -37,8 +37,10 @@ type ReportRequest struct {
 	// told of a session, when something was done in it last, if it was within that minute. <= 1,000.
 	Deeds []*Deed `protobuf:"bytes,6,rep,name=deeds,proto3" json:"deeds,omitempty"`
 	// What was done by calls outside of sessions, and in sessions that last for one request: as deeds, for each device; <= 1,000.
-	Acts          []*Act   `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
-	Ended         []*Ended `protobuf:"bytes,8,rep,name=ended,proto3" json:"ended,omitempty"` // who was signed out; <= 1,000
+	Acts  []*Act   `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
+	Ended []*Ended `protobuf:"bytes,8,rep,name=ended,proto3" json:"ended,omitempty"` // who was signed out; <= 1,000
+	// ReportResponse.hidden that are heeded: nothing that is signalled in them passes from now on. <= 1,000.
+	Hidden        []uint64 `protobuf:"varint,9,rep,packed,name=hidden,proto3" json:"hidden,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -125,6 +127,13 @@ func (x *ReportRequest) GetActs() []*Act {
 func (x *ReportRequest) GetEnded() []*Ended {
 	if x != nil {
 		return x.Ended
+	}
+	return nil
+}
+
+func (x *ReportRequest) GetHidden() []uint64 {
+	if x != nil {
+		return x.Hidden
 	}
 	return nil
 }
@@ -502,7 +511,7 @@ var File_plenum_roster_v1_roster_proto protoreflect.FileDescriptor
 
 const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\n" +
-	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\x1a\x1cplenum/edge/v1/options.proto\"\xb3\x02\n" +
+	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\x1a\x1cplenum/edge/v1/options.proto\"\xcb\x02\n" +
 	"\rReportRequest\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x124\n" +
 	"\x06opened\x18\x02 \x03(\v2\x1c.plenum.roster.v1.ConnectionR\x06opened\x12\x16\n" +
@@ -511,7 +520,8 @@ const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\bcomplete\x18\x05 \x01(\x06R\bcomplete\x12,\n" +
 	"\x05deeds\x18\x06 \x03(\v2\x16.plenum.roster.v1.DeedR\x05deeds\x12)\n" +
 	"\x04acts\x18\a \x03(\v2\x15.plenum.roster.v1.ActR\x04acts\x12-\n" +
-	"\x05ended\x18\b \x03(\v2\x17.plenum.roster.v1.EndedR\x05ended\">\n" +
+	"\x05ended\x18\b \x03(\v2\x17.plenum.roster.v1.EndedR\x05ended\x12\x16\n" +
+	"\x06hidden\x18\t \x03(\x04R\x06hidden\">\n" +
 	"\x0eReportResponse\x12\x14\n" +
 	"\x05shown\x18\x01 \x03(\x04R\x05shown\x12\x16\n" +
 	"\x06hidden\x18\x02 \x03(\x04R\x06hidden\"`\n" +

@@ -35,6 +35,7 @@ type RosterServiceClient interface {
 	// and nothing within 5 s as a sign of life. A gateway has one stream to each process of the service; a second one takes the first one's place.
 	// Its end, or 15 s without a word, leaves all that it told of to the service's patience. It is answered of each connection whether its person
 	// is to be seen, as soon as that is known and whenever it changes: what a session signals passes only while its gateway knows that it may.
+	// That it may not the gateway confirms.
 	// Called by gateways.
 	Report(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ReportRequest, ReportResponse], error)
 }
@@ -71,6 +72,7 @@ type RosterServiceServer interface {
 	// and nothing within 5 s as a sign of life. A gateway has one stream to each process of the service; a second one takes the first one's place.
 	// Its end, or 15 s without a word, leaves all that it told of to the service's patience. It is answered of each connection whether its person
 	// is to be seen, as soon as that is known and whenever it changes: what a session signals passes only while its gateway knows that it may.
+	// That it may not the gateway confirms.
 	// Called by gateways.
 	Report(grpc.BidiStreamingServer[ReportRequest, ReportResponse]) error
 	mustEmbedUnimplementedRosterServiceServer()
