@@ -216,7 +216,7 @@ func (o *lookout) tell(p *topicv1.TailPart) {
 	if w == nil { // it was ended meanwhile
 		return
 	}
-	err := error(nil)
+	var err error
 	if p.GetError() != nil {
 		err = numbered(p.GetError())
 	} else if err = w.v.take(p.GetResponse().GetView()); err != nil {

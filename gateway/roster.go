@@ -84,7 +84,7 @@ type report struct {
 	idle             time.Duration
 	deed             *rosterv1.Deed
 	act              *rosterv1.Act
-	ended          *rosterv1.Ended
+	ended            *rosterv1.Ended
 }
 
 func newRoster(g *Gateway) *roster {

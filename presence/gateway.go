@@ -73,7 +73,7 @@ func (h *house) end(g *gateway, now time.Time) {
 	sessions, left := map[*session]*person{}, map[*person]struct{}{}
 	for number, w := range g.connections {
 		sessions[w.session] = w.person
-		if hiding := w.person.hiding; hiding != nil { // it lets nothing pass any more
+		if hiding := w.hiding; hiding != nil { // it lets nothing pass any more
 			delete(hiding.waits, connection{g, number})
 			left[w.person] = struct{}{}
 		}

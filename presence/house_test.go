@@ -925,7 +925,7 @@ func TestFullTellsNobody(t *testing.T) {
 func TestComeLater(t *testing.T) {
 	here, gone := personKey{"w", "user-0"}, personKey{"w", "gone"}
 	for _, others := range []bool{false, true} {
-		h, g, now := full(1)
+		h, _, now := full(1)
 		first := newWatcher(0)
 		if others {
 			h.watch(first, []personKey{gone, here})
@@ -954,7 +954,7 @@ func TestComeLater(t *testing.T) {
 		h.settle(now, place, []string{"a"}, false)
 		frozen := later("it may be taken for dead", unknown(0), online)
 		h.settle(now, place, []string{"a"}, true)
-		g = h.begin("a", now)
+		g := h.begin("a", now)
 		again := opened(0, 1)
 		again.Complete = place.Number()
 		h.report(g, again, now)
