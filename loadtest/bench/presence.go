@@ -23,7 +23,7 @@ func presence() []group {
 		}, storm},
 		{"presence/memory", []goal{
 			{"memory of a process of presence for each of 30,000 sessions", "KiB", lower, 1},
-			{"the same where each looks at 50 others", "KiB", lower, 32},
+			{"memory for each of 30,000 sessions whose people look at 50 others", "KiB", lower, 32},
 		}, sessionMemory},
 		{"presence/told", []goal{
 			{"entries told to 2,000 who look at 50 each, over gateways", "/s", higher, 10_000},

@@ -158,7 +158,7 @@ func (l *Look) rate(f *edgev1.View, now time.Time) {
 		return
 	}
 	c.found.Frames++
-	if f.GetSnapshot() || l.at.GetEpoch() != 0 && f.GetAt() != nil && f.GetAt().GetEpoch() != l.at.GetEpoch() {
+	if f.GetSnapshot() {
 		l.credit, l.last = frameBurst, now
 		return
 	}
