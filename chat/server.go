@@ -141,6 +141,7 @@ func Callers() map[string][]string {
 		topicv1.TopicService_OpenEach_FullMethodName:          {"gateway"},
 		topicv1.TopicService_Heads_FullMethodName:             {"gateway"},
 		topicv1.TopicService_Tail_FullMethodName:              {"gateway"},
+		topicv1.TopicService_TailEach_FullMethodName:          {"gateway"}, // there are no views: unimplemented
 		topicv1.TopicService_Follow_FullMethodName:            {rpc.AnyPeer},
 		chatv1.AcquaintanceService_ListMet_FullMethodName:     {"identity"},
 		chatv1.AcquaintanceService_FollowRooms_FullMethodName: {"presence"},

@@ -128,6 +128,7 @@ func Callers() map[string][]string {
 		topicv1.TopicService_OpenEach_FullMethodName:             {"gateway"},
 		topicv1.TopicService_Heads_FullMethodName:                {"gateway"},
 		topicv1.TopicService_Tail_FullMethodName:                 {"gateway"},
+		topicv1.TopicService_TailEach_FullMethodName:             {"gateway"}, // there are no views: unimplemented
 		topicv1.TopicService_Follow_FullMethodName:               {rpc.AnyPeer},
 		identityv1.OperatorService_IssueSetup_FullMethodName:     {"operator"},
 		identityv1.OperatorService_ListWorkspaces_FullMethodName: {"operator"},
