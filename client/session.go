@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 )
 
@@ -211,7 +209,7 @@ func (s *session) ping(active bool) {
 }
 
 // seconds are those of Hello.idle_s.
-func seconds(idle time.Duration) *uint32 { return proto.Uint32(uint32(idle / time.Second)) }
+func seconds(idle time.Duration) *uint32 { return new(uint32(idle / time.Second)) }
 
 // uses reports whether a frame says that the client's person is at it.
 func uses(f *edgev1.ClientFrame) bool {

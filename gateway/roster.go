@@ -11,7 +11,6 @@ import (
 	"unique"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/registry"
@@ -369,7 +368,7 @@ func (a *attendance) message(idle, now time.Duration) *rosterv1.Connection {
 		Device: a.device, Country: a.country, AgeS: uint32((now - a.began) / time.Second),
 	}
 	if idle != notSaid {
-		c.IdleS = proto.Uint32(uint32(idle / time.Second))
+		c.IdleS = new(uint32(idle / time.Second))
 	}
 	return c
 }

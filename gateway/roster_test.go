@@ -496,7 +496,7 @@ func TestParting(t *testing.T) {
 		expect := func(what, want string) {
 			t.Helper()
 			settle()
-			got := ""
+			var got strings.Builder
 			for bob.send(ask(1, "Echo", nil)); ; {
 				f := bob.next().GetSignal()
 				if f == nil {
@@ -506,10 +506,10 @@ func TestParting(t *testing.T) {
 				if err := proto.Unmarshal(f.GetBody(), m); err != nil {
 					t.Fatal(err)
 				}
-				got += fmt.Sprintf("%s %s %t ", f.GetFrom(), f.GetKey(), m.GetLeft())
+				got.WriteString(fmt.Sprintf("%s %s %t ", f.GetFrom(), f.GetKey(), m.GetLeft()))
 			}
-			if strings.TrimSpace(got) != want {
-				t.Errorf("%s: %q, want %q", what, got, want)
+			if strings.TrimSpace(got.String()) != want {
+				t.Errorf("%s: %q, want %q", what, got.String(), want)
 			}
 		}
 		hide := func(hides bool) {

@@ -47,7 +47,7 @@ func (d *chronicle) tell(q *rosterv1.ReportRequest) {
 // open connects ada's session, and tells the house that she has chosen nothing.
 func (d *chronicle) open(number uint64, agent string, age time.Duration) {
 	d.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{
-		Number: number, Workspace: "w", User: "ada", Session: "s", Agent: agent, Program: agent == "bot", AgeS: uint32(age.Seconds()), IdleS: proto.Uint32(uint32(min(age, time.Minute).Seconds())),
+		Number: number, Workspace: "w", User: "ada", Session: "s", Agent: agent, Program: agent == "bot", AgeS: uint32(age.Seconds()), IdleS: new(uint32(min(age, time.Minute).Seconds())),
 	}}})
 	answer(d.house, d.now)
 }

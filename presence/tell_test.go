@@ -327,7 +327,7 @@ func (p *life) live() {
 		p.o.mu.Unlock()
 		p.open = append(p.open, n)
 		p.o.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{
-			Number: n, Workspace: "w", User: p.user, Session: session, Agent: agent, IdleS: proto.Uint32(uint32(p.IntN(330)) * uint32(p.IntN(2))),
+			Number: n, Workspace: "w", User: p.user, Session: session, Agent: agent, IdleS: new(uint32(p.IntN(330)) * uint32(p.IntN(2))),
 		}}})
 		if p.away == nil {
 			p.away = p.looks()

@@ -73,6 +73,7 @@ func (g *gaze) take(v *edgev1.View, err error) {
 	defer g.mu.Unlock()
 	if g.last = err; v.GetSnapshot() {
 		clear(g.seen)
+		g.old = false
 		g.anew++
 	}
 	for _, e := range v.GetEntries() {

@@ -188,13 +188,13 @@ func TestWhoBeginsToLook(t *testing.T) {
 	people := func() string {
 		w.compare()
 		r := *w.room
-		all := ""
+		var all strings.Builder
 		for key, e := range r.s.Entries(r.now, awareness.Ask{Content: r.doc, Since: w.since[0]}) {
 			if p := e.GetParticipant(); p != nil {
-				all += fmt.Sprint(key, " has edited for ", p.GetEditingS(), " s. ")
+				all.WriteString(fmt.Sprint(key, " has edited for ", p.GetEditingS(), " s. "))
 			}
 		}
-		return all
+		return all.String()
 	}
 	if got := people(); got != "" {
 		t.Errorf("in the beginning: %s", got)

@@ -85,6 +85,7 @@ func (w *watcher) take(v *edgev1.View, err error) {
 	}
 	told := map[string]sights.Look{}
 	if v.GetSnapshot() {
+		w.old = false
 		for id := range w.seen {
 			told[id] = sights.Nothing
 		}

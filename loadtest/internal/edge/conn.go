@@ -143,7 +143,7 @@ func Dial(ctx context.Context, cfg Config, h Handler) (*Conn, error) {
 // hello is the first message.
 func (cfg *Config) hello() []*edgev1.ClientFrame {
 	hello := []*edgev1.ClientFrame{{Frame: &edgev1.ClientFrame_Hello{Hello: &edgev1.Hello{
-		Token: cfg.Token, ClientId: cfg.ClientID, SessionId: cfg.SessionID, Agent: "plenum-loadtest", IdleS: proto.Uint32(uint32(cfg.Idle / time.Second)),
+		Token: cfg.Token, ClientId: cfg.ClientID, SessionId: cfg.SessionID, Agent: "plenum-loadtest", IdleS: new(uint32(cfg.Idle / time.Second)),
 	}}}}
 	if len(cfg.Wants) > 0 {
 		hello = append(hello, &edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Subscribe{Subscribe: &edgev1.Subscribe{Id: 1, Wants: cfg.Wants}}})
