@@ -506,7 +506,7 @@ func TestParting(t *testing.T) {
 				if err := proto.Unmarshal(f.GetBody(), m); err != nil {
 					t.Fatal(err)
 				}
-				got.WriteString(fmt.Sprintf("%s %s %t ", f.GetFrom(), f.GetKey(), m.GetLeft()))
+				fmt.Fprintf(&got, "%s %s %t ", f.GetFrom(), f.GetKey(), m.GetLeft())
 			}
 			if strings.TrimSpace(got.String()) != want {
 				t.Errorf("%s: %q, want %q", what, got.String(), want)

@@ -191,7 +191,7 @@ func TestWhoBeginsToLook(t *testing.T) {
 		var all strings.Builder
 		for key, e := range r.s.Entries(r.now, awareness.Ask{Content: r.doc, Since: w.since[0]}) {
 			if p := e.GetParticipant(); p != nil {
-				all.WriteString(fmt.Sprint(key, " has edited for ", p.GetEditingS(), " s. "))
+				fmt.Fprint(&all, key, " has edited for ", p.GetEditingS(), " s. ")
 			}
 		}
 		return all.String()
