@@ -73,7 +73,8 @@ type PresenceServiceClient interface {
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// SetActivity says what the caller is doing. It holds until it is set again, ends, or others see them as offline; while they do it is refused with
-	// presence.OFFLINE. It needs no client_seq: again, it says the same again. It is told whatever Privacy says: whoever says it wants it told.
+	// presence.OFFLINE. It needs no client_seq: it is taken each time, so
+	// don't repeat one behind a newer one. It is told whatever Privacy says: whoever says it wants it told.
 	SetActivity(ctx context.Context, in *SetActivityRequest, opts ...grpc.CallOption) (*SetActivityResponse, error)
 	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
 	// What another process has remembered is gone with it, and it is forgotten an hour after they were here last, or where there is no room for it.
@@ -202,7 +203,8 @@ type PresenceServiceServer interface {
 	// GetStatus tells what the caller has chosen, and what others see.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// SetActivity says what the caller is doing. It holds until it is set again, ends, or others see them as offline; while they do it is refused with
-	// presence.OFFLINE. It needs no client_seq: again, it says the same again. It is told whatever Privacy says: whoever says it wants it told.
+	// presence.OFFLINE. It needs no client_seq: it is taken each time, so
+	// don't repeat one behind a newer one. It is told whatever Privacy says: whoever says it wants it told.
 	SetActivity(context.Context, *SetActivityRequest) (*SetActivityResponse, error)
 	// ListActivities tells the caller, and nobody else, what they have been doing: the last 100, as the process that is their home remembers them.
 	// What another process has remembered is gone with it, and it is forgotten an hour after they were here last, or where there is no room for it.
