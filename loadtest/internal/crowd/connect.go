@@ -54,8 +54,8 @@ func (m *Member) connect(ctx context.Context, due time.Time) {
 		conn.Close()
 		return
 	}
+	m.live.Store(true) // before anybody is told
 	m.came(time.Now())
-	m.live.Store(true)
 	if m.connections == 1 {
 		m.crowd.Connect.Record(m.n, time.Since(due))
 	}
