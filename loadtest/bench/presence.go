@@ -17,8 +17,8 @@ func presence() []group {
 		{"presence/power", []goal{{"200 whose machines lose power seen as gone, with 45 s of grace", "s", lower, 110}}, lostPower},
 		{"presence/home", []goal{{"everybody known again behind the kill of one of two processes of presence, 5,000 people", "s", lower, 10}}, killedHome},
 		{"presence/storm", []goal{
-			{"processor time of presence as 12,000 come back within 10 s, to that of gateways and identity", "x", lower, 0.2},
-			{"the same where each looks at 50 others", "x", lower, 0.2},
+			{"processor time of presence as 12,000 come back within 10 s, to that of gateways, identity and chat", "x", lower, 0.2},
+			{"the same where each follows 5 channels and looks at 50 others", "x", lower, 0.2},
 			{"updates of each of the 12,000 views", "/s", lower, 1},
 		}, storm},
 		{"presence/memory", []goal{
@@ -107,19 +107,19 @@ func storm(ctx context.Context, l *lab) (samples []sample, err error) {
 	}
 	defer func() { err = errors.Join(err, c.stop(ctx)) }()
 	var res *run.Result
-	for _, screen := range screens {
-		res, err = c.watched(ctx, people, []string{"presence-1", "presence-2", "gateway-1", "gateway-2", "identity-1", "identity-2"},
-			append(still, "--sizes", "100:1", "--screen", screen, "--outsiders", "0", "--storm", "10s", "--online", "20s", "--unknown", "20s", "--duration", "40s")...)
+	for _, does := range [][]string{{"--sizes", "100:1", "--screen", "0"}, {"--sizes", "100:5", "--follow", "5", "--screen", "50"}} {
+		res, err = c.watched(ctx, people, []string{"presence-1", "presence-2", "gateway-1", "gateway-2", "identity-1", "identity-2", "chat-1", "chat-2"},
+			append(append(still, does...), "--outsiders", "0", "--storm", "10s", "--online", "20s", "--unknown", "20s", "--duration", "40s")...)
 		if err != nil {
 			return nil, err
 		}
 		used := map[string]float64{}
-		for _, name := range []string{"presence", "gateway", "identity"} {
+		for _, name := range []string{"presence", "gateway", "identity", "chat"} {
 			if used[name], err = figure(res, "processor time of "+name+" meanwhile"); err != nil {
 				return nil, err
 			}
 		}
-		samples = append(samples, sample{value: used["presence"] / (used["gateway"] + used["identity"])})
+		samples = append(samples, sample{value: used["presence"] / (used["gateway"] + used["identity"] + used["chat"])})
 	}
 	updates, err := figure(res, "updates of each view")
 	return append(samples, sample{value: updates}), err

@@ -17,6 +17,7 @@ import (
 	"plenum.internal/loadtest/internal/peers"
 	"plenum.internal/loadtest/internal/run"
 	"plenum.internal/loadtest/internal/setup"
+	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
@@ -100,9 +101,21 @@ func (o *onlookers) gather(ctx context.Context) error {
 			views = append(views, o.census.LookAt(x.Person, rooms[c], &presencev1.Window{Limit: uint32(o.Window), Looking: random.IntN(2) == 0}))
 		}
 		o.views += len(views)
-		x.Viewer = r.Crowd.AddViewer(x.account, x.Person, idle[i], views...)
+		x.Viewer = r.Crowd.AddViewer(x.account, x.Person, idle[i], o.follow(mine, channels), views...)
 	}
 	return nil
+}
+
+// follow is what a client does besides: it hears of all of its channels, and reads some.
+func (o *onlookers) follow(mine []int, channels []string) []*edgev1.Want {
+	if o.Follow == 0 {
+		return nil
+	}
+	wants := []*edgev1.Want{bundle(), {Topic: "chat.user/me", Mode: edgev1.Mode_MODE_EVENTS}}
+	for _, c := range mine[:min(o.Follow, len(mine))] {
+		wants = append(wants, &edgev1.Want{Topic: crowd.Channel(channels[c]), Mode: edgev1.Mode_MODE_EVENTS})
+	}
+	return wants
 }
 
 // those are people by the numbers of their accounts, which are this process's.

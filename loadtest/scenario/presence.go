@@ -23,6 +23,7 @@ type Presence struct {
 	Sizes     []string      `help:"Channels as SIZE:EACH: each person is a member of EACH channels of SIZE people." default:"200:1,20:2"`
 	Screen    int           `help:"People whom each looks at, of those with whom it shares a channel, the smaller ones first; of several --processes, those of the same. 0: nobody." default:"50"`
 	Outsiders int           `help:"People besides whom each asks for and shares no channel with: it must be told nothing of them." default:"2"`
+	Follow    int           `help:"Channels that each follows, too, with the heads of all of its own and what is for it alone, as a client does. 0: none of that."`
 	Rooms     float64       `help:"Share of the people who look at their largest channel, too." default:"0.1"`
 	Window    int           `help:"Members of it that each of them is shown." default:"50"`
 	Status    float64       `help:"Choices a second of how to be seen, of all processes together." default:"10"`
@@ -54,6 +55,8 @@ func (s *Presence) Validate() error {
 	switch {
 	case s.Screen < 0 || s.Outsiders < 0 || s.Screen+s.Outsiders > screenMost:
 		return fmt.Errorf("--screen and --outsiders must not be negative, and together at most %d", screenMost)
+	case s.Follow < 0:
+		return errors.New("--follow must not be negative")
 	case s.Window < 0 || s.Window > windowMost:
 		return fmt.Errorf("--window must be 0 to %d", windowMost)
 	case !(s.Status >= 0) || !(s.Wake >= 0) || !(s.Churn >= 0) || s.Churn > churnMost:

@@ -46,10 +46,9 @@ const (
 	Dead               // not at all: the client has fallen silent
 )
 
-// AddViewer makes a member that follows views, whose person has done nothing for a while.
-func (c *Crowd) AddViewer(acc *account.Account, p Person, idle time.Duration, views ...View) *Viewer {
+// AddViewer makes a member that follows views besides what it wants, whose person has done nothing for a while.
+func (c *Crowd) AddViewer(acc *account.Account, p Person, idle time.Duration, wants []*edgev1.Want, views ...View) *Viewer {
 	v := &Viewer{person: p, views: map[string]View{}, active: time.Now().Add(-idle)}
-	var wants []*edgev1.Want
 	for _, view := range views {
 		w := view.Want()
 		wants = append(wants, w)

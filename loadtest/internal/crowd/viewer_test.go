@@ -70,7 +70,7 @@ func TestViewer(t *testing.T) {
 	address, there, _ := gateway(t)
 	c := New(Config{Addresses: []string{address}, Reconnect: true})
 	d := &diary{t: t, news: make(chan struct{}, 1)}
-	v := c.AddViewer(&account.Account{Access: "a"}, d, 10*time.Minute, d)
+	v := c.AddViewer(&account.Account{Access: "a"}, d, 10*time.Minute, nil, d)
 	if err := c.ConnectAll(t.Context(), 0); err != nil || !v.Here() {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestGoneForGood(t *testing.T) {
 	address, _, _ := gateway(t)
 	c := New(Config{Addresses: []string{address}, Reconnect: true})
 	d := &diary{t: t, news: make(chan struct{}, 1)}
-	stays, never := c.AddViewer(&account.Account{}, d, 0), c.AddViewer(&account.Account{}, d, 0)
+	stays, never := c.AddViewer(&account.Account{}, d, 0, nil), c.AddViewer(&account.Account{}, d, 0, nil)
 	if err := c.ConnectAll(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
