@@ -18,28 +18,21 @@ const MaxSubject = 80
 
 // SetActivity has somebody say what they are doing.
 func (s *Server) SetActivity(ctx context.Context, q *presencev1.SetActivityRequest) (*presencev1.SetActivityResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
-	said, err := checkActivity(q, time.Now())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.SetActivityResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_SetActivity_FullMethodName, q, res, func() error {
-		return s.house.say(k, said, time.Now())
+	return res, s.atHome(ctx, presencev1.PresenceService_SetActivity_FullMethodName, q, res, func(k personKey) error {
+		now := time.Now()
+		said, err := checkActivity(q, now)
+		if err != nil {
+			return err
+		}
+		return s.house.say(k, said, now)
 	})
 }
 
 // ListActivities tells somebody what they have been doing.
 func (s *Server) ListActivities(ctx context.Context, q *presencev1.ListActivitiesRequest) (*presencev1.ListActivitiesResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.ListActivitiesResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_ListActivities_FullMethodName, q, res, func() (err error) {
+	return res, s.atHome(ctx, presencev1.PresenceService_ListActivities_FullMethodName, q, res, func(k personKey) (err error) {
 		res.Activities, err = s.house.activities(k)
 		return err
 	})
@@ -47,12 +40,8 @@ func (s *Server) ListActivities(ctx context.Context, q *presencev1.ListActivitie
 
 // ClearActivities forgets it.
 func (s *Server) ClearActivities(ctx context.Context, q *presencev1.ClearActivitiesRequest) (*presencev1.ClearActivitiesResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.ClearActivitiesResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_ClearActivities_FullMethodName, q, res, func() error {
+	return res, s.atHome(ctx, presencev1.PresenceService_ClearActivities_FullMethodName, q, res, func(k personKey) error {
 		return s.house.clear(k, time.Now())
 	})
 }
@@ -174,7 +163,7 @@ func (d *doing) over() bool { return d.said.kind == 0 && d.done == 0 && d.guess.
 
 // note takes in what somebody did at a time, if it may be inferred from.
 func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
-	if !p.loaded || !p.chosen.inferActivity || p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE {
+	if !p.loaded || !p.chosen.inferActivity || p.chosen.hides(now) {
 		return
 	}
 	if p.doing == nil {

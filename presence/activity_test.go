@@ -68,7 +68,7 @@ func (o *office) pass(d time.Duration, number uint64, letters string) {
 			o.report(o.g, &rosterv1.ReportRequest{}, o.now)
 		}
 		if o.now.Unix()%60 == 0 && letters != "" {
-			o.report(o.g, &rosterv1.ReportRequest{Active: []uint64{number}, Deeds: []*rosterv1.Deed{{Number: number, Kinds: doingOf(letters)}}}, o.now)
+			o.report(o.g, &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: number, Kinds: doingOf(letters)}}}, o.now)
 		}
 		o.tick(o.now)
 	}
@@ -199,7 +199,7 @@ func TestHiddenDoes(t *testing.T) {
 	o := newOffice(t, hidden, "ada")
 	ada := personKey{"w", "ada"}
 	o.pass(12*time.Minute, 1, "w")
-	o.report(o.g, &rosterv1.ReportRequest{Active: []uint64{1}, Deeds: []*rosterv1.Deed{{Number: 1, Kinds: doingOf("w")}}}, o.now)
+	o.report(o.g, &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1, Kinds: doingOf("w")}}}, o.now)
 	if err := o.say(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.OFFLINE" {
 		t.Errorf("who is invisible says something: %v", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"plenum.internal/mesh/registry"
 	"plenum.internal/mesh/topic"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -86,7 +85,7 @@ func (s *Server) tailChannel(ctx context.Context, who personKey, channel string,
 	defer func() { s.halls.leave(h, v, time.Now()) }()
 	recheck := time.NewTicker(recheckGap)
 	defer recheck.Stop()
-	var kick <-chan struct{}      // nil: no update may be told yet
+	var kick signal               // nil: no update may be told yet
 	rest := time.After(firstWait) // nil: one may
 	for {
 		select {
@@ -96,7 +95,7 @@ func (s *Server) tailChannel(ctx context.Context, who personKey, channel string,
 			continue
 		case <-v.again:
 		case <-recheck.C:
-			if home := registry.NewPlacement(s.peers.Nodes("presence")).Home(topic.RouteKey(who.workspace, channel)).ID; home != "" && home != s.peers.Node().ID {
+			if home := s.placement().Home(topic.RouteKey(who.workspace, channel)).ID; home != "" && home != s.peers.Node().ID {
 				return errAway // who begins to look now does so there, and would not see who looks here
 			}
 		case <-ctx.Done():
@@ -203,7 +202,7 @@ func (a *halls) enter(k roomKey, v *window, size, most int, now time.Time) (*hal
 	a.of[v.who][h]++
 	a.acquit(h.last, h)
 	h.stirred = h.stirred || v.want.GetLooking()
-	v.wake()
+	v.kick.raise()
 	return h, nil
 }
 
@@ -294,7 +293,7 @@ func (a *halls) tell(h *hall) {
 	defer a.mu.Unlock()
 	a.resize(h, len(h.members))
 	for v := range h.views {
-		v.wake()
+		v.kick.raise()
 	}
 }
 
@@ -316,7 +315,7 @@ func (s *Server) keepHalls(ctx context.Context) {
 func (s *Server) tend(now time.Time) {
 	due, ended := s.halls.due(now, s.cfg.Interval)
 	for _, h := range due {
-		seen := s.renew(h)
+		seen := s.renew(h, now)
 		if h.shown.IsZero() {
 			seen = h.counts[rankUnknown] == 0 || now.Sub(h.began) >= hallPatience
 		}
@@ -331,14 +330,14 @@ func (s *Server) tend(now time.Time) {
 			all = append(all, personKey{h.key.workspace, user})
 		}
 		for some := range slices.Chunk(all, hallBatch) {
-			s.house.forget(h.watcher, some)
+			s.house.forget(h.watcher, some, now)
 		}
-		s.house.forget(h.watcher, nil)
+		s.house.forget(h.watcher, nil, now)
 	}
 }
 
 // renew takes in what is new in a hall.
-func (s *Server) renew(h *hall) (seen bool) {
+func (s *Server) renew(h *hall, now time.Time) (seen bool) {
 	select {
 	case <-h.kick:
 	default:
@@ -346,14 +345,14 @@ func (s *Server) renew(h *hall) (seen bool) {
 	lookers, stale := s.halls.begin(h)
 	var gone []string
 	if stale {
-		gone = s.recount(h)
+		gone = s.recount(h, now)
 	}
 	list, frozen := s.house.take(h.watcher)
 	return h.take(list, gone, lookers, frozen)
 }
 
 // recount has those watched who have come to a channel, and returns who has left.
-func (s *Server) recount(h *hall) (gone []string) {
+func (s *Server) recount(h *hall, now time.Time) (gone []string) {
 	members := s.company.members(h.key)
 	var come, left []personKey
 	for user := range members {
@@ -367,7 +366,7 @@ func (s *Server) recount(h *hall) (gone []string) {
 		}
 	}
 	for some := range slices.Chunk(left, hallBatch) {
-		s.house.forget(h.watcher, some)
+		s.house.forget(h.watcher, some, now)
 	}
 	for some := range slices.Chunk(come, hallBatch) {
 		s.house.watch(h.watcher, some)

@@ -31,17 +31,13 @@ const (
 
 // SetStatus writes down what somebody has chosen, and shows it.
 func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) (*presencev1.SetStatusResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
-	c, err := checkChoice(q)
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.SetStatusResponse{}
 	const method = presencev1.PresenceService_SetStatus_FullMethodName
-	return res, s.atHome(ctx, k, method, q, res, func() error {
+	return res, s.atHome(ctx, method, q, res, func(k personKey) error {
+		c, err := checkChoice(q)
+		if err != nil {
+			return err
+		}
 		return s.write(ctx, k, method, q, func(tx *sql.Tx) error {
 			now := time.Now()
 			if err := checkUntil(q.GetUntilMs(), now); err != nil { // not of one that was made in time, and is repeated
@@ -75,7 +71,7 @@ func (s *Server) write(ctx context.Context, k personKey, method string, q proto.
 		return fmt.Errorf("presence: write a choice: %w", err)
 	}
 	s.house.choose(map[personKey]choice{k: c}, time.Now())
-	if s.home(k).ID != s.peers.Node().ID { // it has moved meanwhile, and the new one may have read what was chosen before
+	if s.placement().Home(k.route()).ID != s.peers.Node().ID { // it has moved meanwhile, and the new one may have read what was chosen before
 		return errAway
 	}
 	return nil
@@ -94,12 +90,8 @@ func (s *Server) turn(ctx context.Context, partition uint32) (end func(), err er
 
 // GetStatus tells somebody what they have chosen, and what others see.
 func (s *Server) GetStatus(ctx context.Context, q *presencev1.GetStatusRequest) (*presencev1.GetStatusResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.GetStatusResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_GetStatus_FullMethodName, q, res, func() error {
+	return res, s.atHome(ctx, presencev1.PresenceService_GetStatus_FullMethodName, q, res, func(k personKey) error {
 		chosen, err := s.choices(ctx, []personKey{k})
 		if err != nil {
 			return err
@@ -127,12 +119,12 @@ func (h *house) asOf() time.Time {
 }
 
 // own is who calls, if that is whom they name.
-func own(ctx context.Context, user string) (personKey, error) {
+func own(ctx context.Context, q personal) (personKey, error) {
 	c, err := rpc.Caller(ctx)
 	if err != nil {
 		return personKey{}, err //nolint:wrapcheck // numbered
 	}
-	if user != c.User {
+	if q.GetUser() != c.User {
 		return personKey{}, errPerson
 	}
 	return personKey{c.Workspace, c.User}, nil
@@ -197,24 +189,15 @@ func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey
 	for i, k := range people {
 		rows[i], all[k] = []any{k.workspace, k.user}, choice{}
 	}
-	found, err := s.db.Query(ctx, `SELECT c.workspace, c.user_id, `+choiceColumns+` FROM `+rel.SQL()+` `+
-		rel.Lookup("INNER", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`), rel.Args(rows)...)
-	if err != nil {
-		return nil, fmt.Errorf("presence: read choices: %w", err)
-	}
-	defer found.Close()
-	for found.Next() {
+	text := `SELECT c.workspace, c.user_id, ` + choiceColumns + ` FROM ` + rel.SQL() + ` ` +
+		rel.Lookup("INNER", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`)
+	return all, each(ctx, s.db.Query, text, rel.Args(rows), func(r *sql.Rows) error {
 		var k personKey
 		var c choice
-		if err := c.scan(found.Scan, &k.workspace, &k.user); err != nil {
-			return nil, fmt.Errorf("presence: read choices: %w", err)
-		}
+		err := c.scan(r.Scan, &k.workspace, &k.user)
 		all[k] = c
-	}
-	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("presence: read choices: %w", err)
-	}
-	return all, nil
+		return err
+	})
 }
 
 // learnChoices finds out what people have chosen who have just come, until ctx ends.

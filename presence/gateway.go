@@ -21,7 +21,7 @@ type gateway struct {
 	ended       chan struct{} // closed when another stream has taken this one's place, or nothing was heard
 
 	answers map[uint64]sight // of connections, as it is to be told; of each the newest
-	kick    chan struct{}    // capacity 1: there are some
+	kick    signal           // there are some
 }
 
 // sight is whether somebody may be seen, as gateways are told.
@@ -51,7 +51,7 @@ func (h *house) begin(incarnation string, now time.Time) *gateway {
 	if g := h.gateways[incarnation]; g != nil {
 		h.end(g, now)
 	}
-	g := &gateway{incarnation: incarnation, connections: map[uint64]whose{}, heard: now, ended: make(chan struct{}), answers: map[uint64]sight{}, kick: make(chan struct{}, 1)}
+	g := &gateway{incarnation: incarnation, connections: map[uint64]whose{}, heard: now, ended: make(chan struct{}), answers: map[uint64]sight{}, kick: newSignal()}
 	h.gateways[incarnation] = g
 	return g
 }
@@ -106,11 +106,6 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	g.heard = now
 	for _, c := range q.GetOpened() {
 		h.connect(g, c, now)
-	}
-	for _, number := range q.GetActive() {
-		if w, ok := g.connections[number]; ok {
-			h.act(w.person, w.session, nil, now, now)
-		}
 	}
 	for _, d := range q.GetDeeds() {
 		if w, ok := g.connections[d.GetNumber()]; ok {
@@ -249,14 +244,7 @@ func (h *house) tellHidden(p *person, c connection) {
 // answer has a gateway told whether a connection's person may be seen.
 func (g *gateway) answer(number uint64, what sight) {
 	if g.answers[number] = what; len(g.answers) == 1 {
-		g.wake()
-	}
-}
-
-func (g *gateway) wake() {
-	select {
-	case g.kick <- struct{}{}:
-	default:
+		g.kick.raise()
 	}
 }
 
@@ -270,7 +258,7 @@ func (h *house) answers(g *gateway) *rosterv1.ReportResponse {
 	res, n := &rosterv1.ReportResponse{}, 0
 	for number, what := range g.answers {
 		if n++; n > answerBatch {
-			g.wake()
+			g.kick.raise()
 			break
 		}
 		if delete(g.answers, number); what == shown {

@@ -89,7 +89,7 @@ func (w *twins) alike() {
 		by := newWatcher(0)
 		h.watch(by, w.keys())
 		w.compare("told who comes", h, by)
-		h.forget(by, nil)
+		h.forget(by, nil, w.now)
 		if p := h.people[w.keys()[0]]; p != nil && p.left != nil {
 			for _, s := range p.left.sessions {
 				if theirs := p.session(s.id); theirs == nil || len(theirs.connections) == 0 && !theirs.left.IsZero() && theirs.left.Before(s.left) {
@@ -249,7 +249,7 @@ func TestInvisibleInTime(t *testing.T) {
 			"act": func(t *rapid.T) {
 				kind := rapid.SampledFrom([]edgev1.Doing{0, edgev1.Doing_DOING_MEET, edgev1.Doing_DOING_CHAT}).Draw(t, "kind")
 				w.act(gateway(), func(n uint64) *rosterv1.ReportRequest {
-					return &rosterv1.ReportRequest{Active: []uint64{n}, Deeds: []*rosterv1.Deed{{Number: n, Kinds: []edgev1.Doing{kind}}}}
+					return &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: n, Kinds: []edgev1.Doing{kind}}}}
 				})
 			},
 			"say": func(t *rapid.T) {

@@ -35,9 +35,9 @@ type house struct {
 	due      agenda
 	idle     list.List             // of *person: whom nobody looks at any more, and who are remembered for a while, in that order
 	crowded  bool                  // somebody is looked at for whom there was no room
-	mirrored chan struct{}         // capacity 1: there is another mirror, or one has nobody left
+	mirrored signal                // there is another mirror, or one has nobody left
 	strange  map[personKey]*person // have sessions, and what they have chosen isn't known yet
-	ask      chan struct{}         // capacity 1: there are strange ones
+	ask      signal                // there are strange ones
 	past     *past
 	gone     map[personKey]int64 // in which hour people were told as here last who are not any more, until that is written; as many as people may be known
 
@@ -65,9 +65,9 @@ const maxPlaces = 16
 
 func newHouse(cfg Config, self string) *house {
 	return &house{
-		cfg: cfg, self: self, people: map[personKey]*person{}, strange: map[personKey]*person{}, ask: make(chan struct{}, 1),
+		cfg: cfg, self: self, people: map[personKey]*person{}, strange: map[personKey]*person{}, ask: newSignal(),
 		past: newPast(cfg.PastBytes), gone: map[personKey]int64{}, vanished: map[string]time.Time{},
-		living: map[string]bool{}, silent: map[string]time.Time{}, gateways: map[string]*gateway{}, watchers: map[*watcher]struct{}{}, mirrors: map[registry.Node]*mirror{}, mirrored: make(chan struct{}, 1),
+		living: map[string]bool{}, silent: map[string]time.Time{}, gateways: map[string]*gateway{}, watchers: map[*watcher]struct{}{}, mirrors: map[registry.Node]*mirror{}, mirrored: newSignal(),
 	}
 }
 
@@ -88,7 +88,7 @@ type person struct {
 	mirror  *mirror       // that tells of them; nil: they are at home here, or nobody has looked for a while
 	told    bool          // it has
 	kept    *list.Element // nobody looks, and they are remembered for a while: their place in idle
-	until   time.Time     // so long; set by the next tick
+	until   time.Time     // so long
 	next    time.Time     // when to look again; zero: never
 	place   int           // in the agenda
 }
@@ -246,10 +246,7 @@ func (h *house) familiar(k personKey) {
 // wonder has it found out what somebody has chosen.
 func (h *house) wonder(p *person) {
 	h.strange[p.key] = p
-	select {
-	case h.ask <- struct{}{}:
-	default:
-	}
+	h.ask.raise()
 }
 
 // lose has somebody told as not known, from now on.
@@ -305,7 +302,7 @@ func (h *house) tick(now time.Time) {
 		}
 	}
 	if h.crowded && roomy {
-		h.readmit()
+		h.readmit(now)
 	}
 	h.unkeep(now)
 	if !h.frozen.IsZero() {
@@ -353,7 +350,7 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 			p.home = h.isHome(k)
 		}
 		h.evict()
-		h.remirror() // a home that nobody is watched at may be no more
+		h.mirrored.raise() // a home that nobody is watched at may be no more
 	}
 	thawed := sure && !h.frozen.IsZero()
 	switch {
@@ -367,7 +364,7 @@ func (h *house) settle(now time.Time, place registry.Placement, gateways []strin
 	}
 	if thawed || h.frozen.Equal(now) {
 		for w := range h.watchers {
-			w.wake()
+			w.kick.raise()
 		}
 	}
 }

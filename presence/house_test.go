@@ -372,7 +372,7 @@ func (w *world) signOut(users ...string) {
 func (w *world) act(user string, g *edge) {
 	if number, is := w.people[user].at[g.incarnation]; is && !g.frozen {
 		w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{
-			Active: []uint64{number}, Deeds: []*rosterv1.Deed{{Number: number, Kinds: []edgev1.Doing{edgev1.Doing_DOING_MEET}}},
+			Deeds: []*rosterv1.Deed{{Number: number, Kinds: []edgev1.Doing{edgev1.Doing_DOING_MEET}}},
 		})
 	}
 }
@@ -796,7 +796,7 @@ func TestInvisible(t *testing.T) {
 	}
 	for _, at := range []time.Duration{time.Second, h.cfg.Idle, h.cfg.Dormant} {
 		now = now.Add(at)
-		h.report(g, &rosterv1.ReportRequest{Active: []uint64{1}}, now)
+		h.report(g, &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1}}}, now)
 		h.tick(now)
 		check(fmt.Sprint("after ", at))
 	}
@@ -841,7 +841,7 @@ func TestTooMany(t *testing.T) {
 	if list, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("who looks at somebody for whom there is no room is told %v", list)
 	}
-	h.forget(w, nil)
+	h.forget(w, nil, now)
 	h.report(g, opened(10, 11), now)
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_UNSPECIFIED" || status(11) != "STATE_UNSPECIFIED" {
 		t.Errorf("there is no room for one: %s, %s, %s", status(0), status(10), status(11))
@@ -908,8 +908,7 @@ func TestFullTellsNobody(t *testing.T) {
 					t.Errorf("others look: %t; there is room again: told %v, want %v", others, got, want)
 				}
 			}
-			h.forget(by, nil)
-			h.unkeep(now)
+			h.forget(by, nil, now)
 			h.unkeep(now.Add(keeping)) // it is long ago
 		}
 		h.report(g, &rosterv1.ReportRequest{Closed: []uint64{3}}, now)
@@ -960,7 +959,7 @@ func TestComeLater(t *testing.T) {
 		h.report(g, again, now)
 		answer(h, now)
 		told("it is alive again", frozen, offline, online)
-		h.forget(frozen, nil)
+		h.forget(frozen, nil, now)
 		h.settle(now, place, []string{"a", "b"}, true)
 		now = now.Add(h.cfg.Grace)
 		h.report(g, &rosterv1.ReportRequest{}, now)

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"plenum.internal/mesh/registry"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
@@ -26,7 +24,7 @@ type mirror struct {
 	home   registry.Node
 	people map[personKey]*person
 	todo   map[personKey]bool // to be watched, true, or not any more
-	kick   chan struct{}      // capacity 1: there is something to do
+	kick   signal             // there is something to do
 	lost   bool               // the home was not heard of for too long
 
 	failing bool // the last stream ended as soon as it began; belongs to followHome
@@ -37,9 +35,9 @@ func (h *house) abroad(p *person) {
 	var m *mirror
 	if home := h.now.Home(p.key.route()); (len(p.watches) > 0 || p.kept != nil) && home.ID != "" && home.ID != h.self && h.people[p.key] == p {
 		if m = h.mirrors[home]; m == nil {
-			m = &mirror{home: home, people: map[personKey]*person{}, todo: map[personKey]bool{}, kick: make(chan struct{}, 1)}
+			m = &mirror{home: home, people: map[personKey]*person{}, todo: map[personKey]bool{}, kick: newSignal()}
 			h.mirrors[home] = m
-			h.remirror()
+			h.mirrored.raise()
 		}
 	}
 	if p.mirror == m {
@@ -48,7 +46,7 @@ func (h *house) abroad(p *person) {
 	if old := p.mirror; old != nil {
 		old.want(p.key, false)
 		if delete(old.people, p.key); len(old.people) == 0 {
-			h.remirror()
+			h.mirrored.raise()
 		}
 	}
 	if p.mirror = m; m != nil {
@@ -58,20 +56,9 @@ func (h *house) abroad(p *person) {
 	}
 }
 
-// remirror has it looked at which homes are followed.
-func (h *house) remirror() {
-	select {
-	case h.mirrored <- struct{}{}:
-	default:
-	}
-}
-
 func (m *mirror) want(k personKey, watched bool) {
 	m.todo[k] = watched
-	select {
-	case m.kick <- struct{}{}:
-	default:
-	}
+	m.kick.raise()
 }
 
 // mirror has each home that people are watched at followed, until ctx ends.
@@ -164,9 +151,7 @@ func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error
 		}
 		lost.Reset(mirrorPatience)
 		silent.Reset(mirrorPatience)
-		if err := s.house.reflect(m, res); err != nil {
-			return err
-		}
+		s.house.reflect(m, res)
 	}
 }
 
@@ -202,7 +187,7 @@ func (s *Server) askHome(ctx context.Context, m *mirror, send func(*presencev1.W
 }
 
 // reflect takes in what a home tells.
-func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) error {
+func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m.lost = false
@@ -211,16 +196,11 @@ func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) error {
 		if p == nil { // not any more
 			continue
 		}
-		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&presencev1.Entry{Status: seen.GetStatus()})
-		if err != nil {
-			return fmt.Errorf("presence: encode: %w", err)
-		}
 		p.told = true
 		p.known = seen.GetStatus().GetState() != presencev1.State_STATE_UNSPECIFIED
-		h.show(p, b)
+		h.show(p, encode(seen.GetStatus()))
 		h.veil(p, seen.GetHidden())
 	}
-	return nil
 }
 
 // lost has all that a home told of told as not known.

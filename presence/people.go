@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -122,7 +120,7 @@ func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(
 		return err
 	}
 	defer s.views.close(v.who, v.watcher)
-	defer s.house.forget(v.watcher, nil)
+	defer func() { s.house.forget(v.watcher, nil, time.Now()) }()
 	return s.tail(ctx, v, q.GetAfter(), send)
 }
 
@@ -159,7 +157,7 @@ func (s *Server) look(ctx context.Context, v *view) error {
 	v.shown = now
 	v.lacking.Store(len(now) < len(v.users))
 	if len(gone) > 0 {
-		s.house.forget(v.watcher, gone)
+		s.house.forget(v.watcher, gone, time.Now())
 	}
 	s.house.watch(v.watcher, come)
 	for begin := time.Now(); ; {
@@ -243,11 +241,7 @@ func ofView(frozen time.Time) *edgev1.Entry {
 	if frozen.IsZero() {
 		return &edgev1.Entry{Key: entryView, Removed: true}
 	}
-	body, err := proto.Marshal(&presencev1.Entry{AsOfMs: frozen.UnixMilli()})
-	if err != nil {
-		panic(err) // it is a number
-	}
-	return &edgev1.Entry{Key: entryView, Body: body}
+	return &edgev1.Entry{Key: entryView, Body: marshal(&presencev1.Entry{AsOfMs: frozen.UnixMilli()})}
 }
 
 // MaxOwnViews is how many views one person may have open at one process: what one session may follow at a gateway.
@@ -295,7 +289,7 @@ func (a *views) recheckAll() {
 	defer a.mu.Unlock()
 	for _, theirs := range a.of {
 		for v := range theirs {
-			v.reconsider()
+			v.again.raise()
 		}
 	}
 }
@@ -307,7 +301,7 @@ func (a *views) recheck(of []personKey, lacking bool) {
 	for _, k := range of {
 		for v := range a.of[k] {
 			if !lacking || v.lacking.Load() {
-				v.reconsider()
+				v.again.raise()
 			}
 		}
 	}

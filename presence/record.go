@@ -52,7 +52,7 @@ func (h *house) attend(p *person, now time.Time) (next time.Time) {
 			continue
 		}
 		h.account(p, s, now)
-		if hidden := p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE; hidden && s.stretch != nil {
+		if hidden := p.chosen.hides(now); hidden && s.stretch != nil {
 			h.finish(p, s, s.stretch.upto)
 		} else if !hidden && s.stretch == nil && len(s.connections) > 0 && !s.dormant(now, &h.cfg) {
 			start := latest(s.from, since, p.chosen.shownSince())
@@ -60,8 +60,8 @@ func (h *house) attend(p *person, now time.Time) (next time.Time) {
 			s.stretch = &stretch{start: start, upto: latest(start, s.told)}
 		}
 		if s.stretch != nil {
-			if cut := s.stretch.start.Add(maxStretch); cut.After(now) && (next.IsZero() || cut.Before(next)) {
-				next = cut
+			if cut := s.stretch.start.Add(maxStretch); cut.After(now) {
+				next = sooner(next, cut)
 			}
 		}
 	}

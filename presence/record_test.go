@@ -52,8 +52,10 @@ func (d *chronicle) open(number uint64, agent string, age time.Duration) {
 	answer(d.house, d.now)
 }
 
-func (d *chronicle) close(number uint64)  { d.tell(&rosterv1.ReportRequest{Closed: []uint64{number}}) }
-func (d *chronicle) active(number uint64) { d.tell(&rosterv1.ReportRequest{Active: []uint64{number}}) }
+func (d *chronicle) close(number uint64) { d.tell(&rosterv1.ReportRequest{Closed: []uint64{number}}) }
+func (d *chronicle) active(number uint64) {
+	d.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: number}}})
+}
 
 // pass lets time go by.
 func (d *chronicle) pass(by time.Duration) {

@@ -84,14 +84,14 @@ func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, pre
 	w.veiled = true
 	ended := make(chan error, 1)
 	r.s.tasks.Go(func() {
-		defer h.forget(w, nil) // here: nobody is watched behind it
+		defer func() { h.forget(w, nil, time.Now()) }() // here: nobody is watched behind it
 		for {
 			q, err := stream.Recv()
 			if err != nil {
 				ended <- err
 				return
 			}
-			h.forget(w, keys(q.GetForget()))
+			h.forget(w, keys(q.GetForget()), time.Now())
 			h.watch(w, keys(q.GetWatch()))
 		}
 	})

@@ -44,25 +44,16 @@ func (s *Server) ListLastSeen(ctx context.Context, q *presencev1.ListLastSeenReq
 	for _, user := range s.company.met(personKey{caller.Workspace, caller.User}, users) {
 		rows = append(rows, []any{caller.Workspace, user})
 	}
-	found, err := s.db.Query(ctx, `SELECT s.user_id, s.hour FROM `+rel.SQL()+` `+rel.Lookup("INNER", "presence_seen", "s", `s.workspace = k.ws AND s.user_id = k.usr`)+` `+
-		rel.Lookup("LEFT", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`)+` WHERE c.hide_last_seen IS NOT TRUE ORDER BY s.user_id`, rel.Args(rows)...)
-	if err != nil {
-		return nil, fmt.Errorf("presence: read who was seen: %w", err)
-	}
-	defer found.Close()
+	text := `SELECT s.user_id, s.hour FROM ` + rel.SQL() + ` ` + rel.Lookup("INNER", "presence_seen", "s", `s.workspace = k.ws AND s.user_id = k.usr`) + ` ` +
+		rel.Lookup("LEFT", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`) + ` WHERE c.hide_last_seen IS NOT TRUE ORDER BY s.user_id`
 	res := &presencev1.ListLastSeenResponse{}
-	for found.Next() {
+	return res, each(ctx, s.db.Query, text, rel.Args(rows), func(r *sql.Rows) error {
 		var user string
 		var hour int64
-		if err := found.Scan(&user, &hour); err != nil {
-			return nil, fmt.Errorf("presence: read who was seen: %w", err)
-		}
+		err := r.Scan(&user, &hour)
 		res.Seen = append(res.Seen, &presencev1.LastSeen{User: user, HourMs: hour * time.Hour.Milliseconds()})
-	}
-	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("presence: read who was seen: %w", err)
-	}
-	return res, nil
+		return err
+	})
 }
 
 // maxLastSeen is how many people may be asked for at once.

@@ -98,7 +98,7 @@ func TestLastSeen(t *testing.T) {
 		seen("ada", "bob 3, cyn 3", first) // not when they go
 		p.writeAll(first.Add(8 * time.Hour))
 		seen("ada", "bob 5, cyn 5", first)
-		g.tell(&rosterv1.ReportRequest{Active: []uint64{1}})
+		g.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1}}})
 		p.writeAll(first.Add(9 * time.Hour))
 		seen("ada", "bob 5, cyn 5", first)
 

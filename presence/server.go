@@ -187,7 +187,7 @@ func (s *Server) place(now time.Time) {
 	for _, g := range s.peers.Nodes("gateway") {
 		gateways = append(gateways, g.Incarnation)
 	}
-	s.house.settle(now, registry.NewPlacement(s.peers.Nodes("presence")), gateways, s.peers.Valid())
+	s.house.settle(now, s.placement(), gateways, s.peers.Valid())
 }
 
 // What is answered.
@@ -213,17 +213,27 @@ func badField(field, format string, args ...any) error {
 	return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "presence.BAD_FIELD", format, args...).On(field)
 }
 
-// home is where a person is at home, as far as is known here.
-func (s *Server) home(k personKey) registry.Node {
-	return registry.NewPlacement(s.peers.Nodes("presence")).Home(k.route())
+// placement is of people and channels among the processes, as far as is known here.
+func (s *Server) placement() registry.Placement {
+	return registry.NewPlacement(s.peers.Nodes("presence"))
 }
 
-// atHome does something at a person's home: here, or by sending the call on to the process that it is.
-func (s *Server) atHome(ctx context.Context, k personKey, method string, q, res proto.Message, do func() error) error {
-	home := s.home(k)
+// personal is a request about who calls.
+type personal interface {
+	proto.Message
+	GetUser() string
+}
+
+// atHome does for who calls what they ask of themselves, at their home: here, or by sending the call on to the process that it is.
+func (s *Server) atHome(ctx context.Context, method string, q personal, res proto.Message, do func(personKey) error) error {
+	k, err := own(ctx, q)
+	if err != nil {
+		return err
+	}
+	home := s.placement().Home(k.route())
 	switch {
 	case home.ID == s.peers.Node().ID:
-		return do()
+		return do(k)
 	case home.ID == "" || rpc.Forwarded(ctx): // the processes disagree, for a moment
 		return errAway
 	}

@@ -142,7 +142,7 @@ func (o *bureau) look(ctx context.Context, who string, users []string, after *ed
 		return err
 	}
 	defer o.views.close(v.who, v.watcher)
-	defer o.house.forget(v.watcher, nil)
+	defer func() { o.house.forget(v.watcher, nil, time.Now()) }()
 	return o.tail(ctx, v, after, send)
 }
 
@@ -387,7 +387,7 @@ func (p *life) live() {
 				return
 			}
 			n := p.open[p.IntN(len(p.open))]
-			p.o.tell(&rosterv1.ReportRequest{Active: []uint64{n}})
+			p.o.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: n}}})
 			p.o.mu.Lock()
 			defer p.o.mu.Unlock()
 			if signals && p.o.shown[n] {

@@ -15,10 +15,10 @@ import (
 
 // watcher is somebody who looks at people: a view, a hall, or another process whose people do.
 type watcher struct {
-	kick    chan struct{} // capacity 1: something is dirty
-	again   chan struct{} // capacity 1: whom it may look at is to be looked at
-	lacking atomic.Bool   // a view's: it doesn't show all whom it is to
-	veiled  bool          // it is told who hides, too
+	kick    signal      // something is dirty
+	again   signal      // whom it may look at is to be looked at
+	lacking atomic.Bool // a view's: it doesn't show all whom it is to
+	veiled  bool        // it is told who hides, too
 	watches map[personKey]*watch
 	dirty   []*watch
 }
@@ -34,7 +34,7 @@ type watch struct {
 
 // newWatcher returns one of about so many people.
 func newWatcher(people int) *watcher {
-	return &watcher{kick: make(chan struct{}, 1), again: make(chan struct{}, 1), watches: make(map[personKey]*watch, people)}
+	return &watcher{kick: newSignal(), again: newSignal(), watches: make(map[personKey]*watch, people)}
 }
 
 // mark says that there is something new.
@@ -44,21 +44,7 @@ func (w *watch) mark() {
 	}
 	w.dirty = true
 	if w.by.dirty = append(w.by.dirty, w); len(w.by.dirty) == 1 {
-		w.by.wake()
-	}
-}
-
-func (w *watcher) wake() {
-	select {
-	case w.kick <- struct{}{}:
-	default:
-	}
-}
-
-func (w *watcher) reconsider() {
-	select {
-	case w.again <- struct{}{}:
-	default:
+		w.by.kick.raise()
 	}
 }
 
@@ -69,7 +55,7 @@ func (h *house) reconsider(people []personKey) {
 	for _, k := range people {
 		if p := h.people[k]; p != nil {
 			for _, w := range p.watches {
-				w.by.reconsider()
+				w.by.again.raise()
 			}
 		}
 	}
@@ -120,14 +106,14 @@ func (h *house) observe(by *watcher, people []personKey) {
 }
 
 // readmit has those known whom watchers look at, and for whom there was no room.
-func (h *house) readmit() {
+func (h *house) readmit(now time.Time) {
 	h.crowded = false
 	for by := range h.watchers {
 		var people []personKey
 		for k, w := range by.watches {
 			if h.people[k] != w.of {
 				delete(by.watches, k)
-				h.unwatch(w)
+				h.unwatch(w, now)
 				people = append(people, k)
 			}
 		}
@@ -136,12 +122,12 @@ func (h *house) readmit() {
 }
 
 // forget takes people off those that a watcher looks at; nil: all.
-func (h *house) forget(by *watcher, people []personKey) {
+func (h *house) forget(by *watcher, people []personKey, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if people == nil {
 		for _, w := range by.watches {
-			h.unwatch(w)
+			h.unwatch(w, now)
 		}
 		by.watches, by.dirty = map[personKey]*watch{}, nil
 		delete(h.watchers, by)
@@ -150,7 +136,7 @@ func (h *house) forget(by *watcher, people []personKey) {
 	for _, k := range people {
 		if w := by.watches[k]; w != nil {
 			delete(by.watches, k)
-			h.unwatch(w)
+			h.unwatch(w, now)
 		}
 	}
 }
@@ -159,18 +145,15 @@ func (h *house) forget(by *watcher, people []personKey) {
 const keeping = time.Minute
 
 // linger has somebody remembered for a while.
-func (h *house) linger(p *person) {
+func (h *house) linger(p *person, now time.Time) {
 	if len(p.watches) == 0 && h.people[p.key] == p {
-		p.kept, p.until = h.idle.PushBack(p), time.Time{}
+		p.kept, p.until = h.idle.PushBack(p), now.Add(keeping)
 	}
 }
 
 // unkeep forgets those whose time is over.
 func (h *house) unkeep(now time.Time) {
-	for e := h.idle.Back(); e != nil && e.Value.(*person).until.IsZero(); e = e.Prev() { //nolint:forcetypeassert // holds nothing else
-		e.Value.(*person).until = now.Add(keeping) //nolint:forcetypeassert // likewise
-	}
-	for e := h.idle.Front(); e != nil && !now.Before(e.Value.(*person).until); e = h.idle.Front() { //nolint:forcetypeassert // likewise
+	for e := h.idle.Front(); e != nil && !now.Before(e.Value.(*person).until); e = h.idle.Front() { //nolint:forcetypeassert // holds nothing else
 		h.release(e)
 	}
 }
@@ -195,14 +178,14 @@ func (h *house) awaits(by *watcher, people []personKey) (elsewhere, untold bool)
 	return elsewhere, untold
 }
 
-func (h *house) unwatch(w *watch) {
+func (h *house) unwatch(w *watch, now time.Time) {
 	p := w.of
 	last := p.watches[len(p.watches)-1]
 	p.watches[w.place], last.place = last, w.place
 	p.watches[len(p.watches)-1] = nil
 	p.watches = p.watches[:len(p.watches)-1]
 	w.of = nil
-	h.linger(p)
+	h.linger(p, now)
 	h.drop(p)
 }
 
