@@ -389,7 +389,7 @@ func TestPastFull(t *testing.T) {
 func TestActivity(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		c.chat.move("general", []string{"ada", "bob"}, nil)
-		one, two := c.start("presence-1", "presence-1~1", quick), c.start("presence-2", "presence-2~1", quick)
+		one, two := c.start("presence-1", "presence-1~1", shortGrace), c.start("presence-2", "presence-2~1", shortGrace)
 		for _, p := range []*process{one, two} {
 			g := p.report()
 			if registry.NewPlacement(p.Nodes("presence")).Home(personKey{"w", "bob"}.route()) == p.node {
@@ -417,9 +417,7 @@ func TestActivity(t *testing.T) {
 		}
 		status := func(state presencev1.State) {
 			t.Helper()
-			if _, err := one.api().SetStatus(key(c.ctx("bob")), &presencev1.SetStatusRequest{User: "bob", State: state, Custom: &presencev1.Custom{Text: "!"}}); err != nil {
-				t.Fatal(err)
-			}
+			one.choose("bob", state, "!", 0)
 		}
 		say(&presencev1.SetActivityRequest{Kind: writing, Subject: " R&D plan, part 2 "})
 		e.until("bob", "ONLINE WRITING R&D plan, part 2")
@@ -460,9 +458,6 @@ func TestActivity(t *testing.T) {
 		}
 	})
 }
-
-// quick has people go soon.
-func quick(cfg *Config) { cfg.Grace = time.Second }
 
 // TestWrongActivity: what is said wrongly is answered by what is wrong with it, and changes nothing; another's is nobody's.
 func TestWrongActivity(t *testing.T) {

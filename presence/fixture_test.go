@@ -490,6 +490,21 @@ func everyEngine(t *testing.T, test func(t *testing.T, c *cluster)) {
 	meshtest.Databases(t, func(t *testing.T, url string) { test(t, newCluster(t, url)) })
 }
 
+// shortGrace has who leaves be seen to within a test.
+func shortGrace(cfg *Config) { cfg.Grace = time.Second }
+
+// choose has somebody choose a status, for a time; 0: for ever.
+func (p *process) choose(user string, state presencev1.State, text string, lasts time.Duration) {
+	p.tb.Helper()
+	q := &presencev1.SetStatusRequest{User: user, State: state, Custom: &presencev1.Custom{Text: text}}
+	if lasts != 0 {
+		q.UntilMs = time.Now().Add(lasts).UnixMilli()
+	}
+	if _, err := p.api().SetStatus(key(p.ctx(user)), q); err != nil {
+		p.tb.Fatal(err)
+	}
+}
+
 func (p *process) api() presencev1.PresenceServiceClient {
 	return presencev1.NewPresenceServiceClient(p.rpc.Pipe("gateway"))
 }

@@ -219,7 +219,7 @@ func TestInvisibleInTime(t *testing.T) {
 			}
 			return c
 		}
-		t.Repeat(map[string]func(*rapid.T){
+		t.Repeat(w.with(gateway, node, map[string]func(*rapid.T){
 			"": func(*rapid.T) { w.alike() },
 			"connect": func(*rapid.T) {
 				g := gateway()
@@ -298,27 +298,6 @@ func TestInvisibleInTime(t *testing.T) {
 			"pass":  func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },
 			"idle":  func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 6).Draw(t, "minutes")) * time.Minute) },
 			"quiet": func(*rapid.T) { w.quiet() },
-			"kill a gateway": func(*rapid.T) {
-				w.kill(gateway())
-			},
-			"start a gateway": func(*rapid.T) {
-				if len(w.gateways) < 4 {
-					w.startGateway()
-				}
-			},
-			"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
-			"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
-			"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
-			"kill a process": func(*rapid.T) {
-				id := node()
-				delete(w.houses, id)
-				delete(w.nodes, id)
-			},
-			"start a process": func(*rapid.T) {
-				if id := node(); w.houses[id] == nil {
-					w.startNode(id)
-				}
-			},
 			"a process comes and goes": func(t *rapid.T) {
 				id := node()
 				for range 2 {
@@ -345,10 +324,7 @@ func TestInvisibleInTime(t *testing.T) {
 				w.mute = !w.mute
 				w.learn()
 			},
-			"a process learns": func(*rapid.T) { w.learnNode(node()) },
-			"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
-			"all learn":        func(*rapid.T) { w.learn() },
-		})
+		}))
 	})
 }
 

@@ -546,6 +546,35 @@ func (w *world) thaw(g *edge) {
 	g.unsaid = nil
 }
 
+// with adds to a test's actions what happens to gateways and processes in any world.
+func (w *world) with(gateway func() *edge, node func() string, actions map[string]func(*rapid.T)) map[string]func(*rapid.T) {
+	maps.Copy(actions, map[string]func(*rapid.T){
+		"kill a gateway": func(*rapid.T) { w.kill(gateway()) },
+		"start a gateway": func(*rapid.T) {
+			if len(w.gateways) < 4 {
+				w.startGateway()
+			}
+		},
+		"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
+		"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
+		"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
+		"kill a process": func(*rapid.T) {
+			id := node()
+			delete(w.houses, id)
+			delete(w.nodes, id)
+		},
+		"start a process": func(*rapid.T) {
+			if id := node(); w.houses[id] == nil {
+				w.startNode(id)
+			}
+		},
+		"a process learns": func(*rapid.T) { w.learnNode(node()) },
+		"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
+		"all learn":        func(*rapid.T) { w.learn() },
+	})
+	return actions
+}
+
 // TestHouseIsTrue: whatever happens, nobody is told as here for longer than the bound who is not, nor as gone who has been here for as long; and when
 // all is quiet all is known.
 func TestHouseIsTrue(t *testing.T) {
@@ -562,7 +591,7 @@ func TestHouseIsTrue(t *testing.T) {
 		node := func() string {
 			return rapid.SampledFrom([]string{"presence-1", "presence-2", "presence-3"}).Draw(t, "node")
 		}
-		t.Repeat(map[string]func(*rapid.T){
+		t.Repeat(w.with(gateway, node, map[string]func(*rapid.T){
 			"":        func(*rapid.T) { w.check(); w.checkRecords() },
 			"connect": func(t *rapid.T) { w.connect(someone.Draw(t, "who"), gateway()) },
 			"say": func(t *rapid.T) {
@@ -576,25 +605,6 @@ func TestHouseIsTrue(t *testing.T) {
 				for range rapid.IntRange(1, 60).Draw(t, "s") {
 					w.pass(time.Second)
 					w.check()
-				}
-			},
-			"kill a gateway": func(t *rapid.T) { w.kill(gateway()) },
-			"start a gateway": func(*rapid.T) {
-				if len(w.gateways) < 4 {
-					w.startGateway()
-				}
-			},
-			"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
-			"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
-			"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
-			"kill a process": func(*rapid.T) {
-				id := node()
-				delete(w.houses, id)
-				delete(w.nodes, id)
-			},
-			"start a process": func(*rapid.T) {
-				if id := node(); w.houses[id] == nil {
-					w.startNode(id)
 				}
 			},
 			"a process may be taken for dead": func(t *rapid.T) {
@@ -618,10 +628,7 @@ func TestHouseIsTrue(t *testing.T) {
 					}
 				}
 			},
-			"a process learns": func(*rapid.T) { w.learnNode(node()) },
-			"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
-			"all learn":        func(*rapid.T) { w.learn() },
-		})
+		}))
 		w.certain()
 	})
 }

@@ -52,7 +52,7 @@ func TestLastSeen(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		c.chat.move("general", []string{"ada", "bob", "cyn", "dan"}, nil)
 		c.chat.move("other", []string{"eve"}, nil)
-		p := c.start("presence-1", "presence-1~1", quick)
+		p := c.start("presence-1", "presence-1~1", shortGrace)
 		g := p.report()
 		for i, user := range []string{"bob", "cyn", "eve"} {
 			g.open(uint64(i+1), user)
@@ -80,9 +80,7 @@ func TestLastSeen(t *testing.T) {
 		seen("ada", "bob 3, cyn 3", first)
 
 		// From here on bob is invisible, and cyn has gone.
-		if _, err := p.api().SetStatus(key(c.ctx("bob")), &presencev1.SetStatusRequest{User: "bob", State: presencev1.State_STATE_INVISIBLE}); err != nil {
-			t.Fatal(err)
-		}
+		p.choose("bob", presencev1.State_STATE_INVISIBLE, "", 0)
 		g.tell(&rosterv1.ReportRequest{Closed: []uint64{2}})
 		e.until("bob", "OFFLINE")
 		e.until("cyn", "OFFLINE")
