@@ -65,7 +65,7 @@ func TestChannel(t *testing.T) {
 		c.chat.move("general", []string{"eve"}, []string{"cyn"})
 		e.until(entryCounts, "4 1 busy 1 away 2 offline 1 looking")
 		e.until("cyn", "")
-		if took := time.Since(begin); took > companySilence/2 {
+		if took := time.Since(begin); took > membershipsSilence/2 {
 			t.Errorf("who has come and gone was told after %v: not before chat was asked anew", took)
 		}
 		if e.seen["eve"] != "OFFLINE" || e.reset != 1 {
@@ -134,7 +134,7 @@ func TestChannelIsItsMembers(t *testing.T) {
 		e := p.gather("ada", &presencev1.Window{Limit: MaxWindow})
 		p.gather("bob", &presencev1.Window{Limit: MaxWindow})
 		refused("too many views", ada, general, &presencev1.Window{}, edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY")
-		if n := p.server.told.refused.Load(); n != 1 {
+		if n := p.server.deliveries.refused.Load(); n != 1 {
 			t.Errorf("%d views were refused", n)
 		}
 		c.chat.move("general", nil, []string{"ada"})
@@ -171,7 +171,7 @@ func TestChannelOfManyHomes(t *testing.T) {
 	var abroad []string // from where it is looked
 	for i, user := range users {
 		p := one
-		if two.server.house.isHome(personKey{"w", user}) {
+		if two.server.hub.isHome(personKey{"w", user}) {
 			p, abroad = two, append(abroad, user)
 		}
 		homes[p].open(uint64(i+1), user)
@@ -217,9 +217,9 @@ func TestWatchMany(t *testing.T) {
 	g.complete(p)
 	for known := 0; known < people; {
 		<-time.After(10 * time.Millisecond) // what they have chosen is read
-		p.server.house.mu.Lock()
-		known = len(p.server.house.people) - len(p.server.house.strange)
-		p.server.house.mu.Unlock()
+		p.server.hub.mu.Lock()
+		known = len(p.server.hub.people) - len(p.server.hub.toLoad)
+		p.server.hub.mu.Unlock()
 	}
 	stream, err := presencev1.NewHomeServiceClient(p.rpc.Pipe("presence")).Watch(t.Context())
 	if err != nil {

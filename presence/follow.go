@@ -19,7 +19,7 @@ func (s *Server) newFollower(deps Deps) error {
 		return nil
 	}
 	f, err := topic.NewFollower(topic.FollowerConfig{Name: "presence.workspaces", Service: "identity", Prefix: "presence"}, topic.FollowerDeps{
-		Source: topicv1.NewTopicServiceClient(deps.Identity), DB: deps.DB, Handle: takeWorkspaces, Reset: forgetWorkspaces, Log: deps.Log, Metrics: deps.Metrics,
+		Source: topicv1.NewTopicServiceClient(deps.Identity), DB: deps.DB, Handle: applyWorkspaces, Reset: forgetWorkspaces, Log: deps.Log, Metrics: deps.Metrics,
 	})
 	if err != nil {
 		return fmt.Errorf("presence: follow identity: %w", err)
@@ -28,8 +28,8 @@ func (s *Server) newFollower(deps Deps) error {
 	return nil
 }
 
-// takeWorkspaces applies identity's events of workspaces, in the follower's transaction.
-func takeWorkspaces(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error {
+// applyWorkspaces applies identity's events of workspaces, in the follower's transaction.
+func applyWorkspaces(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error {
 	for _, r := range records {
 		var e identityv1.WorkspaceEvent
 		if err := proto.Unmarshal(r.GetEvent().GetBody(), &e); err != nil {

@@ -30,10 +30,10 @@ type mirror struct {
 	failing bool // the last stream ended as soon as it began; belongs to followHome
 }
 
-// abroad has somebody told of by their home, if that is elsewhere, as long as anybody looks at them, and for a while after.
-func (h *house) abroad(p *person) {
+// setMirror has somebody told of by their home, if that is elsewhere, as long as anybody looks at them, and for a while after.
+func (h *hub) setMirror(p *person) {
 	var m *mirror
-	if home := h.now.Home(p.key.route()); (len(p.watches) > 0 || p.kept != nil) && home.ID != "" && home.ID != h.self && h.people[p.key] == p {
+	if home := h.placement.Home(p.key.route()); (len(p.watches) > 0 || p.lingers != nil) && home.ID != "" && home.ID != h.self && h.people[p.key] == p {
 		if m = h.mirrors[home]; m == nil {
 			m = &mirror{home: home, people: map[personKey]*person{}, todo: map[personKey]bool{}, kick: newSignal()}
 			h.mirrors[home] = m
@@ -50,7 +50,7 @@ func (h *house) abroad(p *person) {
 		}
 	}
 	if p.mirror = m; m != nil {
-		p.told = false
+		p.mirrorTold = false
 		m.people[p.key] = p
 		m.want(p.key, true)
 	}
@@ -61,19 +61,19 @@ func (m *mirror) want(k personKey, watched bool) {
 	m.kick.raise()
 }
 
-// mirror has each home that people are watched at followed, until ctx ends.
-func (s *Server) mirror(ctx context.Context) {
+// followHomes has each home that people are watched at followed, until ctx ends.
+func (s *Server) followHomes(ctx context.Context) {
 	type follower struct {
 		*mirror
 		end context.CancelFunc
 	}
 	running := map[registry.Node]follower{}
 	for {
-		s.house.mu.Lock()
-		placed := s.house.now.Nodes()
-		maps.DeleteFunc(s.house.mirrors, func(n registry.Node, m *mirror) bool { return len(m.people) == 0 && !slices.Contains(placed, n) })
-		wanted := maps.Clone(s.house.mirrors)
-		s.house.mu.Unlock()
+		s.hub.mu.Lock()
+		placed := s.hub.placement.Nodes()
+		maps.DeleteFunc(s.hub.mirrors, func(n registry.Node, m *mirror) bool { return len(m.people) == 0 && !slices.Contains(placed, n) })
+		wanted := maps.Clone(s.hub.mirrors)
+		s.hub.mu.Unlock()
 		for n, m := range wanted {
 			if running[n].mirror != m {
 				ctx, end := context.WithCancel(ctx)
@@ -88,7 +88,7 @@ func (s *Server) mirror(ctx context.Context) {
 			}
 		}
 		select {
-		case <-s.house.mirrored:
+		case <-s.hub.mirrored:
 		case <-ctx.Done():
 			for _, f := range running {
 				f.end()
@@ -100,7 +100,7 @@ func (s *Server) mirror(ctx context.Context) {
 
 // followHome watches people at their home until ctx ends.
 func (s *Server) followHome(ctx context.Context, m *mirror) {
-	lost := time.AfterFunc(mirrorPatience, func() { s.house.lost(m, time.Now()) })
+	lost := time.AfterFunc(mirrorPatience, func() { s.hub.loseMirror(m, time.Now()) })
 	defer lost.Stop()
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -130,12 +130,12 @@ func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error
 	if err != nil {
 		return fmt.Errorf("presence: watch: %w", err)
 	}
-	s.house.mu.Lock()
+	s.hub.mu.Lock()
 	m.todo = map[personKey]bool{}
 	for k := range m.people {
 		m.todo[k] = true
 	}
-	s.house.mu.Unlock()
+	s.hub.mu.Unlock()
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		if err := s.askHome(ctx, m, stream.Send); err != nil {
@@ -151,7 +151,7 @@ func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error
 		}
 		lost.Reset(mirrorPatience)
 		silent.Reset(mirrorPatience)
-		s.house.reflect(m, res)
+		s.hub.receive(m, res)
 	}
 }
 
@@ -159,7 +159,7 @@ func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error
 func (s *Server) askHome(ctx context.Context, m *mirror, send func(*presencev1.WatchRequest) error) error {
 	for {
 		q := &presencev1.WatchRequest{}
-		s.house.mu.Lock()
+		s.hub.mu.Lock()
 		for k, watched := range m.todo {
 			if len(q.GetWatch())+len(q.GetForget()) == mirrorBatch {
 				break
@@ -171,7 +171,7 @@ func (s *Server) askHome(ctx context.Context, m *mirror, send func(*presencev1.W
 				q.Forget = append(q.Forget, who)
 			}
 		}
-		s.house.mu.Unlock()
+		s.hub.mu.Unlock()
 		if len(q.GetWatch())+len(q.GetForget()) > 0 {
 			if err := send(q); err != nil {
 				return err
@@ -186,8 +186,8 @@ func (s *Server) askHome(ctx context.Context, m *mirror, send func(*presencev1.W
 	}
 }
 
-// reflect takes in what a home tells.
-func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) {
+// receive takes in what a home tells.
+func (h *hub) receive(m *mirror, res *presencev1.WatchResponse) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m.lost = false
@@ -196,19 +196,19 @@ func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) {
 		if p == nil { // not any more
 			continue
 		}
-		p.told = true
+		p.mirrorTold = true
 		p.known = seen.GetStatus().GetState() != presencev1.State_STATE_UNSPECIFIED
-		h.show(p, encode(seen.GetStatus()))
-		h.veil(p, seen.GetHidden())
+		h.publish(p, encode(seen.GetStatus()))
+		h.setHidden(p, seen.GetHidden())
 	}
 }
 
-// lost has all that a home told of told as not known.
-func (h *house) lost(m *mirror, now time.Time) {
+// loseMirror has all that a home told of told as not known.
+func (h *hub) loseMirror(m *mirror, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m.lost = true
 	for _, p := range m.people {
-		h.lose(p, now)
+		h.setUnknown(p, now)
 	}
 }

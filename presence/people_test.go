@@ -146,10 +146,10 @@ func TestWhileNobodyLooks(t *testing.T) {
 	g.tell(&rosterv1.ReportRequest{Closed: []uint64{1}})
 	for forgotten := false; !forgotten; {
 		<-time.After(10 * time.Millisecond) // the time of grace has to pass
-		p.server.house.mu.Lock()
-		p.server.house.unkeep(time.Now().Add(keeping))
-		forgotten = p.server.house.people[personKey{"w", "bob"}] == nil
-		p.server.house.mu.Unlock()
+		p.server.hub.mu.Lock()
+		p.server.hub.expireLingering(time.Now().Add(lingerTime))
+		forgotten = p.server.hub.people[personKey{"w", "bob"}] == nil
+		p.server.hub.mu.Unlock()
 	}
 	again := p.look("ada", e.at, "bob")
 	if again.seen["bob"] != "OFFLINE" || again.reset != 1 {
@@ -230,7 +230,7 @@ func TestHomeThatRefuses(t *testing.T) {
 	abroad := ""
 	for i, user := range users {
 		p := one
-		if two.server.house.isHome(personKey{"w", user}) {
+		if two.server.hub.isHome(personKey{"w", user}) {
 			p, abroad = two, user
 		}
 		homes[p].open(uint64(i+1), user)
@@ -312,7 +312,7 @@ func TestHomes(t *testing.T) {
 		home := map[string]*process{}
 		for i, user := range users {
 			p := one
-			if two.server.house.isHome(personKey{"w", user}) {
+			if two.server.hub.isHome(personKey{"w", user}) {
 				p = two
 			}
 			home[user] = p
@@ -403,20 +403,20 @@ func TestFrozen(t *testing.T) {
 }
 
 // A channel is walked through once for all who come to it, or to others of the same people.
-func TestCompanyChange(t *testing.T) {
-	c := newCompany()
+func TestMembershipsChange(t *testing.T) {
+	m := newMemberships()
 	var all []string
 	for i := range 100 {
 		all = append(all, fmt.Sprint("user-", i))
 	}
-	c.add([]*chatv1.Room{{Workspace: "w", Channel: "general", Members: all}, {Workspace: "w", Channel: "random", Members: all}})
+	m.joinAll([]*chatv1.Room{{Workspace: "w", Channel: "general", Members: all}, {Workspace: "w", Channel: "random", Members: all}})
 	var rooms []*chatv1.Room
 	for i := range 50 {
 		who := []string{fmt.Sprint("new-", i)}
 		rooms = append(rooms, &chatv1.Room{Workspace: "w", Channel: "general", Members: who}, &chatv1.Room{Workspace: "w", Channel: "random", Members: who},
 			&chatv1.Room{Workspace: "w", Channel: "gone", Members: who}, &chatv1.Room{Workspace: "w", Channel: "gone", Left: who})
 	}
-	left, joined := c.change(rooms)
+	left, joined := m.change(rooms)
 	seen := map[personKey]bool{}
 	for _, k := range joined {
 		seen[k] = true

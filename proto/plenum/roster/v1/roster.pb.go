@@ -38,7 +38,7 @@ type ReportRequest struct {
 	// What was done by calls outside of sessions, and in sessions that last for one request: as deeds, for each device; <= 1,000.
 	Acts  []*Act   `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
 	Ended []*Ended `protobuf:"bytes,8,rep,name=ended,proto3" json:"ended,omitempty"` // who was signed out; <= 1,000
-	// ReportResponse.hidden that are heeded: nothing that is signalled in them passes from now on. <= 1,000.
+	// ReportResponse.hidden that are confirmed: nothing that is signalled in them passes from now on. <= 1,000.
 	Hidden        []uint64 `protobuf:"varint,9,rep,packed,name=hidden,proto3" json:"hidden,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
