@@ -100,12 +100,8 @@ func (r *roster) act(a *attendance, now time.Duration, kind edgev1.Doing) {
 	if again {
 		r.toldOf(now, &a.deeds, minute{session: a})
 	}
-	switch {
-	case a.home == nil:
-	case kinds != nil:
+	if a.home != nil && (kinds != nil || again) {
 		a.home.tell(report{deed: &rosterv1.Deed{Number: a.number, Kinds: kinds}})
-	case again:
-		a.home.tell(report{active: a.number})
 	}
 }
 

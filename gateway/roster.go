@@ -77,13 +77,12 @@ type teller struct {
 
 // report is one thing that a process is to be told.
 type report struct {
-	opened           *attendance
-	closed, active   uint64
-	hidden, complete uint64
-	idle             time.Duration
-	deed             *rosterv1.Deed
-	act              *rosterv1.Act
-	ended            *rosterv1.Ended
+	opened                   *attendance
+	closed, hidden, complete uint64
+	idle                     time.Duration
+	deed                     *rosterv1.Deed
+	act                      *rosterv1.Act
+	ended                    *rosterv1.Ended
 }
 
 func newRoster(g *Gateway) *roster {
@@ -343,8 +342,6 @@ func (r *roster) next(t *teller) (*rosterv1.ReportRequest, error) {
 			q.Closed = append(q.Closed, x.closed)
 		case x.hidden != 0:
 			q.Hidden = append(q.Hidden, x.hidden)
-		case x.active != 0:
-			q.Active = append(q.Active, x.active)
 		case x.deed != nil:
 			q.Deeds = append(q.Deeds, x.deed)
 		case x.act != nil:

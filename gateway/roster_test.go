@@ -28,7 +28,6 @@ type book struct {
 
 	mu       sync.Mutex                      // guards all below
 	here     map[uint64]*rosterv1.Connection // by the stream that tells now
-	active   []uint64
 	deeds    []*rosterv1.Deed
 	acts     []*rosterv1.Act
 	ended    []*rosterv1.Ended
@@ -87,9 +86,8 @@ func (b *book) note(q *rosterv1.ReportRequest) {
 	for _, n := range q.GetClosed() {
 		delete(b.here, n)
 	}
-	b.active, b.heeded = append(b.active, q.GetActive()...), append(b.heeded, q.GetHidden()...)
 	b.deeds, b.acts = append(b.deeds, q.GetDeeds()...), append(b.acts, q.GetActs()...)
-	b.ended = append(b.ended, q.GetEnded()...)
+	b.ended, b.heeded = append(b.ended, q.GetEnded()...), append(b.heeded, q.GetHidden()...)
 	if q.GetComplete() != 0 {
 		b.complete++
 	}
@@ -152,9 +150,6 @@ func (b *book) done() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []string
-	for range b.active {
-		all = append(all, "something")
-	}
 	said := func(by string, kinds []edgev1.Doing, ago uint32) {
 		for _, k := range kinds {
 			by += " " + strings.TrimPrefix(k.String(), "DOING_")
@@ -167,7 +162,7 @@ func (b *book) done() string {
 	for _, a := range b.acts {
 		said(fmt.Sprintf("%s/%s/%s", a.GetWorkspace(), a.GetUser(), a.GetDevice()), a.GetKinds(), a.GetAgoS())
 	}
-	b.active, b.deeds, b.acts = nil, nil, nil
+	b.deeds, b.acts = nil, nil
 	return strings.Join(all, ", ")
 }
 
@@ -287,7 +282,7 @@ func TestIdleNotSaid(t *testing.T) {
 		ada.send(&edgev1.ClientFrame{Frame: &edgev1.ClientFrame_Ping{Ping: &edgev1.Ping{Nonce: 1, Active: true}}})
 		ada.next()
 		settle()
-		if got := b.done(); got != "something" {
+		if got := b.done(); got != "session 0s ago" {
 			t.Errorf("told %q", got)
 		}
 		time.Sleep(5 * time.Second)
@@ -334,7 +329,7 @@ func TestActivity(t *testing.T) {
 		step("keys", "", 0, active)
 		step("the minute is over", "session 29s ago", deedGap/2+minuteGap)
 		step("nothing was done meanwhile", "", deedGap+minuteGap)
-		step("keys after a while", "something", 0, active)
+		step("keys after a while", "session 0s ago", 0, active)
 		step("a document, too", "session WRITE 0s ago", deedGap/6, write(1))
 		step("it goes on", "", deedGap/6, write(2))
 		step("the minute is over again", "session 39s ago", deedGap*2/3+minuteGap)

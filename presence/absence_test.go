@@ -15,10 +15,10 @@ import (
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
-// village is a house of which one or two gateways tell, second by second.
+// village is a hub of which one or two gateways tell, second by second.
 type village struct {
 	*testing.T
-	*house
+	*hub
 	now     time.Time
 	place   registry.Placement
 	streams map[string]*gateway // of gateways
@@ -27,17 +27,9 @@ type village struct {
 }
 
 func newVillage(t *testing.T, nodes ...string) *village {
-	v := &village{T: t, house: newHouse(DefaultConfig(), "presence-1"), now: time.Unix(1_000_000, 0), place: placeOf(nodes...), streams: map[string]*gateway{}, choices: map[personKey]choice{}}
-	v.settle(v.now, v.place, []string{"a", "b"}, true)
+	v := &village{T: t, hub: newHub(DefaultConfig(), "presence-1"), now: time.Unix(1_000_000, 0), place: placeOf(nodes...), streams: map[string]*gateway{}, choices: map[personKey]choice{}}
+	v.setPlacement(v.now, v.place, []string{"a", "b"}, true)
 	return v
-}
-
-func placeOf(nodes ...string) registry.Placement {
-	var list []registry.Node
-	for _, id := range nodes {
-		list = append(list, registry.Node{ID: id})
-	}
-	return registry.NewPlacement(list)
 }
 
 // tell has a gateway tell all, by a new stream if it has none.
@@ -45,7 +37,7 @@ func (v *village) tell(gateway string, users ...string) {
 	g := v.streams[gateway]
 	q := &rosterv1.ReportRequest{Complete: v.place.Number()}
 	if g == nil {
-		g = v.begin(gateway, v.now)
+		g = v.openStream(gateway, v.now)
 		v.streams[gateway] = g
 	}
 	for _, user := range users {
@@ -60,15 +52,15 @@ func (v *village) tell(gateway string, users ...string) {
 
 func (v *village) learnAll() {
 	chosen := map[personKey]choice{}
-	for _, k := range v.strangers(choiceBatch) {
+	for _, k := range v.nextLoads(choiceBatch) {
 		chosen[k] = v.choices[k]
 	}
-	v.learn(chosen, v.now)
+	v.load(chosen, v.now)
 }
 
 // cut ends the stream of a gateway.
 func (v *village) cut(gateway string) {
-	v.part(v.streams[gateway], v.now)
+	v.closeStream(v.streams[gateway], v.now)
 	delete(v.streams, gateway)
 }
 
@@ -98,13 +90,13 @@ func (v *village) expect(what string, want map[string]string) {
 // freeze has the process be taken for dead for a while; the gateways' streams end soon after it noticed.
 func (v *village) freeze(d time.Duration) {
 	gateways := []string{"a", "b"}
-	v.settle(v.now, v.place, gateways, false)
+	v.setPlacement(v.now, v.place, gateways, false)
 	v.pass(time.Second, nil)
 	for _, g := range gateways {
 		v.cut(g)
 	}
 	v.pass(d-time.Second, nil)
-	v.settle(v.now, v.place, gateways, true)
+	v.setPlacement(v.now, v.place, gateways, true)
 }
 
 // TestThawed: a process that others could take for dead tells nobody as here again before a gateway tells of them. Who was in the time of grace has it
@@ -156,16 +148,16 @@ func TestHiddenMeanwhile(t *testing.T) {
 	v.tell("a", "hides", "leaves")
 	v.tell("b")
 	for _, k := range []personKey{hides, leaves} {
-		if err := v.say(k, said{kind: writing}, v.now); err != nil {
+		if err := v.setActivity(k, said{kind: writing}, v.now); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w := newWatcher(0)
 	v.watch(w, []personKey{hides, leaves})
-	v.take(w)
+	v.takeNews(w)
 	var told []string
 	look := func() {
-		list, _ := v.take(w)
+		list, _ := v.takeNews(w)
 		switch {
 		case len(list) == 0:
 		case len(list) == 1 || !bytes.Equal(list[0].seen, list[1].seen):
@@ -226,7 +218,7 @@ func TestVanished(t *testing.T) {
 			var gateways []string
 			for _, s := range c.steps {
 				v.place, gateways = s.place, s.gateways
-				v.settle(v.now, v.place, gateways, true)
+				v.setPlacement(v.now, v.place, gateways, true)
 				died = v.now
 				if !slices.Contains(gateways, "b") && v.streams["b"] != nil {
 					v.cut("b")
@@ -246,7 +238,7 @@ func TestVanished(t *testing.T) {
 				v.expect(fmt.Sprint("after ", v.now.Sub(died)), map[string]string{stays: "OFFLINE", moves: state[c.unknown], comes: state[c.unknown]})
 				v.pass(at-v.now.Sub(died), nil)
 			}
-			err := v.say(personKey{"w", moves}, said{kind: writing}, v.now)
+			err := v.setActivity(personKey{"w", moves}, said{kind: writing}, v.now)
 			if want := map[bool]error{true: errAway, false: errOffline}[c.unknown]; err != want { //nolint:errorlint // these very ones
 				t.Errorf("who is %s says something: %v", state[c.unknown], err)
 			}
@@ -254,11 +246,11 @@ func TestVanished(t *testing.T) {
 			v.expect("somebody has come back", map[string]string{comes: "ONLINE", moves: state[c.unknown]})
 			v.pass(10*time.Second, nil)
 			v.expect("the time of grace is over", map[string]string{comes: "ONLINE", moves: "OFFLINE", stays: "OFFLINE"})
-			if list, _ := v.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_OFFLINE {
+			if list, _ := v.takeNews(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_OFFLINE {
 				t.Errorf("who looks is told %v", list)
 			}
-			if len(v.vanished) > 0 || v.since != nil {
-				t.Errorf("%v vanished, since %v: kept", v.vanished, v.since)
+			if len(v.vanished) > 0 || v.sinceVanished != nil {
+				t.Errorf("%v vanished, since %v: kept", v.vanished, v.sinceVanished)
 			}
 		})
 	}
@@ -278,14 +270,14 @@ func TestBegins(t *testing.T) {
 	if err := db.Migrate(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(DefaultConfig(), Deps{DB: db, Chat: newRooms().serve(t)})
+	s, err := New(DefaultConfig(), Deps{DB: db, Chat: newFakeChat().serve(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run(t, s.Run)
 	<-s.Ready()
-	h, now := s.house, time.Now()
-	h.report(h.begin("", now), &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "ada")}, Complete: h.now.Number()}, now)
+	h, now := s.hub, time.Now()
+	h.report(h.openStream("", now), &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "ada")}, Complete: h.placement.Number()}, now)
 	ada, bob := personKey{"w", "ada"}, personKey{"w", "bob"}
 	for h.status(ada).GetState() != presencev1.State_STATE_ONLINE {
 		<-time.After(10 * time.Millisecond) // what they have chosen is read
@@ -304,7 +296,7 @@ func TestBegins(t *testing.T) {
 }
 
 // TestManySessions: somebody has so many sessions at most, the one that left first makes room, and else the one in which something was done last takes
-// in one more connection; however many come and go, the house looks at each person once as their gateway ends.
+// in one more connection; however many come and go, the hub looks at each person once as their gateway ends.
 func TestManySessions(t *testing.T) {
 	h, g, now := full(0)
 	k := personKey{"w", "ada"}

@@ -18,42 +18,31 @@ const MaxSubject = 80
 
 // SetActivity has somebody say what they are doing.
 func (s *Server) SetActivity(ctx context.Context, q *presencev1.SetActivityRequest) (*presencev1.SetActivityResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
-	said, err := checkActivity(q, time.Now())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.SetActivityResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_SetActivity_FullMethodName, q, res, func() error {
-		return s.house.say(k, said, time.Now())
+	return res, s.atHome(ctx, presencev1.PresenceService_SetActivity_FullMethodName, q, res, func(k personKey) error {
+		now := time.Now()
+		said, err := checkActivity(q, now)
+		if err != nil {
+			return err
+		}
+		return s.hub.setActivity(k, said, now)
 	})
 }
 
 // ListActivities tells somebody what they have been doing.
 func (s *Server) ListActivities(ctx context.Context, q *presencev1.ListActivitiesRequest) (*presencev1.ListActivitiesResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.ListActivitiesResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_ListActivities_FullMethodName, q, res, func() (err error) {
-		res.Activities, err = s.house.activities(k)
+	return res, s.atHome(ctx, presencev1.PresenceService_ListActivities_FullMethodName, q, res, func(k personKey) (err error) {
+		res.Activities, err = s.hub.activities(k)
 		return err
 	})
 }
 
 // ClearActivities forgets it.
 func (s *Server) ClearActivities(ctx context.Context, q *presencev1.ClearActivitiesRequest) (*presencev1.ClearActivitiesResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.ClearActivitiesResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_ClearActivities_FullMethodName, q, res, func() error {
-		return s.house.clear(k, time.Now())
+	return res, s.atHome(ctx, presencev1.PresenceService_ClearActivities_FullMethodName, q, res, func(k personKey) error {
+		return s.hub.clearActivities(k, time.Now())
 	})
 }
 
@@ -126,8 +115,8 @@ func (d *doing) pass(now time.Time) {
 	}
 }
 
-// look is what is told of it at a time, and when that is to be decided anew. inferring: they have switched it on; away: they do nothing now.
-func (d *doing) look(now time.Time, inferring, away bool) (told *presencev1.Activity, next time.Time) {
+// current is what is told of it at a time, and when that is to be decided anew. inferring: they have switched it on; away: they do nothing now.
+func (d *doing) current(now time.Time, inferring, away bool) (told *presencev1.Activity, next time.Time) {
 	if d.said.untilMs != 0 && now.UnixMilli() >= d.said.untilMs {
 		d.said = said{}
 	}
@@ -169,12 +158,12 @@ func (d *doing) judge(now time.Time) {
 	d.guess, d.changed = g, d.minute
 }
 
-// over says whether nothing is known of it any more.
-func (d *doing) over() bool { return d.said.kind == 0 && d.done == 0 && d.guess.kind == 0 }
+// empty says whether nothing is known of it any more.
+func (d *doing) empty() bool { return d.said.kind == 0 && d.done == 0 && d.guess.kind == 0 }
 
-// note takes in what somebody did at a time, if it may be inferred from.
-func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
-	if !p.loaded || !p.chosen.inferActivity || p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE {
+// noteDone takes in what somebody did at a time, if it may be inferred from.
+func (h *hub) noteDone(p *person, kinds []edgev1.Doing, at, now time.Time) {
+	if !p.loaded || !p.chosen.inferActivity || p.chosen.hides(now) {
 		return
 	}
 	if p.doing == nil {
@@ -186,8 +175,8 @@ func (h *house) note(p *person, kinds []edgev1.Doing, at, now time.Time) {
 	h.plan(p, sooner(p.next, time.Unix((d.minute+1)*60-d.phase, 0)))
 }
 
-// add adds to what others see of somebody by a figure what else they may: what they are doing, and from where. It returns when that is to be decided anew.
-func (h *house) add(p *person, by *figure, seen *presencev1.Status, home bool, now time.Time) (next time.Time) {
+// addDetails adds to a status what else others may see: what somebody is doing, and from where. It returns when that is to be decided anew.
+func (h *hub) addDetails(p *person, by *inputs, seen *presencev1.Status, home bool, now time.Time) (next time.Time) {
 	switch {
 	case !home || seen.GetState() == presencev1.State_STATE_OFFLINE:
 		p.doing, by.doing = nil, nil
@@ -205,31 +194,31 @@ func (h *house) add(p *person, by *figure, seen *presencev1.Status, home bool, n
 	if by.doing == nil {
 		return next
 	}
-	seen.Activity, next = by.doing.look(now, by.chosen.inferActivity, seen.GetState() == presencev1.State_STATE_AWAY)
-	if by == &p.figure { // else they hide, and may have had it forgotten
+	seen.Activity, next = by.doing.current(now, by.chosen.inferActivity, seen.GetState() == presencev1.State_STATE_AWAY)
+	if by == &p.inputs { // else they hide, and may have had it forgotten
 		h.past.note(p.key, seen.GetActivity(), now)
 	}
-	if by.doing.over() {
+	if by.doing.empty() {
 		by.doing = nil
 	}
 	return next
 }
 
-// mine says whether what somebody does is this process's to know.
-func (h *house) mine(k personKey) bool { return h.isHome(k) && h.frozen.IsZero() }
+// answersFor says whether what somebody does is this process's to know.
+func (h *hub) answersFor(k personKey) bool { return h.isHome(k) && h.frozen.IsZero() }
 
-// say takes in what somebody says that they are doing.
-func (h *house) say(k personKey, what said, now time.Time) error {
+// setActivity takes in what somebody says that they are doing.
+func (h *hub) setActivity(k personKey, what said, now time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.people[k]
 	ends := what.kind == presencev1.ActivityKind_ACTIVITY_KIND_UNSPECIFIED
 	switch here := p != nil && len(p.sessions) > 0; {
-	case !h.mine(k), !ends && here && !p.loaded, !ends && !here && !h.absent(k):
+	case !h.answersFor(k), !ends && here && !p.loaded, !ends && !here && !h.absent(k):
 		return errAway
 	case ends && (p == nil || p.doing == nil):
 		return nil
-	case !ends && (!here || h.unseen(p, now)):
+	case !ends && (!here || h.seenOffline(p, now)):
 		return errOffline
 	}
 	if p.doing == nil {
@@ -239,47 +228,47 @@ func (h *house) say(k personKey, what said, now time.Time) error {
 		what.sinceMs = was.sinceMs // it goes on
 	}
 	p.doing.said = what
-	h.look(p, now)
+	h.decide(p, now)
 	return nil
 }
 
-// unseen says whether somebody is to be seen as offline.
-func (h *house) unseen(p *person, now time.Time) bool {
-	seen, _ := look(now, &p.figure, &h.cfg)
+// seenOffline says whether somebody is to be seen as offline.
+func (h *hub) seenOffline(p *person, now time.Time) bool {
+	seen, _ := statusAt(now, &p.inputs, &h.cfg)
 	return seen.GetState() == presencev1.State_STATE_OFFLINE
 }
 
 // activities are what somebody has been doing, the newest first.
-func (h *house) activities(k personKey) ([]*presencev1.PastActivity, error) {
+func (h *hub) activities(k personKey) ([]*presencev1.PastActivity, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.mine(k) {
+	if !h.answersFor(k) {
 		return nil, errAway
 	}
 	return h.past.list(k), nil
 }
 
-// clear forgets what somebody has been doing, and does.
-func (h *house) clear(k personKey, now time.Time) error {
+// clearActivities forgets what somebody has been doing, and is.
+func (h *hub) clearActivities(k personKey, now time.Time) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.mine(k) {
+	if !h.answersFor(k) {
 		return errAway
 	}
 	if p := h.people[k]; p != nil && p.doing != nil {
 		p.doing = nil
-		h.look(p, now)
+		h.decide(p, now)
 	}
 	h.past.forget(k)
 	return nil
 }
 
-// evict forgets what people have been doing whose home this process is no more: it is not asked to any more.
-func (h *house) evict() {
+// forgetOthers forgets what people have been doing whose home this process is no more: it is not asked to any more.
+func (h *hub) forgetOthers() {
 	for k := range h.past.of {
 		if !h.isHome(k) {
 			h.past.forget(k)
 		}
 	}
-	maps.DeleteFunc(h.gone, func(k personKey, _ int64) bool { return !h.isHome(k) })
+	maps.DeleteFunc(h.lastSeen, func(k personKey, _ int64) bool { return !h.isHome(k) })
 }

@@ -36,27 +36,27 @@ func described(a *presencev1.Activity) string {
 	return strings.TrimSpace(strings.ToLower(a.GetKind().String()[len("ACTIVITY_KIND_"):]) + " " + a.GetSubject())
 }
 
-// office is a house with a gateway, that some people have sessions at.
+// office is a hub with a gateway, that some people have sessions at.
 type office struct {
 	*testing.T
-	*house
+	*hub
 	g   *gateway
 	now time.Time
 }
 
 func newOffice(t *testing.T, chosen choice, people ...string) *office {
 	now := time.Unix(1_000_000, 0)
-	o := &office{T: t, house: newHouse(DefaultConfig(), "presence-1"), now: now}
-	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
-	o.settle(now, place, []string{"a"}, true)
-	o.g = o.begin("a", now)
+	o := &office{T: t, hub: newHub(DefaultConfig(), "presence-1"), now: now}
+	place := placeOf("presence-1")
+	o.setPlacement(now, place, []string{"a"}, true)
+	o.g = o.openStream("a", now)
 	all := map[personKey]choice{}
 	for i, user := range people {
 		o.report(o.g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(uint64(i+1), user)}}, now)
 		all[personKey{"w", user}] = chosen
 	}
 	o.report(o.g, &rosterv1.ReportRequest{Complete: place.Number()}, now)
-	o.learn(all, now)
+	o.load(all, now)
 	return o
 }
 
@@ -68,7 +68,7 @@ func (o *office) pass(d time.Duration, number uint64, letters string) {
 			o.report(o.g, &rosterv1.ReportRequest{}, o.now)
 		}
 		if o.now.Unix()%60 == 0 && letters != "" {
-			o.report(o.g, &rosterv1.ReportRequest{Active: []uint64{number}, Deeds: []*rosterv1.Deed{{Number: number, Kinds: doingOf(letters)}}}, o.now)
+			o.report(o.g, &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: number, Kinds: doingOf(letters)}}}, o.now)
 		}
 		o.tick(o.now)
 	}
@@ -147,7 +147,7 @@ func TestSaid(t *testing.T) {
 	say := func(what said) {
 		t.Helper()
 		what.sinceMs = o.now.UnixMilli()
-		o.must(o.say(ada, what, o.now))
+		o.must(o.setActivity(ada, what, o.now))
 	}
 	o.pass(8*time.Minute, 1, "w")
 	say(said{kind: onBreak, subject: "tea", untilMs: o.now.Add(5 * time.Minute).UnixMilli()})
@@ -172,15 +172,15 @@ func TestSaid(t *testing.T) {
 	o.expect("ada", "AWAY", "writing the plan")
 	o.pass(o.cfg.Grace, 1, "")
 	o.expect("ada", "OFFLINE", "")
-	if err := o.say(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.OFFLINE" {
+	if err := o.setActivity(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.OFFLINE" {
 		t.Errorf("who is gone says something: %v", err)
 	}
-	o.must(o.say(ada, said{}, o.now))
+	o.must(o.setActivity(ada, said{}, o.now))
 	o.report(o.g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(2, "ada")}}, o.now)
-	if err := o.say(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.AWAY" {
+	if err := o.setActivity(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.AWAY" {
 		t.Errorf("who has just come says something: %v", err)
 	}
-	o.learn(map[personKey]choice{ada: {}}, o.now)
+	o.load(map[personKey]choice{ada: {}}, o.now)
 	o.expect("ada", "ONLINE", "")
 	list, err := o.activities(ada)
 	o.must(err)
@@ -199,8 +199,8 @@ func TestHiddenDoes(t *testing.T) {
 	o := newOffice(t, hidden, "ada")
 	ada := personKey{"w", "ada"}
 	o.pass(12*time.Minute, 1, "w")
-	o.report(o.g, &rosterv1.ReportRequest{Active: []uint64{1}, Deeds: []*rosterv1.Deed{{Number: 1, Kinds: doingOf("w")}}}, o.now)
-	if err := o.say(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.OFFLINE" {
+	o.report(o.g, &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1, Kinds: doingOf("w")}}}, o.now)
+	if err := o.setActivity(ada, said{kind: writing}, o.now); rpc.FromError(err).GetReason() != "presence.OFFLINE" {
 		t.Errorf("who is invisible says something: %v", err)
 	}
 	if o.people[ada].doing != nil || string(o.people[ada].seen) != string(offline) {
@@ -217,8 +217,8 @@ func TestCleared(t *testing.T) {
 	o := newOffice(t, choice{privacy: privacy{inferActivity: true}}, "ada")
 	ada := personKey{"w", "ada"}
 	o.pass(10*time.Minute, 1, "w")
-	o.must(o.say(ada, said{kind: onBreak, sinceMs: o.now.UnixMilli()}, o.now))
-	o.must(o.clear(ada, o.now))
+	o.must(o.setActivity(ada, said{kind: onBreak, sinceMs: o.now.UnixMilli()}, o.now))
+	o.must(o.clearActivities(ada, o.now))
 	if list, err := o.activities(ada); err != nil || len(list) > 0 || o.past.bytes != 0 {
 		t.Errorf("ada has been %v, %v; %d bytes", list, err, o.past.bytes)
 	}
@@ -246,13 +246,13 @@ func TestOthersKnow(t *testing.T) {
 	stays, moves := both()
 	o := newOffice(t, choice{}, stays, moves)
 	for _, user := range []string{stays, moves} {
-		o.must(o.say(personKey{"w", user}, said{kind: onBreak}, o.now))
+		o.must(o.setActivity(personKey{"w", user}, said{kind: onBreak}, o.now))
 	}
-	o.settle(o.now, two, []string{"a"}, true)
+	o.setPlacement(o.now, two, []string{"a"}, true)
 	if _, err := o.activities(personKey{"w", moves}); rpc.FromError(err).GetReason() != "presence.AWAY" {
 		t.Errorf("who lives elsewhere is told by this process: %v", err)
 	}
-	o.settle(o.now, one, []string{"a"}, true)
+	o.setPlacement(o.now, one, []string{"a"}, true)
 	past := func(user string) int {
 		t.Helper()
 		list, err := o.activities(personKey{"w", user})
@@ -262,18 +262,18 @@ func TestOthersKnow(t *testing.T) {
 	if past(stays) != 1 || past(moves) != 0 {
 		t.Errorf("%d entries of who stayed, %d of who was elsewhere", past(stays), past(moves))
 	}
-	o.settle(o.now, one, []string{"a"}, false)
-	if o.say(personKey{"w", stays}, said{}, o.now) == nil || o.clear(personKey{"w", stays}, o.now) == nil {
+	o.setPlacement(o.now, one, []string{"a"}, false)
+	if o.setActivity(personKey{"w", stays}, said{}, o.now) == nil || o.clearActivities(personKey{"w", stays}, o.now) == nil {
 		t.Error("a process that may be taken for dead takes something in")
 	}
-	o.settle(o.now, one, []string{"a"}, true)
+	o.setPlacement(o.now, one, []string{"a"}, true)
 	if past(stays) != 0 || o.people[personKey{"w", stays}].doing != nil {
 		t.Error("what a process knew that may have been taken for dead is known")
 	}
-	o.g = o.begin("a", o.now) // gateways tell all anew
+	o.g = o.openStream("a", o.now) // gateways tell all anew
 	o.report(o.g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, stays)}, Complete: one.Number()}, o.now)
-	o.learn(map[personKey]choice{{"w", stays}: {state: presencev1.State_STATE_INVISIBLE}, {"w", moves}: {}}, o.now)
-	heed(o.house, o.g, o.now)
+	o.load(map[personKey]choice{{"w", stays}: {state: presencev1.State_STATE_INVISIBLE}, {"w", moves}: {}}, o.now)
+	confirmAll(o.hub, o.g, o.now)
 	o.pass(o.cfg.Grace, 1, "")
 	o.expect(stays, "OFFLINE", "") // what they have chosen elsewhere meanwhile
 }
@@ -307,7 +307,7 @@ func TestPast(t *testing.T) {
 				var got []string
 				for i, past := range p.list(k) {
 					got = append(got, described(past.GetActivity()))
-					if bytes += deedBytes + len(past.GetActivity().GetSubject()); i > 0 && past.GetUntilMs() == 0 {
+					if bytes += activityBytes + len(past.GetActivity().GetSubject()); i > 0 && past.GetUntilMs() == 0 {
 						t.Fatal("it goes on, though something else came later")
 					}
 				}
@@ -367,7 +367,7 @@ func TestPastBytes(t *testing.T) {
 // TestPastFull: where there is no room, that of somebody is forgotten of whom nothing was noted for longest.
 func TestPastFull(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	p := newPast(3 * (diaryBytes + 2*deedBytes))
+	p := newPast(3 * (diaryBytes + 2*activityBytes))
 	note := func(user string, kind presencev1.ActivityKind) {
 		now = now.Add(time.Minute)
 		p.note(personKey{"w", user}, &presencev1.Activity{Kind: kind}, now)
@@ -389,7 +389,7 @@ func TestPastFull(t *testing.T) {
 func TestActivity(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		c.chat.move("general", []string{"ada", "bob"}, nil)
-		one, two := c.start("presence-1", "presence-1~1", quick), c.start("presence-2", "presence-2~1", quick)
+		one, two := c.start("presence-1", "presence-1~1", shortGrace), c.start("presence-2", "presence-2~1", shortGrace)
 		for _, p := range []*process{one, two} {
 			g := p.report()
 			if registry.NewPlacement(p.Nodes("presence")).Home(personKey{"w", "bob"}.route()) == p.node {
@@ -417,9 +417,7 @@ func TestActivity(t *testing.T) {
 		}
 		status := func(state presencev1.State) {
 			t.Helper()
-			if _, err := one.api().SetStatus(key(c.ctx("bob")), &presencev1.SetStatusRequest{User: "bob", State: state, Custom: &presencev1.Custom{Text: "!"}}); err != nil {
-				t.Fatal(err)
-			}
+			one.choose("bob", state, "!", 0)
 		}
 		say(&presencev1.SetActivityRequest{Kind: writing, Subject: " R&D plan, part 2 "})
 		e.until("bob", "ONLINE WRITING R&D plan, part 2")
@@ -460,9 +458,6 @@ func TestActivity(t *testing.T) {
 		}
 	})
 }
-
-// quick has people go soon.
-func quick(cfg *Config) { cfg.Grace = time.Second }
 
 // TestWrongActivity: what is said wrongly is answered by what is wrong with it, and changes nothing; another's is nobody's.
 func TestWrongActivity(t *testing.T) {

@@ -449,9 +449,9 @@ func TestRecordsAreKept(t *testing.T) {
 			}
 		}
 		known := func(workspace string) bool {
-			p.server.house.mu.Lock()
-			defer p.server.house.mu.Unlock()
-			_, is := p.server.house.recorded[workspace]
+			p.server.hub.mu.Lock()
+			defer p.server.hub.mu.Unlock()
+			_, is := p.server.hub.recorded[workspace]
 			return is
 		}
 		sessions("a", "b") // while nothing is kept
@@ -460,9 +460,9 @@ func TestRecordsAreKept(t *testing.T) {
 		sessions("c", "d", "e", "f")
 		g.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 3, Kinds: []edgev1.Doing{edgev1.Doing_DOING_CHAT}}}})
 		eventually("all choices are known", func() bool {
-			p.server.house.mu.Lock()
-			defer p.server.house.mu.Unlock()
-			return len(p.server.house.strange) == 0
+			p.server.hub.mu.Lock()
+			defer p.server.hub.mu.Unlock()
+			return len(p.server.hub.toLoad) == 0
 		})
 		if _, err := p.api().SetStatus(key(c.ctx("f")), &presencev1.SetStatusRequest{User: "f", State: presencev1.State_STATE_INVISIBLE}); err != nil {
 			t.Fatal(err)
@@ -595,10 +595,10 @@ func TestLastRecords(t *testing.T) {
 	g.complete(p)
 	g.open(1, "ada")
 	for lasts := false; !lasts; <-time.After(10 * time.Millisecond) { // and then for as long
-		p.server.house.mu.Lock()
-		ada := p.server.house.people[personKey{"w", "ada"}]
+		p.server.hub.mu.Lock()
+		ada := p.server.hub.people[personKey{"w", "ada"}]
 		lasts = ada != nil && len(ada.sessions) == 1 && ada.sessions[0].stretch != nil
-		p.server.house.mu.Unlock()
+		p.server.hub.mu.Unlock()
 	}
 	p.stop()
 	var n int
@@ -615,10 +615,10 @@ func TestClosing(t *testing.T) {
 		old := c.start("presence-1", "presence-1~1", grace)
 		lasts := func(p *process) {
 			for is := false; !is; <-time.After(10 * time.Millisecond) { // real databases and streams; and then for as long
-				p.server.house.mu.Lock()
-				ada := p.server.house.people[ada]
+				p.server.hub.mu.Lock()
+				ada := p.server.hub.people[ada]
 				is = ada != nil && len(ada.sessions) == 1 && ada.sessions[0].stretch != nil
-				p.server.house.mu.Unlock()
+				p.server.hub.mu.Unlock()
 			}
 		}
 		type row struct{ start, end, online, chat int64 }
@@ -640,9 +640,9 @@ func TestClosing(t *testing.T) {
 		lasts(old)
 		g.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1, Kinds: []edgev1.Doing{edgev1.Doing_DOING_CHAT}}}})
 		for noted := false; !noted; <-time.After(10 * time.Millisecond) {
-			old.server.house.mu.Lock()
-			noted = old.server.house.people[ada].sessions[0].stretch.minutes[edgev1.Doing_DOING_CHAT].count == 1
-			old.server.house.mu.Unlock()
+			old.server.hub.mu.Lock()
+			noted = old.server.hub.people[ada].sessions[0].stretch.minutes[edgev1.Doing_DOING_CHAT].count == 1
+			old.server.hub.mu.Unlock()
 		}
 		old.server.Closing(t.Context())
 		written := stored()
@@ -811,17 +811,17 @@ func TestMostKept(t *testing.T) {
 		look := func(want int, says bool) {
 			t.Helper()
 			said.Reset()
-			if err := p.server.learnKept(t.Context()); err != nil {
+			if err := p.server.loadRecorded(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if _, is := p.server.house.recorded["w-110001"]; len(p.server.house.recorded) != want || is || (said.Len() > 0) != says {
-				t.Errorf("%d are recorded, the last one too: %t; said: %q", len(p.server.house.recorded), is, said.String())
+			if _, is := p.server.hub.recorded["w-110001"]; len(p.server.hub.recorded) != want || is || (said.Len() > 0) != says {
+				t.Errorf("%d are recorded, the last one too: %t; said: %q", len(p.server.hub.recorded), is, said.String())
 			}
 		}
-		put(1, maxKeptOf)
-		look(maxKeptOf, false)
-		put(maxKeptOf+1, maxKeptOf+1)
-		look(maxKeptOf, true)
-		look(maxKeptOf, false)
+		put(1, maxRecorded)
+		look(maxRecorded, false)
+		put(maxRecorded+1, maxRecorded+1)
+		look(maxRecorded, true)
+		look(maxRecorded, false)
 	})
 }

@@ -23,13 +23,13 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-// full is a house to which a gateway tells of so many people, each with one session.
-func full(people int) (h *house, g *gateway, now time.Time) {
+// full is a hub to which a gateway tells of so many people, each with one session.
+func full(people int) (h *hub, g *gateway, now time.Time) {
 	now = time.Unix(1_000_000, 0)
-	h = newHouse(DefaultConfig(), "presence-1")
-	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
-	h.settle(now, place, []string{"a"}, true)
-	g = h.begin("a", now)
+	h = newHub(DefaultConfig(), "presence-1")
+	place := placeOf("presence-1")
+	h.setPlacement(now, place, []string{"a"}, true)
+	g = h.openStream("a", now)
 	for from := 0; from < people; from += 1000 {
 		h.report(g, opened(from, min(people, from+1000)), now)
 	}
@@ -49,13 +49,13 @@ func opened(from, to int) *rosterv1.ReportRequest {
 	return q
 }
 
-func answer(h *house, now time.Time) {
-	for list := h.strangers(choiceBatch); len(list) > 0; list = h.strangers(choiceBatch) {
+func answer(h *hub, now time.Time) {
+	for list := h.nextLoads(choiceBatch); len(list) > 0; list = h.nextLoads(choiceBatch) {
 		chosen := make(map[personKey]choice, len(list))
 		for _, k := range list {
 			chosen[k] = choice{}
 		}
-		h.learn(chosen, now)
+		h.load(chosen, now)
 	}
 }
 
@@ -69,10 +69,10 @@ func BenchmarkAgain(b *testing.B) {
 			for i := range nodes {
 				all = append(all, registry.Node{ID: fmt.Sprint("presence-", i+1)})
 			}
-			h.settle(now, registry.NewPlacement(all), []string{"a"}, true)
+			h.setPlacement(now, registry.NewPlacement(all), []string{"a"}, true)
 			for b.Loop() {
 				h.mu.Lock()
-				h.again(now)
+				h.decideAll(now)
 				h.mu.Unlock()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/people, "ns/person")
@@ -122,7 +122,6 @@ func BenchmarkDoing(b *testing.B) {
 			for from := 0; from < people; from += 1000 {
 				q := &rosterv1.ReportRequest{}
 				for i := from; i < from+1000; i++ {
-					q.Active = append(q.Active, uint64(i+1))
 					q.Deeds = append(q.Deeds, &rosterv1.Deed{Number: uint64(i + 1), Kinds: []edgev1.Doing{edgev1.Doing_DOING_WRITE}})
 				}
 				b.StartTimer()
@@ -178,7 +177,7 @@ func BenchmarkChange(b *testing.B) {
 			people = append(people, personKey{"w", fmt.Sprint("user-", i)})
 		}
 		h.watch(w, people)
-		h.take(w)
+		h.takeNews(w)
 		all = append(all, w)
 	}
 	taken := 0
@@ -189,7 +188,7 @@ func BenchmarkChange(b *testing.B) {
 		}
 		h.choose(map[personKey]choice{{"w", fmt.Sprint("user-", i%50)}: {state: state}}, now)
 		for _, w := range all {
-			list, _ := h.take(w)
+			list, _ := h.takeNews(w)
 			taken += len(list)
 		}
 	}
@@ -197,21 +196,21 @@ func BenchmarkChange(b *testing.B) {
 	_ = g
 }
 
-// BenchmarkMet is whom somebody may see of fifty who share one of their fifty channels at best.
-func BenchmarkMet(b *testing.B) {
-	c := newCompany()
+// BenchmarkVisible is whom somebody may see of fifty who share one of their fifty channels at best.
+func BenchmarkVisible(b *testing.B) {
+	m := newMemberships()
 	var others []string
 	for i := range 1000 {
 		user := fmt.Sprint("user-", i)
 		for room := range 50 {
-			c.join(roomKey{"w", fmt.Sprint("room-", (i*7+room*13)%2000)}, user)
+			m.join(channelKey{"w", fmt.Sprint("room-", (i*7+room*13)%2000)}, user)
 		}
 		if i < 50 {
 			others = append(others, user)
 		}
 	}
 	for b.Loop() {
-		c.met(personKey{"w", "user-500"}, others)
+		m.visible(personKey{"w", "user-500"}, others)
 	}
 }
 
@@ -241,10 +240,10 @@ func BenchmarkRoom(b *testing.B) {
 				}
 				begin := time.Now()
 				s.now = s.now.Add(s.cfg.Interval)
-				s.tend(s.now)
+				s.updateRooms(s.now)
 				taken := time.Now()
 				for _, v := range views {
-					u := v.update(v.hall.frame.Load())
+					u := v.update(v.room.frame.Load())
 					if u == nil {
 						continue
 					}
@@ -276,15 +275,15 @@ func crowded(members int) (s *stage, all []string) {
 		all = append(all, fmt.Sprint("user-", i))
 	}
 	for from := 0; from < members; from += 1000 {
-		s.house.report(s.gate, opened(from, min(members, from+1000)), s.now)
+		s.hub.report(s.gate, opened(from, min(members, from+1000)), s.now)
 	}
-	answer(s.house, s.now)
+	answer(s.hub, s.now)
 	s.move(all, nil)
 	return s, all
 }
 
-// BenchmarkHall is what the first one who looks at a channel of 10,000 costs, in time and memory, for each member.
-func BenchmarkHall(b *testing.B) {
+// BenchmarkFirstFrame is what the first one who looks at a channel of 10,000 costs, in time and memory, for each member.
+func BenchmarkFirstFrame(b *testing.B) {
 	s, all := crowded(10_000)
 	memory := func() uint64 {
 		runtime.GC()
@@ -300,8 +299,8 @@ func BenchmarkHall(b *testing.B) {
 		s.pass()
 		b.StopTimer()
 		b.ReportMetric(float64(memory()-before)/float64(len(all)), "B/member")
-		s.halls.leave(v.hall, v.window, s.now)
-		s.now = s.now.Add(hallLinger)
+		s.rooms.leave(v.room, v.window, s.now)
+		s.now = s.now.Add(roomLinger)
 		s.pass()
 		b.StartTimer()
 	}

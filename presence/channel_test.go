@@ -17,8 +17,6 @@ import (
 )
 
 // shortGrace is for tests in which somebody hides.
-func shortGrace(cfg *Config) { cfg.Grace = time.Second }
-
 const general = "presence.channel/general"
 
 // gather opens a view of a channel, and takes in what it begins with.
@@ -46,15 +44,9 @@ func TestChannel(t *testing.T) {
 		}
 		e.until(entryCounts, "4 4 online 1 looking")
 		e.until("ada", "ONLINE looks")
-		set := func(user string, state presencev1.State, text string) {
-			t.Helper()
-			if _, err := p.api().SetStatus(key(c.ctx(user)), &presencev1.SetStatusRequest{User: user, State: state, Custom: &presencev1.Custom{Text: text}}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		set("bob", presencev1.State_STATE_BUSY, "baking")
-		set("cyn", presencev1.State_STATE_DO_NOT_DISTURB, "")
-		set("dan", presencev1.State_STATE_INVISIBLE, "hidden")
+		p.choose("bob", presencev1.State_STATE_BUSY, "baking", 0)
+		p.choose("cyn", presencev1.State_STATE_DO_NOT_DISTURB, "", 0)
+		p.choose("dan", presencev1.State_STATE_INVISIBLE, "hidden", 0)
 		e.until(entryCounts, "4 1 online 1 busy 1 dnd 1 offline 1 looking")
 		e.until("bob", "BUSYbaking")
 		page := p.gather("bob", &presencev1.Window{Offset: 1, Limit: 2, Looking: true})
@@ -63,7 +55,7 @@ func TestChannel(t *testing.T) {
 		}
 		hidden := p.gather("dan", &presencev1.Window{Looking: true}) // others aren't told that he looks
 		page.until(entryCounts, "4 1 online 1 busy 1 dnd 1 offline 2 looking")
-		set("ada", presencev1.State_STATE_AWAY, "") // cyn and bob come before her now
+		p.choose("ada", presencev1.State_STATE_AWAY, "", 0) // cyn and bob come before her now
 		page.until("ada", "AWAY looks")
 		page.until("bob", "")
 		hidden.end()
@@ -73,7 +65,7 @@ func TestChannel(t *testing.T) {
 		c.chat.move("general", []string{"eve"}, []string{"cyn"})
 		e.until(entryCounts, "4 1 busy 1 away 2 offline 1 looking")
 		e.until("cyn", "")
-		if took := time.Since(begin); took > companySilence/2 {
+		if took := time.Since(begin); took > membershipsSilence/2 {
 			t.Errorf("who has come and gone was told after %v: not before chat was asked anew", took)
 		}
 		if e.seen["eve"] != "OFFLINE" || e.reset != 1 {
@@ -142,7 +134,7 @@ func TestChannelIsItsMembers(t *testing.T) {
 		e := p.gather("ada", &presencev1.Window{Limit: MaxWindow})
 		p.gather("bob", &presencev1.Window{Limit: MaxWindow})
 		refused("too many views", ada, general, &presencev1.Window{}, edgev1.Code_CODE_UNAVAILABLE, "presence.AWAY")
-		if n := p.server.told.refused.Load(); n != 1 {
+		if n := p.server.deliveries.refused.Load(); n != 1 {
 			t.Errorf("%d views were refused", n)
 		}
 		c.chat.move("general", nil, []string{"ada"})
@@ -179,7 +171,7 @@ func TestChannelOfManyHomes(t *testing.T) {
 	var abroad []string // from where it is looked
 	for i, user := range users {
 		p := one
-		if two.server.house.isHome(personKey{"w", user}) {
+		if two.server.hub.isHome(personKey{"w", user}) {
 			p, abroad = two, append(abroad, user)
 		}
 		homes[p].open(uint64(i+1), user)
@@ -191,9 +183,7 @@ func TestChannelOfManyHomes(t *testing.T) {
 	e := one.gather(users[0], &presencev1.Window{Limit: MaxWindow})
 	e.until(entryCounts, "40 40 online 1 looking")
 	e.until(abroad[0], "ONLINE looks")
-	if _, err := two.api().SetStatus(key(c.ctx(abroad[0])), &presencev1.SetStatusRequest{User: abroad[0], State: presencev1.State_STATE_INVISIBLE}); err != nil {
-		t.Fatal(err)
-	}
+	two.choose(abroad[0], presencev1.State_STATE_INVISIBLE, "", 0)
 	e.until(entryCounts, "40 39 online 1 offline")
 	e.until(abroad[0], "OFFLINE")
 	two.kill()
@@ -227,9 +217,9 @@ func TestWatchMany(t *testing.T) {
 	g.complete(p)
 	for known := 0; known < people; {
 		<-time.After(10 * time.Millisecond) // what they have chosen is read
-		p.server.house.mu.Lock()
-		known = len(p.server.house.people) - len(p.server.house.strange)
-		p.server.house.mu.Unlock()
+		p.server.hub.mu.Lock()
+		known = len(p.server.hub.people) - len(p.server.hub.toLoad)
+		p.server.hub.mu.Unlock()
 	}
 	stream, err := presencev1.NewHomeServiceClient(p.rpc.Pipe("presence")).Watch(t.Context())
 	if err != nil {
@@ -254,9 +244,7 @@ func TestWatchMany(t *testing.T) {
 		}
 		seen += len(res.GetSeen())
 	}
-	if _, err := p.api().SetStatus(key(c.ctx("user-7")), &presencev1.SetStatusRequest{User: "user-7", State: presencev1.State_STATE_INVISIBLE}); err != nil {
-		t.Fatal(err)
-	}
+	p.choose("user-7", presencev1.State_STATE_INVISIBLE, "", 0)
 	for hidden := false; !hidden; {
 		res, err := stream.Recv()
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/mesh/topic"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
@@ -31,17 +30,13 @@ const (
 
 // SetStatus writes down what somebody has chosen, and shows it.
 func (s *Server) SetStatus(ctx context.Context, q *presencev1.SetStatusRequest) (*presencev1.SetStatusResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
-	c, err := checkChoice(q)
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.SetStatusResponse{}
 	const method = presencev1.PresenceService_SetStatus_FullMethodName
-	return res, s.atHome(ctx, k, method, q, res, func() error {
+	return res, s.atHome(ctx, method, q, res, func(k personKey) error {
+		c, err := checkChoice(q)
+		if err != nil {
+			return err
+		}
 		return s.write(ctx, k, method, q, func(tx *sql.Tx) error {
 			now := time.Now()
 			if err := checkUntil(q.GetUntilMs(), now); err != nil { // not of one that was made in time, and is repeated
@@ -74,8 +69,8 @@ func (s *Server) write(ctx context.Context, k personKey, method string, q proto.
 	if err != nil {
 		return fmt.Errorf("presence: write a choice: %w", err)
 	}
-	s.house.choose(map[personKey]choice{k: c}, time.Now())
-	if s.home(k).ID != s.peers.Node().ID { // it has moved meanwhile, and the new one may have read what was chosen before
+	s.hub.choose(map[personKey]choice{k: c}, time.Now())
+	if s.placement().Home(k.route()).ID != s.peers.Node().ID { // it has moved meanwhile, and the new one may have read what was chosen before
 		return errAway
 	}
 	return nil
@@ -94,12 +89,8 @@ func (s *Server) turn(ctx context.Context, partition uint32) (end func(), err er
 
 // GetStatus tells somebody what they have chosen, and what others see.
 func (s *Server) GetStatus(ctx context.Context, q *presencev1.GetStatusRequest) (*presencev1.GetStatusResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
 	res := &presencev1.GetStatusResponse{}
-	return res, s.atHome(ctx, k, presencev1.PresenceService_GetStatus_FullMethodName, q, res, func() error {
+	return res, s.atHome(ctx, presencev1.PresenceService_GetStatus_FullMethodName, q, res, func(k personKey) error {
 		chosen, err := s.choices(ctx, []personKey{k})
 		if err != nil {
 			return err
@@ -111,37 +102,26 @@ func (s *Server) GetStatus(ctx context.Context, q *presencev1.GetStatusRequest) 
 		if !c.until.IsZero() {
 			res.UntilMs = c.until.UnixMilli()
 		}
-		if old := s.house.asOf(); !old.IsZero() { // asked for first: what is seen is of no earlier time
+		if old := s.hub.asOf(); !old.IsZero() { // asked for first: what is seen is of no earlier time
 			res.AsOfMs = old.UnixMilli()
 		}
-		res.Status = s.house.status(k)
+		res.Status = s.hub.status(k)
 		return nil
 	})
 }
 
 // asOf is of which time what is told here is, while this process may be taken for dead; zero: of now.
-func (h *house) asOf() time.Time {
+func (h *hub) asOf() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.frozen
 }
 
-// own is who calls, if that is whom they name.
-func own(ctx context.Context, user string) (personKey, error) {
-	c, err := rpc.Caller(ctx)
-	if err != nil {
-		return personKey{}, err //nolint:wrapcheck // numbered
-	}
-	if user != c.User {
-		return personKey{}, errPerson
-	}
-	return personKey{c.Workspace, c.User}, nil
-}
-
 // checkChoice says what is wrong with what somebody has chosen.
 func checkChoice(q *presencev1.SetStatusRequest) (c choice, err error) {
 	switch q.GetState() {
-	case presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB, presencev1.State_STATE_INVISIBLE:
+	case presencev1.State_STATE_UNSPECIFIED, presencev1.State_STATE_AWAY, presencev1.State_STATE_BUSY, presencev1.State_STATE_DO_NOT_DISTURB,
+		presencev1.State_STATE_INVISIBLE:
 	default:
 		return c, badField("state", "Choose AWAY, BUSY, DO_NOT_DISTURB or INVISIBLE, or nothing.")
 	}
@@ -197,38 +177,29 @@ func (s *Server) choices(ctx context.Context, people []personKey) (map[personKey
 	for i, k := range people {
 		rows[i], all[k] = []any{k.workspace, k.user}, choice{}
 	}
-	found, err := s.db.Query(ctx, `SELECT c.workspace, c.user_id, `+choiceColumns+` FROM `+rel.SQL()+` `+
-		rel.Lookup("INNER", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`), rel.Args(rows)...)
-	if err != nil {
-		return nil, fmt.Errorf("presence: read choices: %w", err)
-	}
-	defer found.Close()
-	for found.Next() {
+	text := `SELECT c.workspace, c.user_id, ` + choiceColumns + ` FROM ` + rel.SQL() + ` ` +
+		rel.Lookup("INNER", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`)
+	return all, each(ctx, s.db.Query, text, rel.Args(rows), func(r *sql.Rows) error {
 		var k personKey
 		var c choice
-		if err := c.scan(found.Scan, &k.workspace, &k.user); err != nil {
-			return nil, fmt.Errorf("presence: read choices: %w", err)
-		}
+		err := c.scan(r.Scan, &k.workspace, &k.user)
 		all[k] = c
-	}
-	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("presence: read choices: %w", err)
-	}
-	return all, nil
+		return err
+	})
 }
 
-// learnChoices finds out what people have chosen who have just come, until ctx ends.
-func (s *Server) learnChoices(ctx context.Context) {
+// loadChoices finds out what people have chosen who have just come, until ctx ends.
+func (s *Server) loadChoices(ctx context.Context) {
 	for {
 		select {
-		case <-s.house.ask:
+		case <-s.hub.loads:
 		case <-ctx.Done():
 			return
 		}
-		for people := s.house.strangers(choiceBatch); len(people) > 0; people = s.house.strangers(choiceBatch) {
+		for people := s.hub.nextLoads(choiceBatch); len(people) > 0; people = s.hub.nextLoads(choiceBatch) {
 			chosen, err := s.choices(ctx, people)
 			if err == nil {
-				s.house.learn(chosen, time.Now())
+				s.hub.load(chosen, time.Now())
 				continue
 			}
 			if ctx.Err() == nil {
@@ -243,11 +214,11 @@ func (s *Server) learnChoices(ctx context.Context) {
 	}
 }
 
-// strangers are people of whom it isn't known what they have chosen.
-func (h *house) strangers(most int) (people []personKey) {
+// nextLoads are people of whom it isn't known what they have chosen.
+func (h *hub) nextLoads(most int) (people []personKey) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for k := range h.strange {
+	for k := range h.toLoad {
 		if people = append(people, k); len(people) == most {
 			break
 		}
@@ -255,44 +226,44 @@ func (h *house) strangers(most int) (people []personKey) {
 	return people
 }
 
-// learn takes in what people had chosen when it was read. Who has chosen meanwhile is known.
-func (h *house) learn(chosen map[personKey]choice, now time.Time) {
+// load takes in what people had chosen when it was read. Who has chosen meanwhile is known.
+func (h *hub) load(chosen map[personKey]choice, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for k, c := range chosen {
-		if p := h.strange[k]; p != nil {
-			h.know(p, c, now)
+		if p := h.toLoad[k]; p != nil {
+			h.setChoice(p, c, now)
 		}
 	}
-	if h.count() {
-		h.again(now)
+	if h.checkSynced() {
+		h.decideAll(now)
 	}
 }
 
 // choose takes in what people choose.
-func (h *house) choose(chosen map[personKey]choice, now time.Time) {
+func (h *hub) choose(chosen map[personKey]choice, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for k, c := range chosen {
 		if c.hideLastSeen {
-			delete(h.gone, k)
+			delete(h.lastSeen, k)
 		}
 		if p := h.people[k]; p != nil {
-			h.know(p, c, now)
+			h.setChoice(p, c, now)
 		}
 	}
 }
 
-// know takes in what somebody has chosen. Who becomes invisible leaves; who comes so was never seen.
-func (h *house) know(p *person, c choice, now time.Time) {
-	h.familiar(p.key)
+// setChoice takes in what somebody has chosen. Who becomes invisible leaves; who comes so was never seen.
+func (h *hub) setChoice(p *person, c choice, now time.Time) {
+	h.cancelLoad(p.key)
 	h.accountAll(p, now)
-	if p.loaded && p.sight == shown && c.hides(now) { // else they have at another home, and are seen by what they were as this process was thawed
+	if p.loaded && p.visibility == shown && c.hides(now) { // else they have at another home, and are seen by what they were as this process was thawed
 		p.hide(now)
 	}
 	if !p.loaded {
-		p.sight = untold
+		p.visibility = untold
 	}
 	p.chosen, p.loaded = c, true
-	h.look(p, now)
+	h.decide(p, now)
 }

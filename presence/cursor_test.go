@@ -74,7 +74,7 @@ func TestThereAndBack(t *testing.T) {
 	s.move([]string{"ada", "bob"}, nil)
 	s.connect(1, "bob")
 	v := &view{watcher: newWatcher(0), who: personKey{"w", "ada"}, users: []string{"bob"}}
-	if err := s.look(t.Context(), v); err != nil {
+	if err := s.refresh(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
 	told, held := s.news(v), v.held

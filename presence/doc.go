@@ -1,14 +1,16 @@
 // Package presence knows who is here: it is told of sessions by gateways, and tells people of people.
 //
-// Each person has a home, the process of presence that their id belongs to by rendezvous hashing. All gateways tell it the person's sessions, each by
-// one stream (roster.go); it knows what the person has chosen to be seen as (choice.go, custom.go), and decides what others see (look.go), of what they
-// do (activity.go, infer.go) and when they were here last (seen.go), too. Who wants to see people asks their own home (people.go): it has those whose home it is itself, and watches the others at theirs
-// (mirror.go). Who wants to see a channel's members asks where the channel is at home (channel.go), and all who do read the same frames (hall.go).
+// Each person has a home, the process of presence that their id belongs to by rendezvous hashing. Gateways tell it the person's sessions (roster.go,
+// gateway.go), it knows what the person has chosen (choice.go, privacy.go), and it decides what others see: a status (status.go), what the person is
+// doing (activity.go, infer.go), and when they were here last (seen.go). Who hides is in hide.go.
 //
-// All that changes is kept in a house (house.go): people, sessions and watchers in memory, with one lock and no clock of its own.
+// All of this is kept in a hub (hub.go): people, sessions and watchers in memory, with one lock and no clock of its own.
 //
-// Where a workspace has switched it on, homes write down the stretches in which somebody was there and to be seen (record.go, keep.go), and analytics are
-// computed of these (analytics.go): nothing of it lies on the way of who is here.
+// Who wants to see people asks their own home (people.go), which watches those of other homes there (mirror.go, home.go). Who wants to see a channel's
+// members asks the channel's home (channel.go), where all who do read the same frames (rooms.go, room.go). Who may see whom is known by memberships.go.
+//
+// Where a workspace has switched it on, homes write down the stretches in which somebody was there and to be seen (record.go, keep.go), of which
+// analytics are computed (analytics.go). Nothing of it lies on the way of who is here.
 //
 // Invariant: presence is derived. Somebody is online because a gateway that lives says that their client is connected, or was within the time of
 // grace. Nothing of it is read back, and a process that takes over from another one knows nothing until every gateway has told it.

@@ -40,7 +40,7 @@ type cluster struct {
 	tb       testing.TB
 	url      string
 	key      auth.SigningKey
-	chat     *rooms
+	chat     *fakeChat
 	identity *directory
 
 	mu        sync.Mutex // guards all below
@@ -65,7 +65,7 @@ func newCluster(tb testing.TB, url string) *cluster {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &cluster{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}, chat: newRooms(), identity: newDirectory(), processes: map[string]*process{}, changed: make(chan struct{})}
+	return &cluster{tb: tb, url: url, key: auth.SigningKey{ID: "k", Private: private}, chat: newFakeChat(), identity: newDirectory(), processes: map[string]*process{}, changed: make(chan struct{})}
 }
 
 func (c *cluster) change(f func()) {
@@ -176,8 +176,8 @@ func (p *process) Conn(incarnation string) (grpc.ClientConnInterface, error) {
 	return nil, errors.New("it has gone")
 }
 
-// rooms are chat's, who is in which.
-type rooms struct {
+// fakeChat are chat's, who is in which.
+type fakeChat struct {
 	chatv1.UnimplementedAcquaintanceServiceServer
 	chatv1.UnimplementedPaceServiceServer
 
@@ -188,11 +188,11 @@ type rooms struct {
 	streams map[chan *chatv1.Room]struct{}
 }
 
-func newRooms() *rooms {
-	return &rooms{members: map[string][]string{}, streams: map[chan *chatv1.Room]struct{}{}}
+func newFakeChat() *fakeChat {
+	return &fakeChat{members: map[string][]string{}, streams: map[chan *chatv1.Room]struct{}{}}
 }
 
-func (r *rooms) serve(tb testing.TB) grpc.ClientConnInterface {
+func (r *fakeChat) serve(tb testing.TB) grpc.ClientConnInterface {
 	s, err := rpc.NewServer(rpc.ServerConfig{StopGrace: time.Second}, rpc.ServerDeps{
 		Service: "chat", Internal: map[string][]string{
 			chatv1.AcquaintanceService_FollowRooms_FullMethodName: {"presence"}, chatv1.PaceService_GetResponseTime_FullMethodName: {"presence"},
@@ -211,7 +211,7 @@ func (r *rooms) serve(tb testing.TB) grpc.ClientConnInterface {
 const pace = 42_000
 
 // GetResponseTime tells it.
-func (r *rooms) GetResponseTime(_ context.Context, q *chatv1.GetResponseTimeRequest) (*chatv1.GetResponseTimeResponse, error) {
+func (r *fakeChat) GetResponseTime(_ context.Context, q *chatv1.GetResponseTimeRequest) (*chatv1.GetResponseTimeResponse, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked = q
@@ -290,7 +290,7 @@ func (d *directory) Follow(req *topicv1.FollowRequest, stream grpc.ServerStreami
 }
 
 // FollowRooms tells them.
-func (r *rooms) FollowRooms(_ *chatv1.FollowRoomsRequest, stream grpc.ServerStreamingServer[chatv1.FollowRoomsResponse]) error {
+func (r *fakeChat) FollowRooms(_ *chatv1.FollowRoomsRequest, stream grpc.ServerStreamingServer[chatv1.FollowRoomsResponse]) error {
 	moves := make(chan *chatv1.Room, 100)
 	r.mu.Lock()
 	all := &chatv1.FollowRoomsResponse{Complete: true}
@@ -317,7 +317,7 @@ func (r *rooms) FollowRooms(_ *chatv1.FollowRoomsRequest, stream grpc.ServerStre
 	}
 }
 
-func (r *rooms) move(channel string, members, left []string) {
+func (r *fakeChat) move(channel string, members, left []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.members[channel] = append(slices.DeleteFunc(r.members[channel], func(user string) bool { return slices.Contains(left, user) }), members...)
@@ -488,6 +488,30 @@ func (e *eyes) until(user, want string) {
 // everyEngine runs a test on both databases.
 func everyEngine(t *testing.T, test func(t *testing.T, c *cluster)) {
 	meshtest.Databases(t, func(t *testing.T, url string) { test(t, newCluster(t, url)) })
+}
+
+// placeOf is a placement among the nodes of some ids.
+func placeOf(nodes ...string) registry.Placement {
+	var list []registry.Node
+	for _, id := range nodes {
+		list = append(list, registry.Node{ID: id})
+	}
+	return registry.NewPlacement(list)
+}
+
+// shortGrace has who leaves be seen to within a test.
+func shortGrace(cfg *Config) { cfg.Grace = time.Second }
+
+// choose has somebody choose a status, for a time; 0: for ever.
+func (p *process) choose(user string, state presencev1.State, text string, lasts time.Duration) {
+	p.tb.Helper()
+	q := &presencev1.SetStatusRequest{User: user, State: state, Custom: &presencev1.Custom{Text: text}}
+	if lasts != 0 {
+		q.UntilMs = time.Now().Add(lasts).UnixMilli()
+	}
+	if _, err := p.api().SetStatus(key(p.ctx(user)), q); err != nil {
+		p.tb.Fatal(err)
+	}
 }
 
 func (p *process) api() presencev1.PresenceServiceClient {

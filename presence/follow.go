@@ -19,7 +19,7 @@ func (s *Server) newFollower(deps Deps) error {
 		return nil
 	}
 	f, err := topic.NewFollower(topic.FollowerConfig{Name: "presence.workspaces", Service: "identity", Prefix: "presence"}, topic.FollowerDeps{
-		Source: topicv1.NewTopicServiceClient(deps.Identity), DB: deps.DB, Handle: takeWorkspaces, Reset: forgetWorkspaces, Log: deps.Log, Metrics: deps.Metrics,
+		Source: topicv1.NewTopicServiceClient(deps.Identity), DB: deps.DB, Handle: applyWorkspaces, Reset: forgetWorkspaces, Log: deps.Log, Metrics: deps.Metrics,
 	})
 	if err != nil {
 		return fmt.Errorf("presence: follow identity: %w", err)
@@ -28,8 +28,8 @@ func (s *Server) newFollower(deps Deps) error {
 	return nil
 }
 
-// takeWorkspaces applies identity's events of workspaces, in the follower's transaction.
-func takeWorkspaces(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error {
+// applyWorkspaces applies identity's events of workspaces, in the follower's transaction.
+func applyWorkspaces(ctx context.Context, tx *sql.Tx, records []*topicv1.Record) error {
 	for _, r := range records {
 		var e identityv1.WorkspaceEvent
 		if err := proto.Unmarshal(r.GetEvent().GetBody(), &e); err != nil {
@@ -59,23 +59,17 @@ func putWorkspace(ctx context.Context, tx *sql.Tx, w *identityv1.Workspace, now 
 
 // forgetWorkspaces makes what is known of a partition's workspaces count as older than anything that follows: until then nothing is kept of them.
 func forgetWorkspaces(ctx context.Context, tx *sql.Tx, partition uint32) error {
-	found, err := tx.QueryContext(ctx, `SELECT id FROM presence_workspace`)
-	if err != nil {
-		return fmt.Errorf("presence: list workspaces: %w", err)
-	}
-	defer found.Close()
 	var ids []string
-	for found.Next() {
+	err := each(ctx, tx.QueryContext, `SELECT id FROM presence_workspace`, nil, func(r *sql.Rows) error {
 		var id string
-		if err := found.Scan(&id); err != nil {
-			return fmt.Errorf("presence: list workspaces: %w", err)
-		}
+		err := r.Scan(&id)
 		if topic.PartitionOf(id, id) == partition {
 			ids = append(ids, id)
 		}
-	}
-	if err := found.Err(); err != nil {
-		return fmt.Errorf("presence: list workspaces: %w", err)
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	for _, id := range ids {
 		if _, err := tx.ExecContext(ctx, `UPDATE presence_workspace SET version = -1, records = false WHERE id = $1`, id); err != nil {

@@ -14,57 +14,50 @@ const reportSilence = 15 * time.Second
 // gateway is one that tells of sessions, as long as its stream lasts.
 type gateway struct {
 	incarnation string
-	connections map[uint64]whose
+	connections map[uint64]owner
 	complete    uint64 // the number of the placement by which it has told all; 0: it hasn't
 	missed      bool   // it has told of somebody whom there was no room for
 	heard       time.Time
 	ended       chan struct{} // closed when another stream has taken this one's place, or nothing was heard
 
-	answers map[uint64]sight // of connections, as it is to be told; of each the newest
-	kick    chan struct{}    // capacity 1: there are some
+	answers map[uint64]visibility // of connections, as it is to be told; of each the newest
+	kick    signal                // there are some
 }
-
-// sight is whether somebody may be seen, as gateways are told.
-type sight uint8
-
-const (
-	untold sight = iota
-	shown
-	hidden
-)
 
 const (
 	answerGap   = 100 * time.Millisecond // between two answers to one gateway, or half of it more or less
 	answerBatch = 1000                   // connections in one
 )
 
-// whose is a connection's session.
-type whose struct {
+// owner is whose a connection is.
+type owner struct {
 	*person
 	*session
 }
 
-// begin has a gateway tell by a new stream. An earlier one ends.
-func (h *house) begin(incarnation string, now time.Time) *gateway {
+// openStream has a gateway tell by a new stream. An earlier one ends.
+func (h *hub) openStream(incarnation string, now time.Time) *gateway {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if g := h.gateways[incarnation]; g != nil {
-		h.end(g, now)
+		h.endStream(g, now)
 	}
-	g := &gateway{incarnation: incarnation, connections: map[uint64]whose{}, heard: now, ended: make(chan struct{}), answers: map[uint64]sight{}, kick: make(chan struct{}, 1)}
+	g := &gateway{
+		incarnation: incarnation, connections: map[uint64]owner{}, heard: now, ended: make(chan struct{}), answers: map[uint64]visibility{}, kick: newSignal(),
+	}
 	h.gateways[incarnation] = g
 	return g
 }
 
-// part ends a gateway's stream.
-func (h *house) part(g *gateway, now time.Time) {
+// closeStream ends a gateway's stream.
+func (h *hub) closeStream(g *gateway, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.end(g, now)
+	h.endStream(g, now)
 }
 
-// end begins the time of grace for all that a gateway has told of.
-func (h *house) end(g *gateway, now time.Time) {
+// endStream begins the time of grace for all that a gateway has told of.
+func (h *hub) endStream(g *gateway, now time.Time) {
 	if h.gateways[g.incarnation] != g {
 		return
 	}
@@ -92,12 +85,12 @@ func (h *house) end(g *gateway, now time.Time) {
 		}
 	}
 	for p := range left { // once each, however many sessions they have
-		h.look(p, now)
+		h.decide(p, now)
 	}
 }
 
 // report takes in what a gateway tells. It returns false where another stream has taken this one's place.
-func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) bool {
+func (h *hub) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.gateways[g.incarnation] != g {
@@ -106,11 +99,6 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	g.heard = now
 	for _, c := range q.GetOpened() {
 		h.connect(g, c, now)
-	}
-	for _, number := range q.GetActive() {
-		if w, ok := g.connections[number]; ok {
-			h.act(w.person, w.session, nil, now, now)
-		}
 	}
 	for _, d := range q.GetDeeds() {
 		if w, ok := g.connections[d.GetNumber()]; ok {
@@ -127,11 +115,11 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 		}
 	}
 	for _, e := range q.GetEnded() {
-		h.over(personKey{e.GetWorkspace(), e.GetUser()}, e.GetDevice(), now)
+		h.signOut(personKey{e.GetWorkspace(), e.GetUser()}, e.GetDevice(), now)
 	}
 	for _, number := range q.GetHidden() {
 		if w, ok := g.connections[number]; ok {
-			h.heeded(w.person, connection{g, number}, now)
+			h.confirmHidden(w.person, connection{g, number}, now)
 		}
 	}
 	for _, number := range q.GetClosed() {
@@ -139,8 +127,8 @@ func (h *house) report(g *gateway, q *rosterv1.ReportRequest, now time.Time) boo
 	}
 	if n := q.GetComplete(); n != 0 {
 		g.complete = n
-		if whole, hears := h.count(), h.listen(now); whole || hears {
-			h.again(now)
+		if synced, hears := h.checkSynced(), h.listen(now); synced || hears {
+			h.decideAll(now)
 		}
 	}
 	return true
@@ -150,118 +138,40 @@ func ago(now time.Time, seconds uint32) time.Time {
 	return now.Add(-time.Duration(seconds) * time.Second)
 }
 
-// over takes in that somebody was signed out on a device, or, if it is empty, everywhere: who hides, and has left as others see it, like who has left.
-func (h *house) over(k personKey, device string, now time.Time) {
+// signOut takes in that somebody was signed out on a device, or, if it is empty, everywhere: who hides, and has left as others see it, like who has left.
+func (h *hub) signOut(k personKey, device string, now time.Time) {
 	p := h.people[k]
 	if p == nil {
 		return
 	}
-	p.end(device)
-	if p.left != nil {
-		p.left.end(device)
+	p.signOut(device)
+	if p.departed != nil {
+		p.departed.signOut(device)
 	}
-	h.look(p, now)
+	h.decide(p, now)
 }
 
 // act takes in that something was done in a session, and of which kinds.
-func (h *house) act(p *person, s *session, kinds []edgev1.Doing, at, now time.Time) {
+func (h *hub) act(p *person, s *session, kinds []edgev1.Doing, at, now time.Time) {
 	if len(kinds) > 0 {
-		h.note(p, kinds, at, now)
+		h.noteDone(p, kinds, at, now)
 		s.did(kinds, at)
 	}
 	was := s.active
 	if h.touch(p, s, at, now); s.active.After(was) && now.Sub(was) >= h.cfg.Idle { // else nothing is seen of it, and what is planned comes early at worst
-		h.look(p, now)
-	}
-}
-
-// heed has gateways told whether somebody may be seen, once it is known what they have chosen, and when that changes.
-func (h *house) heed(p *person, now time.Time) {
-	is := shown
-	if p.chosen.hides(now) {
-		is = hidden
-	}
-	if !p.loaded || is == p.sight {
-		return
-	}
-	if p.sight = is; is == shown {
-		p.left, p.hiding = nil, nil
-	}
-	for _, s := range p.sessions {
-		for _, c := range s.connections {
-			c.at.answer(c.number, p.sight)
-		}
-	}
-}
-
-// hiding is somebody's who hides, while gateways may still let pass what they signal: until then they are seen as before. So as much time lies between
-// what was heard of them last and their being offline as of who leaves. At what they look is told until gateways are: who leaves ends their views a little
-// before their gateway tells that their connection has ended, too.
-type hiding struct {
-	waits map[connection]bool // for gateways to heed it; true: they have been told
-	until time.Time           // at most
-}
-
-// told says whether all gateways are.
-func (x *hiding) told() bool {
-	for _, told := range x.waits {
-		if !told {
-			return false
-		}
-	}
-	return true
-}
-
-const heedTime = time.Second // for gateways to heed that somebody hides
-
-// hide begins that somebody hides who has been seen as they are.
-func (p *person) hide(now time.Time) {
-	p.left = p.copied()
-	p.left.sessions, p.hiding = p.sessions, &hiding{map[connection]bool{}, now.Add(heedTime)}
-	for _, s := range p.sessions {
-		for _, c := range s.connections {
-			p.hiding.waits[c] = false
-		}
-	}
-}
-
-// heeded takes in that a gateway heeds that somebody hides, or that their connection has ended.
-func (h *house) heeded(p *person, c connection, now time.Time) {
-	if p.hiding == nil {
-		return
-	}
-	if delete(p.hiding.waits, c); len(p.hiding.waits) == 0 {
-		h.look(p, now)
-	}
-}
-
-// tellHidden takes in that a gateway is told that somebody hides.
-func (h *house) tellHidden(p *person, c connection) {
-	if p.hiding == nil {
-		return
-	}
-	if _, waits := p.hiding.waits[c]; waits {
-		p.hiding.waits[c] = true
-		h.veil(p, p.hiding.told())
+		h.decide(p, now)
 	}
 }
 
 // answer has a gateway told whether a connection's person may be seen.
-func (g *gateway) answer(number uint64, what sight) {
+func (g *gateway) answer(number uint64, what visibility) {
 	if g.answers[number] = what; len(g.answers) == 1 {
-		g.wake()
-	}
-}
-
-func (g *gateway) wake() {
-	select {
-	case g.kick <- struct{}{}:
-	default:
+		g.kick.raise()
 	}
 }
 
 // answers are what a gateway is to be told; nil: nothing.
-func (h *house) answers(g *gateway) *rosterv1.ReportResponse {
+func (h *hub) answers(g *gateway) *rosterv1.ReportResponse {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(g.answers) == 0 {
@@ -270,7 +180,7 @@ func (h *house) answers(g *gateway) *rosterv1.ReportResponse {
 	res, n := &rosterv1.ReportResponse{}, 0
 	for number, what := range g.answers {
 		if n++; n > answerBatch {
-			g.wake()
+			g.kick.raise()
 			break
 		}
 		if delete(g.answers, number); what == shown {
@@ -278,7 +188,7 @@ func (h *house) answers(g *gateway) *rosterv1.ReportResponse {
 		} else {
 			res.Hidden = append(res.Hidden, number)
 			if w, ok := g.connections[number]; ok {
-				h.tellHidden(w.person, connection{g, number})
+				h.noteAnnounced(w.person, connection{g, number})
 			}
 		}
 	}
@@ -286,7 +196,7 @@ func (h *house) answers(g *gateway) *rosterv1.ReportResponse {
 }
 
 // connect takes in one connection; also of somebody whose home is elsewhere: where processes are may not be known here yet.
-func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
+func (h *hub) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	k := personKey{c.GetWorkspace(), c.GetUser()}
 	if _, known := g.connections[c.GetNumber()]; known {
 		return
@@ -294,16 +204,16 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	p := h.person(k)
 	if p == nil {
 		if g.missed = true; h.listen(now) {
-			h.again(now)
+			h.decideAll(now)
 		}
 		return
 	}
 	s := p.session(c.GetSession())
 	if s == nil && len(p.sessions) >= maxSessions {
-		s = h.squeeze(p, now)
+		s = h.evictSession(p, now)
 	}
 	if s == nil {
-		s = &session{id: c.GetSession(), told: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
+		s = &session{id: c.GetSession(), heardAt: now, from: now.Add(-time.Duration(c.GetAgeS()) * time.Second)}
 		p.sessions = append(p.sessions, s)
 	}
 	switch {
@@ -312,22 +222,22 @@ func (h *house) connect(g *gateway, c *rosterv1.Connection, now time.Time) {
 	case s.active.IsZero(): // else it stays as it was: who asks again and again, or comes back by itself, is not there for it
 		h.touch(p, s, ago(now, c.GetAgeS()), now)
 	}
-	s.over = false
+	s.signedOut = false
 	if s.id == c.GetSession() {
 		s.program, s.device, s.country, s.token = c.GetProgram(), device(c.GetAgent(), c.GetProgram()), countryOf(c.GetCountry()), c.GetDevice()
 	}
 	s.connections = append(s.connections, connection{g, c.GetNumber()})
 	p.doubted = false
-	g.connections[c.GetNumber()] = whose{p, s}
-	if p.loaded && p.sight != untold {
-		g.answer(c.GetNumber(), p.sight)
+	g.connections[c.GetNumber()] = owner{p, s}
+	if p.loaded && p.visibility != untold {
+		g.answer(c.GetNumber(), p.visibility)
 	}
-	h.look(p, now)
+	h.decide(p, now)
 }
 
-// squeeze makes room for another session of somebody who has as many as may be: the one that left first is forgotten. Where all have connections it
+// evictSession makes room for another session of somebody who has as many as may be: the one that left first is forgotten. Where all have connections it
 // returns the one in which something was done last, for the connection to count as one more of it.
-func (h *house) squeeze(p *person, now time.Time) *session {
+func (h *hub) evictSession(p *person, now time.Time) *session {
 	var first, last *session
 	for _, s := range p.sessions {
 		switch {
@@ -342,13 +252,13 @@ func (h *house) squeeze(p *person, now time.Time) *session {
 	if first == nil {
 		return last
 	}
-	h.leave(p, first, now)
+	h.endStretch(p, first, now)
 	p.sessions = slices.DeleteFunc(p.sessions, func(s *session) bool { return s == first })
 	return nil
 }
 
 // disconnect ends one connection.
-func (h *house) disconnect(g *gateway, number uint64, now time.Time) {
+func (h *hub) disconnect(g *gateway, number uint64, now time.Time) {
 	w, ok := g.connections[number]
 	if !ok {
 		return
@@ -364,7 +274,7 @@ func (h *house) disconnect(g *gateway, number uint64, now time.Time) {
 	}
 	if len(s.connections) == 0 {
 		s.connections, s.left = nil, now
-		h.look(w.person, now)
+		h.decide(w.person, now)
 	}
-	h.heeded(w.person, connection{g, number}, now)
+	h.confirmHidden(w.person, connection{g, number}, now)
 }

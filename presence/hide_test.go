@@ -23,12 +23,12 @@ type twins struct {
 	*world
 	hides, leaves string
 	hidden        bool
-	watchers      map[*house]*watcher // of who looks at both all the time; none: nobody does
+	watchers      map[*hub]*watcher // of who looks at both all the time; none: nobody does
 	looks         bool
 }
 
 func newTwins(t *rapid.T) *twins {
-	w := &twins{world: newWorld(t), hides: "ada", watchers: map[*house]*watcher{}, looks: rapid.Bool().Draw(t, "somebody looks at them all the time")}
+	w := &twins{world: newWorld(t), hides: "ada", watchers: map[*hub]*watcher{}, looks: rapid.Bool().Draw(t, "somebody looks at them all the time")}
 	homes := func(user string) (order string) {
 		nodes := []string{"presence-1", "presence-2", "presence-3"}
 		slices.SortFunc(nodes, func(a, b string) int {
@@ -68,7 +68,7 @@ func (w *twins) keys() []personKey { return []personKey{{"w", w.hides}, {"w", w.
 
 // look has somebody look at the twins at every process, if anybody does.
 func (w *twins) look() {
-	for _, h := range w.houses {
+	for _, h := range w.hubs {
 		if w.looks && w.watchers[h] == nil {
 			w.watchers[h] = newWatcher(0)
 			h.watch(w.watchers[h], w.keys())
@@ -77,21 +77,21 @@ func (w *twins) look() {
 }
 
 // home is the process that is the twins' home.
-func (w *twins) home() *house { return w.houses[w.place().Home(w.keys()[0].route()).ID] }
+func (w *twins) home() *hub { return w.hubs[w.place().Home(w.keys()[0].route()).ID] }
 
 // alike checks that what is told of one is what is told of the other: to who looks all the time, and to who comes to look.
 func (w *twins) alike() {
 	w.look()
-	for _, h := range w.houses {
+	for _, h := range w.hubs {
 		if by := w.watchers[h]; by != nil {
 			w.compare("told", h, by)
 		}
 		by := newWatcher(0)
 		h.watch(by, w.keys())
 		w.compare("told who comes", h, by)
-		h.forget(by, nil)
-		if p := h.people[w.keys()[0]]; p != nil && p.left != nil {
-			for _, s := range p.left.sessions {
+		h.forget(by, nil, w.now)
+		if p := h.people[w.keys()[0]]; p != nil && p.departed != nil {
+			for _, s := range p.departed.sessions {
 				if theirs := p.session(s.id); theirs == nil || len(theirs.connections) == 0 && !theirs.left.IsZero() && theirs.left.Before(s.left) {
 					w.Fatalf("%s is seen by %v, and has %v", w.hides, s, theirs)
 				}
@@ -100,8 +100,8 @@ func (w *twins) alike() {
 	}
 }
 
-func (w *twins) compare(what string, h *house, by *watcher) {
-	list, _ := h.take(by)
+func (w *twins) compare(what string, h *hub, by *watcher) {
+	list, _ := h.takeNews(by)
 	told := map[string][]byte{}
 	for _, n := range list {
 		told[n.user] = n.seen
@@ -153,8 +153,8 @@ func (w *twins) act(g *edge, q func(number uint64) *rosterv1.ReportRequest) {
 	}
 }
 
-// heed has gateways confirm that somebody hides.
-func (w *twins) heed(user string) {
+// confirm has gateways confirm that somebody hides.
+func (w *twins) confirm(user string) {
 	for _, g := range w.gateways {
 		if number, is := w.people[user].at[g.incarnation]; is {
 			w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{Hidden: []uint64{number}})
@@ -162,29 +162,29 @@ func (w *twins) heed(user string) {
 	}
 }
 
-// hide has one of the twins hide, and the connections of the other one end when all gateways heed that, or the time for it is over.
-func (w *twins) hide(heeds bool) {
+// hide has one of the twins hide, and the connections of the other one end when all gateways confirm that, or the time for it is over.
+func (w *twins) hide(confirms bool) {
 	w.quiet()
 	h := w.home()
 	if h == nil || w.mute {
 		return
 	}
 	one, other := h.people[w.keys()[0]], h.people[w.keys()[1]]
-	if one == nil || other == nil || !one.loaded || !other.loaded || one.sight != shown { // it isn't known yet who they were: who hides then comes invisible
+	if one == nil || other == nil || !one.loaded || !other.loaded || one.visibility != shown { // it isn't known yet who they were: who hides then comes invisible
 		return
 	}
 	if rapid.Bool().Draw(w.T, "both say what they are doing") {
 		for _, k := range w.keys() {
-			_ = h.say(k, said{kind: writing}, w.now)
+			_ = h.setActivity(k, said{kind: writing}, w.now)
 		}
 	}
 	w.hidden = true
 	w.choose(w.hides, choice{state: presencev1.State_STATE_INVISIBLE, text: "hidden", privacy: w.choices[w.hides].privacy})
 	w.alike()
-	if heeds {
-		w.heed(w.hides)
+	if confirms {
+		w.confirm(w.hides)
 	} else {
-		w.pass(heedTime)
+		w.pass(confirmTime)
 	}
 	for _, g := range w.gateways {
 		w.disconnect(w.leaves, g)
@@ -219,7 +219,7 @@ func TestInvisibleInTime(t *testing.T) {
 			}
 			return c
 		}
-		t.Repeat(map[string]func(*rapid.T){
+		t.Repeat(w.with(gateway, node, map[string]func(*rapid.T){
 			"": func(*rapid.T) { w.alike() },
 			"connect": func(*rapid.T) {
 				g := gateway()
@@ -249,21 +249,21 @@ func TestInvisibleInTime(t *testing.T) {
 			"act": func(t *rapid.T) {
 				kind := rapid.SampledFrom([]edgev1.Doing{0, edgev1.Doing_DOING_MEET, edgev1.Doing_DOING_CHAT}).Draw(t, "kind")
 				w.act(gateway(), func(n uint64) *rosterv1.ReportRequest {
-					return &rosterv1.ReportRequest{Active: []uint64{n}, Deeds: []*rosterv1.Deed{{Number: n, Kinds: []edgev1.Doing{kind}}}}
+					return &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: n, Kinds: []edgev1.Doing{kind}}}}
 				})
 			},
 			"say": func(t *rapid.T) {
 				what := said{kind: rapid.SampledFrom([]presencev1.ActivityKind{nothing, writing, onBreak}).Draw(t, "kind"), sinceMs: w.now.UnixMilli()}
 				for _, user := range w.those() {
 					if h := w.home(); h != nil {
-						_ = h.say(personKey{"w", user}, what, w.now) // who isn't seen may not
+						_ = h.setActivity(personKey{"w", user}, what, w.now) // who isn't seen may not
 					}
 				}
 			},
 			"clear": func(*rapid.T) {
 				for _, user := range w.those() {
 					if h := w.home(); h != nil {
-						_ = h.clear(personKey{"w", user}, w.now) // nor where it isn't at home any more
+						_ = h.clearActivities(personKey{"w", user}, w.now) // nor where it isn't at home any more
 					}
 				}
 			},
@@ -289,7 +289,7 @@ func TestInvisibleInTime(t *testing.T) {
 				if w.hidden {
 					return
 				}
-				if w.hide(rapid.Bool().Draw(t, "gateways heed it")); rapid.Bool().Draw(t, "both are signed out then") {
+				if w.hide(rapid.Bool().Draw(t, "gateways confirm it")); rapid.Bool().Draw(t, "both are signed out then") {
 					w.pass(time.Duration(rapid.IntRange(0, 50).Draw(t, "s")) * time.Second)
 					w.quiet()
 					w.signOut(w.both()...)
@@ -298,34 +298,13 @@ func TestInvisibleInTime(t *testing.T) {
 			"pass":  func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 60).Draw(t, "s")) * time.Second) },
 			"idle":  func(t *rapid.T) { w.pass(time.Duration(rapid.IntRange(1, 6).Draw(t, "minutes")) * time.Minute) },
 			"quiet": func(*rapid.T) { w.quiet() },
-			"kill a gateway": func(*rapid.T) {
-				w.kill(gateway())
-			},
-			"start a gateway": func(*rapid.T) {
-				if len(w.gateways) < 4 {
-					w.startGateway()
-				}
-			},
-			"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
-			"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
-			"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
-			"kill a process": func(*rapid.T) {
-				id := node()
-				delete(w.houses, id)
-				delete(w.nodes, id)
-			},
-			"start a process": func(*rapid.T) {
-				if id := node(); w.houses[id] == nil {
-					w.startNode(id)
-				}
-			},
 			"a process comes and goes": func(t *rapid.T) {
 				id := node()
 				for range 2 {
-					if w.houses[id] == nil {
+					if w.hubs[id] == nil {
 						w.startNode(id)
 					} else {
-						delete(w.houses, id)
+						delete(w.hubs, id)
 						delete(w.nodes, id)
 					}
 					w.learn()
@@ -333,7 +312,7 @@ func TestInvisibleInTime(t *testing.T) {
 				}
 			},
 			"a process is taken for dead": func(t *rapid.T) {
-				if id := node(); w.houses[id] != nil {
+				if id := node(); w.hubs[id] != nil {
 					w.doubted[id] = true
 					w.learnNode(id)
 					w.pass(time.Duration(rapid.IntRange(0, 60).Draw(t, "s")) * time.Second)
@@ -345,47 +324,44 @@ func TestInvisibleInTime(t *testing.T) {
 				w.mute = !w.mute
 				w.learn()
 			},
-			"a process learns": func(*rapid.T) { w.learnNode(node()) },
-			"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
-			"all learn":        func(*rapid.T) { w.learn() },
-		})
+		}))
 	})
 }
 
-// TestHeed: the time of grace of who hides begins when all gateways that have a connection of theirs heed it, or have it no more, at the latest after a
+// TestConfirm: the time of grace of who hides begins when all gateways that have a connection of theirs confirm it, or have it no more, at the latest after a
 // second; until then they are seen as before, also by what they do. Choosing otherwise ends it.
-func TestHeed(t *testing.T) {
+func TestConfirm(t *testing.T) {
 	cfg := DefaultConfig()
 	k := personKey{"w", "ada"}
-	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	place := placeOf("presence-1")
 	online, hides := presencev1.State_STATE_ONLINE, choice{state: presencev1.State_STATE_INVISIBLE}
 	begin := time.Unix(1_000_000, 0)
 	for name, c := range map[string]struct {
-		do   func(h *house, a, b *gateway, at func(time.Duration) time.Time)
+		do   func(h *hub, a, b *gateway, at func(time.Duration) time.Time)
 		left time.Duration // behind the choice
 	}{
-		"all heed": {left: 200 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+		"all confirm": {left: 200 * time.Millisecond, do: func(h *hub, a, b *gateway, at func(time.Duration) time.Time) {
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1}}, at(100*time.Millisecond))
 			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2, 77}}, at(150*time.Millisecond))
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{3}}, at(200*time.Millisecond))
 		}},
-		"one says nothing": {left: heedTime, do: func(h *house, a, _ *gateway, at func(time.Duration) time.Time) {
+		"one says nothing": {left: confirmTime, do: func(h *hub, a, _ *gateway, at func(time.Duration) time.Time) {
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(100*time.Millisecond))
 		}},
-		"one ends": {left: 300 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+		"one ends": {left: 300 * time.Millisecond, do: func(h *hub, a, b *gateway, at func(time.Duration) time.Time) {
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(100*time.Millisecond))
-			h.part(b, at(300*time.Millisecond))
+			h.closeStream(b, at(300*time.Millisecond))
 		}},
-		"connections end": {left: 300 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+		"connections end": {left: 300 * time.Millisecond, do: func(h *hub, a, b *gateway, at func(time.Duration) time.Time) {
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1}, Closed: []uint64{3}}, at(100*time.Millisecond))
 			h.report(b, &rosterv1.ReportRequest{Closed: []uint64{2}}, at(300*time.Millisecond))
 		}},
-		"another begins": {left: 200 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+		"another begins": {left: 200 * time.Millisecond, do: func(h *hub, a, b *gateway, at func(time.Duration) time.Time) {
 			h.report(a, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 4, Workspace: "w", User: "ada", Session: "d"}}}, at(100*time.Millisecond))
 			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2}}, at(100*time.Millisecond))
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(200*time.Millisecond))
 		}},
-		"chosen again": {left: 400 * time.Millisecond, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+		"chosen again": {left: 400 * time.Millisecond, do: func(h *hub, a, b *gateway, at func(time.Duration) time.Time) {
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(100*time.Millisecond))
 			h.choose(map[personKey]choice{k: {}}, at(200*time.Millisecond))
 			h.choose(map[personKey]choice{k: hides}, at(300*time.Millisecond))
@@ -393,21 +369,21 @@ func TestHeed(t *testing.T) {
 			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2}}, at(300*time.Millisecond))
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(400*time.Millisecond))
 		}},
-		"shown again": {left: -1, do: func(h *house, a, b *gateway, at func(time.Duration) time.Time) {
+		"shown again": {left: -1, do: func(h *hub, a, b *gateway, at func(time.Duration) time.Time) {
 			h.choose(map[personKey]choice{k: {}}, at(200*time.Millisecond))
 			h.report(a, &rosterv1.ReportRequest{Hidden: []uint64{1, 3}}, at(300*time.Millisecond))
 			h.report(b, &rosterv1.ReportRequest{Hidden: []uint64{2}}, at(300*time.Millisecond))
 		}},
 	} {
-		h := newHouse(cfg, "presence-1")
-		h.settle(begin, place, []string{"a", "b"}, true)
-		a, b := h.begin("a", begin), h.begin("b", begin)
+		h := newHub(cfg, "presence-1")
+		h.setPlacement(begin, place, []string{"a", "b"}, true)
+		a, b := h.openStream("a", begin), h.openStream("b", begin)
 		opened := func(number uint64, session string) *rosterv1.Connection {
 			return &rosterv1.Connection{Number: number, Workspace: "w", User: "ada", Session: session}
 		}
 		h.report(a, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{opened(1, "a"), opened(3, "c")}, Complete: place.Number()}, begin)
 		h.report(b, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{opened(2, "a")}, Complete: place.Number()}, begin)
-		h.learn(map[personKey]choice{k: {}}, begin)
+		h.load(map[personKey]choice{k: {}}, begin)
 		h.choose(map[personKey]choice{k: hides}, begin)
 		now := begin
 		c.do(h, a, b, func(d time.Duration) time.Time { now = begin.Add(d); return now })
@@ -415,17 +391,17 @@ func TestHeed(t *testing.T) {
 			h.tick(at)
 			return h.status(k).GetState()
 		}
-		for ; now.Before(begin.Add(heedTime)); now = now.Add(100 * time.Millisecond) {
+		for ; now.Before(begin.Add(confirmTime)); now = now.Add(100 * time.Millisecond) {
 			if got := state(now); got != online {
 				t.Errorf("%s: %v after the choice they are seen as %v", name, now.Sub(begin), got)
 			}
 		}
-		state(begin.Add(heedTime))
+		state(begin.Add(confirmTime))
 		for _, g := range []*gateway{a, b} { // they go on
 			h.report(g, &rosterv1.ReportRequest{}, begin.Add(cfg.Grace))
 		}
 		gone := time.Duration(-1)
-		for at := begin.Add(heedTime); at.Before(begin.Add(cfg.Grace + 2*heedTime)); at = at.Add(50 * time.Millisecond) {
+		for at := begin.Add(confirmTime); at.Before(begin.Add(cfg.Grace + 2*confirmTime)); at = at.Add(50 * time.Millisecond) {
 			if h.report(a, &rosterv1.ReportRequest{}, at); gone < 0 && state(at) != online {
 				gone = at.Sub(begin) - cfg.Grace
 			}

@@ -124,7 +124,7 @@ func TestSteady(t *testing.T) {
 				d.pass(now)
 				d.done = d.done.with(doingOf(rapid.SampledFrom([]string{"", "", "c", "w", "w", "w", "r", "m", "cw"}).Draw(t, "does")), 0)
 			}
-			told, next := d.look(now, inferring, away)
+			told, next := d.current(now, inferring, away)
 			minute := d.at(now)
 			switch {
 			case (!inferring || away) && told != nil:

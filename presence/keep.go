@@ -19,7 +19,7 @@ const (
 	recordTime   = 10 * time.Second // for one transaction
 	lastTime     = 5 * time.Second  // for what is written down in the end
 	purgeGap     = time.Minute      // between two looks at what is to be deleted
-	maxKeptOf    = 10_000           // workspaces of which records are kept, the first by their ids; of others none are, which is logged once
+	maxRecorded  = 10_000           // workspaces of which records are kept, the first by their ids; of others none are, which is logged once
 	purgeBatch   = 1000             // records that are deleted in one transaction
 	purgeBatches = 1000             // transactions of one look
 )
@@ -39,7 +39,8 @@ func newKeepStatements(d sqldb.Dialect) keepStatements {
 	}
 	s.kept = `SELECT w.id, w.since_ms FROM ` + s.workspaces.SQL() + ` JOIN presence_workspace w ON w.id = k.ws WHERE w.records`
 	if d == sqldb.Postgres {
-		s.kept += ` ORDER BY w.id FOR NO KEY UPDATE OF w` // one writes at a time, so that no two write of one session; who switches records off waits, and deletes what was written
+		// One writes at a time, so that no two write of one session; who switches records off waits, and deletes what was written.
+		s.kept += ` ORDER BY w.id FOR NO KEY UPDATE OF w`
 	}
 	s.last = `SELECT k.i, (SELECT r.end_ms FROM presence_record r WHERE r.workspace = k.ws AND r.user_id = k.usr AND r.session = k.ses
 			AND r.start_ms < k.until_ms ORDER BY r.start_ms DESC LIMIT 1) FROM ` + s.sessions.SQL()
@@ -50,14 +51,14 @@ func newKeepStatements(d sqldb.Dialect) keepStatements {
 	return s
 }
 
-// writeRecords writes records down as sessions end, until ctx ends, and then what is left. Without the database they wait in the house.
+// writeRecords writes records down as sessions end, until ctx ends, and then what is left. Without the database they wait in the hub.
 func (s *Server) writeRecords(ctx context.Context) {
 	tick := time.NewTicker(recordGap)
 	defer tick.Stop()
 	for {
-		err := s.learnKept(ctx)
+		err := s.loadRecorded(ctx)
 		for err == nil {
-			batch := s.house.takeEnded(recordBatch)
+			batch := s.hub.takeEnded(recordBatch)
 			if len(batch) == 0 {
 				break
 			}
@@ -103,14 +104,14 @@ func (s *Server) lastWords(ctx context.Context, batch []record) {
 // lastRecords writes down what is left, and what has not ended where it is still this process's: one program's is to the end.
 func (s *Server) lastRecords(ctx context.Context, batch []record) {
 	if s.peers.Valid() {
-		s.house.leaveAll(time.Now())
+		s.hub.endStretches(time.Now())
 	}
 	for more := true; more; more = len(batch) > 0 {
 		if err := s.recordTimely(ctx, batch, time.Now()); err != nil {
 			s.logger.WarnContext(ctx, "the last records of sessions are lost", "error", err)
 			return
 		}
-		batch = s.house.takeEnded(recordBatch)
+		batch = s.hub.takeEnded(recordBatch)
 	}
 }
 
@@ -121,21 +122,21 @@ func (s *Server) recordTimely(ctx context.Context, batch []record, now time.Time
 	err := s.record(ctx, timely)
 	if err == nil && len(timely) < len(batch) {
 		s.logger.WarnContext(ctx, "records of sessions have waited for too long, and are lost", "records", len(batch)-len(timely))
-		s.house.miss(len(batch) - len(timely))
+		s.hub.countLost(len(batch) - len(timely))
 	}
 	return err
 }
 
-// learnKept finds out of which workspaces records are kept.
-func (s *Server) learnKept(ctx context.Context) error {
+// loadRecorded finds out of which workspaces records are kept.
+func (s *Server) loadRecorded(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
 	recorded, more := map[string]time.Time{}, false
-	err := each(ctx, s.db.Query, `SELECT id, since_ms FROM presence_workspace WHERE records ORDER BY id LIMIT $1`, []any{maxKeptOf + 1}, func(r *sql.Rows) error {
+	err := each(ctx, s.db.Query, `SELECT id, since_ms FROM presence_workspace WHERE records ORDER BY id LIMIT $1`, []any{maxRecorded + 1}, func(r *sql.Rows) error {
 		var id string
 		var sinceMs int64
 		err := r.Scan(&id, &sinceMs)
-		if more = len(recorded) == maxKeptOf; !more {
+		if more = len(recorded) == maxRecorded; !more {
 			recorded[id] = time.UnixMilli(sinceMs)
 		}
 		return err
@@ -144,10 +145,10 @@ func (s *Server) learnKept(ctx context.Context) error {
 		return err
 	}
 	if more && !s.tooManyKept {
-		s.logger.ErrorContext(ctx, "more workspaces are to be recorded than can be: of the last ones, by their ids, nothing is; switch it off for some", "most", maxKeptOf)
+		s.logger.ErrorContext(ctx, "more workspaces are to be recorded than can be: of the last ones, by their ids, nothing is; switch it off for some", "most", maxRecorded)
 	}
 	s.tooManyKept = more
-	s.house.keep(recorded, time.Now())
+	s.hub.setRecorded(recorded, time.Now())
 	return nil
 }
 
@@ -191,9 +192,9 @@ func (s *Server) record(ctx context.Context, batch []record) error {
 		if err != nil {
 			return err
 		}
-		written := map[whoseSession]int64{}
+		written := map[sessionKey]int64{}
 		for i, r := range batch {
-			k := whoseSession{r.personKey, r.session}
+			k := sessionKey{r.personKey, r.session}
 			from := max(known[r.workspace], last[i].Int64, written[k])
 			if known[r.workspace] < 0 || !r.trim(time.UnixMilli(from)) {
 				continue
@@ -211,8 +212,8 @@ func (s *Server) record(ctx context.Context, batch []record) error {
 	})
 }
 
-// whoseSession names a session.
-type whoseSession struct {
+// sessionKey names a session.
+type sessionKey struct {
 	personKey
 	session string
 }
@@ -325,7 +326,8 @@ func (s *Server) purgeOf(ctx context.Context, c cleared) error {
 				return err //nolint:wrapcheck // said below
 			}
 			_, err = tx.ExecContext(ctx, `UPDATE presence_workspace SET clear = false WHERE id = $1 AND version = $2
-				AND NOT EXISTS (SELECT 1 FROM presence_record WHERE workspace = $1 AND start_ms < $3)`, c.id, c.version, c.beforeMs) // another process may have deleted these, and not the rest
+				AND NOT EXISTS (SELECT 1 FROM presence_record WHERE workspace = $1 AND start_ms < $3)`, // another process may have deleted these, and not the rest
+				c.id, c.version, c.beforeMs)
 			return err //nolint:wrapcheck // said below
 		})
 		if err != nil && !errors.Is(err, sqldb.ErrUnknownOutcome) { // then it is done again
@@ -334,24 +336,6 @@ func (s *Server) purgeOf(ctx context.Context, c cleared) error {
 		if err == nil && !more {
 			return nil
 		}
-	}
-	return nil
-}
-
-// each hands rows to a function, one by one.
-func each(ctx context.Context, query func(context.Context, string, ...any) (*sql.Rows, error), text string, args []any, f func(*sql.Rows) error) error {
-	rows, err := query(ctx, text, args...)
-	if err != nil {
-		return fmt.Errorf("presence: query: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return fmt.Errorf("presence: read: %w", err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("presence: read: %w", err)
 	}
 	return nil
 }

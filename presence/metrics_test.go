@@ -15,8 +15,8 @@ import (
 // TestMetrics: an operator sees that people are not shown as they are, and why.
 func TestMetrics(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	s := &Server{house: newHouse(DefaultConfig(), "presence-1"), views: newViews(), halls: newHalls()}
-	all, h := prometheus.NewRegistry(), s.house
+	s := &Server{hub: newHub(DefaultConfig(), "presence-1"), views: newViews(), rooms: newRooms()}
+	all, h := prometheus.NewRegistry(), s.hub
 	register(all, s)
 	seen := map[string]float64{}
 	expect := func(what string, changed map[string]float64) {
@@ -48,24 +48,24 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	expect("nothing is known", map[string]float64{"unknown": 1})
-	h.settle(now, place, []string{"a"}, true)
-	g := h.begin("a", now)
+	h.setPlacement(now, place, []string{"a"}, true)
+	g := h.openStream("a", now)
 	h.report(g, &rosterv1.ReportRequest{Complete: place.Number()}, now)
 	expect("all is known", map[string]float64{"unknown": 0, "gateways": 1})
 	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 1, Workspace: "w", User: here.user, Session: "s"}}}, now)
 	expect("somebody has come", map[string]float64{"people": 1, "choices_waiting": 1})
 	h.watch(newWatcher(0), []personKey{away})
 	for _, m := range h.mirrors {
-		h.lost(m, now)
+		h.loseMirror(m, now)
 	}
 	expect("a home is lost", map[string]float64{"people": 2, "homes_lost": 1})
 	h.cfg.People = 2
 	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 2, Workspace: "w", User: "too many", Session: "s"}}}, now)
 	expect("there is no room", map[string]float64{"deaf": 1})
-	h.settle(now, place, []string{"a"}, false)
-	h.ended, h.gone[here] = make([]record, 2), 1
+	h.setPlacement(now, place, []string{"a"}, false)
+	h.ended, h.lastSeen[here] = make([]record, 2), 1
 	expect("the lease has ended", map[string]float64{"frozen": 1, "records_waiting": 2, "seen_waiting": 1})
-	s.told.note(&edgev1.View{Entries: make([]*edgev1.Entry, 3)})
-	s.told.note(&edgev1.View{Entries: make([]*edgev1.Entry, 2)})
+	s.deliveries.note(&edgev1.View{Entries: make([]*edgev1.Entry, 3)})
+	s.deliveries.note(&edgev1.View{Entries: make([]*edgev1.Entry, 2)})
 	expect("two updates", map[string]float64{"updates_total": 2, "entries_total": 5})
 }

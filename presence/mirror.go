@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"plenum.internal/mesh/registry"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
@@ -26,20 +24,20 @@ type mirror struct {
 	home   registry.Node
 	people map[personKey]*person
 	todo   map[personKey]bool // to be watched, true, or not any more
-	kick   chan struct{}      // capacity 1: there is something to do
+	kick   signal             // there is something to do
 	lost   bool               // the home was not heard of for too long
 
 	failing bool // the last stream ended as soon as it began; belongs to followHome
 }
 
-// abroad has somebody told of by their home, if that is elsewhere, as long as anybody looks at them, and for a while after.
-func (h *house) abroad(p *person) {
+// setMirror has somebody told of by their home, if that is elsewhere, as long as anybody looks at them, and for a while after.
+func (h *hub) setMirror(p *person) {
 	var m *mirror
-	if home := h.now.Home(p.key.route()); (len(p.watches) > 0 || p.kept != nil) && home.ID != "" && home.ID != h.self && h.people[p.key] == p {
+	if home := h.placement.Home(p.key.route()); (len(p.watches) > 0 || p.lingers != nil) && home.ID != "" && home.ID != h.self && h.people[p.key] == p {
 		if m = h.mirrors[home]; m == nil {
-			m = &mirror{home: home, people: map[personKey]*person{}, todo: map[personKey]bool{}, kick: make(chan struct{}, 1)}
+			m = &mirror{home: home, people: map[personKey]*person{}, todo: map[personKey]bool{}, kick: newSignal()}
 			h.mirrors[home] = m
-			h.remirror()
+			h.mirrored.raise()
 		}
 	}
 	if p.mirror == m {
@@ -48,45 +46,34 @@ func (h *house) abroad(p *person) {
 	if old := p.mirror; old != nil {
 		old.want(p.key, false)
 		if delete(old.people, p.key); len(old.people) == 0 {
-			h.remirror()
+			h.mirrored.raise()
 		}
 	}
 	if p.mirror = m; m != nil {
-		p.told = false
+		p.mirrorTold = false
 		m.people[p.key] = p
 		m.want(p.key, true)
 	}
 }
 
-// remirror has it looked at which homes are followed.
-func (h *house) remirror() {
-	select {
-	case h.mirrored <- struct{}{}:
-	default:
-	}
-}
-
 func (m *mirror) want(k personKey, watched bool) {
 	m.todo[k] = watched
-	select {
-	case m.kick <- struct{}{}:
-	default:
-	}
+	m.kick.raise()
 }
 
-// mirror has each home that people are watched at followed, until ctx ends.
-func (s *Server) mirror(ctx context.Context) {
+// followHomes has each home that people are watched at followed, until ctx ends.
+func (s *Server) followHomes(ctx context.Context) {
 	type follower struct {
 		*mirror
 		end context.CancelFunc
 	}
 	running := map[registry.Node]follower{}
 	for {
-		s.house.mu.Lock()
-		placed := s.house.now.Nodes()
-		maps.DeleteFunc(s.house.mirrors, func(n registry.Node, m *mirror) bool { return len(m.people) == 0 && !slices.Contains(placed, n) })
-		wanted := maps.Clone(s.house.mirrors)
-		s.house.mu.Unlock()
+		s.hub.mu.Lock()
+		placed := s.hub.placement.Nodes()
+		maps.DeleteFunc(s.hub.mirrors, func(n registry.Node, m *mirror) bool { return len(m.people) == 0 && !slices.Contains(placed, n) })
+		wanted := maps.Clone(s.hub.mirrors)
+		s.hub.mu.Unlock()
 		for n, m := range wanted {
 			if running[n].mirror != m {
 				ctx, end := context.WithCancel(ctx)
@@ -101,7 +88,7 @@ func (s *Server) mirror(ctx context.Context) {
 			}
 		}
 		select {
-		case <-s.house.mirrored:
+		case <-s.hub.mirrored:
 		case <-ctx.Done():
 			for _, f := range running {
 				f.end()
@@ -113,7 +100,7 @@ func (s *Server) mirror(ctx context.Context) {
 
 // followHome watches people at their home until ctx ends.
 func (s *Server) followHome(ctx context.Context, m *mirror) {
-	lost := time.AfterFunc(mirrorPatience, func() { s.house.lost(m, time.Now()) })
+	lost := time.AfterFunc(mirrorPatience, func() { s.hub.loseMirror(m, time.Now()) })
 	defer lost.Stop()
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -143,12 +130,12 @@ func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error
 	if err != nil {
 		return fmt.Errorf("presence: watch: %w", err)
 	}
-	s.house.mu.Lock()
+	s.hub.mu.Lock()
 	m.todo = map[personKey]bool{}
 	for k := range m.people {
 		m.todo[k] = true
 	}
-	s.house.mu.Unlock()
+	s.hub.mu.Unlock()
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		if err := s.askHome(ctx, m, stream.Send); err != nil {
@@ -164,9 +151,7 @@ func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error
 		}
 		lost.Reset(mirrorPatience)
 		silent.Reset(mirrorPatience)
-		if err := s.house.reflect(m, res); err != nil {
-			return err
-		}
+		s.hub.receive(m, res)
 	}
 }
 
@@ -174,7 +159,7 @@ func (s *Server) watchAt(ctx context.Context, m *mirror, lost *time.Timer) error
 func (s *Server) askHome(ctx context.Context, m *mirror, send func(*presencev1.WatchRequest) error) error {
 	for {
 		q := &presencev1.WatchRequest{}
-		s.house.mu.Lock()
+		s.hub.mu.Lock()
 		for k, watched := range m.todo {
 			if len(q.GetWatch())+len(q.GetForget()) == mirrorBatch {
 				break
@@ -186,7 +171,7 @@ func (s *Server) askHome(ctx context.Context, m *mirror, send func(*presencev1.W
 				q.Forget = append(q.Forget, who)
 			}
 		}
-		s.house.mu.Unlock()
+		s.hub.mu.Unlock()
 		if len(q.GetWatch())+len(q.GetForget()) > 0 {
 			if err := send(q); err != nil {
 				return err
@@ -201,8 +186,8 @@ func (s *Server) askHome(ctx context.Context, m *mirror, send func(*presencev1.W
 	}
 }
 
-// reflect takes in what a home tells.
-func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) error {
+// receive takes in what a home tells.
+func (h *hub) receive(m *mirror, res *presencev1.WatchResponse) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m.lost = false
@@ -211,24 +196,19 @@ func (h *house) reflect(m *mirror, res *presencev1.WatchResponse) error {
 		if p == nil { // not any more
 			continue
 		}
-		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(&presencev1.Entry{Status: seen.GetStatus()})
-		if err != nil {
-			return fmt.Errorf("presence: encode: %w", err)
-		}
-		p.told = true
+		p.mirrorTold = true
 		p.known = seen.GetStatus().GetState() != presencev1.State_STATE_UNSPECIFIED
-		h.show(p, b)
-		h.veil(p, seen.GetHidden())
+		h.publish(p, encode(seen.GetStatus()))
+		h.setHidden(p, seen.GetHidden())
 	}
-	return nil
 }
 
-// lost has all that a home told of told as not known.
-func (h *house) lost(m *mirror, now time.Time) {
+// loseMirror has all that a home told of told as not known.
+func (h *hub) loseMirror(m *mirror, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	m.lost = true
 	for _, p := range m.people {
-		h.lose(p, now)
+		h.setUnknown(p, now)
 	}
 }

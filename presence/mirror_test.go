@@ -35,7 +35,7 @@ func (broken) Send(*presencev1.WatchResponse) error { return io.ErrClosedPipe }
 
 // Nobody is looked at for a stream that has ended, whatever it asked for at the end.
 func TestNothingIsWatchedBehindAStream(t *testing.T) {
-	s := &Server{house: newHouse(DefaultConfig(), "presence-1")}
+	s := &Server{hub: newHub(DefaultConfig(), "presence-1")}
 	b := broken{ask: make(chan *presencev1.WatchRequest), ends: make(chan struct{})}
 	ended := make(chan error, 1)
 	go func() { ended <- home{s: s}.Watch(b) }()
@@ -49,7 +49,7 @@ func TestNothingIsWatchedBehindAStream(t *testing.T) {
 	close(b.ask)
 	<-b.ends
 	s.tasks.Wait()
-	if n := len(s.house.watchers); n > 0 {
+	if n := len(s.hub.watchers); n > 0 {
 		t.Errorf("%d still watch", n)
 	}
 }
@@ -57,17 +57,17 @@ func TestNothingIsWatchedBehindAStream(t *testing.T) {
 // Whom nobody looks at any more is known for a while to who looks again, and then let go of: not to who looks for the first time, nor for ever.
 func TestMirrorLingers(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	h := newHouse(DefaultConfig(), "presence-1")
+	h := newHub(DefaultConfig(), "presence-1")
 	away := registry.Node{ID: "presence-2"}
 	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}, away})
-	h.settle(now, place, nil, true)
+	h.setPlacement(now, place, nil, true)
 	h.tick(now)
 	who := personKey{"w", "bob"}
 	for i := 0; place.Home(who.route()) != away; i++ {
 		who.user = fmt.Sprint("bob-", i)
 	}
 	seen := func(w *watcher) presencev1.State {
-		list, _ := h.take(w)
+		list, _ := h.takeNews(w)
 		if len(list) != 1 {
 			t.Fatalf("%d are told", len(list))
 		}
@@ -80,36 +80,32 @@ func TestMirrorLingers(t *testing.T) {
 	}
 	m := h.mirrors[away]
 	online := &presencev1.Seen{Person: &presencev1.Person{Workspace: who.workspace, User: who.user}, Status: &presencev1.Status{State: presencev1.State_STATE_ONLINE}}
-	if err := h.reflect(m, &presencev1.WatchResponse{Seen: []*presencev1.Seen{online}}); err != nil {
-		t.Fatal(err)
-	}
+	h.receive(m, &presencev1.WatchResponse{Seen: []*presencev1.Seen{online}})
 	if state := seen(first); state != presencev1.State_STATE_ONLINE {
 		t.Errorf("told as %v", state)
 	}
-	h.forget(first, nil)
-	h.tick(now)
-	h.tick(now.Add(keeping - time.Second))
+	h.forget(first, nil, now)
+	h.tick(now.Add(lingerTime - time.Second))
 	again := newWatcher(0)
 	h.watch(again, []personKey{who})
 	if state := seen(again); state != presencev1.State_STATE_ONLINE || len(m.todo) != 1 {
 		t.Errorf("told as %v, and the home is asked for %v", state, m.todo)
 	}
-	h.tick(now.Add(keeping)) // what was planned as nobody looked
+	h.tick(now.Add(lingerTime)) // what was planned as nobody looked
 	if len(m.people) != 1 {
 		t.Error("somebody was let go of whom somebody looks at")
 	}
-	h.forget(again, nil)
-	h.tick(now.Add(keeping))
-	h.tick(now.Add(2*keeping - time.Second))
+	h.forget(again, nil, now.Add(lingerTime))
+	h.tick(now.Add(2*lingerTime - time.Second))
 	if len(h.people) != 1 {
 		t.Error("somebody was let go of too early")
 	}
-	h.tick(now.Add(2 * keeping))
+	h.tick(now.Add(2 * lingerTime))
 	if len(h.people) != 0 || len(m.people) != 0 || m.todo[who] || len(h.due) != 0 {
 		t.Errorf("%d are known, %d told of, %d planned", len(h.people), len(m.people), len(h.due))
 	}
 	<-h.mirrored // nobody is told of, but the home lives
-	h.settle(now, registry.NewPlacement([]registry.Node{{ID: "presence-1"}}), nil, true)
+	h.setPlacement(now, placeOf("presence-1"), nil, true)
 	if len(h.mirrored) == 0 {
 		t.Error("a home that is no more is followed further")
 	}
@@ -134,15 +130,15 @@ func (w words) Send(res *presencev1.WatchResponse) error {
 
 // A home says that it lives though others hold its lock, but not for ever. Time is real: who waits for a lock stops the clock of a bubble.
 func TestHomeLives(t *testing.T) {
-	s := &Server{house: newHouse(DefaultConfig(), "presence-1")}
+	s := &Server{hub: newHub(DefaultConfig(), "presence-1")}
 	const signs = int(watchPatience / watchLife)
-	s.house.mu.Lock()
+	s.hub.mu.Lock()
 	for range 20 { // of two that are ready select takes either
 		life, ended, said := make(chan time.Time, 2*signs), make(chan error, 1), 0
 		for range 2 * signs {
 			life <- time.Time{}
 		}
-		_, err := home{s: s}.take(newWatcher(0), life, ended, func(*presencev1.WatchResponse) error {
+		_, err := home{s: s}.awaitNews(newWatcher(0), life, ended, func(*presencev1.WatchResponse) error {
 			if said++; said == signs {
 				ended <- io.EOF
 			}
@@ -159,7 +155,7 @@ func TestHomeLives(t *testing.T) {
 	if err := <-ended; !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
-	s.house.mu.Unlock()
+	s.hub.mu.Unlock()
 	s.tasks.Wait()
 }
 
@@ -196,8 +192,8 @@ func TestBeginning(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &Server{cfg: DefaultConfig(), house: newHouse(DefaultConfig(), self.ID), company: newCompany(), views: newViews()}
-				s.house.settle(time.Now(), place, nil, true)
+				s := &Server{cfg: DefaultConfig(), hub: newHub(DefaultConfig(), self.ID), memberships: newMemberships(), views: newViews()}
+				s.hub.setPlacement(time.Now(), place, nil, true)
 				ctx, end := context.WithCancel(t.Context())
 				s.tasks.Go(func() { // the other home
 					for q.tells {
@@ -206,8 +202,8 @@ func TestBeginning(t *testing.T) {
 						case <-ctx.Done():
 							return
 						}
-						s.house.mu.Lock()
-						m, res := s.house.mirrors[away], &presencev1.WatchResponse{}
+						s.hub.mu.Lock()
+						m, res := s.hub.mirrors[away], &presencev1.WatchResponse{}
 						if m != nil {
 							for k, watched := range m.todo {
 								if delete(m.todo, k); watched {
@@ -217,16 +213,14 @@ func TestBeginning(t *testing.T) {
 								}
 							}
 						}
-						s.house.mu.Unlock()
+						s.hub.mu.Unlock()
 						if m != nil {
-							if err := s.house.reflect(m, res); err != nil {
-								t.Error(err)
-							}
+							s.hub.receive(m, res)
 						}
 					}
 				})
 				join := func(users ...string) {
-					_, joined := s.company.change([]*chatv1.Room{{Workspace: "w", Channel: "lobby", Members: users}})
+					_, joined := s.memberships.change([]*chatv1.Room{{Workspace: "w", Channel: "lobby", Members: users}})
 					s.views.recheck(joined, true)
 				}
 				join("ada", near, far)
@@ -236,10 +230,10 @@ func TestBeginning(t *testing.T) {
 					for _, user := range q.users {
 						all = append(all, personKey{"w", user})
 					}
-					s.house.watch(w, all)
+					s.hub.watch(w, all)
 					time.Sleep(10 * time.Second)
 					if q.over {
-						s.house.forget(w, nil)
+						s.hub.forget(w, nil, time.Now())
 					}
 				}
 				var got []update

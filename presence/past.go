@@ -12,19 +12,20 @@ import (
 type past struct {
 	most  int // bytes
 	bytes int // as they are counted: a little more than they are
-	of    map[personKey]*list.Element
+	of    map[personKey]*diary
 	order list.List // of *diary, those that were kept last in front
 }
 
-// diary is one person's.
+// diary is what one person has been doing.
 type diary struct {
 	key     personKey
-	entries []deed // the oldest first
+	entries []pastActivity // the oldest first
 	kept    time.Time
+	place   *list.Element // in the order
 }
 
-// deed is one thing that somebody has been doing.
-type deed struct {
+// pastActivity is one thing that somebody has been doing.
+type pastActivity struct {
 	subject          string
 	sinceMs, untilMs int64 // until 0: it goes on
 	kind             presencev1.ActivityKind
@@ -33,33 +34,33 @@ type deed struct {
 }
 
 const (
-	pastMost   = 100       // entries of one person
-	pastAfter  = time.Hour // after somebody was here last
-	diaryBytes = 256       // that one is counted as, without its entries
-	deedBytes  = 96        // likewise, without its subject: an entry, and the room for another one
+	pastMost      = 100       // entries of one person
+	pastAfter     = time.Hour // after somebody was here last
+	diaryBytes    = 256       // that one is counted as, without its entries
+	activityBytes = 96        // likewise, without its subject: an entry, and the room for another one
 )
 
-func newPast(most int) *past { return &past{most: most, of: map[personKey]*list.Element{}} }
+func newPast(most int) *past { return &past{most: most, of: map[personKey]*diary{}} }
 
-func (d *deed) bytes() int { return deedBytes + len(d.subject) }
+func (x *pastActivity) bytes() int { return activityBytes + len(x.subject) }
 
 // is says whether it is what is told now.
-func (d *deed) is(a *presencev1.Activity) bool {
-	return d.untilMs == 0 && d.kind == a.GetKind() && d.subject == a.GetSubject() && d.inferred == a.GetInferred()
+func (x *pastActivity) is(a *presencev1.Activity) bool {
+	return x.untilMs == 0 && x.kind == a.GetKind() && x.subject == a.GetSubject() && x.inferred == a.GetInferred()
 }
 
 // note takes in what somebody is told to be doing now; nil: nothing.
 func (p *past) note(k personKey, a *presencev1.Activity, now time.Time) {
-	e := p.of[k]
-	if e == nil {
+	d := p.of[k]
+	if d == nil {
 		if a == nil {
 			return
 		}
-		e = p.order.PushFront(&diary{key: k, kept: now})
-		p.of[k] = e
+		d = &diary{key: k, kept: now}
+		d.place = p.order.PushFront(d)
+		p.of[k] = d
 		p.bytes += diaryBytes
 	}
-	d := e.Value.(*diary) //nolint:forcetypeassert // holds nothing else
 	if n := len(d.entries); n > 0 {
 		last := &d.entries[n-1]
 		if a != nil && last.is(a) {
@@ -77,42 +78,49 @@ func (p *past) note(k personKey, a *presencev1.Activity, now time.Time) {
 		p.bytes -= d.entries[0].bytes()
 		d.entries = slices.Delete(d.entries, 0, 1)
 	}
-	d.entries = append(d.entries, deed{
+	d.entries = append(d.entries, pastActivity{
 		subject: a.GetSubject(), sinceMs: a.GetSinceMs(), kind: a.GetKind(), inferred: a.GetInferred(), confidence: uint8(a.GetConfidence()),
 	})
 	p.bytes += d.entries[len(d.entries)-1].bytes()
 	p.keep(k, now)
 	for p.bytes > p.most {
-		p.forget(p.order.Back().Value.(*diary).key) //nolint:forcetypeassert // likewise
+		p.forget(p.last().key)
 	}
 }
 
 // keep has somebody's kept for an hour from now on.
 func (p *past) keep(k personKey, now time.Time) {
-	if e := p.of[k]; e != nil {
-		e.Value.(*diary).kept = now //nolint:forcetypeassert // likewise
-		p.order.MoveToFront(e)
+	if d := p.of[k]; d != nil {
+		d.kept = now
+		p.order.MoveToFront(d.place)
 	}
 }
 
 // forget forgets somebody's.
 func (p *past) forget(k personKey) {
-	e := p.of[k]
-	if e == nil {
+	d := p.of[k]
+	if d == nil {
 		return
 	}
 	p.bytes -= diaryBytes
-	for i := range e.Value.(*diary).entries { //nolint:forcetypeassert // likewise
-		p.bytes -= e.Value.(*diary).entries[i].bytes() //nolint:forcetypeassert // likewise
+	for i := range d.entries {
+		p.bytes -= d.entries[i].bytes()
 	}
-	p.order.Remove(e)
+	p.order.Remove(d.place)
 	delete(p.of, k)
+}
+
+// last is the one that was kept longest ago; nil: there is none.
+func (p *past) last() *diary {
+	if e := p.order.Back(); e != nil {
+		return e.Value.(*diary) //nolint:forcetypeassert // holds nothing else
+	}
+	return nil
 }
 
 // expire forgets those of people who are not here any more, and have not been for an hour.
 func (p *past) expire(now time.Time, here func(personKey) bool) {
-	for e := p.order.Back(); e != nil; e = p.order.Back() {
-		d := e.Value.(*diary) //nolint:forcetypeassert // likewise
+	for d := p.last(); d != nil; d = p.last() {
 		switch {
 		case now.Sub(d.kept) < pastAfter:
 			return
@@ -126,13 +134,13 @@ func (p *past) expire(now time.Time, here func(personKey) bool) {
 
 // list is somebody's, the newest first.
 func (p *past) list(k personKey) (all []*presencev1.PastActivity) {
-	e := p.of[k]
-	if e == nil {
+	d := p.of[k]
+	if d == nil {
 		return nil
 	}
-	for _, d := range slices.Backward(e.Value.(*diary).entries) { //nolint:forcetypeassert // likewise
+	for _, a := range slices.Backward(d.entries) {
 		all = append(all, &presencev1.PastActivity{
-			Activity: &presencev1.Activity{Kind: d.kind, Subject: d.subject, SinceMs: d.sinceMs, Inferred: d.inferred, Confidence: uint32(d.confidence)}, UntilMs: d.untilMs,
+			Activity: &presencev1.Activity{Kind: a.kind, Subject: a.subject, SinceMs: a.sinceMs, Inferred: a.inferred, Confidence: uint32(a.confidence)}, UntilMs: a.untilMs,
 		})
 	}
 	return all

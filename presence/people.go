@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -96,7 +94,7 @@ func (t topics) TailEach(stream topic.EachStream) error {
 func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(*topicv1.TailResponse) error) (err error) {
 	defer func() {
 		if errors.Is(err, errViews) {
-			s.told.refused.Add(1)
+			s.deliveries.refused.Add(1)
 		}
 	}()
 	caller, err := rpc.Caller(ctx)
@@ -114,7 +112,7 @@ func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(
 	if err != nil {
 		return err
 	}
-	if err := s.awaitCompany(ctx); err != nil {
+	if err := s.awaitMemberships(ctx); err != nil {
 		return err
 	}
 	v := &view{watcher: newWatcher(len(users)), who: who, users: users}
@@ -122,7 +120,7 @@ func (s *Server) tailAny(ctx context.Context, q *topicv1.TailRequest, send func(
 		return err
 	}
 	defer s.views.close(v.who, v.watcher)
-	defer s.house.forget(v.watcher, nil)
+	defer func() { s.hub.forget(v.watcher, nil, time.Now()) }()
 	return s.tail(ctx, v, q.GetAfter(), send)
 }
 
@@ -137,9 +135,9 @@ type view struct {
 	frozen time.Time         // as they were told last
 }
 
-// look finds out whom a view may show, and gives other homes the time to tell of those who are new to it.
-func (s *Server) look(ctx context.Context, v *view) error {
-	met := s.company.met(v.who, v.users)
+// refresh finds out whom a view may show, and gives other homes the time to tell of those who are new to it.
+func (s *Server) refresh(ctx context.Context, v *view) error {
+	met := s.memberships.visible(v.who, v.users)
 	now := make(map[string]uint64, len(met))
 	var come, gone []personKey
 	for _, user := range met {
@@ -159,11 +157,11 @@ func (s *Server) look(ctx context.Context, v *view) error {
 	v.shown = now
 	v.lacking.Store(len(now) < len(v.users))
 	if len(gone) > 0 {
-		s.house.forget(v.watcher, gone)
+		s.hub.forget(v.watcher, gone, time.Now())
 	}
-	s.house.watch(v.watcher, come)
+	s.hub.watch(v.watcher, come)
 	for begin := time.Now(); ; {
-		elsewhere, untold := s.house.awaits(v.watcher, come)
+		elsewhere, untold := s.hub.awaits(v.watcher, come)
 		waited := time.Since(begin)
 		if !elsewhere || !untold && waited >= homeTime || waited >= homeWait {
 			return nil
@@ -178,7 +176,7 @@ func (s *Server) look(ctx context.Context, v *view) error {
 
 // news is what is new to a view.
 func (s *Server) news(v *view) (list []*edgev1.Entry) {
-	people, frozen := s.house.take(v.watcher)
+	people, frozen := s.hub.takeNews(v.watcher)
 	for _, n := range people {
 		e := &edgev1.Entry{Key: n.user, Body: n.seen}
 		if was, now := v.shown[n.user], hash(e); was != now {
@@ -199,7 +197,7 @@ func (s *Server) news(v *view) (list []*edgev1.Entry) {
 
 // tail tells what a view shows until ctx ends: a snapshot, or nothing to who comes back with what there is, and then changes.
 func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send func(*topicv1.TailResponse) error) error {
-	if err := s.look(ctx, v); err != nil {
+	if err := s.refresh(ctx, v); err != nil {
 		return err
 	}
 	recheck := time.NewTicker(recheckGap)
@@ -215,7 +213,7 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 			if err := v.send(u, send); err != nil {
 				return err
 			}
-			s.told.note(u)
+			s.deliveries.note(u)
 			select {
 			case <-time.After(s.cfg.Interval):
 			case <-ctx.Done():
@@ -224,12 +222,12 @@ func (s *Server) tail(ctx context.Context, v *view, after *edgev1.Cursor, send f
 		}
 		select {
 		case <-v.kick:
-		case <-v.again:
-			if err := s.look(ctx, v); err != nil {
+		case <-v.recheck:
+			if err := s.refresh(ctx, v); err != nil {
 				return err
 			}
 		case <-recheck.C:
-			if err := s.look(ctx, v); err != nil {
+			if err := s.refresh(ctx, v); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -243,11 +241,7 @@ func ofView(frozen time.Time) *edgev1.Entry {
 	if frozen.IsZero() {
 		return &edgev1.Entry{Key: entryView, Removed: true}
 	}
-	body, err := proto.Marshal(&presencev1.Entry{AsOfMs: frozen.UnixMilli()})
-	if err != nil {
-		panic(err) // it is a number
-	}
-	return &edgev1.Entry{Key: entryView, Body: body}
+	return &edgev1.Entry{Key: entryView, Body: marshal(&presencev1.Entry{AsOfMs: frozen.UnixMilli()})}
 }
 
 // MaxOwnViews is how many views one person may have open at one process: what one session may follow at a gateway.
@@ -295,7 +289,7 @@ func (a *views) recheckAll() {
 	defer a.mu.Unlock()
 	for _, theirs := range a.of {
 		for v := range theirs {
-			v.reconsider()
+			v.recheck.raise()
 		}
 	}
 }
@@ -307,7 +301,7 @@ func (a *views) recheck(of []personKey, lacking bool) {
 	for _, k := range of {
 		for v := range a.of[k] {
 			if !lacking || v.lacking.Load() {
-				v.reconsider()
+				v.recheck.raise()
 			}
 		}
 	}

@@ -25,32 +25,22 @@ func TestPeople(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		c.chat.move("general", []string{"ada", "bob"}, nil)
 		c.chat.move("other", []string{"eve"}, nil)
-		p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
+		p := c.start("presence-1", "presence-1~1", shortGrace)
 		g := p.report()
 		g.complete(p)
 		e := p.look("ada", nil, "bob", "eve", "nobody", "ada")
 		e.until("bob", "OFFLINE")
 		g.open(1, "bob")
 		e.until("bob", "ONLINE")
-		set := func(state presencev1.State, text string, until time.Time) {
-			t.Helper()
-			q := &presencev1.SetStatusRequest{User: "bob", State: state, Custom: &presencev1.Custom{Text: text}}
-			if !until.IsZero() {
-				q.UntilMs = until.UnixMilli()
-			}
-			if _, err := p.api().SetStatus(key(c.ctx("bob")), q); err != nil {
-				t.Fatal(err)
-			}
-		}
-		set(presencev1.State_STATE_DO_NOT_DISTURB, "writing", time.Time{})
+		p.choose("bob", presencev1.State_STATE_DO_NOT_DISTURB, "writing", 0)
 		e.until("bob", "DO_NOT_DISTURBwriting")
-		set(presencev1.State_STATE_INVISIBLE, "hidden", time.Time{})
+		p.choose("bob", presencev1.State_STATE_INVISIBLE, "hidden", 0)
 		e.until("bob", "OFFLINE")
 		mine, err := p.api().GetStatus(c.ctx("bob"), &presencev1.GetStatusRequest{User: "bob"})
 		if err != nil || mine.GetChosen() != presencev1.State_STATE_INVISIBLE || mine.GetCustom().GetText() != "hidden" || mine.GetStatus().GetState() != presencev1.State_STATE_OFFLINE {
 			t.Errorf("bob has chosen %v, %v", mine, err)
 		}
-		set(presencev1.State_STATE_BUSY, "", time.Now().Add(time.Second))
+		p.choose("bob", presencev1.State_STATE_BUSY, "", time.Second)
 		e.until("bob", "BUSY")
 		e.until("bob", "ONLINE") // that has ended
 		if _, told := e.seen["eve"]; told || len(e.seen) != 2 {
@@ -85,33 +75,23 @@ func TestAnswers(t *testing.T) {
 				}
 			}
 		}
-		set := func(state presencev1.State, until time.Time) {
-			t.Helper()
-			q := &presencev1.SetStatusRequest{User: "bob", State: state}
-			if !until.IsZero() {
-				q.UntilMs = until.UnixMilli()
-			}
-			if _, err := p.api().SetStatus(key(c.ctx("bob")), q); err != nil {
-				t.Fatal(err)
-			}
-		}
 		g.open(1, "bob")
 		until(1, "shown")
-		set(presencev1.State_STATE_INVISIBLE, time.Time{})
+		p.choose("bob", presencev1.State_STATE_INVISIBLE, "", 0)
 		until(1, "hidden")
 		g.open(2, "bob")
 		g.open(3, "ada")
 		until(2, "hidden")
 		until(3, "shown")
-		set(presencev1.State_STATE_BUSY, time.Time{})
+		p.choose("bob", presencev1.State_STATE_BUSY, "", 0)
 		until(1, "shown")
 		until(2, "shown")
-		set(presencev1.State_STATE_INVISIBLE, time.Now().Add(time.Second))
+		p.choose("bob", presencev1.State_STATE_INVISIBLE, "", time.Second)
 		until(1, "hidden")
 		until(2, "hidden")
 		until(1, "shown") // that has ended
 		until(2, "shown")
-		set(presencev1.State_STATE_INVISIBLE, time.Time{})
+		p.choose("bob", presencev1.State_STATE_INVISIBLE, "", 0)
 		until(2, "hidden")
 		clear(told)
 		g = p.report() // the gateway tells all anew
@@ -156,7 +136,7 @@ func TestAgain(t *testing.T) {
 func TestWhileNobodyLooks(t *testing.T) {
 	c := newCluster(t, meshtest.SQLite(t))
 	c.chat.move("general", []string{"ada", "bob", "cyn"}, nil)
-	p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
+	p := c.start("presence-1", "presence-1~1", shortGrace)
 	g := p.report()
 	g.open(1, "bob")
 	g.complete(p)
@@ -166,11 +146,10 @@ func TestWhileNobodyLooks(t *testing.T) {
 	g.tell(&rosterv1.ReportRequest{Closed: []uint64{1}})
 	for forgotten := false; !forgotten; {
 		<-time.After(10 * time.Millisecond) // the time of grace has to pass
-		p.server.house.mu.Lock()
-		p.server.house.unkeep(time.Now())
-		p.server.house.unkeep(time.Now().Add(keeping))
-		forgotten = p.server.house.people[personKey{"w", "bob"}] == nil
-		p.server.house.mu.Unlock()
+		p.server.hub.mu.Lock()
+		p.server.hub.expireLingering(time.Now().Add(lingerTime))
+		forgotten = p.server.hub.people[personKey{"w", "bob"}] == nil
+		p.server.hub.mu.Unlock()
 	}
 	again := p.look("ada", e.at, "bob")
 	if again.seen["bob"] != "OFFLINE" || again.reset != 1 {
@@ -251,7 +230,7 @@ func TestHomeThatRefuses(t *testing.T) {
 	abroad := ""
 	for i, user := range users {
 		p := one
-		if two.server.house.isHome(personKey{"w", user}) {
+		if two.server.hub.isHome(personKey{"w", user}) {
 			p, abroad = two, user
 		}
 		homes[p].open(uint64(i+1), user)
@@ -333,7 +312,7 @@ func TestHomes(t *testing.T) {
 		home := map[string]*process{}
 		for i, user := range users {
 			p := one
-			if two.server.house.isHome(personKey{"w", user}) {
+			if two.server.hub.isHome(personKey{"w", user}) {
 				p = two
 			}
 			home[user] = p
@@ -345,9 +324,7 @@ func TestHomes(t *testing.T) {
 		e := one.look("ada", nil, users...)
 		for _, user := range users {
 			e.until(user, "ONLINE")
-			if _, err := one.api().SetStatus(key(c.ctx(user)), &presencev1.SetStatusRequest{User: user, Custom: &presencev1.Custom{Text: "!"}}); err != nil { // wherever they live
-				t.Fatal(user, err)
-			}
+			one.choose(user, presencev1.State_STATE_UNSPECIFIED, "!", 0) // wherever they live
 			e.until(user, "ONLINE!")
 		}
 		two.kill()
@@ -379,7 +356,7 @@ func TestHomes(t *testing.T) {
 func TestFrozen(t *testing.T) {
 	c := newCluster(t, meshtest.SQLite(t))
 	c.chat.move("general", []string{"ada", "bob", "cyn"}, nil)
-	p := c.start("presence-1", "presence-1~1", func(cfg *Config) { cfg.Grace = time.Second })
+	p := c.start("presence-1", "presence-1~1", shortGrace)
 	g := p.report()
 	g.open(1, "bob")
 	g.open(2, "cyn")
@@ -426,20 +403,20 @@ func TestFrozen(t *testing.T) {
 }
 
 // A channel is walked through once for all who come to it, or to others of the same people.
-func TestCompanyChange(t *testing.T) {
-	c := newCompany()
+func TestMembershipsChange(t *testing.T) {
+	m := newMemberships()
 	var all []string
 	for i := range 100 {
 		all = append(all, fmt.Sprint("user-", i))
 	}
-	c.add([]*chatv1.Room{{Workspace: "w", Channel: "general", Members: all}, {Workspace: "w", Channel: "random", Members: all}})
+	m.joinAll([]*chatv1.Room{{Workspace: "w", Channel: "general", Members: all}, {Workspace: "w", Channel: "random", Members: all}})
 	var rooms []*chatv1.Room
 	for i := range 50 {
 		who := []string{fmt.Sprint("new-", i)}
 		rooms = append(rooms, &chatv1.Room{Workspace: "w", Channel: "general", Members: who}, &chatv1.Room{Workspace: "w", Channel: "random", Members: who},
 			&chatv1.Room{Workspace: "w", Channel: "gone", Members: who}, &chatv1.Room{Workspace: "w", Channel: "gone", Left: who})
 	}
-	left, joined := c.change(rooms)
+	left, joined := m.change(rooms)
 	seen := map[personKey]bool{}
 	for _, k := range joined {
 		seen[k] = true

@@ -15,17 +15,13 @@ type privacy struct {
 
 // SetPrivacy writes down what somebody has decided, and goes by it.
 func (s *Server) SetPrivacy(ctx context.Context, q *presencev1.SetPrivacyRequest) (*presencev1.SetPrivacyResponse, error) {
-	k, err := own(ctx, q.GetUser())
-	if err != nil {
-		return nil, err
-	}
-	p := q.GetPrivacy()
-	if p == nil {
-		return nil, badField("privacy", "Say all of it.")
-	}
 	res := &presencev1.SetPrivacyResponse{}
 	const method = presencev1.PresenceService_SetPrivacy_FullMethodName
-	return res, s.atHome(ctx, k, method, q, res, func() error {
+	return res, s.atHome(ctx, method, q, res, func(k personKey) error {
+		p := q.GetPrivacy()
+		if p == nil {
+			return badField("privacy", "Say all of it.")
+		}
 		return s.write(ctx, k, method, q, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `INSERT INTO presence_choice (workspace, user_id, state, emoji, text, until_ms, infer_activity, country, hide_last_seen)
 				VALUES ($1, $2, 0, '', '', 0, $3, $4, $5)
@@ -42,7 +38,7 @@ func (s *Server) SetPrivacy(ctx context.Context, q *presencev1.SetPrivacyRequest
 
 // GetPrivacy tells somebody what they have decided.
 func (s *Server) GetPrivacy(ctx context.Context, q *presencev1.GetPrivacyRequest) (*presencev1.GetPrivacyResponse, error) {
-	k, err := own(ctx, q.GetUser())
+	k, err := own(ctx, q)
 	if err != nil {
 		return nil, err
 	}

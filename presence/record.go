@@ -43,8 +43,8 @@ type record struct {
 	minutes tally
 }
 
-// attend has the stretches of somebody's sessions begin and end, and returns when to look again; zero: never.
-func (h *house) attend(p *person, now time.Time) (next time.Time) {
+// updateStretches has the stretches of somebody's sessions begin and end, and returns when to look again; zero: never.
+func (h *hub) updateStretches(p *person, now time.Time) (next time.Time) {
 	since, kept := h.recorded[p.key.workspace]
 	for _, s := range p.sessions {
 		if !kept || !p.home || !p.loaded { // not kept, or it goes on elsewhere, or is not known yet
@@ -52,16 +52,16 @@ func (h *house) attend(p *person, now time.Time) (next time.Time) {
 			continue
 		}
 		h.account(p, s, now)
-		if hidden := p.chosen.at(now).state == presencev1.State_STATE_INVISIBLE; hidden && s.stretch != nil {
-			h.finish(p, s, s.stretch.upto)
+		if hidden := p.chosen.hides(now); hidden && s.stretch != nil {
+			h.finishStretch(p, s, s.stretch.upto)
 		} else if !hidden && s.stretch == nil && len(s.connections) > 0 && !s.dormant(now, &h.cfg) {
 			start := latest(s.from, since, p.chosen.shownSince())
 			start = start.Add(max(0, now.Sub(start)).Truncate(maxStretch)) // before that it was written down by another home
-			s.stretch = &stretch{start: start, upto: latest(start, s.told)}
+			s.stretch = &stretch{start: start, upto: latest(start, s.heardAt)}
 		}
 		if s.stretch != nil {
-			if cut := s.stretch.start.Add(maxStretch); cut.After(now) && (next.IsZero() || cut.Before(next)) {
-				next = cut
+			if cut := s.stretch.start.Add(maxStretch); cut.After(now) {
+				next = sooner(next, cut)
 			}
 		}
 	}
@@ -69,7 +69,7 @@ func (h *house) attend(p *person, now time.Time) (next time.Time) {
 }
 
 // account adds up what has passed of a session's stretch, before anything is changed that it depends on.
-func (h *house) account(p *person, s *session, now time.Time) {
+func (h *hub) account(p *person, s *session, now time.Time) {
 	if s.stretch == nil || !h.frozen.IsZero() { // frozen: another home may have taken over
 		return
 	}
@@ -78,7 +78,7 @@ func (h *house) account(p *person, s *session, now time.Time) {
 		upto = s.left
 	}
 	if s.dormant(upto, &h.cfg) {
-		h.finish(p, s, s.active)
+		h.finishStretch(p, s, s.active)
 		return
 	}
 	for s.stretch.upto.Before(upto) {
@@ -88,27 +88,27 @@ func (h *house) account(p *person, s *session, now time.Time) {
 		to := earliest(upto, cut, until)
 		t.idle[state] += to.Sub(t.upto)
 		if t.upto = to; to.Equal(cut) {
-			h.finish(p, s, cut)
+			h.finishStretch(p, s, cut)
 			s.stretch = &stretch{start: cut, upto: cut}
 		}
 	}
 }
 
 // accountAll does so with all of somebody's sessions.
-func (h *house) accountAll(p *person, now time.Time) {
+func (h *hub) accountAll(p *person, now time.Time) {
 	for _, s := range p.sessions {
 		h.account(p, s, now)
 	}
 }
 
 // touch takes in that something was done in a session.
-func (h *house) touch(p *person, s *session, at, now time.Time) {
+func (h *hub) touch(p *person, s *session, at, now time.Time) {
 	if !at.After(s.active) {
 		return
 	}
 	h.account(p, s, now)
 	if !s.active.IsZero() && s.dormant(at, &h.cfg) {
-		h.finish(p, s, s.active)
+		h.finishStretch(p, s, s.active)
 		s.from = at
 	}
 	if t := s.stretch; t != nil {
@@ -133,8 +133,8 @@ func (s *session) did(kinds []edgev1.Doing, now time.Time) {
 	}
 }
 
-// finish ends a stretch.
-func (h *house) finish(p *person, s *session, end time.Time) {
+// finishStretch ends a stretch.
+func (h *hub) finishStretch(p *person, s *session, end time.Time) {
 	t := s.stretch
 	if s.stretch = nil; t == nil || !h.frozen.IsZero() {
 		return
@@ -152,19 +152,21 @@ func (h *house) finish(p *person, s *session, end time.Time) {
 	case len(h.ended) >= maxEnded:
 		h.lostRecords++
 	default:
-		h.ended = append(h.ended, record{personKey: p.key, session: s.id, device: s.device, country: country, start: t.start, end: end, spent: t.spent, minutes: t.minutes})
+		h.ended = append(h.ended, record{
+			personKey: p.key, session: s.id, device: s.device, country: country, start: t.start, end: end, spent: t.spent, minutes: t.minutes,
+		})
 	}
 }
 
-// leave ends the stretch of a session that has ended.
-func (h *house) leave(p *person, s *session, now time.Time) {
+// endStretch ends the stretch of a session that has ended.
+func (h *hub) endStretch(p *person, s *session, now time.Time) {
 	if h.account(p, s, now); s.stretch != nil && p.home {
-		h.finish(p, s, s.stretch.upto)
+		h.finishStretch(p, s, s.stretch.upto)
 	}
 }
 
-// leaveAll ends all stretches. If their sessions go on, here or elsewhere, others begin there.
-func (h *house) leaveAll(now time.Time) {
+// endStretches ends all stretches. If their sessions go on, here or elsewhere, others begin there.
+func (h *hub) endStretches(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.frozen.IsZero() {
@@ -172,13 +174,13 @@ func (h *house) leaveAll(now time.Time) {
 	}
 	for _, p := range h.people {
 		for _, s := range p.sessions {
-			h.leave(p, s, now)
+			h.endStretch(p, s, now)
 		}
 	}
 }
 
 // takeEnded returns records that are to be written down.
-func (h *house) takeEnded(most int) []record {
+func (h *hub) takeEnded(most int) []record {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := min(most, len(h.ended))
@@ -189,15 +191,15 @@ func (h *house) takeEnded(most int) []record {
 	return list
 }
 
-// miss counts records that are lost.
-func (h *house) miss(records int) {
+// countLost counts records that are lost.
+func (h *hub) countLost(records int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lostRecords += records
 }
 
-// keep takes over of which workspaces records are kept, and since when.
-func (h *house) keep(recorded map[string]time.Time, now time.Time) {
+// setRecorded takes over of which workspaces records are kept, and since when.
+func (h *hub) setRecorded(recorded map[string]time.Time, now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	changed := map[string]bool{}
@@ -221,7 +223,7 @@ func (h *house) keep(recorded map[string]time.Time, now time.Time) {
 		for _, s := range p.sessions {
 			s.stretch = nil
 		}
-		h.look(p, now)
+		h.decide(p, now)
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
-// chronicle is a house that keeps records of the workspace "w", with one gateway, and a clock of its own.
+// chronicle is a hub that keeps records of the workspace "w", with one gateway, and a clock of its own.
 type chronicle struct {
 	*testing.T
-	*house
+	*hub
 	g     *gateway
 	place registry.Placement
 	start time.Time
@@ -26,11 +26,11 @@ type chronicle struct {
 }
 
 func newChronicle(t *testing.T) *chronicle {
-	d := &chronicle{T: t, start: time.Unix(1_000_000, 0), place: registry.NewPlacement([]registry.Node{{ID: "presence-1"}})}
-	d.now, d.house = d.start, newHouse(DefaultConfig(), "presence-1")
-	d.keep(map[string]time.Time{"w": {}}, d.now)
-	d.settle(d.now, d.place, []string{"a"}, true)
-	d.g = d.begin("a", d.now)
+	d := &chronicle{T: t, start: time.Unix(1_000_000, 0), place: placeOf("presence-1")}
+	d.now, d.hub = d.start, newHub(DefaultConfig(), "presence-1")
+	d.setRecorded(map[string]time.Time{"w": {}}, d.now)
+	d.setPlacement(d.now, d.place, []string{"a"}, true)
+	d.g = d.openStream("a", d.now)
 	d.tell(&rosterv1.ReportRequest{Complete: d.place.Number()})
 	return d
 }
@@ -44,16 +44,18 @@ func (d *chronicle) tell(q *rosterv1.ReportRequest) {
 	}
 }
 
-// open connects ada's session, and tells the house that she has chosen nothing.
+// open connects ada's session, and tells the hub that she has chosen nothing.
 func (d *chronicle) open(number uint64, agent string, age time.Duration) {
 	d.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{
 		Number: number, Workspace: "w", User: "ada", Session: "s", Agent: agent, Program: agent == "bot", AgeS: uint32(age.Seconds()), IdleS: new(uint32(min(age, time.Minute).Seconds())),
 	}}})
-	answer(d.house, d.now)
+	answer(d.hub, d.now)
 }
 
-func (d *chronicle) close(number uint64)  { d.tell(&rosterv1.ReportRequest{Closed: []uint64{number}}) }
-func (d *chronicle) active(number uint64) { d.tell(&rosterv1.ReportRequest{Active: []uint64{number}}) }
+func (d *chronicle) close(number uint64) { d.tell(&rosterv1.ReportRequest{Closed: []uint64{number}}) }
+func (d *chronicle) active(number uint64) {
+	d.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: number}}})
+}
 
 // pass lets time go by.
 func (d *chronicle) pass(by time.Duration) {
@@ -181,7 +183,7 @@ func TestRecords(t *testing.T) {
 		},
 		"invisible before": func(d *chronicle) { // it moves here, and was hidden until two minutes ago
 			d.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 1, Workspace: "w", User: "ada", Session: "s", AgeS: 600, IdleS: proto.Uint32(0)}}})
-			d.learn(map[personKey]choice{ada: {shown: d.now.Add(-2 * time.Minute)}}, d.now)
+			d.load(map[personKey]choice{ada: {shown: d.now.Add(-2 * time.Minute)}}, d.now)
 			d.pass(time.Minute)
 			d.close(1)
 			d.pass(time.Minute)
@@ -190,7 +192,7 @@ func TestRecords(t *testing.T) {
 		"not known yet": func(d *chronicle) {
 			d.tell(&rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: 1, Workspace: "w", User: "ada", Session: "s"}}})
 			d.pass(time.Minute)
-			d.learn(map[personKey]choice{ada: {}}, d.now)
+			d.load(map[personKey]choice{ada: {}}, d.now)
 			d.pass(time.Minute)
 			d.close(1)
 			d.pass(time.Minute)
@@ -214,16 +216,16 @@ func TestRecords(t *testing.T) {
 		"the gateway dies": func(d *chronicle) {
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
-			d.part(d.g, d.now)
+			d.closeStream(d.g, d.now)
 			d.pass(time.Minute)
 			d.expect("0s to 1m0s ONLINE 1m0s")
 		},
 		"the gateway comes back": func(d *chronicle) {
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
-			d.part(d.g, d.now)
+			d.closeStream(d.g, d.now)
 			d.pass(30 * time.Second)
-			d.g = d.begin("a", d.now)
+			d.g = d.openStream("a", d.now)
 			d.open(1, "x", 90*time.Second)
 			d.pass(30 * time.Second)
 			d.close(1)
@@ -247,7 +249,7 @@ func TestRecords(t *testing.T) {
 		"it goes on elsewhere": func(d *chronicle) {
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
-			d.settle(d.now, registry.NewPlacement([]registry.Node{{ID: "presence-2"}}), []string{"a"}, true)
+			d.setPlacement(d.now, placeOf("presence-2"), []string{"a"}, true)
 			d.close(1)
 			d.pass(time.Minute)
 			d.expect()
@@ -255,20 +257,20 @@ func TestRecords(t *testing.T) {
 		"it may go on elsewhere": func(d *chronicle) {
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
-			d.settle(d.now, d.place, []string{"a"}, false)
+			d.setPlacement(d.now, d.place, []string{"a"}, false)
 			d.active(1)
 			d.pass(time.Hour)
 			d.active(1)
-			d.leaveAll(d.now)
+			d.endStretches(d.now)
 			d.expect()
 		},
 		"switched on": func(d *chronicle) {
-			d.keep(nil, d.now)
+			d.setRecorded(nil, d.now)
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
-			d.keep(map[string]time.Time{"v": d.now, "w": d.now}, d.now)
+			d.setRecorded(map[string]time.Time{"v": d.now, "w": d.now}, d.now)
 			d.pass(time.Minute)
-			d.keep(map[string]time.Time{"v": {}, "w": d.start.Add(time.Minute)}, d.now)
+			d.setRecorded(map[string]time.Time{"v": {}, "w": d.start.Add(time.Minute)}, d.now)
 			d.close(1)
 			d.pass(time.Minute)
 			d.expect("1m0s to 2m0s ONLINE 1m0s")
@@ -276,13 +278,13 @@ func TestRecords(t *testing.T) {
 		"switched off": func(d *chronicle) {
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
-			d.keep(nil, d.now)
+			d.setRecorded(nil, d.now)
 			d.close(1)
 			d.pass(time.Minute)
 			d.expect()
 		},
 		"another workspace": func(d *chronicle) {
-			d.keep(map[string]time.Time{"v": {}}, d.now)
+			d.setRecorded(map[string]time.Time{"v": {}}, d.now)
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
 			d.close(1)
@@ -292,7 +294,7 @@ func TestRecords(t *testing.T) {
 		"the process stops": func(d *chronicle) {
 			d.open(1, "x", 0)
 			d.pass(time.Minute)
-			d.leaveAll(d.now)
+			d.endStretches(d.now)
 			d.expect("0s to 1m0s ONLINE 1m0s")
 		},
 		"what was done": func(d *chronicle) {

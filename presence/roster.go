@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	presencev1 "plenum.internal/proto/plenum/presence/v1"
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
@@ -25,8 +24,8 @@ func (r roster) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, r
 	if err != nil {
 		return err //nolint:wrapcheck // the stream's own
 	}
-	g := r.s.house.begin(q.GetGateway(), time.Now())
-	defer func() { r.s.house.part(g, time.Now()) }()
+	g := r.s.hub.openStream(q.GetGateway(), time.Now())
+	defer func() { r.s.hub.closeStream(g, time.Now()) }()
 	ended := make(chan error, 1)
 	r.s.tasks.Go(func() { ended <- r.hear(g, q, stream) })
 	for {
@@ -37,7 +36,7 @@ func (r roster) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, r
 		case err := <-ended:
 			return err
 		}
-		if res := r.s.house.answers(g); res != nil {
+		if res := r.s.hub.answers(g); res != nil {
 			if err := stream.Send(res); err != nil {
 				return err //nolint:wrapcheck // the stream's own
 			}
@@ -54,7 +53,7 @@ func (r roster) Report(stream grpc.BidiStreamingServer[rosterv1.ReportRequest, r
 
 // hear takes in what a gateway tells, from a first message on.
 func (r roster) hear(g *gateway, q *rosterv1.ReportRequest, stream grpc.BidiStreamingServer[rosterv1.ReportRequest, rosterv1.ReportResponse]) error {
-	for r.s.house.report(g, q, time.Now()) {
+	for r.s.hub.report(g, q, time.Now()) {
 		var err error
 		switch q, err = stream.Recv(); {
 		case errors.Is(err, io.EOF):
@@ -64,99 +63,4 @@ func (r roster) hear(g *gateway, q *rosterv1.ReportRequest, stream grpc.BidiStre
 		}
 	}
 	return errAway
-}
-
-// home is the HomeService.
-type home struct {
-	presencev1.UnimplementedHomeServiceServer
-	s *Server
-}
-
-const (
-	watchGap      = 100 * time.Millisecond // between two responses
-	watchLife     = time.Second            // without one
-	watchPatience = 10 * time.Second       // for house.mu
-)
-
-// Watch tells another process what is new of people.
-func (r home) Watch(stream grpc.BidiStreamingServer[presencev1.WatchRequest, presencev1.WatchResponse]) error {
-	h, w := r.s.house, newWatcher(0)
-	w.veiled = true
-	ended := make(chan error, 1)
-	r.s.tasks.Go(func() {
-		defer h.forget(w, nil) // here: nobody is watched behind it
-		for {
-			q, err := stream.Recv()
-			if err != nil {
-				ended <- err
-				return
-			}
-			h.forget(w, keys(q.GetForget()))
-			h.watch(w, keys(q.GetWatch()))
-		}
-	})
-	life := time.NewTicker(watchLife)
-	defer life.Stop()
-	for {
-		select {
-		case <-w.kick:
-		case <-life.C:
-		case err := <-ended:
-			return err //nolint:wrapcheck // the stream's own
-		}
-		list, err := r.take(w, life.C, ended, stream.Send) // while this process is frozen it changes nothing; who may be taken for dead loses its people to another home
-		if err != nil {
-			return err
-		}
-		for first := true; first || len(list) > 0; first = false {
-			res := &presencev1.WatchResponse{}
-			n := min(len(list), mirrorBatch)
-			for _, n := range list[:n] {
-				res.Seen = append(res.Seen, &presencev1.Seen{Person: &presencev1.Person{Workspace: n.workspace, User: n.user}, Status: n.status(), Hidden: n.hidden})
-			}
-			if err := stream.Send(res); err != nil {
-				return err //nolint:wrapcheck // the stream's own
-			}
-			list = list[n:]
-		}
-		select {
-		case <-time.After(watchGap):
-		case err := <-ended:
-			return err //nolint:wrapcheck // the stream's own
-		}
-	}
-}
-
-// take takes what is new to a watcher. Who waits for it is told meanwhile that this process lives, though others hold house.mu: looking at everybody
-// anew takes seconds where there are many.
-func (r home) take(w *watcher, life <-chan time.Time, ended <-chan error, send func(*presencev1.WatchResponse) error) ([]news, error) {
-	took := make(chan []news, 1)
-	r.s.tasks.Go(func() {
-		list, _ := r.s.house.take(w)
-		took <- list
-	})
-	for patience := watchPatience; ; patience -= watchLife {
-		if patience <= 0 {
-			life = nil // who stands still for as long doesn't live
-		}
-		select {
-		case list := <-took:
-			return list, nil
-		case <-life:
-			if err := send(&presencev1.WatchResponse{}); err != nil {
-				return nil, err
-			}
-		case err := <-ended:
-			return nil, err
-		}
-	}
-}
-
-// keys are never nil: that would be everybody.
-func keys(people []*presencev1.Person) []personKey {
-	list := make([]personKey, len(people))
-	for i, p := range people {
-		list[i] = personKey{p.GetWorkspace(), p.GetUser()}
-	}
-	return list
 }

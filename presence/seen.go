@@ -35,34 +35,25 @@ func (s *Server) ListLastSeen(ctx context.Context, q *presencev1.ListLastSeenReq
 	if len(q.GetUsers()) > maxLastSeen {
 		return nil, badField("users", "Ask for %d people at most.", maxLastSeen)
 	}
-	if err := s.awaitCompany(ctx); err != nil {
+	if err := s.awaitMemberships(ctx); err != nil {
 		return nil, err
 	}
 	users := slices.Compact(slices.Sorted(slices.Values(q.GetUsers())))
 	rel := sqldb.NewRelation(s.db.Dialect(), "ws text", "usr text")
 	var rows [][]any
-	for _, user := range s.company.met(personKey{caller.Workspace, caller.User}, users) {
+	for _, user := range s.memberships.visible(personKey{caller.Workspace, caller.User}, users) {
 		rows = append(rows, []any{caller.Workspace, user})
 	}
-	found, err := s.db.Query(ctx, `SELECT s.user_id, s.hour FROM `+rel.SQL()+` `+rel.Lookup("INNER", "presence_seen", "s", `s.workspace = k.ws AND s.user_id = k.usr`)+` `+
-		rel.Lookup("LEFT", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`)+` WHERE c.hide_last_seen IS NOT TRUE ORDER BY s.user_id`, rel.Args(rows)...)
-	if err != nil {
-		return nil, fmt.Errorf("presence: read who was seen: %w", err)
-	}
-	defer found.Close()
+	text := `SELECT s.user_id, s.hour FROM ` + rel.SQL() + ` ` + rel.Lookup("INNER", "presence_seen", "s", `s.workspace = k.ws AND s.user_id = k.usr`) + ` ` +
+		rel.Lookup("LEFT", "presence_choice", "c", `c.workspace = k.ws AND c.user_id = k.usr`) + ` WHERE c.hide_last_seen IS NOT TRUE ORDER BY s.user_id`
 	res := &presencev1.ListLastSeenResponse{}
-	for found.Next() {
+	return res, each(ctx, s.db.Query, text, rel.Args(rows), func(r *sql.Rows) error {
 		var user string
 		var hour int64
-		if err := found.Scan(&user, &hour); err != nil {
-			return nil, fmt.Errorf("presence: read who was seen: %w", err)
-		}
+		err := r.Scan(&user, &hour)
 		res.Seen = append(res.Seen, &presencev1.LastSeen{User: user, HourMs: hour * time.Hour.Milliseconds()})
-	}
-	if err := found.Err(); err != nil {
-		return nil, fmt.Errorf("presence: read who was seen: %w", err)
-	}
-	return res, nil
+		return err
+	})
 }
 
 // maxLastSeen is how many people may be asked for at once.
@@ -104,7 +95,7 @@ func (s *Server) writeSeen(ctx context.Context, partition uint32, now time.Time)
 	}
 	defer end()
 	rel := sqldb.NewRelation(s.db.Dialect(), "ws text", "usr text", "hour bigint")
-	for list := range slices.Chunk(s.house.toWrite(partition, now), seenBatch) {
+	for list := range slices.Chunk(s.hub.seenToWrite(partition, now), seenBatch) {
 		rows := make([][]any, len(list))
 		for i, x := range list {
 			rows[i] = []any{x.workspace, x.user, x.hour}
@@ -116,7 +107,7 @@ func (s *Server) writeSeen(ctx context.Context, partition uint32, now time.Time)
 		if err != nil {
 			return fmt.Errorf("presence: write who was seen: %w", err)
 		}
-		s.house.written(list)
+		s.hub.seenWritten(list)
 	}
 	return nil
 }
@@ -149,16 +140,16 @@ func (s *Server) purgeSeen(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// present takes in whether somebody is told as here.
-func (h *house) present(p *person, here bool, now time.Time) {
-	if p.here && !here && !p.chosen.hideLastSeen && len(h.gone) < h.cfg.People {
-		h.gone[p.key] = hour(now)
+// setHere takes in whether somebody is told as here.
+func (h *hub) setHere(p *person, here bool, now time.Time) {
+	if p.here && !here && !p.chosen.hideLastSeen && len(h.lastSeen) < h.cfg.People {
+		h.lastSeen[p.key] = hour(now)
 	}
 	p.here = here
 }
 
-// toWrite is who of a partition is here, or was since that was written last.
-func (h *house) toWrite(partition uint32, now time.Time) (list []sighting) {
+// seenToWrite is who of a partition is here, or was since that was written last.
+func (h *hub) seenToWrite(partition uint32, now time.Time) (list []sighting) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.frozen.IsZero() {
@@ -170,7 +161,7 @@ func (h *house) toWrite(partition uint32, now time.Time) (list []sighting) {
 			list = append(list, sighting{k, hour(now)})
 		}
 	}
-	for k, hour := range h.gone {
+	for k, hour := range h.lastSeen {
 		if p := h.people[k]; (p == nil || !p.here) && within(k) {
 			list = append(list, sighting{k, hour})
 		}
@@ -179,13 +170,13 @@ func (h *house) toWrite(partition uint32, now time.Time) (list []sighting) {
 	return list
 }
 
-// written takes in that it is.
-func (h *house) written(list []sighting) {
+// seenWritten takes in that it is.
+func (h *hub) seenWritten(list []sighting) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, x := range list {
-		if h.gone[x.personKey] <= x.hour {
-			delete(h.gone, x.personKey)
+		if h.lastSeen[x.personKey] <= x.hour {
+			delete(h.lastSeen, x.personKey)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func TestLastSeen(t *testing.T) {
 	everyEngine(t, func(t *testing.T, c *cluster) {
 		c.chat.move("general", []string{"ada", "bob", "cyn", "dan"}, nil)
 		c.chat.move("other", []string{"eve"}, nil)
-		p := c.start("presence-1", "presence-1~1", quick)
+		p := c.start("presence-1", "presence-1~1", shortGrace)
 		g := p.report()
 		for i, user := range []string{"bob", "cyn", "eve"} {
 			g.open(uint64(i+1), user)
@@ -80,25 +80,23 @@ func TestLastSeen(t *testing.T) {
 		seen("ada", "bob 3, cyn 3", first)
 
 		// From here on bob is invisible, and cyn has gone.
-		if _, err := p.api().SetStatus(key(c.ctx("bob")), &presencev1.SetStatusRequest{User: "bob", State: presencev1.State_STATE_INVISIBLE}); err != nil {
-			t.Fatal(err)
-		}
+		p.choose("bob", presencev1.State_STATE_INVISIBLE, "", 0)
 		g.tell(&rosterv1.ReportRequest{Closed: []uint64{2}})
 		e.until("bob", "OFFLINE")
 		e.until("cyn", "OFFLINE")
-		p.server.house.mu.Lock()
+		p.server.hub.mu.Lock()
 		for _, user := range []string{"bob", "cyn"} {
 			k := personKey{"w", user}
-			if got := p.server.house.gone[k]; got < hour(first) || got > hour(time.Now()) {
+			if got := p.server.hub.lastSeen[k]; got < hour(first) || got > hour(time.Now()) {
 				t.Errorf("%s has gone in hour %d", user, got)
 			}
-			p.server.house.gone[k] = hour(first) + 5
+			p.server.hub.lastSeen[k] = hour(first) + 5
 		}
-		p.server.house.mu.Unlock()
+		p.server.hub.mu.Unlock()
 		seen("ada", "bob 3, cyn 3", first) // not when they go
 		p.writeAll(first.Add(8 * time.Hour))
 		seen("ada", "bob 5, cyn 5", first)
-		g.tell(&rosterv1.ReportRequest{Active: []uint64{1}})
+		g.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1}}})
 		p.writeAll(first.Add(9 * time.Hour))
 		seen("ada", "bob 5, cyn 5", first)
 
@@ -140,7 +138,7 @@ func TestHidesMeanwhile(t *testing.T) {
 	o := newOffice(t, choice{}, "ada", "bob")
 	ada, bob := personKey{"w", "ada"}, personKey{"w", "bob"}
 	listed := func(k personKey) bool {
-		return slices.ContainsFunc(o.toWrite(topic.PartitionOf(k.workspace, k.user), o.now), func(x sighting) bool { return x.personKey == k })
+		return slices.ContainsFunc(o.seenToWrite(topic.PartitionOf(k.workspace, k.user), o.now), func(x sighting) bool { return x.personKey == k })
 	}
 	o.report(o.g, &rosterv1.ReportRequest{Closed: []uint64{1}}, o.now)
 	o.pass(o.cfg.Grace, 2, "")
@@ -154,8 +152,8 @@ func TestHidesMeanwhile(t *testing.T) {
 	}
 	o.report(o.g, &rosterv1.ReportRequest{Closed: []uint64{2}}, o.now)
 	o.pass(o.cfg.Grace, 2, "")
-	if listed(ada) || listed(bob) || len(o.gone) > 0 {
-		t.Errorf("who hides it is to be written: %v", o.gone)
+	if listed(ada) || listed(bob) || len(o.lastSeen) > 0 {
+		t.Errorf("who hides it is to be written: %v", o.lastSeen)
 	}
 }
 
@@ -163,16 +161,16 @@ func TestHidesMeanwhile(t *testing.T) {
 func TestSeenIsWrittenOnce(t *testing.T) {
 	o := newOffice(t, choice{}, "ada")
 	ada := personKey{"w", "ada"}
-	o.gone[ada] = 7
-	o.written([]sighting{{ada, 6}})
-	if o.gone[ada] != 7 {
+	o.lastSeen[ada] = 7
+	o.seenWritten([]sighting{{ada, 6}})
+	if o.lastSeen[ada] != 7 {
 		t.Error("a later hour is lost")
 	}
-	if o.written([]sighting{{ada, 7}}); len(o.gone) > 0 {
+	if o.seenWritten([]sighting{{ada, 7}}); len(o.lastSeen) > 0 {
 		t.Error("what is written is to be written")
 	}
-	o.settle(o.now, o.house.now, []string{"a"}, false)
-	if list := o.toWrite(topic.PartitionOf("w", "ada"), o.now); len(list) > 0 {
+	o.setPlacement(o.now, o.placement, []string{"a"}, false)
+	if list := o.seenToWrite(topic.PartitionOf("w", "ada"), o.now); len(list) > 0 {
 		t.Errorf("a process that may be taken for dead writes %v", list)
 	}
 }
@@ -244,10 +242,10 @@ func TestOnceAnHour(t *testing.T) {
 	url := "sqlite:" + filepath.Join(t.TempDir(), "presence.db")
 	synctest.Test(t, func(t *testing.T) {
 		s := secretary(t, url)
-		h := s.house
+		h := s.hub
 		place := registry.NewPlacement([]registry.Node{{ID: "presence"}})
-		h.settle(time.Now(), place, []string{"a"}, true)
-		g := h.begin("a", time.Now())
+		h.setPlacement(time.Now(), place, []string{"a"}, true)
+		g := h.openStream("a", time.Now())
 		h.report(g, opened(0, 300), time.Now())
 		h.report(g, &rosterv1.ReportRequest{Complete: place.Number()}, time.Now())
 		answer(h, time.Now())

@@ -49,23 +49,23 @@ type Deps struct {
 // Server is the service in one process.
 type Server struct {
 	presencev1.UnimplementedPresenceServiceServer
-	cfg      Config
-	db       *sqldb.DB
-	peers    Peers
-	chat     grpc.ClientConnInterface
-	logger   *slog.Logger
-	house    *house
-	company  *company
-	views    *views
-	halls    *halls
-	follower *topic.Follower // of workspaces; nil: nothing is kept
-	keeping  keepStatements
-	figures  figures
-	ready    chan struct{}
-	tasks    sync.WaitGroup
+	cfg         Config
+	db          *sqldb.DB
+	peers       Peers
+	chat        grpc.ClientConnInterface
+	logger      *slog.Logger
+	hub         *hub
+	memberships *memberships
+	views       *views
+	rooms       *rooms
+	follower    *topic.Follower // of workspaces; nil: nothing is kept
+	keeping     keepStatements
+	figures     figures
+	ready       chan struct{}
+	tasks       sync.WaitGroup
 
 	tracer      trace.Tracer
-	told        deliveries
+	deliveries  deliveries
 	tooManyKept bool                            // belongs to writeRecords
 	analysing   *rpc.Turns                      // of workspaces, to compute analytics
 	clock       func() time.Time                // by which days are told
@@ -84,8 +84,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		return nil, errors.New("presence: a database and the connection to chat are needed")
 	}
 	s := &Server{
-		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, company: newCompany(),
-		views: newViews(), halls: newHalls(), ready: make(chan struct{}), keeping: newKeepStatements(deps.DB.Dialect()), figures: newFigures(deps.DB.Dialect()),
+		cfg: cfg, db: deps.DB, peers: deps.Peers, chat: deps.Chat, logger: deps.Log, memberships: newMemberships(),
+		views: newViews(), rooms: newRooms(), ready: make(chan struct{}), keeping: newKeepStatements(deps.DB.Dialect()), figures: newFigures(deps.DB.Dialect()),
 		analysing: rpc.NewTurns(analyses), clock: time.Now,
 	}
 	if s.logger == nil {
@@ -101,7 +101,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	for i := range s.choosing {
 		s.choosing[i] = make(chan struct{}, 1)
 	}
-	s.house = newHouse(cfg, s.peers.Node().ID)
+	s.hub = newHub(cfg, s.peers.Node().ID)
 	if err := s.newFollower(deps); err != nil {
 		return nil, err
 	}
@@ -147,12 +147,12 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 func (s *Server) Run(ctx context.Context) error {
 	defer s.tasks.Wait()
 	if s.peers == (alone{}) {
-		s.house.begins(time.Now())
+		s.hub.startAlone(time.Now())
 	}
-	s.tasks.Go(func() { s.learnChoices(ctx) })
-	s.tasks.Go(func() { s.mirror(ctx) })
+	s.tasks.Go(func() { s.loadChoices(ctx) })
+	s.tasks.Go(func() { s.followHomes(ctx) })
 	s.tasks.Go(func() { s.followChat(ctx) })
-	s.tasks.Go(func() { s.keepHalls(ctx) })
+	s.tasks.Go(func() { s.keepRooms(ctx) })
 	s.tasks.Go(func() { s.keepSeen(ctx) })
 	if s.follower != nil {
 		s.tasks.Go(func() { s.writeRecords(ctx) })
@@ -174,20 +174,20 @@ func (s *Server) Run(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-tick.C:
-			s.house.tick(time.Now())
+			s.hub.tick(time.Now())
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// place tells the house where the processes are now.
+// place tells the hub where the processes are now.
 func (s *Server) place(now time.Time) {
 	var gateways []string
 	for _, g := range s.peers.Nodes("gateway") {
 		gateways = append(gateways, g.Incarnation)
 	}
-	s.house.settle(now, registry.NewPlacement(s.peers.Nodes("presence")), gateways, s.peers.Valid())
+	s.hub.setPlacement(now, s.placement(), gateways, s.peers.Valid())
 }
 
 // What is answered.
@@ -213,17 +213,27 @@ func badField(field, format string, args ...any) error {
 	return rpc.Errorf(edgev1.Code_CODE_INVALID_ARGUMENT, "presence.BAD_FIELD", format, args...).On(field)
 }
 
-// home is where a person is at home, as far as is known here.
-func (s *Server) home(k personKey) registry.Node {
-	return registry.NewPlacement(s.peers.Nodes("presence")).Home(k.route())
+// placement is of people and channels among the processes, as far as is known here.
+func (s *Server) placement() registry.Placement {
+	return registry.NewPlacement(s.peers.Nodes("presence"))
 }
 
-// atHome does something at a person's home: here, or by sending the call on to the process that it is.
-func (s *Server) atHome(ctx context.Context, k personKey, method string, q, res proto.Message, do func() error) error {
-	home := s.home(k)
+// personal is a request about who calls.
+type personal interface {
+	proto.Message
+	GetUser() string
+}
+
+// atHome does for who calls what they ask of themselves, at their home: here, or by sending the call on to the process that it is.
+func (s *Server) atHome(ctx context.Context, method string, q personal, res proto.Message, do func(personKey) error) error {
+	k, err := own(ctx, q)
+	if err != nil {
+		return err
+	}
+	home := s.placement().Home(k.route())
 	switch {
 	case home.ID == s.peers.Node().ID:
-		return do()
+		return do(k)
 	case home.ID == "" || rpc.Forwarded(ctx): // the processes disagree, for a moment
 		return errAway
 	}
@@ -232,6 +242,18 @@ func (s *Server) atHome(ctx context.Context, k personKey, method string, q, res 
 		return errAway.Because(err)
 	}
 	return cc.Invoke(rpc.Forward(ctx), method, q, res) //nolint:wrapcheck // the other's own answer
+}
+
+// own is who calls, if that is whom they name.
+func own(ctx context.Context, q personal) (personKey, error) {
+	c, err := rpc.Caller(ctx)
+	if err != nil {
+		return personKey{}, err //nolint:wrapcheck // numbered
+	}
+	if q.GetUser() != c.User {
+		return personKey{}, errPerson
+	}
+	return personKey{c.Workspace, c.User}, nil
 }
 
 // alone is a process that has no others beside it.

@@ -39,12 +39,12 @@ type bureau struct {
 	*Server
 	g *gateway
 
-	mu      sync.Mutex // guards all below
-	numbers uint64
-	choices map[personKey]choice
-	shown   map[uint64]bool // connections whose signals the gateway lets pass
-	ends    []uint64        // connections that have ended, to be told with the next beat
-	heeds   []uint64        // of whom it is heeded that they hide, likewise
+	mu       sync.Mutex // guards all below
+	numbers  uint64
+	choices  map[personKey]choice
+	shown    map[uint64]bool // connections whose signals the gateway lets pass
+	ends     []uint64        // connections that have ended, to be told with the next beat
+	confirms []uint64        // of whom it is confirmed that they hide, likewise
 }
 
 const beat = 100 * time.Millisecond // of what a gateway tells
@@ -52,18 +52,18 @@ const beat = 100 * time.Millisecond // of what a gateway tells
 func newBureau() *bureau {
 	cfg := DefaultConfig()
 	o := &bureau{
-		Server:  &Server{cfg: cfg, house: newHouse(cfg, alone{}.Node().ID), company: newCompany(), views: newViews(), halls: newHalls(), peers: alone{}},
+		Server:  &Server{cfg: cfg, hub: newHub(cfg, alone{}.Node().ID), memberships: newMemberships(), views: newViews(), rooms: newRooms(), peers: alone{}},
 		choices: map[personKey]choice{}, shown: map[uint64]bool{},
 	}
-	close(o.company.known)
+	close(o.memberships.known)
 	place := registry.NewPlacement([]registry.Node{alone{}.Node()})
-	o.house.settle(time.Now(), place, []string{"a"}, true)
-	o.g = o.house.begin("a", time.Now())
+	o.hub.setPlacement(time.Now(), place, []string{"a"}, true)
+	o.g = o.hub.openStream("a", time.Now())
 	o.tell(&rosterv1.ReportRequest{Complete: place.Number()})
 	return o
 }
 
-func (o *bureau) tell(q *rosterv1.ReportRequest) { o.house.report(o.g, q, time.Now()) }
+func (o *bureau) tell(q *rosterv1.ReportRequest) { o.hub.report(o.g, q, time.Now()) }
 
 // run does until ctx ends what the service and the gateway do by themselves.
 func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
@@ -80,12 +80,12 @@ func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
 			}
 		})
 	}
-	every(tickGap, func() { o.house.tick(time.Now()) })
-	tasks.Go(func() { o.keepHalls(ctx) })
+	every(tickGap, func() { o.hub.tick(time.Now()) })
+	tasks.Go(func() { o.keepRooms(ctx) })
 	every(beat, func() {
 		o.mu.Lock()
-		q := &rosterv1.ReportRequest{Closed: o.ends, Hidden: o.heeds}
-		o.ends, o.heeds = nil, nil
+		q := &rosterv1.ReportRequest{Closed: o.ends, Hidden: o.confirms}
+		o.ends, o.confirms = nil, nil
 		o.mu.Unlock()
 		o.tell(q)
 	})
@@ -96,7 +96,7 @@ func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
 			case <-ctx.Done():
 				return
 			}
-			for res := o.house.answers(o.g); res != nil; res = o.house.answers(o.g) {
+			for res := o.hub.answers(o.g); res != nil; res = o.hub.answers(o.g) {
 				o.mu.Lock()
 				for _, n := range res.GetShown() {
 					o.shown[n] = true
@@ -104,7 +104,7 @@ func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
 				for _, n := range res.GetHidden() {
 					o.shown[n] = false
 				}
-				o.heeds = append(o.heeds, res.GetHidden()...)
+				o.confirms = append(o.confirms, res.GetHidden()...)
 				o.mu.Unlock()
 			}
 		}
@@ -112,17 +112,17 @@ func (o *bureau) run(ctx context.Context, tasks *sync.WaitGroup) {
 	tasks.Go(func() {
 		for {
 			select {
-			case <-o.house.ask:
+			case <-o.hub.loads:
 			case <-ctx.Done():
 				return
 			}
 			chosen := map[personKey]choice{}
-			for _, k := range o.house.strangers(choiceBatch) {
+			for _, k := range o.hub.nextLoads(choiceBatch) {
 				o.mu.Lock()
 				chosen[k] = o.choices[k]
 				o.mu.Unlock()
 			}
-			o.house.learn(chosen, time.Now())
+			o.hub.load(chosen, time.Now())
 		}
 	})
 }
@@ -132,7 +132,7 @@ func (o *bureau) choose(user string, c choice) {
 	o.mu.Lock()
 	o.choices[k] = c
 	o.mu.Unlock()
-	o.house.choose(map[personKey]choice{k: c}, time.Now())
+	o.hub.choose(map[personKey]choice{k: c}, time.Now())
 }
 
 // look has somebody look at people until ctx ends.
@@ -142,7 +142,7 @@ func (o *bureau) look(ctx context.Context, who string, users []string, after *ed
 		return err
 	}
 	defer o.views.close(v.who, v.watcher)
-	defer o.house.forget(v.watcher, nil)
+	defer func() { o.hub.forget(v.watcher, nil, time.Now()) }()
 	return o.tail(ctx, v, after, send)
 }
 
@@ -223,7 +223,7 @@ func (l *onlooker) see(s *screen, res *topicv1.TailResponse) error {
 func (l *onlooker) ask(o *bureau, user string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, known := l.gone[user]; !known && o.house.status(personKey{"w", user}).GetState() == presencev1.State_STATE_OFFLINE {
+	if _, known := l.gone[user]; !known && o.hub.status(personKey{"w", user}).GetState() == presencev1.State_STATE_OFFLINE {
 		l.gone[user] = time.Since(l.begin)
 	}
 }
@@ -387,7 +387,7 @@ func (p *life) live() {
 				return
 			}
 			n := p.open[p.IntN(len(p.open))]
-			p.o.tell(&rosterv1.ReportRequest{Active: []uint64{n}})
+			p.o.tell(&rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: n}}})
 			p.o.mu.Lock()
 			defer p.o.mu.Unlock()
 			if signals && p.o.shown[n] {
@@ -669,7 +669,7 @@ func watchCouples(t *testing.T, random *rand.Rand, seed uint64, first int) (exam
 			})
 		}
 		for _, user := range users {
-			o.company.change([]*chatv1.Room{{Workspace: "w", Channel: user, Members: []string{user, c.name}}})
+			o.memberships.change([]*chatv1.Room{{Workspace: "w", Channel: user, Members: []string{user, c.name}}})
 		}
 		begin(ctx, func(ctx context.Context) error {
 			time.Sleep(start)

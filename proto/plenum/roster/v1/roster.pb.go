@@ -29,17 +29,16 @@ type ReportRequest struct {
 	Gateway string                 `protobuf:"bytes,1,opt,name=gateway,proto3" json:"gateway,omitempty"`       // the gateway's incarnation; in the first message only
 	Opened  []*Connection          `protobuf:"bytes,2,rep,name=opened,proto3" json:"opened,omitempty"`         // <= 1,000; one that is known stays as it is
 	Closed  []uint64               `protobuf:"varint,3,rep,packed,name=closed,proto3" json:"closed,omitempty"` // Connection.number of those that ended, <= 1,000
-	Active  []uint64               `protobuf:"varint,4,rep,packed,name=active,proto3" json:"active,omitempty"` // Connection.number of those in which something was done, at most once a minute for each; <= 1,000
 	// Not 0: all connections of the people whose home the process is, as the gateway knows the service's processes, have been told. Stands for
 	// those processes: equal numbers, equal processes.
 	Complete uint64 `protobuf:"fixed64,5,opt,name=complete,proto3" json:"complete,omitempty"`
-	// What was done in sessions, besides `active`: at most once a minute for each and each kind; and when a minute is over behind which something was
+	// What was done in sessions: at most once a minute for each, and for each kind of what was done in it; and when a minute is over behind which something was
 	// told of a session, when something was done in it last, if it was within that minute. <= 1,000.
 	Deeds []*Deed `protobuf:"bytes,6,rep,name=deeds,proto3" json:"deeds,omitempty"`
 	// What was done by calls outside of sessions, and in sessions that last for one request: as deeds, for each device; <= 1,000.
 	Acts  []*Act   `protobuf:"bytes,7,rep,name=acts,proto3" json:"acts,omitempty"`
 	Ended []*Ended `protobuf:"bytes,8,rep,name=ended,proto3" json:"ended,omitempty"` // who was signed out; <= 1,000
-	// ReportResponse.hidden that are heeded: nothing that is signalled in them passes from now on. <= 1,000.
+	// ReportResponse.hidden that are confirmed: nothing that is signalled in them passes from now on. <= 1,000.
 	Hidden        []uint64 `protobuf:"varint,9,rep,packed,name=hidden,proto3" json:"hidden,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -92,13 +91,6 @@ func (x *ReportRequest) GetOpened() []*Connection {
 func (x *ReportRequest) GetClosed() []uint64 {
 	if x != nil {
 		return x.Closed
-	}
-	return nil
-}
-
-func (x *ReportRequest) GetActive() []uint64 {
-	if x != nil {
-		return x.Active
 	}
 	return nil
 }
@@ -511,17 +503,16 @@ var File_plenum_roster_v1_roster_proto protoreflect.FileDescriptor
 
 const file_plenum_roster_v1_roster_proto_rawDesc = "" +
 	"\n" +
-	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\x1a\x1cplenum/edge/v1/options.proto\"\xcb\x02\n" +
+	"\x1dplenum/roster/v1/roster.proto\x12\x10plenum.roster.v1\x1a\x1cplenum/edge/v1/options.proto\"\xc1\x02\n" +
 	"\rReportRequest\x12\x18\n" +
 	"\agateway\x18\x01 \x01(\tR\agateway\x124\n" +
 	"\x06opened\x18\x02 \x03(\v2\x1c.plenum.roster.v1.ConnectionR\x06opened\x12\x16\n" +
-	"\x06closed\x18\x03 \x03(\x04R\x06closed\x12\x16\n" +
-	"\x06active\x18\x04 \x03(\x04R\x06active\x12\x1a\n" +
+	"\x06closed\x18\x03 \x03(\x04R\x06closed\x12\x1a\n" +
 	"\bcomplete\x18\x05 \x01(\x06R\bcomplete\x12,\n" +
 	"\x05deeds\x18\x06 \x03(\v2\x16.plenum.roster.v1.DeedR\x05deeds\x12)\n" +
 	"\x04acts\x18\a \x03(\v2\x15.plenum.roster.v1.ActR\x04acts\x12-\n" +
 	"\x05ended\x18\b \x03(\v2\x17.plenum.roster.v1.EndedR\x05ended\x12\x16\n" +
-	"\x06hidden\x18\t \x03(\x04R\x06hidden\">\n" +
+	"\x06hidden\x18\t \x03(\x04R\x06hiddenJ\x04\b\x04\x10\x05R\x06active\">\n" +
 	"\x0eReportResponse\x12\x14\n" +
 	"\x05shown\x18\x01 \x03(\x04R\x05shown\x12\x16\n" +
 	"\x06hidden\x18\x02 \x03(\x04R\x06hidden\"`\n" +

@@ -21,9 +21,9 @@ type session struct {
 	country     [2]byte   // of its latest connection; zero: not known
 	active      time.Time // when something was done in it last
 	left        time.Time // when the last connection ended; while there is one it says nothing. Zero: with its gateway's stream, while this process was frozen
-	told        time.Time // when it was heard of here
+	heardAt     time.Time // when it was heard of here
 	from        time.Time // what came before was written down, or is not to be
-	over        bool      // they were signed out: there is no time of grace
+	signedOut   bool      // they were signed out: there is no time of grace
 	stretch     *stretch  // that is to be written down when it ends; nil: none is
 }
 
@@ -35,7 +35,7 @@ type connection struct {
 
 // gone says whether the time of grace is over.
 func (s *session) gone(now time.Time, cfg *Config) bool {
-	return len(s.connections) == 0 && (s.over || !now.Before(s.left.Add(cfg.Grace)))
+	return len(s.connections) == 0 && (s.signedOut || !now.Before(s.left.Add(cfg.Grace)))
 }
 
 // dormant says whether it counts no more, because nothing is done in it.
@@ -43,8 +43,8 @@ func (s *session) dormant(now time.Time, cfg *Config) bool {
 	return !s.program && !now.Before(s.active.Add(cfg.Dormant))
 }
 
-// figure is what somebody is seen by.
-type figure struct {
+// inputs are what a status is derived from.
+type inputs struct {
 	sessions []*session // no more than maxSessions, mostly one
 	chosen   choice
 	doing    *doing // at home; nil: nothing that is told, or could be
@@ -52,7 +52,7 @@ type figure struct {
 }
 
 // session is the one of an id; nil: there is none.
-func (f *figure) session(id string) *session {
+func (f *inputs) session(id string) *session {
 	for _, s := range f.sessions {
 		if s.id == id {
 			return s
@@ -61,9 +61,9 @@ func (f *figure) session(id string) *session {
 	return nil
 }
 
-// copied is a figure without sessions yet that changes no more as this one does.
-func (f *figure) copied() *figure {
-	g := &figure{chosen: f.chosen, doubted: f.doubted}
+// clone is a copy without sessions yet.
+func (f *inputs) clone() *inputs {
+	g := &inputs{chosen: f.chosen, doubted: f.doubted}
 	if f.doing != nil {
 		doing := *f.doing
 		g.doing = &doing
@@ -71,9 +71,9 @@ func (f *figure) copied() *figure {
 	return g
 }
 
-// leave is the figure of somebody as if all their connections had ended at this moment.
-func (f *figure) leave(now time.Time) *figure {
-	g := f.copied()
+// asDeparted is a copy as if all connections had ended at this moment.
+func (f *inputs) asDeparted(now time.Time) *inputs {
+	g := f.clone()
 	g.sessions = make([]*session, len(f.sessions))
 	for i, s := range f.sessions {
 		left := *s
@@ -86,21 +86,21 @@ func (f *figure) leave(now time.Time) *figure {
 	return g
 }
 
-// clear takes off the sessions that are gone, elsewhere than at home all that have no connection, and says whether none is left.
-func (f *figure) clear(now time.Time, home bool, cfg *Config) bool {
+// prune takes off the sessions that are gone, elsewhere than at home all that have no connection, and says whether none is left.
+func (f *inputs) prune(now time.Time, home bool, cfg *Config) bool {
 	f.sessions = slices.DeleteFunc(f.sessions, func(s *session) bool { return s.gone(now, cfg) || !home && len(s.connections) == 0 })
 	return len(f.sessions) == 0
 }
 
-// end has nobody wait for the sessions of a device, or, if it is empty, for any.
-func (f *figure) end(device string) {
+// signOut has nobody wait for the sessions of a device, or, if it is empty, for any.
+func (f *inputs) signOut(device string) {
 	for _, s := range f.sessions {
-		s.over = s.over || device == "" || s.token == device
+		s.signedOut = s.signedOut || device == "" || s.token == device
 	}
 }
 
-// doubt has a figure without connections be so since a process that was frozen is not any more. The time of grace begins for what ended by that alone.
-func (f *figure) doubt(now time.Time) {
+// doubt has somebody be without connections since a process that was frozen is not any more. The time of grace begins for what ended by that alone.
+func (f *inputs) doubt(now time.Time) {
 	f.doing, f.doubted = nil, true
 	for _, s := range f.sessions {
 		if s.left.IsZero() {
@@ -137,9 +137,9 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// look is what others see of somebody at a time, by the rule that presence.proto gives, and when it has to be decided anew though nothing happens;
+// statusAt is what others see of somebody at a time, by the rule that presence.proto gives, and when it has to be decided anew though nothing happens;
 // the zero time: never.
-func look(now time.Time, f *figure, cfg *Config) (seen *presencev1.Status, next time.Time) {
+func statusAt(now time.Time, f *inputs, cfg *Config) (seen *presencev1.Status, next time.Time) {
 	soon := func(at time.Time) {
 		if at.After(now) {
 			next = sooner(next, at)

@@ -54,7 +54,7 @@ func TestLook(t *testing.T) {
 			s.id = fmt.Sprint(i)
 			sessions = append(sessions, s)
 		}
-		seen, next := look(now, &figure{sessions: sessions, chosen: c.chosen}, &cfg)
+		seen, next := statusAt(now, &inputs{sessions: sessions, chosen: c.chosen}, &cfg)
 		want := &presencev1.Status{}
 		if err := prototext.Unmarshal([]byte(c.want), want); err != nil {
 			t.Fatal(name, err)

@@ -24,9 +24,9 @@ import (
 	topicv1 "plenum.internal/proto/plenum/topic/v1"
 )
 
-var lobby = roomKey{"w", "lobby"}
+var lobby = channelKey{"w", "lobby"}
 
-// stage is a process that is told of all that its halls are made of, by tests: no chat, no database, and no gateway but one that has told all. Times are its own.
+// stage is a process that is told of all that its rooms are made of, by tests: no chat, no database, and no gateway but one that has told all. Times are its own.
 type stage struct {
 	*Server
 	now  time.Time
@@ -34,56 +34,56 @@ type stage struct {
 }
 
 func newStage(change ...func(*Config)) *stage {
-	s := &stage{Server: &Server{cfg: DefaultConfig(), company: newCompany(), views: newViews(), halls: newHalls(), peers: alone{}}, now: time.Unix(1_000_000, 0)}
+	s := &stage{Server: &Server{cfg: DefaultConfig(), memberships: newMemberships(), views: newViews(), rooms: newRooms(), peers: alone{}}, now: time.Unix(1_000_000, 0)}
 	for _, f := range change {
 		f(&s.cfg)
 	}
-	s.house = newHouse(s.cfg, "presence")
-	close(s.company.known)
+	s.hub = newHub(s.cfg, "presence")
+	close(s.memberships.known)
 	place := registry.NewPlacement(s.peers.Nodes("presence"))
-	s.house.settle(s.now, place, []string{"a"}, true)
-	s.gate = s.house.begin("a", s.now)
-	s.house.report(s.gate, &rosterv1.ReportRequest{Complete: place.Number()}, s.now)
+	s.hub.setPlacement(s.now, place, []string{"a"}, true)
+	s.gate = s.hub.openStream("a", s.now)
+	s.hub.report(s.gate, &rosterv1.ReportRequest{Complete: place.Number()}, s.now)
 	return s
 }
 
 func (s *stage) move(members, left []string) {
 	rooms := []*chatv1.Room{{Workspace: "w", Channel: "lobby", Members: members, Left: left}}
-	gone, joined := s.company.change(rooms)
-	s.halls.recheck(rooms)
+	gone, joined := s.memberships.change(rooms)
+	s.rooms.recheck(rooms)
 	s.views.recheck(joined, true)
 	s.views.recheck(gone, false)
 }
 
 func (s *stage) connect(number uint64, user string) {
-	s.house.report(s.gate, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: user, Session: "s"}}}, s.now)
-	answer(s.house, s.now)
+	s.hub.report(s.gate, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{{Number: number, Workspace: "w", User: user, Session: "s"}}}, s.now)
+	answer(s.hub, s.now)
 }
 
 func (s *stage) choose(user string, state presencev1.State) {
-	s.house.choose(map[personKey]choice{{"w", user}: {state: state}}, s.now)
-	heed(s.house, s.gate, s.now)
+	s.hub.choose(map[personKey]choice{{"w", user}: {state: state}}, s.now)
+	confirmAll(s.hub, s.gate, s.now)
 }
 
-// heed has a gateway take in what it is answered, and confirm it.
-func heed(h *house, g *gateway, now time.Time) {
+// confirmAll has a gateway take in what it is answered, and confirm it.
+func confirmAll(h *hub, g *gateway, now time.Time) {
 	for res := h.answers(g); res != nil; res = h.answers(g) {
 		h.report(g, &rosterv1.ReportRequest{Hidden: res.GetHidden()}, now)
 	}
 }
 
-// pass lets time go by in which halls make a frame of what is new.
+// pass lets time go by in which rooms make a frame of what is new.
 func (s *stage) pass() {
 	s.now = s.now.Add(s.cfg.Interval)
-	s.house.report(s.gate, &rosterv1.ReportRequest{}, s.now)
-	s.house.tick(s.now)
-	s.tend(s.now)
+	s.hub.report(s.gate, &rosterv1.ReportRequest{}, s.now)
+	s.hub.tick(s.now)
+	s.updateRooms(s.now)
 }
 
 // mirrored is what somebody has on their screen of a window.
 type mirrored struct {
 	*window
-	hall      *hall
+	room      *room
 	entries   map[string][]byte
 	snapshots int
 	told      int
@@ -91,16 +91,16 @@ type mirrored struct {
 
 func (s *stage) open(user string, w *presencev1.Window) *mirrored {
 	v := newWindow(personKey{"w", user}, w, nil)
-	h, err := s.halls.enter(lobby, v, s.company.size(lobby), s.cfg.Members, s.now)
+	r, err := s.rooms.enter(lobby, v, s.memberships.size(lobby), s.cfg.Members, s.now)
 	if err != nil {
 		panic(err)
 	}
-	return &mirrored{window: v, hall: h}
+	return &mirrored{window: v, room: r}
 }
 
 // see takes in what there is to tell.
 func (m *mirrored) see() {
-	u := m.update(m.hall.frame.Load())
+	u := m.update(m.room.frame.Load())
 	if u.GetSnapshot() {
 		m.entries, m.snapshots = map[string][]byte{}, m.snapshots+1
 	}
@@ -140,9 +140,9 @@ func TestWindowIsTrue(t *testing.T) {
 		join("ada")
 		user := rapid.SampledFrom(users)
 		status := func(user string) *presencev1.Status {
-			s.house.mu.Lock()
-			defer s.house.mu.Unlock()
-			if p := s.house.people[personKey{"w", user}]; p != nil {
+			s.hub.mu.Lock()
+			defer s.hub.mu.Unlock()
+			if p := s.hub.people[personKey{"w", user}]; p != nil {
 				return news{p.key, p.seen, false}.status()
 			}
 			return &presencev1.Status{}
@@ -152,8 +152,8 @@ func TestWindowIsTrue(t *testing.T) {
 			entries := map[string]*presencev1.Entry{}
 			for _, user := range all {
 				e := &presencev1.Entry{Status: status(user)}
-				shadow := s.hallOf().watches[personKey{"w", user}].of
-				if e.GetStatus().GetState() == 0 || shadow != s.house.people[personKey{"w", user}] { // it isn't told since when; or there was no room for them
+				shadow := s.roomOf().watches[personKey{"w", user}].of
+				if e.GetStatus().GetState() == 0 || shadow != s.hub.people[personKey{"w", user}] { // it isn't told since when; or there was no room for them
 					e.Status = &presencev1.Status{}
 				}
 				c.Members++
@@ -172,7 +172,7 @@ func TestWindowIsTrue(t *testing.T) {
 				default:
 					c.Unknown, here = c.Unknown+1, false
 				}
-				p := s.house.people[personKey{"w", user}]
+				p := s.hub.people[personKey{"w", user}]
 				here = here && p != nil && !p.chosen.hides(s.now)
 				for m := range looks {
 					e.Looking = e.GetLooking() || here && m.who.user == user && m.want.GetLooking()
@@ -210,7 +210,7 @@ func TestWindowIsTrue(t *testing.T) {
 			},
 			"disconnect": func(t *rapid.T) {
 				user := user.Draw(t, "who")
-				s.house.report(s.gate, &rosterv1.ReportRequest{Closed: []uint64{numbers[user]}}, s.now)
+				s.hub.report(s.gate, &rosterv1.ReportRequest{Closed: []uint64{numbers[user]}}, s.now)
 				delete(numbers, user)
 			},
 			"choose": func(t *rapid.T) {
@@ -223,7 +223,7 @@ func TestWindowIsTrue(t *testing.T) {
 					delete(members, user)
 					for m := range looks {
 						if m.who.user == user {
-							s.halls.leave(m.hall, m.window, s.now)
+							s.rooms.leave(m.room, m.window, s.now)
 							delete(looks, m)
 						}
 					}
@@ -239,15 +239,15 @@ func TestWindowIsTrue(t *testing.T) {
 			},
 			"look away": func(*rapid.T) {
 				for m := range looks {
-					s.halls.leave(m.hall, m.window, s.now)
+					s.rooms.leave(m.room, m.window, s.now)
 					delete(looks, m)
 					break
 				}
 			},
 			"be away for long": func(t *rapid.T) {
 				s.now = s.now.Add(s.cfg.Idle)
-				s.house.report(s.gate, &rosterv1.ReportRequest{}, s.now)
-				s.house.tick(s.now)
+				s.hub.report(s.gate, &rosterv1.ReportRequest{}, s.now)
+				s.hub.tick(s.now)
 			},
 			"pass": func(t *rapid.T) {
 				s.pass()
@@ -264,8 +264,8 @@ func TestWindowIsTrue(t *testing.T) {
 	})
 }
 
-// hallOf is the only hall.
-func (s *stage) hallOf() *hall { return s.halls.all[lobby] }
+// roomOf is the only room.
+func (s *stage) roomOf() *room { return s.rooms.all[lobby] }
 
 // TestOrder: members come in the order of what they are seen as, and of their ids.
 func TestOrder(t *testing.T) {
@@ -284,7 +284,7 @@ func TestOrder(t *testing.T) {
 	s.pass()
 	m.see()
 	var order []string
-	for _, x := range m.hall.frame.Load().order {
+	for _, x := range m.room.frame.Load().order {
 		order = append(order, x.user)
 	}
 	if want := []string{"f", "k", "e", "j", "d", "i", "c", "h", "a", "b", "g"}; !slices.Equal(order, want) {
@@ -295,8 +295,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestHiddenInAHall: who hides is counted and shown as who is offline, by the same bytes; and nothing is told when they begin to look, nor when they end.
-func TestHiddenInAHall(t *testing.T) {
+// TestHiddenInARoom: who hides is counted and shown as who is offline, by the same bytes; and nothing is told when they begin to look, nor when they end.
+func TestHiddenInARoom(t *testing.T) {
 	s := newStage()
 	s.move([]string{"ada", "hidden", "gone"}, nil)
 	s.connect(1, "ada")
@@ -320,15 +320,15 @@ func TestHiddenInAHall(t *testing.T) {
 	if got := m.counts(); got != "3 1 online 2 offline" || !bytes.Equal(m.entries["hidden"], m.entries["gone"]) {
 		t.Errorf("%s; %v of who hides, and %v of who is gone", got, m.entries["hidden"], m.entries["gone"])
 	}
-	before, told := m.hall.frame.Load(), m.told
+	before, told := m.room.frame.Load(), m.told
 	for range 3 {
-		s.halls.leave(theirs.hall, theirs.window, s.now)
+		s.rooms.leave(theirs.room, theirs.window, s.now)
 		s.pass()
 		theirs = s.open("hidden", &presencev1.Window{Limit: 10, Looking: true})
 		s.pass()
 		m.see()
 	}
-	if m.hall.frame.Load() != before || m.told != told {
+	if m.room.frame.Load() != before || m.told != told {
 		t.Errorf("%d entries were told when somebody looked who hides", m.told-told)
 	}
 	s.choose("hidden", 0)
@@ -339,40 +339,37 @@ func TestHiddenInAHall(t *testing.T) {
 	}
 }
 
-// TestVeil: who hides looks no more at that moment, though what is seen of them says nothing of it yet; and it is told to nobody else.
-func TestVeil(t *testing.T) {
-	h := newHall(lobby, time.Time{})
+// TestSetHidden: who hides looks no more at that moment, though what is seen of them says nothing of it yet; and it is told to nobody else.
+func TestSetHidden(t *testing.T) {
+	r := newRoom(lobby, time.Time{})
 	online := encode(&presencev1.Status{State: presencev1.State_STATE_ONLINE})
 	who := personKey{"w", "ada"}
-	h.take([]news{{who, online, false}}, nil, map[string]bool{"ada": true}, time.Time{})
-	if !h.members["ada"].looking || h.looking != 1 {
+	r.apply([]news{{who, online, false}}, nil, map[string]bool{"ada": true}, time.Time{})
+	if !r.members["ada"].looking || r.looking != 1 {
 		t.Error("ada isn't told as looking")
 	}
-	if !h.take([]news{{who, online, true}}, nil, nil, time.Time{}) || h.looking != 0 || !bytes.Equal(h.members["ada"].GetBody(), online) {
+	if !r.apply([]news{{who, online, true}}, nil, nil, time.Time{}) || r.looking != 0 || !bytes.Equal(r.members["ada"].GetBody(), online) {
 		t.Error("ada is told as looking, though hidden")
 	}
-	if h.take(nil, nil, map[string]bool{}, time.Time{}) || h.take(nil, nil, map[string]bool{"ada": true}, time.Time{}) {
+	if r.apply(nil, nil, map[string]bool{}, time.Time{}) || r.apply(nil, nil, map[string]bool{"ada": true}, time.Time{}) {
 		t.Error("what who hides looks at is told")
 	}
 
 	s := newStage()
 	s.connect(1, "ada")
-	view, hall := newWatcher(0), newWatcher(0)
-	hall.veiled = true
-	for _, w := range []*watcher{view, hall} {
-		s.house.watch(w, []personKey{who})
-		s.house.take(w)
+	view, room := newWatcher(0), newWatcher(0)
+	room.seesHidden = true
+	for _, w := range []*watcher{view, room} {
+		s.hub.watch(w, []personKey{who})
+		s.hub.takeNews(w)
 	}
-	m := &mirror{people: map[personKey]*person{who: s.house.people[who]}} // another home tells it
-	err := s.house.reflect(m, &presencev1.WatchResponse{Seen: []*presencev1.Seen{{Person: &presencev1.Person{Workspace: "w", User: "ada"}, Status: s.house.status(who), Hidden: true}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if list, _ := s.house.take(view); len(list) != 0 {
+	m := &mirror{people: map[personKey]*person{who: s.hub.people[who]}} // another home tells it
+	s.hub.receive(m, &presencev1.WatchResponse{Seen: []*presencev1.Seen{{Person: &presencev1.Person{Workspace: "w", User: "ada"}, Status: s.hub.status(who), Hidden: true}}})
+	if list, _ := s.hub.takeNews(view); len(list) != 0 {
 		t.Error("a view of people is told that somebody hides")
 	}
-	if list, _ := s.house.take(hall); len(list) != 1 || !list[0].hidden {
-		t.Errorf("a hall is told %v", list)
+	if list, _ := s.hub.takeNews(room); len(list) != 1 || !list[0].hidden {
+		t.Errorf("a room is told %v", list)
 	}
 }
 
@@ -387,14 +384,14 @@ func TestStorm(t *testing.T) {
 	m := s.open("ada", &presencev1.Window{Limit: 5})
 	s.pass()
 	m.see()
-	first := m.hall.frame.Load()
+	first := m.room.frame.Load()
 	for from := 0; from < 3000; from += 1000 {
-		s.house.report(s.gate, opened(from, from+1000), s.now)
-		answer(s.house, s.now)
+		s.hub.report(s.gate, opened(from, from+1000), s.now)
+		answer(s.hub, s.now)
 		s.now = s.now.Add(s.cfg.Interval / 10)
-		s.tend(s.now)
+		s.updateRooms(s.now)
 	}
-	if m.hall.frame.Load() != first {
+	if m.room.frame.Load() != first {
 		t.Error("a frame came too early")
 	}
 	s.pass()
@@ -402,9 +399,9 @@ func TestStorm(t *testing.T) {
 	if got := m.counts(); got != "3001 3000 online 1 offline" || m.snapshots != 1 || len(m.entries) != 6 {
 		t.Errorf("%s, with %d snapshots: %v", got, m.snapshots, slices.Collect(maps.Keys(m.entries)))
 	}
-	second := m.hall.frame.Load()
+	second := m.room.frame.Load()
 	s.pass()
-	if m.hall.frame.Load() != second {
+	if m.room.frame.Load() != second {
 		t.Error("nothing is new, and a frame was made")
 	}
 }
@@ -417,8 +414,8 @@ func TestMuchRemoved(t *testing.T) {
 		all = append(all, fmt.Sprintf("user-%d", i))
 	}
 	s.move(all, nil)
-	s.house.report(s.gate, opened(0, 1000), s.now)
-	answer(s.house, s.now)
+	s.hub.report(s.gate, opened(0, 1000), s.now)
+	answer(s.hub, s.now)
 	m := s.open("ada", &presencev1.Window{Limit: MaxWindow})
 	s.pass()
 	m.see()
@@ -428,7 +425,7 @@ func TestMuchRemoved(t *testing.T) {
 			s.choose(e.GetKey(), presencev1.State_STATE_AWAY)
 		}
 		s.pass()
-		u := m.update(m.hall.frame.Load())
+		u := m.update(m.room.frame.Load())
 		if u.GetSnapshot() {
 			clear(waiting)
 			m.snapshots++
@@ -467,16 +464,16 @@ func TestShares(t *testing.T) {
 
 	s := newStage(func(c *Config) { c.Members = 50 * ownMembers })
 	open := map[string]*window{}
-	halls := map[string]*hall{}
+	rooms := map[string]*room{}
 	enter := func(who personKey, channel string, size int) error {
 		v := newWindow(who, &presencev1.Window{}, nil)
-		h, err := s.halls.enter(roomKey{"w", channel}, v, size, s.cfg.Members, s.now)
+		r, err := s.rooms.enter(channelKey{"w", channel}, v, size, s.cfg.Members, s.now)
 		if err == nil {
-			open[who.user+channel], halls[channel] = v, h
+			open[who.user+channel], rooms[channel] = v, r
 		}
 		return err
 	}
-	leave := func(who personKey, channel string) { s.halls.leave(halls[channel], open[who.user+channel], s.now) }
+	leave := func(who personKey, channel string) { s.rooms.leave(rooms[channel], open[who.user+channel], s.now) }
 	expect := func(what string, want, got error) {
 		t.Helper()
 		if got != want { //nolint:errorlint // the very same
@@ -488,7 +485,7 @@ func TestShares(t *testing.T) {
 	expect("another one's", nil, enter(bob, "small", 1))
 	expect("the same again", nil, enter(ada, "large", 51))
 	leave(ada, "large")
-	s.halls.leave(halls["large"], firstOf(halls["large"]), s.now)
+	s.rooms.leave(rooms["large"], firstOf(rooms["large"]), s.now)
 	expect("while it is kept for her", errViews, enter(ada, "half", 25))
 	expect("the same while it is kept", nil, enter(ada, "large", 51))
 	expect("as somebody else comes", nil, enter(bob, "large", 49))
@@ -501,23 +498,23 @@ func TestShares(t *testing.T) {
 			leave(who, channel)
 		}
 	}
-	s.now = s.now.Add(hallLinger)
-	s.tend(s.now)
-	if len(s.halls.of)+len(s.halls.all)+s.halls.members != 0 {
-		t.Errorf("%v is left, of %v", s.halls.of, s.halls.all)
+	s.now = s.now.Add(roomLinger)
+	s.updateRooms(s.now)
+	if len(s.rooms.of)+len(s.rooms.all)+s.rooms.members != 0 {
+		t.Errorf("%v is left, of %v", s.rooms.of, s.rooms.all)
 	}
 }
 
-// firstOf is any view of a hall.
-func firstOf(h *hall) *window {
-	for v := range h.views {
+// firstOf is any view of a room.
+func firstOf(r *room) *window {
+	for v := range r.views {
 		return v
 	}
 	return nil
 }
 
-// TestHallLimits: a hall is kept for a while when nobody looks, then it watches nobody; and there is room for so many members.
-func TestHallLimits(t *testing.T) {
+// TestRoomLimits: a room is kept for a while when nobody looks, then it watches nobody; and there is room for so many members.
+func TestRoomLimits(t *testing.T) {
 	s := newStage(func(c *Config) { c.Members = 3 })
 	s.move([]string{"ada", "bob"}, nil)
 	m := s.open("ada", &presencev1.Window{})
@@ -526,9 +523,9 @@ func TestHallLimits(t *testing.T) {
 	if got := m.counts(); got != "2 2 offline" || len(m.entries) != 1 {
 		t.Errorf("%s; %v", got, m.entries)
 	}
-	s.company.join(roomKey{"w", "other"}, "eve")
+	s.memberships.join(channelKey{"w", "other"}, "eve")
 	enter := func(user, channel string, size int) error {
-		_, err := s.halls.enter(roomKey{"w", channel}, newWindow(personKey{"w", user}, &presencev1.Window{}, nil), size, s.cfg.Members, s.now)
+		_, err := s.rooms.enter(channelKey{"w", channel}, newWindow(personKey{"w", user}, &presencev1.Window{}, nil), size, s.cfg.Members, s.now)
 		return err
 	}
 	if enter("bob", "other", 2) == nil || enter("bob", "other", 1) != nil {
@@ -544,22 +541,22 @@ func TestHallLimits(t *testing.T) {
 	}
 	s.move([]string{"cyn", "dan"}, nil) // who is there already goes on, beyond the limit
 	s.pass()
-	if m.see(); m.counts() != "4 4 offline" || s.halls.members != 5 {
-		t.Errorf("%s, of %d", m.counts(), s.halls.members)
+	if m.see(); m.counts() != "4 4 offline" || s.rooms.members != 5 {
+		t.Errorf("%s, of %d", m.counts(), s.rooms.members)
 	}
-	s.halls.leave(m.hall, m.window, s.now)
+	s.rooms.leave(m.room, m.window, s.now)
 	s.pass()
-	if again := s.open("ada", &presencev1.Window{}); again.hall != m.hall {
-		t.Error("the hall was made anew")
+	if again := s.open("ada", &presencev1.Window{}); again.room != m.room {
+		t.Error("the room was made anew")
 	} else {
-		s.halls.leave(again.hall, again.window, s.now)
+		s.rooms.leave(again.room, again.window, s.now)
 	}
-	s.now = s.now.Add(hallLinger)
+	s.now = s.now.Add(roomLinger)
 	s.pass()
-	s.house.unkeep(s.now)
-	s.house.unkeep(s.now.Add(keeping))
-	if len(s.halls.all) != 1 || s.halls.members != 1 || len(s.house.people) != 1 || len(s.house.watchers) != 1 {
-		t.Errorf("%d halls of %d members are left, %d people, %d watchers", len(s.halls.all), s.halls.members, len(s.house.people), len(s.house.watchers))
+	s.hub.expireLingering(s.now)
+	s.hub.expireLingering(s.now.Add(lingerTime))
+	if len(s.rooms.all) != 1 || s.rooms.members != 1 || len(s.hub.people) != 1 || len(s.hub.watchers) != 1 {
+		t.Errorf("%d rooms of %d members are left, %d people, %d watchers", len(s.rooms.all), s.rooms.members, len(s.hub.people), len(s.hub.watchers))
 	}
 }
 
@@ -568,13 +565,13 @@ func TestFirstFrame(t *testing.T) {
 	s := newStage(func(c *Config) { c.People = 1 })
 	s.move([]string{"ada", "bob"}, nil)
 	m := s.open("ada", &presencev1.Window{})
-	s.now = s.now.Add(hallPatience / 2)
-	s.tend(s.now)
-	if m.hall.frame.Load() != nil {
+	s.now = s.now.Add(roomPatience / 2)
+	s.updateRooms(s.now)
+	if m.room.frame.Load() != nil {
 		t.Error("the first frame says that they are not known")
 	}
-	s.now = s.now.Add(hallPatience / 2)
-	s.tend(s.now)
+	s.now = s.now.Add(roomPatience / 2)
+	s.updateRooms(s.now)
 	if m.see(); m.counts() != "2 1 unknown 1 offline" {
 		t.Error(m.counts())
 	}
@@ -589,7 +586,7 @@ func TestTailChannel(t *testing.T) {
 		s.move([]string{"ada", "bob", "cyn"}, nil)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); s.keepHalls(ctx) }()
+		go func() { defer close(done); s.keepRooms(ctx) }()
 		defer func() { stop(); <-done }()
 		params := marshalParams(t, &presencev1.Window{Limit: 10})
 		updates := make(chan time.Time, 100)

@@ -19,22 +19,22 @@ import (
 	rosterv1 "plenum.internal/proto/plenum/roster/v1"
 )
 
-// world is a cluster as it really is, beside what its houses believe: people who come and go, gateways and processes that die, freeze and come back,
+// world is a cluster as it really is, beside what its hubs believe: people who come and go, gateways and processes that die, freeze and come back,
 // and learn of each other late. Times are its own.
 type world struct {
 	*rapid.T
 	now      time.Time
 	cfg      Config
 	births   int
-	houses   map[string]*house // by the ids of their nodes; those that live
+	hubs     map[string]*hub // by the ids of their nodes; those that live
 	nodes    map[string]registry.Node
 	gateways map[string]*edge // by incarnation; those that live
 	people   map[string]*reality
-	choices  map[string]choice         // that people have made
-	doubted  map[string]bool           // processes that may be taken for dead, by the ids of their nodes: they hear nothing of the others
-	taken    map[string]bool           // those of them that are
-	mute     bool                      // what people have chosen can't be read
-	written  map[whoseSession][]record // what was written down of sessions
+	choices  map[string]choice       // that people have made
+	doubted  map[string]bool         // processes that may be taken for dead, by the ids of their nodes: they hear nothing of the others
+	taken    map[string]bool         // those of them that are
+	mute     bool                    // what people have chosen can't be read
+	written  map[sessionKey][]record // what was written down of sessions
 }
 
 // reality is what is true of somebody.
@@ -73,12 +73,15 @@ type edge struct {
 var crowd = []string{"ada", "bob", "cyn", "dan", "eve", "fay"}
 
 func newWorld(t *rapid.T) *world {
-	w := &world{T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), houses: map[string]*house{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{}, people: map[string]*reality{}, choices: map[string]choice{}, doubted: map[string]bool{}, taken: map[string]bool{}, written: map[whoseSession][]record{}}
+	w := &world{
+		T: t, now: time.Unix(1_000_000, 0), cfg: DefaultConfig(), hubs: map[string]*hub{}, nodes: map[string]registry.Node{}, gateways: map[string]*edge{},
+		people: map[string]*reality{}, choices: map[string]choice{}, doubted: map[string]bool{}, taken: map[string]bool{}, written: map[sessionKey][]record{},
+	}
 	for _, name := range crowd {
 		w.people[name] = newReality()
 	}
 	for range 2 {
-		w.startNode(fmt.Sprintf("presence-%d", len(w.houses)+1))
+		w.startNode(fmt.Sprintf("presence-%d", len(w.hubs)+1))
 		w.startGateway()
 	}
 	w.learn()
@@ -112,8 +115,8 @@ func (w *world) startNode(id string) {
 	delete(w.doubted, id)
 	delete(w.taken, id)
 	w.nodes[id] = registry.Node{ID: id, Service: "presence", Incarnation: w.incarnation()}
-	w.houses[id] = newHouse(w.cfg, id)
-	w.houses[id].keep(map[string]time.Time{"w": {}}, w.now)
+	w.hubs[id] = newHub(w.cfg, id)
+	w.hubs[id].setRecorded(map[string]time.Time{"w": {}}, w.now)
 }
 
 func (w *world) startGateway() {
@@ -123,7 +126,7 @@ func (w *world) startGateway() {
 
 // learn has everybody find out where everybody is.
 func (w *world) learn() {
-	for _, id := range slices.Sorted(maps.Keys(w.houses)) {
+	for _, id := range slices.Sorted(maps.Keys(w.hubs)) {
 		w.learnNode(id)
 	}
 	for _, in := range slices.Sorted(maps.Keys(w.gateways)) {
@@ -132,14 +135,14 @@ func (w *world) learn() {
 }
 
 func (w *world) learnNode(id string) {
-	h := w.houses[id]
+	h := w.hubs[id]
 	switch {
 	case h == nil:
 		return
 	case w.doubted[id]:
-		h.settle(w.now, h.now, slices.Collect(maps.Keys(h.living)), false)
+		h.setPlacement(w.now, h.placement, slices.Collect(maps.Keys(h.living)), false)
 	default:
-		h.settle(w.now, w.place(), slices.Collect(maps.Keys(w.gateways)), true)
+		h.setPlacement(w.now, w.place(), slices.Collect(maps.Keys(w.gateways)), true)
 	}
 	w.answer(h)
 }
@@ -147,27 +150,27 @@ func (w *world) learnNode(id string) {
 // frank is all that somebody may have told of them.
 var frank = privacy{inferActivity: true, country: true}
 
-// answer tells a house what people have chosen, and writes down what it has recorded.
-func (w *world) answer(h *house) {
+// answer tells a hub what people have chosen, and writes down what it has recorded.
+func (w *world) answer(h *hub) {
 	if w.mute {
 		return
 	}
 	chosen := map[personKey]choice{}
-	for _, k := range h.strangers(100) {
+	for _, k := range h.nextLoads(100) {
 		c, made := w.choices[k.user]
 		if !made {
 			c.privacy = frank
 		}
 		chosen[k] = c
 	}
-	h.learn(chosen, w.now)
+	h.load(chosen, w.now)
 	w.write(h)
 }
 
-// write writes down what a house has recorded, as Server.record does.
-func (w *world) write(h *house) {
+// write writes down what a hub has recorded, as Server.record does.
+func (w *world) write(h *hub) {
 	for _, r := range h.takeEnded(maxEnded) {
-		k := whoseSession{r.personKey, r.session}
+		k := sessionKey{r.personKey, r.session}
 		var last time.Time
 		for _, before := range w.written[k] {
 			if before.start.Before(r.end) {
@@ -192,7 +195,7 @@ func (w *world) hide(user string) {
 		c = choice{privacy: frank, state: presencev1.State_STATE_INVISIBLE}
 	}
 	w.choices[user] = c
-	if h := w.houses[w.place().Home(personKey{"w", user}.route()).ID]; h != nil {
+	if h := w.hubs[w.place().Home(personKey{"w", user}.route()).ID]; h != nil {
 		h.choose(map[personKey]choice{{"w", user}: c}, w.now)
 		w.write(h)
 	}
@@ -247,8 +250,8 @@ func (w *world) learnGateway(g *edge) {
 	for n, stream := range g.streams {
 		if !slices.Contains(g.place.Nodes(), n) {
 			delete(g.streams, n)
-			if h := w.houses[n.ID]; h != nil {
-				h.part(stream, w.now)
+			if h := w.hubs[n.ID]; h != nil {
+				h.closeStream(stream, w.now)
 			}
 		}
 	}
@@ -283,11 +286,11 @@ func connectionOf(number uint64, user string) *rosterv1.Connection {
 }
 
 func (w *world) begin(g *edge, n registry.Node) {
-	h := w.houses[n.ID]
+	h := w.hubs[n.ID]
 	if h == nil || g.cut[n.ID] || w.nodes[n.ID] != n {
 		return
 	}
-	g.streams[n] = h.begin(g.incarnation, w.now)
+	g.streams[n] = h.openStream(g.incarnation, w.now)
 	q := &rosterv1.ReportRequest{Complete: g.place.Number()}
 	for number, user := range g.numbers {
 		if g.place.Home(personKey{"w", user}.route()) == n {
@@ -298,7 +301,7 @@ func (w *world) begin(g *edge, n registry.Node) {
 }
 
 func (w *world) tell(g *edge, n registry.Node, q *rosterv1.ReportRequest) {
-	h := w.houses[n.ID]
+	h := w.hubs[n.ID]
 	if h == nil || w.nodes[n.ID] != n || g.cut[n.ID] || g.streams[n] == nil { // a stream loses nothing: it breaks
 		delete(g.streams, n)
 		return
@@ -372,7 +375,7 @@ func (w *world) signOut(users ...string) {
 func (w *world) act(user string, g *edge) {
 	if number, is := w.people[user].at[g.incarnation]; is && !g.frozen {
 		w.tell(g, g.place.Home(personKey{"w", user}.route()), &rosterv1.ReportRequest{
-			Active: []uint64{number}, Deeds: []*rosterv1.Deed{{Number: number, Kinds: []edgev1.Doing{edgev1.Doing_DOING_MEET}}},
+			Deeds: []*rosterv1.Deed{{Number: number, Kinds: []edgev1.Doing{edgev1.Doing_DOING_MEET}}},
 		})
 	}
 }
@@ -380,7 +383,7 @@ func (w *world) act(user string, g *edge) {
 // say has somebody say that they are doing something, if they are here.
 func (w *world) say(user string, kind presencev1.ActivityKind) {
 	k := personKey{"w", user}
-	if h := w.houses[w.place().Home(k.route()).ID]; h != nil && h.say(k, said{kind: kind}, w.now) == nil {
+	if h := w.hubs[w.place().Home(k.route()).ID]; h != nil && h.setActivity(k, said{kind: kind}, w.now) == nil {
 		w.people[user].said[kind] = true
 	}
 }
@@ -427,8 +430,8 @@ func (w *world) disappear(p *reality, number uint64) {
 func (w *world) kill(g *edge) {
 	delete(w.gateways, g.incarnation)
 	for n, stream := range g.streams {
-		if h := w.houses[n.ID]; h != nil && w.nodes[n.ID] == n {
-			h.part(stream, w.now)
+		if h := w.hubs[n.ID]; h != nil && w.nodes[n.ID] == n {
+			h.closeStream(stream, w.now)
 		}
 	}
 	for _, p := range w.people {
@@ -461,7 +464,7 @@ func (w *world) pass(d time.Duration) {
 				}
 			}
 		}
-		for _, h := range w.houses {
+		for _, h := range w.hubs {
 			h.tick(w.now)
 			w.write(h)
 		}
@@ -474,9 +477,9 @@ func (w *world) bound() time.Duration {
 	return 10*time.Second + reportSilence + w.cfg.Grace + 2*time.Second
 }
 
-// check compares what each house tells with what is true.
+// check compares what each hub tells with what is true.
 func (w *world) check() {
-	for id, h := range w.houses {
+	for id, h := range w.hubs {
 		for name, p := range w.people {
 			k := personKey{"w", name}
 			if p := h.people[k]; p != nil && p.home != h.isHome(k) {
@@ -522,10 +525,10 @@ func (w *world) certain() {
 		if len(p.at) > 0 && !p.hides() {
 			want = presencev1.State_STATE_ONLINE
 		}
-		if len(w.gateways) == 0 || len(w.houses) == 0 {
+		if len(w.gateways) == 0 || len(w.hubs) == 0 {
 			continue
 		}
-		got := w.houses[w.place().Home(k.route()).ID].status(k).GetState()
+		got := w.hubs[w.place().Home(k.route()).ID].status(k).GetState()
 		if len(p.at) > 0 && w.now.Sub(p.since) >= w.cfg.Idle && got != presencev1.State_STATE_UNSPECIFIED { // they did nothing for so long
 			continue
 		}
@@ -546,9 +549,38 @@ func (w *world) thaw(g *edge) {
 	g.unsaid = nil
 }
 
-// TestHouseIsTrue: whatever happens, nobody is told as here for longer than the bound who is not, nor as gone who has been here for as long; and when
+// with adds to a test's actions what happens to gateways and processes in any world.
+func (w *world) with(gateway func() *edge, node func() string, actions map[string]func(*rapid.T)) map[string]func(*rapid.T) {
+	maps.Copy(actions, map[string]func(*rapid.T){
+		"kill a gateway": func(*rapid.T) { w.kill(gateway()) },
+		"start a gateway": func(*rapid.T) {
+			if len(w.gateways) < 4 {
+				w.startGateway()
+			}
+		},
+		"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
+		"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
+		"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
+		"kill a process": func(*rapid.T) {
+			id := node()
+			delete(w.hubs, id)
+			delete(w.nodes, id)
+		},
+		"start a process": func(*rapid.T) {
+			if id := node(); w.hubs[id] == nil {
+				w.startNode(id)
+			}
+		},
+		"a process learns": func(*rapid.T) { w.learnNode(node()) },
+		"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
+		"all learn":        func(*rapid.T) { w.learn() },
+	})
+	return actions
+}
+
+// TestHubIsTrue: whatever happens, nobody is told as here for longer than the bound who is not, nor as gone who has been here for as long; and when
 // all is quiet all is known.
-func TestHouseIsTrue(t *testing.T) {
+func TestHubIsTrue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		someone := rapid.SampledFrom(crowd)
@@ -562,7 +594,7 @@ func TestHouseIsTrue(t *testing.T) {
 		node := func() string {
 			return rapid.SampledFrom([]string{"presence-1", "presence-2", "presence-3"}).Draw(t, "node")
 		}
-		t.Repeat(map[string]func(*rapid.T){
+		t.Repeat(w.with(gateway, node, map[string]func(*rapid.T){
 			"":        func(*rapid.T) { w.check(); w.checkRecords() },
 			"connect": func(t *rapid.T) { w.connect(someone.Draw(t, "who"), gateway()) },
 			"say": func(t *rapid.T) {
@@ -578,27 +610,8 @@ func TestHouseIsTrue(t *testing.T) {
 					w.check()
 				}
 			},
-			"kill a gateway": func(t *rapid.T) { w.kill(gateway()) },
-			"start a gateway": func(*rapid.T) {
-				if len(w.gateways) < 4 {
-					w.startGateway()
-				}
-			},
-			"freeze a gateway": func(*rapid.T) { gateway().frozen = true },
-			"thaw a gateway":   func(*rapid.T) { w.thaw(gateway()) },
-			"cut a gateway":    func(*rapid.T) { g, n := gateway(), node(); g.cut[n] = !g.cut[n] },
-			"kill a process": func(*rapid.T) {
-				id := node()
-				delete(w.houses, id)
-				delete(w.nodes, id)
-			},
-			"start a process": func(*rapid.T) {
-				if id := node(); w.houses[id] == nil {
-					w.startNode(id)
-				}
-			},
 			"a process may be taken for dead": func(t *rapid.T) {
-				if id := node(); w.houses[id] != nil {
+				if id := node(); w.hubs[id] != nil {
 					w.doubted[id], w.taken[id] = true, rapid.Bool().Draw(t, "it is")
 					w.learnNode(id)
 				}
@@ -618,10 +631,7 @@ func TestHouseIsTrue(t *testing.T) {
 					}
 				}
 			},
-			"a process learns": func(*rapid.T) { w.learnNode(node()) },
-			"a gateway learns": func(*rapid.T) { w.learnGateway(gateway()) },
-			"all learn":        func(*rapid.T) { w.learn() },
-		})
+		}))
 		w.certain()
 	})
 }
@@ -630,9 +640,9 @@ func TestHouseIsTrue(t *testing.T) {
 // another one is not.
 func TestDeaf(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	h := newHouse(DefaultConfig(), "presence-1")
-	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
-	settle := func(gateways ...string) { h.settle(now, place, gateways, true) }
+	h := newHub(DefaultConfig(), "presence-1")
+	place := placeOf("presence-1")
+	settle := func(gateways ...string) { h.setPlacement(now, place, gateways, true) }
 	pass := func(d time.Duration, g *gateway) {
 		for end := now.Add(d); now.Before(end); {
 			now = now.Add(time.Second)
@@ -647,12 +657,12 @@ func TestDeaf(t *testing.T) {
 		}
 	}
 	settle("a", "b")
-	a, b := h.begin("a", now), h.begin("b", now)
+	a, b := h.openStream("a", now), h.openStream("b", now)
 	h.report(a, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "ada")}, Complete: place.Number()}, now)
 	h.report(b, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "bob")}, Complete: place.Number()}, now)
-	h.learn(map[personKey]choice{{"w", "ada"}: {}, {"w", "bob"}: {}}, now)
+	h.load(map[personKey]choice{{"w", "ada"}: {}, {"w", "bob"}: {}}, now)
 	expect("both are told of", "ONLINE", "ONLINE")
-	h.part(b, now)
+	h.closeStream(b, now)
 	pass(h.cfg.Grace-time.Second, a)
 	expect("within the time of grace", "ONLINE", "ONLINE")
 	pass(2*time.Second, a)
@@ -662,7 +672,7 @@ func TestDeaf(t *testing.T) {
 	settle("a", "c")
 	pass(h.cfg.Grace+2*time.Second, a)
 	expect("c lives and has said nothing", "ONLINE", "UNSPECIFIED")
-	h.report(h.begin("c", now), &rosterv1.ReportRequest{Complete: place.Number()}, now)
+	h.report(h.openStream("c", now), &rosterv1.ReportRequest{Complete: place.Number()}, now)
 	expect("c has told all", "ONLINE", "OFFLINE")
 }
 
@@ -670,9 +680,9 @@ func TestDeaf(t *testing.T) {
 // the time of grace.
 func TestSignedOut(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	h := newHouse(DefaultConfig(), "presence-1")
-	h.settle(now, registry.NewPlacement([]registry.Node{{ID: "presence-1"}}), []string{"a"}, true)
-	g := h.begin("a", now)
+	h := newHub(DefaultConfig(), "presence-1")
+	h.setPlacement(now, placeOf("presence-1"), []string{"a"}, true)
+	g := h.openStream("a", now)
 	report := func(q *rosterv1.ReportRequest) {
 		h.report(g, q, now)
 		answer(h, now)
@@ -696,7 +706,7 @@ func TestSignedOut(t *testing.T) {
 			t.Errorf("%s: %s, want %s", what, got, want)
 		}
 	}
-	report(&rosterv1.ReportRequest{Complete: h.now.Number()})
+	report(&rosterv1.ReportRequest{Complete: h.placement.Number()})
 	report(on(1, "ada", "phone"))
 	report(on(2, "ada", "laptop"))
 	report(on(3, "bob", "phone"))
@@ -724,7 +734,7 @@ func TestSignedOut(t *testing.T) {
 // TestPlaces: who has lived here all along stays known while processes come and go; who was at home elsewhere in between does not.
 func TestPlaces(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	h := newHouse(DefaultConfig(), "presence-1")
+	h := newHub(DefaultConfig(), "presence-1")
 	node := func(id string) registry.Node { return registry.Node{ID: id, Incarnation: id} }
 	alone, both := registry.NewPlacement([]registry.Node{node("presence-1")}), registry.NewPlacement([]registry.Node{node("presence-1"), node("presence-2")})
 	var stays, moves personKey
@@ -735,22 +745,22 @@ func TestPlaces(t *testing.T) {
 			moves = k
 		}
 	}
-	h.settle(now, alone, []string{"a"}, true)
-	g := h.begin("a", now)
+	h.setPlacement(now, alone, []string{"a"}, true)
+	g := h.openStream("a", now)
 	h.report(g, &rosterv1.ReportRequest{Complete: alone.Number()}, now)
 	if !h.knows(stays) || !h.knows(moves) {
 		t.Fatal("not all is known")
 	}
 	change := func() {
-		h.settle(now, both, []string{"a"}, true)
-		h.settle(now, alone, []string{"a"}, true)
+		h.setPlacement(now, both, []string{"a"}, true)
+		h.setPlacement(now, alone, []string{"a"}, true)
 	}
 	h.report(g, &rosterv1.ReportRequest{Complete: both.Number()}, now) // it has heard of it first
 	change()
 	if !h.knows(stays) || h.knows(moves) {
 		t.Errorf("known: %t who has always lived here, %t who has not", h.knows(stays), h.knows(moves))
 	}
-	for range maxPlaces { // more than is remembered
+	for range maxPlacements { // more than is remembered
 		h.report(g, &rosterv1.ReportRequest{Complete: 1}, now) // it has heard of something else by now
 		change()
 	}
@@ -766,14 +776,14 @@ func TestPlaces(t *testing.T) {
 // TestInvisible: nothing that is told of who is invisible, nor when, differs from what is told of who is offline.
 func TestInvisible(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
-	h := newHouse(DefaultConfig(), "presence-1")
-	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
+	h := newHub(DefaultConfig(), "presence-1")
+	place := placeOf("presence-1")
 	hidden, gone := personKey{"w", "hidden"}, personKey{"w", "gone"}
 	w := newWatcher(0)
 	h.watch(w, []personKey{hidden, gone})
 	check := func(what string) {
 		t.Helper()
-		list, _ := h.take(w)
+		list, _ := h.takeNews(w)
 		told := map[personKey]string{}
 		for _, n := range list {
 			told[n.personKey] = string(n.seen)
@@ -783,38 +793,38 @@ func TestInvisible(t *testing.T) {
 		}
 	}
 	check("in the beginning")
-	h.settle(now, place, []string{"a"}, true)
-	g := h.begin("a", now)
+	h.setPlacement(now, place, []string{"a"}, true)
+	g := h.openStream("a", now)
 	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(1, "hidden")}}, now)
 	check("one is told of")
 	h.report(g, &rosterv1.ReportRequest{Complete: place.Number()}, now)
 	check("all was told")
-	h.learn(map[personKey]choice{hidden: {state: presencev1.State_STATE_INVISIBLE, text: "hidden"}}, now)
+	h.load(map[personKey]choice{hidden: {state: presencev1.State_STATE_INVISIBLE, text: "hidden"}}, now)
 	check("it is known that they hide")
 	if got := h.status(gone).GetState(); got != presencev1.State_STATE_OFFLINE {
 		t.Errorf("who is gone is told as %v", got)
 	}
 	for _, at := range []time.Duration{time.Second, h.cfg.Idle, h.cfg.Dormant} {
 		now = now.Add(at)
-		h.report(g, &rosterv1.ReportRequest{Active: []uint64{1}}, now)
+		h.report(g, &rosterv1.ReportRequest{Deeds: []*rosterv1.Deed{{Number: 1}}}, now)
 		h.tick(now)
 		check(fmt.Sprint("after ", at))
 	}
 	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(2, "hidden")}, Closed: []uint64{1}}, now)
 	check("another session of theirs")
-	h.part(g, now)
+	h.closeStream(g, now)
 	for range 100 {
 		now = now.Add(time.Second)
 		h.tick(now)
 		check("nothing is heard of the gateway")
 	}
-	g = h.begin("a", now)
+	g = h.openStream("a", now)
 	h.report(g, &rosterv1.ReportRequest{Opened: []*rosterv1.Connection{connectionOf(3, "hidden")}, Complete: place.Number()}, now)
-	h.learn(map[personKey]choice{hidden: {state: presencev1.State_STATE_INVISIBLE}}, now)
+	h.load(map[personKey]choice{hidden: {state: presencev1.State_STATE_INVISIBLE}}, now)
 	check("it is back")
-	h.settle(now, place, []string{"a"}, false)
+	h.setPlacement(now, place, []string{"a"}, false)
 	now = now.Add(time.Minute)
-	h.settle(now, place, []string{"a"}, true)
+	h.setPlacement(now, place, []string{"a"}, true)
 	check("frozen, and thawed")
 }
 
@@ -823,10 +833,10 @@ func TestTooMany(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	cfg := DefaultConfig()
 	cfg.People = 10
-	h := newHouse(cfg, "presence-1")
-	place := registry.NewPlacement([]registry.Node{{ID: "presence-1"}})
-	h.settle(now, place, []string{"a"}, true)
-	g := h.begin("a", now)
+	h := newHub(cfg, "presence-1")
+	place := placeOf("presence-1")
+	h.setPlacement(now, place, []string{"a"}, true)
+	g := h.openStream("a", now)
 	h.report(g, opened(0, 10), now)
 	h.report(g, &rosterv1.ReportRequest{Complete: place.Number()}, now)
 	answer(h, now)
@@ -838,10 +848,10 @@ func TestTooMany(t *testing.T) {
 	}
 	w := newWatcher(0)
 	h.watch(w, []personKey{{"w", "user-12"}})
-	if list, _ := h.take(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
+	if list, _ := h.takeNews(w); len(list) != 1 || list[0].status().GetState() != presencev1.State_STATE_UNSPECIFIED {
 		t.Errorf("who looks at somebody for whom there is no room is told %v", list)
 	}
-	h.forget(w, nil)
+	h.forget(w, nil, now)
 	h.report(g, opened(10, 11), now)
 	if status(0) != "STATE_ONLINE" || status(10) != "STATE_UNSPECIFIED" || status(11) != "STATE_UNSPECIFIED" {
 		t.Errorf("there is no room for one: %s, %s, %s", status(0), status(10), status(11))
@@ -869,14 +879,14 @@ func TestFullTellsNobody(t *testing.T) {
 			h.watch(before, keys[:3])
 		}
 		h.choose(map[personKey]choice{keys[0]: {state: presencev1.State_STATE_INVISIBLE}}, now)
-		heed(h, g, now)
+		confirmAll(h, g, now)
 		h.report(g, &rosterv1.ReportRequest{Closed: []uint64{2}}, now)
 		now = now.Add(h.cfg.Grace)
 		h.report(g, opened(2, 3), now)
 		answer(h, now)
 		h.tick(now)
 		told := func(by *watcher) (states []presencev1.State) {
-			list, _ := h.take(by)
+			list, _ := h.takeNews(by)
 			slices.SortFunc(list, func(a, b news) int {
 				return cmp.Compare(slices.Index(keys, a.personKey), slices.Index(keys, b.personKey))
 			})
@@ -908,9 +918,8 @@ func TestFullTellsNobody(t *testing.T) {
 					t.Errorf("others look: %t; there is room again: told %v, want %v", others, got, want)
 				}
 			}
-			h.forget(by, nil)
-			h.unkeep(now)
-			h.unkeep(now.Add(keeping)) // it is long ago
+			h.forget(by, nil, now)
+			h.expireLingering(now.Add(lingerTime)) // it is long ago
 		}
 		h.report(g, &rosterv1.ReportRequest{Closed: []uint64{3}}, now)
 		h.tick(now.Add(h.cfg.Grace))
@@ -929,11 +938,11 @@ func TestComeLater(t *testing.T) {
 		first := newWatcher(0)
 		if others {
 			h.watch(first, []personKey{gone, here})
-			h.take(first)
+			h.takeNews(first)
 		}
 		told := func(what string, by *watcher, want ...[]byte) {
 			t.Helper()
-			list, _ := h.take(by)
+			list, _ := h.takeNews(by)
 			var got [][]byte
 			for _, n := range list { // "gone" comes first
 				got = append(got, n.seen)
@@ -950,26 +959,26 @@ func TestComeLater(t *testing.T) {
 			told(what, by, want...)
 			return by
 		}
-		place := h.now
-		h.settle(now, place, []string{"a"}, false)
+		place := h.placement
+		h.setPlacement(now, place, []string{"a"}, false)
 		frozen := later("it may be taken for dead", unknown(0), online)
-		h.settle(now, place, []string{"a"}, true)
-		g := h.begin("a", now)
+		h.setPlacement(now, place, []string{"a"}, true)
+		g := h.openStream("a", now)
 		again := opened(0, 1)
 		again.Complete = place.Number()
 		h.report(g, again, now)
 		answer(h, now)
 		told("it is alive again", frozen, offline, online)
-		h.forget(frozen, nil)
-		h.settle(now, place, []string{"a", "b"}, true)
+		h.forget(frozen, nil, now)
+		h.setPlacement(now, place, []string{"a", "b"}, true)
 		now = now.Add(h.cfg.Grace)
 		h.report(g, &rosterv1.ReportRequest{}, now)
-		h.settle(now, place, []string{"a", "b"}, true) // it has waited for b long enough
+		h.setPlacement(now, place, []string{"a", "b"}, true) // it has waited for b long enough
 		if others {
 			told("who has seen them before", first, unknown(now.UnixMilli()), online)
 		}
 		deaf := later("a gateway says nothing", unknown(0), online)
-		h.settle(now, place, []string{"a"}, true)
+		h.setPlacement(now, place, []string{"a"}, true)
 		told("it has gone", deaf, offline)
 	}
 }

@@ -12,41 +12,41 @@ import (
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
-// hall is a channel that somebody looks at. It watches all members, and makes frames of them, one an Interval at most, which all who look read: what one
-// member does costs a change of the hall, and not one of each who looks.
+// room is a channel that somebody looks at. It watches all members, and makes frames of them, one an Interval at most, which all who look read: what one
+// member does costs a change of the room, and not one of each who looks.
 //
 // What says nothing else belongs to who takes in what is new, Server.tend: one goroutine.
-type hall struct {
+type room struct {
 	*watcher
-	key     roomKey
+	key     channelKey
 	began   time.Time // when it was made
 	members map[string]*member
 	order   []*member            // is never changed, but replaced
 	counts  [rankOffline + 1]int // of members, by their ranks
 	looking int                  // of members, who are told so
 	lookers map[string]bool      // who has a view that is to be told of; not all of them are
-	frozen  time.Time            // as of house.take
-	shown   time.Time            // when the newest frame was made; zero: there is none
+	frozen  time.Time            // as of hub.take
+	framed  time.Time            // when the newest frame was made; zero: there is none
 	frame   atomic.Pointer[frame]
 
-	views   map[*window]struct{} // halls.mu guards these
-	stirred bool                 // who looks has changed
-	stale   bool                 // who is a member may have
-	size    int                  // of members, as it counts for the limit
-	left    time.Time            // when the last view was closed
-	last    personKey            // whose that was
+	views          map[*window]struct{} // rooms.mu guards these
+	lookersChanged bool                 // who looks has changed
+	membersChanged bool                 // who is a member may have
+	size           int                  // of members, as it counts for the limit
+	left           time.Time            // when the last view was closed
+	last           personKey            // whose that was
 }
 
-// member is somebody in a hall. It is never changed, but replaced.
+// member is somebody in a room. It is never changed, but replaced.
 type member struct {
 	*edgev1.Entry // what is told
 	news
 	rank    int
 	looking bool
-	gone    bool // replaced, or no member any more; belongs to the hall's goroutine
+	gone    bool // replaced, or no member any more; belongs to the room's goroutine
 }
 
-// frame is a hall as it is at a time. It is never changed.
+// frame is a room as it is at a time. It is never changed.
 type frame struct {
 	order  []*member
 	counts *edgev1.Entry
@@ -84,23 +84,23 @@ func compareMembers(a, b *member) int {
 	return cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(a.user, b.user))
 }
 
-func newHall(k roomKey, now time.Time) *hall {
-	h := &hall{watcher: newWatcher(0), key: k, began: now, members: map[string]*member{}, views: map[*window]struct{}{}, stirred: true, stale: true}
-	h.veiled = true
-	return h
+func newRoom(k channelKey, now time.Time) *room {
+	r := &room{watcher: newWatcher(0), key: k, began: now, members: map[string]*member{}, views: map[*window]struct{}{}, lookersChanged: true, membersChanged: true}
+	r.seesHidden = true
+	return r
 }
 
 // looks is the end of an encoded Entry of somebody who looks.
 var looks = marshal(&presencev1.Entry{Looking: true})
 
-// member is somebody as they are seen in the hall.
-func (h *hall) member(n news) *member {
+// member is somebody as they are seen in the room.
+func (r *room) member(n news) *member {
 	state := n.status().GetState()
 	if state == presencev1.State_STATE_UNSPECIFIED {
 		n.seen = unknown(0) // since when would tell who comes later that others have looked then
 	}
 	m := &member{news: n, rank: rankOf(state)}
-	m.looking = h.lookers[n.user] && !n.hidden && m.rank < rankUnknown
+	m.looking = r.lookers[n.user] && !n.hidden && m.rank < rankUnknown
 	body := n.seen
 	if m.looking {
 		body = slices.Concat(body, looks)
@@ -109,65 +109,65 @@ func (h *hall) member(n news) *member {
 	return m
 }
 
-// take takes in what is new of members, who is none any more, who looks (nil: as before), and since when all may be old. It returns whether anybody
+// apply takes in what is new of members, who is none any more, who looks (nil: as before), and since when all may be old. It returns whether anybody
 // who looks sees anything of it.
-func (h *hall) take(list []news, gone []string, lookers map[string]bool, frozen time.Time) (seen bool) {
+func (r *room) apply(list []news, gone []string, lookers map[string]bool, frozen time.Time) (seen bool) {
 	for _, user := range gone {
-		if m := h.members[user]; m != nil {
-			h.count(m, -1)
+		if m := r.members[user]; m != nil {
+			r.count(m, -1)
 			m.gone, seen = true, true
-			delete(h.members, user)
+			delete(r.members, user)
 		}
 	}
 	fresh := make([]*member, 0, len(list))
 	if lookers != nil {
-		before := h.lookers
-		h.lookers = lookers
+		before := r.lookers
+		r.lookers = lookers
 		told := make(map[string]bool, len(list))
 		for _, n := range list {
 			told[n.user] = true
 		}
 		for _, some := range []map[string]bool{before, lookers} {
 			for user := range some {
-				if m := h.members[user]; m != nil && before[user] != lookers[user] && !told[user] {
-					fresh = append(fresh, h.member(m.news))
+				if m := r.members[user]; m != nil && before[user] != lookers[user] && !told[user] {
+					fresh = append(fresh, r.member(m.news))
 				}
 			}
 		}
 	}
 	for _, n := range list {
-		fresh = append(fresh, h.member(n))
+		fresh = append(fresh, r.member(n))
 	}
 	for _, m := range fresh {
-		old := h.members[m.user]
+		old := r.members[m.user]
 		if old != nil {
-			h.count(old, -1)
+			r.count(old, -1)
 			old.gone = true
 		}
 		seen = seen || old == nil || !bytes.Equal(old.GetBody(), m.GetBody())
-		h.count(m, 1)
-		h.members[m.user] = m
+		r.count(m, 1)
+		r.members[m.user] = m
 	}
 	if len(fresh)+len(gone) > 0 {
-		h.sort(fresh)
+		r.sort(fresh)
 	}
-	seen = seen || !frozen.Equal(h.frozen)
-	h.frozen = frozen
+	seen = seen || !frozen.Equal(r.frozen)
+	r.frozen = frozen
 	return seen
 }
 
-func (h *hall) count(m *member, n int) {
-	h.counts[m.rank] += n
+func (r *room) count(m *member, n int) {
+	r.counts[m.rank] += n
 	if m.looking {
-		h.looking += n
+		r.looking += n
 	}
 }
 
 // sort puts members in their places: those who are new are sorted, the others are in order already.
-func (h *hall) sort(fresh []*member) {
+func (r *room) sort(fresh []*member) {
 	slices.SortFunc(fresh, compareMembers)
-	order := make([]*member, 0, len(h.members))
-	for _, m := range h.order {
+	order := make([]*member, 0, len(r.members))
+	for _, m := range r.order {
 		if m.gone {
 			continue
 		}
@@ -176,21 +176,21 @@ func (h *hall) sort(fresh []*member) {
 		}
 		order = append(order, m)
 	}
-	h.order = append(order, fresh...)
+	r.order = append(order, fresh...)
 }
 
-// show makes a frame of the hall as it is.
-func (h *hall) show(now time.Time) {
+// makeFrame makes a frame of the room as it is.
+func (r *room) makeFrame(now time.Time) {
 	counts := &presencev1.Counts{
-		Members: uint32(len(h.members)), Online: uint32(h.counts[rankOnline]), Away: uint32(h.counts[rankAway]), Busy: uint32(h.counts[rankBusy]),
-		DoNotDisturb: uint32(h.counts[rankDoNotDisturb]), Offline: uint32(h.counts[rankOffline]), Unknown: uint32(h.counts[rankUnknown]), Looking: uint32(h.looking),
+		Members: uint32(len(r.members)), Online: uint32(r.counts[rankOnline]), Away: uint32(r.counts[rankAway]), Busy: uint32(r.counts[rankBusy]),
+		DoNotDisturb: uint32(r.counts[rankDoNotDisturb]), Offline: uint32(r.counts[rankOffline]), Unknown: uint32(r.counts[rankUnknown]), Looking: uint32(r.looking),
 	}
-	f := &frame{order: h.order, counts: &edgev1.Entry{Key: entryCounts, Body: marshal(&presencev1.Entry{Counts: counts})}}
-	if !h.frozen.IsZero() {
-		f.old = ofView(h.frozen)
+	f := &frame{order: r.order, counts: &edgev1.Entry{Key: entryCounts, Body: marshal(&presencev1.Entry{Counts: counts})}}
+	if !r.frozen.IsZero() {
+		f.old = ofView(r.frozen)
 	}
-	h.shown = now
-	h.frame.Store(f)
+	r.framed = now
+	r.frame.Store(f)
 }
 
 // in is what a frame has in a window.
