@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"plenum.internal/mesh/rpc"
@@ -143,78 +141,115 @@ type analysisOf struct {
 }
 
 func (a *analysisOf) compute(ctx context.Context, tx *sql.Tx, c *calendar) error {
-	days, err := a.readDays(ctx, tx, c)
+	days, totalMs, err := a.readShares(ctx, tx, c)
 	if err != nil || len(days) == 0 {
 		return err
 	}
-	if err := a.readHours(ctx, tx, c); err != nil {
-		return err
-	}
-	total, err := a.readShares(ctx, tx, days)
+	people, err := a.readRuns(ctx, tx, c)
 	if err != nil {
 		return err
 	}
-	return a.readLengths(ctx, tx, days, total)
+	a.tellDays(c, days, people[runDays], people[runMonths])
+	a.tellHours(c, people[runHours])
+	return a.readLengths(ctx, tx, c, days, totalMs)
 }
 
-// readRuns reads who was there in a ruler's parts, of records that began in a time.
-func (a *analysisOf) readRuns(ctx context.Context, tx *sql.Tx, text string, r ruler, row func(kind rowKind, one stay), args ...any) error {
-	return each(ctx, tx.QueryContext, text, append(append(a.pieces.Args(r.pieces()), a.workspace), args...), func(rows *sql.Rows) error {
-		var kind rowKind
-		var one stay
-		err := rows.Scan(&kind, &one.first, &one.last, &one.people)
-		row(kind, one)
-		return err
-	})
+// countedDay is a day that counts.
+type countedDay struct {
+	place   int   // in the calendar
+	engaged int64 // how many who began a record on it have written something
 }
 
-// readDays computes what is told of days, and returns from when to when those are that count.
-func (a *analysisOf) readDays(ctx context.Context, tx *sql.Tx, c *calendar) (days [][]any, err error) {
-	began, engaged := make([]int64, len(c.days)), make([]int64, len(c.days))
-	var stays, months []stay
-	err = a.readRuns(ctx, tx, a.days, c.days, func(kind rowKind, one stay) {
-		switch kind {
-		case rowBegan:
-			began[one.first], engaged[one.first] = one.people, one.last
-		case rowThere:
-			stays = append(stays, one)
-		case rowMonth:
-			months = append(months, one)
-		default:
-			a.res.People = uint32(one.people)
-		}
-	}, max(a.since, c.days[0]), c.to(), c.first, c.last, a.least)
-	if err != nil {
-		return nil, err
+// span is from when to when records count for a day.
+func (a *analysisOf) span(c *calendar, day int) (fromMs, toMs int64) {
+	return max(a.since, c.days[day]), c.days[day+1]
+}
+
+// readShares computes the shares, each as the sum of what is told of single days, and returns which days count and how much time there was on them in all.
+func (a *analysisOf) readShares(ctx context.Context, tx *sql.Tx, c *calendar) (days []countedDay, totalMs int64, err error) {
+	var sums [wholes]map[string]part
+	for of := range sums {
+		sums[of] = map[string]part{}
 	}
-	active, month := counts(len(c.days), stays), counts(len(c.days), months)
-	var daily, writing mean
 	for d := c.first; d <= c.last; d++ {
-		if began[d] < a.least {
+		from, to := a.span(c, d)
+		var parts [wholes][]part
+		err := each(ctx, tx.QueryContext, a.shares, []any{a.workspace, from, to, a.least}, func(rows *sql.Rows) error {
+			list, fields := make([]part, len(a.measures)), []any(nil)
+			for i := range list {
+				fields = append(fields, &list[i].amount, &list[i].people)
+			}
+			err := rows.Scan(fields...)
+			for i, m := range a.measures {
+				list[i].name = m.name
+				parts[m.of] = append(parts[m.of], list[i])
+			}
+			return err
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		if parts[wholeTime] == nil { // too few people
 			continue
 		}
-		days = append(days, []any{max(a.since, c.days[d]), c.days[d+1]})
-		day := &presencev1.Day{Date: c.date(d), Active: uint32(active[d])}
-		daily.add(float64(active[d]) / float64(month[d]))
-		if engaged[d] >= a.least {
-			day.Engaged = uint32(engaged[d])
-			writing.add(float64(engaged[d]) / float64(active[d]))
+		err = each(ctx, tx.QueryContext, a.countries, []any{a.workspace, from, to}, func(rows *sql.Rows) error {
+			var p part
+			err := rows.Scan(&p.name, &p.amount, &p.people)
+			parts[wholeCountry] = append(parts[wholeCountry], p)
+			return err
+		})
+		if err != nil {
+			return nil, 0, err
+		}
+		days = append(days, countedDay{d, parts[wholeWriting][0].people})
+		totalMs += parts[wholeTime][0].amount
+		for of, list := range parts {
+			for _, p := range told(list, a.least) {
+				sum := sums[of][p.name]
+				sums[of][p.name] = part{p.name, sum.amount + p.amount, max(sum.people, p.people)}
+			}
+		}
+	}
+	a.res.States, a.res.Activities = shared(sums[wholeState]), shared(sums[wholeActivity])
+	a.res.Devices, a.res.Countries = shared(sums[wholeDevice]), shared(sums[wholeCountry])
+	return days, totalMs, nil
+}
+
+// readRuns reads how many people were there in the hours of the time and of a month before, in its days, and in months up to these.
+func (a *analysisOf) readRuns(ctx context.Context, tx *sql.Tx, c *calendar) (people [runKinds][]int64, err error) {
+	var stays [runKinds][]stay
+	err = each(ctx, tx.QueryContext, a.runs, append(a.pieces.Args(c.pieces()), a.workspace, max(a.since, c.days[0]), c.to()), func(rows *sql.Rows) error {
+		var kind runKind
+		var one stay
+		err := rows.Scan(&kind, &one.first, &one.last, &one.people)
+		stays[kind] = append(stays[kind], one)
+		return err
+	})
+	for kind, of := range []ruler{c.hours, c.days, c.days} {
+		people[kind] = counts(len(of), stays[kind])
+	}
+	return people, err
+}
+
+// tellDays tells of days how many people were there, and in months up to them.
+func (a *analysisOf) tellDays(c *calendar, days []countedDay, active, month []int64) {
+	var daily, writing mean
+	for _, d := range days {
+		day := &presencev1.Day{Date: c.date(d.place), Active: uint32(active[d.place])}
+		daily.add(float64(active[d.place]) / float64(month[d.place]))
+		if d.engaged >= a.least {
+			day.Engaged = uint32(d.engaged)
+			writing.add(float64(d.engaged) / float64(active[d.place]))
 		}
 		a.res.Days = append(a.res.Days, day)
 	}
 	a.res.DailyActivePerMille, a.res.EngagedPerMille = daily.perMille(), writing.perMille()
-	return days, nil
 }
 
-// readHours computes how many people are there in the hours of the week.
-func (a *analysisOf) readHours(ctx context.Context, tx *sql.Tx, c *calendar) error {
-	var stays []stay
-	err := a.readRuns(ctx, tx, a.hours, c.hours, func(_ rowKind, one stay) { stays = append(stays, one) }, max(a.since, c.from()-maxStretch.Milliseconds()), c.to())
-	if err != nil {
-		return err
-	}
+// tellHours tells how many people are there in the hours of the week, of those in each hour.
+func (a *analysisOf) tellHours(c *calendar, people []int64) {
 	var week [7][24]mean
-	for i, n := range counts(len(c.hours), stays) {
+	for i, n := range people {
 		if c.hours[i] < c.from() || c.hours[i] >= c.to() {
 			continue
 		}
@@ -231,50 +266,21 @@ func (a *analysisOf) readHours(ctx context.Context, tx *sql.Tx, c *calendar) err
 			}
 		}
 	}
-	return nil
 }
 
-// readShares computes the shares, each as the sum of what is told of single days, and returns how much time there was in all.
-func (a *analysisOf) readShares(ctx context.Context, tx *sql.Tx, days [][]any) (totalMs int64, err error) {
-	sums := map[rowKind]map[string]part{}
-	for _, day := range days {
-		parts := map[rowKind][]part{}
-		err := each(ctx, tx.QueryContext, a.shares, append([]any{a.workspace}, day...), func(rows *sql.Rows) error {
-			var kind rowKind
-			var p part
-			err := rows.Scan(&kind, &p.name, &p.amount, &p.people)
-			if kind == rowDevice {
-				p.name = deviceName(p.name)
-			}
-			if kind == rowAll {
-				totalMs += p.amount
-			} else if p.name != "" {
-				parts[kind] = append(parts[kind], p)
-			}
-			return err
-		})
-		if err != nil {
-			return 0, err
-		}
-		for kind, list := range parts {
-			if sums[kind] == nil {
-				sums[kind] = map[string]part{}
-			}
-			for _, p := range told(list, a.least) {
-				sum := sums[kind][p.name]
-				sums[kind][p.name] = part{p.name, sum.amount + p.amount, max(sum.people, p.people)}
-			}
-		}
+// readLengths computes how many people there were on the days that count, and how long their sessions, that make so much time in all.
+func (a *analysisOf) readLengths(ctx context.Context, tx *sql.Tx, c *calendar, days []countedDay, totalMs int64) error {
+	var spans [][]any
+	for _, d := range days {
+		from, to := a.span(c, d.place)
+		spans = append(spans, []any{from, to})
 	}
-	a.res.States, a.res.Activities = shared(sums[rowState]), shared(sums[rowActivity])
-	a.res.Devices, a.res.Countries = shared(sums[rowDevice]), shared(sums[rowCountry])
-	return totalMs, nil
-}
-
-// readLengths computes how long sessions were that make so much time in all.
-func (a *analysisOf) readLengths(ctx context.Context, tx *sql.Tx, days [][]any, totalMs int64) error {
+	args := append(a.spans.Args(spans), a.workspace)
+	if err := tx.QueryRowContext(ctx, a.people, args...).Scan(&a.res.People); err != nil {
+		return err //nolint:wrapcheck // said above
+	}
 	var minutes, of []int64 // lengths, and how many records have one
-	err := each(ctx, tx.QueryContext, a.lengths, append(a.spans.Args(days), a.workspace), func(rows *sql.Rows) error {
+	err := each(ctx, tx.QueryContext, a.lengths, args, func(rows *sql.Rows) error {
 		var length, records int64
 		err := rows.Scan(&length, &records)
 		minutes, of = append(minutes, length), append(of, records)
@@ -301,15 +307,6 @@ func sessionLength(minutes, of []int64, totalMs int64) *presencev1.SessionLength
 		return 0
 	}
 	return &presencev1.SessionLength{MeanMs: totalMs / max(1, n), MedianMs: longerThan(n / 2), P95Ms: longerThan(n * 95 / 100), Sessions: uint32(n)}
-}
-
-// deviceName is the word for a Device, as its number is written; empty: not known.
-func deviceName(number string) string {
-	n, err := strconv.Atoi(number)
-	if err != nil || n == int(presencev1.Device_DEVICE_UNSPECIFIED) {
-		return ""
-	}
-	return strings.ToLower(strings.TrimPrefix(presencev1.Device(n).String(), "DEVICE_"))
 }
 
 // told are the parts of a day's whole behind which there are enough people. A single one that is left out takes the next smallest with it.

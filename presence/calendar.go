@@ -12,7 +12,7 @@ type ruler []int64
 type calendar struct {
 	zone  *time.Location
 	days  ruler // from 31 days before the first to the second behind the last
-	hours ruler // from 24 hours before the first day to 24 behind the last
+	hours ruler // of these
 	first int   // place of the first day
 	last  int   // and of the last
 }
@@ -45,9 +45,9 @@ func newCalendar(from, to time.Time, zone *time.Location) *calendar {
 	}
 	c.days = c.days[c.first-monthDays-1 : c.last+4]
 	c.first, c.last = monthDays+1, c.last-c.first+monthDays+1
-	day0, _ := slices.BinarySearch(c.hours, c.days[c.first]-maxStretch.Milliseconds())
-	end, _ := slices.BinarySearch(c.hours, c.days[c.last+1]+maxStretch.Milliseconds())
-	c.hours = c.hours[day0-1 : end+1]
+	begin, _ := slices.BinarySearch(c.hours, c.days[0])
+	end, _ := slices.BinarySearch(c.hours, c.days[len(c.days)-1])
+	c.hours = c.hours[begin : end+1]
 	return c
 }
 
@@ -89,16 +89,18 @@ func (r ruler) place(ms int64) int {
 	return at
 }
 
-// pieces are a ruler as few rows (from, to, place, length), in each of which the parts have one length: the place of a time is the row's, and its
-// distance from the row's beginning divided by the length. There are more than one where clocks are set anew.
-func (r ruler) pieces() (rows [][]any) {
-	for i := 0; i+1 < len(r); {
-		j, length := i+1, r[i+1]-r[i]
-		for j+1 < len(r) && r[j+1]-r[j] == length {
-			j++
+// pieces are both rulers as few rows (from, to, hour, length of hours, from when days are counted, day, length of days), in each of which hours and days
+// have one length: the place of a time is the row's, and its distance from where that begins divided by the length. There are more than one where clocks
+// are set anew.
+func (c *calendar) pieces() (rows [][]any) {
+	hourMs, dayMs := int64(0), int64(0)
+	for i, from := range c.hours[:len(c.hours)-1] {
+		day := c.days.place(from)
+		if hour, length := c.hours[i+1]-from, c.days[day+1]-c.days[day]; hour != hourMs || length != dayMs {
+			hourMs, dayMs = hour, length
+			rows = append(rows, []any{from, from, int64(i), hourMs, c.days[day], int64(day), dayMs})
 		}
-		rows = append(rows, []any{r[i], r[j], int64(i), length})
-		i = j
+		rows[len(rows)-1][1] = c.hours[i+1]
 	}
 	return rows
 }

@@ -49,20 +49,24 @@ func TestCalendar(t *testing.T) {
 				t.Fatalf("an hour lasts from %v to %v", first, last)
 			}
 		}
-		for _, r := range []ruler{c.days, c.hours} {
-			at := rapid.Int64Range(r[0], r[len(r)-1]-1).Draw(t, "at")
-			found := -1
-			for _, p := range r.pieces() {
-				if p[0].(int64) <= at && at < p[1].(int64) {
-					found = int(p[2].(int64) + (at-p[0].(int64))/p[3].(int64))
-				}
+		pieces := c.pieces()
+		if n := len(pieces); n > 20 {
+			t.Fatalf("%d pieces", n)
+		}
+		at, found := rapid.Int64Range(c.days[0], c.days[len(c.days)-1]-1).Draw(t, "at"), 0
+		for _, row := range pieces {
+			n := func(i int) int64 { return row[i].(int64) } // from, to, hour, its length, from when days are counted, day, its length
+			if n(0) > at || at >= n(1) {
+				continue
 			}
-			if want := r.place(at); found != want || r[want] > at || r[want+1] <= at {
-				t.Fatalf("%d lies in the part %d, want %d", at, found, want)
+			found++
+			hour, day := int(n(2)+(at-n(0))/n(3)), int(n(5)+(at-n(4))/n(6))
+			if hour != c.hours.place(at) || day != c.days.place(at) || c.hours[hour] > at || c.hours[hour+1] <= at || c.days[day] > at || c.days[day+1] <= at {
+				t.Fatalf("%d lies in the hour %d of the day %d, want %d of %d", at, hour, day, c.hours.place(at), c.days.place(at))
 			}
-			if n := len(r.pieces()); n > 20 {
-				t.Fatalf("%d pieces", n)
-			}
+		}
+		if found != 1 {
+			t.Fatalf("%d lies in %d pieces", at, found)
 		}
 	})
 }
