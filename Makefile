@@ -45,8 +45,10 @@ faults: tools ## a cluster whose parts fail by a schedule, under load, and a ver
 	@$(BIN)/faults build
 	@exec $(BIN)/faults $(if $(SEED),--seed $(SEED)) $(if $(FOR),--for $(FOR)) $(if $(ONLY),--only $(ONLY)) $(if $(TRANSPORT),--transport $(TRANSPORT))
 
-proto: tools ## generate Go from the .proto files, and note their checksum
+proto: tools ## generate Go and TypeScript from the .proto files, and note their checksum
+	@./.ci/node
 	cd proto && buf lint && buf generate
+	./.ci/generate-web
 	cd proto && find . -name '*.proto' | LC_ALL=C sort | xargs sha256sum > checksums
 	./.ci/generate gateway/internal/testsvc/testv1 plenum/test/v1
 	./.ci/generate mesh/meshtest/board/boardv1 plenum/board/v1
