@@ -1,4 +1,4 @@
-import type { Element as RichElement, Rich } from './rich.ts'
+import { plain, type Element as RichElement, type Rich } from './rich.ts'
 
 /** Shown is what differs between places where a message is shown. */
 export interface Shown {
@@ -20,7 +20,7 @@ export function dom(parts: readonly Rich[], shown: Shown): DocumentFragment {
 function element(e: RichElement, shown: Shown): Node {
   switch (e.tag) {
     case 'mention': {
-      const text = e.children.join('')
+      const text = plain(e.children)
       return shown.mention(e.handle ?? '', text) ?? document.createTextNode(text)
     }
     case 'a':
@@ -70,7 +70,7 @@ function anchor(e: RichElement, shown: Shown): HTMLElement {
 function pre(e: RichElement): HTMLElement {
   const made = document.createElement('pre')
   const code = document.createElement('code')
-  code.textContent = e.children.join('')
+  code.textContent = plain(e.children)
   if (e.language) code.dataset['language'] = e.language
   made.tabIndex = 0 // it scrolls
   made.append(code)
