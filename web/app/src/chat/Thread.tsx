@@ -13,7 +13,7 @@ export default function Thread(props: PanelProps<{ readonly channel: string; rea
   const key = () => `${props.params.channel}/${props.params.root}`
   return (
     <Show when={key()} keyed>
-      {() => (
+      {(_) => (
         <Show when={model.channel(props.params.channel)}>
           {(channel) => (
             <section class="channel thread" aria-label={text().thread}>

@@ -1,5 +1,6 @@
 import type { Item } from '@plenum/sdk/chat'
-import { message, Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import { message } from '@plenum/sdk'
+import { Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { expect, test } from 'vitest'
 import { Rows, shifted, type Row } from './rows.ts'
 
