@@ -171,9 +171,11 @@ func (g *Gateway) isCall(r *http.Request) bool {
 }
 
 // policy is what the application's page may do: run the scripts that it came with, and talk to where it came from. No origin is named, as 'self'
-// is also its WebSocket in every browser that can run the application. Answers that are no pages have it, too, and do nothing at all.
+// is also its WebSocket in every browser that can run the application. Text becomes HTML or a script's address through the application's two Trusted
+// Types alone (web/app/src/trusted.ts). Answers that are no pages have it, too, and do nothing at all.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
-	"worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types plenum default"
 
 // secure sets what every answer carries.
 func secure(h http.Header, encrypted bool) {

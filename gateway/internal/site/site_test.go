@@ -33,7 +33,14 @@ func open(t *testing.T) *Site {
 	return s
 }
 
-func ask(s *Site, method, path string, header ...string) *http.Response {
+// answer is what is looked at of a response.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	body       string
+}
+
+func ask(s *Site, method, path string, header ...string) answer {
 	r := httptest.NewRequest(method, "http://plenum.test/", http.NoBody)
 	r.URL.Path = path
 	for i := 0; i < len(header); i += 2 {
@@ -41,17 +48,7 @@ func ask(s *Site, method, path string, header ...string) *http.Response {
 	}
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	return w.Result()
-}
-
-func body(t *testing.T, res *http.Response) string {
-	t.Helper()
-	text := &strings.Builder{}
-	if err := res.Write(text); err != nil {
-		t.Fatal(err)
-	}
-	_, after, _ := strings.Cut(text.String(), "\r\n\r\n")
-	return after
+	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
 func TestFiles(t *testing.T) {
@@ -71,25 +68,16 @@ func TestFiles(t *testing.T) {
 		"/assets/app-1a2b.css":  {"text/css; charset=utf-8", forever, "style"},
 	} {
 		res := ask(s, http.MethodGet, path)
-		if got := body(t, res); res.StatusCode != 200 || got != want.text || res.Header.Get("Content-Type") != want.kind || res.Header.Get("Cache-Control") != want.keep {
-			t.Errorf("%s: %s %q %v", path, res.Status, got, res.Header)
+		if res.StatusCode != 200 || res.body != want.text || res.Header.Get("Content-Type") != want.kind || res.Header.Get("Cache-Control") != want.keep {
+			t.Errorf("%s: %d %q %v", path, res.StatusCode, res.body, res.Header)
 		}
 		head := ask(s, http.MethodHead, path)
-		res.Header.Del("Date")
-		if text := head.Body; head.StatusCode != 200 || !maps.EqualFunc(head.Header, res.Header, slices.Equal) {
-			t.Errorf("HEAD %s: %s %v %v", path, head.Status, head.Header, text)
+		if head.StatusCode != 200 || !maps.EqualFunc(head.Header, res.Header, slices.Equal) || head.body != "" {
+			t.Errorf("HEAD %s: %d %v %q", path, head.StatusCode, head.Header, head.body)
 		}
-		if n := head.Header.Get("Content-Length"); n != strconv.Itoa(len(want.text)) || head.ContentLength != int64(len(want.text)) {
+		if n := head.Header.Get("Content-Length"); n != strconv.Itoa(len(want.text)) {
 			t.Errorf("HEAD %s: Content-Length %q", path, n)
 		}
-	}
-}
-
-func TestHeadHasNoBody(t *testing.T) {
-	w := httptest.NewRecorder()
-	open(t).ServeHTTP(w, httptest.NewRequest(http.MethodHead, "/", http.NoBody))
-	if w.Body.Len() != 0 {
-		t.Errorf("%q", w.Body)
 	}
 }
 
@@ -102,7 +90,7 @@ func TestNothing(t *testing.T) {
 	} {
 		res := ask(s, http.MethodGet, path)
 		if res.StatusCode != 404 || res.Header.Get("Cache-Control") != never || res.Header.Get("Etag") != "" {
-			t.Errorf("%q: %s %v", path, res.Status, res.Header)
+			t.Errorf("%q: %d %v", path, res.StatusCode, res.Header)
 		}
 	}
 }
@@ -115,8 +103,8 @@ func TestCodings(t *testing.T) {
 	} {
 		res := ask(s, http.MethodGet, "/assets/app-1a2b.js", "Accept-Encoding", accept)
 		text := map[string]string{"": "script", "br": "br", "gzip": "gz"}[want]
-		if got := body(t, res); res.Header.Get("Content-Encoding") != want || got != text || res.Header.Get("Vary") != "Accept-Encoding" || res.Header.Get("Content-Length") != strconv.Itoa(len(text)) {
-			t.Errorf("%q: %q %v", accept, got, res.Header)
+		if res.Header.Get("Content-Encoding") != want || res.body != text || res.Header.Get("Vary") != "Accept-Encoding" || res.Header.Get("Content-Length") != strconv.Itoa(len(text)) {
+			t.Errorf("%q: %q %v", accept, res.body, res.Header)
 		}
 	}
 	if res := ask(s, http.MethodGet, "/assets/app-1a2b.css", "Accept-Encoding", "br"); res.Header.Get("Content-Encoding") != "" || res.Header.Get("Vary") != "" {
@@ -134,14 +122,14 @@ func TestUnchanged(t *testing.T) {
 	for said, same := range map[string]bool{plain: true, "W/" + plain: true, `"x", ` + plain: true, "*": true, br: false, `"x"`: false, "": false} {
 		res := ask(s, http.MethodGet, "/c/x", "If-None-Match", said)
 		if got := res.StatusCode == http.StatusNotModified; got != same || res.Header.Get("Etag") != plain || res.Header.Get("Cache-Control") != asking {
-			t.Errorf("%s: %s %v", said, res.Status, res.Header)
+			t.Errorf("%s: %d %v", said, res.StatusCode, res.Header)
 		}
-		if same && (res.ContentLength > 0 || res.Header.Get("Content-Type") != "") {
+		if same && (res.body != "" || res.Header.Get("Content-Type") != "") {
 			t.Errorf("%s: %v", said, res.Header)
 		}
 	}
 	if res := ask(s, http.MethodGet, "/", "If-None-Match", br, "Accept-Encoding", "br"); res.StatusCode != http.StatusNotModified {
-		t.Errorf("compressed: %s", res.Status)
+		t.Errorf("compressed: %d", res.StatusCode)
 	}
 }
 
