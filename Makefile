@@ -23,11 +23,14 @@ web-dev: ## the web application by Vite, of its sources as they are, with the Pl
 	@./.ci/node web
 	@PLENUM=http://$(ADDR) npm --prefix web/app run --silent dev
 
-test: tools ## every test, of web/ too, on both SQL engines and in both shapes, with the race detector
+test: tools ## every test, of web/ and in a browser, too, on both SQL engines and in both shapes, with the race detector
 	@./.ci/postgres
 	@./.ci/node
 	@./.ci/web must
 	npm --prefix web test
+	@./.ci/chromium
+	$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/plenum plenum.internal/client/cmd/plenumctl
+	npm --prefix web run e2e
 	$(GO) test -race -count=1 -timeout 30m work # no answers of before: tests drive programs that they build, which Go's cache doesn't see
 
 lint: tools ## golangci-lint, go vet, go fix, buf lint, eslint, fresh generated code
