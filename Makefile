@@ -9,7 +9,7 @@ export PATH := $(BIN):$(PATH)
 MODULES := $(patsubst ./%,%,$(shell sed -n 's|^\t\(\./.*\)|\1|p' go.work))
 
 .DEFAULT_GOAL := help
-.PHONY: help run web-dev test lint modules vulnerabilities cluster faults proto tools bench clean
+.PHONY: help run web-dev demo test lint modules vulnerabilities cluster faults proto tools bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ run: ## start Plenum, with the web application, on ADDR with its data under DATA
 	@./.ci/web
 	@$(GO) build -o $(BIN)/ plenum.internal/deploy/cmd/plenum plenum.internal/client/cmd/plenumctl
 	@exec $(BIN)/plenum --addr $(ADDR) --data $(DATA) $(if $(TLS),--self_signed)
+
+demo: ## a workspace with people, channels and threads in the Plenum that runs on ADDR with its data under DATA, to look around
+	@$(GO) build -o $(BIN)/ plenum.internal/client/cmd/plenumctl
+	@$(BIN)/plenumctl --server http://$(ADDR) demo --data $(DATA)
 
 web-dev: ## the web application by Vite, of its sources as they are, with the Plenum that runs on ADDR behind it
 	@./.ci/node web
