@@ -21,7 +21,7 @@ run: ## start Plenum, with the web application, on ADDR with its data under DATA
 
 demo: ## a workspace with people, channels and threads in the Plenum that runs on ADDR with its data under DATA, to look around
 	@$(GO) build -o $(BIN)/ plenum.internal/client/cmd/plenumctl
-	@$(BIN)/plenumctl --server http://$(ADDR) demo --data $(DATA)
+	@$(if $(TLS),SSL_CERT_FILE=$(DATA)/tls/cert.pem) $(BIN)/plenumctl --server http$(if $(TLS),s)://$(ADDR) demo --data $(DATA)
 
 web-dev: ## the web application by Vite, of its sources as they are, with the Plenum that runs on ADDR behind it
 	@./.ci/node web
