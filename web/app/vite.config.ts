@@ -1,12 +1,27 @@
 import { defineConfig } from 'vite'
 import solid from 'vite-plugin-solid'
+import { compress } from './compress.ts'
+
+/** The Plenum that `make web-dev` works with. */
+const plenum = process.env['PLENUM'] ?? 'http://127.0.0.1:8080'
+
+// The gateway sees the page's own Host and Origin, and admits it because they are the same: nothing is configured there, nothing weakened here.
+const proxied = { target: plenum, ws: true }
 
 export default defineConfig({
-  plugins: [solid()],
+  plugins: [solid(), compress()],
   build: {
     target: 'es2022',
     assetsInlineLimit: 0, // the Content-Security-Policy admits no data: URLs
     modulePreload: { polyfill: false }, // nor inline scripts
   },
   worker: { format: 'es' },
+  server: {
+    host: '127.0.0.1',
+    strictPort: true,
+    proxy: {
+      '^/(edge/|livez$|readyz$)': proxied,
+      '^/plenum\\.[a-z.]+\\.v\\d+\\.\\w+/\\w+$': proxied, // calls
+    },
+  },
 })
