@@ -8,10 +8,12 @@ import type { Dependencies } from './causal.ts'
 import { Alarm, system, type Clock } from './clock.ts'
 import * as fault from './fault.ts'
 import { activeGap, dialBy, maxAgent, pongBy, refreshAgain, refreshBefore, silence, welcomeBy } from './limits.ts'
+import type { Fetch } from './http.ts'
+import { anyTransport } from './ladder.ts'
 import type { Dialer, Line } from './line.ts'
 import { ask, type TokenSource } from './token.ts'
 import { Topics } from './topics.ts'
-import { webSocket } from './websocket.ts'
+import type { SocketMaker } from './websocket.ts'
 import type { Wire } from './wire.ts'
 
 /** Options say where to connect, as whom, and what to keep. */
@@ -29,8 +31,11 @@ export interface Options {
   readonly idle?: number
   /** Reads the causal context out of an event. Absent: none is held back. */
   readonly dependencies?: Dependencies
-  /** Opens lines. Absent: WebSockets of this page. */
+  /** Opens lines. Absent: over the best transport that gets through, with the two below. */
   readonly dial?: Dialer
+  /** Absent: those of this page or worker. Without a WebSocket it is server-sent events or polls. */
+  readonly WebSocket?: SocketMaker
+  readonly fetch?: Fetch
   readonly clock?: Clock
   /** From 0 to less than 1. */
   readonly random?: () => number
@@ -96,7 +101,8 @@ export class Connection implements Session, Wire {
     this.outbox = outbox
     this.#sessionId = options.sessionId ?? newId()
     this.#agent = agent
-    this.#dial = options.dial ?? webSocket(this.#server, WebSocket)
+    const { fetch = globalThis.fetch.bind(globalThis), WebSocket: Maker = globalThis.WebSocket } = options
+    this.#dial = options.dial ?? anyTransport({ server: this.#server, fetch, clock }, Maker)
     this.#clock = clock
     this.#random = random
     this.#backoff = new Backoff(random)

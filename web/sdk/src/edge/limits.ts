@@ -60,3 +60,36 @@ export const signalBody = 1 << 10
 export const defaultSignals = 20
 /** Hello's agent; a longer one is refused by a RangeError. */
 export const maxAgent = 64
+
+// Of connections that consist of requests.
+
+/** Changes of what is followed go into one request. */
+export const gather = 30
+/** A request that is to be replaced gets so long to be answered first. */
+export const settleBy = 2_000
+/** For news, before a poll is answered without: proxies cut what is silent for a minute. */
+export const pollWait = 25_000
+/** Of a busy topic: what happens meanwhile comes in one answer. */
+export const pollEvery = 100
+/** Polls with calls without a lane at the same time. A browser has six requests to a host, over HTTP/1.1: one of them listens. */
+export const callPolls = 4
+/** Calls in one poll; more go in the next one. */
+export const callBatch = 32
+/** For a poll's calls: longer than the longest. */
+export const callBy = 80_000
+/** Signals that wait, of different keys; more are dropped. */
+export const signalBatch = 62
+/** For a poll with signals. */
+export const signalBy = 10_000
+/** That are read of an answer that is a refusal. */
+export const errorBody = 64 << 10
+
+// Of the choice between transports.
+
+/** What is open and says nothing for so long is held back by something on the way. */
+export const trialBy = 4_000
+/** What is better than what works is tried again after this; twice as long after each time in vain. */
+export const betterFrom = 600_000
+/** The same where the better one has worked before: it was away for a moment, perhaps. */
+export const betterSoon = 60_000
+export const betterMost = 3_600_000

@@ -45,7 +45,8 @@ class WebSocketLine implements Line {
     }
     socket.onmessage = ({ data }: { readonly data: unknown }) => { this.#message(data) }
     socket.onclose = ({ code, reason }) => { this.#end(this.#why(code, reason)) }
-    socket.onerror = null // what there is to know comes with its close
+    // What there is to know comes with its close; but Node 20 tells no close of what never opened.
+    socket.onerror = () => { if (!this.#open) this.#end(fault.unreachable(server)) }
   }
 
   get waiting(): number {
@@ -127,7 +128,7 @@ class WebSocketLine implements Line {
   }
 
   #hangUp(): void {
-    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null
+    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = this.#socket.onerror = null
     this.#socket.close(1000)
   }
 }
