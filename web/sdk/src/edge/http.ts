@@ -3,7 +3,7 @@ import { message, type Method } from '../method.ts'
 import { ClientMessage, Error as Fault, ServerFrame, type ClientFrame } from '../proto/plenum/edge/v1/edge.ts'
 import { system } from './clock.ts'
 import * as fault from './fault.ts'
-import { errorBody, readLimit } from './limits.ts'
+import { backoffMax, errorBody, readLimit } from './limits.ts'
 
 export type Fetch = typeof fetch
 
@@ -26,6 +26,7 @@ interface Question {
 async function post({ fetch, server, path, token, body, signal }: Question): Promise<ReadableStream<Uint8Array>> {
   const headers: Record<string, string> = { 'Content-Type': 'application/proto' }
   if (token !== '') headers['Authorization'] = `Bearer ${token}`
+  signal.throwIfAborted()
   let response: Response
   try {
     response = await fetch(server + path, { method: 'POST', headers, body: body as Uint8Array<ArrayBuffer>, signal, cache: 'no-store', credentials: 'omit', redirect: 'error' })
@@ -35,11 +36,11 @@ async function post({ fetch, server, path, token, body, signal }: Question): Pro
   }
   if (response.status === 200 && response.body !== null) return response.body
   const text = response.body === null ? '' : new TextDecoder().decode(await whole(response.body, errorBody).catch(() => new Uint8Array()))
-  throw refusal(response.status, text)
+  throw refusal(response.status, text, Math.min(Number(response.headers.get('Retry-After')) * 1000 || 0, backoffMax))
 }
 
 /** refusal reads an error of the Connect protocol, whose detail is Plenum's own. */
-function refusal(status: number, text: string): ServerError {
+function refusal(status: number, text: string, retryAfterMs: number): ServerError {
   try {
     const { details = [] } = JSON.parse(text) as { details?: { type?: string; value?: string }[] }
     const detail = details.find(({ type }) => type === 'plenum.edge.v1.Error')
@@ -48,7 +49,7 @@ function refusal(status: number, text: string): ServerError {
     // not a gateway's word
   }
   const away = status >= 502 && status <= 504
-  return new ServerError(Code.UNAVAILABLE, away ? 'client.AWAY' : 'client.HTTP_STATUS', `The server answered ${status}. Is it a Plenum server?`)
+  return new ServerError(Code.UNAVAILABLE, away ? 'client.AWAY' : 'client.HTTP_STATUS', `The server answered ${status}. Is it a Plenum server?`, '', retryAfterMs)
 }
 
 /** ask sends a message of a session, and returns the answer's body. */
