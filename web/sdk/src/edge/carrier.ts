@@ -237,7 +237,7 @@ export abstract class Carrier implements Line {
   /** ask sends a message, and returns the answer's body. */
   ask(path: string, frames: ClientFrame[], signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const { server, fetch } = this.host
-    return ask({ fetch, server, path, token: this.#hello?.token ?? '', signal }, frames)
+    return ask({ fetch, server, path, token: this.#hello?.token ?? '', frames, signal })
   }
 
   /** take passes on of a round's frames what the session is to see, and notes how far each topic was told. It returns the server's last word. */

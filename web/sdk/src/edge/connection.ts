@@ -18,7 +18,7 @@ import type { Wire } from './wire.ts'
 
 /** Options say where to connect, as whom, and what to keep. */
 export interface Options {
-  /** The address of a gateway, "https://plenum.example.com" or "http://127.0.0.1:8080". */
+  /** The address of a gateway, "https://plenum.example.com" or "http://127.0.0.1:8080"; '' is the page's own. */
   readonly server: string
   readonly tokens: TokenSource
   /** What waits to be sent, and the numbers of all changes: `number` is one that was never given before, nor will be after a crash. */
@@ -93,7 +93,7 @@ export class Connection implements Session, Wire {
   /** It throws a RangeError where an option can't be used. */
   constructor(options: Options) {
     const { server, tokens, outbox, clock = system, random = Math.random, agent = '' } = options
-    const url = new URL(server)
+    const url = new URL(server === '' ? location.origin : server)
     if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new RangeError(`server ${server}: write it as https://host or http://host:port`)
     if (new TextEncoder().encode(agent).length > maxAgent) throw new RangeError(`agent ${agent}: at most ${maxAgent} bytes`)
     this.#server = url.origin

@@ -1,35 +1,32 @@
 import { Code, ServerError } from '../errors.ts'
-import { message, type Method } from '../method.ts'
 import { ClientMessage, Error as Fault, ServerFrame, type ClientFrame } from '../proto/plenum/edge/v1/edge.ts'
-import { system } from './clock.ts'
 import * as fault from './fault.ts'
 import { backoffMax, errorBody, readLimit } from './limits.ts'
 
 export type Fetch = typeof fetch
 
-/** Question is a POST to a gateway. */
+/** Question is a POST of a session's message to a gateway. */
 interface Question {
   readonly fetch: Fetch
   /** "https://plenum.example.com" */
   readonly server: string
   readonly path: string
-  /** '': none. */
   readonly token: string
-  readonly body: Uint8Array
+  readonly frames: ClientFrame[]
   readonly signal: AbortSignal
 }
 
 /**
- * post asks, and returns the answer's body. It rejects with a ServerError: what the gateway says; where something else answered 200 `client.AWAY`, as from what
+ * ask sends a message, and returns the answer's body. It rejects with a ServerError: what the gateway says; where something else answered 200 `client.AWAY`, as from what
  * stands before a server that is not there, or 200 `client.HTTP_STATUS`; or 200 `client.UNREACHABLE`. An aborted one rejects with the signal's reason.
  */
-async function post({ fetch, server, path, token, body, signal }: Question): Promise<ReadableStream<Uint8Array>> {
-  const headers: Record<string, string> = { 'Content-Type': 'application/proto' }
-  if (token !== '') headers['Authorization'] = `Bearer ${token}`
+export async function ask({ fetch, server, path, token, frames, signal }: Question): Promise<ReadableStream<Uint8Array>> {
   signal.throwIfAborted()
+  const headers = { 'Content-Type': 'application/proto', Authorization: `Bearer ${token}` }
+  const body = ClientMessage.encode({ frames }).finish() as Uint8Array<ArrayBuffer>
   let response: Response
   try {
-    response = await fetch(server + path, { method: 'POST', headers, body: body as Uint8Array<ArrayBuffer>, signal, cache: 'no-store', credentials: 'omit', redirect: 'error' })
+    response = await fetch(server + path, { method: 'POST', headers, body, signal, cache: 'no-store', credentials: 'omit', redirect: 'error' })
   } catch {
     signal.throwIfAborted()
     throw fault.unreachable(server)
@@ -50,46 +47,6 @@ function refusal(status: number, text: string, retryAfterMs: number): ServerErro
   }
   const away = status >= 502 && status <= 504
   return new ServerError(Code.UNAVAILABLE, away ? 'client.AWAY' : 'client.HTTP_STATUS', `The server answered ${status}. Is it a Plenum server?`, '', retryAfterMs)
-}
-
-/** ask sends a message of a session, and returns the answer's body. */
-export function ask(question: Omit<Question, 'body'>, frames: ClientFrame[]): Promise<ReadableStream<Uint8Array>> {
-  return post({ ...question, body: ClientMessage.encode({ frames }).finish() })
-}
-
-/** Options of a call without a session. */
-export interface UnaryOptions {
-  /** Access token; absent: for methods that need none. */
-  readonly token?: string
-  readonly signal?: AbortSignal
-  readonly fetch?: Fetch
-  /** For the answer, in ms. */
-  readonly timeout?: number
-}
-
-/**
- * unary calls a method by one POST, without a session: to sign in, and to refresh a token. It isn't repeated, and has no number: a `change` goes by a session.
- * It rejects with a ServerError, or with the signal's reason.
- */
-export async function unary<Q extends object, A>(server: string, method: Method<Q, A>, request: Partial<Q>, options: UnaryOptions = {}): Promise<A> {
-  const stop = new AbortController()
-  const late = new ServerError(Code.OUTCOME_UNKNOWN, 'client.TIMEOUT', 'No answer came in time. Is the server reachable?')
-  const cancel = system.after(options.timeout ?? 30_000, () => { stop.abort(late) })
-  const abort = () => { stop.abort(options.signal?.reason) }
-  options.signal?.addEventListener('abort', abort)
-  if (options.signal?.aborted) abort()
-  try {
-    const body = method.request.encode(message(method.request, request)).finish()
-    const { fetch = globalThis.fetch.bind(globalThis), token = '' } = options
-    const answer = await post({ fetch, server: new URL(server).origin, path: `/${method.name}`, token, body, signal: stop.signal })
-    return method.response.decode(await whole(answer, readLimit))
-  } catch (e) {
-    stop.signal.throwIfAborted()
-    throw e instanceof ServerError ? e : new ServerError(Code.OUTCOME_UNKNOWN, 'client.LOST', `The answer was lost: ${String(e)}. It may have taken place.`)
-  } finally {
-    cancel()
-    options.signal?.removeEventListener('abort', abort)
-  }
 }
 
 /** whole reads a body of so many bytes at most. */

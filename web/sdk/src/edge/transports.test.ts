@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { method, type Codec } from '../method.ts'
 import { error, outcome, rest, say, start, type Start } from '../../test/edge.ts'
-import { Hall } from '../../test/hall.ts'
+import { Hall } from '../../test/transports.ts'
 import { system } from './clock.ts'
 import { anyTransport } from './ladder.ts'
 import type { Dialer } from './line.ts'
