@@ -101,6 +101,7 @@ test('what was refused stays, over a restart, until it is repeated as another ch
   expect(again.outbox.entries).toMatchObject([{ note: { text: 'a' }, state: 'sent', cause: undefined }])
   expect(again.outbox.entries[0]?.seq).toBeGreaterThan(behind)
   expect(again.wire.texts).toEqual(['a'])
+  expect(await again.outbox.number()).toBe((again.outbox.entries[0]?.seq ?? 0) + 1) // not two were stored
 })
 
 test('only what was never sent, by any run, can be dropped', async () => {
