@@ -112,7 +112,7 @@ export interface Outbox {
    */
   put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: { readonly lane: string; readonly note?: unknown }): Promise<number>
   /** answer waits until an entry is settled; it rejects with the ServerError that refused it. */
-  answer<A>(seq: number, method: Method<never, A>): Promise<A | undefined>
+  answer<A>(seq: number, method: Method<unknown, A>): Promise<A | undefined>
   /** retry sends a refused entry again, as a new change at the end. */
   retry(seq: number): Promise<void>
   /** drop takes an entry out: one that was refused, or that was never sent. It returns whether it did. */
