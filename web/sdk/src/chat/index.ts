@@ -11,7 +11,7 @@ export * from './marking.ts'
 export {
   EVERYTHING, TAIL, apply, bisect, caughtUp, countable, find, inChannel, merge, opened, pageOf, reread, told, trimmed, type Page, type Tail, type Told, type Window,
 } from './messages.ts'
-export { answered, changeOf, listed, nothingOutgoing, type Change, type Landed, type Outgoing } from './outgoing.ts'
+export { answered, came, changeOf, listed, nothingOutgoing, type Change, type Landed, type Outgoing } from './outgoing.ts'
 export { shown, type Item, type Waiting } from './overlay.ts'
 export * from './people.ts'
 export { Recorder, type Part, type RecorderOptions } from './recorder.ts'

@@ -2,7 +2,7 @@ import type { Marker, MarkReadRequest, MarkUnreadRequest } from '../proto/plenum
 import type { Pending } from '../session.ts'
 import { names, type Channels, type Entry } from './channels.ts'
 import { countable, type Window } from './messages.ts'
-import { changeOf, type Outgoing } from './outgoing.ts'
+import { changeOf, nothingOutgoing, type Outgoing } from './outgoing.ts'
 
 /** Counts is what holds at a marker: put it beside the request, as the outbox's note, so that badges are right before the server has answered. */
 export interface Counts {
@@ -106,7 +106,7 @@ export function overlaid(c: Channels, o: Outgoing): Channels {
 
 /** taken is the list with an entry of the outbox that the server has answered: it holds until what the server tells next. Of marks, take what was answered (`marked`). */
 export function taken(c: Channels, p: Pending): Channels {
-  return overlaid(c, { entries: [{ ...p, state: 'sent' }], landed: [] })
+  return overlaid(c, { ...nothingOutgoing, entries: [{ ...p, state: 'sent' }] })
 }
 
 /** moved is an entry with its marker at a place, if it is not beyond. Without counts they stay, until the server tells them. */

@@ -45,7 +45,7 @@ export function changeOf({ method, body }: Pick<Pending, 'method' | 'body'>): Ch
   return change
 }
 
-/** UNKNOWN is how long, in milliseconds, what was taken off the outbox without an answer that we saw is shown until its event comes. */
+/** UNKNOWN_MS is how long, in milliseconds, what was taken off the outbox without an answer that we saw is shown until its event comes. */
 export const UNKNOWN_MS = 10_000
 
 /** LANDED is how many answered changes are remembered until their events come. */
@@ -66,22 +66,36 @@ export interface Landed {
 export interface Outgoing {
   readonly entries: readonly Pending[]
   readonly landed: readonly Landed[]
+  /** Mutations of which an event has come, the last LANDED. */
+  readonly seen: readonly string[]
 }
 
-export const nothingOutgoing: Outgoing = { entries: [], landed: [] }
+export const nothingOutgoing: Outgoing = { entries: [], landed: [], seen: [] }
 
 /** listed takes over what is in the outbox now. An entry that was under way and is gone has been taken; one that was refused, or never sent, was dropped. */
 export function listed(o: Outgoing, entries: readonly Pending[], now: number): Outgoing {
   const there = new Set(entries.map((p) => p.seq))
   const known = new Set(o.landed.map((l) => l.pending.seq))
+  const seen = new Set(o.seen)
   const gone = o.entries.filter((p) => !there.has(p.seq) && p.state === 'sent' && changeOf(p) !== undefined)
   const landed = [...o.landed, ...gone.map((pending) => ({ pending, offset: undefined, since: now }))]
-  return { entries: entries.filter((p) => !known.has(p.seq)), landed: landed.filter((l) => l.offset !== undefined || now - l.since < UNKNOWN_MS).slice(-LANDED) }
+  return { ...o, entries: entries.filter((p) => !known.has(p.seq) && !seen.has(p.mutation)), landed: landed.filter((l) => l.offset !== undefined || now - l.since < UNKNOWN_MS).slice(-LANDED) }
+}
+
+/** came takes over events by their mutations: what they settle has taken place, and stands in the window. Settle it in the outbox, too. */
+export function came(o: Outgoing, mutations: readonly string[]): Outgoing {
+  const own = new Set([...o.entries, ...o.landed.map((l) => l.pending)].map((p) => p.mutation).filter((m) => mutations.includes(m)))
+  if (own.size === 0) return o
+  return {
+    entries: o.entries.filter((p) => !own.has(p.mutation)),
+    landed: o.landed.filter((l) => !own.has(l.pending.mutation)),
+    seen: [...o.seen, ...own].slice(-LANDED),
+  }
 }
 
 /** answered takes over that the server has taken an entry: its event's offset, 0 where nothing changed. */
 export function answered(o: Outgoing, pending: Pending, offset: number, now: number): Outgoing {
   const rest = o.landed.filter((l) => l.pending.seq !== pending.seq)
-  const landed = offset === 0 ? rest : [...rest, { pending, offset, since: now }].slice(-LANDED)
-  return { entries: o.entries.filter((p) => p.seq !== pending.seq), landed }
+  const landed = offset === 0 || o.seen.includes(pending.mutation) ? rest : [...rest, { pending, offset, since: now }].slice(-LANDED)
+  return { ...o, entries: o.entries.filter((p) => p.seq !== pending.seq), landed }
 }

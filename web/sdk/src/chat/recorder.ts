@@ -14,7 +14,7 @@ import { channelChanged, channelRead, confirmed, headsTold, marked, membersChang
 import { emptyInbox, inboxTold, mentionsRead, overlaidInbox, threadsRead, type Inbox } from './inbox.ts'
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
-import { answered, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
+import { answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
 import { nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
 import { Room } from './room.ts'
 
@@ -200,15 +200,23 @@ export class Recorder {
   }
 
   #told(channel: string, events: readonly Told[]): void {
-    const waiting = new Set(this.#outgoing.entries.map((p) => p.mutation))
     let next = this.#channels
-    for (const { what, mutation } of events) {
+    for (const { what } of events) {
       if (what?.$case === 'channel') next = channelChanged(next, what.value)
       else if (what?.$case === 'members') next = membersChanged(next, channel, this.#o.me, what.value)
-      if (waiting.has(mutation)) this.#o.session.outbox.settle(mutation)
     }
     this.#setChannels(next, mine, undefined)
     this.#o.onTold?.(channel, events)
+    this.#settle(events)
+  }
+
+  /** settle takes out what events have shown to have taken place. */
+  #settle(events: readonly { readonly mutation: string }[]): void {
+    const mutations = new Set(events.map((e) => e.mutation))
+    const waiting = this.#outgoing.entries.filter((p) => mutations.has(p.mutation))
+    const next = came(this.#outgoing, [...mutations])
+    if (next !== this.#outgoing) this.#setOutgoing(next)
+    for (const p of waiting) this.#o.session.outbox.settle(p.mutation)
   }
 
   #follow(topic: string, told: (u: Update, f: Following) => void, from: Cursor | undefined): void {
@@ -250,17 +258,16 @@ export class Recorder {
     if (u.kind !== 'events') return
     let [channels, inbox] = [this.#channels, this.#inbox]
     const drafts = []
-    const waiting = new Set(this.#outgoing.entries.map((p) => p.mutation))
     for (const e of u.events) {
       if (e.body.length === 0) continue
       const event = UserEvent.decode(e.body)
       channels = userTold(channels, event)
       inbox = inboxTold(inbox, event)
       if (event.event?.$case === 'draft') drafts.push(this.drafts.told(event.event.value))
-      if (waiting.has(e.mutation)) this.#o.session.outbox.settle(e.mutation)
     }
     this.#setChannels(channels, user, u.cursor, drafts)
     this.#setInbox(inbox)
+    this.#settle(u.events)
     this.#background(this.#name())
   }
 

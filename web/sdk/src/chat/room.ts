@@ -26,7 +26,7 @@ export interface RoomOptions {
   readonly cache?: Cache | undefined
   /** Where the channel's topic stands, by the list: 0, not known. */
   readonly head?: number
-  /** Each run of events, before the views have them. */
+  /** Each run of events, when the views have them. */
   readonly onTold?: (events: readonly Told[]) => void
   readonly onSignal?: (signal: Extract<Update, { kind: 'signal' }>) => void
 }
@@ -128,10 +128,10 @@ export class Room {
         const events = u.events.map(told)
         const base = this.#base
         if (base === undefined) return
-        this.#o.onTold?.(events)
         void this.#o.cache?.told(this.channel, base.cursor.offset, events, u.cursor)
         this.#base = apply(base, events, u.cursor)
         for (const v of this.#views) v.told(events, u.cursor)
+        this.#o.onTold?.(events) // behind the views: what it settles stands there already
         return
       }
       case 'reset':
