@@ -3,11 +3,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-const names = `hash lock search menu x check chevron-down chevron-right chevron-left plus bell bell-off at-sign message-square-text messages-square
-  ellipsis pencil trash pin reply link users user settings sun moon monitor contrast log-out keyboard wifi-off refresh-cw triangle-alert circle-alert
-  info circle-check eye eye-off copy send-horizontal bold italic code list text-quote compass arrow-up arrow-down arrow-right shield scroll-text
-  mail-plus laptop smartphone paperclip corner-down-right inbox file-text key-round clock volume-x circle-question-mark square-pen building
-  panel-right-close face-slightly-smiling-plus user-round user-plus`
+const names = `hash lock search menu x check chevron-down chevron-right plus bell bell-off message-square-text ellipsis pencil pin link users settings sun moon
+  monitor contrast log-out keyboard wifi-off refresh-cw circle-alert info circle-check eye eye-off copy send-horizontal bold italic code list text-quote
+  compass arrow-up arrow-down shield scroll-text mail-plus laptop smartphone paperclip clock circle-question-mark square-pen face-slightly-smiling-plus
+  user-round`
   .trim()
   .split(/\s+/)
 
@@ -15,13 +14,18 @@ const nodes = JSON.parse(readFileSync(createRequire(import.meta.url).resolve('lu
 
 /** Each shape as a path's data. */
 const data = {
-  path: (a) => a.d,
+  path: (a) => absolute(a.d),
   line: (a) => `M${a.x1} ${a.y1}L${a.x2} ${a.y2}`,
   polyline: (a) => `M${a.points}`,
   polygon: (a) => `M${a.points}Z`,
   circle: (a) => ellipse(+a.cx, +a.cy, +a.r, +a.r),
   ellipse: (a) => ellipse(+a.cx, +a.cy, +a.rx, +a.ry),
   rect: (a) => rect(+(a.x ?? 0), +(a.y ?? 0), +a.width, +a.height, +(a.rx ?? a.ry ?? 0)),
+}
+
+/** absolute lets a path begin where it means to, behind another one: its first move is relative to nothing, and what follows it is relative to that. */
+function absolute(d) {
+  return d.replace(/^m\s*(-?[\d.]+)[\s,]*(-?[\d.]+)(?=\s*([-\d.])?)/, (_, x, y, more) => `M${x} ${y}${more === undefined ? '' : 'l'}`)
 }
 
 function ellipse(x, y, rx, ry) {

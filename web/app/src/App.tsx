@@ -11,8 +11,6 @@ import { createWelcome } from './signin/welcome.ts'
 import { Button } from './ui/Button.tsx'
 import { EmptyState } from './ui/Empty.tsx'
 import { Mark } from './ui/Icon.tsx'
-import './ui/tokens.css'
-import './ui/base.css'
 
 const SignIn = lazy(() => import('./signin/SignIn.tsx'))
 

@@ -1,3 +1,4 @@
+import './ui/style.ts'
 import { render } from 'solid-js/web'
 import { modules } from 'virtual:modules'
 import { App } from './App.tsx'

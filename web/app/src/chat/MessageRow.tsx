@@ -144,7 +144,7 @@ function PersonCard(props: { readonly id: Id }) {
     <>
       <div class="person-card">
         <Avatar id={props.id} name={personName(person(), props.id)} size="huge" presence={presence()} />
-        <div class="person-card-words">
+        <div>
           <div class="person-card-name">{personName(person(), props.id)}</div>
           <div class="faint">@{person()?.handle}</div>
         </div>

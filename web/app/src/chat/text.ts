@@ -27,7 +27,6 @@ export const en = {
   gone: 'There is no such channel',
   goneWhy: 'It may be private, or you have left it.',
   browse: 'Browse channels',
-  write: 'Write a message',
 }
 
 export const text = texts(en)

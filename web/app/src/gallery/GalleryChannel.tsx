@@ -1,6 +1,5 @@
 import ChannelScreen from '../chat/ChannelScreen.tsx'
-import { EmptyState } from '../ui/Empty.tsx'
-import { text } from '../chat/text.ts'
+import { Beginning } from '../chat/Beginning.tsx'
 import { channelName, useModel } from '../model/context.ts'
 import type { ScreenProps } from '../module.ts'
 import { useShell } from '../shell/context.ts'
@@ -16,7 +15,7 @@ export default function GalleryChannel(props: ScreenProps<{ readonly channel: st
   }
   const list = () =>
     props.params.channel === 'random' || model.channels().length < 3 ? (
-      <EmptyState title={text().begin(name())} words={text().beginWhy} />
+      <Beginning name={name()} />
     ) : (
       <Conversation messages={conversation} divided shell={shell} />
     )

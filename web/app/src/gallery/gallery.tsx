@@ -2,6 +2,7 @@
  * The gallery: the application over the sample model, to be looked at and tested. /gallery.html?stage=signed-out&connection=offline&path=/c/design&theme=dark&contrast=more&
  * locale=pseudo-rtl&open=palette&empty
  */
+import '../ui/style.ts'
 import { render } from 'solid-js/web'
 import { App } from '../App.tsx'
 import { sampleModel, type Variant } from '../model/sample.ts'
@@ -43,6 +44,7 @@ const variant: Variant = {
 prefer({
   theme: (wanted.get('theme') ?? 'light') as Preferences['theme'],
   contrast: (wanted.get('contrast') ?? 'usual') as Preferences['contrast'],
+  motion: (wanted.get('motion') ?? 'less') as Preferences['motion'],
   locale: (wanted.get('locale') ?? 'en') as Preferences['locale'],
 })
 history.replaceState(null, '', (wanted.get('path') ?? '/') + window.location.hash)

@@ -103,7 +103,7 @@ const closely = 5 * minute
 
 export function Conversation(props: { readonly messages: readonly Message[]; readonly divided: boolean; readonly shell: Shell }) {
   return (
-    <div>
+    <div ref={(element) => setTimeout(() => element.parentElement?.scrollTo(0, element.parentElement.scrollHeight))}>
       <For each={props.messages}>
         {(message, n) => {
           const before = () => props.messages[n() - 1]

@@ -31,7 +31,7 @@ export function Sidebar() {
 
   return (
     <nav class="sidebar on-ground" aria-label={text().shell.sidebar} data-part onKeyDown={onKeyDown}>
-      <ul class="side-places">
+      <ul>
         <For each={shell.registry.places}>
           {(place) => (
             <li>
@@ -74,7 +74,7 @@ function Section(props: { readonly name: string; readonly empty: string; readonl
   // Folded, what is new or chosen still shows.
   const shown = () => (folded() ? props.channels.filter((channel) => isUnread(channel) || channel.id === shell.channel()) : props.channels)
   return (
-    <section class="side-section">
+    <section>
       <header class="side-head">
         <h2>
           <button type="button" class="side-fold" aria-expanded={!folded()} aria-label={text().sidebar.fold(props.name)} onClick={() => setFolded(!folded())}>
@@ -127,6 +127,9 @@ function Item(props: { readonly channel: Channel }) {
     >
       <ItemSign channel={props.channel} />
       <span class="side-name clip">{name()}</span>
+      <Show when={props.channel.kind === 'private'}>
+        <span class="unseen">{text().sidebar.private}</span>
+      </Show>
       <Show when={isUnread(props.channel)}>
         <span class="unseen">{text().sidebar.unread('', props.channel.unread)}</span>
       </Show>

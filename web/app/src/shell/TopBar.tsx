@@ -79,7 +79,7 @@ function AccountMenu() {
         <button type="button" class="account-button" aria-label={text().shell.account(name())} {...properties}>
           <Avatar id={me()} name={name()} presence={model.presence(me())} />
           <Show when={model.presence(me()).emoji}>
-            <span class="account-emoji" aria-hidden="true">
+            <span aria-hidden="true">
               {model.presence(me()).emoji}
             </span>
           </Show>

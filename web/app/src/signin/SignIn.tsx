@@ -73,7 +73,10 @@ export function Sheet(props: { readonly title: string; readonly lead?: string; r
     <section class="signin-sheet">
       <header class="signin-head">
         <div class="signin-brand">
-          <Mark label="Plenum" />
+          <span class="signin-sign">
+            <Mark />
+            {text().brand}
+          </span>
           <Show when={props.step}>
             <span class="faint">{props.step}</span>
           </Show>

@@ -59,7 +59,7 @@ export const en = {
     channelDefault: 'general',
     finish: 'Open the workspace',
   },
-  hall: 'Where everybody has a seat.',
+  brand: 'Plenum',
   empty: 'Fill this in.',
 }
 

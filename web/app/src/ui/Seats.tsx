@@ -13,7 +13,7 @@ function rows(count: number, inner: number, step: number): readonly Seat[] {
     const seats = Math.round((Math.PI * radius) / (step * 1.02)) + 1
     return Array.from({ length: seats }, (__, n) => {
       const angle = (Math.PI * n) / (seats - 1)
-      return { x: -Math.cos(angle) * radius, y: -Math.sin(angle) * radius, r: step * 0.3 }
+      return { x: -Math.cos(angle) * radius, y: -Math.sin(angle) * radius, r: step * 0.27 }
     })
   }).flat()
 }
@@ -34,15 +34,22 @@ export function Seats() {
   )
 }
 
-const large = rows(15, 96, 34)
+const large = rows(22, 120, 24)
+const lit = new Set([61, 148, 327, 402, 555, 690])
 
-/** Hall is the large picture behind sign-in. */
+/** Hall is the large picture behind sign-in: it fades towards the doors, and some have asked for the floor. */
 export function Hall() {
   return (
-    <svg class="hall" viewBox="-620 -620 1240 640" preserveAspectRatio="xMidYMax slice" aria-hidden="true">
+    <svg class="hall" viewBox="-640 -660 1280 680" preserveAspectRatio="xMidYMax slice" aria-hidden="true">
       <For each={large}>
         {(seat, n) => (
-          <circle cx={seat.x.toFixed(1)} cy={seat.y.toFixed(1)} r={seat.r} class={`hall-seat-${(n() * 7919) % 29 === 3 ? 'lit' : (n() * 31) % 5}`} />
+          <circle
+            cx={seat.x.toFixed(1)}
+            cy={seat.y.toFixed(1)}
+            r={seat.r}
+            class={lit.has(n()) ? 'hall-lit' : undefined}
+            opacity={lit.has(n()) ? 0.9 : ((1.12 - Math.hypot(seat.x, seat.y) / 720) * (0.1 + ((n() * 31) % 7) / 34)).toFixed(3)}
+          />
         )}
       </For>
     </svg>

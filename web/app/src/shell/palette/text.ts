@@ -5,7 +5,6 @@ export const en = {
   title: 'Search and commands',
   placeholder: 'A person, a channel, or what you want to do',
   commands: 'Commands',
-  recent: 'Unread',
   choose: 'choose',
   run: 'open',
   leave: 'leave',
