@@ -1,4 +1,6 @@
 import { ErrorBoundary, lazy, Match, Suspense, Switch } from 'solid-js'
+import { RoomsProvider } from './chat/context.ts'
+import type { Rooms } from './chat/room.ts'
 import { text } from './i18n/en.ts'
 import { ModelProvider } from './model/context.ts'
 import type { Model } from './model/model.ts'
@@ -15,7 +17,7 @@ import { Mark } from './ui/Icon.tsx'
 const SignIn = lazy(() => import('./signin/SignIn.tsx'))
 
 /** App is the whole application over a model: the way in, or the shell. */
-export function App(props: { readonly model: Model; readonly registry: Registry }) {
+export function App(props: { readonly model: Model; readonly rooms: Rooms; readonly registry: Registry }) {
   const router = createRouter()
   const welcome = createWelcome()
   followPreferences()
@@ -41,7 +43,9 @@ export function App(props: { readonly model: Model; readonly registry: Registry 
               <SignIn welcome={welcome} />
             </Match>
             <Match when={stage() === 'signed-in'}>
-              <Shell registry={props.registry} router={router} />
+              <RoomsProvider value={props.rooms}>
+                <Shell registry={props.registry} router={router} />
+              </RoomsProvider>
             </Match>
           </Switch>
         </Suspense>

@@ -1,29 +1,27 @@
-import { createMemo, createSignal, onCleanup, Show } from 'solid-js'
-import { list } from '../i18n/format.ts'
-import { account, channelName, personName, useModel } from '../model/context.ts'
+import { Show } from 'solid-js'
+import { channelName, counterparts, personName, useModel } from '../model/context.ts'
+import type { Channel as Told } from '../model/model.ts'
 import type { ScreenProps } from '../module.ts'
-import { EmptyState } from '../ui/Empty.tsx'
-import { text as core } from '../i18n/en.ts'
-import { Composer } from './Composer.tsx'
-import { useRooms } from './context.ts'
-import { Header } from './Header.tsx'
-import { MessageList } from './MessageList.tsx'
-import { MessageRow } from './MessageRow.tsx'
-import type { Place, Room } from './room.ts'
+import { Avatar, presenceWords } from '../ui/Avatar.tsx'
+import { EmptyState, Skeleton } from '../ui/Empty.tsx'
+import { Icon } from '../ui/Icon.tsx'
+import { bellOffIcon, hashIcon, lockIcon, usersIcon } from '../ui/icons.ts'
+import { Conversation, type Jump } from './Conversation.tsx'
+import type { Place } from './room.ts'
 import { text } from './text.ts'
 import './channel.css'
 
-/** Channel is the screen of a channel: what is said in it, and where one writes. */
+/** Channel is the screen of a channel: its head, what is said in it, and where one writes. */
 export default function Channel(props: ScreenProps<{ readonly channel: string; readonly message?: string }>) {
   const model = useModel()
   return (
     <Show when={props.params.channel} keyed>
       {(id) => (
-        <Show when={model.channel(id)} fallback={<Show when={model.ready()}><EmptyState title={core().shell.notFound} words={core().shell.notFoundWhy} /></Show>}>
+        <Show when={model.channel(id)} fallback={<Gone ready={model.ready()} />}>
           {(channel) => (
-            <section class="channel" aria-label={channelName(model, channel())}>
-              <Conversation channel={id} root={0} name={channelName(model, channel())} place={placeOf(props.params.message)} header={(room, jump) => <Header channel={channel()} room={room} onJump={jump} />} closed={channel().archived} />
-            </section>
+            <div class="channel">
+              <Conversation channel={id} root={0} name={channelName(model, channel())} place={placeOf(props.params.message)} archived={channel().archived} head={(jump) => <Head channel={channel()} jump={jump} />} />
+            </div>
           )}
         </Show>
       )}
@@ -31,59 +29,74 @@ export default function Channel(props: ScreenProps<{ readonly channel: string; r
   )
 }
 
+/** placeOf is the place that a path names: a message, or what is unread. */
 function placeOf(message: string | undefined): Place {
   const offset = Number(message)
   return Number.isSafeInteger(offset) && offset > 0 ? { kind: 'message', offset } : { kind: 'unread' }
 }
 
-export interface ConversationProps {
-  readonly channel: string
-  readonly root: number
-  readonly name: string
-  readonly place: Place
-  readonly header: (room: Room, jump: (to: Place) => void) => unknown
-  /** Nothing can be written: it is archived. */
-  readonly closed: boolean
+function Head(props: { readonly channel: Told; readonly jump: Jump }) {
+  const model = useModel()
+  const other = () => (props.channel.kind === 'direct' ? counterparts(model, props.channel)[0] : undefined)
+  return (
+    <header class="channel-head">
+      <Show when={other()} fallback={<Icon path={props.channel.kind === 'public' ? hashIcon : props.channel.kind === 'group' ? usersIcon : lockIcon} />}>
+        {(id) => <Avatar id={id()} name={personName(model.person(id()), id())} presence={model.presence(id())} />}
+      </Show>
+      <h1 class="channel-name clip">{channelName(model, props.channel)}</h1>
+      <Show when={props.channel.muted}>
+        <Icon path={bellOffIcon} small />
+      </Show>
+      <p class="channel-topic clip">
+        <Show when={other()} fallback={props.channel.topic}>
+          {(id) => `${model.presence(id()).emoji} ${presenceWords(model.presence(id()))}`.trim()}
+        </Show>
+      </p>
+      <DatePicker jump={props.jump} />
+      <Show when={props.channel.kind !== 'direct'}>
+        <span class="channel-members" data-tip={text().members(props.channel.members)}>
+          <Icon path={usersIcon} small />
+          <span class="numbers" aria-hidden="true">
+            {props.channel.members}
+          </span>
+          <span class="unseen">{text().members(props.channel.members)}</span>
+        </span>
+      </Show>
+    </header>
+  )
 }
 
-/** Conversation is what a channel and a thread have in common: a head, the messages, who types, and the composer. */
-export function Conversation(props: ConversationProps) {
-  const rooms = useRooms()
-  const model = useModel()
-  const room = rooms.open(props.channel, props.root)
-  onCleanup(() => rooms.close(room))
-  const [at, setAt] = createSignal<number | undefined>()
-  const [marked, setMarked] = createSignal<number | undefined>()
-  const jump = (to: Place) => {
-    void room.jump(to).then((offset) => {
-      setAt(undefined) // the same place, again
-      setAt(offset)
-      setMarked(to.kind === 'message' ? to.offset : undefined)
-    })
-  }
-  jump(props.place)
-
-  const me = () => account(model)?.me
-  const editLast = () => {
-    const last = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
-    const row = last && document.querySelector<HTMLElement>(`.message[data-offset="${last.message.offset}"]`)
-    row?.dispatchEvent(new CustomEvent('edit'))
-  }
-  const typing = createMemo(() => {
-    const names = room.typing().filter((id) => id !== me()).map((id) => personName(model.person(id), text().nobody))
-    return names.length === 0 ? '' : names.length > 3 ? text().several : text().typing(list(names), names.length)
-  })
-
+/** DatePicker goes to the first message of a day. */
+function DatePicker(props: { readonly jump: Jump }) {
   return (
-    <>
-      {props.header(room, jump) as Element}
-      <MessageList room={room} at={at()} row={(row) => <MessageRow room={room} row={row} marked={marked()} name={props.name} />} />
-      <p class="typing" aria-live="polite">
-        {typing()}
-      </p>
-      <Show when={!props.closed}>
-        <Composer room={room} label={props.root === 0 ? text().write(props.name) : text().writeReply} onEditLast={editLast} />
-      </Show>
-    </>
+    <input
+      class="channel-date"
+      type="date"
+      aria-label={text().jumpToDate}
+      data-tip={text().jumpToDate}
+      max={today()}
+      onChange={(event) => {
+        const ms = new Date(`${event.currentTarget.value}T00:00`).getTime()
+        if (!Number.isNaN(ms)) props.jump({ kind: 'time', ms })
+      }}
+    />
+  )
+}
+
+/** today is the day here, as a field of dates writes it. */
+function today(): string {
+  const now = new Date()
+  return [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((n) => String(n).padStart(2, '0')).join('-')
+}
+
+function Gone(props: { readonly ready: boolean }) {
+  return (
+    <Show when={props.ready} fallback={<Skeleton />}>
+      <EmptyState title={text().gone} words={text().goneWhy}>
+        <a class="button button-primary" href="/browse">
+          {text().browse}
+        </a>
+      </EmptyState>
+    </Show>
   )
 }

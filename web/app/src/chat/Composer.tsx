@@ -1,15 +1,14 @@
-<<<<<<< HEAD
 import { createEffect, createMemo, createSignal, createUniqueId, For, on, onMount, Show } from 'solid-js'
 import { useModel } from '../model/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Checkbox } from '../ui/Field.tsx'
-import { eyeIcon, pencilIcon, sendHorizontalIcon } from '../ui/icons.ts'
+import { boldIcon, codeIcon, eyeIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
 import { Body } from './Body.tsx'
 import { asked, completed, wrapped } from './complete.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
-import './composer.css'
+import './channel.css'
 
 /** mostBytes is how long a message may be, as the service takes it. */
 const mostBytes = 16 * 1024
@@ -82,6 +81,13 @@ export function Composer(props: ComposerProps) {
   const mark = (sign: string) => {
     const to = wrapped(area.value, area.selectionStart, area.selectionEnd, sign)
     put(to.text, to.from, to.to)
+    area.focus()
+  }
+
+  const begin = (sign: string) => {
+    const line = area.value.lastIndexOf('\n', area.selectionStart - 1) + 1
+    put(area.value.slice(0, line) + sign + area.value.slice(line), area.selectionStart + sign.length)
+    area.focus()
   }
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -137,7 +143,7 @@ export function Composer(props: ComposerProps) {
         )}
       </Show>
       <Show when={answers().length > 0}>
-        <ul class="composer-answers" role="listbox" id={`${id}-answers`} aria-label={text().write('')}>
+        <ul class="composer-answers" role="listbox" id={`${id}-answers`} aria-label={text().people}>
           <For each={answers()}>
             {(person, n) => (
               <li id={`${id}-${n()}`} role="option" aria-selected={n() === chosen()} onPointerDown={(event) => event.preventDefault()} onClick={() => take(person.handle)}>
@@ -155,34 +161,41 @@ export function Composer(props: ComposerProps) {
             <Body text={words()} />
           </div>
         </Show>
-        <div class="composer-grow" classList={{ 'composer-hidden': preview() }} data-text={words()}>
-          <textarea
-            ref={area}
-            rows={1}
-            aria-label={props.label}
-            placeholder={props.label}
-            aria-autocomplete="list"
-            aria-controls={answers().length > 0 ? `${id}-answers` : undefined}
-            aria-activedescendant={answers().length > 0 ? `${id}-${chosen()}` : undefined}
-            aria-invalid={tooLong()}
-            onInput={(event) => {
-              setCursor(event.currentTarget.selectionStart)
-              draft().write(event.currentTarget.value)
-              if (event.currentTarget.value !== '') props.room.types()
-            }}
-            onSelect={(event) => setCursor(event.currentTarget.selectionStart)}
-            onKeyDown={onKeyDown}
-          />
-        </div>
-        <div class="composer-does">
+        <textarea
+          ref={area}
+          class="composer-text"
+          classList={{ 'composer-hidden': preview() }}
+          rows={1}
+          aria-label={props.label}
+          placeholder={props.label}
+          aria-autocomplete="list"
+          aria-controls={answers().length > 0 ? `${id}-answers` : undefined}
+          aria-activedescendant={answers().length > 0 ? `${id}-${chosen()}` : undefined}
+          aria-invalid={tooLong()}
+          onInput={(event) => {
+            setCursor(event.currentTarget.selectionStart)
+            draft().write(event.currentTarget.value)
+            if (event.currentTarget.value !== '') props.room.types()
+          }}
+          onSelect={(event) => setCursor(event.currentTarget.selectionStart)}
+          onKeyDown={onKeyDown}
+        />
+        <div class="composer-bar">
+          <span class="composer-formats">
+            <IconButton icon={boldIcon} label={text().format.bold} keys="Mod+B" onClick={() => mark('**')} />
+            <IconButton icon={italicIcon} label={text().format.italic} keys="Mod+I" onClick={() => mark('_')} />
+            <IconButton icon={codeIcon} label={text().format.code} keys="Mod+E" onClick={() => mark('`')} />
+            <IconButton icon={listIcon} label={text().format.list} onClick={() => begin('- ')} />
+            <IconButton icon={textQuoteIcon} label={text().format.quote} onClick={() => begin('> ')} />
+          </span>
           <Show when={props.room.root !== 0}>
             <Checkbox label={text().alsoInChannel} checked={also()} onChange={setAlso} />
           </Show>
           <Show when={words() !== ''}>
-            <IconButton icon={preview() ? pencilIcon : eyeIcon} label={preview() ? text().writing : text().preview} onClick={() => setPreview(!preview())} />
+            <IconButton icon={preview() ? pencilIcon : eyeIcon} label={preview() ? text().writing : text().preview} aria-pressed={preview()} onClick={() => setPreview(!preview())} />
           </Show>
-          <button type="submit" class="icon-button composer-send" aria-label={text().send} data-tip={text().send} disabled={words().trim() === '' || tooLong()}>
-            <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
+          <button type="submit" class="composer-send" aria-label={text().send} data-tip={text().send} data-keys="Enter">
+            <svg class="icon icon-mirrored" viewBox="0 0 24 24" aria-hidden="true">
               <path d={sendHorizontalIcon} />
             </svg>
           </button>
@@ -196,44 +209,3 @@ export function Composer(props: ComposerProps) {
     </form>
   )
 }
-||||||| 44eee98
-=======
-import { For } from 'solid-js'
-import { IconButton } from '../ui/Button.tsx'
-import { boldIcon, codeIcon, faceSlightlySmilingPlusIcon, italicIcon, linkIcon, listIcon, paperclipIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
-import { text } from './text.ts'
-import './channel.css'
-
-/** Composer is where one writes: its place and looks. */
-export function Composer(props: { readonly label: string }) {
-  const formats = () =>
-    [
-      [boldIcon, text().format.bold, 'Mod+B'],
-      [italicIcon, text().format.italic, 'Mod+I'],
-      [linkIcon, text().format.link, undefined],
-      [listIcon, text().format.list, undefined],
-      [textQuoteIcon, text().format.quote, undefined],
-      [codeIcon, text().format.code, 'Mod+E'],
-    ] as const
-  return (
-    <form class="composer" onSubmit={(event) => event.preventDefault()}>
-      <div class="composer-box">
-        <textarea class="composer-text" rows={1} aria-label={props.label} placeholder={props.label} />
-        <div class="composer-bar">
-          <IconButton icon={paperclipIcon} label={text().format.attach} />
-          <IconButton icon={faceSlightlySmilingPlusIcon} label={text().format.emoji} />
-          <span class="composer-line" />
-          <span class="composer-formats">
-            <For each={formats()}>{([icon, label, keys]) => <IconButton icon={icon} label={label} keys={keys} />}</For>
-          </span>
-          <button type="submit" class="composer-send" aria-label={text().send} data-tip={text().send} data-keys="Enter">
-            <svg class="icon icon-mirrored" viewBox="0 0 24 24" aria-hidden="true">
-              <path d={sendHorizontalIcon} />
-            </svg>
-          </button>
-        </div>
-      </div>
-    </form>
-  )
-}
->>>>>>> next-ui

@@ -21,7 +21,7 @@ export function Editor(props: { readonly text: string; readonly onSave: (text: s
       <textarea
         ref={area}
         class="editor-text"
-        aria-label={text().edit}
+        aria-label={text().does.edit}
         value={now()}
         onInput={(event) => setNow(event.currentTarget.value)}
         onKeyDown={(event) => {

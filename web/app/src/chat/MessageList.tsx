@@ -12,8 +12,11 @@ const atEnd = 48
 export interface MessageListProps {
   readonly room: Room
   readonly row: (row: Row) => JSX.Element
-  /** The offset to begin at; undefined: the end. */
+  /** The offset to show; undefined: the end. */
   readonly at: number | undefined
+  readonly label: string
+  /** What is shown where there is nothing. */
+  readonly empty: JSX.Element
 }
 
 /**
@@ -75,11 +78,12 @@ export function MessageList(props: MessageListProps) {
   }
 
   return (
-    <div class="messages">
+    <div class="channel-list">
       <Show when={props.room.items()} fallback={<Skeleton rows={8} />}>
+        <Show when={shown().length > 1 || props.room.moreBefore()} fallback={props.empty}>
         <VList
           ref={(handle) => (list = handle)}
-          class="messages-scroll"
+          class="channel-scroll"
           data={shown()}
           shift={shift()}
           bufferSize={600}
@@ -88,17 +92,18 @@ export function MessageList(props: MessageListProps) {
             if (ended()) toEnd()
           }}
           role="log"
-          aria-label={text().list}
+          aria-label={props.label}
           aria-live="off"
           tabIndex={0}
         >
           {(row) => props.row(row)}
         </VList>
+        </Show>
       </Show>
       <Show when={!ended() || props.room.moreAfter()}>
         <button
           type="button"
-          class="messages-to-end"
+          class="channel-to-end"
           onClick={() => {
             if (props.room.moreAfter()) void props.room.jump({ kind: 'end' }).then(toEnd)
             else toEnd()

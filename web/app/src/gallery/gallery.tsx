@@ -7,19 +7,13 @@ import { render } from 'solid-js/web'
 import { App } from '../App.tsx'
 import { sampleModel, type Variant } from '../model/sample.ts'
 import type { Connection, Stage } from '../model/model.ts'
-import { register, route, type Manifest } from '../module.ts'
+import { manifest as chat } from '../chat/module.ts'
+import { register } from '../module.ts'
 import { manifest as shell } from '../shell/module.ts'
+import { sampleRooms } from './rooms.ts'
 import { prefer, type Preferences } from '../shell/preferences.ts'
 
 const wanted = new URLSearchParams(window.location.search)
-
-const chat: Manifest = {
-  name: 'chat',
-  routes: [
-    { ...route('/c/:channel', () => import('./GalleryChannel.tsx')), channel: 'channel' },
-    { ...route('/t/:channel/:root', () => import('./GalleryChannel.tsx'), () => import('./GalleryThread.tsx')), channel: 'channel' },
-  ],
-}
 
 function connection(): Connection {
   switch (wanted.get('connection')) {
@@ -52,7 +46,7 @@ history.replaceState(null, '', (wanted.get('path') ?? '/') + window.location.has
 const root = document.getElementById('app')
 if (root) {
   root.textContent = ''
-  render(() => <App model={sampleModel(variant)} registry={register([shell, chat])} />, root)
+  render(() => <App model={sampleModel(variant)} rooms={sampleRooms(variant.empty ?? false)} registry={register([shell, chat])} />, root)
 }
 
 // What is to be opened, by its keys: "k" is the palette, "?" the keyboard map.

@@ -28,9 +28,13 @@ interface Opened {
 const absent: Presence = { state: 'unknown', mobile: false, emoji: '', text: '' }
 const collator = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
 
+/** openAccounts opens who is signed in in this browser. */
+export function openAccounts(): Promise<Accounts> {
+  return Accounts.open({ name: browserName(), agent })
+}
+
 /** createLive makes the model. It begins with who was here last; what it knows of them is painted before the network answers. Call it within a root of Solid's. */
-export async function createLive(): Promise<{ readonly model: Model; readonly rooms: Rooms }> {
-  const accounts = await Accounts.open({ name: browserName(), agent })
+export function createLive(accounts: Accounts): { readonly model: Model; readonly rooms: Rooms } {
   const [opened, setOpened] = createSignal<Opened | undefined>()
   const [connection, setConnection] = createSignal<Connection>({ kind: 'connecting' })
   const [channels, setChannels] = createSignal<Recorder['channels']>(new Map())
