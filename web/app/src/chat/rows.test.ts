@@ -26,6 +26,7 @@ test('an unread message that is gone divides where the next one is', () => {
 test('events stand by themselves', () => {
   const happened = item(2, 'ada', 1, { system: { change: undefined } })
   expect(say(new Rows().of([item(1, 'ada', 0), happened, item(3, 'ada', 2)], 0, false))).toBe('day, ada: 1, ! 2, ada: 3')
+  expect(say(new Rows().of([item(1, 'ada', 0), happened, item(3, 'ben', 2)], 2, false))).toBe('day, ada: 1, ! 2, unread, ben: 3')
 })
 
 test('rows that stayed the same are the same', () => {

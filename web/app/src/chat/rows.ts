@@ -38,7 +38,7 @@ export class Rows {
       const { message } = item
       const newDay = last === undefined || dayOf(last.message.timeMs) !== dayOf(message.timeMs)
       if (newDay) add({ kind: 'day', key: `day ${dayOf(message.timeMs)}`, ms: message.timeMs })
-      const here = !divided && message.offset >= unreadFrom
+      const here = !divided && message.offset >= unreadFrom && message.system === undefined // what happened counts for nobody as unread
       if (here) {
         divided = true
         add(unread)
