@@ -12,7 +12,7 @@ MODULES := $(patsubst ./%,%,$(shell sed -n 's|^\t\(\./.*\)|\1|p' go.work))
 .PHONY: help run web-dev demo test lint modules vulnerabilities cluster faults proto tools bench clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Plenum, with the web application, on ADDR with its data under DATA, TLS=1 with a certificate of its own; Ctrl-C stops it
 	@./.ci/web

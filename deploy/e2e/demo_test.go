@@ -21,10 +21,13 @@ func TestDemo(t *testing.T) {
 	}
 	d.ok(t, found[1]+"\n", "--server", s.server, "login", "--workspace", "demo", "--handle", "ada", "--password-stdin")
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // what belongs to people is derived a moment later
-		var channels, unread, mentions int
+		var channels, unread, mentions uint64
 		for line := range strings.Lines(d.ok(t, "", "--json", "channel", "list")) {
 			var c struct {
-				Mine struct{ Unread, Mentions int }
+				Mine struct {
+					Unread   uint64 `json:"unread,string"`
+					Mentions uint64 `json:"mentions,string"`
+				}
 			}
 			if err := json.Unmarshal([]byte(line), &c); err != nil {
 				t.Fatalf("%q: %v", line, err)

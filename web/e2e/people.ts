@@ -64,8 +64,16 @@ async function enter(plenum: Plenum, workspace: string, way: string, how: object
   }
 }
 
+/** How long chat may take to hear of somebody who has just joined, in milliseconds, and how often it is asked. */
+const acquainted = 10_000
+const asked = 100
+
 async function post(plenum: Plenum, method: string, body: object, headers: Record<string, string>): Promise<Answer> {
-  const res = await fetch(`${plenum.origin}/${method}`, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) })
-  if (!res.ok) throw new Error(`${method}: ${res.status} ${await res.text()}`)
-  return (await res.json()) as Answer
+  for (const begun = Date.now(); ; ) {
+    const res = await fetch(`${plenum.origin}/${method}`, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) })
+    if (res.ok) return (await res.json()) as Answer
+    const why = await res.text()
+    if (!why.includes('just joined') || Date.now() - begun > acquainted) throw new Error(`${method}: ${res.status} ${why}`)
+    await new Promise((done) => setTimeout(done, asked))
+  }
 }

@@ -114,6 +114,8 @@ test('a Plenum that was killed serves the page again', async ({ page, plenum, wo
   await page.goto('/')
   await expect(page.locator('#app')).not.toBeEmpty()
   const bob = await workspace.person('bob', 'Bob')
-  expect(await bob.call('plenum.identity.v1.PeopleService/WhoAmI', {})).toMatchObject({ person: { handle: 'bob' } })
+  const { channel } = await workspace.owner.call('plenum.chat.v1.ChatService/CreateChannel', { name: 'general', kind: 'CHANNEL_KIND_PUBLIC' })
+  await workspace.owner.call('plenum.chat.v1.ChatService/AddMembers', { channel, users: [bob.id] })
+  expect(await bob.call('plenum.chat.v1.ChatService/Send', { channel, text: 'We are back' })).toMatchObject({ offset: expect.any(String) })
   watch.forget() // what the application says of a server that is gone
 })

@@ -165,18 +165,25 @@ func (d *demo) channel(ctx context.Context, c demoChannel) error {
 	maker := d.people[c.members[0]]
 	var id string
 	if c.kind == chatv1.ChannelKind_CHANNEL_KIND_UNSPECIFIED {
-		res, err := maker.chat.OpenDirect(ctx, &chatv1.OpenDirectRequest{Users: ids})
+		err := acquainted(ctx, func() error {
+			res, err := maker.chat.OpenDirect(ctx, &chatv1.OpenDirectRequest{Users: ids})
+			id = res.GetChannel()
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		id = res.GetChannel()
 	} else {
 		res, err := maker.chat.CreateChannel(ctx, &chatv1.CreateChannelRequest{Name: c.name, Kind: c.kind, Topic: c.topic})
 		if err != nil {
 			return err
 		}
 		id = res.GetChannel()
-		if _, err := maker.chat.AddMembers(ctx, &chatv1.AddMembersRequest{Channel: id, Users: ids}); err != nil {
+		err = acquainted(ctx, func() error {
+			_, err := maker.chat.AddMembers(ctx, &chatv1.AddMembersRequest{Channel: id, Users: ids})
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -227,6 +234,24 @@ func (d *demo) say(ctx context.Context, channel string, root uint64, m demoMessa
 		}
 	}
 	return nil
+}
+
+// acquaintance is how often chat is asked whether it knows people by now.
+const acquaintance = 100 * time.Millisecond
+
+// acquainted calls f again while chat doesn't know who has just joined: it hears of them a moment later.
+func acquainted(ctx context.Context, f func() error) error {
+	for {
+		err := f()
+		if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Reason != "chat.PERSON" {
+			return err
+		}
+		select {
+		case <-time.After(acquaintance):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // patiently calls f again where the server asks for a pause.
