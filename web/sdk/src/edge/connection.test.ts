@@ -437,6 +437,21 @@ describe('calls', () => {
     expect(ids(peer).length).toBe(1)
   })
 
+  test('what was said before the close is said; a change that was sent is in doubt', async () => {
+    const { edge, connection } = start()
+    const following = connection.follow(a, () => undefined)
+    const peer = await login(edge)
+    peer.say(subscribed(peer.take('subscribe')[0]?.id ?? 0, { topic: a, start: at(1), head: at(1) }))
+    const change = outcome(connection.call(send, {}))
+    const read = outcome(connection.call(history, {}))
+    await rest()
+    following.signal('left', bytes)
+    connection.close()
+    await rest()
+    expect(peer.take('signal').length).toBe(1)
+    expect([change.error?.code, read.error?.reason]).toEqual([201, 'client.CLOSED'])
+  })
+
   test('onlyOnline fails without a connection, and with its loss', async () => {
     const { edge, connection } = start()
     await expect(connection.call(history, {}, { onlyOnline: true })).rejects.toMatchObject({ code: 200, reason: 'client.OFFLINE' })
@@ -480,6 +495,7 @@ describe('the wire', () => {
     stop.abort(new Error('enough'))
     await rest()
     expect(peer.take('cancel').length).toBe(1)
+    expect((calls[0]?.value as Uint8Array).buffer.byteLength).toBe(bytes.length)
     expect([calls[0]?.value, calls[1]?.error?.code, calls[3]?.error?.message]).toEqual([bytes, 200, 'enough'])
     off()
     peer.hangUp(1006)

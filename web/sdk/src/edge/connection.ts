@@ -181,6 +181,7 @@ export class Connection implements Session, Wire {
   }
 
   close(): void {
+    this.#flush() // what was said before
     this.#states.clear()
     this.#ups.clear()
     this.#topics.close()
@@ -260,6 +261,7 @@ export class Connection implements Session, Wire {
 
   #take(frame: NonNullable<ServerFrame['frame']>): void {
     this.#topics.whole(frame.$case === 'heads' ? frame.value.topic : '')
+    if (this.#over) return // a listener has closed the session
     switch (frame.$case) {
       case 'welcome':
         this.#welcome(frame.value)
@@ -355,12 +357,16 @@ export class Connection implements Session, Wire {
     this.#flushing = true
     queueMicrotask(() => {
       this.#flushing = false
-      if (!this.#up) return
-      this.#topics.flush()
-      const frames = this.#frames
-      this.#frames = []
-      if (frames.length > 0) this.#line?.send(frames)
+      this.#flush()
     })
+  }
+
+  #flush(): void {
+    if (!this.#up) return
+    this.#topics.flush()
+    const frames = this.#frames
+    this.#frames = []
+    if (frames.length > 0) this.#line?.send(frames)
   }
 
   /** hangUp ends the line, and what belongs to it. It returns whether it was up. */
