@@ -251,6 +251,22 @@ describe('a connection', () => {
     expect(connection.state.kind).toBe('offline')
   })
 
+  test('what is long to send is not taken for a dead line, while it gets on', async () => {
+    const { edge, connection } = start()
+    const peer = await login(edge)
+    peer.bufferedAmount = 1 << 20
+    connection.probe()
+    for (let i = 0; i < 4; i++) {
+      await rest(4_999)
+      peer.bufferedAmount /= 2
+      await rest(1)
+    }
+    await rest(4_999)
+    expect(connection.state.kind).toBe('online')
+    await rest(1)
+    expect(connection.state.kind).toBe('offline')
+  })
+
   test('answers Ping, and probes: what lives by a Ping, what waits by trying', async () => {
     const { edge, connection } = start()
     connection.probe()
@@ -320,6 +336,28 @@ describe('a connection', () => {
     edge.last.say({ $case: 'refreshed', value: { tokenTtlMs: 600_000 } })
     await beat(540_000)
     expect(connection.state).toMatchObject({ kind: 'signed-out', cause: { code: 102 } })
+  })
+
+  test('a token that comes when its line is gone is not used on the next one', async () => {
+    const { edge, tokens } = start()
+    const peer = await login(edge)
+    const give: ((token: string) => void)[] = []
+    const { token } = tokens
+    tokens.token = () => new Promise((resolve) => give.push(resolve))
+    peer.say(failed(0, 204), { $case: 'refreshed', value: { tokenTtlMs: 1 } })
+    await rest(1_000)
+    expect(give.length).toBe(1)
+    tokens.token = token
+    peer.hangUp(1006)
+    await rest(250)
+    const next = await login(edge)
+    give[0]?.('late')
+    await rest()
+    expect(next.take('refresh')).toEqual([])
+    await rest(35_000)
+    next.say({ $case: 'refreshed', value: { tokenTtlMs: 1 } })
+    await rest(1_000)
+    expect(next.take('refresh').length).toBe(1)
   })
 
   test('says nothing, and sends nothing, behind its close', async () => {

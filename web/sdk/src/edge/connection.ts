@@ -77,6 +77,8 @@ export class Connection implements Session, Wire {
   /** Rings where the other side has been silent for too long: while dialling, before Welcome, before a Ping, before its Pong. */
   readonly #watch: Alarm
   #pinged: number | undefined
+  /** Bytes that waited to be sent as it was asked last. */
+  #waited = 0
   /** When the person did something last, and when the server was told so. */
   #used: number
   #told = -Infinity
@@ -323,6 +325,8 @@ export class Connection implements Session, Wire {
     } else if (this.#pinged !== undefined && this.#clock.now() - this.#pinged > 2 * pongBy) {
       this.#pinged = undefined // the page was asleep, and what has come meanwhile is behind this: ask anew
       this.#ping(false)
+    } else if (this.#pinged !== undefined && (this.#line?.waiting ?? 0) < this.#waited) {
+      this.#await() // the Ping is behind something long, which gets on
     } else {
       const why = this.#welcomed ? 'no answer to a Ping' : this.#up ? 'no Welcome came' : 'it did not open'
       this.#lost(this.#up ? fault.lost(why) : fault.unreachable(this.#server))
@@ -331,10 +335,16 @@ export class Connection implements Session, Wire {
 
   #ping(active: boolean): void {
     if (this.#pinged === undefined) { // else an earlier one waits for its answer
-      this.#pinged = this.#clock.now()
-      this.#watch.set(pongBy)
+      this.#await()
     }
     this.#send({ $case: 'ping', value: { nonce: Math.floor(this.#random() * 2 ** 32), active } })
+  }
+
+  /** await has a Pong come in time. */
+  #await(): void {
+    this.#pinged = this.#clock.now()
+    this.#waited = this.#line?.waiting ?? 0
+    this.#watch.set(pongBy)
   }
 
   #id(): number {
