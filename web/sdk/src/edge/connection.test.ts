@@ -472,7 +472,24 @@ describe('calls', () => {
     await rest()
     expect(calls[2]?.error?.message).toBe('at all')
     await expect(connection.call(history, {}, { signal: AbortSignal.abort(new Error('never')) })).rejects.toThrow('never')
-    expect(ids(peer).length).toBe(1)
+    const [fourth] = ids(peer)
+    expect(fourth).toBeDefined()
+    stop[3]?.abort(new Error('now'))
+    peer.hangUp(1006)
+    await rest(251)
+    expect(ids(edge.last)).toEqual([]) // it does not come back
+  })
+
+  test('what pauses ends with the session', async () => {
+    const { edge, connection } = start()
+    const peer = await login(edge)
+    const call = outcome(connection.call(history, {}))
+    await rest()
+    peer.say(...ids(peer).map((id) => failed(id, 203, 60_000)))
+    await rest()
+    connection.close()
+    await rest()
+    expect([call.error?.reason, vi.getTimerCount()]).toEqual(['client.CLOSED', 0])
   })
 
   test('what was said before the close is said; a change that was sent is in doubt', async () => {
@@ -593,6 +610,8 @@ describe('topics', () => {
     await rest()
     const [again] = peer.take('subscribe')
     expect(again).toMatchObject({ wants: [{ cursor: at(8) }] })
+    peer.say(live(id, 8), events(a, [9])) // of the subscription before
+    expect(told).toEqual(['live', '8@8'])
     peer.say(events(a, [12]), live(again?.id ?? 0, 8), events(a, [9, 10, 11, 12]))
     await rest()
     expect(told).toEqual(['live', '8@8', 'live', '9,10,11,12@12'])
