@@ -6,6 +6,7 @@ import { Backoff } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import * as fault from './fault.ts'
 import { callBytes, defaultCalls, maxBody, maxCalls } from './limits.ts'
+import { own } from './own.ts'
 import type { Wire } from './wire.ts'
 
 /** Out is what calls and topics need of the connection. */
@@ -39,6 +40,8 @@ interface Call {
   readonly onlyOnline: boolean
   readonly resolve: (body: Uint8Array) => void
   readonly reject: (why: unknown) => void
+  /** It has been on a line. */
+  sent: boolean
   /** Nobody waits for it any more; the server still counts it. */
   dropped: boolean
 }
@@ -106,7 +109,7 @@ export class Calls {
     if (call === undefined) return
     this.#sent.delete(r.id)
     if (r.result?.$case === 'body') {
-      call.resolve(r.result.value)
+      call.resolve(own(r.result.value))
     } else {
       const e = fault.of(r.result?.value)
       if (e.code === Code.TOKEN_STALE) this.#out.stale()
@@ -132,13 +135,13 @@ export class Calls {
     this.#queue = [...again, ...waiting]
   }
 
-  /** end rejects all, and what comes. */
+  /** end rejects all, and what comes: a change that was sent may have taken place. */
   end(why: ServerError): void {
     this.#ended = why
     const all = [...this.#sent.values(), ...this.#queue]
     this.#sent.clear()
     this.#queue = []
-    for (const call of all) call.reject(why)
+    for (const call of all) call.reject(call.sent && call.kind !== 'read' && why.repeatable ? lost() : why)
     for (const reject of [...this.#pauses]) reject(why)
   }
 
@@ -152,6 +155,7 @@ export class Calls {
       const abort = () => { this.#drop(call, signal?.reason) }
       const call: Call = {
         ...of,
+        sent: false,
         dropped: false,
         resolve(body) {
           signal?.removeEventListener('abort', abort)
@@ -218,6 +222,7 @@ export class Calls {
 
   #transmit(call: Call): void {
     const id = this.#out.id()
+    call.sent = true
     this.#sent.set(id, call)
     this.#out.send({ $case: 'call', value: { id, method: call.method, body: call.body, clientSeq: call.seq, lane: call.lane, timeoutMs: 0 } })
   }

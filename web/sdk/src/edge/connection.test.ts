@@ -251,6 +251,22 @@ describe('a connection', () => {
     expect(connection.state.kind).toBe('offline')
   })
 
+  test('what is long to send is not taken for a dead line, while it gets on', async () => {
+    const { edge, connection } = start()
+    const peer = await login(edge)
+    peer.bufferedAmount = 1 << 20
+    connection.probe()
+    for (let i = 0; i < 4; i++) {
+      await rest(4_999)
+      peer.bufferedAmount /= 2
+      await rest(1)
+    }
+    await rest(4_999)
+    expect(connection.state.kind).toBe('online')
+    await rest(1)
+    expect(connection.state.kind).toBe('offline')
+  })
+
   test('answers Ping, and probes: what lives by a Ping, what waits by trying', async () => {
     const { edge, connection } = start()
     connection.probe()
@@ -320,6 +336,28 @@ describe('a connection', () => {
     edge.last.say({ $case: 'refreshed', value: { tokenTtlMs: 600_000 } })
     await beat(540_000)
     expect(connection.state).toMatchObject({ kind: 'signed-out', cause: { code: 102 } })
+  })
+
+  test('a token that comes when its line is gone is not used on the next one', async () => {
+    const { edge, tokens } = start()
+    const peer = await login(edge)
+    const give: ((token: string) => void)[] = []
+    const { token } = tokens
+    tokens.token = () => new Promise((resolve) => give.push(resolve))
+    peer.say(failed(0, 204), { $case: 'refreshed', value: { tokenTtlMs: 1 } })
+    await rest(1_000)
+    expect(give.length).toBe(1)
+    tokens.token = token
+    peer.hangUp(1006)
+    await rest(250)
+    const next = await login(edge)
+    give[0]?.('late')
+    await rest()
+    expect(next.take('refresh')).toEqual([])
+    await rest(35_000)
+    next.say({ $case: 'refreshed', value: { tokenTtlMs: 1 } })
+    await rest(1_000)
+    expect(next.take('refresh').length).toBe(1)
   })
 
   test('says nothing, and sends nothing, behind its close', async () => {
@@ -434,7 +472,39 @@ describe('calls', () => {
     await rest()
     expect(calls[2]?.error?.message).toBe('at all')
     await expect(connection.call(history, {}, { signal: AbortSignal.abort(new Error('never')) })).rejects.toThrow('never')
-    expect(ids(peer).length).toBe(1)
+    const [fourth] = ids(peer)
+    expect(fourth).toBeDefined()
+    stop[3]?.abort(new Error('now'))
+    peer.hangUp(1006)
+    await rest(251)
+    expect(ids(edge.last)).toEqual([]) // it does not come back
+  })
+
+  test('what pauses ends with the session', async () => {
+    const { edge, connection } = start()
+    const peer = await login(edge)
+    const call = outcome(connection.call(history, {}))
+    await rest()
+    peer.say(...ids(peer).map((id) => failed(id, 203, 60_000)))
+    await rest()
+    connection.close()
+    await rest()
+    expect([call.error?.reason, vi.getTimerCount()]).toEqual(['client.CLOSED', 0])
+  })
+
+  test('what was said before the close is said; a change that was sent is in doubt', async () => {
+    const { edge, connection } = start()
+    const following = connection.follow(a, () => undefined)
+    const peer = await login(edge)
+    peer.say(subscribed(peer.take('subscribe')[0]?.id ?? 0, { topic: a, start: at(1), head: at(1) }))
+    const change = outcome(connection.call(send, {}))
+    const read = outcome(connection.call(history, {}))
+    await rest()
+    following.signal('left', bytes)
+    connection.close()
+    await rest()
+    expect(peer.take('signal').length).toBe(1)
+    expect([change.error?.code, read.error?.reason]).toEqual([201, 'client.CLOSED'])
   })
 
   test('onlyOnline fails without a connection, and with its loss', async () => {
@@ -480,6 +550,7 @@ describe('the wire', () => {
     stop.abort(new Error('enough'))
     await rest()
     expect(peer.take('cancel').length).toBe(1)
+    expect((calls[0]?.value as Uint8Array).buffer.byteLength).toBe(bytes.length)
     expect([calls[0]?.value, calls[1]?.error?.code, calls[3]?.error?.message]).toEqual([bytes, 200, 'enough'])
     off()
     peer.hangUp(1006)
@@ -539,6 +610,8 @@ describe('topics', () => {
     await rest()
     const [again] = peer.take('subscribe')
     expect(again).toMatchObject({ wants: [{ cursor: at(8) }] })
+    peer.say(live(id, 8), events(a, [9])) // of the subscription before
+    expect(told).toEqual(['live', '8@8'])
     peer.say(events(a, [12]), live(again?.id ?? 0, 8), events(a, [9, 10, 11, 12]))
     await rest()
     expect(told).toEqual(['live', '8@8', 'live', '9,10,11,12@12'])

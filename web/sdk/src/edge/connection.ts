@@ -77,6 +77,8 @@ export class Connection implements Session, Wire {
   /** Rings where the other side has been silent for too long: while dialling, before Welcome, before a Ping, before its Pong. */
   readonly #watch: Alarm
   #pinged: number | undefined
+  /** Bytes that waited to be sent as it was asked last. */
+  #waited = 0
   /** When the person did something last, and when the server was told so. */
   #used: number
   #told = -Infinity
@@ -181,6 +183,7 @@ export class Connection implements Session, Wire {
   }
 
   close(): void {
+    this.#flush() // what was said before
     this.#states.clear()
     this.#ups.clear()
     this.#topics.close()
@@ -260,6 +263,7 @@ export class Connection implements Session, Wire {
 
   #take(frame: NonNullable<ServerFrame['frame']>): void {
     this.#topics.whole(frame.$case === 'heads' ? frame.value.topic : '')
+    if (this.#over) return // a listener has closed the session
     switch (frame.$case) {
       case 'welcome':
         this.#welcome(frame.value)
@@ -321,6 +325,8 @@ export class Connection implements Session, Wire {
     } else if (this.#pinged !== undefined && this.#clock.now() - this.#pinged > 2 * pongBy) {
       this.#pinged = undefined // the page was asleep, and what has come meanwhile is behind this: ask anew
       this.#ping(false)
+    } else if (this.#pinged !== undefined && (this.#line?.waiting ?? 0) < this.#waited) {
+      this.#await() // the Ping is behind something long, which gets on
     } else {
       const why = this.#welcomed ? 'no answer to a Ping' : this.#up ? 'no Welcome came' : 'it did not open'
       this.#lost(this.#up ? fault.lost(why) : fault.unreachable(this.#server))
@@ -329,10 +335,16 @@ export class Connection implements Session, Wire {
 
   #ping(active: boolean): void {
     if (this.#pinged === undefined) { // else an earlier one waits for its answer
-      this.#pinged = this.#clock.now()
-      this.#watch.set(pongBy)
+      this.#await()
     }
     this.#send({ $case: 'ping', value: { nonce: Math.floor(this.#random() * 2 ** 32), active } })
+  }
+
+  /** await has a Pong come in time. */
+  #await(): void {
+    this.#pinged = this.#clock.now()
+    this.#waited = this.#line?.waiting ?? 0
+    this.#watch.set(pongBy)
   }
 
   #id(): number {
@@ -355,12 +367,16 @@ export class Connection implements Session, Wire {
     this.#flushing = true
     queueMicrotask(() => {
       this.#flushing = false
-      if (!this.#up) return
-      this.#topics.flush()
-      const frames = this.#frames
-      this.#frames = []
-      if (frames.length > 0) this.#line?.send(frames)
+      this.#flush()
     })
+  }
+
+  #flush(): void {
+    if (!this.#up) return
+    this.#topics.flush()
+    const frames = this.#frames
+    this.#frames = []
+    if (frames.length > 0) this.#line?.send(frames)
   }
 
   /** hangUp ends the line, and what belongs to it. It returns whether it was up. */

@@ -2,6 +2,10 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ServerFrame, ServerMessage } from '../proto/plenum/edge/v1/edge.ts'
 import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
+import { system } from './clock.ts'
+import type { Fetch } from './http.ts'
+import { polls } from './poll.ts'
+import { serverSentEvents } from './sse.ts'
 import { login, outcome, rest, start, welcome } from '../../test/edge.ts'
 
 beforeEach(() => { vi.useFakeTimers() })
@@ -45,6 +49,40 @@ test('whatever bytes come, they end the connection with a fault, or mean somethi
     { numRuns: 300 },
   )
   expect(garbled).toBeGreaterThan(100)
+})
+
+test.each(['sse', 'poll'])('whatever is answered over %s, the connection ends with a fault, or goes on', async (kind) => {
+  const host = (fetch: Fetch) => ({ server: 'http://h', fetch, clock: system })
+  const text = (bytes: Uint8Array) => new TextEncoder().encode(`data: ${Buffer.from(bytes).toString('base64')}\n\n`)
+  const answer = fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.string().map((s) => new TextEncoder().encode(s)), fc.uint8Array({ maxLength: 50 }).map(text))
+  const greeting = ServerMessage.encode({ frames: [{ frame: welcome() }] }).finish()
+  let faults = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(answer, { maxLength: 4 }), fc.boolean(), fc.constantFrom(200, 200, 403, 500), async (parts, greets, status) => {
+      const fetch = (() =>
+        Promise.resolve(new Response(new ReadableStream({
+          start(c) {
+            if (greets) c.enqueue(kind === 'sse' ? text(greeting) : greeting)
+            for (const part of parts) c.enqueue(part)
+            c.close()
+          },
+        }), { status }))) as Fetch
+      const s = start({ dial: (kind === 'sse' ? serverSentEvents : polls)(host(fetch)) })
+      for (const topic of topics) s.connection.follow(topic, () => undefined)
+      outcome(s.connection.call(send, { channel: 'c' }))
+      await rest(5_000)
+      for (const state of s.states) {
+        if (state.kind !== 'offline') continue
+        faults++
+        expect(state.cause.reason).toMatch(/^client\.(GARBLED|CONNECTION_LOST|HTTP_STATUS)$/)
+      }
+      s.connection.close()
+      await rest(100)
+      expect(vi.getTimerCount()).toBe(0)
+    }),
+    { numRuns: 100 },
+  )
+  expect(faults).toBeGreaterThan(100)
 })
 
 const number = fc.oneof(fc.nat(20), fc.nat(0xffffffff))

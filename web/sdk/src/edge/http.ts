@@ -23,7 +23,7 @@ interface Question {
 export async function ask({ fetch, server, path, token, frames, signal }: Question): Promise<ReadableStream<Uint8Array>> {
   signal.throwIfAborted()
   const headers = { 'Content-Type': 'application/proto', Authorization: `Bearer ${token}` }
-  const body = ClientMessage.encode({ frames }).finish() as Uint8Array<ArrayBuffer>
+  const body = ClientMessage.encode({ frames }).finish()
   let response: Response
   try {
     response = await fetch(server + path, { method: 'POST', headers, body, signal, cache: 'no-store', credentials: 'omit', redirect: 'error' })

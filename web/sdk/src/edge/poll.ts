@@ -29,10 +29,11 @@ class Polls extends Carrier {
       late()
     }
     if (r.stop.signal.aborted) return
+    if (!frames.some(({ frame }) => frame?.$case === 'welcome' || frame?.$case === 'goodbye')) throw fault.garbled('it is no answer to a Hello')
     const bye = this.take(r, frames)
     if (bye !== undefined) throw fault.of(bye)
     const rest = pollEvery - (clock.now() - r.begun)
-    if (r.urgent || rest <= 0) return
+    if ((r.urgent && r.left <= 0) || rest <= 0) return
     await new Promise<void>((resolve) => {
       const done = clock.after(Math.min(rest, pollEvery), resolve)
       r.stop.signal.addEventListener('abort', () => {

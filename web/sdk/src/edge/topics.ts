@@ -6,6 +6,7 @@ import type { Out } from './calls.ts'
 import { HoldBack, type Dependencies, type Held, type Holder } from './causal.ts'
 import * as fault from './fault.ts'
 import { defaultSignals, viewBytes, maxFollowed, maxRefs, maxWants, signalBody, signalKey, signalRoom, subscribeBytes } from './limits.ts'
+import { own } from './own.ts'
 
 const nothing = new Uint8Array()
 
@@ -187,7 +188,7 @@ export class Topics {
       return
     }
     const upto = Math.max(known, m.upto, m.events.at(-1)?.offset ?? 0)
-    const fresh = m.events.filter(({ offset }) => offset > known)
+    const fresh = m.events.filter(({ offset }) => offset > known).map((e) => ({ ...e, body: own(e.body) }))
     for (const { mutation } of fresh) if (mutation !== '0') this.#settle(mutation)
     if (this.#hold === undefined) topic.deliver(fresh, upto)
     else this.#hold.show(topic, fresh, upto)
@@ -206,7 +207,7 @@ export class Topics {
       const known = this.#refs.get(h.ref)
       if (known === undefined) continue // of a list that was left, perhaps
       if (h.epoch !== 0) known.epoch = h.epoch
-      heads.push({ ...h, topic: known.topic, epoch: known.epoch })
+      heads.push({ ...h, topic: known.topic, epoch: known.epoch, badge: own(h.badge) })
       if (h.removed) this.#refs.delete(h.ref)
     }
     const topic = this.#topics.get(m.topic)
@@ -226,7 +227,7 @@ export class Topics {
 
   signalled({ topic, from, key, body }: { readonly topic: string; readonly from: string; readonly key: string; readonly body: Uint8Array }): void {
     const t = this.#topics.get(topic)
-    if (t?.attached) t.tell({ kind: 'signal', from, key, body })
+    if (t?.attached) t.tell({ kind: 'signal', from, key, body: own(body) })
   }
 }
 
@@ -377,7 +378,7 @@ class Topic implements Following, Holder {
   view({ entries, snapshot, more, at, stale }: View): boolean {
     const parts = snapshot || this.#parts === undefined ? { snapshot, entries: new Map<string, Entry>(), bytes: 0 } : this.#parts
     for (const entry of entries) {
-      parts.entries.set(entry.key, entry)
+      parts.entries.set(entry.key, { ...entry, body: own(entry.body) })
       parts.bytes += entry.key.length + entry.body.length
     }
     if (parts.bytes > viewBytes) return false
