@@ -1,5 +1,6 @@
 import type { Cursor } from '../proto/plenum/edge/v1/edge.ts'
 import type { FollowOptions, Following, Update } from '../session.ts'
+import { startingAt } from './from.ts'
 import type { ToHost } from './messages.ts'
 
 /** RemoteFollowing is a topic that a tab follows by its host: it knows where it stands, to go on with another host. */
@@ -28,8 +29,7 @@ export class RemoteFollowing implements Following {
   /** begin asks the host, if there is one. What waits to be resumed waits on. */
   begin(): void {
     if (this.#state !== 'paused') return
-    const { from: _, ...others } = this.#options
-    const options = this.#from === undefined ? others : { ...others, from: this.#from }
+    const options = startingAt(this.#options, this.#from)
     if (!this.#say({ kind: 'follow', id: this.#id, topic: this.topic, options })) return
     this.#state = 'following'
     this.#begun = true

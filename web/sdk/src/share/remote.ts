@@ -167,7 +167,7 @@ export class Remote implements Session {
         },
         reject: (reason) => {
           end()
-          reject(reason as Error)
+          reject(reason)
         },
       }
       this.#asks.set(id, asked)

@@ -238,8 +238,8 @@ class Browser {
       }),
       channel: (name) => {
         const channel = new BroadcastChannel(name)
-        channels.add(channel as unknown as Port)
-        return channel as unknown as Port
+        channels.add(channel)
+        return channel
       },
     })
     const kill = () => {

@@ -289,6 +289,6 @@ test('each reader of a log is told all behind its cursor, in order and once', ()
         else expect(heard).toEqual(Array.from({ length: length - from }, (_, i) => from + i + 1))
       }
     }),
-    { numRuns: 500 },
+    { numRuns: Number(process.env['SHARE_RUNS'] ?? 500) },
   )
 })

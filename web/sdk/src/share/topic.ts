@@ -1,6 +1,7 @@
 import { Code, ServerError } from '../errors.ts'
 import type { Cursor } from '../proto/plenum/edge/v1/edge.ts'
 import type { FollowOptions, Following, Session, Update } from '../session.ts'
+import { startingAt } from './from.ts'
 import { Memory } from './memory.ts'
 import { after, Ring } from './ring.ts'
 
@@ -44,8 +45,8 @@ export class SharedTopic {
   /** Of a log: where it stands with what was told, and the last events before that. */
   #cursor: Cursor | undefined
   #ring = new Ring(0)
-  /** It was followed again from further back: where the others stood. */
-  #rewound: Cursor | undefined
+  /** It was not live yet since it was followed from `began`. */
+  #fresh = true
   #memory = new Memory()
 
   constructor(session: Session, topic: string, options: FollowOptions, ended: () => void) {
@@ -92,15 +93,15 @@ export class SharedTopic {
     this.#memory = new Memory()
     const resumed = this.#status === 'reset' && from !== undefined
     this.#status = 'starting'
+    this.#fresh = true
     if (resumed) {
       this.#inner?.resume(from)
       return
     }
     const turn = ++this.#turn
     this.#inner?.close()
-    const { from: _, ...options } = this.#options
     const told = (update: Update) => { if (turn === this.#turn) this.#told(update) }
-    this.#inner = this.#session.follow(this.#topic, told, from === undefined ? options : { ...options, from })
+    this.#inner = this.#session.follow(this.#topic, told, startingAt(this.#options, from))
   }
 
   /** place begins with a reader that comes to a topic which is followed already. */
@@ -120,7 +121,6 @@ export class SharedTopic {
       } else if (cursor.offset - at.offset > maxRewind) {
         this.#reset(reader, place, reset(Code.RESET_FLOOR))
       } else {
-        this.#rewound ??= cursor
         this.#go(at)
       }
       return
@@ -178,7 +178,7 @@ export class SharedTopic {
         this.#placeWaiting()
         break
       case 'paused':
-        this.#status = 'paused'
+        if (this.#status !== 'reset') this.#status = 'paused'
         this.#tell(update)
         break
       case 'signal':
@@ -199,16 +199,18 @@ export class SharedTopic {
 
   #live(head: Cursor | undefined): void {
     this.#status = 'live'
+    this.#fresh = false
     this.#class = head === undefined || this.#options.heads === true ? 'state' : 'log'
     if (this.#class === 'log' && this.#cursor === undefined) {
       this.#cursor = head
       this.#ring = new Ring(head?.offset ?? 0)
     }
+    const turn = this.#turn
     for (const [reader, place] of this.#following()) {
       if (this.#class === 'state') reader.told({ kind: 'live', head })
       else if (this.#isBehind(place)) this.#placeInLog(reader, place)
       else this.#begin(reader, place, head)
-      if (this.#status !== 'live') return // it goes on from further back: all begin with that
+      if (turn !== this.#turn) return // it is followed again from further back: all begin with that
     }
     this.#placeWaiting()
   }
@@ -226,7 +228,6 @@ export class SharedTopic {
     const before = this.#cursor?.offset ?? 0
     this.#ring.push(events)
     this.#cursor = cursor
-    if (this.#rewound !== undefined && cursor.offset >= this.#rewound.offset) this.#rewound = undefined
     for (const [reader, place] of this.#following()) {
       if (place.at !== undefined && cursor.offset <= place.at.offset) continue
       if (place.at !== undefined && place.at.offset < before && this.#isBehind(place)) {
@@ -241,18 +242,16 @@ export class SharedTopic {
   }
 
   #wasReset(cause: ServerError): void {
-    // Those who had come further don't have to suffer for who came from too far back: without that one it is followed again.
-    const floor = this.#rewound === undefined ? Infinity : (this.#began?.offset ?? Infinity)
+    // Those who come from further on don't have to suffer for who comes from too far back: without that one it is followed again.
+    const floor = this.#fresh ? (this.#began?.offset ?? Infinity) : Infinity
     this.#status = 'reset'
     for (const [reader, place] of this.#following()) if ((place.at?.offset ?? Infinity) <= floor) this.#reset(reader, place, cause)
     const rest = this.#following().map(([, place]) => place.at)
     if (rest.length > 0) {
       const first = rest.reduce((a, b) => ((a?.offset ?? Infinity) <= (b?.offset ?? Infinity) ? a : b))
-      if (first === undefined || first.offset >= (this.#rewound?.offset ?? 0)) this.#rewound = undefined
       this.#go(first)
       return
     }
-    this.#rewound = undefined
     const next = [...this.#readers.values()].find((place) => place.state === 'waiting')
     if (next === undefined) return
     next.state = 'following'
