@@ -98,6 +98,12 @@ export interface Following {
   close(): void
 }
 
+export interface PutOptions {
+  readonly lane: string
+  readonly note?: unknown
+  readonly key?: string
+}
+
 /** Outbox holds changes until the server has answered them for good. */
 export interface Outbox {
   /** Names this installation; see PROTOCOL.md §3. */
@@ -108,9 +114,10 @@ export interface Outbox {
   onChange(listener: (entries: readonly Pending[]) => void): () => void
   /**
    * put keeps a change, and sends it as soon as it can be: entries of one lane in their order, one after the other. It returns once the entry is on disk.
-   * `note` is the application's own, kept beside it: what was seen as it was made.
+   * `note` is the application's own, kept beside it: what was seen as it was made. A `key` names the change for who puts it again after a doubt: while an
+   * entry of that key is in the outbox, its number is the answer.
    */
-  put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: { readonly lane: string; readonly note?: unknown }): Promise<number>
+  put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: PutOptions): Promise<number>
   /** answer waits until an entry is settled; it rejects with the ServerError that refused it. */
   answer<A>(seq: number, method: Method<unknown, A>): Promise<A | undefined>
   /** retry sends a refused entry again, as a new change at the end. */

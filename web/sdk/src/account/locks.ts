@@ -7,9 +7,12 @@ export interface Locks {
  * browserLocks are the browser's, for all its tabs and workers. A page that came by plain HTTP has none: there each context takes its own turns, which does
  * no harm, since the server answers a refresh token that comes twice within 60 s with the same session.
  */
-export function browserLocks(): Locks {
-  const locks = (navigator as { locks?: LockManager }).locks
-  return locks === undefined ? new OwnLocks() : { request: (name, held) => locks.request(name, held) }
+export const browserLocks = (): Locks => browserWebLocks() ?? new OwnLocks()
+
+/** browserWebLocks are the browser's, where there are any. */
+export function browserWebLocks(): Locks | undefined {
+  const locks = (globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks
+  return locks === undefined ? undefined : { request: (name, held) => locks.request(name, held) }
 }
 
 /** OwnLocks are for one page alone. */

@@ -177,6 +177,19 @@ test('a note that can not be kept takes no other with it', async () => {
   expect(outbox.entries).toHaveLength(2)
 })
 
+test('what is put again under its key is one entry, also for a later run', async () => {
+  const { store, outbox } = await opened(new MemoryStore(), false)
+  const twice = (to: StoredOutbox) => to.put(send, { text: 'a' }, { lane: 'c', key: 'k' })
+  const seq = await twice(outbox)
+  expect(await twice(outbox)).toBe(seq)
+  const later = await opened(store)
+  expect(await twice(later.outbox)).toBe(seq)
+  await settled()
+  later.wire.calls[0]?.answer()
+  await settled()
+  expect(await twice(later.outbox)).toBeGreaterThan(seq)
+})
+
 test('only changes can wait, and only so many', async () => {
   const { outbox } = await opened(new MemoryStore(), false)
   await expect(outbox.put(history, {}, { lane: 'c' })).rejects.toThrow(TypeError)

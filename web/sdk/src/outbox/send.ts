@@ -2,7 +2,7 @@ import type { Wire } from '../edge/wire.ts'
 import { Code, ServerError } from '../errors.ts'
 import { faultOf, serverError } from '../fault.ts'
 import { encode, type Method } from '../method.ts'
-import type { Outbox, Pending } from '../session.ts'
+import type { Outbox, Pending, PutOptions } from '../session.ts'
 import { Answers } from './answers.ts'
 import { maxBytes, maxEntries } from './limits.ts'
 import { newId } from './mutation.ts'
@@ -79,10 +79,12 @@ export class StoredOutbox implements Outbox {
     return seq
   }
 
-  async put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: { readonly lane: string; readonly note?: unknown }): Promise<number> {
+  async put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: PutOptions): Promise<number> {
     if (method.kind !== 'change') throw new TypeError(`${method.name} is no change that may be repeated, so it can't wait in the outbox`)
-    const body = encode(method.request, request)
-    return this.#put({ method: method.name, body, lane: options.lane, note: structuredClone(options.note), cause: undefined })
+    const { lane, note, key = '' } = options
+    const known = this.#state.keyed(key)
+    if (known !== undefined) return known
+    return this.#put({ method: method.name, body: encode(method.request, request), lane, note: structuredClone(note), key, cause: undefined })
   }
 
   async answer<A>(seq: number, method: Method<unknown, A>): Promise<A | undefined> {

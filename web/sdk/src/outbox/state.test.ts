@@ -5,7 +5,7 @@ import { mutation } from './mutation.ts'
 import { State, type Item } from './state.ts'
 import type { Kept } from './store.ts'
 
-const kept = (seq: number, lane = 'a', since = 0): Kept => ({ seq, method: 'm', body: new Uint8Array(10), lane, note: undefined, since, cause: undefined })
+const kept = (seq: number, lane = 'a', since = 0): Kept => ({ seq, method: 'm', body: new Uint8Array(10), lane, note: undefined, key: '', since, cause: undefined })
 const later = new ServerError(200, 'edge.AWAY', 'Later.')
 const rate = new ServerError(203, 'edge.RATE', 'Later.', '', 700)
 const lost = new ServerError(201, 'client.LOST', 'Lost.')

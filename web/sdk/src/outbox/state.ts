@@ -20,6 +20,8 @@ export interface Item {
    * for without it the server would take nothing behind it.
    */
   settled: boolean
+  /** The same as others see it: another object whenever it changes. */
+  pending: Pending
 }
 
 interface Lane {
@@ -54,7 +56,9 @@ export class State {
   readonly #clientId: string
   /** Entries, ascending by number. */
   readonly #items = new Map<number, Item>()
+  /** Their numbers by mutation, and by key. */
   readonly #seqs = new Map<string, number>()
+  readonly #keys = new Map<string, number>()
   /** Lanes that have something to send. */
   readonly #lanes = new Map<string, Lane>()
   #up = false
@@ -82,18 +86,26 @@ export class State {
     return this.#items.get(seq)
   }
 
+  /** keyed is the number of the entry of a key. */
+  keyed(key: string): number | undefined {
+    return this.#keys.get(key)
+  }
+
   /** pending is what is in the outbox: the same array until something changes. */
   get pending(): readonly Pending[] {
-    return (this.#pending ??= Array.from(this.#items.values(), pendingOf))
+    return (this.#pending ??= Array.from(this.#items.values(), (item) => item.pending))
   }
 
   /** add takes in an entry that is stored. Its number is above those of all others. */
   add(kept: Kept, tried: boolean): void {
     const cause = kept.cause === undefined ? undefined : errorOf(kept.cause)
     const state = cause === undefined ? 'waiting' : 'refused'
-    const item: Item = { kept, mutation: mutation(this.#clientId, kept.seq), state, cause, tried, owed: false, settled: false }
+    const named = mutation(this.#clientId, kept.seq)
+    const pending = pendingOf(kept, named, state, cause)
+    const item: Item = { kept, mutation: named, state, cause, tried, owed: false, settled: false, pending }
     this.#items.set(kept.seq, item)
-    this.#seqs.set(item.mutation, kept.seq)
+    this.#seqs.set(named, kept.seq)
+    if (kept.key !== '') this.#keys.set(kept.key, kept.seq)
     this.#bytes += kept.body.length
     this.#pending = undefined
     if (state === 'refused') return
@@ -257,6 +269,7 @@ export class State {
   #become(item: Item, state: Item['state'], cause?: ServerError): void {
     item.state = state
     item.cause = cause
+    item.pending = pendingOf(item.kept, item.mutation, state, cause)
     this.#pending = undefined
   }
 
@@ -285,6 +298,7 @@ export class State {
   #remove(item: Item): void {
     if (!this.#items.delete(item.kept.seq)) return
     this.#seqs.delete(item.mutation)
+    this.#keys.delete(item.kept.key)
     this.#bytes -= item.kept.body.length
     this.#pending = undefined
   }
@@ -303,7 +317,7 @@ function waiting(lane: Lane, most: number): Item[] {
 const tooOld = () =>
   new ServerError(Code.FAILED_PRECONDITION, 'client.TOO_OLD', 'This waited for more than 30 days to be sent. Send it again if it still matters.')
 
-function pendingOf(item: Item): Pending {
-  const { seq, method, body, lane, note, since } = item.kept
-  return { seq, mutation: item.mutation, method, body, lane, note, since, state: item.state, cause: item.cause }
+function pendingOf(kept: Kept, mutation: string, state: Pending['state'], cause: ServerError | undefined): Pending {
+  const { seq, method, body, lane, note, since } = kept
+  return { seq, mutation, method, body, lane, note, since, state, cause }
 }

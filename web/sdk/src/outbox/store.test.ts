@@ -6,7 +6,7 @@ import type { Kept, Store } from './store.ts'
 
 let databases = 0
 const fresh = () => `plenum-outbox-${++databases}`
-const kept = (seq: number, note: unknown = null): Kept => ({ seq, method: 'a.B/C', body: new Uint8Array([seq]), lane: 'l', note, since: 5, cause: undefined })
+const kept = (seq: number, note: unknown = null): Kept => ({ seq, method: 'a.B/C', body: new Uint8Array([seq]), lane: 'l', note, key: '', since: 5, cause: undefined })
 
 // Both stores do the same.
 describe.for<[string, () => Promise<Store>]>([

@@ -8,6 +8,8 @@ export interface Kept {
   readonly body: Uint8Array
   readonly lane: string
   readonly note: unknown
+  /** Names the change for who puts it again after a doubt; '': nobody will. */
+  readonly key: string
   /** `Date.now()` as it was put. */
   readonly since: number
   /** Why the server refused it; undefined: it has not. */
