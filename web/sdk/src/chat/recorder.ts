@@ -1,3 +1,4 @@
+import { ServerError } from '../errors.ts'
 import {
   addReaction, archiveChannel, deleteMessage, editMessage, followThread, getChannel, leaveChannel, listMentions, listMyChannels, listThreads, markRead,
   markThreadRead, markUnread, pinMessage, removeReaction, send, setNotifications, updateChannel,
@@ -123,7 +124,7 @@ export class Recorder {
     this.#follow(mine, (u) => { this.#mine(u) }, whole ? standMine : undefined)
     this.#follow(user, (u, f) => { this.#user(u, f) }, standUser)
     if (standWorkspace !== undefined) this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, standWorkspace)
-    else this.#background(this.#people())
+    else this.#readPeople()
     this.#background(this.#lists())
     this.#background(this.#warmUp())
     if (cache !== undefined) {
@@ -274,7 +275,7 @@ export class Recorder {
   #workspace(u: Update, f: Following): void {
     if (u.kind === 'reset') {
       f.close()
-      this.#background(this.#people())
+      this.#readPeople()
     }
     if (u.kind !== 'events') return
     let next = this.#directory
@@ -282,7 +283,14 @@ export class Recorder {
     this.#setDirectory(next, u.cursor)
   }
 
-  /** people reads the directory, and follows it from where its first page stood. Who may not read it has those whom it `need`s. */
+  /** readPeople leaves a guest, who may not read the directory, with those whom it `need`s. */
+  #readPeople(): void {
+    this.#background(this.#people().catch((e: unknown) => {
+      if (!(e instanceof ServerError) || e.reason !== 'identity.DIRECTORY') throw e
+    }))
+  }
+
+  /** people reads the directory, and follows it from where its first page stood. */
   async #people(): Promise<void> {
     let cursor: Cursor | undefined
     for (let page = ''; ;) {

@@ -213,7 +213,7 @@ describe('the schema', () => {
     const name = fresh()
     const db = await openAt(name, 1, () => undefined)
     expect([...db.objectStoreNames]).toEqual(['channels', 'cursors', 'drafts', 'groups', 'messages', 'people'])
-    expect([...db.transaction('messages').store.indexNames]).toEqual(['shown', 'thread', 'time'])
+    expect([...db.transaction('messages').store.indexNames]).toEqual(['newest', 'shown', 'thread'])
     db.close()
     await erase(name)
   })

@@ -97,7 +97,8 @@ export class Cache {
       const stand = await tx.objectStore('cursors').get(topicOf(channel))
       if (stand === undefined) return undefined
       const messages = tx.objectStore('messages')
-      const rows = root === 0 ? await lastOf(messages.index('shown'), [channel], limit, stand.from) : await lastOf(messages.index('thread'), [channel, root], limit)
+      const ranged = root === 0 ? messages.index('shown').getAll(newestOf([channel], Infinity, stand.from), limit) : messages.index('thread').getAll(newestOf([channel, root]), limit)
+      const rows = (await ranged).reverse()
       const cursor = { epoch: stand.epoch, offset: stand.offset }
       const list = rows.map((r) => r.message)
       const page = { messages: list, from: fromOf(root, list, rows.length === limit, stand), to: Infinity, cursor, ahead: aheadOf(rows), omitted: omittedOf(stand, list) }
@@ -111,7 +112,7 @@ export class Cache {
       const tx = db.transaction(['messages', 'cursors'])
       const stand = await tx.objectStore('cursors').get(topicOf(channel))
       if (stand === undefined || stand.from >= before) return undefined
-      const rows = await lastOf(tx.objectStore('messages').index('shown'), [channel], limit, stand.from, [channel, before])
+      const rows = (await tx.objectStore('messages').index('shown').getAll(newestOf([channel], before, stand.from), limit)).reverse()
       const messages = rows.map((r) => r.message)
       const from = rows.length === limit ? (messages[0]?.offset ?? stand.from) : stand.from
       return { messages, from, to: before - 1, cursor: { epoch: stand.epoch, offset: stand.offset }, ahead: aheadOf(rows), omitted: omittedOf(stand, messages) }
@@ -149,9 +150,10 @@ export class Cache {
     })
   }
 
-  /** rows reads messages by time, newest first, for a search: those before the key, at most `limit`. */
-  rows(before: IDBValidKey | undefined, limit: number): Promise<Row[]> {
-    return this.#read([], (db) => lastOf(db.transaction('messages').store.index('time'), [], limit, 0, before))
+  /** newest reads messages by time, the newest first, for a search: those behind a row, at most `limit`. */
+  newest(behind: Row | undefined, limit: number): Promise<Row[]> {
+    const range = behind === undefined ? undefined : IDBKeyRange.lowerBound(behind.newest, true)
+    return this.#read([], (db) => db.getAllFromIndex('messages', 'newest', range, limit))
   }
 
   // ---- writes
@@ -259,20 +261,15 @@ export class Cache {
   async prune(now: number): Promise<number> {
     let gone = 0
     await this.#write(async (tx) => {
-      gone += await oldest(tx, (row) => row.timeMs < now - KEPT_MS)
+      gone += await drop(tx, await tx.objectStore('messages').index('newest').getAllKeys(IDBKeyRange.lowerBound([KEPT_MS - now, []], true)))
       const topics = await tx.objectStore('cursors').getAllKeys(range(topicOf('')))
       for (const topic of topics) {
         const channel = topic.slice(topicOf('').length)
         const many = (await tx.objectStore('messages').count(within(channel))) - CHANNEL_MESSAGES
         if (many <= 0) continue
-        const first = await (await tx.objectStore('messages').openKeyCursor(within(channel)))?.advance(many) // the first that stays
-        if (!first) continue
-        await tx.objectStore('messages').delete(within(channel, first.key[1] - 1))
-        await raise(tx, channel, first.key[1])
-        gone += many
+        gone += await drop(tx, await tx.objectStore('messages').getAllKeys(within(channel), many))
       }
-      let much = (await tx.objectStore('messages').count()) - ALL_MESSAGES
-      if (much > 0) gone += await oldest(tx, () => much-- > 0)
+      gone += await drop(tx, await oldest(tx, (await tx.objectStore('messages').count()) - ALL_MESSAGES))
     })
     return gone
   }
@@ -302,8 +299,7 @@ export class Cache {
     }
     try {
       await transact(db, async (tx) => {
-        let many = Math.ceil((await tx.objectStore('messages').count()) * EVICTED)
-        await oldest(tx, () => many-- > 0)
+        await drop(tx, await oldest(tx, Math.ceil((await tx.objectStore('messages').count()) * EVICTED)))
       })
       await transact(db, write)
       return true
@@ -346,17 +342,23 @@ const isQuota = (e: unknown) => e instanceof DOMException && e.name === 'QuotaEx
 const within = (channel: string, to = Infinity) => IDBKeyRange.bound([channel, 0], [channel, to])
 const range = (prefix: string) => IDBKeyRange.bound(prefix, `${prefix}\uffff`)
 
-/** oldest deletes messages, the oldest first, as long as they go, and raises where the runs of their channels begin. */
-async function oldest(tx: Transaction, goes: (row: Row) => boolean): Promise<number> {
-  const from = new Map<string, number>()
-  let gone = 0
-  for (let c = await tx.objectStore('messages').index('time').openCursor(); c !== null && goes(c.value); c = await c.continue()) {
-    from.set(c.value.channel, Math.max(from.get(c.value.channel) ?? 0, c.value.offset + 1))
-    await c.delete()
-    gone++
+/**
+ * drop deletes messages, those of the keys, and all of the same channel before them: they are older. It raises where the runs of their channels begin, and
+ * returns how many went.
+ */
+async function drop(tx: Transaction, keys: readonly (readonly [channel: string, offset: number])[]): Promise<number> {
+  const last = new Map<string, number>()
+  for (const [channel, offset] of keys) last.set(channel, Math.max(last.get(channel) ?? 0, offset))
+  for (const [channel, offset] of last) {
+    await tx.objectStore('messages').delete(within(channel, offset))
+    await raise(tx, channel, offset + 1)
   }
-  for (const [channel, offset] of from) await raise(tx, channel, offset)
-  return gone
+  return keys.length
+}
+
+/** oldest are the keys of so many messages. */
+async function oldest(tx: Transaction, many: number): Promise<[string, number][]> {
+  return many <= 0 ? [] : (await tx.objectStore('messages').index('newest').getAllKeys()).slice(-many)
 }
 
 async function raise(tx: Transaction, channel: string, from: number): Promise<void> {
@@ -368,19 +370,9 @@ async function putCursor(tx: Transaction, topic: string, cursor: Cursor | undefi
   if (cursor !== undefined) await tx.objectStore('cursors').put({ ...cursor, from: 0, openedMs: 0, omitted: [] }, topic)
 }
 
-interface Source<K extends IDBValidKey> {
-  openKeyCursor(range: IDBKeyRange, direction: 'prev'): Promise<{ key: K; advance(n: number): Promise<{ key: K } | null> } | null>
-  getAll(range: IDBKeyRange): Promise<Row[]>
-}
-
-/** lastOf reads the last `limit` rows whose index key begins so, and goes on from a number, below a key: two requests, however many there are. */
-async function lastOf<K extends IDBValidKey>(source: unknown, prefix: readonly IDBValidKey[], limit: number, from = 0, before: IDBValidKey = [...prefix, []]): Promise<Row[]> {
-  const s = source as Source<K>
-  const whole = IDBKeyRange.bound([...prefix, from], before, false, true)
-  const last = await s.openKeyCursor(whole, 'prev')
-  if (last === null) return []
-  const first = limit > 1 ? await last.advance(limit - 1) : last
-  return s.getAll(first === null ? whole : IDBKeyRange.bound(first.key, before, false, true))
+/** newestOf is a range of an index that has the newest first: all whose key begins so, below an offset, from another one on. */
+function newestOf(prefix: readonly IDBValidKey[], before = Infinity, from = 0): IDBKeyRange {
+  return IDBKeyRange.bound([...prefix, -before], [...prefix, -from], true, false)
 }
 
 /** concerned are the offsets that an event may change, or make. */
@@ -401,10 +393,10 @@ function concerned(e: Told): number[] {
 }
 
 function rowOf(channel: string, m: Message, asOf: number | undefined): Row {
-  const shown = inChannel(m) ? { shown: [channel, m.offset] as const } : {}
+  const shown = inChannel(m) ? { shown: [channel, -m.offset] as const } : {}
   const root = m.root !== 0 ? m.root : m.thread !== undefined ? m.offset : 0
-  const thread = root !== 0 ? { thread: [channel, root, m.offset] as const } : {}
-  return { channel, offset: m.offset, timeMs: m.timeMs, message: m, ...shown, ...thread, ...(asOf === undefined ? {} : { asOf }) }
+  const thread = root !== 0 ? { thread: [channel, root, -m.offset] as const } : {}
+  return { channel, offset: m.offset, timeMs: m.timeMs, message: m, newest: [-m.timeMs, channel, -m.offset], ...shown, ...thread, ...(asOf === undefined ? {} : { asOf }) }
 }
 
 const aheadOf = (rows: readonly Row[]) => new Map(rows.flatMap((r) => (r.asOf === undefined ? [] : [[r.offset, r.asOf] as const])))

@@ -10,9 +10,11 @@ export interface Row {
   readonly offset: number
   readonly timeMs: number
   readonly message: Message
-  /** [channel, offset] of what is shown in the channel, for the index of that name. */
+  /** For the index of that name, over all messages. Offsets and times are negative in indexes: then the newest come first, and `getAll` takes a limit. */
+  readonly newest: readonly [timeMs: number, channel: string, offset: number]
+  /** Likewise, of what is shown in the channel. */
   readonly shown?: readonly [channel: string, offset: number]
-  /** [channel, root, offset] of replies and their root, likewise. */
+  /** Likewise, of replies and their root. */
   readonly thread?: readonly [channel: string, root: number, offset: number]
   /** The message was read at this cursor's offset, later than its channel's; absent: it stands where that does. */
   readonly asOf?: number
@@ -34,7 +36,7 @@ export interface Schema extends DBSchema {
   messages: {
     key: [channel: string, offset: number]
     value: Row
-    indexes: { shown: [string, number]; thread: [string, number, number]; time: [timeMs: number, channel: string, offset: number] }
+    indexes: { shown: [string, number]; thread: [string, number, number]; newest: [number, string, number] }
   }
   channels: { key: string; value: Entry }
   people: { key: string; value: Person }
@@ -56,7 +58,7 @@ export const steps: readonly ((db: Database, tx: Upgrade) => void | Promise<void
     const messages = db.createObjectStore('messages', { keyPath: ['channel', 'offset'] })
     messages.createIndex('shown', 'shown')
     messages.createIndex('thread', 'thread')
-    messages.createIndex('time', ['timeMs', 'channel', 'offset'])
+    messages.createIndex('newest', 'newest')
     db.createObjectStore('channels', { keyPath: 'id' })
     db.createObjectStore('people', { keyPath: 'id' })
     db.createObjectStore('groups', { keyPath: 'id' })

@@ -2,6 +2,7 @@ import type { Message } from '../../proto/plenum/chat/v1/chat.ts'
 import { foldText, wordsOf } from '../fold.ts'
 import type { Cache } from './cache.ts'
 import { SCANNED } from './limits.ts'
+import type { Row } from './schema.ts'
 
 /** Hit is a message that a search has found. */
 export interface Hit {
@@ -25,21 +26,17 @@ export interface Query {
 export async function* search(cache: Cache, query: Query, step = SCANNED): AsyncGenerator<readonly Hit[]> {
   const words = wordsOf(foldText(query.text))
   if (words.length === 0) return
-  let before: IDBValidKey | undefined
-  for (;;) {
-    const rows = await cache.rows(before, step)
-    const first = rows[0]
-    if (first === undefined) return
+  let last: Row | undefined
+  do {
+    const rows = await cache.newest(last, step)
+    last = rows.length < step ? undefined : rows.at(-1)
     const hits: Hit[] = []
-    for (let i = rows.length - 1; i >= 0; i--) {
-      const row = rows[i]
-      if (row === undefined || (query.channel !== undefined && row.channel !== query.channel) || (query.author !== undefined && row.message.author !== query.author)) continue
-      if (has(row.message.text, words)) hits.push({ channel: row.channel, message: row.message })
+    for (const { channel, message } of rows) {
+      if ((query.channel !== undefined && channel !== query.channel) || (query.author !== undefined && message.author !== query.author)) continue
+      if (has(message.text, words)) hits.push({ channel, message })
     }
     yield hits
-    if (rows.length < step) return
-    before = [first.timeMs, first.channel, first.offset]
-  }
+  } while (last !== undefined)
 }
 
 /** has says that each of the words begins a word of the text. Most texts don't have the words at all, and are not taken apart. */
