@@ -1,4 +1,5 @@
 import { For, Show, type JSX } from 'solid-js'
+import { number } from '../i18n/format.ts'
 import { channelName, counterparts, personName, useModel } from '../model/context.ts'
 import type { Channel } from '../model/model.ts'
 import type { ScreenProps } from '../module.ts'
@@ -37,7 +38,7 @@ export default function ChannelScreen(props: ChannelScreenProps) {
               </div>
             }
           >
-            <Composer label={text().compose(channelName(model, found()))} />
+            <Composer label={text().compose(found().name ? text().channel(found().name) : channelName(model, found()))} />
           </Show>
         </div>
       )}
@@ -63,13 +64,16 @@ function Head(props: { readonly channel: Channel }) {
         </Show>
       </p>
       <Show when={props.channel.kind !== 'direct'}>
-        <button type="button" class="channel-members" data-tip={text().members(props.channel.members)} aria-label={text().members(props.channel.members)}>
+        <button type="button" class="channel-members" data-tip={text().members(props.channel.members)}>
+          <span class="unseen">{text().members(props.channel.members)}</span>
           <span class="faces" aria-hidden="true">
             <For each={(props.channel.people.length > 0 ? props.channel.people : model.people().map((person) => person.id)).slice(0, 3)}>
               {(id) => <Avatar id={id} name={personName(model.person(id), id)} />}
             </For>
           </span>
-          <span class="numbers">{props.channel.members}</span>
+          <span class="numbers" aria-hidden="true">
+            {number(props.channel.members)}
+          </span>
         </button>
       </Show>
       <IconButton icon={infoIcon} label={text().details} />

@@ -63,7 +63,7 @@ export function MessageRow(props: MessageRowProps) {
             </Show>
           </header>
         </Show>
-        <div class="message-body">
+        <div class="message-body" dir="auto">
           {props.message.body()}
           <Show when={props.message.edited}>
             <span class="message-edited"> ({text().edited})</span>
@@ -93,8 +93,9 @@ export function MessageRow(props: MessageRowProps) {
         </Show>
         <Show when={props.message.thread}>
           {(thread) => (
-            <button type="button" class="thread-summary" aria-label={text().openThread(thread().replies, name())} onClick={() => props.onThread(props.message)}>
-              <span class="faces">
+            <button type="button" class="thread-summary" onClick={() => props.onThread(props.message)}>
+              <span class="unseen">{text().openThread(name())}</span>
+              <span class="faces" aria-hidden="true">
                 <For each={thread().people.slice(0, 4)}>{(id) => <Avatar id={id} name={personName(model.person(id), id)} />}</For>
               </span>
               <span class="thread-count">{text().replies(thread().replies)}</span>

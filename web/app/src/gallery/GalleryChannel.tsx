@@ -1,5 +1,6 @@
 import ChannelScreen from '../chat/ChannelScreen.tsx'
 import { Beginning } from '../chat/Beginning.tsx'
+import { text } from '../chat/text.ts'
 import { channelName, useModel } from '../model/context.ts'
 import type { ScreenProps } from '../module.ts'
 import { useShell } from '../shell/context.ts'
@@ -11,7 +12,7 @@ export default function GalleryChannel(props: ScreenProps<{ readonly channel: st
   const model = useModel()
   const name = () => {
     const channel = model.channel(props.params.channel)
-    return channel ? channelName(model, channel) : ''
+    return channel ? (channel.name ? text().channel(channel.name) : channelName(model, channel)) : ''
   }
   const list = () =>
     props.params.channel === 'random' || model.channels().length < 3 ? (

@@ -67,7 +67,7 @@ export const conversation: readonly Message[] = [
     body: () => (
       <>
         Rolled out to the first cluster, for those who want to try:
-        <pre>
+        <pre tabIndex={0}>
           <code>{'curl -s https://plenum.example/healthz | jq .version\n"0.9.2-spruce"'}</code>
         </pre>
       </>
@@ -102,29 +102,42 @@ const firstUnread = '5'
 const closely = 5 * minute
 
 export function Conversation(props: { readonly messages: readonly Message[]; readonly divided: boolean; readonly shell: Shell }) {
+  // A day's divider sticks to the top as long as its day is there.
+  const days = () => {
+    const made: Message[][] = []
+    for (const message of props.messages) {
+      const last = made.at(-1)
+      if (last && new Date(last[0]?.time ?? 0).toDateString() === new Date(message.time).toDateString()) last.push(message)
+      else made.push([message])
+    }
+    return made
+  }
   return (
     <div ref={(element) => setTimeout(() => element.parentElement?.scrollTo(0, element.parentElement.scrollHeight))}>
-      <For each={props.messages}>
-        {(message, n) => {
-          const before = () => props.messages[n() - 1]
-          const day = () => new Date(before()?.time ?? 0).toDateString() !== new Date(message.time).toDateString()
-          const unread = () => props.divided && message.id === firstUnread
-          return (
-            <>
-              <Show when={day()}>
-                <DayDivider name={dayName(message.time, Date.now())} />
-              </Show>
-              <Show when={unread()}>
-                <UnreadDivider />
-              </Show>
-              <MessageRow
-                message={message}
-                joined={!day() && !unread() && before()?.author === message.author && message.time - (before()?.time ?? 0) < closely}
-                onThread={(root) => props.shell.go(`/t/${props.shell.channel() ?? 'design'}/${root.id}`)}
-              />
-            </>
-          )
-        }}
+      <For each={days()}>
+        {(day) => (
+          <div>
+            <DayDivider name={dayName(day[0]?.time ?? 0, Date.now())} />
+            <For each={day}>
+              {(message, n) => {
+                const before = () => day[n() - 1]
+                const unread = () => props.divided && message.id === firstUnread
+                return (
+                  <>
+                    <Show when={unread()}>
+                      <UnreadDivider />
+                    </Show>
+                    <MessageRow
+                      message={message}
+                      joined={!unread() && before()?.author === message.author && message.time - (before()?.time ?? 0) < closely}
+                      onThread={(root) => props.shell.go(`/t/${props.shell.channel() ?? 'design'}/${root.id}`)}
+                    />
+                  </>
+                )
+              }}
+            </For>
+          </div>
+        )}
       </For>
     </div>
   )
