@@ -24,7 +24,7 @@ export function Body(props: { readonly text: string; readonly edited?: boolean }
     }),
   )
   return (
-    <div class="message-body">
+    <div class="message-body" dir="auto">
       {content()}
       <Show when={props.edited}>
         <span class="message-edited">({text().edited})</span>

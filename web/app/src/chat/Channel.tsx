@@ -1,4 +1,5 @@
 import { Show } from 'solid-js'
+import { number } from '../i18n/format.ts'
 import { channelName, counterparts, personName, useModel } from '../model/context.ts'
 import type { Channel as Told } from '../model/model.ts'
 import type { ScreenProps } from '../module.ts'
@@ -20,7 +21,7 @@ export default function Channel(props: ScreenProps<{ readonly channel: string; r
         <Show when={model.channel(id)} fallback={<Gone ready={model.ready()} />}>
           {(channel) => (
             <div class="channel">
-              <Conversation channel={id} root={0} name={channelName(model, channel())} place={placeOf(props.params.message)} archived={channel().archived} head={(jump) => <Head channel={channel()} jump={jump} />} />
+              <Conversation channel={id} root={0} name={channel().name ? text().channel(channel().name) : channelName(model, channel())} place={placeOf(props.params.message)} archived={channel().archived} head={(jump) => <Head channel={channel()} jump={jump} />} />
             </div>
           )}
         </Show>
@@ -57,7 +58,7 @@ function Head(props: { readonly channel: Told; readonly jump: Jump }) {
         <span class="channel-members" data-tip={text().members(props.channel.members)}>
           <Icon path={usersIcon} small />
           <span class="numbers" aria-hidden="true">
-            {props.channel.members}
+            {number(props.channel.members)}
           </span>
           <span class="unseen">{text().members(props.channel.members)}</span>
         </span>

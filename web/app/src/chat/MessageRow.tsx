@@ -145,7 +145,8 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
         <Show when={props.room.root === 0 && message().thread}>
           {(thread) => (
             <Show when={thread().replies > 0}>
-              <button type="button" class="thread-summary" aria-label={text().openThread(thread().replies, name())} onClick={toThread}>
+              <button type="button" class="thread-summary" onClick={toThread}>
+                <span class="unseen">{text().openThread(name())}</span>
                 <span class="thread-count">{text().replies(thread().replies)}</span>
                 <span class="faint clip">{text().lastReply(relative(thread().lastReplyMs, Date.now()))}</span>
                 <Icon path={chevronRightIcon} small mirrored />

@@ -6,8 +6,9 @@ export const en = {
   archived: 'Archived: it can be read, not written.',
   messages: (name: string) => `Messages in ${name}`,
   begin: (name: string) => `This is where ${name} begins`,
+  channel: (name: string) => `#${name}`,
   beginWhy: 'Write the first message. Everybody in the channel sees it.',
-  compose: (name: string) => `Message to ${name}`,
+  compose: (name: string) => `Write to ${name}`,
   reply: 'Reply…',
   send: 'Send',
   format: { bold: 'Bold', italic: 'Italic', code: 'Code', list: 'List', quote: 'Quote', link: 'Link', emoji: 'Emoji' },
@@ -15,7 +16,7 @@ export const en = {
   edited: 'edited',
   replies: (n: number) => plural(n, { one: '1 reply', other: `${number(n)} replies` }),
   lastReply: (when: string) => `last ${when}`,
-  openThread: (n: number, name: string) => `Open the thread of ${name}: ${plural(n, { one: '1 reply', other: `${number(n)} replies` })}`,
+  openThread: (name: string) => `Open the thread of ${name}:`,
   reaction: (emoji: string, n: number, mine: boolean) =>
     `${emoji}, ${plural(n, { one: '1 person', other: `${number(n)} people` })}${mine ? ', you among them' : ''}`,
   does: {

@@ -50,12 +50,13 @@ export const en = {
     private: 'private',
   },
   connection: {
+    region: 'Connection',
     connecting: 'Connecting…',
-    offline: 'You are offline. You can read and write on; it is sent when you are back.',
-    retrying: (s: number) => `No connection. Trying again ${plural(s, { one: 'in 1 second', other: `in ${number(s)} seconds` })}.`,
+    offline: 'You are offline. Read and write on: it is sent when you are back.',
+    retrying: (s: number) => `Reconnecting ${plural(s, { one: 'in 1 second', other: `in ${number(s)} seconds` })}`,
     retryNow: 'Now',
     sending: (n: number) => plural(n, { one: 'Sending 1 change…', other: `Sending ${number(n)} changes…` }),
-    waiting: (n: number) => plural(n, { one: '1 change waits to be sent.', other: `${number(n)} changes wait to be sent.` }),
+    waiting: (n: number) => plural(n, { one: '1 change waits to be sent', other: `${number(n)} changes wait to be sent` }),
     outdated: 'Plenum was updated. Load the page anew to go on.',
   },
   account: {

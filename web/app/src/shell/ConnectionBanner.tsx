@@ -7,7 +7,7 @@ import { refreshCwIcon, wifiOffIcon } from '../ui/icons.ts'
 
 const patience = 1_500 // ms that connecting and sending may last before anything is said: most is done by then
 
-/** ConnectionBanner tells when not all is as it should be. It lies over the page, so that nothing moves. */
+/** ConnectionBanner tells when not all is as it should be. It lies over the sidebar's end (narrow: below the top bar), so that nothing moves. */
 export function ConnectionBanner() {
   const model = useModel()
   const [now, setNow] = createSignal(Date.now())
@@ -50,7 +50,7 @@ export function ConnectionBanner() {
   }
   return (
     <Show when={words()}>
-      <div class="connection" classList={{ 'connection-bad': kind() === 'offline' || kind() === 'outdated' }}>
+      <div class="connection" role="region" aria-label={text().connection.region} classList={{ 'connection-bad': kind() === 'offline' || kind() === 'outdated' }}>
         <Show when={kind() === 'offline'} fallback={<span class="spinner" />}>
           <Icon path={wifiOffIcon} small />
         </Show>
@@ -59,13 +59,13 @@ export function ConnectionBanner() {
         <span class="unseen" role="status">
           {seconds() === undefined ? '' : text().connection.offline}
         </span>
-        <Show when={kind() === 'offline' && model.sending() > 0}>
-          <span>{text().connection.waiting(model.sending())}</span>
-        </Show>
         <Show when={seconds() !== undefined}>
-          <Button size="small" kind="quiet" onClick={() => model.reconnect()}>
+          <Button size="small" onClick={() => model.reconnect()}>
             {text().connection.retryNow}
           </Button>
+        </Show>
+        <Show when={kind() === 'offline' && model.sending() > 0}>
+          <span class="connection-waiting">{text().connection.waiting(model.sending())}</span>
         </Show>
         <Show when={kind() === 'outdated'}>
           <Button size="small" icon={refreshCwIcon} onClick={() => window.location.reload()}>

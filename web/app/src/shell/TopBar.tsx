@@ -76,7 +76,8 @@ function AccountMenu() {
         </div>
       }
       button={(properties) => (
-        <button type="button" class="account-button" aria-label={text().shell.account(name())} {...properties}>
+        <button type="button" class="account-button" {...properties}>
+          <span class="unseen">{text().shell.account(name())}</span>
           <Avatar id={me()} name={name()} presence={model.presence(me())} />
           <Show when={model.presence(me()).emoji}>
             <span aria-hidden="true">

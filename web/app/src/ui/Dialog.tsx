@@ -25,7 +25,8 @@ export function Dialog(props: DialogProps) {
   onMount(() => {
     const before = document.activeElement
     element.showModal()
-    element.querySelector<HTMLElement>('[autofocus]')?.focus()
+    const start = element.querySelector<HTMLElement>('[autofocus]') ?? element
+    start.focus()
     onCleanup(() => {
       element.close()
       if (before instanceof HTMLElement && before.isConnected) before.focus()
@@ -34,6 +35,7 @@ export function Dialog(props: DialogProps) {
   return (
     <dialog
       ref={element}
+      tabIndex={-1}
       class={`dialog ${props.name ?? ''}`}
       classList={{ 'dialog-wide': props.wide ?? false }}
       aria-label={props.bare ? props.title : undefined}
