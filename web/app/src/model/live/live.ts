@@ -3,6 +3,7 @@ import type { Session, State } from '@plenum/sdk'
 import { Accounts, type Account as Stored } from '@plenum/sdk/account'
 import { isDirect, mentions, Recorder, sections, unread, type Entry } from '@plenum/sdk/chat'
 import { Cache } from '@plenum/sdk/chat/cache'
+import { join } from '@plenum/sdk/share'
 import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createSignal } from 'solid-js'
@@ -14,7 +15,8 @@ import { kindName, levelName, levelNumber, personOf } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { LiveRooms } from './rooms.ts'
-import { agent, attend, openSession } from './session.ts'
+import { agent } from './agent.ts'
+import { attend } from './attend.ts'
 
 /** Opened is all that is open of an account. */
 interface Opened {
@@ -45,7 +47,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
 
   const enter = async (account: Stored) => {
     const me = account.person.id
-    const [session, cache] = await Promise.all([openSession(accounts, account), Cache.open(me)])
+    const [session, cache] = await Promise.all([joinSession(me), Cache.open(me)])
     const recorder: Recorder = new Recorder({
       session,
       me,
@@ -185,6 +187,12 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
   }
   void access.begin()
   return { model, rooms }
+}
+
+/** joinSession is the session that all pages of the browser have together. */
+function joinSession(id: string): Promise<Session> {
+  const worker = () => new SharedWorker(new URL('worker.ts', import.meta.url), { type: 'module', name: id })
+  return join({ name: id, open: async () => (await import('./session.ts')).openSession(id), worker })
 }
 
 function connectionOf(state: State): Connection {
