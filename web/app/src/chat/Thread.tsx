@@ -11,13 +11,12 @@ import './channel.css'
 /** Thread is a message and its replies, beside its channel. */
 export default function Thread(props: PanelProps<{ readonly channel: string; readonly root: string }>) {
   const model = useModel()
-  const key = () => `${props.params.channel}/${props.params.root}`
   return (
-    <Show when={key()} keyed>
-      {(_) => (
+    <Show when={`${props.params.channel}/${props.params.root}`} keyed>
+      {(id) => (
         <Show when={model.channel(props.params.channel)}>
           {(channel) => (
-            <div class="channel">
+            <div class="channel" data-thread={id}>
               <Conversation
                 channel={props.params.channel}
                 root={Number(props.params.root)}

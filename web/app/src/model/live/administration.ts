@@ -1,7 +1,7 @@
 import type { Session } from '@plenum/sdk'
 import * as admin from '@plenum/sdk/proto/plenum/identity/v1/admin.methods.ts'
 import type { Administration, Invitation, Page, AuditEntry } from '../model.ts'
-import { roleName, roleNumber } from './names.ts'
+import { done, roleName, roleNumber } from './names.ts'
 
 const week = 7 * 86_400_000
 const page = 50
@@ -17,9 +17,9 @@ export function administrationOf(session: () => Session, name: (id: string) => s
       const state = (i: (typeof invitations)[number]) => (i.usedBy !== '' ? 'used' : i.revokedMs > 0 ? 'revoked' : i.expiresMs < now ? 'expired' : 'open')
       return { items: invitations.map((i) => ({ id: i.id, role: roleName(i.role), note: i.note, by: i.createdBy, expires: i.expiresMs, state: state(i) })), next }
     },
-    withdraw: async (invitationId) => void (await session().call(admin.revokeInvitation, { invitationId })),
-    setRole: async (userId, role) => void (await session().call(admin.changeRole, { userId, role: roleNumber(role) })),
-    setActive: async (userId, active) => void (await session().call(admin.setActive, { userId, active })),
+    withdraw: (invitationId) => session().call(admin.revokeInvitation, { invitationId }).then(done),
+    setRole: (userId, role) => session().call(admin.changeRole, { userId, role: roleNumber(role) }).then(done),
+    setActive: (userId, active) => session().call(admin.setActive, { userId, active }).then(done),
     resetPassword: async (userId) => link('reset', (await session().call(admin.resetPassword, { userId })).secret),
     audit: async (from): Promise<Page<AuditEntry>> => {
       const { entries } = await session().call(admin.listAudit, { before: Number(from), limit: page })

@@ -11,7 +11,7 @@ import type { Rooms } from '../../chat/room.ts'
 import type { Channel, Connection, Model, Presence } from '../model.ts'
 import { LiveAccess } from './access.ts'
 import { administrationOf } from './administration.ts'
-import { kindName, levelName, levelNumber, personOf } from './names.ts'
+import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { LiveRooms } from './rooms.ts'
@@ -175,9 +175,9 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       const { channels: found, next } = await session().call(chat.browseChannels, { prefix, page, limit: 50 })
       return { items: found.map((c) => ({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: channels().has(c.id) })), next }
     },
-    join: async (channel) => void (await session().call(chat.joinChannel, { channel })),
-    leave: async (channel) => void (await session().call(chat.leaveChannel, { channel })),
-    setNotifications: async (channel, { muted, level }) => void (await session().outbox.put(chat.setNotifications, { channel, muted, level: levelNumber(level) }, { lane: channel })),
+    join: (channel) => session().call(chat.joinChannel, { channel }).then(done),
+    leave: (channel) => session().call(chat.leaveChannel, { channel }).then(done),
+    setNotifications: (channel, { muted, level }) => session().outbox.put(chat.setNotifications, { channel, muted, level: levelNumber(level) }, { lane: channel }).then(done),
     markRead: (channel) => {
       const entry = channels().get(channel)
       if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: `read ${channel}` })

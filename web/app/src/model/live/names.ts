@@ -8,6 +8,9 @@ const roles: readonly Role[] = ['guest', 'owner', 'admin', 'member', 'guest', 's
 const kinds: readonly ChannelKind[] = ['private', 'public', 'private', 'direct', 'group']
 const levels: readonly NotifyLevel[] = ['default', 'all', 'mentions', 'none']
 
+/** done is for answers that say nothing but that it is done. */
+export const done = () => undefined
+
 export const roleName = (role: Number_): Role => roles[role] ?? 'guest'
 export const roleNumber = (role: Role): Number_ => ({ owner: Number_.OWNER, admin: Number_.ADMIN, member: Number_.MEMBER, guest: Number_.GUEST, service: Number_.SERVICE })[role]
 export const kindName = (kind: Kind): ChannelKind => kinds[kind] ?? 'private'
