@@ -734,7 +734,7 @@ describe('topics', () => {
     const next = await (await rest(250), login(edge))
     const [again] = next.take('subscribe')
     expect(again).toMatchObject({ wants: [{ cursor: at(99, 0) }] })
-    next.say(list(again?.id ?? 0, 99), pong, heads(false, head(12, 'chat.channel/d', 2), head(7, '', 3)), heads(false, head(12, '', 4, { removed: true }), head(12, '', 5)))
+    next.say(list(again?.id ?? 0, 99), pong, heads(false, head(12, 'chat.channel/d', 2), head(40, '', 3)), heads(false, head(12, '', 4, { removed: true }), head(12, '', 5)))
     expect(told).toEqual(['paused', 'live', 'heads chat.channel/d=0:2@', 'heads chat.channel/d=0:4-@'])
     next.hangUp(1006)
     await rest(1000)
@@ -762,8 +762,8 @@ describe('topics', () => {
     const next = await (await rest(250), login(edge))
     const [again] = next.take('subscribe')
     expect(again).toMatchObject({ wants: [{ cursor: at(6), params: bytes }] })
-    next.say(subscribed(again?.id ?? 0, { topic: a }), view([entry('3')]))
-    expect(told).toEqual(['paused', 'live', 'view 3@6'])
+    next.say(subscribed(again?.id ?? 0, { topic: a }), view([entry('3')]), view([entry('4')], { more: true }), view([entry('5')], { snapshot: true, at: at(7) }))
+    expect(told).toEqual(['paused', 'live', 'view 3@6', 'view! 5@7'])
   })
 
   test('a listener that throws is its own fault', async () => {
@@ -793,6 +793,13 @@ describe('topics', () => {
     peer.say(events(b, [5]))
     expect(told.slice(2)).toEqual(['b: 5@5', '8,9@10'])
     expect(connection.violations).toBe(0)
+  })
+
+  test('nothing waits for a topic that is not followed now', async () => {
+    const { connection, peer, id, told } = await follow({ from: at(7) }, { dependencies: () => [{ topic: b, cursor: at(5) }] })
+    connection.follow(b, () => undefined, { from: at(4) })
+    peer.say(live(id), events(a, [8])) // its Subscribed did not come yet
+    expect(told).toEqual(['live', '8@8'])
   })
 
   test('what never comes is not waited for longer; what is held comes again over the next connection', async () => {
