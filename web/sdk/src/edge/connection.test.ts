@@ -342,7 +342,7 @@ describe('a connection', () => {
     const { edge, tokens } = start()
     const peer = await login(edge)
     const give: ((token: string) => void)[] = []
-    const { token } = tokens
+    const token = tokens.token.bind(tokens)
     tokens.token = () => new Promise((resolve) => give.push(resolve))
     peer.say(failed(0, 204), { $case: 'refreshed', value: { tokenTtlMs: 1 } })
     await rest(1_000)
