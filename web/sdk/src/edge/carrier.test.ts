@@ -125,6 +125,17 @@ test('a poll is taken whole, and a list with it', async () => {
   line.close()
 })
 
+test.each(['sse', 'poll'] as const)('over %s: a Hello that is refused has its number, and what is no answer has none', async (kind) => {
+  for (const [frame, end] of [[goodbye(4201), { code: 4201 }], [events(a, [1]), { code: 4000 }]] as const) {
+    const { last, ends } = await open(kind, a)
+    await rest()
+    last().say(frame)
+    last().end()
+    await rest()
+    expect(ends).toMatchObject([end])
+  }
+})
+
 test('what was not answered yet is not replaced at once; its Ping is answered by the next', async () => {
   const { line, asked, want, say, last, heard } = await open('sse', a)
   await rest()

@@ -480,6 +480,15 @@ describe('calls', () => {
     expect(ids(edge.last)).toEqual([]) // it does not come back
   })
 
+  test('a change that never went out did not take place', async () => {
+    const { connection } = start()
+    const change = outcome(connection.call(send, {}))
+    await rest()
+    connection.close()
+    await rest()
+    expect(change.error).toMatchObject({ code: 200, reason: 'client.CLOSED' })
+  })
+
   test('what pauses ends with the session', async () => {
     const { edge, connection } = start()
     const peer = await login(edge)
