@@ -114,7 +114,7 @@ export abstract class Carrier implements Line {
         case 'hello':
           this.#hello = frame.value
           this.#used = now - (frame.value.idleS ?? 0) * 1000
-          void this.#work()
+          queueMicrotask(() => { void this.#work() }) // with all that comes along with Hello
           break
         case 'subscribe':
           this.#wants.add(frame.value)

@@ -342,7 +342,7 @@ describe('a connection', () => {
     const { edge, tokens } = start()
     const peer = await login(edge)
     const give: ((token: string) => void)[] = []
-    const { token } = tokens
+    const token = tokens.token.bind(tokens)
     tokens.token = () => new Promise((resolve) => give.push(resolve))
     peer.say(failed(0, 204), { $case: 'refreshed', value: { tokenTtlMs: 1 } })
     await rest(1_000)
@@ -478,6 +478,15 @@ describe('calls', () => {
     peer.hangUp(1006)
     await rest(251)
     expect(ids(edge.last)).toEqual([]) // it does not come back
+  })
+
+  test('a change that never went out did not take place', async () => {
+    const { connection } = start()
+    const change = outcome(connection.call(send, {}))
+    await rest()
+    connection.close()
+    await rest()
+    expect(change.error).toMatchObject({ code: 200, reason: 'client.CLOSED' })
   })
 
   test('what pauses ends with the session', async () => {
@@ -734,7 +743,7 @@ describe('topics', () => {
     const next = await (await rest(250), login(edge))
     const [again] = next.take('subscribe')
     expect(again).toMatchObject({ wants: [{ cursor: at(99, 0) }] })
-    next.say(list(again?.id ?? 0, 99), pong, heads(false, head(12, 'chat.channel/d', 2), head(7, '', 3)), heads(false, head(12, '', 4, { removed: true }), head(12, '', 5)))
+    next.say(list(again?.id ?? 0, 99), pong, heads(false, head(12, 'chat.channel/d', 2), head(40, '', 3)), heads(false, head(12, '', 4, { removed: true }), head(12, '', 5)))
     expect(told).toEqual(['paused', 'live', 'heads chat.channel/d=0:2@', 'heads chat.channel/d=0:4-@'])
     next.hangUp(1006)
     await rest(1000)
@@ -762,8 +771,8 @@ describe('topics', () => {
     const next = await (await rest(250), login(edge))
     const [again] = next.take('subscribe')
     expect(again).toMatchObject({ wants: [{ cursor: at(6), params: bytes }] })
-    next.say(subscribed(again?.id ?? 0, { topic: a }), view([entry('3')]))
-    expect(told).toEqual(['paused', 'live', 'view 3@6'])
+    next.say(subscribed(again?.id ?? 0, { topic: a }), view([entry('3')]), view([entry('4')], { more: true }), view([entry('5')], { snapshot: true, at: at(7) }))
+    expect(told).toEqual(['paused', 'live', 'view 3@6', 'view! 5@7'])
   })
 
   test('a listener that throws is its own fault', async () => {
@@ -793,6 +802,13 @@ describe('topics', () => {
     peer.say(events(b, [5]))
     expect(told.slice(2)).toEqual(['b: 5@5', '8,9@10'])
     expect(connection.violations).toBe(0)
+  })
+
+  test('nothing waits for a topic that is not followed now', async () => {
+    const { connection, peer, id, told } = await follow({ from: at(7) }, { dependencies: () => [{ topic: b, cursor: at(5) }] })
+    connection.follow(b, () => undefined, { from: at(4) })
+    peer.say(live(id), events(a, [8])) // its Subscribed did not come yet
+    expect(told).toEqual(['live', '8@8'])
   })
 
   test('what never comes is not waited for longer; what is held comes again over the next connection', async () => {

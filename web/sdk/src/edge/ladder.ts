@@ -195,7 +195,6 @@ class Trial implements Line {
       this.#beside = best({
         opened: () => {
           if (this.#ended) return
-          this.#known.next()
           this.close()
           this.#ear.closed(new ServerError(Code.CONNECTION_FAULT, 'client.BETTER', 'A better way to the server is open again.'))
         },

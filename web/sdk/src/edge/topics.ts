@@ -358,7 +358,6 @@ class Topic implements Following, Holder {
   /** heads tells where topics stand. What has moved since a list came is in none that the cursor stands for. */
   heads(heads: readonly Head[], snapshot: boolean): void {
     if (snapshot) this.#listed = true
-    else if (!this.#listed) this.#start = undefined
     this.cursor = undefined
     this.tell({ kind: 'heads', snapshot, heads, cursor: undefined })
   }
