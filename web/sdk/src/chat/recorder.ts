@@ -112,14 +112,14 @@ export class Recorder {
     const [channels, directory, standMine, standUser, standWorkspace] = await Promise.all([
       cache?.channels(), cache?.directory(), cache?.stand(mine), cache?.stand(user), cache?.stand(workspace),
     ])
-    if (this.#stop.signal.aborted) return
+    if (this.#closed()) return
     this.#channels = channels ?? new Map()
     this.#directory = directory ?? nobody
     this.#undo.push(session.outbox.onChange((entries) => { this.#outbox(entries) }))
     this.#outbox(session.outbox.entries)
     this.#tell('channels', 'directory')
     await this.drafts.load(session.outbox.entries)
-    if (this.#stop.signal.aborted) return
+    if (this.#closed()) return
     const whole = [...this.#channels.values()].every((e) => !e.unconfirmed)
     this.#follow(mine, (u) => { this.#mine(u) }, whole ? standMine : undefined)
     this.#follow(user, (u, f) => { this.#user(u, f) }, standUser)
@@ -172,6 +172,10 @@ export class Recorder {
     for (const { room } of this.#rooms.values()) room.close()
     this.#rooms.clear()
     this.#listeners.clear()
+  }
+
+  #closed(): boolean {
+    return this.#stop.signal.aborted
   }
 
   #enter(channel: string): Room {
