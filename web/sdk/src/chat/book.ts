@@ -30,7 +30,7 @@ export class Book {
    */
   async load(entries: readonly Pending[]): Promise<void> {
     for (const w of (await this.#cache?.drafts()) ?? []) {
-      this.#put(spent(w, entries, []))
+      void this.#put(spent(w, entries, []))
       const again = resent(w)
       if (again === undefined) this.#later(draftKey(w.channel, w.root))
       else void this.#call(again)
@@ -41,10 +41,10 @@ export class Book {
   async refresh(channel = ''): Promise<void> {
     const { drafts } = await this.#session.call(listDrafts, { channel }, { signal: this.#stop.signal })
     const there = new Set(drafts.map((d) => draftKey(d.channel, d.root)))
-    for (const d of drafts) this.#put(readDraft(this.of(d.channel, d.root), d))
+    for (const d of drafts) void this.#put(readDraft(this.of(d.channel, d.root), d))
     for (const w of this.#drafts.values()) {
       if (w.wanted === 0 || there.has(draftKey(w.channel, w.root)) || (channel !== '' && w.channel !== channel)) continue
-      this.#put(readDraft(w, { channel: w.channel, root: w.root, text: '', version: w.wanted, timeMs: 0 })) // cleared since
+      void this.#put(readDraft(w, { channel: w.channel, root: w.root, text: '', version: w.wanted, timeMs: 0 })) // cleared since
     }
   }
 

@@ -115,6 +115,12 @@ describe('a draft', () => {
     expect(due(resolved(w, 'both', 2))?.request.text).toBe('mine\n\ntheirs')
   })
 
+  test('is not read again when its own change is told before the answer', () => {
+    const w = due(typed(unwritten('c', 0), 'mine', 1))?.sending ?? unwritten('c', 0)
+    expect(toldDraft(w, { channel: 'c', root: 0, version: 1, cleared: false })).toBe(w)
+    expect(toldDraft(w, { channel: 'c', root: 0, version: 2, cleared: false }).wanted).toBe(2)
+  })
+
   test('that the server refuses stays here, and is sent again when it is typed on', () => {
     let w = due(typed(unwritten('c', 0), 'one too many', 1))?.sending ?? unwritten('c', 0)
     w = refusedDraft(w)

@@ -1,7 +1,6 @@
 /** foldText is a text without regard to case and accents, as it is looked for. "Ångström, GROẞ" and "angstrom, gross" fold to the same. */
 export function foldText(text: string): string {
-  // eslint-disable-next-line no-control-regex -- ASCII, most texts, needs no tables
-  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase()
+  if (/^[\0-\x7f]*$/.test(text)) return text.toLowerCase() // most texts, and no tables needed
   return text.normalize('NFKD').replace(/\p{M}+/gu, '').toLowerCase().replaceAll('ß', 'ss')
 }
 

@@ -191,6 +191,31 @@ describe('a window', () => {
     expect(now?.omitted).toEqual([])
   })
 
+  test('does not go back where a page was ahead of the events', () => {
+    const log = new ChannelLog()
+    log.post('bob', 'one')
+    let w = opened('c', me, 0, page(log))
+    log.edit('bob', 1, 'two')
+    log.edit('bob', 1, 'three')
+    w = merge(w, page(log)) ?? w
+    expect(find(w, 1)?.text).toBe('three')
+    w = apply(w, log.events.slice(1, 2).map(told), { epoch: 7, offset: 2 })
+    expect(find(w, 1)?.text).toBe('three')
+    expect(w.ahead.size).toBe(1)
+    expect(catchUp(w, log).ahead.size).toBe(0)
+  })
+
+  test('keeps the last reply that it knows where a deletion tells an earlier one', () => {
+    const log = new ChannelLog()
+    log.post('bob', 'root')
+    log.post('bob', 'one', { root: 1 })
+    log.post('bob', 'two', { root: 1 })
+    const w = catchUp(opened('c', me, 0, page(log)), log)
+    const what = { $case: 'deleted', value: { offset: 2, thread: { root: 1, replies: 1, lastReply: 2, lastReplyMs: 5 } } } as const
+    const next = apply(w, [{ offset: 4, timeMs: 9, mutation: '0', actor: 'bob', what }], { epoch: 7, offset: 4 })
+    expect(find(next, 1)?.thread).toEqual({ root: 1, replies: 1, lastReply: 3, lastReplyMs: find(w, 1)?.thread?.lastReplyMs })
+  })
+
   test('takes the place of what was erased or is not known, and shows nothing', () => {
     const log = new ChannelLog()
     const w = opened('c', me, 0, page(log))

@@ -232,6 +232,23 @@ describe('what is shown', () => {
     expect(shown(thread, d.out).map((i) => i.message.text)).toEqual(['one', 'reply', 'also'])
   })
 
+  test('does not do again what an event has told, whoever hears of it first', () => {
+    const d = new Desk()
+    const p = d.put(editMessage, { channel: 'c', offset: 2, text: 'mine' })
+    d.transmit(false)
+    d.log.edit(me, 2, 'from another device')
+    const events = d.log.events.slice(d.w.cursor.offset).map(told)
+    d.w = apply(d.w, events, d.log.cursor)
+    expect(d.texts[1]).toBe('from another device') // before the outbox is told
+    d.out = came(d.out, events.map((e) => e.mutation))
+    d.w = d.page()
+    d.set([...d.outbox]) // it has it still
+    expect(d.texts[1]).toBe('from another device')
+    d.set([])
+    expect(d.out).toMatchObject({ entries: [], landed: [], seen: [p.mutation] })
+    expect(answered(d.out, p, 3, 0).landed).toEqual([])
+  })
+
   test('lets go of what was taken without an answer when its event does not come', () => {
     const d = new Desk()
     const p = d.put(send, { channel: 'c', text: 'gone' })

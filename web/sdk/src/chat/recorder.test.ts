@@ -88,6 +88,27 @@ describe('a recorder', () => {
     await second.quit()
   })
 
+  test('misses nothing that is told while a view is read from the cache, and settles what an event shows to be done', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    await page.view('c')
+    const view = page.recorder.open('c').view(0)
+    await rest(1)
+    server.log('c').post('bob', 'two')
+    server.flush()
+    await rest()
+    expect(texts(view)).toEqual(['one', 'two'])
+    await page.session.outbox.put(send, { channel: 'c', text: 'three' }, { lane: 'c' })
+    const [p] = page.session.entries
+    server.log('c').post(me, 'three', { mutation: p?.mutation ?? '' })
+    server.flush()
+    await rest()
+    expect(page.session.entries).toEqual([])
+    expect(view.window && shown(view.window, page.recorder.outgoing).map((i) => i.message.text)).toEqual(['one', 'two', 'three'])
+    await page.quit()
+  })
+
   test('keeps channels ready that were opened last, also while they are not open', async () => {
     const server = new Server()
     server.log('c').post('bob', 'one')

@@ -15,7 +15,7 @@ import { channelChanged, channelRead, confirmed, headsTold, marked, membersChang
 import { emptyInbox, inboxTold, mentionsRead, overlaidInbox, threadsRead, type Inbox } from './inbox.ts'
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
-import { answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
+import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
 import { nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
 import { Room } from './room.ts'
 
@@ -76,6 +76,8 @@ export class Recorder {
   #inbox: Inbox = emptyInbox
   #outgoing: Outgoing = nothingOutgoing
   #confirm: ReturnType<typeof setTimeout> | undefined
+  #forget: ReturnType<typeof setTimeout> | undefined
+  #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
   #prune: ReturnType<typeof setInterval> | undefined
 
   constructor(o: RecorderOptions) {
@@ -85,7 +87,9 @@ export class Recorder {
 
   /** The list, with what waits in the outbox. */
   get channels(): Channels {
-    return overlaid(this.#channels, this.#outgoing)
+    const [of, by] = [this.#channels, this.#outgoing]
+    if (this.#overlaid?.of !== of || this.#overlaid.by !== by) this.#overlaid = { of, by, channels: overlaid(of, by) }
+    return this.#overlaid.channels
   }
 
   get directory(): Directory {
@@ -112,14 +116,14 @@ export class Recorder {
     const [channels, directory, standMine, standUser, standWorkspace] = await Promise.all([
       cache?.channels(), cache?.directory(), cache?.stand(mine), cache?.stand(user), cache?.stand(workspace),
     ])
-    if (this.#stop.signal.aborted) return
+    if (this.#closed()) return
     this.#channels = channels ?? new Map()
     this.#directory = directory ?? nobody
     this.#undo.push(session.outbox.onChange((entries) => { this.#outbox(entries) }))
     this.#outbox(session.outbox.entries)
     this.#tell('channels', 'directory')
     await this.drafts.load(session.outbox.entries)
-    if (this.#stop.signal.aborted) return
+    if (this.#closed()) return
     const whole = [...this.#channels.values()].every((e) => !e.unconfirmed)
     this.#follow(mine, (u) => { this.#mine(u) }, whole ? standMine : undefined)
     this.#follow(user, (u, f) => { this.#user(u, f) }, standUser)
@@ -166,12 +170,17 @@ export class Recorder {
     this.#stop.abort(new DOMException('the recorder is closed', 'AbortError'))
     this.drafts.close()
     clearTimeout(this.#confirm)
+    clearTimeout(this.#forget)
     clearInterval(this.#prune)
     for (const undo of this.#undo) undo()
     for (const f of this.#followings) f.close()
     for (const { room } of this.#rooms.values()) room.close()
     this.#rooms.clear()
     this.#listeners.clear()
+  }
+
+  #closed(): boolean {
+    return this.#stop.signal.aborted
   }
 
   #enter(channel: string): Room {
@@ -229,12 +238,16 @@ export class Recorder {
   #mine(u: Update): void {
     if (u.kind !== 'heads') return
     const before = this.#channels
-    this.#setChannels(headsTold(before, u, Date.now()), mine, u.cursor)
+    const begins = u.snapshot || this.#confirm !== undefined
+    this.#setChannels(headsTold(before, u, Date.now()), mine, begins ? undefined : u.cursor) // the cursor of a list that may lack its end is not to come back with
     this.#background(this.#redacted(before, this.#channels))
     this.#background(this.#name())
-    if (![...this.#channels.values()].some((e) => e.unconfirmed)) return
+    if (!begins) return
     clearTimeout(this.#confirm)
-    this.#confirm = setTimeout(() => { this.#setChannels(confirmed(this.#channels), mine, undefined) }, CONFIRM_MS)
+    this.#confirm = setTimeout(() => {
+      this.#confirm = undefined
+      this.#setChannels(confirmed(this.#channels), mine, u.cursor)
+    }, CONFIRM_MS)
   }
 
   /** redacted drops what is kept of channels in which something was deleted that we haven't been told, since we don't follow them. */
@@ -389,6 +402,8 @@ export class Recorder {
 
   #setOutgoing(next: Outgoing): void {
     this.#outgoing = next
+    clearTimeout(this.#forget)
+    if (next.landed.some((l) => l.offset === undefined)) this.#forget = setTimeout(() => { this.#outbox(this.#o.session.outbox.entries) }, UNKNOWN_MS)
     this.#tell('outgoing', 'channels', 'inbox')
   }
 

@@ -119,6 +119,30 @@ describe('the cache', () => {
     )
   }, 60_000)
 
+  test('takes nothing that does not go on from what it has', async () => {
+    const cache = await Cache.open(fresh())
+    const log = new ChannelLog()
+    log.post('bob', 'one')
+    const old = opened('c', me, 0, page(log))
+    await cache.opened(old, 1)
+    log.edit('bob', 1, 'two')
+    log.post('bob', 'three')
+    const events = log.events.map(told)
+    await cache.told('c', 2, events.slice(2), log.cursor) // a page that begins later: the second event is missing
+    expect((await cache.window('c', 0, 9))?.cursor.offset).toBe(1)
+    await cache.told('c', 1, events.slice(1), log.cursor)
+    await cache.merged(old, old.messages, 0, Infinity) // a page that is behind
+    await cache.opened(old, 1)
+    expect((await cache.window('c', 0, 9))?.messages.map((m) => m.text)).toEqual(['two', 'three'])
+    const late = { messages: [message(Message, { offset: 40, author: 'bob', text: 'kept' })], from: 40, to: Infinity, cursor: { epoch: 7, offset: 40 } }
+    await cache.opened(opened('late', me, 0, late), 1)
+    const past = opened('late', me, 0, { ...late, messages: [message(Message, { offset: 3, author: 'bob', text: 'past' })], from: 3, to: 5 })
+    await cache.merged(past, past.messages, past.from, past.to) // what lies between isn't known
+    expect((await cache.newest(undefined, 99)).map((r) => r.message.text).filter((t) => t === 'past')).toEqual([])
+    await cache.told('unknown', 0, events, log.cursor)
+    expect(await cache.window('unknown', 0, 9)).toBeUndefined()
+  })
+
   test('keeps the list, the people and drafts, and forgets what is gone', async () => {
     const user = fresh()
     const cache = await Cache.open(user)

@@ -70,8 +70,11 @@ export const steps: readonly ((db: Database, tx: Upgrade) => void | Promise<void
 /** openAt opens a database at the version behind so many steps. `closing` is told when a page of a later version has to change it: it is closed then. */
 export function openAt(name: string, version: number, closing: () => void): Promise<Database> {
   return openDB<Schema>(name, version, {
-    async upgrade(db, from, to, tx) {
-      for (const step of steps.slice(from, to ?? version)) await step(db, tx as Upgrade)
+    upgrade(db, from, to, tx) {
+      const upgraded = async () => {
+        for (const step of steps.slice(from, to ?? version)) await step(db, tx)
+      }
+      upgraded().catch(() => { tx.abort() }) // then it is made anew
     },
     blocking(_from, _to, event) {
       ;(event.target as IDBDatabase).close()
