@@ -13,11 +13,13 @@ import { prefer, type Preferences } from '../shell/preferences.ts'
 
 const wanted = new URLSearchParams(window.location.search)
 
+const screen = () => import('./GalleryChannel.tsx')
+
 const chat: Manifest = {
   name: 'chat',
   routes: [
-    { ...route('/c/:channel', () => import('./GalleryChannel.tsx')), channel: 'channel' },
-    { ...route('/t/:channel/:root', () => import('./GalleryChannel.tsx'), () => import('./GalleryThread.tsx')), channel: 'channel' },
+    { ...route('/c/:channel', screen), channel: 'channel' },
+    { ...route('/t/:channel/:root', screen, () => import('./GalleryThread.tsx')), channel: 'channel' },
   ],
 }
 
