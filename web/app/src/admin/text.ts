@@ -30,7 +30,7 @@ export const en = {
     make: 'Make a link',
     link: 'The link, to be sent by you',
     copy: 'Copy the link',
-    by: (who: string, when: string) => `by ${who}, until ${when}`,
+    by: (who: string, when: string) => `by ${who}, expires ${when}`,
     state: { open: 'open', used: 'used', revoked: 'withdrawn', expired: 'expired' },
     withdraw: 'Withdraw',
     withdrawOf: (note: string) => `Withdraw the invitation: ${note}`,

@@ -53,7 +53,7 @@ export const en = {
     region: 'Connection',
     connecting: 'Connecting…',
     offline: 'You are offline. Read and write on: it is sent when you are back.',
-    retrying: (s: number) => `Reconnecting ${plural(s, { one: 'in 1 second', other: `in ${number(s)} seconds` })}`,
+    retrying: (s: number) => `Reconnecting in ${number(s)} s`,
     retryNow: 'Now',
     sending: (n: number) => plural(n, { one: 'Sending 1 change…', other: `Sending ${number(n)} changes…` }),
     waiting: (n: number) => plural(n, { one: '1 change waits to be sent', other: `${number(n)} changes wait to be sent` }),

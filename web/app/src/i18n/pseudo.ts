@@ -10,13 +10,13 @@ const accents: Readonly<Record<string, string>> = {
 /** accented is a text a third longer, in letters that can still be read. */
 export function accented(text: string): string {
   if (text.trim() === '') return text
-  return `[${[...text].map((c) => accents[c] ?? c).join('')}${'·'.repeat(Math.ceil(text.length / 3))}]`
+  return `[${text.replace(/[A-Za-z]/g, (c) => accents[c] ?? c)}${'·'.repeat(Math.ceil(text.length / 3))}]`
 }
 
 /** pseudo is a catalogue with each of its texts accented. */
 export function pseudo(base: Catalogue): Catalogue {
   return Object.fromEntries(
-    Object.entries(base).map(([key, text]) => {
+    Object.entries(base).map(([key, text]): [string, Catalogue[string]] => {
       if (typeof text === 'string') return [key, accented(text)]
       if (typeof text === 'function') return [key, (...values: never[]) => accented(text(...values))]
       return [key, pseudo(text)]

@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, ErrorBoundary, lazy, on, Show, Suspense, type Component } from 'solid-js'
+import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, type Accessor, type Component, type JSX } from 'solid-js'
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
 import { account, channelName, titleCount, useModel } from '../model/context.ts'
@@ -9,7 +9,7 @@ import { Toasts } from '../ui/Toasts.tsx'
 import { Tooltips } from '../ui/Tooltip.tsx'
 import { ConnectionBanner } from './ConnectionBanner.tsx'
 import { ShellProvider } from './context.ts'
-import { followKeys } from './keyboard.ts'
+import { enterPart, followKeys } from './keyboard.ts'
 import { narrow } from './media.ts'
 import { find } from './paths.ts'
 import type { Router } from './router.ts'
@@ -22,7 +22,7 @@ const loaded = new Map<unknown, Component<never>>()
 function once<P extends object>(load: () => Promise<{ readonly default: Component<P> }>): Component<P> {
   let part = loaded.get(load) as Component<P> | undefined
   if (!part) {
-    part = lazy(load as () => Promise<{ default: Component<P> }>)
+    part = lazy(load)
     loaded.set(load, part)
   }
   return part
@@ -85,6 +85,19 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   }
   followKeys(shell)
 
+  // What most will open soon is there by then, and opens at once.
+  onMount(() => {
+    const load = () => void Palette.preload()
+    if ('requestIdleCallback' in window) requestIdleCallback(load)
+    else setTimeout(load, 1000) // Safari
+  })
+  let sidebar!: HTMLDivElement
+  const toggleDrawer = (open: boolean) => {
+    setDrawer(open)
+    if (open) enterPart(sidebar)
+    else document.querySelector<HTMLElement>('.drawer-button button')?.focus()
+  }
+
   // Another place: what was opened beside the old one goes, and so does the drawer.
   createEffect(on(props.router.path, () => {
     setOpened(undefined)
@@ -119,12 +132,12 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
         <a class="skip" href="#main" onClick={(event) => skip(event)}>
           {text().shell.skip}
         </a>
-        <TopBar drawer={drawer()} onDrawer={() => setDrawer(!drawer())} />
-        <div class="drawer" inert={narrow() && !drawer()}>
+        <TopBar drawer={drawer()} onDrawer={() => toggleDrawer(!drawer())} />
+        <div ref={sidebar} class="drawer" inert={narrow() && !drawer()} onKeyDown={(event) => event.key === 'Escape' && drawer() && toggleDrawer(false)}>
           <Sidebar />
         </div>
         <Show when={drawer()}>
-          <div class="scrim" onClick={() => setDrawer(false)} />
+          <div class="scrim" onClick={() => toggleDrawer(false)} />
         </Show>
         <main class="main" id="main" tabIndex={-1} data-part>
           <Broken>
@@ -140,7 +153,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
             <aside class="pane" aria-label={text().shell.pane} data-part>
               <Broken>
                 <Suspense fallback={<Skeleton rows={3} />}>
-                  <Dynamic component={at().part} params={at().params} onClose={shell.closePanel} />
+                  <Dynamic component={at().part} params={at().params} onClose={() => shell.closePanel()} />
                 </Suspense>
               </Broken>
             </aside>
@@ -163,11 +176,32 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
 /** Screen stays as long as it is of the same part: from one channel to the next only its params change. */
 function Screen(props: { readonly route: Route; readonly params: ScreenProps['params'] }) {
   const part = createMemo(() => once(props.route.screen))
-  return <Dynamic component={part()} params={props.params} />
+  const params = each(() => props.params)
+  return <Dynamic component={part()} params={params} />
+}
+
+/** each has every param as a signal of its own: who reads `channel` isn't told that `root` has changed. */
+function each(params: () => ScreenProps['params']): ScreenProps['params'] {
+  const owner = getOwner()
+  const memos = new Map<string, Accessor<string | undefined>>()
+  return new Proxy<Record<string, string>>(
+    {},
+    {
+      get: (_, name) => {
+        if (typeof name !== 'string') return undefined
+        let memo = memos.get(name)
+        if (!memo) {
+          memo = runWithOwner(owner, () => createMemo(() => params()[name])) ?? (() => params()[name])
+          memos.set(name, memo)
+        }
+        return memo()
+      },
+    },
+  )
 }
 
 /** Broken is what is shown in place of a part that failed; the rest goes on. */
-function Broken(props: { readonly children: import('solid-js').JSX.Element }) {
+function Broken(props: { readonly children: JSX.Element }) {
   return (
     <ErrorBoundary
       fallback={(error: unknown, reset) => {

@@ -35,12 +35,23 @@ export function followKeys(shell: Shell): void {
   onCleanup(() => document.removeEventListener('keydown', onKeyDown))
 }
 
+const starts = ['[data-part-start]', '[aria-current=page]', 'textarea', 'a[href], button:not(:disabled), input']
+
+/** enterPart focuses what a part of the window is entered by: what is chosen in it, where one writes, or what comes first. */
+export function enterPart(part: HTMLElement): void {
+  for (const start of starts) {
+    const inside = [...part.querySelectorAll<HTMLElement>(start)].find((element) => element.offsetParent !== null)
+    if (!inside) continue
+    inside.focus()
+    return
+  }
+  part.focus()
+}
+
 /** nextPart moves the focus to the next of the window's parts: sidebar, main, pane, top bar. */
 export function nextPart(): void {
   const parts = [...document.querySelectorAll<HTMLElement>('[data-part]')].filter((part) => part.offsetParent !== null && !part.closest('[inert]'))
   const at = parts.findIndex((part) => part.contains(document.activeElement))
   const part = parts[(at + 1) % parts.length]
-  const inside = part?.querySelector<HTMLElement>('[data-part-start], [aria-current=page], textarea, a[href], button:not(:disabled), input')
-  const target = inside ?? part
-  target?.focus()
+  if (part) enterPart(part)
 }

@@ -1,11 +1,14 @@
 /** Paths and their patterns. */
 
+/** None: a path that names no params. */
+type None = Readonly<Record<string, never>>
+
 /** Params are those that a pattern names: of "/c/:channel" it is { channel }. */
 export type Params<P extends string> = P extends `${string}:${infer Name}/${infer Rest}`
   ? { readonly [K in Name]: string } & Params<`/${Rest}`>
   : P extends `${string}:${infer Name}`
     ? { readonly [K in Name]: string }
-    : Readonly<Record<never, string>>
+    : None
 
 /** match is the params of a path by a pattern; undefined: it is none of its. */
 export function match(pattern: string, path: string): Readonly<Record<string, string>> | undefined {

@@ -26,7 +26,7 @@ export function Seats() {
     <svg class="empty-seats" viewBox="-64 -64 128 72" aria-hidden="true">
       <For each={small}>
         {(seat, n) => (
-          <circle cx={seat.x.toFixed(1)} cy={seat.y.toFixed(1)} r={seat.r} fill="currentColor" opacity={n() === 25 ? 1 : 0.1 + ((n() * 37) % 23) / 110} />
+          <circle cx={seat.x.toFixed(1)} cy={seat.y.toFixed(1)} r={seat.r} fill="currentColor" opacity={n() === 24 ? 1 : 0.1 + ((n() * 37) % 23) / 110} />
         )}
       </For>
       <circle cx="0" cy="0" r="5" fill="currentColor" opacity="0.85" />

@@ -11,6 +11,10 @@ describe('place', () => {
   it('goes above where there is no room below', () => {
     expect(place({ start: 50, top: 250, width: 40, height: 20 }, size, view, 'below', 'start').y).toBe(164)
   })
+  it('goes above when asked to, and below where there is no room above', () => {
+    expect(place({ start: 50, top: 200, width: 40, height: 20 }, size, view, 'above', 'start').y).toBe(114)
+    expect(place({ start: 50, top: 20, width: 40, height: 20 }, size, view, 'above', 'start').y).toBe(46)
+  })
   it('stays where it was asked for when it fits nowhere', () => {
     expect(place({ start: 50, top: 70, width: 40, height: 20 }, { width: 100, height: 250 }, view, 'below', 'start').y).toBe(42)
   })

@@ -12,6 +12,17 @@ export interface Found {
 const inDetail = 0.55 // what is found behind the title is worth less
 const most = 9 // of a group
 
+/** Titles and details, folded: once for each candidate, however many letters are typed. */
+const folded = new WeakMap<Candidate, { readonly title: string; readonly detail: string }>()
+function foldedOf(candidate: Candidate): { readonly title: string; readonly detail: string } {
+  let found = folded.get(candidate)
+  if (!found) {
+    found = { title: fold(candidate.title), detail: fold(candidate.detail ?? '') }
+    folded.set(candidate, found)
+  }
+  return found
+}
+
 /** rank is the best of some candidates, best first; without words those of the highest weight. */
 export function rank(candidates: readonly Candidate[], words: string, limit = most): readonly Found[] {
   const want = fold(words.trim())
@@ -22,8 +33,9 @@ export function rank(candidates: readonly Candidate[], words: string, limit = mo
       found.push({ candidate, at: [], score: weight })
       continue
     }
-    const title = fuzzy(want, candidate.title)
-    const detail = candidate.detail === undefined ? undefined : fuzzy(want, candidate.detail)
+    const { title: foldedTitle, detail: foldedDetail } = foldedOf(candidate)
+    const title = fuzzy(want, candidate.title, foldedTitle)
+    const detail = candidate.detail === undefined ? undefined : fuzzy(want, candidate.detail, foldedDetail)
     const score = Math.max(title?.score ?? -Infinity, (detail?.score ?? -Infinity) * inDetail)
     // Letters strewn over a long text are no find.
     if (score < want.length * 2.2) continue

@@ -16,6 +16,7 @@ const lateness = 0.12 // for each before the first
 
 /** fold takes case and accents off, code unit by code unit, so that places stay. */
 export function fold(text: string): string {
+  if (/^[ -~]*$/.test(text)) return text.toLowerCase()
   let folded = ''
   for (let i = 0; i < text.length; i++) {
     const c = text.charAt(i)
@@ -26,11 +27,10 @@ export function fold(text: string): string {
   return folded
 }
 
-/** fuzzy finds words, folded, in a text; undefined: they aren't there. Blanks in the words are of no account. Each word may also be found whole. */
-export function fuzzy(words: string, text: string): Match | undefined {
+/** fuzzy finds words, folded, in a text; undefined: they aren't there. Blanks in the words are of no account. `have` is the text, folded. */
+export function fuzzy(words: string, text: string, have = fold(text)): Match | undefined {
   const want = words.replaceAll(' ', '')
   if (want === '') return { score: 0, at: [] }
-  const have = fold(text)
   const whole = have.indexOf(words.trim())
   if (whole >= 0) return exact(words.trim(), have, whole)
   return best(want, have, text)
@@ -104,9 +104,13 @@ function best(want: string, have: string, text: string): Match | undefined {
   return { score: before[end] ?? 0, at }
 }
 
+const separators = ' -_.,/#@(\u00b7'
+
 function isStart(text: string, at: number): boolean {
   if (at === 0) return true
-  const c = text.charAt(at)
   const previous = text.charAt(at - 1)
-  return /[\s\-_.,/#@(]/.test(previous) || (/\p{Lu}/u.test(c) && /\p{Ll}/u.test(previous))
+  if (separators.includes(previous)) return true
+  const c = text.charCodeAt(at)
+  const before = text.charCodeAt(at - 1)
+  return c >= 65 && c <= 90 && before >= 97 && before <= 122 // a hump: "fieldNotes"
 }
