@@ -361,9 +361,15 @@ describe('where pages choose a leader', () => {
     const [a, b] = [await browser.page('a'), await browser.page('b')]
     browser.sessions[0]?.line.cut()
     browser.sessions[0]?.line.die()
+    const say = BroadcastChannel.prototype.postMessage
+    const deaf = vi.spyOn(BroadcastChannel.prototype, 'postMessage').mockImplementation(function (this: BroadcastChannel, m: unknown) {
+      if ((m as { kind: string }).kind !== 'reply') say.call(this, m)
+    })
     const put = b.remote.outbox.put(send, { channel: 'c', text: 'once' }, { lane: 'c' })
     await until(() => browser.last.outbox.entries.length === 1) // stored
+    await crossed()
     a.kill() // before b has heard it
+    deaf.mockRestore()
     const seq = await put
     await until(() => browser.hall.done.length > 0)
     await until(() => b.remote.outbox.entries.length === 0)
