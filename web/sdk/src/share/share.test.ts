@@ -257,6 +257,8 @@ class Browser {
   readonly locks = new FakeLocks()
   readonly store = new MemoryStore()
   readonly hall = new Hall(new Tape([]))
+  /** What pages say to each other, and nobody hears. */
+  lost: (message: unknown) => boolean = () => false
   /** The sessions that pages have opened, in order. */
   readonly sessions: { session: FakeSession; line: Line; page: string }[] = []
   #name = `u${++browsers}`
@@ -276,6 +278,8 @@ class Browser {
       }),
       channel: (name) => {
         const channel = new BroadcastChannel(name)
+        const post = channel.postMessage.bind(channel)
+        channel.postMessage = (m) => { if (!this.lost(m)) post(m) }
         channels.add(channel)
         return channel
       },
@@ -361,15 +365,12 @@ describe('where pages choose a leader', () => {
     const [a, b] = [await browser.page('a'), await browser.page('b')]
     browser.sessions[0]?.line.cut()
     browser.sessions[0]?.line.die()
-    const say = BroadcastChannel.prototype.postMessage
-    const deaf = vi.spyOn(BroadcastChannel.prototype, 'postMessage').mockImplementation(function (this: BroadcastChannel, m: unknown) {
-      if ((m as { kind: string }).kind !== 'reply') say.call(this, m)
-    })
+    browser.lost = (m) => (m as { kind: string }).kind === 'reply'
     const put = b.remote.outbox.put(send, { channel: 'c', text: 'once' }, { lane: 'c' })
     await until(() => browser.last.outbox.entries.length === 1) // stored
     await crossed()
     a.kill() // before b has heard it
-    deaf.mockRestore()
+    browser.lost = () => false
     const seq = await put
     await until(() => browser.hall.done.length > 0)
     await until(() => b.remote.outbox.entries.length === 0)
