@@ -254,11 +254,22 @@ describe('a token', () => {
 
   test('that is refreshed while somebody signs out is none', async () => {
     const { identity, accounts, database } = await signedIn()
-    const other = (await opened(identity, database)).accounts // with locks of its own: as without Web Locks
-    const token = accounts.tokens('u1').token('access 1')
-    const out = other.signOut('u1')
-    await Promise.allSettled([token, out])
-    expect(await accounts.get('u1')).toBeUndefined()
+    let answer: () => void = () => undefined
+    const out = new Promise<void>((resolve) => { answer = resolve })
+    const slow: Fetch = async (url, init) => {
+      const response = await identity.fetch(url, init)
+      await out
+      return response
+    }
+    const other = await Accounts.open({ name: '', agent: '', database, fetch: slow, locks: new OwnLocks() }) // locks of its own: as without Web Locks
+    const token = other.tokens('u1').token('access 1')
+    token.catch(() => undefined)
+    while (identity.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    identity.faults.push('unheard')
+    await accounts.signOut('u1')
+    answer()
+    await expect(token).rejects.toMatchObject({ reason: 'client.SIGNED_OUT' })
+    expect((await (await AccountStore.open(database)).get('u1'))?.tokens).toMatchObject({ access: '', refresh: 'plr_1' })
   })
 })
 

@@ -20,6 +20,9 @@ export class Host {
   readonly #tabs = new Set<Tab>()
   readonly #topics = new Map<string, SharedTopic>()
   readonly #stops: (() => void)[]
+  /** Its own lock, by which tabs notice that it has died; '': there are no locks. Nobody is served before it is held. */
+  readonly #lock: string
+  readonly #held: Promise<void>
   readonly #timer: ReturnType<typeof setInterval>
   /** What the tabs know of the outbox, by number. */
   #entries: ReadonlyMap<number, Pending>
@@ -29,7 +32,18 @@ export class Host {
     this.#session = session
     this.#locks = locks
     this.#entries = bySeq(session.outbox.entries)
+    this.#lock = locks === undefined ? '' : `plenum-host-${this.#name}`
+    let release: () => void = () => undefined
+    const closed = new Promise<void>((resolve) => { release = resolve })
+    this.#held = new Promise((resolve) => {
+      if (locks === undefined) resolve()
+      void locks?.request(this.#lock, () => {
+        resolve()
+        return closed
+      })
+    })
     this.#stops = [
+      release,
       session.onState((state) => { this.#all({ kind: 'state', state: plain(state) }) }),
       session.outbox.onChange((entries) => { this.#outbox(entries) }),
     ]
@@ -40,7 +54,7 @@ export class Host {
   serve(port: Port): void {
     const tab = new Tab(port)
     port.onmessage = ({ data }) => { this.#heard(tab, data as ToHost) }
-    tab.say({ kind: 'open', host: this.#name })
+    void this.#held.then(() => { tab.say({ kind: 'open', host: this.#name, lock: this.#lock }) })
   }
 
   /** close ends the session, for all tabs. */

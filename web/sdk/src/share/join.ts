@@ -38,8 +38,8 @@ export async function join({ name, open, worker, locks = browserWebLocks() }: Jo
   return remote
 }
 
-/** overWorker is a session that a SharedWorker keeps. */
-async function overWorker(worker: () => { readonly port: Port }, tab: string, locks: Locks | undefined): Promise<Remote> {
+/** overWorker is a session that a SharedWorker keeps. Where that dies, another one is made. */
+export async function overWorker(worker: () => { readonly port: Port }, tab: string, locks: Locks | undefined): Promise<Remote> {
   if (locks === undefined) {
     const remote = new Remote()
     remote.attach(worker().port)
@@ -48,7 +48,17 @@ async function overWorker(worker: () => { readonly port: Port }, tab: string, lo
   const lock = tabLock(tab)
   return new Promise((resolve) => {
     void locks.request(lock, () => new Promise<void>((release) => {
-      const remote = new Remote(lock, release)
+      let closed = false
+      const close = () => {
+        closed = true
+        release()
+      }
+      const remote = new Remote(lock, close, (host) => {
+        void locks.request(host, () => {
+          if (!closed) remote.attach(worker().port)
+          return Promise.resolve()
+        })
+      })
       remote.attach(worker().port)
       resolve(remote)
     }))

@@ -27,8 +27,8 @@ export type ToHost =
 
 /** ToTab is what a host says. */
 export type ToTab =
-  /** The first word: somebody is here. Another host's is another name. */
-  | { readonly kind: 'open'; readonly host: string }
+  /** The first word: somebody is here. Another host's is another name; it holds a Web Lock as long as it lives, '': none. */
+  | { readonly kind: 'open'; readonly host: string; readonly lock: string }
   /** Or nobody is, and why. */
   | { readonly kind: 'unopened'; readonly fault: Fault }
   /** The answer to hello, and all that stands. */

@@ -12,7 +12,7 @@ interface Asked {
   /** It was said to the host that is there now. */
   said: boolean
   readonly resolve: (value: unknown) => void
-  readonly reject: (reason: unknown) => void
+  readonly reject: (reason: Error) => void
 }
 
 /**
@@ -27,6 +27,7 @@ export class Remote implements Session {
   readonly #asks = new Map<number, Asked>()
   readonly #followings = new Map<number, RemoteFollowing>()
   readonly #closed: () => void
+  readonly #opened: (lock: string) => void
   #port: Port | undefined
   /** The host's name, once it has said something. */
   #host = ''
@@ -41,10 +42,14 @@ export class Remote implements Session {
   /** Resolves once the first host has said how all stands; it rejects where there can be none. */
   readonly ready: Promise<void>
 
-  /** `lock` is the Web Lock that this page holds for its life; '': none. `closed` is called by close. */
-  constructor(lock = '', closed: () => void = () => undefined) {
+  /**
+   * `lock` is the Web Lock that this page holds for its life; '': none. `closed` is called by close, `opened` for each host that comes, with the lock that
+   * it holds, or ''.
+   */
+  constructor(lock = '', closed: () => void = () => undefined, opened: (lock: string) => void = () => undefined) {
     this.#lock = lock
     this.#closed = closed
+    this.#opened = opened
     this.ready = new Promise((resolve, reject) => {
       this.#welcome = resolve
       this.#refuse = reject
@@ -193,6 +198,7 @@ export class Remote implements Session {
       case 'open':
         if (m.host === this.#host) break
         this.#host = m.host
+        this.#opened(m.lock)
         this.#hello()
         break
       case 'gone':

@@ -11,6 +11,7 @@ import { Event, type Cursor } from '../proto/plenum/edge/v1/edge.ts'
 import type { Session, State, Update } from '../session.ts'
 import { elect } from './election.ts'
 import { aliveEvery, Host, silences } from './host.ts'
+import { overWorker } from './join.ts'
 import type { Port } from './port.ts'
 import { Remote } from './remote.ts'
 import { serveWorker, type Scope } from './worker.ts'
@@ -214,11 +215,50 @@ test('a worker serves all that connect, and tells who comes when it can not', as
   session?.close()
 })
 
+test('a worker that dies is made anew, and all go on', async () => {
+  const locks = new FakeLocks()
+  const sessions: FakeSession[] = []
+  const made: { scope: Scope; die: () => void }[] = []
+  const start = () => {
+    const scope: Scope = { onconnect: null }
+    const page = locks.page()
+    serveWorker(scope, async () => {
+      const session = await fakeSession()
+      sessions.push(session)
+      return session
+    }, page.locks)
+    made.push({ scope, die: page.die })
+  }
+  const worker = () => {
+    const { port1, port2 } = new MessageChannel()
+    open.push(port1, port2)
+    made.at(-1)?.scope.onconnect?.(new MessageEvent('connect', { ports: [port1] }))
+    return { port: port2 as Port }
+  }
+  start()
+  const tabs = await Promise.all(['a', 'b'].map((tab) => overWorker(worker, tab, locks.page().locks)))
+  await Promise.all(tabs.map((tab) => tab.ready))
+  const heard: Update[] = []
+  tabs[1]?.follow('chat.channel/c', (u) => heard.push(u), { from: at(5) })
+  await until(() => sessions[0]?.followings.length)
+  const dead = made[0]
+  start()
+  dead?.die()
+  await until(() => sessions[1]?.followings.length)
+  expect(sessions[1]?.followings[0]?.options.from).toEqual(at(5))
+  expect(heard).toEqual([{ kind: 'paused' }])
+  for (const tab of tabs) tab.close()
+  await until(() => sessions[1]?.followings[0]?.closed)
+  for (const session of sessions) session.close()
+})
+
 /** Browser is one whose pages come and go, over one store and one hall. */
 class Browser {
   readonly locks = new FakeLocks()
   readonly store = new MemoryStore()
   readonly hall = new Hall(new Tape([]))
+  /** What pages say to each other, and nobody hears. */
+  lost: (message: unknown) => boolean = () => false
   /** The sessions that pages have opened, in order. */
   readonly sessions: { session: FakeSession; line: Line; page: string }[] = []
   #name = `u${++browsers}`
@@ -238,6 +278,8 @@ class Browser {
       }),
       channel: (name) => {
         const channel = new BroadcastChannel(name)
+        const post = channel.postMessage.bind(channel)
+        channel.postMessage = (m) => { if (!this.lost(m)) post(m) }
         channels.add(channel)
         return channel
       },
@@ -323,9 +365,12 @@ describe('where pages choose a leader', () => {
     const [a, b] = [await browser.page('a'), await browser.page('b')]
     browser.sessions[0]?.line.cut()
     browser.sessions[0]?.line.die()
+    browser.lost = (m) => (m as { kind: string }).kind === 'reply'
     const put = b.remote.outbox.put(send, { channel: 'c', text: 'once' }, { lane: 'c' })
     await until(() => browser.last.outbox.entries.length === 1) // stored
+    await crossed()
     a.kill() // before b has heard it
+    browser.lost = () => false
     const seq = await put
     await until(() => browser.hall.done.length > 0)
     await until(() => b.remote.outbox.entries.length === 0)

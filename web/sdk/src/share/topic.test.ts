@@ -143,6 +143,19 @@ describe('a log', () => {
     ])
   })
 
+  test('that was begun anew is followed from further back, before anybody is live', () => {
+    const s = shared()
+    const a = s.join(at(5))
+    s.tell(live(at(5)), { kind: 'reset', cause: new ServerError(320, 'edge.RESET_EPOCH', '') })
+    const b = s.join()
+    s.topic.resume(a, at(7))
+    s.tell(live(at(9)))
+    expect(s.followings.map((f) => f.options.from)).toEqual([at(5), undefined, at(7)])
+    expect([a.heard, b.heard]).toEqual([['live', 'reset 320'], []])
+    s.tell(live(at(9)), events(8, 9), events(10))
+    expect([a.heard, b.heard]).toEqual([['live', 'reset 320', 'live', [8, 9], [10]], ['live', [10]]])
+  })
+
   test('says that it waits for the connection', () => {
     const s = shared()
     const a = s.join(at(5))
