@@ -16,8 +16,8 @@ func TestDemo(t *testing.T) {
 	s, d := oneBinaryAt(t, data), newDesk(t)
 	printed := d.ok(t, "", "--server", s.server, "demo", "--data", data)
 	found := regexp.MustCompile(`password of everybody (\S+)`).FindStringSubmatch(printed)
-	if found == nil {
-		t.Fatalf("no password in %q", printed)
+	if found == nil || !strings.Contains(printed, "operator --data "+data+" setup") {
+		t.Fatalf("no password, or no other link, in %q", printed)
 	}
 	d.ok(t, found[1]+"\n", "--server", s.server, "login", "--workspace", "demo", "--handle", "ada", "--password-stdin")
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // what belongs to people is derived a moment later

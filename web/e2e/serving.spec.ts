@@ -85,6 +85,10 @@ test('no text becomes a script, a style or HTML', async ({ page, watch }) => {
     attempt('innerHTML', () => (document.body.innerHTML = '<img src=x onerror="window.hit = 1">'))
     attempt('a worker from elsewhere', () => new Worker('http://127.0.0.1:9/x.js'))
     attempt('a worker that is no asset', () => new Worker('/livez'))
+    attempt('a worker of its own', () => {
+      new Worker(document.querySelector('script')?.src ?? '', { type: 'module' }).terminate()
+      return 'made'
+    })
     attempt('an inline script', () => (document.createElement('script').text = 'window.hit = 2'))
     attempt('a handler', () => { document.body.setAttribute('onclick', 'window.hit = 3') })
     const link = document.createElement('a')
@@ -100,7 +104,7 @@ test('no text becomes a script, a style or HTML', async ({ page, watch }) => {
     return { ...results, hit: (window as { hit?: number }).hit ?? null, styled: getComputedStyle(document.body).getPropertyValue('--styled') }
   })
   expect(tried).toEqual({
-    'innerHTML': 'TypeError', 'a worker from elsewhere': 'TypeError', 'a worker that is no asset': 'TypeError', 'an inline script': 'TypeError', 'a handler': 'TypeError', 'eval': 'EvalError', 'hit': null, 'styled': '',
+    'innerHTML': 'TypeError', 'a worker from elsewhere': 'TypeError', 'a worker that is no asset': 'TypeError', 'a worker of its own': 'made', 'an inline script': 'TypeError', 'a handler': 'TypeError', 'eval': 'EvalError', 'hit': null, 'styled': '',
   })
   expect(watch.forget().length).toBeGreaterThan(3)
   await expect(page.locator('#app')).not.toBeEmpty()

@@ -52,6 +52,9 @@ func (c *demoCmd) Run(e *env) error {
 		fmt.Fprintf(e.out, "  %-8s %-18s %s\n", p.handle, p.name, p.title)
 	}
 	_, err = fmt.Fprintf(e.out, "\n  workspace %s, password of everybody %s\n\n@ada, who owns it, has mentions and unread threads. On the command line:\n\n  plenumctl --server %s login --workspace %s --handle ada\n", c.Workspace, c.Password, server, c.Workspace)
+	if err == nil && c.Link == "" {
+		_, err = fmt.Fprintf(e.out, "\nThe link that Plenum printed at its first start is void now. Another one, for a workspace of your own:\n\n  plenumctl --server %s operator --data %s setup\n", server, c.Data)
+	}
 	return err
 }
 
