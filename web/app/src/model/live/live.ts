@@ -1,5 +1,5 @@
 /** The application's model over the SDK. */
-import type { Session, State } from '@plenum/sdk'
+import { attend, type Session, type State } from '@plenum/sdk'
 import { Accounts, type Account as Stored } from '@plenum/sdk/account'
 import { isDirect, mentions, Recorder, sections, unread, type Entry } from '@plenum/sdk/chat'
 import { Cache } from '@plenum/sdk/chat/cache'
@@ -14,9 +14,8 @@ import { administrationOf } from './administration.ts'
 import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
-import { LiveRooms } from './rooms.ts'
+import { LiveRooms, marks } from './rooms.ts'
 import { agent } from './agent.ts'
-import { attend } from './attend.ts'
 
 /** Opened is all that is open of an account. */
 interface Opened {
@@ -180,7 +179,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     setNotifications: (channel, { muted, level }) => session().outbox.put(chat.setNotifications, { channel, muted, level: levelNumber(level) }, { lane: channel }).then(done),
     markRead: (channel) => {
       const entry = channels().get(channel)
-      if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: `read ${channel}` })
+      if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: marks })
     },
     profile: profileOf(session, me),
     administration: administrationOf(session, (id) => byId().get(id)?.name ?? id),

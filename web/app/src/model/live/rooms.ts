@@ -7,6 +7,9 @@ import type { Draft, Place, Room, Rooms } from '../../chat/room.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
 
+/** The lane of all that is read and marked unread: each marker's version follows the one before. */
+export const marks = 'marks'
+
 interface Open {
   readonly room: LiveRoom
   users: number
@@ -142,12 +145,12 @@ class LiveRoom implements Room {
     if (offset <= this.#read) return
     this.#read = offset
     if (this.root !== 0) {
-      this.#put(chat.markThreadRead, { channel: this.channel, root: this.root, offset }, `read ${this.channel}`)
+      this.#put(chat.markThreadRead, { channel: this.channel, root: this.root, offset }, marks)
       return
     }
     const entry = this.#recorder.channels.get(this.channel)
     const mark = entry && readTo(entry, offset, this.#window(), this.#groups())
-    if (mark) this.#put(chat.markRead, mark.request, `read ${this.channel}`, mark.note)
+    if (mark) this.#put(chat.markRead, mark.request, marks, mark.note)
   }
 
   markUnread(offset: number): void {
@@ -156,7 +159,7 @@ class LiveRoom implements Room {
     const mark = unreadFrom(entry, offset, this.#window(), this.#groups())
     this.#setUnread(offset)
     this.#read = Infinity // until it is opened again: what is marked unread isn't read by being looked at
-    this.#put(chat.markUnread, mark.request, `read ${this.channel}`, mark.note)
+    this.#put(chat.markUnread, mark.request, marks, mark.note)
   }
 
   send(text: string, options: { readonly alsoInChannel?: boolean } = {}): void {

@@ -7,7 +7,7 @@ import { agent } from './agent.ts'
 export async function openSession(id: string): Promise<Session> {
   const accounts = await Accounts.open({ name: '', agent })
   const account = await accounts.get(id)
-  const outbox = await StoredOutbox.open(await IndexedStore.open(databaseOf(id, 'outbox')), accounts.clientId)
+  const outbox = await StoredOutbox.open(await IndexedStore.open(databaseOf(id, 'outbox')), account?.clientId ?? accounts.clientId)
   const connection = new Connection({ server: account?.server || location.origin, tokens: accounts.tokens(id), outbox, agent })
   outbox.attach(connection)
   connection.open()
