@@ -237,7 +237,7 @@ func (p *one) addGateway(context.Context) (err error) {
 	p.gateway, err = gateway.New(cfg, gateway.Deps{
 		Services: gateway.Static(services),
 		Tickets:  authv1.NewAuthServiceClient(p.servers["identity"].Pipe("gateway")),
-		Listener: p.clients, Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Handler(), Log: p.obs.Log, Metrics: p.obs.Metrics,
+		Listener: p.clients, Verifier: p.tokens, Refusals: p.refusals, Bus: p.bus, Static: page.Files(), Log: p.obs.Log, Metrics: p.obs.Metrics,
 	})
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ func gatewayNode(cfg Config) (node.Service, error) {
 			g, err := gateway.New(settings, gateway.Deps{
 				Services: gateway.Registered(n.Registry, n.Conns), Verifier: n.Verifier, Refusals: n.Refusals, Bus: n.Bus,
 				Incarnation: n.Peers().Self(), Tickets: authv1.NewAuthServiceClient(n.Conn("identity")),
-				Static: page.Handler(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
+				Static: page.Files(), Log: n.Obs.Log, Metrics: n.Obs.Metrics,
 			})
 			return edge{g}, err
 		},

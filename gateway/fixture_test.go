@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -99,7 +100,7 @@ func newSystemAt(t *testing.T, l net.Listener, change func(*Config), more ...fun
 	s.g, err = New(cfg, Deps{
 		Services: Static(services),
 		Verifier: s.verifier, Bus: s.bus, Metrics: s.registry,
-		Static: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the application")) }),
+		Static: fstest.MapFS{"index.html": {Data: []byte("the application")}, "assets/main-1.js": {Data: []byte("its script")}},
 	})
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())

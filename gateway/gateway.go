@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
-	"net/http"
+
 	"net/netip"
 	"net/url"
 	"runtime"
@@ -26,6 +27,7 @@ import (
 	"plenum.internal/gateway/internal/heads"
 	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/limit"
+	"plenum.internal/gateway/internal/site"
 	"plenum.internal/mesh/auth"
 	"plenum.internal/mesh/bus"
 	"plenum.internal/mesh/topic"
@@ -41,7 +43,7 @@ type Deps struct {
 	// Incarnation is by what presence knows this process: as the registry has it, empty where all is one process.
 	Incarnation string
 	Listener    net.Listener // for clients, already listening; Run serves and closes it. Nil: Run listens at Config.Listen
-	Static      http.Handler // the web application: GET and HEAD of all that isn't the edge's; nil: none
+	Static      fs.FS        // the web application as it was built, read once: GET and HEAD of all that isn't the edge's; nil: none
 	Log         *slog.Logger // nil: silent
 	Metrics     prometheus.Registerer
 }
@@ -70,7 +72,8 @@ type Gateway struct {
 	looks     looks
 	turners   *turners
 	exchanges *exchanges
-	content   *url.URL // Config.ContentOrigin; nil: none
+	content   *url.URL   // Config.ContentOrigin; nil: none
+	site      *site.Site // Deps.Static; nil: none
 
 	base     context.Context //nolint:containedctx // of sessions, calls and reads: ends behind the drain
 	stop     context.CancelFunc
@@ -151,6 +154,11 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 	if cfg.ContentOrigin != "" {
 		if g.content, err = url.Parse(cfg.ContentOrigin); err != nil {
 			return nil, fmt.Errorf("gateway.content_origin: %w", err)
+		}
+	}
+	if deps.Static != nil {
+		if g.site, err = site.New(deps.Static); err != nil {
+			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}
 	g.exchanges = newExchanges(cfg.MaxExchanges)

@@ -16,6 +16,7 @@ import (
 
 // Paths of the edge; "/<package.Service>/<Method>" are calls, prefixes are the services' routes, and all else is the web application's.
 const (
+	pathEdge      = "/edge/"
 	pathWebSocket = "/edge/v1/ws"
 	pathEvents    = "/edge/v1/sse"
 	pathPoll      = "/edge/v1/poll"
@@ -122,8 +123,8 @@ func (g *Gateway) serveApplication(w http.ResponseWriter, r *http.Request, leave
 		if g.cors(w, r) {
 			g.servePoll(w, r, leave)
 		}
-	case g.deps.Static != nil && reads:
-		g.deps.Static.ServeHTTP(w, r)
+	case g.site != nil && reads && !strings.HasPrefix(r.URL.Path, pathEdge):
+		g.site.ServeHTTP(w, r)
 	default:
 		http.NotFound(w, r)
 	}
@@ -169,6 +170,13 @@ func (g *Gateway) isCall(r *http.Request) bool {
 	return r.Method != http.MethodGet && r.Method != http.MethodHead || g.catalog().Offers(service)
 }
 
+// policy is what the application's page may do: run the scripts that it came with, and talk to where it came from. No origin is named, as 'self'
+// is also its WebSocket in every browser that can run the application. Text becomes HTML or a script's address through the application's two Trusted
+// Types alone (web/app/src/trusted.ts). Answers that are no pages have it, too, and do nothing at all.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
+	"worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types plenum default"
+
 // secure sets what every answer carries.
 func secure(h http.Header, encrypted bool) {
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -177,8 +185,7 @@ func secure(h http.Header, encrypted bool) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), geolocation=()")
-	h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "+
-		"connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", policy)
 	if encrypted {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}

@@ -181,11 +181,16 @@ func TestCallsAndPages(t *testing.T) {
 			{"GET", "/app.v1/main", 200, "the application"},
 			{"HEAD", "/app.v1/main", 200, ""},
 			{"GET", "/plenum.test.v1.TestService/Nothing", 405, ""},
-			{"GET", "/plenum.test.v1.TestService/main.js", 200, "the application"},
+			{"GET", "/plenum.test.v1.TestService/main.js", 404, "page not found"},
+			{"GET", "/assets/main-1.js", 200, "its script"},
+			{"GET", "/assets/main-2.js", 404, "page not found"},
 			{"GET", "/plenum.test.v1.TestService/a/b", 200, "the application"},
 			{"GET", "/plenum.other.v1.TestService/Echo", 200, "the application"},
 			{"POST", "/plenum.other.v1.TestService/Echo", 404, `"code":"not_found"`},
 			{"POST", "/app.v1/main.js", 404, "page not found"},
+			{"POST", "/assets/main-1.js", 404, "page not found"},
+			{"GET", "/edge/v1/nothing", 404, "page not found"},
+			{"GET", "/edge", 200, "the application"},
 			{"OPTIONS", "/plenum.test.v1.TestService/Echo", 204, ""},
 		} {
 			res, data := s.request(x.method, x.path, "", "Content-Type", asJSON)

@@ -191,7 +191,7 @@ func whatPeopleMade(t *testing.T, s *boarded) {
 		}
 		for path, want := range map[string]map[string]string{
 			contentPath:     {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "sandbox; default-src 'none'"},
-			attachmentsPath: {"Content-Type": "application/octet-stream", "X-Frame-Options": "DENY", "Content-Security-Policy": "default-src 'self'"},
+			attachmentsPath: {"Content-Type": "application/octet-stream", "X-Frame-Options": "DENY", "Content-Security-Policy": "default-src 'none'"},
 		} {
 			res, err := c.send(http.MethodGet, path+"page.html", nil, 0, "Cookie", "c=1")
 			if err != nil {

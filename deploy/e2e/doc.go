@@ -7,7 +7,8 @@
 //	faults_test.go   processes that die or hang      restart_test.go  processes that are stopped in order
 //	absence_test.go  all of NATS, all of etcd away   disk_test.go     no room on the disk
 //	slow_test.go     readers that stop reading       asleep_test.go   readers that are frozen or cut off
-//	tour_test.go     README's tour, plenumctl        start_test.go    what cannot start
+//	page_test.go     the web application            tour_test.go      README's tour, plenumctl
+//	start_test.go    what cannot start              demo_test.go      the demonstration's workspace
 //	board_test.go    topics of the classes RING and VIEW, of a service for tests
 //	attachments_test.go, surfer_test.go   its HTTP routes: bodies of any length, and what ends them
 //	proxy_test.go    the transports behind proxies that cut or hold back

@@ -74,6 +74,7 @@ func scenarios(t *testing.T, s *shape) {
 	s.owner = s.setUp(t)
 	for _, c := range []scenario{
 		{"the examples of PROTOCOL.md", workedExamples},
+		{"the web application", webApplication},
 		{"conversation", conversation},
 		{"signals", signals},
 		{"unread counts on two devices", unreadOnTwoDevices},

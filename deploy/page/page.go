@@ -1,30 +1,30 @@
-// Package page serves the web application: until one is built into the program, a page that says how to go on without it.
+// Package page has the web application in it, as it was built; until it is, a page that says how to build it, and how to go on without.
+//
+//	built/        what .ci/web makes of web/app: no commit holds it
+//	placeholder/  the page of where it was never built
 package page
 
 import (
-	"bytes"
-	_ "embed"
-	"net/http"
-	"time"
+	"embed"
+	"io/fs"
 )
 
-//go:embed index.html
-var index []byte
+//go:embed all:built placeholder
+var files embed.FS
 
-// policy lets the page do nothing but show itself.
-const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// Files are what a gateway serves.
+func Files() fs.FS { return choose(files) }
 
-// Handler answers / and knows nothing else.
-func Handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-cache")
-		http.ServeContent(w, r, "index.html", time.Time{}, bytes.NewReader(index))
-	})
-	return mux
+// choose takes the application if it was built.
+func choose(files fs.FS) fs.FS {
+	for _, folder := range []string{"built", "placeholder"} {
+		sub, err := fs.Sub(files, folder)
+		if err != nil {
+			continue
+		}
+		if _, err := fs.Stat(sub, "index.html"); err == nil {
+			return sub
+		}
+	}
+	return nil // a program without its own page: what embeds sees to it that there is one
 }

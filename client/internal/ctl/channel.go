@@ -95,7 +95,10 @@ func (channelListCmd) Run(e *env) error {
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
 		var p *people
 		return eachMine(ctx, h, func(c *chatv1.MyChannel) (err error) {
-			if p == nil && len(c.GetChannel().GetPeople()) > 0 && !e.JSON {
+			if e.JSON {
+				return e.json(c)
+			}
+			if p == nil && len(c.GetChannel().GetPeople()) > 0 {
 				if p, err = loadPeople(ctx, h); err != nil {
 					return err
 				}

@@ -60,6 +60,7 @@ type commands struct {
 	Presence  presenceCmd  `cmd:"" help:"Who is here: show, watch, and choose what others see."`
 	Watch     watchCmd     `cmd:"" help:"Show the frames of the protocol while following topics."`
 	Doc       docCmd       `cmd:"" help:"Documents that many edit at the same time: create, read, change, watch and share them."`
+	Demo      demoCmd      `cmd:"" help:"Make a workspace with people, channels and threads in it, to look at Plenum."`
 	Admin     adminCmd     `cmd:"" help:"Invitations, roles, groups, devices, new passwords, the audit log."`
 	Operator  operatorCmd  `cmd:"" help:"What whoever runs this Plenum does from behind it: more workspaces, lost owners, keys, every audit log."`
 }

@@ -85,19 +85,11 @@ func (c *seedCmd) Run(e *env) (err error) {
 
 // batch makes some accounts, and waits where the server asks for a pause.
 func (c *seedCmd) batch(e *env, q *identityv1.SeedRequest) (res *identityv1.SeedResponse, err error) {
-	for {
-		err = e.calls(func(ctx context.Context, h *client.HTTP) error {
+	err = patiently(e.ctx, func() error {
+		return e.calls(func(ctx context.Context, h *client.HTTP) error {
 			res, err = identityv1.NewAdminServiceClient(h).Seed(ctx, q)
 			return err
 		})
-		refused, ok := errors.AsType[*client.Error](err)
-		if !ok || refused.RetryAfter == 0 || refused.RetryAfter > seedPause {
-			return res, err
-		}
-		select {
-		case <-time.After(refused.RetryAfter):
-		case <-e.ctx.Done():
-			return nil, e.ctx.Err()
-		}
-	}
+	})
+	return res, err
 }

@@ -1,4 +1,5 @@
-import { ServerError, type Cursor, type Presence, type Submission, type Subscription, type Transport, type Update } from '../src/doc/transport.ts'
+import { ServerError } from '../src/errors.ts'
+import { type Cursor, type Presence, type Submission, type Subscription, type Transport, type Update } from '../src/doc/transport.ts'
 import type { Journal, Store } from '../src/doc/store.ts'
 import { Owner } from './owner.ts'
 

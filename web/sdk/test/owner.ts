@@ -1,6 +1,7 @@
 import { Builder, Document, earlier, OtError, parse, transform, unlimited, type Delta } from '../src/ot/index.ts'
 import { mutationOf } from '../src/doc/state.ts'
-import { ServerError, type DocumentEvent, type Part, type Submission, type Submitted } from '../src/doc/transport.ts'
+import { ServerError } from '../src/errors.ts'
+import { type DocumentEvent, type Part, type Submission, type Submitted } from '../src/doc/transport.ts'
 
 export const refusals = {
   'docs.FORBIDDEN': 102,

@@ -1,5 +1,6 @@
 import { Builder, hex } from '../src/ot/index.ts'
-import { ServerError, type Submission } from '../src/doc/transport.ts'
+import { ServerError } from '../src/errors.ts'
+import { type Submission } from '../src/doc/transport.ts'
 import { MemoryStore } from './memory.ts'
 import { anyMix, changeOf, Random, textOf, type Mix } from './mix.ts'
 import { Owner, refusals, type Reason } from './owner.ts'

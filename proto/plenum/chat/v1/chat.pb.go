@@ -6173,7 +6173,7 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\"[\n" +
 	"\x13ListMembersResponse\x120\n" +
 	"\amembers\x18\x01 \x03(\v2\x16.plenum.chat.v1.MemberR\amembers\x12\x12\n" +
-	"\x04next\x18\x02 \x01(\tR\x04next\"\xa7\x04\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"\xab\x04\n" +
 	"\aMessage\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x17\n" +
 	"\atime_ms\x18\x02 \x01(\x03R\x06timeMs\x12\x16\n" +
@@ -6190,8 +6190,8 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\treactions\x18\f \x03(\v2\x18.plenum.chat.v1.ReactionR\treactions\x12\x16\n" +
 	"\x06pinned\x18\r \x01(\bR\x06pinned\x12.\n" +
 	"\x06thread\x18\x0e \x01(\v2\x16.plenum.chat.v1.ThreadR\x06thread\x12.\n" +
-	"\x06system\x18\x0f \x01(\v2\x16.plenum.chat.v1.SystemR\x06system\x12\x1a\n" +
-	"\bmutation\x18\x10 \x01(\x06R\bmutation\"V\n" +
+	"\x06system\x18\x0f \x01(\v2\x16.plenum.chat.v1.SystemR\x06system\x12\x1e\n" +
+	"\bmutation\x18\x10 \x01(\x06B\x020\x01R\bmutation\"V\n" +
 	"\bMentions\x12\x14\n" +
 	"\x05users\x18\x01 \x03(\tR\x05users\x12\x16\n" +
 	"\x06groups\x18\x02 \x03(\tR\x06groups\x12\x1c\n" +

@@ -1698,7 +1698,7 @@ type Event struct {
 	// When it was committed, Unix milliseconds.
 	TimeMs int64 `protobuf:"varint,3,opt,name=time_ms,json=timeMs,proto3" json:"time_ms,omitempty"`
 	// The first 8 bytes, big-endian, of SHA-256(client_id "/" client_seq as decimal digits): by it the author settles its
-	// queue, and others learn nothing. 0: not a client's mutation.
+	// queue, and others learn nothing. 0: not a client's mutation. It may be over 2^53, as no other number: in JavaScript a string.
 	Mutation      uint64 `protobuf:"fixed64,4,opt,name=mutation,proto3" json:"mutation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2652,12 +2652,12 @@ const file_plenum_edge_v1_edge_proto_rawDesc = "" +
 	"\x06events\x18\x02 \x03(\v2\x15.plenum.edge.v1.EventR\x06events\x12\x19\n" +
 	"\x05after\x18\x03 \x01(\x04H\x00R\x05after\x88\x01\x01\x12\x12\n" +
 	"\x04upto\x18\x04 \x01(\x04R\x04uptoB\b\n" +
-	"\x06_after\"h\n" +
+	"\x06_after\"l\n" +
 	"\x05Event\x12\x16\n" +
 	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x17\n" +
-	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\x12\x1a\n" +
-	"\bmutation\x18\x04 \x01(\x06R\bmutation\"e\n" +
+	"\atime_ms\x18\x03 \x01(\x03R\x06timeMs\x12\x1e\n" +
+	"\bmutation\x18\x04 \x01(\x06B\x020\x01R\bmutation\"e\n" +
 	"\x05Heads\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12*\n" +
 	"\x05heads\x18\x02 \x03(\v2\x14.plenum.edge.v1.HeadR\x05heads\x12\x1a\n" +

@@ -16,15 +16,5 @@ export { DamagedError } from './record.ts'
 export { inserted, type Refused } from './refused.ts'
 export type { Listener, ShownChange } from './replica.ts'
 export { TakenOverError, type Journal, type Store } from './store.ts'
-export {
-  ServerError,
-  type Cursor,
-  type DocumentEvent,
-  type Part,
-  type Presence,
-  type Submission,
-  type Submitted,
-  type Subscription,
-  type Transport,
-  type Update,
-} from './transport.ts'
+export { ServerError } from '../errors.ts'
+export type { Cursor, DocumentEvent, Part, Presence, Submission, Submitted, Subscription, Transport, Update } from './transport.ts'

@@ -1,6 +1,6 @@
 import { Document, parse, unlimited, type Delta } from '../ot/index.ts'
 import { mutationOf, State, type Sent } from './state.ts'
-import { ServerError } from './transport.ts'
+import { ServerError } from '../errors.ts'
 
 /**
  * Entry is one input of the state as it stands in the journal: played again in their order, they make the same state. One field is set. Deltas are

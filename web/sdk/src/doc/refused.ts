@@ -1,5 +1,5 @@
 import type { Delta } from '../ot/index.ts'
-import type { ServerError } from './transport.ts'
+import type { ServerError } from '../errors.ts'
 
 /** maxRefused is how many refused edits are kept; then nothing more can be typed before some are forgotten. */
 export const maxRefused = 100

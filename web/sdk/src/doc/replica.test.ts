@@ -8,7 +8,7 @@ import { maxRefused } from './refused.ts'
 import { Replica, type Listener } from './replica.ts'
 import { split } from './split.ts'
 import { mutationOf } from './state.ts'
-import { ServerError } from './transport.ts'
+import { ServerError } from '../errors.ts'
 import { Writer } from './writer.ts'
 
 const insertAt = (at: number, text: string): Delta => new Builder().retain(at).insert(text).delta()

@@ -5,7 +5,8 @@ import { causeOf, DamagedError, decode, deltaOf, encode, keptOf, refusalOf, sent
 import { maxRefused, type Refused } from './refused.ts'
 import { sendBytes, sendOps, split } from './split.ts'
 import { DivergedError, State } from './state.ts'
-import { Code, ServerError, type Cursor, type DocumentEvent, type Presence, type Submission, type Submitted, type Update } from './transport.ts'
+import { Code, ServerError } from '../errors.ts'
+import { type Cursor, type DocumentEvent, type Presence, type Submission, type Submitted, type Update } from './transport.ts'
 import type { Writer } from './writer.ts'
 
 /** ShownChange is how what is shown has changed. */
@@ -137,7 +138,7 @@ export class Replica {
     if (s.sent !== null && sender !== this.#clientId) {
       // Another client_id's numbers mean nothing to the server from us: whether it was done can't be asked any more.
       const text = 'This edit was sent with another outbox. Look whether it is there, and make it anew if it is not.'
-      s.refuse(new ServerError(Code.OutcomeUnknown, 'client.OTHER_OUTBOX', text), false, now)
+      s.refuse(new ServerError(Code.OUTCOME_UNKNOWN, 'client.OTHER_OUTBOX', text), false, now)
     }
     s.history = new History()
     this.#compact()
@@ -245,7 +246,7 @@ export class Replica {
     if (s === null) return 'nothing'
     if (s.sent !== null && now - s.sent.since > outboxAge) { // servers don't know the number for ever
       const text = 'This edit waited for more than 30 days for its answer. Look whether it is there, and make it anew if it is not.'
-      this.reject(new ServerError(Code.OutcomeUnknown, 'client.TOO_OLD', text), false, now)
+      this.reject(new ServerError(Code.OUTCOME_UNKNOWN, 'client.TOO_OLD', text), false, now)
     }
     if (s.sent !== null) return s.sent.answered === 0 ? 'again' : 'nothing' // done: the events up to there are on their way
     return s.buffer.isEmpty || s.version < this.behind || now < this.pause ? 'nothing' : 'new'
@@ -295,8 +296,8 @@ export class Replica {
         this.reject(outcome, true, now)
         return
     }
-    if (outcome.code === Code.InvalidArgument) this.stale = true // such an edit is not made of what the server has
-    const all = outcome.code === Code.NotFound || outcome.code === Code.PermissionDenied // nor what waits behind it
+    if (outcome.code === Code.INVALID_ARGUMENT) this.stale = true // such an edit is not made of what the server has
+    const all = outcome.code === Code.NOT_FOUND || outcome.code === Code.PERMISSION_DENIED // nor what waits behind it
     this.reject(outcome, all, now)
   }
 
@@ -378,7 +379,7 @@ export class Replica {
 
   /** ended: the topic has said its last word. Where that means that nothing will ever be taken, what is pending is refused. */
   ended(last: unknown, now: number): void {
-    const final = last instanceof ServerError && ((last.code >= 100 && last.code < 200) || last.code === Code.Revoked || last.code === Code.TopicGone)
+    const final = last instanceof ServerError && ((last.code >= 100 && last.code < 200) || last.code === Code.REVOKED || last.code === Code.TOPIC_GONE)
     if (final && this.#state?.pending === true) this.reject(last, true, now)
   }
 

@@ -5,7 +5,7 @@ import { Random } from '../../test/mix.ts'
 import { Builder } from '../ot/index.ts'
 import { notRead } from './replica.ts'
 import { inserted } from './refused.ts'
-import { ServerError } from './transport.ts'
+import { ServerError } from '../errors.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())

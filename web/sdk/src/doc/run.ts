@@ -1,6 +1,7 @@
 import { read } from './read.ts'
 import type { Outcome, Replica } from './replica.ts'
-import { ServerError, type Subscription, type Transport, type Update } from './transport.ts'
+import { ServerError } from '../errors.ts'
+import { type Subscription, type Transport, type Update } from './transport.ts'
 
 const longest = 3_600_000 // ms that a timer runs
 

@@ -2,7 +2,8 @@ import { check, compose, defaultLimits, diff, earlier, empty, rebase, sha256, tr
 import { History } from './history.ts'
 import { before, Others, type OtherCursor } from './presence.ts'
 import type { Refused } from './refused.ts'
-import type { Presence, ServerError } from './transport.ts'
+import type { ServerError } from '../errors.ts'
+import type { Presence } from './transport.ts'
 
 /**
  * Sent is the edit that is under way.

@@ -57,32 +57,6 @@ export type Update =
   | { readonly kind: 'signal'; readonly from: string; readonly presence: Presence }
   | { readonly kind: 'reset' }
 
-/** Code are the numbers of ServerError that matter here: PROTOCOL.md §12 has all. */
-export const Code = {
-  InvalidArgument: 100,
-  NotFound: 101,
-  PermissionDenied: 102,
-  OutcomeUnknown: 201,
-  Revoked: 340,
-  TopicGone: 341,
-} as const
-
-/** ServerError is what the server answered, by its number. */
-export class ServerError extends Error {
-  override readonly name = 'ServerError'
-  readonly code: number
-  readonly reason: string
-  /** Which part of a request is meant. */
-  readonly field: string
-
-  constructor(code: number, reason: string, message: string, field = '') {
-    super(message)
-    this.code = code
-    this.reason = reason
-    this.field = field
-  }
-}
-
 /** Subscription follows a document's topic from a cursor on, over lost connections, without a hole. */
 export interface Subscription {
   /** next waits for news. It rejects when the topic has said its last word: with a ServerError where the server gave one. */

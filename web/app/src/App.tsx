@@ -1,0 +1,64 @@
+import { ErrorBoundary, lazy, Match, Suspense, Switch } from 'solid-js'
+import { RoomsProvider } from './chat/context.ts'
+import type { Rooms } from './chat/room.ts'
+import { text } from './i18n/en.ts'
+import { ModelProvider } from './model/context.ts'
+import type { Model } from './model/model.ts'
+import type { Registry } from './module.ts'
+import { followPreferences } from './shell/preferences.ts'
+import { createRouter } from './shell/router.ts'
+import { Shell } from './shell/Shell.tsx'
+import { followTheme } from './shell/theme.ts'
+import { createWelcome } from './signin/welcome.ts'
+import { Button } from './ui/Button.tsx'
+import { EmptyState } from './ui/Empty.tsx'
+import { Mark } from './ui/Icon.tsx'
+
+const SignIn = lazy(() => import('./signin/SignIn.tsx'))
+
+/** App is the whole application over a model: the way in, or the shell. */
+export function App(props: { readonly model: Model; readonly rooms: Rooms; readonly registry: Registry }) {
+  const router = createRouter()
+  const welcome = createWelcome()
+  followPreferences()
+  followTheme()
+  const stage = () => props.model.access.stage().kind
+  return (
+    <ModelProvider value={props.model}>
+      <ErrorBoundary
+        fallback={(error: unknown) => {
+          console.error(error)
+          return (
+            <EmptyState title={text().shell.wentWrong} words={text().shell.wentWrongWhy}>
+              <Button kind="primary" onClick={() => window.location.reload()}>
+                {text().shell.reload}
+              </Button>
+            </EmptyState>
+          )
+        }}
+      >
+        <Suspense fallback={<Boot />}>
+          <Switch fallback={<Boot />}>
+            <Match when={welcome.secret() !== undefined || welcome.first() || stage() === 'signed-out' || stage() === 'expired'}>
+              <SignIn welcome={welcome} />
+            </Match>
+            <Match when={stage() === 'signed-in'}>
+              <RoomsProvider value={props.rooms}>
+                <Shell registry={props.registry} router={router} />
+              </RoomsProvider>
+            </Match>
+          </Switch>
+        </Suspense>
+      </ErrorBoundary>
+    </ModelProvider>
+  )
+}
+
+/** Boot is what index.html shows before the script is there: the same picture. */
+function Boot() {
+  return (
+    <div class="boot" role="status" aria-label={text().loading}>
+      <Mark />
+    </div>
+  )
+}

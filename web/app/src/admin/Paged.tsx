@@ -1,0 +1,63 @@
+import { createResource, createSignal, For, Show, type JSX } from 'solid-js'
+import { text as core } from '../i18n/en.ts'
+import { explain } from '../i18n/refusals.ts'
+import type { Page } from '../model/model.ts'
+import { Button } from '../ui/Button.tsx'
+import { EmptyState, Skeleton } from '../ui/Empty.tsx'
+import { toast } from '../ui/toasts.ts'
+import { text } from './text.ts'
+
+export interface PagedProps<T> {
+  readonly load: (page: string) => Promise<Page<T>>
+  readonly row: (item: T, reload: () => void) => JSX.Element
+  readonly empty: JSX.Element
+  /** What is around the rows; absent: a list. */
+  readonly frame?: (rows: JSX.Element) => JSX.Element
+  /** Another value loads it anew. */
+  readonly version?: number
+}
+
+/** Paged is a list that the server gives page by page. */
+export function Paged<T>(props: PagedProps<T>) {
+  const [page, { mutate, refetch }] = createResource(
+    () => ({ version: props.version }),
+    () => props.load(''),
+  )
+  const [busy, setBusy] = createSignal(false)
+  const more = async (next: string) => {
+    setBusy(true)
+    try {
+      const rest = await props.load(next)
+      mutate({ items: [...(page()?.items ?? []), ...rest.items], next: rest.next })
+    } catch (error) {
+      toast(text().failed, { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void more(next) } })
+    }
+    setBusy(false)
+  }
+  const frame = (rows: JSX.Element) => props.frame?.(rows) ?? <ul class="people-list">{rows}</ul>
+  return (
+    <Show
+      when={page.error === undefined}
+      fallback={
+        <EmptyState title={text().failed} words={explain(page.error)}>
+          <Button onClick={() => void refetch()}>{core().retry}</Button>
+        </EmptyState>
+      }
+    >
+      <Show when={page.latest} fallback={<Skeleton rows={3} />}>
+        {(found) => (
+          <Show when={found().items.length > 0} fallback={props.empty}>
+            {frame(<For each={found().items}>{(item) => props.row(item, () => void refetch())}</For>)}
+            <Show when={found().next}>
+              {(next) => (
+                <Button busy={busy()} onClick={() => void more(next())}>
+                  {text().more}
+                </Button>
+              )}
+            </Show>
+          </Show>
+        )}
+      </Show>
+    </Show>
+  )
+}

@@ -1,0 +1,100 @@
+import { createMemo, createSignal, For, Show } from 'solid-js'
+import { text as core } from '../i18n/en.ts'
+import { compare } from '../i18n/format.ts'
+import { explain } from '../i18n/refusals.ts'
+import { account, may, useModel } from '../model/context.ts'
+import type { Person, Role } from '../model/model.ts'
+import { rank } from '../shell/palette/find.ts'
+import { Avatar } from '../ui/Avatar.tsx'
+import { IconButton } from '../ui/Button.tsx'
+import { copy } from '../ui/copy.ts'
+import { EmptyState } from '../ui/Empty.tsx'
+import { Choose } from '../ui/Choose.tsx'
+import { TextField } from '../ui/Field.tsx'
+import { ellipsisIcon } from '../ui/icons.ts'
+import { Menu } from '../ui/Menu.tsx'
+import { toast } from '../ui/toasts.ts'
+import { text } from './text.ts'
+import '../people/people.css'
+
+const shown = 200 // at once
+
+export default function AdminPeople() {
+  const model = useModel()
+  const [words, setWords] = createSignal('')
+  const found = createMemo((): readonly Person[] => {
+    const people = model.people().filter((person) => person.role !== 'service')
+    if (words().trim() === '') return [...people].sort((a, b) => compare(a.name, b.name)).slice(0, shown)
+    return rank(
+      people.map((person) => ({ id: person.id, title: person.name, detail: `@${person.handle}`, run: () => undefined })),
+      words(),
+      shown,
+    ).flatMap(({ candidate }) => model.person(candidate.id) ?? [])
+  })
+  const change = async (person: Person, make: () => Promise<void>) => {
+    try {
+      await make()
+      toast(text().people.changed(person.name))
+    } catch (error) {
+      toast(text().people.unchanged(person.name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void change(person, make) } })
+    }
+  }
+  const roles = (person: Person): readonly (readonly [Role, string])[] =>
+    (['owner', 'admin', 'member', 'guest'] as const).filter((role) => may(model, 'identity.own') || role === person.role || role !== 'owner').map((role) => [role, core().role[role]])
+  const fixed = (person: Person) => person.id === account(model)?.me || (person.role === 'owner' && !may(model, 'identity.own'))
+
+  return (
+    <section class="settings-part">
+      <header class="settings-head">
+        <h2>{text().pages.people}</h2>
+        <p class="soft">{text().people.lead}</p>
+      </header>
+      <TextField label={text().people.search} type="search" autocomplete="off" value={words()} onInput={setWords} />
+      <ul class="people-list">
+        <For each={found()} fallback={<EmptyState title={text().people.nobody} words={text().people.nobodyWhy} />}>
+          {(person) => (
+            <li class="person-row">
+              <Avatar id={person.id} name={person.name} size="large" />
+              <span class="person-words">
+                <span class="strong clip">{person.name}</span>
+                <span class="faint clip">
+                  @{person.handle}
+                  {person.deactivated && ` · ${text().people.deactivated}`}
+                </span>
+              </span>
+              <Show when={!fixed(person)} fallback={<span class="pill">{core().role[person.role]}</span>}>
+                <Choose
+                  label={text().people.role(person.name)}
+                  value={person.role}
+                  options={roles(person)}
+                  onChange={(role) => void change(person, () => model.administration.setRole(person.id, role))}
+                />
+                <Menu
+                  label={text().people.actions(person.name)}
+                  align="end"
+                  items={[
+                    {
+                      label: text().people.reset,
+                      run: () =>
+                        void change(person, async () => {
+                          await copy(await model.administration.resetPassword(person.id))
+                          toast(text().people.resetDone)
+                        }),
+                    },
+                    'line',
+                    {
+                      label: person.deactivated ? text().people.reactivate : text().people.deactivate,
+                      danger: !person.deactivated,
+                      run: () => void change(person, () => model.administration.setActive(person.id, person.deactivated)),
+                    },
+                  ]}
+                  button={(properties) => <IconButton icon={ellipsisIcon} label={text().people.actions(person.name)} {...properties} />}
+                />
+              </Show>
+            </li>
+          )}
+        </For>
+      </ul>
+    </section>
+  )
+}

@@ -1,0 +1,101 @@
+import { createResource, createSignal, For, Show } from 'solid-js'
+import { text as core } from '../i18n/en.ts'
+import { explain } from '../i18n/refusals.ts'
+import { may, useModel } from '../model/context.ts'
+import type { Browsed } from '../model/model.ts'
+import { useShell } from '../shell/context.ts'
+import { newChannel } from '../shell/module.ts'
+import { Button } from '../ui/Button.tsx'
+import { EmptyState, Skeleton } from '../ui/Empty.tsx'
+import { TextField } from '../ui/Field.tsx'
+import { Icon } from '../ui/Icon.tsx'
+import { hashIcon, plusIcon } from '../ui/icons.ts'
+import { toast } from '../ui/toasts.ts'
+import { text } from './text.ts'
+import '../people/people.css'
+
+/** Browse lists the channels that one may join. */
+export default function Browse() {
+  const model = useModel()
+  const shell = useShell()
+  const [words, setWords] = createSignal('')
+  const [page, { mutate, refetch }] = createResource(words, (wanted) => model.browse(wanted.trim(), ''))
+  const [joining, setJoining] = createSignal<string>()
+  const more = async (next: string) => {
+    const first = page()
+    const rest = await model.browse(words().trim(), next)
+    mutate({ items: [...(first?.items ?? []), ...rest.items], next: rest.next })
+  }
+  const join = async (channel: Browsed) => {
+    setJoining(channel.id)
+    try {
+      await model.join(channel.id)
+      shell.go(`/c/${channel.id}`)
+    } catch (error) {
+      toast(text().browse.joinFailed(channel.name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void join(channel) } })
+    }
+    setJoining(undefined)
+  }
+  return (
+    <div class="page">
+      <div class="page-inside">
+        <header class="page-head">
+          <h1 class="page-title">{text().browse.title}</h1>
+          <Show when={may(model, 'chat.create_channel')}>
+            <Button icon={plusIcon} onClick={() => shell.openDialog(newChannel)}>
+              {core().sidebar.newChannel}
+            </Button>
+          </Show>
+        </header>
+        <TextField label={text().browse.search} type="search" autocomplete="off" value={words()} onInput={setWords} />
+        <Show
+          when={page.error === undefined}
+          fallback={
+            <EmptyState title={text().browse.failed} words={explain(page.error)}>
+              <Button onClick={() => void refetch()}>{core().retry}</Button>
+            </EmptyState>
+          }
+        >
+          <Show when={page.latest} fallback={<Skeleton />}>
+            {(found) => (
+              <>
+                <ul class="people-list">
+                  <For each={found().items} fallback={<EmptyState title={text().browse.none} words={text().browse.noneWhy} />}>
+                    {(channel) => (
+                      <li class="person-row">
+                        <span class="channel-sign">
+                          <Icon path={hashIcon} />
+                        </span>
+                        <span class="person-words">
+                          <span class="strong clip">{channel.name}</span>
+                          <span class="faint clip">
+                            {text().browse.members(channel.members)}
+                            {channel.topic && ` · ${channel.topic}`}
+                          </span>
+                        </span>
+                        <Show
+                          when={channel.joined}
+                          fallback={
+                            <Button size="small" busy={joining() === channel.id} onClick={() => void join(channel)} aria-label={`${text().browse.join}: ${channel.name}`}>
+                              {text().browse.join}
+                            </Button>
+                          }
+                        >
+                          <span class="pill">{text().browse.joined}</span>
+                          <a class="button button-quiet button-small" href={`/c/${channel.id}`} aria-label={`${text().browse.open}: ${channel.name}`}>
+                            {text().browse.open}
+                          </a>
+                        </Show>
+                      </li>
+                    )}
+                  </For>
+                </ul>
+                <Show when={found().next}>{(next) => <Button onClick={() => void more(next())}>{text().browse.more}</Button>}</Show>
+              </>
+            )}
+          </Show>
+        </Show>
+      </div>
+    </div>
+  )
+}

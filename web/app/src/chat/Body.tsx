@@ -1,0 +1,34 @@
+import { createMemo, Show } from 'solid-js'
+import { dom, markdown } from '../markdown/markdown.ts'
+import { account, personName, useModel } from '../model/context.ts'
+import { text } from './text.ts'
+import './body.css'
+
+/** Handles that mean all. */
+const everybody = new Set(['all', 'channel'])
+
+/** Body shows what somebody wrote. */
+export function Body(props: { readonly text: string; readonly edited?: boolean }) {
+  const model = useModel()
+  const byHandle = createMemo(() => new Map(model.people().map((person) => [person.handle, person])))
+  const content = createMemo(() =>
+    dom(markdown(props.text), {
+      mention: (handle, words) => {
+        const person = byHandle().get(handle)
+        if (!person && !everybody.has(handle)) return undefined
+        const chip = document.createElement('span')
+        chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'
+        chip.textContent = person ? `@${personName(person, person.id)}` : words
+        return chip
+      },
+    }),
+  )
+  return (
+    <div class="message-body" dir="auto">
+      {content()}
+      <Show when={props.edited}>
+        <span class="message-edited">({text().edited})</span>
+      </Show>
+    </div>
+  )
+}

@@ -1,0 +1,124 @@
+import { VList, type VListHandle } from 'virtua/solid'
+import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, type JSX } from 'solid-js'
+import { Skeleton } from '../ui/Empty.tsx'
+import type { Room } from './room.ts'
+import { Rows, shifted, type Row } from './rows.ts'
+import { text } from './text.ts'
+
+/** How near to an end, in px, more is read; and how near to the end new messages are followed. */
+const ahead = 1200
+const atEnd = 48
+
+export interface MessageListProps {
+  readonly room: Room
+  readonly row: (row: Row) => JSX.Element
+  /** The offset to show; undefined: the end. */
+  readonly at: number | undefined
+  readonly label: string
+  /** What is shown where there is nothing. */
+  readonly empty: JSX.Element
+}
+
+/**
+ * MessageList shows a room's messages and holds its place: what is read before moves nothing, what arrives while the reader looks further up neither. At the
+ * end it stays there. Only what is near the window is in the document.
+ */
+export function MessageList(props: MessageListProps) {
+  const made = new Rows()
+  const rows = createMemo(() => made.of(props.room.items() ?? [], props.room.unreadFrom(), !props.room.moreBefore()))
+  const [shift, setShift] = createSignal(false)
+  const [shown, setShown] = createSignal<readonly Row[]>([])
+  const [ended, setEnded] = createSignal(true)
+  const [missed, setMissed] = createSignal(0)
+  let list: VListHandle | undefined
+
+  const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: 'end' })
+  const isEnded = () => list !== undefined && list.scrollSize - list.scrollOffset - list.viewportSize < atEnd
+  const last = () => props.room.items()?.at(-1)
+
+  createEffect(
+    on(rows, (next, before) => {
+      const follow = untrack(ended) && !props.room.moreAfter()
+      setShift(before !== undefined && shifted(before, next))
+      setShown(next)
+      if (follow) queueMicrotask(toEnd)
+      else if (before !== undefined) setMissed((n) => n + arrived(before, next))
+    }),
+  )
+  createEffect(
+    on(
+      () => props.at,
+      (at) => {
+        queueMicrotask(() => {
+          const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item.message.offset >= at)
+          if (index < 0) toEnd()
+          else list?.scrollToIndex(index, { align: 'center' })
+        })
+      },
+    ),
+  )
+
+  const see = () => {
+    if (!document.hasFocus() || document.visibilityState !== 'visible') return
+    const message = last()?.message
+    if (ended() && message !== undefined && message.offset > 0 && !props.room.moreAfter()) props.room.seen(message.offset)
+  }
+  const look = () => {
+    if (list === undefined) return
+    setEnded(isEnded())
+    if (ended()) setMissed(0)
+    if (list.scrollOffset < ahead) props.room.readBefore()
+    if (list.scrollSize - list.scrollOffset - list.viewportSize < ahead) props.room.readAfter()
+    see()
+  }
+  createEffect(on([last, ended], () => queueMicrotask(see)))
+  for (const event of ['focus', 'visibilitychange'] as const) {
+    window.addEventListener(event, see)
+    onCleanup(() => window.removeEventListener(event, see))
+  }
+
+  return (
+    <div class="channel-list">
+      <Show when={props.room.items()} fallback={<Skeleton rows={8} />}>
+        <Show when={shown().length > 1 || props.room.moreBefore()} fallback={props.empty}>
+        <VList
+          ref={(handle) => (list = handle)}
+          class="channel-scroll"
+          data={shown()}
+          shift={shift()}
+          bufferSize={600}
+          onScroll={look}
+          onResize={() => {
+            if (ended()) toEnd()
+          }}
+          role="log"
+          aria-label={props.label}
+          aria-live="off"
+          tabIndex={0}
+        >
+          {(row) => props.row(row)}
+        </VList>
+        </Show>
+      </Show>
+      <Show when={!ended() || props.room.moreAfter()}>
+        <button
+          type="button"
+          class="channel-to-end"
+          onClick={() => {
+            if (props.room.moreAfter()) void props.room.jump({ kind: 'end' }).then(toEnd)
+            else toEnd()
+          }}
+        >
+          {missed() > 0 ? text().newBelow(missed()) : text().toEnd}
+        </button>
+      </Show>
+    </div>
+  )
+}
+
+/** arrived counts messages that came behind the last one that there was. */
+function arrived(before: readonly Row[], after: readonly Row[]): number {
+  const last = before.findLast((row) => row.kind === 'message')
+  const at = after.findIndex((row) => row.key === last?.key)
+  return at < 0 ? 0 : after.slice(at + 1).filter((row) => row.kind === 'message').length
+}

@@ -1,0 +1,222 @@
+import type { Item } from '@plenum/sdk/chat'
+import { createMemo, For, Match, Show, Switch } from 'solid-js'
+import { dayName, moment, relative, time } from '../i18n/format.ts'
+import { account, personName, useModel } from '../model/context.ts'
+import { useShell } from '../shell/context.ts'
+import { Avatar } from '../ui/Avatar.tsx'
+import { Button } from '../ui/Button.tsx'
+import { HoverCard } from '../ui/HoverCard.tsx'
+import { Icon } from '../ui/Icon.tsx'
+import { chevronRightIcon, circleAlertIcon, clockIcon, pinIcon } from '../ui/icons.ts'
+import { Body } from './Body.tsx'
+import { Editor } from './Editor.tsx'
+import { happened } from './happened.ts'
+import { MessageTools } from './MessageTools.tsx'
+import { PersonCard } from './PersonCard.tsx'
+import type { Room } from './room.ts'
+import type { Row } from './rows.ts'
+import { text } from './text.ts'
+import './message.css'
+
+export interface RowProps {
+  readonly room: Room
+  readonly row: Row
+  readonly name: string
+  /** The offset of the message that was jumped to. */
+  readonly marked: number | undefined
+  /** The offset of the message that is being edited. */
+  readonly editing: number | undefined
+  readonly onEdit: (offset: number | undefined) => void
+}
+
+/** MessageRow shows one row of a room. */
+export function MessageRow(props: RowProps) {
+  return (
+    <Switch>
+      <Match when={props.row.kind === 'message' && props.row}>{(row) => <Said {...props} item={row().item} first={row().first} />}</Match>
+      <Match when={props.row.kind === 'event' && props.row}>{(row) => <Happened item={row().item} />}</Match>
+      <Match when={props.row.kind === 'day' && props.row}>
+        {(row) => (
+          <div class="day" role="separator" aria-label={dayName(row().ms, Date.now())}>
+            <span>{dayName(row().ms, Date.now())}</span>
+          </div>
+        )}
+      </Match>
+      <Match when={props.row.kind === 'unread'}>
+        <div class="fresh" role="separator" aria-label={text().fresh}>
+          <span>{text().fresh}</span>
+        </div>
+      </Match>
+      <Match when={props.row.kind === 'begin'}>
+        <p class="begin">{text().begin(props.name)}</p>
+      </Match>
+    </Switch>
+  )
+}
+
+/** Happened is a message of the system: who came, what was changed. */
+function Happened(props: { readonly item: Item }) {
+  const model = useModel()
+  const name = (id: string) => personName(model.person(id), text().nobody)
+  return (
+    <p class="happened">
+      {name(props.item.message.author)} {happened(props.item.message, name)}
+      <time class="message-time numbers" dateTime={new Date(props.item.message.timeMs).toISOString()} data-tip={moment(props.item.message.timeMs)}>
+        {time(props.item.message.timeMs)}
+      </time>
+    </p>
+  )
+}
+
+function Said(props: RowProps & { readonly item: Item; readonly first: boolean }) {
+  const model = useModel()
+  const shell = useShell()
+  const message = () => props.item.message
+  const name = () => personName(model.person(message().author), text().nobody)
+  const editing = () => props.editing !== undefined && props.editing === message().offset
+  const toThread = () => shell.go(`/t/${props.room.channel}/${message().root || message().offset}`)
+  const mentionsMe = createMemo(() => {
+    const me = account(model)?.me
+    const { mentions, author } = message()
+    return author !== me && mentions !== undefined && (mentions.everybody || (me !== undefined && mentions.users.includes(me)))
+  })
+
+  return (
+    <article
+      class="message"
+      classList={{
+        'message-joined': !props.first,
+        'message-mention': mentionsMe(),
+        'message-marked': props.marked === message().offset,
+        'message-pending': props.item.state !== 'sent',
+      }}
+      data-offset={message().offset}
+      data-state={props.item.state}
+      aria-label={`${name()}, ${time(message().timeMs)}`}
+    >
+      <div class="message-side">
+        <Show
+          when={props.first}
+          fallback={
+            <time class="message-hover-time numbers" dateTime={new Date(message().timeMs).toISOString()}>
+              {time(message().timeMs)}
+            </time>
+          }
+        >
+          <Avatar id={message().author} name={name()} size="large" />
+        </Show>
+      </div>
+      <div class="message-main">
+        <Show when={props.first}>
+          <header class="message-head">
+            <HoverCard label={name()} card={() => <PersonCard id={message().author} />}>
+              <span class="message-author">{name()}</span>
+            </HoverCard>
+            <time class="message-time numbers" dateTime={new Date(message().timeMs).toISOString()} data-tip={moment(message().timeMs)}>
+              {time(message().timeMs)}
+            </time>
+            <Show when={message().pinned}>
+              <span class="message-pin" data-tip={text().pinned}>
+                <Icon path={pinIcon} small />
+                <span class="unseen">{text().pinned}</span>
+              </span>
+            </Show>
+          </header>
+        </Show>
+        <Show when={!message().deleted} fallback={<p class="message-gone">{text().deleted}</p>}>
+          <Show
+            when={!editing()}
+            fallback={
+              <Editor
+                text={message().text}
+                onCancel={() => props.onEdit(undefined)}
+                onSave={(to) => {
+                  props.onEdit(undefined)
+                  props.room.edit(message().offset, to)
+                }}
+              />
+            }
+          >
+            <Body text={message().text} edited={message().edits > 0} />
+          </Show>
+        </Show>
+        <Sent item={props.item} room={props.room} />
+        <Reactions item={props.item} room={props.room} />
+        <Show when={props.room.root === 0 && message().thread}>
+          {(thread) => (
+            <Show when={thread().replies > 0}>
+              <button type="button" class="thread-summary" onClick={toThread}>
+                <span class="unseen">{text().openThread(name())}</span>
+                <span class="thread-count">{text().replies(thread().replies)}</span>
+                <span class="faint clip">{text().lastReply(relative(thread().lastReplyMs, Date.now()))}</span>
+                <Icon path={chevronRightIcon} small mirrored />
+              </button>
+            </Show>
+          )}
+        </Show>
+      </div>
+      <Show when={props.item.state === 'sent' && !message().deleted && message().offset > 0 && !editing()}>
+        <MessageTools item={props.item} room={props.room} onEdit={() => props.onEdit(message().offset)} onThread={toThread} />
+      </Show>
+    </article>
+  )
+}
+
+/** Sent says how far a message of one's own has come. */
+function Sent(props: { readonly item: Item; readonly room: Room }) {
+  return (
+    <Show when={props.item.state !== 'sent' && props.item.state}>
+      {(state) => (
+        <div class="message-state" classList={{ 'message-failed': state() === 'refused' }} role="status">
+          <Icon path={state() === 'refused' ? circleAlertIcon : clockIcon} small />
+          <span>
+            {text().state[state()]}
+            {state() === 'refused' && props.item.cause ? `: ${props.item.cause.message}` : ''}
+          </span>
+          <Show when={state() === 'refused' ? props.item.seq : undefined}>
+            {(seq) => (
+              <>
+                <Button size="small" onClick={() => props.room.retry(seq())}>
+                  {text().retry}
+                </Button>
+                <Button size="small" kind="quiet" onClick={() => props.room.drop(seq())}>
+                  {text().drop}
+                </Button>
+              </>
+            )}
+          </Show>
+        </div>
+      )}
+    </Show>
+  )
+}
+
+function Reactions(props: { readonly item: Item; readonly room: Room }) {
+  const model = useModel()
+  const names = (ids: readonly string[]) => ids.map((id) => personName(model.person(id), text().nobody)).join(', ')
+  return (
+    <Show when={props.item.message.reactions.length > 0}>
+      <ul class="reactions">
+        <For each={props.item.message.reactions}>
+          {(reaction) => (
+            <li>
+              <button
+                type="button"
+                class="reaction"
+                aria-pressed={reaction.mine}
+                aria-label={text().reaction(reaction.emoji, reaction.count, reaction.mine)}
+                data-tip={names(reaction.users)}
+                onClick={() => props.room.react(props.item.message.offset, reaction.emoji, !reaction.mine)}
+              >
+                <span aria-hidden="true">{reaction.emoji}</span>
+                <span class="numbers" aria-hidden="true">
+                  {reaction.count}
+                </span>
+              </button>
+            </li>
+          )}
+        </For>
+      </ul>
+    </Show>
+  )
+}

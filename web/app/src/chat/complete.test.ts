@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { asked, completed, wrapped } from './complete.ts'
+
+test.each([
+  ['@', '@', ''],
+  ['hi @ad', '@', 'ad'],
+  ['(#gen', '#', 'gen'],
+  ['so :ta', ':', 'ta'],
+  ['@grace.h', '@', 'grace.h'],
+])('%s asks', (text, sign, word) => {
+  expect(asked(text, text.length)).toMatchObject({ sign, word, from: text.length - word.length - 1, to: text.length })
+})
+
+test.each(['', 'hello', 'a@b', 'x:', ':)', 'no :a', '@ada ', `@${'x'.repeat(40)}`, 'https://x'])('%s asks nothing', (text) => {
+  expect(asked(text, text.length)).toBeUndefined()
+})
+
+test('what is behind the cursor stays', () => {
+  const text = 'hi @ad there'
+  const question = asked(text, 6)
+  expect(question && completed(text, question, '@ada')).toEqual({ text: 'hi @ada there', cursor: 8 })
+  expect(completed('@a', { sign: '@', word: 'a', from: 0, to: 2 }, '@ada')).toEqual({ text: '@ada ', cursor: 5 })
+})
+
+test('marks come and go', () => {
+  const bold = wrapped('a word', 2, 6, '**')
+  expect(bold).toEqual({ text: 'a **word**', from: 4, to: 8 })
+  expect(wrapped(bold.text, bold.from, bold.to, '**')).toEqual({ text: 'a word', from: 2, to: 6 })
+})

@@ -1,0 +1,35 @@
+/** What is being completed in a composer: the word at the cursor that begins with @, # or :. */
+export interface Asked {
+  readonly sign: '@' | '#' | ':'
+  readonly word: string
+  readonly from: number
+  readonly to: number
+}
+
+/** A sign behind nothing, a blank or a bracket, and up to 32 of what handles, names and emoji are made of. */
+const open = /(?:^|[\s([{"'>])([@#:])([\p{L}\p{N}._+-]{0,32})$/u
+
+/** asked is what the text before the cursor asks for. Of ":" at least two letters: a smiley is no question. */
+export function asked(text: string, cursor: number): Asked | undefined {
+  const found = open.exec(text.slice(Math.max(0, cursor - 40), cursor))
+  if (!found) return undefined
+  const [sign, word] = [found[1] as Asked['sign'], found[2] ?? '']
+  if (sign === ':' && word.length < 2) return undefined
+  return { sign, word, from: cursor - word.length - 1, to: cursor }
+}
+
+/** completed is the text with what was chosen in place of what was asked, and a blank behind it; and where the cursor stands then. */
+export function completed(text: string, { from, to }: Asked, chosen: string): { readonly text: string; readonly cursor: number } {
+  const behind = text.slice(to)
+  const blank = behind.startsWith(' ') ? '' : ' '
+  return { text: `${text.slice(0, from)}${chosen}${blank}${behind}`, cursor: from + chosen.length + 1 }
+}
+
+/** wrapped puts marks around what is selected, or takes them away. */
+export function wrapped(text: string, from: number, to: number, mark: string): { readonly text: string; readonly from: number; readonly to: number } {
+  const n = mark.length
+  if (text.slice(from - n, from) === mark && text.slice(to, to + n) === mark) {
+    return { text: text.slice(0, from - n) + text.slice(from, to) + text.slice(to + n), from: from - n, to: to - n }
+  }
+  return { text: text.slice(0, from) + mark + text.slice(from, to) + mark + text.slice(to), from: from + n, to: to + n }
+}

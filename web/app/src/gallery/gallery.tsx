@@ -1,0 +1,60 @@
+/**
+ * The gallery: the application over the sample model, to be looked at and tested. /gallery.html?stage=signed-out&connection=offline&path=/c/design&theme=dark&contrast=more&
+ * locale=pseudo-rtl&open=palette&empty
+ */
+import '../ui/style.ts'
+import { render } from 'solid-js/web'
+import { App } from '../App.tsx'
+import { sampleModel, type Variant } from '../model/sample.ts'
+import type { Connection, Stage } from '../model/model.ts'
+import { manifest as chat } from '../chat/module.ts'
+import { register } from '../module.ts'
+import { manifest as shell } from '../shell/module.ts'
+import { sampleRooms } from './rooms.ts'
+import { prefer, type Preferences } from '../shell/preferences.ts'
+
+const wanted = new URLSearchParams(window.location.search)
+
+function connection(): Connection {
+  switch (wanted.get('connection')) {
+    case 'offline':
+      return { kind: 'offline', retryAt: undefined }
+    case 'retrying':
+      return { kind: 'offline', retryAt: Date.now() + 9_000 }
+    case 'outdated':
+      return { kind: 'outdated' }
+    default:
+      return { kind: 'online' }
+  }
+}
+
+const variant: Variant = {
+  stage: (wanted.get('stage') ?? 'signed-in') as Stage['kind'],
+  connection: connection(),
+  sending: Number(wanted.get('sending') ?? 0),
+  empty: wanted.has('empty'),
+}
+
+prefer({
+  theme: (wanted.get('theme') ?? 'light') as Preferences['theme'],
+  contrast: (wanted.get('contrast') ?? 'usual') as Preferences['contrast'],
+  motion: (wanted.get('motion') ?? 'less') as Preferences['motion'],
+  locale: (wanted.get('locale') ?? 'en') as Preferences['locale'],
+})
+history.replaceState(null, '', (wanted.get('path') ?? '/') + window.location.hash)
+
+const root = document.getElementById('app')
+if (root) {
+  root.textContent = ''
+  render(() => <App model={sampleModel(variant)} rooms={sampleRooms(variant.empty ?? false)} registry={register([shell, chat])} />, root)
+}
+
+// What is to be opened, by its keys: "k" is the palette, "?" the keyboard map.
+const open = wanted.get('open')
+if (open) {
+  setTimeout(() => {
+    if (open === 'palette') document.querySelector<HTMLElement>('.seek')?.click()
+    else if (open === 'keys') document.querySelector<HTMLElement>('.topbar-end .icon-button')?.click()
+    else document.querySelector<HTMLElement>(open)?.click()
+  }, 300)
+}

@@ -1,0 +1,128 @@
+import type { Nodes, Root } from './parse.ts'
+import { destination } from './link.ts'
+
+/** Rich is what a message may hold: a tree of elements from a short list, and text. No part of it was ever HTML. */
+export type Rich = string | Element
+
+export interface Element {
+  readonly tag: Tag
+  readonly children: readonly Rich[]
+  /** Of `a`: where it leads, of http, https or mailto. */
+  readonly href?: string
+  /** Of `a`: the host that it leads to, where its text looks as if it were another one's. */
+  readonly host?: string
+  /** Of `pre`: the language that was named. */
+  readonly language?: string
+  /** Of `ol`: its first number. */
+  readonly start?: number
+  /** Of `td` and `th`. */
+  readonly align?: 'center' | 'end'
+  /** Of `li`: it is a task, and whether it is done. */
+  readonly done?: boolean
+  /** Of `mention`: the handle, without its @. */
+  readonly handle?: string
+}
+
+export type Tag =
+  | 'p' | 'h1' | 'h2' | 'h3' | 'strong' | 'em' | 's' | 'code' | 'pre' | 'blockquote' | 'ul' | 'ol' | 'li' | 'hr' | 'br' | 'a'
+  | 'table' | 'tr' | 'th' | 'td' | 'mention'
+
+/** deepest is how deep elements may stand in each other: what is deeper is shown as text. */
+const deepest = 24
+
+/** A handle as identity takes it, behind what is no part of a word. */
+const mention = /(?<![\w@./])@([a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?)/gi
+
+/** rich makes of Markdown's tree what is shown of it. HTML in it is text; images are links, for nobody's server shall learn who reads a message. */
+export function rich(root: Root): Rich[] {
+  return root.children.flatMap((node) => one(node, 0))
+}
+
+function one(node: Nodes, depth: number): Rich[] {
+  if (depth > deepest) return [textOf(node)]
+  const inside = (): Rich[] => ('children' in node ? node.children.flatMap((child) => one(child, depth + 1)) : [])
+  switch (node.type) {
+    case 'text':
+      return mentions(node.value)
+    case 'html':
+      return [node.value]
+    case 'paragraph':
+      return [{ tag: 'p', children: inside() }]
+    case 'heading':
+      return [{ tag: node.depth === 1 ? 'h1' : node.depth === 2 ? 'h2' : 'h3', children: inside() }]
+    case 'strong':
+      return [{ tag: 'strong', children: inside() }]
+    case 'emphasis':
+      return [{ tag: 'em', children: inside() }]
+    case 'delete':
+      return [{ tag: 's', children: inside() }]
+    case 'inlineCode':
+      return [{ tag: 'code', children: [node.value] }]
+    case 'code':
+      return [{ tag: 'pre', children: [node.value], ...(node.lang ? { language: node.lang } : {}) }]
+    case 'blockquote':
+      return [{ tag: 'blockquote', children: inside() }]
+    case 'list':
+      return [node.ordered ? { tag: 'ol', start: node.start ?? 1, children: inside() } : { tag: 'ul', children: inside() }]
+    case 'listItem':
+      return [{ tag: 'li', children: inside(), ...(typeof node.checked === 'boolean' ? { done: node.checked } : {}) }]
+    case 'thematicBreak':
+      return [{ tag: 'hr', children: [] }]
+    case 'break':
+      return [{ tag: 'br', children: [] }]
+    case 'link':
+      return link(node.url, inside())
+    case 'image':
+      return link(node.url, [node.alt ?? node.url])
+    case 'table':
+      return [{ tag: 'table', children: node.children.map((row, i) => tableRow(row.children, i === 0, node.align ?? [], depth)) }]
+    case 'linkReference': // who writes a message names no links at its end: show what they typed
+    case 'imageReference':
+    case 'footnoteReference':
+      return [textOf(node)]
+    default: // definitions, and what a later parser may find
+      return inside()
+  }
+}
+
+function tableRow(cells: readonly Nodes[], head: boolean, align: readonly (string | null)[], depth: number): Element {
+  return {
+    tag: 'tr',
+    children: cells.map((cell, i) => ({
+      tag: head ? 'th' : 'td',
+      children: 'children' in cell ? cell.children.flatMap((child) => one(child, depth + 2)) : [],
+      ...(align[i] === 'center' ? { align: 'center' as const } : align[i] === 'right' ? { align: 'end' as const } : {}),
+    })),
+  }
+}
+
+/** link leads somewhere, unless it could do something instead: then it is its text. */
+function link(url: string, children: Rich[]): Rich[] {
+  const to = destination(url, plain(children))
+  return to ? [{ tag: 'a', children, ...to }] : children
+}
+
+function mentions(text: string): Rich[] {
+  const parts: Rich[] = []
+  let from = 0
+  for (const found of text.matchAll(mention)) {
+    if (found.index > from) parts.push(text.slice(from, found.index))
+    parts.push({ tag: 'mention', handle: (found[1] ?? '').toLowerCase(), children: [found[0]] })
+    from = found.index + found[0].length
+  }
+  if (from < text.length) parts.push(text.slice(from))
+  return parts
+}
+
+/** textOf is a node's text. */
+function textOf(node: Nodes): string {
+  if ('children' in node) return node.children.map((child) => textOf(child)).join('')
+  return 'value' in node ? node.value : 'alt' in node ? (node.alt ?? '') : ''
+}
+
+/** plain is the text of what is shown: for notifications, and for readers' tools. */
+export function plain(parts: readonly Rich[]): string {
+  return parts.map((part) => (typeof part === 'string' ? part : plain(part.children) + (blocks.has(part.tag) ? '\n' : ''))).join('')
+}
+
+const blocks = new Set<Tag>(['p', 'h1', 'h2', 'h3', 'pre', 'blockquote', 'li', 'hr', 'br', 'tr'])

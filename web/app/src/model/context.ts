@@ -1,0 +1,70 @@
+/** How components reach the model, and what they derive from it. */
+import { createContext, useContext } from 'solid-js'
+import type { Account, Channel, Id, Model, Person } from './model.ts'
+
+const Context = createContext<Model>()
+
+export const ModelProvider = Context.Provider
+
+/** useModel is the model of the application around. */
+export function useModel(): Model {
+  const model = useContext(Context)
+  if (!model) throw new Error('no ModelProvider around')
+  return model
+}
+
+/** account is who is signed in; undefined: nobody. */
+export function account(model: Model): Account | undefined {
+  const stage = model.access.stage()
+  return stage.kind === 'signed-in' ? stage.account : undefined
+}
+
+export function may(model: Model, permission: string): boolean {
+  return account(model)?.permissions.has(permission) ?? false
+}
+
+/** counterparts are the others of a direct or group channel; alone with oneself: oneself. */
+export function counterparts(model: Model, channel: Channel): readonly Id[] {
+  const me = account(model)?.me
+  const others = channel.people.filter((id) => id !== me)
+  return others.length > 0 ? others : channel.people
+}
+
+export function channelName(model: Model, channel: Channel): string {
+  if (channel.name) return channel.name
+  return counterparts(model, channel)
+    .map((id) => personName(model.person(id), id))
+    .join(', ')
+}
+
+/** personName is what somebody is called; of who isn't known yet, their id. */
+export function personName(person: Person | undefined, id: Id): string {
+  return person?.name ?? id
+}
+
+/** calls counts what asks for the account in a channel: mentions, and each message of direct channels. */
+export function calls(channel: Channel): number {
+  if (channel.muted) return 0
+  return channel.kind === 'direct' || channel.kind === 'group' ? channel.unread : channel.mentions
+}
+
+/** titleCount is the sum that the page's title shows. */
+export function titleCount(channels: readonly Channel[]): number {
+  return channels.reduce((sum, channel) => sum + calls(channel), 0)
+}
+
+/** isUnread says that a channel's name stands out. */
+export function isUnread(channel: Channel): boolean {
+  return channel.unread > 0 && !channel.muted
+}
+
+/** nextUnread is the next channel with something new, going round; undefined: there is none but this one. */
+export function nextUnread(channels: readonly Channel[], current: Id | undefined, step: 1 | -1): Channel | undefined {
+  const at = channels.findIndex((channel) => channel.id === current)
+  const start = at < 0 && step < 0 ? channels.length : at
+  for (let n = 1; n <= channels.length; n++) {
+    const channel = channels[(((start + step * n) % channels.length) + channels.length) % channels.length]
+    if (channel && channel.id !== current && isUnread(channel)) return channel
+  }
+  return undefined
+}

@@ -1,0 +1,115 @@
+import { takeSecret, type Account as Stored, type Accounts } from '@plenum/sdk/account'
+import { createSignal, type Accessor } from 'solid-js'
+import type { Access, Account, Link, NewPerson, Stage, Workspace } from '../model.ts'
+import { roleName } from './names.ts'
+
+export { takeSecret }
+
+/** The page's own server. */
+const server = ''
+const lastKey = 'plenum.workspace'
+
+/** accountOf is an account as the screens see it. */
+export function accountOf(stored: Stored): Account {
+  return { me: stored.person.id, workspace: workspaceOf(stored), permissions: new Set(stored.permissions) }
+}
+
+function workspaceOf({ workspace }: Stored): Workspace {
+  return { id: workspace.id, slug: workspace.slug, name: workspace.name }
+}
+
+/** LiveAccess is becoming somebody, by the SDK's accounts. `enter` opens what the account needs; it is called once for each that signs in. */
+export class LiveAccess implements Access {
+  readonly stage: Accessor<Stage>
+  readonly lastWorkspace = localStorage.getItem(lastKey) ?? ''
+  readonly #set: (stage: Stage) => void
+  readonly #accounts: Accounts
+  readonly #enter: (account: Stored) => Promise<void>
+  readonly #leave: () => Promise<void>
+  #current: Stored | undefined
+
+  constructor(accounts: Accounts, enter: (account: Stored) => Promise<void>, leave: () => Promise<void>) {
+    const [stage, set] = createSignal<Stage>({ kind: 'starting' })
+    this.stage = stage
+    this.#set = set
+    this.#accounts = accounts
+    this.#enter = enter
+    this.#leave = leave
+  }
+
+  /** begin goes on as who was here last. */
+  async begin(): Promise<void> {
+    await this.#accounts.finish().catch(() => undefined) // again at the next start
+    const [account] = await this.#accounts.list()
+    if (account === undefined) this.#set({ kind: 'signed-out' })
+    else if (account.state === 'active') await this.#entered(account)
+    else this.#expired(account)
+  }
+
+  /** ended is that the server has ended the session. */
+  async ended(wiped: boolean): Promise<void> {
+    const account = this.#current
+    if (account === undefined) return
+    await this.#leave()
+    this.#current = undefined
+    if (wiped) {
+      await this.#accounts.wipe(account.id)
+      this.#set({ kind: 'signed-out' })
+    } else {
+      this.#expired(account)
+    }
+  }
+
+  async describe(secret: string): Promise<Link> {
+    const { link } = await this.#accounts.describe(server, secret)
+    switch (link?.$case) {
+      case 'invitation': {
+        const { workspaceName, workspaceSlug, invitedBy, role, expiresMs } = link.value
+        return { kind: 'join', workspace: workspaceName, slug: workspaceSlug, invitedBy, role: roleName(role), expires: expiresMs }
+      }
+      case 'reset': {
+        const { workspaceName, workspaceSlug, handle, expiresMs } = link.value
+        return { kind: 'reset', workspace: workspaceName, slug: workspaceSlug, handle, expires: expiresMs }
+      }
+      default:
+        return { kind: 'setup' }
+    }
+  }
+
+  async signIn(workspaceSlug: string, handle: string, password: string): Promise<void> {
+    await this.#entered(await this.#accounts.signIn(server, { workspaceSlug, handle, password }))
+  }
+
+  async setUp(secret: string, workspace: { readonly slug: string; readonly name: string }, person: NewPerson): Promise<void> {
+    const { handle, name: displayName, password } = person
+    await this.#entered(await this.#accounts.setUp(server, { secret, workspaceSlug: workspace.slug, workspaceName: workspace.name, handle, displayName, password }))
+  }
+
+  async join(secret: string, { handle, name: displayName, password }: NewPerson): Promise<void> {
+    await this.#entered(await this.#accounts.join(server, { secret, handle, displayName, password }))
+  }
+
+  async reset(secret: string, password: string): Promise<void> {
+    await this.#entered(await this.#accounts.reset(server, { secret, password }))
+  }
+
+  async signOut(): Promise<void> {
+    const account = this.#current
+    await this.#leave()
+    this.#current = undefined
+    if (account !== undefined) await this.#accounts.signOut(account.id)
+    this.#set({ kind: 'signed-out' })
+  }
+
+  async #entered(account: Stored): Promise<void> {
+    await this.#leave()
+    this.#current = account
+    localStorage.setItem(lastKey, account.workspace.slug)
+    await this.#enter(account)
+    this.#set({ kind: 'signed-in', account: accountOf(account) })
+  }
+
+  #expired(account: Stored): void {
+    this.#set({ kind: 'expired', workspace: workspaceOf(account), handle: account.person.handle })
+  }
+}

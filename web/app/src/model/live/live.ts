@@ -1,0 +1,215 @@
+/** The application's model over the SDK. */
+import { attend, type Session, type State } from '@plenum/sdk'
+import { Accounts, type Account as Stored } from '@plenum/sdk/account'
+import { isDirect, mentions, Recorder, sections, unread, type Entry } from '@plenum/sdk/chat'
+import { Cache } from '@plenum/sdk/chat/cache'
+import { join } from '@plenum/sdk/share'
+import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
+import { createMemo, createSignal } from 'solid-js'
+import type { Rooms } from '../../chat/room.ts'
+import type { Channel, Connection, Model, Presence } from '../model.ts'
+import { LiveAccess } from './access.ts'
+import { administrationOf } from './administration.ts'
+import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
+import { Watching } from './presence.ts'
+import { profileOf } from './profile.ts'
+import { LiveRooms, marks } from './rooms.ts'
+import { agent } from './agent.ts'
+
+/** Opened is all that is open of an account. */
+interface Opened {
+  readonly session: Session
+  readonly recorder: Recorder
+  readonly rooms: LiveRooms
+  readonly watching: Watching
+  close(): void
+}
+
+const absent: Presence = { state: 'unknown', mobile: false, emoji: '', text: '' }
+const collator = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
+
+/** openAccounts opens who is signed in in this browser. */
+export function openAccounts(): Promise<Accounts> {
+  return Accounts.open({ name: browserName(), agent })
+}
+
+/** createLive makes the model. It begins with who was here last; what it knows of them is painted before the network answers. Call it within a root of Solid's. */
+export function createLive(accounts: Accounts): { readonly model: Model; readonly rooms: Rooms } {
+  const [opened, setOpened] = createSignal<Opened | undefined>()
+  const [connection, setConnection] = createSignal<Connection>({ kind: 'connecting' })
+  const [channels, setChannels] = createSignal<Recorder['channels']>(new Map())
+  const [directory, setDirectory] = createSignal<Recorder['directory'] | undefined>()
+  const [outgoing, setOutgoing] = createSignal<Recorder['outgoing']>({ entries: [], landed: [], seen: [] })
+  const [ready, setReady] = createSignal(false)
+  const [written, setWritten] = createSignal<ReadonlySet<string>>(new Set())
+
+  const enter = async (account: Stored) => {
+    const me = account.person.id
+    const [session, cache] = await Promise.all([joinSession(me), Cache.open(me)])
+    const recorder: Recorder = new Recorder({
+      session,
+      me,
+      cache,
+      onTold: (channel, events) => {
+        for (const { actor, what } of events) if (what?.$case === 'posted') rooms.said(channel, what.value.root, actor)
+      },
+      onSignal: (channel, { from, key, body }) => {
+        if (key === 'typing') rooms.heard(channel, from, body)
+      },
+      onFault: (cause) => { console.warn(cause) },
+    })
+    const rooms = new LiveRooms(session, () => recorder, me, outgoing)
+    const watching = new Watching(session)
+    const quiet = attend(session)
+    recorder.onChange((part) => {
+      if (part === 'channels') {
+        setChannels(recorder.channels)
+        if (recorder.channels.size > 0) setReady(true)
+      } else if (part === 'directory') setDirectory(recorder.directory)
+      else if (part === 'outgoing') setOutgoing(recorder.outgoing)
+    })
+    recorder.drafts.onChange(() => setWritten(new Set(recorder.drafts.all.filter((w) => w.root === 0 && w.text !== '').map((w) => w.channel))))
+    const flush = () => { recorder.drafts.flush() }
+    window.addEventListener('pagehide', flush)
+    session.onState((state) => {
+      setConnection(connectionOf(state))
+      if (state.kind === 'online') setTimeout(() => setReady(true), 1000) // who has no channel is told of none
+      if (state.kind === 'signed-out' || state.kind === 'wiped') void access.ended(state.kind === 'wiped')
+    })
+    await recorder.start()
+    setOpened({
+      session, recorder, rooms, watching,
+      close: () => {
+        window.removeEventListener('pagehide', flush)
+        quiet()
+        watching.close()
+        recorder.close()
+        cache.close()
+        session.close()
+      },
+    })
+  }
+  const leave = () => {
+    opened()?.close()
+    setOpened(undefined)
+    setReady(false)
+    setChannels(new Map())
+    setDirectory(undefined)
+    return Promise.resolve()
+  }
+  const access = new LiveAccess(accounts, enter, leave)
+
+  const session = () => {
+    const there = opened()
+    if (there === undefined) throw new Error('nobody is signed in')
+    return there.session
+  }
+  const me = () => {
+    const stage = access.stage()
+    return stage.kind === 'signed-in' ? stage.account.me : ''
+  }
+  const people = createMemo(() => [...(directory()?.people.values() ?? [])].map(personOf))
+  const byId = createMemo(() => new Map(people().map((person) => [person.id, person])))
+  const known = new WeakMap<Entry, Channel>()
+  const channelOf = (e: Entry): Channel => {
+    const draft = written().has(e.id)
+    const before = known.get(e)
+    if (before?.draft === draft) return before
+    const { channel, badge } = e
+    const made: Channel = {
+      id: e.id,
+      kind: kindName(channel?.kind ?? badge.kind),
+      name: isDirect(e) ? '' : (channel?.name ?? ''),
+      topic: channel?.topic ?? '',
+      archived: channel?.archived ?? false,
+      members: channel?.members ?? 0,
+      people: channel?.people ?? [],
+      unread: unread(e),
+      mentions: isDirect(e) ? unread(e) : mentions(e),
+      muted: badge.muted,
+      level: levelName(badge.level),
+      draft,
+    }
+    known.set(e, made)
+    return made
+  }
+  const list = createMemo(() => {
+    const { channels: named, direct } = sections(channels(), me(), directory() ?? { people: new Map(), groups: new Map(), gone: new Set() }, collator)
+    return [...named, ...direct].map(channelOf)
+  })
+  const rooms: Rooms = {
+    open: (channel, root) => {
+      const there = opened()
+      if (there === undefined) throw new Error('nobody is signed in')
+      return there.rooms.open(channel, root)
+    },
+    close: (room) => opened()?.rooms.close(room),
+  }
+
+  const model: Model = {
+    access,
+    connection,
+    sending: () => outgoing().entries.filter((entry) => entry.state !== 'refused').length,
+    reconnect: () => opened()?.session.probe(),
+    channels: list,
+    ready,
+    channel: (id) => {
+      const entry = channels().get(id)
+      return entry && channelOf(entry)
+    },
+    people,
+    person: (id) => {
+      const person = byId().get(id)
+      if (person === undefined) opened()?.recorder.need([id])
+      return person
+    },
+    presence: (id) => opened()?.watching.of(id) ?? absent,
+    createChannel: async ({ name, topic, private: hidden }) => {
+      const { channel } = await session().call(chat.createChannel, { name, topic, kind: hidden ? ChannelKind.PRIVATE : ChannelKind.PUBLIC })
+      return channel
+    },
+    openDirect: async (users) => (await session().call(chat.openDirect, { users: [...users] })).channel,
+    browse: async (prefix, page) => {
+      const { channels: found, next } = await session().call(chat.browseChannels, { prefix, page, limit: 50 })
+      return { items: found.map((c) => ({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: channels().has(c.id) })), next }
+    },
+    join: (channel) => session().call(chat.joinChannel, { channel }).then(done),
+    leave: (channel) => session().call(chat.leaveChannel, { channel }).then(done),
+    setNotifications: (channel, { muted, level }) => session().outbox.put(chat.setNotifications, { channel, muted, level: levelNumber(level) }, { lane: channel }).then(done),
+    markRead: (channel) => {
+      const entry = channels().get(channel)
+      if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: marks })
+    },
+    profile: profileOf(session, me),
+    administration: administrationOf(session, (id) => byId().get(id)?.name ?? id),
+  }
+  void access.begin()
+  return { model, rooms }
+}
+
+/** joinSession is the session that all pages of the browser have together. */
+function joinSession(id: string): Promise<Session> {
+  const worker = () => new SharedWorker(new URL('worker.ts', import.meta.url), { type: 'module', name: id })
+  return join({ name: id, open: async () => (await import('./session.ts')).openSession(id), worker })
+}
+
+function connectionOf(state: State): Connection {
+  switch (state.kind) {
+    case 'online':
+    case 'connecting':
+      return { kind: state.kind }
+    case 'outdated':
+      return { kind: 'outdated' }
+    default:
+      return { kind: 'offline', retryAt: state.kind === 'offline' && navigator.onLine ? state.retryAt : undefined }
+  }
+}
+
+/** browserName is what the list of devices shows: "Firefox on Linux". */
+function browserName(): string {
+  const agents = navigator.userAgent
+  const browser = /Edg\//.test(agents) ? 'Edge' : /OPR\//.test(agents) ? 'Opera' : /Firefox\//.test(agents) ? 'Firefox' : /Chrome\//.test(agents) ? 'Chrome' : /Safari\//.test(agents) ? 'Safari' : 'Browser'
+  const system = /Android/.test(agents) ? 'Android' : /iPhone|iPad/.test(agents) ? 'iOS' : /Mac OS X/.test(agents) ? 'macOS' : /Windows/.test(agents) ? 'Windows' : /Linux/.test(agents) ? 'Linux' : 'a computer'
+  return `${browser} on ${system}`
+}

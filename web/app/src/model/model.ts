@@ -1,0 +1,231 @@
+/**
+ * What screens read and call: signals that tell how things are, and functions that change them. The application's model implements it over the SDK;
+ * sample.ts implements it over nothing, for the gallery. Each function that returns a promise rejects with a Refusal.
+ */
+import type { Accessor } from 'solid-js'
+
+/** A name that the server gave, <= 26 bytes. */
+export type Id = string
+
+/** Refusal is why something was not done; a ServerError of the SDK is one. i18n/refusals.ts says it in words. */
+export interface Refusal {
+  /** "identity.SIGN_IN", "client.OFFLINE": append-only names. */
+  readonly reason: string
+  /** For people, in English: shown when there are no words of our own for the reason. */
+  readonly message: string
+  /** Which field of the request is meant; '': no single one. */
+  readonly field: string
+  /** Not before so many ms; 0: not said. */
+  readonly retryAfterMs: number
+}
+
+export type Role = 'owner' | 'admin' | 'member' | 'guest' | 'service'
+
+export interface Workspace {
+  readonly id: Id
+  /** [a-z0-9-], 2 to 40 characters. */
+  readonly slug: string
+  readonly name: string
+}
+
+export interface Person {
+  readonly id: Id
+  /** [a-z0-9._-], 2 to 32 characters. */
+  readonly handle: string
+  readonly name: string
+  readonly role: Role
+  /** '': none. */
+  readonly title: string
+  readonly deactivated: boolean
+}
+
+export type PresenceState = 'unknown' | 'offline' | 'online' | 'away' | 'busy' | 'silent'
+
+export interface Presence {
+  readonly state: PresenceState
+  readonly mobile: boolean
+  /** Custom status; both '': none. */
+  readonly emoji: string
+  readonly text: string
+}
+
+export type ChannelKind = 'public' | 'private' | 'direct' | 'group'
+export type NotifyLevel = 'default' | 'all' | 'mentions' | 'none'
+
+export interface Channel {
+  readonly id: Id
+  readonly kind: ChannelKind
+  /** '' for direct and group: they are called after their people. */
+  readonly name: string
+  readonly topic: string
+  readonly archived: boolean
+  readonly members: number
+  /** Of direct and group: all members, the account's own as well. */
+  readonly people: readonly Id[]
+  /** Messages after the marker. */
+  readonly unread: number
+  /** Of these, those that mention the account; in direct and group all. */
+  readonly mentions: number
+  readonly muted: boolean
+  readonly level: NotifyLevel
+  readonly draft: boolean
+}
+
+/** Account is who uses the application now. */
+export interface Account {
+  readonly me: Id
+  readonly workspace: Workspace
+  /** "chat.create_channel": what is offered; the services decide. */
+  readonly permissions: ReadonlySet<string>
+}
+
+/** Stage is how far somebody has come. */
+export type Stage =
+  /** What is cached is being opened. */
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'signed-out' }
+  /** The session has ended; what is cached, and drafts, wait for the same account. */
+  | { readonly kind: 'expired'; readonly workspace: Workspace; readonly handle: string }
+  | { readonly kind: 'signed-in'; readonly account: Account }
+
+export type Connection =
+  | { readonly kind: 'online' }
+  /** For the first time, or again. */
+  | { readonly kind: 'connecting' }
+  /** `retryAt`: Date.now() of the next attempt; undefined: the device has no network. */
+  | { readonly kind: 'offline'; readonly retryAt: number | undefined }
+  /** The server speaks no longer as we do: load the page anew. */
+  | { readonly kind: 'outdated' }
+
+/** Link is what a one-time link offers. */
+export type Link =
+  | { readonly kind: 'setup' }
+  | { readonly kind: 'join'; readonly workspace: string; readonly slug: string; readonly invitedBy: string; readonly role: Role; readonly expires: number }
+  | { readonly kind: 'reset'; readonly workspace: string; readonly slug: string; readonly handle: string; readonly expires: number }
+
+/** Access is becoming somebody. */
+export interface Access {
+  readonly stage: Accessor<Stage>
+  /** The workspace of who was here last, to be offered at sign-in; ''. */
+  readonly lastWorkspace: string
+  describe(secret: string): Promise<Link>
+  signIn(slug: string, handle: string, password: string): Promise<void>
+  setUp(secret: string, workspace: { readonly slug: string; readonly name: string }, person: NewPerson): Promise<void>
+  join(secret: string, person: NewPerson): Promise<void>
+  reset(secret: string, password: string): Promise<void>
+  /** Erases what is cached of the account. */
+  signOut(): Promise<void>
+}
+
+export interface NewPerson {
+  readonly handle: string
+  /** '': the handle. */
+  readonly name: string
+  /** 10 to 256 bytes. */
+  readonly password: string
+}
+
+export interface Device {
+  readonly id: Id
+  readonly name: string
+  readonly agent: string
+  /** Unix ms. */
+  readonly seen: number
+  readonly current: boolean
+}
+
+export interface Invitation {
+  readonly id: Id
+  readonly role: Role
+  /** Whom it is for; ''. */
+  readonly note: string
+  readonly by: Id
+  /** Unix ms. */
+  readonly expires: number
+  readonly state: 'open' | 'used' | 'revoked' | 'expired'
+}
+
+export interface AuditEntry {
+  readonly seq: number
+  /** Unix ms. */
+  readonly time: number
+  /** "role.changed". */
+  readonly action: string
+  /** Names, or pseudonyms of who was erased; ''. */
+  readonly actor: string
+  readonly target: string
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  /** '': that was all. */
+  readonly next: string
+}
+
+/** Profile is what settings change of the account's own. */
+export interface Profile {
+  update(change: { readonly name: string; readonly title: string }): Promise<void>
+  /** `until`: Unix ms; undefined: until it is changed. */
+  setStatus(change: { readonly state: PresenceState | 'automatic' | 'invisible'; readonly emoji: string; readonly text: string; readonly until: number | undefined }): Promise<void>
+  changePassword(old: string, fresh: string): Promise<void>
+  devices(): Promise<readonly Device[]>
+  revoke(device: Id): Promise<void>
+}
+
+/** Administration is what owners and administrators do. */
+export interface Administration {
+  /** The link to give away, whole. */
+  invite(role: Role, note: string): Promise<string>
+  invitations(page: string): Promise<Page<Invitation>>
+  withdraw(invitation: Id): Promise<void>
+  setRole(person: Id, role: Role): Promise<void>
+  setActive(person: Id, active: boolean): Promise<void>
+  /** The link for a new password, whole. */
+  resetPassword(person: Id): Promise<string>
+  audit(page: string): Promise<Page<AuditEntry>>
+}
+
+export interface NewChannel {
+  readonly name: string
+  readonly topic: string
+  readonly private: boolean
+}
+
+/** Browsed is a channel that one may join. */
+export interface Browsed {
+  readonly id: Id
+  readonly name: string
+  readonly topic: string
+  readonly members: number
+  readonly joined: boolean
+}
+
+export interface Model {
+  readonly access: Access
+  readonly connection: Accessor<Connection>
+  /** Changes that wait for the server. */
+  readonly sending: Accessor<number>
+  /** Try to connect now. */
+  reconnect(): void
+
+  /** One's own, as the sidebar orders them. */
+  readonly channels: Accessor<readonly Channel[]>
+  /** False until the list is known: from the cache or the server. */
+  readonly ready: Accessor<boolean>
+  channel(id: Id): Channel | undefined
+  readonly people: Accessor<readonly Person[]>
+  person(id: Id): Person | undefined
+  presence(id: Id): Presence
+
+  createChannel(channel: NewChannel): Promise<Id>
+  /** The channel with exactly these and the account. */
+  openDirect(people: readonly Id[]): Promise<Id>
+  browse(words: string, page: string): Promise<Page<Browsed>>
+  join(channel: Id): Promise<void>
+  leave(channel: Id): Promise<void>
+  setNotifications(channel: Id, change: { readonly muted: boolean; readonly level: NotifyLevel }): Promise<void>
+  markRead(channel: Id): void
+
+  readonly profile: Profile
+  readonly administration: Administration
+}

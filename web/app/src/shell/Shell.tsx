@@ -1,0 +1,247 @@
+import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, type Accessor, type Component, type JSX } from 'solid-js'
+import { Dynamic } from 'solid-js/web'
+import { text } from '../i18n/en.ts'
+import { account, channelName, titleCount, useModel } from '../model/context.ts'
+import type { PanelProps, Registry, Route, ScreenProps, Shell as Around } from '../module.ts'
+import { Button } from '../ui/Button.tsx'
+import { EmptyState, Skeleton } from '../ui/Empty.tsx'
+import { Toasts } from '../ui/Toasts.tsx'
+import { Tooltips } from '../ui/Tooltip.tsx'
+import { ConnectionBanner } from './ConnectionBanner.tsx'
+import { ShellProvider } from './context.ts'
+import { enterPart, followKeys } from './keyboard.ts'
+import { narrow } from './media.ts'
+import { find } from './paths.ts'
+import type { Router } from './router.ts'
+import { Sidebar } from './Sidebar.tsx'
+import { TopBar } from './TopBar.tsx'
+import './shell.css'
+
+/** A module's part is loaded once, however often it is shown. */
+const loaded = new Map<unknown, Component<never>>()
+function once<P extends object>(load: () => Promise<{ readonly default: Component<P> }>): Component<P> {
+  let part = loaded.get(load) as Component<P> | undefined
+  if (!part) {
+    part = lazy(load)
+    loaded.set(load, part)
+  }
+  return part
+}
+
+const Palette = lazy(() => import('./palette/Palette.tsx'))
+
+interface OpenPanel {
+  readonly part: Component<PanelProps>
+  readonly params: Readonly<Record<string, string>>
+}
+
+/** Shell is the application's frame for who is signed in. */
+export function Shell(props: { readonly registry: Registry; readonly router: Router }) {
+  const model = useModel()
+  const [drawer, setDrawer] = createSignal(false)
+  const [palette, setPalette] = createSignal<string>()
+  const [dialog, setDialog] = createSignal<Component<{ readonly onClose: () => void }>>()
+  const [opened, setOpened] = createSignal<OpenPanel>()
+  let before: Element | null = null // what had the focus as the pane was opened
+
+  const found = createMemo(() => find(props.registry.routes, props.router.path()))
+  const channelId = createMemo(() => {
+    const at = found()
+    return at?.route.channel === undefined ? undefined : at.params[at.route.channel]
+  })
+  const panel = createMemo((): OpenPanel | undefined => {
+    const at = found()
+    return opened() ?? (at?.route.panel ? { part: once(at.route.panel), params: at.params } : undefined)
+  })
+
+  const shell: Around = {
+    model,
+    registry: props.registry,
+    path: props.router.path,
+    channel: channelId,
+    go: (path, options) => {
+      if (!panel()) before = document.activeElement
+      props.router.go(path, options)
+    },
+    openPanel: (name, params = {}) => {
+      const wanted = props.registry.panels.find((one) => one.name === name)
+      if (!wanted) throw new Error(`no module has a panel ${name}`)
+      if (!panel()) before = document.activeElement
+      setOpened({ part: once(wanted.load), params })
+    },
+    closePanel: () => {
+      const channel = channelId()
+      if (opened()) setOpened(undefined)
+      else if (channel !== undefined) props.router.go(`/c/${channel}`)
+      if (before instanceof HTMLElement && before.isConnected) before.focus()
+      else document.getElementById('main')?.focus()
+    },
+    panelOpen: () => panel() !== undefined,
+    openPalette: (words = '') => setPalette(words),
+    openDialog: (load) => {
+      setPalette(undefined)
+      setDialog(() => once(load))
+    },
+  }
+  followKeys(shell)
+
+  // What most will open soon is there by then, and opens at once.
+  onMount(() => {
+    const load = () => void Palette.preload()
+    if ('requestIdleCallback' in window) requestIdleCallback(load)
+    else setTimeout(load, 1000) // Safari
+  })
+  let sidebar!: HTMLDivElement
+  const toggleDrawer = (open: boolean) => {
+    setDrawer(open)
+    if (open) enterPart(sidebar)
+    else document.querySelector<HTMLElement>('.drawer-button button')?.focus()
+  }
+
+  // Another place: what was opened beside the old one goes, and so does the drawer.
+  createEffect(on(props.router.path, () => {
+    setOpened(undefined)
+    setDrawer(false)
+    if (document.activeElement === document.body) document.getElementById('main')?.focus()
+  }, { defer: true }))
+
+  // "/" is the channel that was read last, else the first one.
+  createEffect(() => {
+    const path = props.router.path()
+    const first = model.channels()[0]
+    if (path === '/' && first) props.router.go(`/c/${lastChannel(model.channels().map((channel) => channel.id)) ?? first.id}`, { replace: true })
+  })
+  createEffect(() => {
+    const channel = channelId()
+    if (channel !== undefined) sessionStorage.setItem(lastKey, channel)
+  })
+
+  const place = () => {
+    const channel = channelId() === undefined ? undefined : model.channel(channelId() ?? '')
+    if (channel) return channelName(model, channel)
+    const path = props.router.path()
+    return props.registry.places.find((one) => one.path === path)?.title() ?? text().shell.home
+  }
+  createEffect(() => {
+    document.title = text().shell.title(titleCount(model.channels()), place(), account(model)?.workspace.name ?? '')
+  })
+
+  return (
+    <ShellProvider value={shell}>
+      <div class="shell" data-drawer={drawer() ? '' : undefined} data-pane={panel() ? '' : undefined}>
+        <a class="skip" href="#main" onClick={(event) => skip(event)}>
+          {text().shell.skip}
+        </a>
+        <TopBar drawer={drawer()} onDrawer={() => toggleDrawer(!drawer())} />
+        <div ref={sidebar} class="drawer" inert={narrow() && !drawer()} onKeyDown={(event) => event.key === 'Escape' && drawer() && toggleDrawer(false)}>
+          <Sidebar />
+        </div>
+        <Show when={drawer()}>
+          <div class="scrim" onClick={() => toggleDrawer(false)} />
+        </Show>
+        <main class="main" id="main" tabIndex={-1} data-part>
+          <Broken>
+            <Suspense fallback={<Skeleton />}>
+              <Show when={found()} fallback={<Nothing known={props.router.path() !== '/'} />}>
+                {(at) => <Screen route={at().route} params={at().params} />}
+              </Show>
+            </Suspense>
+          </Broken>
+        </main>
+        <Show when={panel()}>
+          {(at) => (
+            <aside class="pane" aria-label={text().shell.pane} data-part>
+              <Broken>
+                <Suspense fallback={<Skeleton rows={3} />}>
+                  <Dynamic component={at().part} params={at().params} onClose={() => shell.closePanel()} />
+                </Suspense>
+              </Broken>
+            </aside>
+          )}
+        </Show>
+        <ConnectionBanner />
+      </div>
+      <Suspense>
+        <Show when={palette() !== undefined}>
+          <Palette shell={shell} words={palette() ?? ''} onClose={() => setPalette(undefined)} />
+        </Show>
+        <Show when={dialog()}>{(part) => <Dynamic component={part()} onClose={() => setDialog(undefined)} />}</Show>
+      </Suspense>
+      <Toasts />
+      <Tooltips />
+    </ShellProvider>
+  )
+}
+
+/** Screen stays as long as it is of the same part: from one channel to the next only its params change. */
+function Screen(props: { readonly route: Route; readonly params: ScreenProps['params'] }) {
+  const part = createMemo(() => once(props.route.screen))
+  const params = each(() => props.params)
+  return <Dynamic component={part()} params={params} />
+}
+
+/** each has every param as a signal of its own: who reads `channel` isn't told that `root` has changed. */
+function each(params: () => ScreenProps['params']): ScreenProps['params'] {
+  const owner = getOwner()
+  const memos = new Map<string, Accessor<string | undefined>>()
+  return new Proxy<Record<string, string>>(
+    {},
+    {
+      get: (_, name) => {
+        if (typeof name !== 'string') return undefined
+        let memo = memos.get(name)
+        if (!memo) {
+          memo = runWithOwner(owner, () => createMemo(() => params()[name])) ?? (() => params()[name])
+          memos.set(name, memo)
+        }
+        return memo()
+      },
+    },
+  )
+}
+
+/** Broken is what is shown in place of a part that failed; the rest goes on. */
+function Broken(props: { readonly children: JSX.Element }) {
+  return (
+    <ErrorBoundary
+      fallback={(error: unknown, reset) => {
+        console.error(error)
+        return (
+          <EmptyState title={text().shell.wentWrong} words={text().shell.wentWrongWhy}>
+            <Button kind="primary" onClick={reset}>
+              {text().retry}
+            </Button>
+            <Button onClick={() => window.location.reload()}>{text().shell.reload}</Button>
+          </EmptyState>
+        )
+      }}
+    >
+      {props.children}
+    </ErrorBoundary>
+  )
+}
+
+function Nothing(props: { readonly known: boolean }) {
+  const model = useModel()
+  return (
+    <Show when={props.known || (model.ready() && model.channels().length === 0)} fallback={<Skeleton />}>
+      <EmptyState title={text().shell.notFound} words={text().shell.notFoundWhy}>
+        <a class="button button-primary" href={model.channels().length > 0 ? '/' : '/browse'}>
+          {model.channels().length > 0 ? text().shell.toStart : text().sidebar.browse}
+        </a>
+      </EmptyState>
+    </Show>
+  )
+}
+
+function skip(event: MouseEvent): void {
+  event.preventDefault()
+  document.getElementById('main')?.focus()
+}
+
+const lastKey = 'plenum.channel'
+
+function lastChannel(known: readonly string[]): string | undefined {
+  const last = sessionStorage.getItem(lastKey)
+  return last !== null && known.includes(last) ? last : undefined
+}

@@ -1,0 +1,91 @@
+import { Show } from 'solid-js'
+import { text } from '../i18n/en.ts'
+import { account, may, personName, useModel } from '../model/context.ts'
+import { Avatar, presenceWords } from '../ui/Avatar.tsx'
+import { IconButton } from '../ui/Button.tsx'
+import { Icon, Mark } from '../ui/Icon.tsx'
+import { circleQuestionMarkIcon, faceSlightlySmilingPlusIcon, logOutIcon, menuIcon, monitorIcon, moonIcon, searchIcon, settingsIcon, shieldIcon, sunIcon, userRoundIcon } from '../ui/icons.ts'
+import { Keys } from '../ui/Kbd.tsx'
+import { Menu, type MenuItem } from '../ui/Menu.tsx'
+import { useShell } from './context.ts'
+import { prefer, preferences } from './preferences.ts'
+
+/** TopBar has the workspace, the way into the palette, help and the account. */
+export function TopBar(props: { readonly drawer: boolean; readonly onDrawer: () => void }) {
+  const model = useModel()
+  const shell = useShell()
+  return (
+    <header class="topbar on-ground" data-part>
+      <div class="topbar-start">
+        <span class="drawer-button">
+          <IconButton icon={menuIcon} label={text().shell.menu} aria-expanded={props.drawer} onClick={() => props.onDrawer()} />
+        </span>
+        <a class="workspace" href="/">
+          <Mark />
+          <span class="clip">{account(model)?.workspace.name}</span>
+        </a>
+      </div>
+      <button type="button" class="seek" data-part-start onClick={() => shell.openPalette()}>
+        <Icon path={searchIcon} small />
+        <span class="seek-words clip">{text().shell.search}</span>
+        <Keys chord="Mod+K" />
+      </button>
+      <div class="topbar-end">
+        <IconButton icon={circleQuestionMarkIcon} label={text().shell.help} keys="?" onClick={() => shell.openDialog(() => import('./KeyMap.tsx'))} />
+        <AccountMenu />
+      </div>
+    </header>
+  )
+}
+
+function AccountMenu() {
+  const model = useModel()
+  const shell = useShell()
+  const me = () => account(model)?.me ?? ''
+  const name = () => personName(model.person(me()), me())
+  const theme = (to: 'light' | 'dark' | 'system', icon: string): MenuItem => ({
+    label: text().account.theme[to],
+    icon,
+    checked: preferences().theme === to,
+    run: () => prefer({ theme: to }),
+  })
+  const items = (): readonly MenuItem[] => [
+    { label: text().account.status, icon: faceSlightlySmilingPlusIcon, run: () => shell.openDialog(() => import('../settings/Status.tsx')) },
+    { label: text().account.profile, icon: userRoundIcon, run: () => shell.go('/settings/profile') },
+    { label: text().account.settings, icon: settingsIcon, run: () => shell.go('/settings/appearance') },
+    ...(may(model, 'identity.manage') ? [{ label: text().account.administration, icon: shieldIcon, run: () => shell.go('/admin/people') }] : []),
+    'line',
+    theme('light', sunIcon),
+    theme('dark', moonIcon),
+    theme('system', monitorIcon),
+    'line',
+    { label: text().account.signOut, icon: logOutIcon, run: () => shell.openDialog(() => import('./SignOut.tsx')) },
+  ]
+  return (
+    <Menu
+      label={text().shell.account(name())}
+      align="end"
+      items={items()}
+      head={
+        <div class="account-head">
+          <Avatar id={me()} name={name()} size="large" />
+          <div class="clip">
+            <div class="strong clip">{name()}</div>
+            <div class="faint clip">{presenceWords(model.presence(me()))}</div>
+          </div>
+        </div>
+      }
+      button={(properties) => (
+        <button type="button" class="account-button" {...properties}>
+          <span class="unseen">{text().shell.account(name())}</span>
+          <Avatar id={me()} name={name()} presence={model.presence(me())} />
+          <Show when={model.presence(me()).emoji}>
+            <span aria-hidden="true">
+              {model.presence(me()).emoji}
+            </span>
+          </Show>
+        </button>
+      )}
+    />
+  )
+}

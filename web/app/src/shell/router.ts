@@ -1,0 +1,33 @@
+/** Where the page is: the browser's history. */
+import { createSignal, onCleanup, type Accessor } from 'solid-js'
+
+export interface Router {
+  readonly path: Accessor<string>
+  go(path: string, options?: { readonly replace?: boolean }): void
+}
+
+/** createRouter follows the history, and takes over clicks on links into the application that don't ask for a window of their own. */
+export function createRouter(): Router {
+  const [path, setPath] = createSignal(window.location.pathname)
+  const go: Router['go'] = (to, options = {}) => {
+    if (to === window.location.pathname) return
+    if (options.replace) history.replaceState(null, '', to)
+    else history.pushState(null, '', to)
+    setPath(window.location.pathname)
+  }
+  const onPop = () => setPath(window.location.pathname)
+  const onClick = (event: MouseEvent) => {
+    if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+    const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>('a[href]') : null
+    if (!link || link.target || link.hasAttribute('download') || link.origin !== window.location.origin || link.hash) return
+    event.preventDefault()
+    go(link.pathname)
+  }
+  window.addEventListener('popstate', onPop)
+  document.addEventListener('click', onClick)
+  onCleanup(() => {
+    window.removeEventListener('popstate', onPop)
+    document.removeEventListener('click', onClick)
+  })
+  return { path, go }
+}

@@ -1,0 +1,23 @@
+/** How the page looks: attributes of <html> that ui/tokens.css reads. */
+import { createEffect } from 'solid-js'
+import { locale, preferred, setLocale } from '../i18n/locale.ts'
+import { preferences, wantedLocale } from './preferences.ts'
+import { media } from './media.ts'
+
+/** followTheme keeps <html> as the preferences and the system want it. */
+export function followTheme(): void {
+  const root = document.documentElement
+  const dark = media('(prefers-color-scheme: dark)')
+  const contrast = media('(prefers-contrast: more)')
+  createEffect(() => {
+    const { theme, contrast: wanted, motion, density } = preferences()
+    root.dataset['theme'] = theme === 'system' ? (dark() ? 'dark' : 'light') : theme
+    root.dataset['contrast'] = wanted === 'more' || (wanted === 'system' && contrast()) ? 'more' : 'usual'
+    root.dataset['motion'] = motion
+    root.dataset['density'] = density
+  })
+  createEffect(() => {
+    const wanted = wantedLocale(preferences()) ?? preferred(navigator.languages)
+    if (wanted !== locale()) void setLocale(wanted)
+  })
+}

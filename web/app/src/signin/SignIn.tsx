@@ -1,0 +1,167 @@
+import { createResource, createSignal, Match, Show, Switch, type JSX } from 'solid-js'
+import { explain } from '../i18n/refusals.ts'
+import { useModel } from '../model/context.ts'
+import type { Link } from '../model/model.ts'
+import { Banner } from '../ui/Banner.tsx'
+import { Button } from '../ui/Button.tsx'
+import { PasswordField, TextField } from '../ui/Field.tsx'
+import { Mark } from '../ui/Icon.tsx'
+import { circleAlertIcon } from '../ui/icons.ts'
+import { Refused } from '../ui/Refused.tsx'
+import { Hall } from '../ui/Seats.tsx'
+import { FirstSteps } from './FirstSteps.tsx'
+import { Join } from './Join.tsx'
+import { Reset } from './Reset.tsx'
+import { SetUp } from './SetUp.tsx'
+import { submission } from '../ui/submission.ts'
+import { text } from './text.ts'
+import type { Welcome } from './welcome.ts'
+import './signin.css'
+
+/** SignIn is every way in: by password, and by the three kinds of links. */
+export default function SignIn(props: { readonly welcome: Welcome }) {
+  const model = useModel()
+  const [link] = createResource(props.welcome.secret, (secret) => model.access.describe(secret))
+  const secret = () => props.welcome.secret() ?? ''
+  const is = <K extends Link['kind']>(kind: K) => {
+    const found = link.error === undefined ? link() : undefined
+    return props.welcome.secret() !== undefined && found?.kind === kind ? (found as Extract<Link, { kind: K }>) : undefined
+  }
+  return (
+    <div class="signin">
+      <Hall />
+      <main class="signin-main" id="main" tabIndex={-1}>
+        <Switch fallback={<Password />}>
+          <Match when={props.welcome.first()}>
+            <FirstSteps onDone={() => props.welcome.setFirst(false)} />
+          </Match>
+          <Match when={props.welcome.secret() !== undefined && link.error !== undefined}>
+            <Sheet title={text().link.title}>
+              <Banner kind="danger" icon={circleAlertIcon}>
+                {explain(link.error)}
+              </Banner>
+              <Button wide size="large" onClick={() => props.welcome.forget()}>
+                {text().link.toSignIn}
+              </Button>
+            </Sheet>
+          </Match>
+          <Match when={is('setup')}>
+            <SetUp
+              secret={secret()}
+              onDone={() => {
+                props.welcome.setFirst(true)
+                props.welcome.forget()
+              }}
+            />
+          </Match>
+          <Match when={is('join')}>{(found) => <Join link={found()} secret={secret()} onDone={() => props.welcome.forget()} />}</Match>
+          <Match when={is('reset')}>{(found) => <Reset link={found()} secret={secret()} onDone={() => props.welcome.forget()} />}</Match>
+          <Match when={props.welcome.secret() !== undefined}>
+            <Sheet title={text().link.reading}>
+              <span class="spinner" />
+            </Sheet>
+          </Match>
+        </Switch>
+      </main>
+    </div>
+  )
+}
+
+/** Sheet is what all of them stand on. */
+export function Sheet(props: { readonly title: string; readonly lead?: string; readonly step?: string; readonly foot?: JSX.Element; readonly children: JSX.Element }) {
+  return (
+    <section class="signin-sheet">
+      <header class="signin-head">
+        <div class="signin-brand">
+          <span class="signin-sign">
+            <Mark />
+            {text().brand}
+          </span>
+          <Show when={props.step}>
+            <span class="faint">{props.step}</span>
+          </Show>
+        </div>
+        <h1>{props.title}</h1>
+        <Show when={props.lead}>
+          <p class="soft">{props.lead}</p>
+        </Show>
+      </header>
+      {props.children}
+      <Show when={props.foot}>
+        <p class="signin-foot">{props.foot}</p>
+      </Show>
+    </section>
+  )
+}
+
+function Password() {
+  const model = useModel()
+  const expired = () => {
+    const stage = model.access.stage()
+    return stage.kind === 'expired' ? stage : undefined
+  }
+  const [other, setOther] = createSignal(false)
+  const [workspace, setWorkspace] = createSignal(model.access.lastWorkspace)
+  const [handle, setHandle] = createSignal('')
+  const [password, setPassword] = createSignal('')
+  const [tried, setTried] = createSignal(false)
+  const again = () => (other() ? undefined : expired())
+  const missing = (value: string) => (tried() && value === '' ? text().empty : undefined)
+  const { busy, error, submit } = submission(async () => {
+    setTried(true)
+    const slug = again()?.workspace.slug ?? workspace().trim().toLowerCase()
+    const who = again()?.handle ?? handle().trim().toLowerCase().replace(/^@/, '')
+    if (slug === '' || who === '' || password() === '') return
+    await model.access.signIn(slug, who, password())
+  })
+  return (
+    <Sheet
+      title={again() ? text().expired.title : text().title}
+      lead={again() ? text().expired.lead(again()?.workspace.name ?? '') : text().lead}
+      foot={again() ? <button type="button" class="signin-link" onClick={() => setOther(true)}>{text().expired.other}</button> : text().forgotten}
+    >
+      <form class="signin-form" novalidate onSubmit={submit}>
+        <Show
+          when={again()}
+          fallback={
+            <>
+              <TextField
+                large
+                label={text().workspace}
+                hint={text().workspaceHint}
+                name="organization"
+                autocomplete="organization"
+                autocapitalize="off"
+                spellcheck={false}
+                autofocus={model.access.lastWorkspace === ''}
+                value={workspace()}
+                error={missing(workspace())}
+                onInput={setWorkspace}
+              />
+              <TextField
+                large
+                label={text().handle}
+                before="@"
+                name="username"
+                autocomplete="username"
+                autocapitalize="off"
+                spellcheck={false}
+                autofocus={model.access.lastWorkspace !== ''}
+                value={handle()}
+                error={missing(handle())}
+                onInput={setHandle}
+              />
+            </>
+          }
+        >
+          {(known) => <TextField large label={text().handle} before="@" name="username" autocomplete="username" readonly value={known().handle} onInput={() => undefined} />}
+        </Show>
+        <PasswordField large label={text().password} name="password" autocomplete="current-password" value={password()} error={missing(password())} onInput={setPassword} />
+        <Refused error={error()} />
+        <Button kind="primary" size="large" wide type="submit" busy={busy()}>
+          {text().submit}
+        </Button>
+      </form>
+    </Sheet>
+  )
+}

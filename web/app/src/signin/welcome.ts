@@ -1,0 +1,37 @@
+/** One-time secrets of links, and how far a first run has come. */
+import { createSignal, type Accessor } from 'solid-js'
+
+export interface Welcome {
+  /** The secret of the link that led here; undefined: none. */
+  readonly secret: Accessor<string | undefined>
+  /** The link is done with. */
+  forget(): void
+  /** A workspace has just been made here: invitations and a first channel are next. */
+  readonly first: Accessor<boolean>
+  setFirst(first: boolean): void
+}
+
+/** parseSecret is the secret of a link's fragment: "#setup=…", "#join=…", "#reset=…". */
+export function parseSecret(hash: string): string | undefined {
+  return /^#(?:setup|join|reset)=([A-Za-z0-9_.~-]{1,512})$/.exec(hash)?.[1]
+}
+
+/**
+ * createWelcome takes the secret out of the address at once: it is to stand neither in the history nor on the screen. A link that is opened in a page that is
+ * there already counts as well.
+ */
+export function createWelcome(): Welcome {
+  const [secret, setSecret] = createSignal(take())
+  const [first, setFirst] = createSignal(false)
+  window.addEventListener('hashchange', () => {
+    const found = take()
+    if (found !== undefined) setSecret(found)
+  })
+  return { secret, forget: () => setSecret(undefined), first, setFirst }
+}
+
+function take(): string | undefined {
+  const secret = parseSecret(window.location.hash)
+  if (secret !== undefined) history.replaceState(null, '', window.location.pathname)
+  return secret
+}

@@ -1,0 +1,3 @@
+/** What all styles stand on: imported before any component, for the first @layer that the browser meets sets the order of all. */
+import './tokens.css'
+import './base.css'

@@ -1,0 +1,333 @@
+import 'fake-indexeddb/auto'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { act, doings, steps } from '../../test/chance.ts'
+import { ChannelLog } from '../../test/channel.ts'
+import { Server, TestSession } from '../../test/session.ts'
+import { ServerError } from '../errors.ts'
+import { message } from '../method.ts'
+import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
+import { Badge, Draft, Marker } from '../proto/plenum/chat/v1/chat.ts'
+import { PAUSE_MS } from './book.ts'
+import { Cache } from './cache/cache.ts'
+import { unread } from './channels.ts'
+import { shown } from './overlay.ts'
+import { CONFIRM_MS, Recorder } from './recorder.ts'
+import { FAR, PAGE, type Room, type View } from './room.ts'
+
+const me = 'ada'
+
+/** rest lets all that doesn't wait for a timer take place: the database's requests take a turn of the event loop each. */
+async function rest(turns = 80): Promise<void> {
+  for (let n = 0; n < turns; n++) await new Promise((done) => setImmediate(done))
+}
+
+const texts = (v: View) => v.window?.messages.map((m) => m.text)
+
+class Page {
+  readonly session: TestSession
+  readonly faults: unknown[] = []
+  recorder: Recorder
+  room: Room | undefined
+
+  constructor(server: Server, cache: Cache | undefined, online = true) {
+    this.session = new TestSession(server, online)
+    this.recorder = new Recorder({ session: this.session, me, cache, onFault: (e) => this.faults.push(e) })
+  }
+
+  static async at(server: Server, online = true, kept = true): Promise<Page> {
+    const page = new Page(server, kept ? await Cache.open(me) : undefined, online)
+    await page.recorder.start()
+    await rest()
+    return page
+  }
+
+  async view(channel: string, root = 0): Promise<View> {
+    const view = this.recorder.open(channel).view(root)
+    await rest()
+    return view
+  }
+
+  async quit(): Promise<void> {
+    await rest()
+    this.recorder.close()
+    this.session.close()
+    expect(this.faults).toEqual([])
+  }
+}
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'], now: 1_000 })
+  await Cache.wipe(me)
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('a recorder', () => {
+  test('paints from the cache before the network answers, and catches up without reading anew', async () => {
+    const server = new Server()
+    for (let n = 0; n < 3; n++) server.log('c').post('bob', `${n}`)
+    const first = await Page.at(server)
+    expect(texts(await first.view('c'))).toEqual(['0', '1', '2'])
+    expect([...first.recorder.channels.values()].map((e) => [e.channel?.name, unread(e)])).toEqual([['#c', 3]])
+    await first.quit()
+
+    server.log('c').post('bob', '3')
+    const second = await Page.at(server, false)
+    expect([...second.recorder.channels.values()].map((e) => e.channel?.name)).toEqual(['#c'])
+    expect(second.recorder.directory.people.get('ada')?.displayName).toBe('Ada')
+    const view = await second.view('c')
+    expect(texts(view)).toEqual(['0', '1', '2'])
+    expect(second.session.calls).toEqual([])
+    second.session.online = true
+    await rest()
+    expect(texts(view)).toEqual(['0', '1', '2', '3'])
+    expect(second.session.calls).not.toContain('History')
+    await second.quit()
+  })
+
+  test('misses nothing that is told while a view is read from the cache, and settles what an event shows to be done', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    await page.view('c')
+    const view = page.recorder.open('c').view(0)
+    await rest(1)
+    server.log('c').post('bob', 'two')
+    server.flush()
+    await rest()
+    expect(texts(view)).toEqual(['one', 'two'])
+    await page.session.outbox.put(send, { channel: 'c', text: 'three' }, { lane: 'c' })
+    const [p] = page.session.entries
+    server.log('c').post(me, 'three', { mutation: p?.mutation ?? '' })
+    server.flush()
+    await rest()
+    expect(page.session.entries).toEqual([])
+    expect(view.window && shown(view.window, page.recorder.outgoing).map((i) => i.message.text)).toEqual(['one', 'two', 'three'])
+    await page.quit()
+  })
+
+  test('keeps channels ready that were opened last, also while they are not open', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const first = await Page.at(server)
+    await first.view('c')
+    first.recorder.leave('c')
+    await first.quit()
+    const second = await Page.at(server)
+    server.log('c').post('bob', 'two')
+    server.flush()
+    await second.quit()
+    const third = await Page.at(server, false)
+    expect(texts(await third.view('c'))).toEqual(['one', 'two'])
+    await third.quit()
+  })
+
+  test('reads a channel anew whose log was lost, or which is too far ahead, and forgets one that it may not read', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'before')
+    const first = await Page.at(server)
+    const view = await first.view('c')
+    server.logs.set('c', new ChannelLog(8))
+    server.log('c').post('bob', 'after')
+    server.flush()
+    await rest()
+    expect(texts(view)).toEqual(['after'])
+    await first.quit()
+    for (let n = 0; n < FAR + 1; n++) server.log('c').react('bob', 1, '+1', n % 2 === 1)
+    server.log('c').post('bob', 'far')
+    const second = await Page.at(server, false)
+    const later = await second.view('c')
+    expect(texts(later)).toEqual(['after'])
+    second.session.online = true
+    await rest()
+    expect(texts(later)).toEqual(['after', 'far'])
+    const following = second.session.followings.filter((f) => f.topic === 'chat.channel/c').at(-1)
+    following?.told({ kind: 'ended', cause: new ServerError(340, 'edge.REVOKED', 'No more.') })
+    await rest()
+    expect(second.recorder.open('c').state.kind).toBe('ended')
+    expect(await (await Cache.open(me)).window('c', 0, 1)).toBeUndefined()
+    await second.quit()
+  })
+
+  test('forgets what it has of a channel in which something was deleted that it was not told', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'secret')
+    const first = await Page.at(server)
+    await first.view('c')
+    await first.quit()
+    const second = await Page.at(server)
+    second.recorder.leave('c') // it isn't kept ready
+    await rest()
+    server.log('c').remove('bob', 1)
+    server.redacted.set('c', 1)
+    const cache = await Cache.open(me)
+    await cache.opened({ ...(await cache.window('c', 0, 9) as NonNullable<Awaited<ReturnType<Cache['window']>>>), cursor: { epoch: 7, offset: 1 } }, 1)
+    server.redacted.set('c', 2)
+    server.flush()
+    await rest()
+    expect(await cache.window('c', 0, 9)).toBeUndefined()
+    await second.quit()
+  })
+
+  test('shows a message from when it is written until it is there, in either order of event and answer', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    const view = await page.view('c')
+    const seen: string[][] = []
+    const look = () => {
+      if (view.window !== undefined) seen.push(shown(view.window, page.recorder.outgoing).map((i) => i.message.text))
+    }
+    view.onChange(look)
+    page.recorder.onChange(look)
+    for (const told of [true, false]) {
+      await page.session.outbox.put(send, { channel: 'c', text: `told ${told}` }, { lane: 'c' })
+      page.session.transmit(told)
+      await rest()
+      server.flush()
+      await rest()
+    }
+    const all = ['one', 'told true', 'told false']
+    for (const [i, list] of seen.entries()) {
+      expect(list).toEqual(all.slice(0, list.length))
+      expect(list.length).toBeGreaterThanOrEqual(seen[i - 1]?.length ?? 0)
+    }
+    expect(texts(view)).toEqual(all)
+    expect(page.recorder.outgoing).toMatchObject({ entries: [] })
+    await page.session.outbox.put(send, { channel: 'c', text: 'refused' }, { lane: 'c' })
+    page.session.refuse(new ServerError(102, 'chat.FORBIDDEN', 'No.'))
+    await rest()
+    expect(view.window && shown(view.window, page.recorder.outgoing).at(-1)).toMatchObject({ state: 'refused', cause: { reason: 'chat.FORBIDDEN' } })
+    await page.quit()
+  })
+
+  test('follows what the reader does elsewhere', async () => {
+    const server = new Server()
+    for (let n = 0; n < 3; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server)
+    const badge = message(Badge, { marker: message(Marker, { offset: 2, count: 2 }), kind: 1 })
+    server.tellUser({ $case: 'marker', value: { channel: 'c', badge } })
+    await rest()
+    expect([...page.recorder.channels.values()].map(unread)).toEqual([1])
+    server.log('d')
+    server.tellUser({ $case: 'channel', value: { channel: 'd', removed: false, kind: 1 } })
+    await rest()
+    expect(page.recorder.channels.get('d')?.channel?.name).toBe('#d')
+    server.drafts.set('c/0', message(Draft, { channel: 'c', text: 'from the phone', version: 1 }))
+    server.tellUser({ $case: 'draft', value: { channel: 'c', root: 0, version: 1, cleared: false } })
+    await rest()
+    expect(page.recorder.drafts.of('c', 0).text).toBe('from the phone')
+    server.tellUser({ $case: 'channel', value: { channel: 'd', removed: true, kind: 1 } })
+    server.logs.delete('d')
+    await page.quit()
+    const again = await Page.at(server, false)
+    expect([...again.recorder.channels.keys()]).toEqual(['c'])
+    expect(again.recorder.drafts.of('c', 0).text).toBe('from the phone')
+    await again.quit()
+  })
+
+  test('keeps what is typed at once, and sends it after a pause, over a restart', async () => {
+    const server = new Server()
+    server.log('c')
+    const first = await Page.at(server, false)
+    await first.recorder.drafts.type('c', 0, 'hel')
+    await first.recorder.drafts.type('c', 0, 'hello')
+    await first.quit()
+    const second = await Page.at(server)
+    expect(second.recorder.drafts.all.map((w) => w.text)).toEqual(['hello'])
+    expect(server.drafts.get('c/0')).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(PAUSE_MS)
+    await rest()
+    expect(server.drafts.get('c/0')).toMatchObject({ text: 'hello', version: 1 })
+    await second.recorder.drafts.type('c', 0, '')
+    second.recorder.drafts.flush()
+    await rest()
+    expect(server.drafts.get('c/0')).toMatchObject({ text: '', version: 2 })
+    await second.quit()
+  })
+
+  test('takes a list for complete a second after it began anew', async () => {
+    const server = new Server()
+    server.log('c')
+    server.log('gone')
+    const page = await Page.at(server)
+    server.logs.delete('gone')
+    const mine = page.session.followings.find((f) => f.topic === 'chat.mine/me')
+    if (mine !== undefined) mine.cursor = undefined
+    server.flush()
+    await rest()
+    expect([...page.recorder.channels.keys()]).toEqual(['c', 'gone'])
+    await vi.advanceTimersByTimeAsync(CONFIRM_MS)
+    expect([...page.recorder.channels.keys()]).toEqual(['c'])
+    await page.quit()
+  })
+
+  test('asks for the people that a guest meets, and does without a cache', async () => {
+    const server = new Server()
+    server.guest = true
+    server.log('c').post('bob', 'one')
+    const page = await Page.at(server, true, false)
+    expect(texts(await page.view('c'))).toEqual(['one'])
+    expect(texts(await page.view('c'))).toEqual(['one']) // a second view of a room that is followed already
+    page.recorder.need(['bob', 'bob'])
+    await rest()
+    expect([...page.recorder.directory.people.keys()]).toEqual(['bob'])
+    await page.quit()
+  })
+})
+
+describe('a view', () => {
+  test('shows what the server has, wherever it goes, whatever happens, and whether it is online', async () => {
+    const moves = ['flush', 'flush', 'older', 'newer', 'jump', 'latest', 'offline', 'online', 'thread', 'restart']
+    await fc.assert(
+      fc.asyncProperty(fc.array(steps(...doings, ...moves), { minLength: 10, maxLength: 40 }), async (all) => {
+        await Cache.wipe(me)
+        const server = new Server()
+        const log = server.log('c')
+        for (let n = 0; n < PAGE + 20; n++) log.post('bob', `${n}`)
+        let page = await Page.at(server)
+        let view = await page.view('c')
+        let thread = await page.view('c', 1)
+        for (const s of all) {
+          const [what, , which] = s
+          if (what === 'flush') server.flush()
+          else if (what === 'older') view.older().catch(() => undefined)
+          else if (what === 'newer') view.newer().catch(() => undefined)
+          else if (what === 'jump') view.jump(which % 2 === 0 ? { offset: which % (log.head + 1) } : { atMs: 1_000 + (which % 1_000) }).catch(() => undefined)
+          else if (what === 'latest') view.latest().catch(() => undefined)
+          else if (what === 'offline' || what === 'online') page.session.online = what === 'online'
+          else if (what === 'thread') log.post('cyd', 'reply', { root: 1 })
+          else if (what === 'restart') {
+            await page.quit()
+            page = await Page.at(server, which % 2 === 0)
+            view = await page.view('c')
+            thread = await page.view('c', 1)
+          } else act(log, s)
+          await rest(which % 5)
+        }
+        page.session.online = true
+        server.flush()
+        await rest()
+        await view.latest()
+        await rest()
+        for (const v of [view, thread]) {
+          const w = v.window
+          if (w === undefined) throw new Error('nothing is shown')
+          expect(w.to).toBe(Infinity)
+          const plain = (m: { deleted: boolean; text: string; pinned: boolean; reactions: { count: number }[] }) => [m.deleted, m.text, m.pinned, m.reactions.map((r) => r.count).sort()]
+          const ours = new Map(w.messages.map((m) => [m.offset, plain(m)]))
+          for (const m of log.all(me, v.root).filter((x) => x.offset >= w.from)) {
+            if (!m.deleted || ours.has(m.offset)) expect(ours.get(m.offset)).toEqual(plain(m))
+            ours.delete(m.offset)
+          }
+          expect([...ours.keys()]).toEqual([])
+        }
+        await page.quit()
+      }),
+      { numRuns: 25 },
+    )
+  }, 120_000)
+})

@@ -1,0 +1,421 @@
+import { ServerError } from '../errors.ts'
+import {
+  addReaction, archiveChannel, deleteMessage, editMessage, followThread, getChannel, leaveChannel, listMentions, listMyChannels, listThreads, markRead,
+  markThreadRead, markUnread, pinMessage, removeReaction, send, setNotifications, updateChannel,
+} from '../proto/plenum/chat/v1/chat.methods.ts'
+import { UserEvent } from '../proto/plenum/chat/v1/chat.ts'
+import type { Cursor } from '../proto/plenum/edge/v1/edge.ts'
+import { WorkspaceEvent } from '../proto/plenum/identity/v1/event.ts'
+import { getPeople, listGroups, listPeople } from '../proto/plenum/identity/v1/people.methods.ts'
+import type { Method } from '../method.ts'
+import type { Following, Pending, Session, Update } from '../session.ts'
+import { Book } from './book.ts'
+import type { Cache } from './cache/cache.ts'
+import { channelChanged, channelRead, confirmed, headsTold, marked, membersChanged, mineRead, topicOf, unnamed, userTold, type Channels } from './channels.ts'
+import { emptyInbox, inboxTold, mentionsRead, overlaidInbox, threadsRead, type Inbox } from './inbox.ts'
+import { overlaid, taken } from './marking.ts'
+import type { Told } from './messages.ts'
+import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
+import { nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
+import { Room } from './room.ts'
+
+/** WARM is how many channels are kept ready beside those that are open: the ones opened last. */
+export const WARM = 20
+
+/** CONFIRM_MS is when a list that began anew is taken for complete, in milliseconds after its last part. */
+export const CONFIRM_MS = 1_000
+
+/** PRUNE_MS is how often the cache is pruned, in milliseconds. */
+export const PRUNE_MS = 6 * 3_600_000
+
+const mine = 'chat.mine/me'
+const user = 'chat.user/me'
+const workspace = 'identity.workspace/me'
+
+/** Which answer settles what. */
+const methods: { readonly [K in Change['kind']]: Pick<Method<object, unknown>, 'response'> } = {
+  Send: send, EditMessage: editMessage, DeleteMessage: deleteMessage, AddReaction: addReaction, RemoveReaction: removeReaction, PinMessage: pinMessage,
+  MarkRead: markRead, MarkUnread: markUnread, MarkThreadRead: markThreadRead, FollowThread: followThread, SetNotifications: setNotifications,
+  UpdateChannel: updateChannel, ArchiveChannel: archiveChannel, LeaveChannel: leaveChannel,
+}
+
+/** What a recorder has told that changed. */
+export type Part = 'channels' | 'directory' | 'inbox' | 'outgoing'
+
+export interface RecorderOptions {
+  readonly session: Session
+  /** The reader's id. */
+  readonly me: string
+  /** undefined: nothing is kept. */
+  readonly cache?: Cache | undefined
+  /** A channel's events, of those that are open or kept ready: for notifications. */
+  readonly onTold?: (channel: string, events: readonly Told[]) => void
+  /** Signals of open channels: who is typing. */
+  readonly onSignal?: (channel: string, signal: Extract<Update, { kind: 'signal' }>) => void
+  /** A call in the background that failed for good; what it was for is not shown. */
+  readonly onFault?: (cause: unknown) => void
+}
+
+/**
+ * Recorder follows what a chat client always follows, the list of channels, the reader's own events and the people, and the channels that are open, and keeps
+ * it all in the cache. What it has from there is told before the network answers.
+ */
+export class Recorder {
+  readonly drafts: Book
+  readonly #o: RecorderOptions
+  readonly #stop = new AbortController()
+  readonly #rooms = new Map<string, { readonly room: Room; users: number }>()
+  readonly #warm = new Set<string>()
+  readonly #followings: Following[] = []
+  readonly #listeners = new Set<(part: Part) => void>()
+  readonly #asked = new Set<number>()
+  readonly #naming = new Set<string>()
+  readonly #undo: (() => void)[] = []
+  #channels: Channels = new Map()
+  #directory: Directory = nobody
+  #inbox: Inbox = emptyInbox
+  #outgoing: Outgoing = nothingOutgoing
+  #confirm: ReturnType<typeof setTimeout> | undefined
+  #forget: ReturnType<typeof setTimeout> | undefined
+  #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
+  #prune: ReturnType<typeof setInterval> | undefined
+
+  constructor(o: RecorderOptions) {
+    this.#o = o
+    this.drafts = new Book(o.session, o.cache)
+  }
+
+  /** The list, with what waits in the outbox. */
+  get channels(): Channels {
+    const [of, by] = [this.#channels, this.#outgoing]
+    if (this.#overlaid?.of !== of || this.#overlaid.by !== by) this.#overlaid = { of, by, channels: overlaid(of, by) }
+    return this.#overlaid.channels
+  }
+
+  get directory(): Directory {
+    return this.#directory
+  }
+
+  get inbox(): Inbox {
+    return overlaidInbox(this.#inbox, this.#outgoing)
+  }
+
+  /** For `shown`. */
+  get outgoing(): Outgoing {
+    return this.#outgoing
+  }
+
+  onChange(listener: (part: Part) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** start tells what the cache has, and begins to follow. It resolves when the cache is read: paint then. */
+  async start(): Promise<void> {
+    const { cache, session } = this.#o
+    const [channels, directory, standMine, standUser, standWorkspace] = await Promise.all([
+      cache?.channels(), cache?.directory(), cache?.stand(mine), cache?.stand(user), cache?.stand(workspace),
+    ])
+    if (this.#closed()) return
+    this.#channels = channels ?? new Map()
+    this.#directory = directory ?? nobody
+    this.#undo.push(session.outbox.onChange((entries) => { this.#outbox(entries) }))
+    this.#outbox(session.outbox.entries)
+    this.#tell('channels', 'directory')
+    await this.drafts.load(session.outbox.entries)
+    if (this.#closed()) return
+    const whole = [...this.#channels.values()].every((e) => !e.unconfirmed)
+    this.#follow(mine, (u) => { this.#mine(u) }, whole ? standMine : undefined)
+    this.#follow(user, (u, f) => { this.#user(u, f) }, standUser)
+    if (standWorkspace !== undefined) this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, standWorkspace)
+    else this.#readPeople()
+    this.#background(this.#lists())
+    this.#background(this.#warmUp())
+    if (cache !== undefined) {
+      const prune = () => { this.#background(cache.prune(Date.now())) }
+      this.#prune = setInterval(prune, PRUNE_MS)
+      prune()
+    }
+  }
+
+  /** open follows a channel, once however often it is opened; call the room's views' `close`, then `leave`. */
+  open(channel: string): Room {
+    this.#background(this.#o.cache?.used(channel, Date.now()))
+    return this.#enter(channel)
+  }
+
+  /** leave is the counterpart of open. */
+  leave(channel: string): void {
+    const there = this.#rooms.get(channel)
+    if (there === undefined || --there.users > 0) return
+    this.#rooms.delete(channel)
+    there.room.close()
+  }
+
+  /** need asks for people that the directory doesn't have: those whom a guest meets. */
+  need(ids: Iterable<string>): void {
+    const missing = unknown(this.#directory, ids).filter((id) => !this.#naming.has(id))
+    if (missing.length === 0) return
+    for (const id of missing) this.#naming.add(id)
+    const ask = async () => {
+      for (let i = 0; i < missing.length; i += 500) {
+        const { people } = await this.#call(getPeople, { ids: missing.slice(i, i + 500) })
+        this.#setDirectory(withPeople(this.#directory, people), undefined)
+      }
+    }
+    this.#background(ask())
+  }
+
+  close(): void {
+    this.#stop.abort(new DOMException('the recorder is closed', 'AbortError'))
+    this.drafts.close()
+    clearTimeout(this.#confirm)
+    clearTimeout(this.#forget)
+    clearInterval(this.#prune)
+    for (const undo of this.#undo) undo()
+    for (const f of this.#followings) f.close()
+    for (const { room } of this.#rooms.values()) room.close()
+    this.#rooms.clear()
+    this.#listeners.clear()
+  }
+
+  #closed(): boolean {
+    return this.#stop.signal.aborted
+  }
+
+  #enter(channel: string): Room {
+    let there = this.#rooms.get(channel)
+    if (there === undefined) {
+      const { session, me, cache, onSignal } = this.#o
+      const room = Room.open({
+        session, me, cache, channel, head: this.#channels.get(channel)?.place.offset ?? 0,
+        onTold: (events) => { this.#told(channel, events) },
+        onSignal: (signal) => { onSignal?.(channel, signal) },
+      })
+      there = { room, users: 0 }
+      this.#rooms.set(channel, there)
+    }
+    there.users++
+    return there.room
+  }
+
+  /** warmUp follows the channels that were opened last, so that they are there offline. */
+  async #warmUp(): Promise<void> {
+    for (const channel of (await this.#o.cache?.recent(WARM)) ?? []) {
+      if (this.#stop.signal.aborted) return
+      if (!this.#channels.has(channel) || this.#warm.has(channel)) continue
+      this.#warm.add(channel)
+      this.#enter(channel)
+    }
+  }
+
+  #told(channel: string, events: readonly Told[]): void {
+    let next = this.#channels
+    for (const { what } of events) {
+      if (what?.$case === 'channel') next = channelChanged(next, what.value)
+      else if (what?.$case === 'members') next = membersChanged(next, channel, this.#o.me, what.value)
+    }
+    this.#setChannels(next, mine, undefined)
+    this.#o.onTold?.(channel, events)
+    this.#settle(events)
+  }
+
+  /** settle takes out what events have shown to have taken place. */
+  #settle(events: readonly { readonly mutation: string }[]): void {
+    const mutations = new Set(events.map((e) => e.mutation))
+    const waiting = this.#outgoing.entries.filter((p) => mutations.has(p.mutation))
+    const next = came(this.#outgoing, [...mutations])
+    if (next !== this.#outgoing) this.#setOutgoing(next)
+    for (const p of waiting) this.#o.session.outbox.settle(p.mutation)
+  }
+
+  #follow(topic: string, told: (u: Update, f: Following) => void, from: Cursor | undefined): void {
+    const cursor = from && { epoch: from.epoch, offset: from.offset }
+    const f: Following = this.#o.session.follow(topic, (u) => { if (!this.#stop.signal.aborted) told(u, f) }, cursor === undefined ? {} : { from: cursor })
+    this.#followings.push(f)
+  }
+
+  #mine(u: Update): void {
+    if (u.kind !== 'heads') return
+    const before = this.#channels
+    const begins = u.snapshot || this.#confirm !== undefined
+    this.#setChannels(headsTold(before, u, Date.now()), mine, begins ? undefined : u.cursor) // the cursor of a list that may lack its end is not to come back with
+    this.#background(this.#redacted(before, this.#channels))
+    this.#background(this.#name())
+    if (!begins) return
+    clearTimeout(this.#confirm)
+    this.#confirm = setTimeout(() => {
+      this.#confirm = undefined
+      this.#setChannels(confirmed(this.#channels), mine, u.cursor)
+    }, CONFIRM_MS)
+  }
+
+  /** redacted drops what is kept of channels in which something was deleted that we haven't been told, since we don't follow them. */
+  async #redacted(before: Channels, after: Channels): Promise<void> {
+    const { cache } = this.#o
+    if (cache === undefined) return
+    for (const id of before.keys()) if (!after.has(id)) await cache.forget(id)
+    for (const e of after.values()) {
+      if (e.place.redacted === (before.get(e.id)?.place.redacted ?? 0) || this.#rooms.has(e.id)) continue
+      const stand = await cache.stand(topicOf(e.id))
+      if (stand !== undefined && stand.offset < e.place.redacted) await cache.forget(e.id)
+    }
+  }
+
+  #user(u: Update, f: Following): void {
+    if (u.kind === 'reset') {
+      f.close()
+      this.#follow(user, (next, g) => { this.#user(next, g) }, undefined)
+      this.#background(this.#lists())
+      return
+    }
+    if (u.kind !== 'events') return
+    let [channels, inbox] = [this.#channels, this.#inbox]
+    const drafts = []
+    for (const e of u.events) {
+      if (e.body.length === 0) continue
+      const event = UserEvent.decode(e.body)
+      channels = userTold(channels, event)
+      inbox = inboxTold(inbox, event)
+      if (event.event?.$case === 'draft') drafts.push(this.drafts.told(event.event.value))
+    }
+    this.#setChannels(channels, user, u.cursor, drafts)
+    this.#setInbox(inbox)
+    this.#settle(u.events)
+    this.#background(this.#name())
+  }
+
+  #workspace(u: Update, f: Following): void {
+    if (u.kind === 'reset') {
+      f.close()
+      this.#readPeople()
+    }
+    if (u.kind !== 'events') return
+    let next = this.#directory
+    for (const e of u.events) if (e.body.length > 0) next = workspaceTold(next, WorkspaceEvent.decode(e.body))
+    this.#setDirectory(next, u.cursor)
+  }
+
+  /** readPeople leaves a guest, who may not read the directory, with those whom it `need`s. */
+  #readPeople(): void {
+    this.#background(this.#people().catch((e: unknown) => {
+      if (!(e instanceof ServerError) || e.reason !== 'identity.DIRECTORY') throw e
+    }))
+  }
+
+  /** people reads the directory, and follows it from where its first page stood. */
+  async #people(): Promise<void> {
+    let cursor: Cursor | undefined
+    for (let page = ''; ;) {
+      const answer = await this.#call(listPeople, { page, limit: 500, deactivated: true })
+      cursor ??= answer.cursor
+      this.#setDirectory(withPeople(this.#directory, answer.people), undefined)
+      page = answer.next
+      if (page === '') break
+    }
+    for (let page = ''; ;) {
+      const answer = await this.#call(listGroups, { page, limit: 50 })
+      this.#setDirectory(withGroups(this.#directory, answer.groups), undefined)
+      page = answer.next
+      if (page === '') break
+    }
+    this.#setDirectory(this.#directory, cursor)
+    this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, cursor)
+  }
+
+  /** lists reads what no topic says as a whole: names and roles, followed threads, mentions, drafts. */
+  async #lists(): Promise<void> {
+    for (let page = ''; ;) {
+      const answer = await this.#call(listMyChannels, { page, limit: 500 })
+      this.#setChannels(mineRead(this.#channels, answer.channels), mine, undefined)
+      page = answer.next
+      if (page === '') break
+    }
+    const [threads, mentions] = await Promise.all([this.#call(listThreads, { limit: 100 }), this.#call(listMentions, { limit: 100 }), this.drafts.refresh()])
+    this.#setInbox(mentionsRead(threadsRead(this.#inbox, threads), mentions.mentions))
+  }
+
+  /** name reads the channels that came into the list since. */
+  async #name(): Promise<void> {
+    for (const id of unnamed(this.#channels)) {
+      if (this.#naming.has(id)) continue
+      this.#naming.add(id)
+      try {
+        this.#setChannels(channelRead(this.#channels, await this.#call(getChannel, { channel: id })), mine, undefined)
+      } finally {
+        this.#naming.delete(id)
+      }
+    }
+  }
+
+  #outbox(entries: readonly Pending[]): void {
+    this.#setOutgoing(listed(this.#outgoing, entries, Date.now()))
+    for (const p of entries) {
+      const change = changeOf(p)
+      if (change === undefined || p.state === 'refused' || this.#asked.has(p.seq)) continue
+      this.#asked.add(p.seq)
+      this.#o.session.outbox.answer(p.seq, methods[change.kind] as Method<never, unknown>).then(
+        (answer) => { this.#answered(p, change, answer) },
+        () => { this.#asked.delete(p.seq) }, // refused, and shown so; or dropped
+      )
+    }
+  }
+
+  #answered(p: Pending, change: Change, answer: unknown): void {
+    this.#asked.delete(p.seq)
+    if (this.#stop.signal.aborted || answer === undefined) return
+    const channel = change.request.channel
+    if (change.kind === 'MarkRead' || change.kind === 'MarkUnread') {
+      const shown = this.channels.get(channel)?.badge.mentions ?? 0
+      const { marker } = answer as { marker?: Parameters<typeof marked>[2] }
+      if (marker !== undefined) this.#setChannels(marked(this.#channels, channel, marker, shown), mine, undefined)
+    } else if (change.kind === 'MarkThreadRead') {
+      const { thread } = answer as { thread?: Parameters<typeof threadsRead>[1]['threads'][number] }
+      if (thread !== undefined) this.#setInbox(threadsRead(this.#inbox, { threads: [thread] }))
+    } else {
+      this.#setChannels(taken(this.#channels, p), mine, undefined)
+    }
+    this.#setOutgoing(answered(this.#outgoing, p, 'offset' in (answer as object) ? (answer as { offset: number }).offset : 0, Date.now()))
+  }
+
+  #setChannels(next: Channels, topic: string, cursor: Cursor | undefined, drafts: Parameters<Cache['putChannels']>[4] = []): void {
+    const before = this.#channels
+    if (next === before && cursor === undefined) return
+    this.#channels = next
+    this.#background(this.#o.cache?.putChannels(before, next, topic, cursor, drafts))
+    if (next !== before) this.#tell('channels')
+  }
+
+  #setDirectory(next: Directory, cursor: Cursor | undefined): void {
+    const before = this.#directory
+    if (next === before && cursor === undefined) return
+    this.#directory = next
+    this.#background(this.#o.cache?.putDirectory(before, next, workspace, cursor))
+    if (next !== before) this.#tell('directory')
+  }
+
+  #setInbox(next: Inbox): void {
+    if (next === this.#inbox) return
+    this.#inbox = next
+    this.#tell('inbox')
+  }
+
+  #setOutgoing(next: Outgoing): void {
+    this.#outgoing = next
+    clearTimeout(this.#forget)
+    if (next.landed.some((l) => l.offset === undefined)) this.#forget = setTimeout(() => { this.#outbox(this.#o.session.outbox.entries) }, UNKNOWN_MS)
+    this.#tell('outgoing', 'channels', 'inbox')
+  }
+
+  #tell(...parts: Part[]): void {
+    for (const part of parts) for (const listener of this.#listeners) listener(part)
+  }
+
+  #call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>): Promise<A> {
+    return this.#o.session.call(method, request, { signal: this.#stop.signal })
+  }
+
+  #background(work: Promise<unknown> | undefined): void {
+    work?.catch((e: unknown) => { if (!this.#stop.signal.aborted) this.#o.onFault?.(e) })
+  }
+}

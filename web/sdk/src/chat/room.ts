@@ -1,0 +1,330 @@
+import type { ServerError } from '../errors.ts'
+import type { HistoryRequest } from '../proto/plenum/chat/v1/chat.ts'
+import { getMessages, history } from '../proto/plenum/chat/v1/chat.methods.ts'
+import type { Cursor } from '../proto/plenum/edge/v1/edge.ts'
+import type { Following, Session, Update } from '../session.ts'
+import type { Cache } from './cache/cache.ts'
+import { topicOf } from './channels.ts'
+import { apply, caughtUp, merge, opened, pageOf, reread, told, trimmed, type Page, type Told, type Window } from './messages.ts'
+
+/** PAGE is how many messages are asked for at a time. */
+export const PAGE = 50
+
+/** FAR is how many events behind a kept channel is read anew rather than caught up by what was told since. */
+export const FAR = 1_000
+
+/** ASKS is how often a page is asked for that was overtaken by too many events on its way. */
+const ASKS = 3
+
+/** What a room needs. */
+export interface RoomOptions {
+  readonly session: Session
+  readonly channel: string
+  /** The reader's id. */
+  readonly me: string
+  /** Where the channel is kept; undefined: nowhere. */
+  readonly cache?: Cache | undefined
+  /** Where the channel's topic stands, by the list: 0, not known. */
+  readonly head?: number
+  /** Each run of events, when the views have them. */
+  readonly onTold?: (events: readonly Told[]) => void
+  readonly onSignal?: (signal: Extract<Update, { kind: 'signal' }>) => void
+}
+
+/** How a room stands: `loading` until the server has answered once; `ended`: it may not be read any more. */
+export type RoomState = { readonly kind: 'loading' | 'live' | 'paused' } | { readonly kind: 'ended' | 'failed'; readonly cause: ServerError }
+
+/**
+ * Room follows one channel, once for all that shows it: views of the channel and of its threads. What is told goes to the views and to the cache. A view shows what
+ * the cache has first, then what the server answers.
+ */
+export class Room {
+  readonly channel: string
+  readonly #o: RoomOptions
+  readonly #stop = new AbortController()
+  readonly #views = new Set<View>()
+  readonly #listeners = new Set<(state: RoomState) => void>()
+  #following: Following | undefined
+  #state: RoomState = { kind: 'loading' }
+  /** No messages, but what was told last: by it pages that were overtaken are caught up. */
+  #base: Window | undefined
+
+  private constructor(o: RoomOptions) {
+    this.#o = o
+    this.channel = o.channel
+  }
+
+  /** open begins to follow a channel. Views can be had at once. */
+  static open(o: RoomOptions): Room {
+    const room = new Room(o)
+    room.#begin().catch((e: unknown) => { room.#fail(e) })
+    return room
+  }
+
+  get state(): RoomState {
+    return this.#state
+  }
+
+  onState(listener: (state: RoomState) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** view shows the channel, root 0, or a thread of it, its end first. */
+  view(root: number): View {
+    const view = new View(this.#o, root, () => this.#base, this.#stop.signal, () => { this.#views.delete(view) })
+    this.#views.add(view)
+    view.begin()
+    return view
+  }
+
+  signal(key: string, body: Uint8Array): void {
+    this.#following?.signal(key, body)
+  }
+
+  close(): void {
+    this.#stop.abort(new DOMException('the room is closed', 'AbortError'))
+    this.#following?.close()
+    for (const v of [...this.#views]) v.close()
+  }
+
+  async #begin(): Promise<void> {
+    const kept = await this.#o.cache?.window(this.channel, 0, 1)
+    if (this.#stop.signal.aborted) return
+    if (kept !== undefined && (this.#o.head ?? 0) - kept.cursor.offset <= FAR) this.#follow(kept.cursor)
+    else this.#follow(await this.#load())
+  }
+
+  /** load reads the end of the channel, and puts it in place of what is kept. */
+  async #load(): Promise<Cursor> {
+    const answer = await this.#o.session.call(history, { channel: this.channel, limit: PAGE }, { signal: this.#stop.signal })
+    const w = opened(this.channel, this.#o.me, 0, pageOf(undefined, answer))
+    await this.#o.cache?.opened(w, Date.now())
+    this.#base = bare(w)
+    for (const v of this.#views) v.reset(w)
+    return w.cursor
+  }
+
+  #follow(from: Cursor): void {
+    if (this.#stop.signal.aborted) return
+    this.#base ??= opened(this.channel, this.#o.me, 0, { messages: [], from: Infinity, to: 0, cursor: from })
+    if (this.#following === undefined) this.#following = this.#o.session.follow(topicOf(this.channel), (u) => { this.#told(u) }, { from })
+    else this.#following.resume(from)
+  }
+
+  #told(u: Update): void {
+    if (this.#stop.signal.aborted) return
+    switch (u.kind) {
+      case 'live':
+        this.#set({ kind: 'live' })
+        return
+      case 'paused':
+        this.#set({ kind: 'paused' })
+        return
+      case 'signal':
+        this.#o.onSignal?.(u)
+        return
+      case 'events': {
+        const events = u.events.map(told)
+        const base = this.#base
+        if (base === undefined) return
+        void this.#o.cache?.told(this.channel, base.cursor.offset, events, u.cursor)
+        this.#base = apply(base, events, u.cursor)
+        for (const v of this.#views) v.told(events, u.cursor)
+        this.#o.onTold?.(events) // behind the views: what it settles stands there already
+        return
+      }
+      case 'reset':
+        this.#load().then((from) => { this.#follow(from) }, (e: unknown) => { this.#fail(e) })
+        return
+      case 'ended':
+        void this.#o.cache?.forget(this.channel)
+        this.#set({ kind: 'ended', cause: u.cause })
+        return
+      default:
+    }
+  }
+
+  #fail(e: unknown): void {
+    if (!this.#stop.signal.aborted) this.#set({ kind: 'failed', cause: e as ServerError })
+  }
+
+  #set(state: RoomState): void {
+    this.#state = state
+    for (const tell of this.#listeners) tell(state)
+  }
+}
+
+/** bare is a window without its messages. */
+function bare(w: Window): Window {
+  return { ...w, messages: [], from: Infinity, to: 0, ahead: new Map(), omitted: [] }
+}
+
+/** View shows a part of a channel or thread, and goes on with it. */
+export class View {
+  readonly root: number
+  readonly #o: RoomOptions
+  readonly #base: () => Window | undefined
+  readonly #stop: AbortSignal
+  readonly #closed: () => void
+  readonly #listeners = new Set<(w: Window) => void>()
+  #window: Window | undefined
+  /** What is being asked for: one page at each side at a time. */
+  readonly #asking = new Map<string, Promise<void>>()
+  #open = true
+
+  constructor(o: RoomOptions, root: number, base: () => Window | undefined, stop: AbortSignal, closed: () => void) {
+    this.root = root
+    this.#o = o
+    this.#base = base
+    this.#stop = stop
+    this.#closed = closed
+  }
+
+  /** What is shown; undefined: nothing is known yet. */
+  get window(): Window | undefined {
+    return this.#window
+  }
+
+  /** onChange tells each change of it, until the function that it returns is called. */
+  onChange(listener: (w: Window) => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** older reads the messages before those that are shown, from the cache where it has them. */
+  older(): Promise<void> {
+    return this.#once('older', async () => {
+      const w = this.#window
+      if (w === undefined || w.from === 0) return
+      const kept = this.root === 0 ? await this.#o.cache?.older(this.#o.channel, w.from, PAGE) : undefined
+      if (kept !== undefined && kept.messages.length > 0 && this.#join(kept)) return
+      await this.#ask({ $case: 'before', value: w.from })
+    })
+  }
+
+  /** newer reads those behind them; at the end there is nothing to read. */
+  newer(): Promise<void> {
+    return this.#once('newer', async () => {
+      const w = this.#window
+      if (w !== undefined && w.to !== Infinity) await this.#ask({ $case: 'after', value: w.to })
+    })
+  }
+
+  /** jump shows the messages around one, or around a time (Unix milliseconds), in place of those that are shown. */
+  async jump(place: { readonly offset: number } | { readonly atMs: number }): Promise<void> {
+    const to = 'offset' in place ? ({ $case: 'around', value: place.offset } as const) : ({ $case: 'atMs', value: place.atMs } as const)
+    await this.#show(to)
+  }
+
+  /** latest shows the end again. */
+  async latest(): Promise<void> {
+    if (this.#window?.to !== Infinity) await this.#show(undefined)
+  }
+
+  /** trim forgets all but so many messages at one side, which scrolled away. */
+  trim(most: number, drop: 'before' | 'after'): void {
+    if (this.#window !== undefined) this.#set(trimmed(this.#window, most, drop))
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#closed()
+    this.#listeners.clear()
+  }
+
+  /** begin is called by the room. */
+  begin(): void {
+    const painted = async () => {
+      const kept = await this.#o.cache?.window(this.#o.channel, this.root, PAGE)
+      if (kept === undefined || this.#window !== undefined) return
+      const base = this.#base()
+      // Events that were told while it was read from disk may not be in it.
+      const now = base === undefined ? kept : caughtUp({ ...base, root: this.root }, kept)
+      if (now !== undefined) this.#set(now)
+    }
+    const rest = () => {
+      const lacks = this.root === 0 ? this.#window === undefined && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
+      return lacks ? this.#show(undefined) : undefined // of a channel that isn't followed yet, the room reads the end
+    }
+    painted().then(rest).catch(() => undefined) // the room says what is wrong with the channel
+  }
+
+  /** told is called by the room. */
+  told(events: readonly Told[], cursor: Cursor): void {
+    if (this.#window !== undefined && cursor.epoch === this.#window.cursor.epoch) this.#set(apply(this.#window, events, cursor))
+  }
+
+  /** reset is called by the room, with the end of the channel as it is now. */
+  reset(w: Window): void {
+    if (this.root === 0) this.#set(w)
+    else this.#show(undefined).catch(() => undefined)
+  }
+
+  #set(w: Window): void {
+    if (!this.#open || w === this.#window) return
+    this.#window = w
+    for (const tell of this.#listeners) tell(w)
+    if (w.omitted.length > 0) this.#once('omitted', () => this.#reread()).catch(() => undefined)
+  }
+
+  #once(what: string, ask: () => Promise<void>): Promise<void> {
+    let asking = this.#asking.get(what)
+    if (asking === undefined) {
+      asking = ask().finally(() => this.#asking.delete(what))
+      this.#asking.set(what, asking)
+    }
+    return asking
+  }
+
+  async #page(place: HistoryRequest['place']): Promise<Page> {
+    return pageOf(place, await this.#o.session.call(history, { channel: this.#o.channel, root: this.root, place, limit: PAGE }, { signal: this.#stop }))
+  }
+
+  /** ask reads a page that adjoins what is shown. */
+  async #ask(place: HistoryRequest['place']): Promise<void> {
+    for (let n = 0; n < ASKS; n++) if (this.#join(await this.#page(place))) return
+  }
+
+  #join(page: Page): boolean {
+    const w = this.#window
+    if (w === undefined) return true
+    const merged = merge(w, page)
+    if (merged === undefined) return false
+    this.#keep(merged, page)
+    this.#set(merged)
+    return true
+  }
+
+  /** show reads a page in place of what is shown. */
+  async #show(place: HistoryRequest['place']): Promise<void> {
+    for (let n = 0; n < ASKS; n++) {
+      const page = await this.#page(place)
+      const base = this.#base()
+      const w = base === undefined ? opened(this.#o.channel, this.#o.me, this.root, page) : caughtUp({ ...base, root: this.root }, page)
+      if (w === undefined) continue
+      this.#keep(w, page)
+      this.#set(w)
+      return
+    }
+  }
+
+  #keep(w: Window, page: Page): void {
+    const of = new Set(page.messages.map((m) => m.offset))
+    void this.#o.cache?.merged(w, w.messages.filter((m) => of.has(m.offset)), page.from, page.to)
+  }
+
+  async #reread(): Promise<void> {
+    for (let n = 0; n < 2 * ASKS; n++) {
+      const asked = this.#window?.omitted.slice(0, 100) ?? []
+      if (asked.length === 0) return
+      const answer = await this.#o.session.call(getMessages, { channel: this.#o.channel, offsets: asked }, { signal: this.#stop })
+      const w = this.#window
+      const now = w && reread(w, asked, answer)
+      if (now === undefined) continue
+      void this.#o.cache?.merged(now, now.messages.filter((m) => asked.includes(m.offset)), Infinity, -1)
+      this.#set(now)
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { browserWebLocks, type Locks } from '../account/locks.ts'
+import { newId } from '../outbox/mutation.ts'
+import type { Session } from '../session.ts'
+import { elect, tabLock } from './election.ts'
+import type { Port } from './port.ts'
+import { Remote } from './remote.ts'
+
+export interface JoinOptions {
+  /** Names what is shared: the account's id. */
+  readonly name: string
+  /** Opens the session, where this page is to keep it. */
+  readonly open: () => Promise<Session>
+  /**
+   * Makes the SharedWorker whose script calls `serveWorker`: `() => new SharedWorker(new URL('./worker.ts', import.meta.url), { type: 'module', name })`. Absent: none
+   * is wanted.
+   */
+  readonly worker?: () => { readonly port: Port }
+  readonly locks?: Locks
+}
+
+/**
+ * join gives this page a session, of which all pages of the browser together have one: kept by a SharedWorker where there is one, else by one of the pages,
+ * after which another takes over. Where a browser has neither workers nor locks, as Safari on plain HTTP, each page has its own, and the outbox belongs to the one that was
+ * opened last. It rejects where the session could not be opened.
+ */
+export async function join({ name, open, worker, locks = browserWebLocks() }: JoinOptions): Promise<Session> {
+  const tab = newId()
+  let remote: Remote
+  if (worker !== undefined && typeof SharedWorker !== 'undefined') remote = await overWorker(worker, tab, locks)
+  else if (locks !== undefined) remote = elect({ name, tab, open, locks, channel: (of) => new BroadcastChannel(of) })
+  else return open()
+  try {
+    await remote.ready
+  } catch (e) {
+    remote.close()
+    throw e
+  }
+  return remote
+}
+
+/** overWorker is a session that a SharedWorker keeps. Where that dies, another one is made. */
+export async function overWorker(worker: () => { readonly port: Port }, tab: string, locks: Locks | undefined): Promise<Remote> {
+  if (locks === undefined) {
+    const remote = new Remote()
+    remote.attach(worker().port)
+    return remote
+  }
+  const lock = tabLock(tab)
+  return new Promise((resolve) => {
+    void locks.request(lock, () => new Promise<void>((release) => {
+      let closed = false
+      const close = () => {
+        closed = true
+        release()
+      }
+      const remote = new Remote(lock, close, (host) => {
+        void locks.request(host, () => {
+          if (!closed) remote.attach(worker().port)
+          return Promise.resolve()
+        })
+      })
+      remote.attach(worker().port)
+      resolve(remote)
+    }))
+  })
+}
