@@ -149,7 +149,7 @@ export function Composer(props: ComposerProps) {
               <li id={`${id}-${n()}`} role="option" aria-selected={n() === chosen()} onPointerDown={(event) => event.preventDefault()} onClick={() => take(person.handle)}>
                 <Avatar id={person.id} name={person.name} />
                 <span>{person.name}</span>
-                <span class="composer-handle">@{person.handle}</span>
+                <span class="faint">@{person.handle}</span>
               </li>
             )}
           </For>

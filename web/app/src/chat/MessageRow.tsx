@@ -116,7 +116,7 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
               {time(message().timeMs)}
             </time>
             <Show when={message().pinned}>
-              <span class="message-pin" data-tip={text().pinned}>
+              <span data-tip={text().pinned}>
                 <Icon path={pinIcon} small />
                 <span class="unseen">{text().pinned}</span>
               </span>

@@ -11,7 +11,7 @@ export const en = {
   compose: (name: string) => `Write to ${name}`,
   reply: 'Reply…',
   send: 'Send',
-  format: { bold: 'Bold', italic: 'Italic', code: 'Code', list: 'List', quote: 'Quote', link: 'Link', emoji: 'Emoji' },
+  format: { bold: 'Bold', italic: 'Italic', code: 'Code', list: 'List', quote: 'Quote' },
   fresh: 'New',
   edited: 'edited',
   replies: (n: number) => plural(n, { one: '1 reply', other: `${number(n)} replies` }),

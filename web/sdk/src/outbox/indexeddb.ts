@@ -1,10 +1,10 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb'
-import { taken, type Box, type Contents, type Kept, type Store, type Write } from './store.ts'
+import { taken, type Box, type Contents, type Kept, type Past, type Store, type Write } from './store.ts'
 
 interface Schema extends DBSchema {
   entries: { key: number; value: Kept }
-  /** clientId; reserved, tried: see Contents; owner: who may write, the takeover that came last. */
-  facts: { key: string; value: string | number }
+  /** clientId; reserved, tried, past: see Contents; owner: who may write, the takeover that came last. */
+  facts: { key: string; value: string | number | readonly Past[] }
 }
 
 type Writing = IDBPTransaction<Schema, ['entries', 'facts'], 'readwrite'>
@@ -46,6 +46,7 @@ export class IndexedStore implements Store {
       reserved: await number('reserved', 1),
       tried: await number('tried', 0),
       entries: await tx.objectStore('entries').getAll(),
+      past: ((await facts.get('past')) as readonly Past[] | undefined) ?? [],
     }
     await tx.done
     return new IndexedBox(this.#db, owner, contents)
@@ -88,6 +89,7 @@ class IndexedBox implements Box {
     if ((await facts.get('owner')) !== this.#owner) throw taken()
     if (w.reserved !== undefined) await facts.put(w.reserved, 'reserved')
     if (w.tried !== undefined) await facts.put(w.tried, 'tried')
+    if (w.past !== undefined) await facts.put(w.past, 'past')
     for (const seq of w.remove ?? []) await entries.delete(seq)
     for (const e of w.put ?? []) await entries.put(e)
   }

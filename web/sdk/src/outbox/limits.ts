@@ -15,6 +15,8 @@ export const firstWait = 500
 export const longestWait = 30_000
 /** How many numbers are reserved by one write. */
 export const blockOfNumbers = 64
+/** Of how many entries that have left the keys are remembered, for who puts one again whose answer was lost. */
+export const maxPast = 64
 /** How many answers are remembered for those who ask late, each of at most so many bytes; behind that it is known only that there was one. */
 export const maxAnswers = 256
 export const maxAnswerBytes = 16 << 10

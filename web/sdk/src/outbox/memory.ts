@@ -1,4 +1,4 @@
-import { taken, type Box, type Contents, type Kept, type Store, type Write } from './store.ts'
+import { taken, type Box, type Contents, type Kept, type Past, type Store, type Write } from './store.ts'
 
 /** MemoryStore keeps an outbox as long as the page lives: where there is no database, and in tests. */
 export class MemoryStore implements Store {
@@ -6,6 +6,7 @@ export class MemoryStore implements Store {
   #reserved = 1
   #tried = 0
   readonly #entries = new Map<number, Kept>()
+  #past: readonly Past[] = []
   #owner = {}
 
   open(clientId: string): Promise<Box> {
@@ -30,13 +31,14 @@ export class MemoryStore implements Store {
 
   #contents(): Contents {
     const entries = [...this.#entries.values()].sort((a, b) => a.seq - b.seq)
-    return { clientId: this.#clientId, reserved: this.#reserved, tried: this.#tried, entries }
+    return { clientId: this.#clientId, reserved: this.#reserved, tried: this.#tried, entries, past: this.#past }
   }
 
   #write(w: Write): void {
     const put = structuredClone(w.put ?? []) // throws before anything is changed
     this.#reserved = w.reserved ?? this.#reserved
     this.#tried = w.tried ?? this.#tried
+    this.#past = w.past ?? this.#past
     for (const seq of w.remove ?? []) this.#entries.delete(seq)
     for (const e of put) this.#entries.set(e.seq, e)
   }

@@ -41,11 +41,11 @@ export class StoredOutbox implements Outbox {
   #timer: ReturnType<typeof setTimeout> | undefined
 
   private constructor(box: Box) {
-    const { clientId, reserved, tried, entries } = box.contents
+    const { clientId, reserved, tried } = box.contents
     this.clientId = clientId
     this.#box = box
     this.#writer = new Writer(box)
-    this.#state = new State(clientId, entries, tried)
+    this.#state = new State(box.contents)
     this.#numbers = new Numbers(reserved)
     this.#tried = tried
   }
@@ -110,7 +110,7 @@ export class StoredOutbox implements Outbox {
     if (this.#retrying.has(seq) || !this.#state.drop(seq)) return false
     this.#answers.failed(seq, new ServerError(Code.FAILED_PRECONDITION, 'client.DROPPED', 'This was taken out of what waits to be sent.'))
     this.#changed()
-    await this.#write({ remove: [seq] })
+    await this.#write(this.#removal(seq))
     return true
   }
 
@@ -251,8 +251,13 @@ export class StoredOutbox implements Outbox {
 
   /** forget takes an entry off the disk. Where that fails a later run sends it again, which does no harm. */
   #forget(seq: number): void {
-    this.#write({ remove: [seq] }).catch(() => undefined)
+    this.#write(this.#removal(seq)).catch(() => undefined)
     this.#changed()
+  }
+
+  #removal(seq: number): Write {
+    const past = this.#state.left()
+    return { remove: [seq], ...(past !== undefined && { past }) }
   }
 
   async #write(w: Write, stored?: () => void): Promise<void> {

@@ -13,7 +13,7 @@ const refusal = { code: 102, reason: 'chat.NO', message: 'No.', field: '', retry
 const never = new ServerError(102, 'chat.NO', 'No.')
 
 function stateOf(...entries: Kept[]): State {
-  const state = new State('me', entries, 0)
+  const state = new State({ clientId: 'me', entries, tried: 0, past: [] })
   state.up()
   return state
 }
@@ -188,7 +188,7 @@ test('what is too old is refused, unless the server waits for it', () => {
 })
 
 test('what was refused or never sent can be dropped', () => {
-  const state = new State('me', [kept(1), kept(2), { ...kept(3), cause: refusal }], 1)
+  const state = new State({ clientId: 'me', entries: [kept(1), kept(2), { ...kept(3), cause: refusal }], tried: 1, past: [] })
   expect([1, 2, 3, 4].map((seq) => state.drop(seq))).toEqual([false, true, true, false])
   state.up()
   expect(go(state)).toEqual(['1:1'])

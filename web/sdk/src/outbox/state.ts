@@ -1,9 +1,9 @@
 import { Code, ServerError } from '../errors.ts'
 import { errorOf } from '../fault.ts'
 import type { Pending } from '../session.ts'
-import { firstWait, longestWait, maxAge, maxLanes, maxSent, maxSentOfLane } from './limits.ts'
+import { firstWait, longestWait, maxAge, maxLanes, maxPast, maxSent, maxSentOfLane } from './limits.ts'
 import { mutation } from './mutation.ts'
-import type { Kept } from './store.ts'
+import type { Contents, Kept, Past } from './store.ts'
 
 /** Item is an entry of the outbox in memory. */
 export interface Item {
@@ -59,6 +59,9 @@ export class State {
   /** Their numbers by mutation, and by key. */
   readonly #seqs = new Map<string, number>()
   readonly #keys = new Map<string, number>()
+  /** Keys of entries that have left, and their numbers; the oldest first. */
+  readonly #past: Map<string, number>
+  #pastChanged = false
   /** Lanes that have something to send. */
   readonly #lanes = new Map<string, Lane>()
   #up = false
@@ -68,8 +71,9 @@ export class State {
   #oldest = Infinity
   #pending: readonly Pending[] | undefined
 
-  constructor(clientId: string, entries: readonly Kept[], tried: number) {
+  constructor({ clientId, entries, tried, past }: Pick<Contents, 'clientId' | 'entries' | 'tried' | 'past'>) {
     this.#clientId = clientId
+    this.#past = new Map(past)
     for (const kept of entries) this.add(kept, kept.seq <= tried)
   }
 
@@ -86,9 +90,16 @@ export class State {
     return this.#items.get(seq)
   }
 
-  /** keyed is the number of the entry of a key. */
+  /** keyed is the number of the entry of a key, also of one that has left. */
   keyed(key: string): number | undefined {
-    return this.#keys.get(key)
+    return this.#keys.get(key) ?? this.#past.get(key)
+  }
+
+  /** left is what is to be stored of entries that have left; undefined: nothing new. */
+  left(): readonly Past[] | undefined {
+    if (!this.#pastChanged) return undefined
+    this.#pastChanged = false
+    return [...this.#past]
   }
 
   /** pending is what is in the outbox: the same array until something changes. */
@@ -298,7 +309,13 @@ export class State {
   #remove(item: Item): void {
     if (!this.#items.delete(item.kept.seq)) return
     this.#seqs.delete(item.mutation)
-    this.#keys.delete(item.kept.key)
+    const { key, seq } = item.kept
+    if (this.#keys.delete(key)) {
+      this.#past.set(key, seq)
+      const [first] = this.#past.keys()
+      if (this.#past.size > maxPast && first !== undefined) this.#past.delete(first)
+      this.#pastChanged = true
+    }
     this.#bytes -= item.kept.body.length
     this.#pending = undefined
   }

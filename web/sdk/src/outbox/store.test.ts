@@ -15,7 +15,7 @@ describe.for<[string, () => Promise<Store>]>([
 ])('an outbox %s', ([, open]) => {
   test('begins empty, and keeps the first name that it is given', async () => {
     const store = await open()
-    expect((await store.open('one')).contents).toEqual({ clientId: 'one', reserved: 1, tried: 0, entries: [] })
+    expect((await store.open('one')).contents).toEqual({ clientId: 'one', reserved: 1, tried: 0, entries: [], past: [] })
     expect((await store.open('two')).contents.clientId).toBe('one')
   })
 
@@ -25,9 +25,9 @@ describe.for<[string, () => Promise<Store>]>([
     await box.write({ reserved: 65, tried: 3, put: [kept(10), kept(2)] })
     await box.write({ put: [kept(3)] })
     const cause = { code: 102, reason: 'chat.NOT_HERE', message: 'No.', field: 'channel', retryAfterMs: 0 }
-    await box.write({ remove: [2, 77], put: [{ ...kept(10, { text: 'hello' }), cause }] })
+    await box.write({ remove: [2, 77], past: [['k', 2]], put: [{ ...kept(10, { text: 'hello' }), cause }] })
     const { contents } = await store.open('one')
-    expect(contents).toEqual({ clientId: 'one', reserved: 65, tried: 3, entries: [kept(3), { ...kept(10, { text: 'hello' }), cause }] })
+    expect(contents).toEqual({ clientId: 'one', reserved: 65, tried: 3, entries: [kept(3), { ...kept(10, { text: 'hello' }), cause }], past: [['k', 2]] })
     expect(contents.entries[0]?.body).toEqual(new Uint8Array([3]))
   })
 
@@ -62,5 +62,5 @@ test('a database outlives its page', async () => {
   const store = await IndexedStore.open(name)
   await (await store.open('one')).write({ reserved: 65, put: [kept(1)] })
   store.close()
-  expect((await (await IndexedStore.open(name)).open('two')).contents).toEqual({ clientId: 'one', reserved: 65, tried: 0, entries: [kept(1)] })
+  expect((await (await IndexedStore.open(name)).open('two')).contents).toEqual({ clientId: 'one', reserved: 65, tried: 0, entries: [kept(1)], past: [] })
 })

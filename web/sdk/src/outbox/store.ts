@@ -16,6 +16,9 @@ export interface Kept {
   readonly cause: Fault | undefined
 }
 
+/** Past is an entry that has left: its key, and the number that it had. */
+export type Past = readonly [key: string, seq: number]
+
 /** Contents is what an outbox has to know after a restart. */
 export interface Contents {
   readonly clientId: string
@@ -25,6 +28,8 @@ export interface Contents {
   readonly tried: number
   /** Ascending by number. */
   readonly entries: readonly Kept[]
+  /** Of entries that had a key, those that left last. */
+  readonly past: readonly Past[]
 }
 
 /** Write is what changes: all of it is stored, or nothing. */
@@ -33,6 +38,8 @@ export interface Write {
   readonly tried?: number
   readonly put?: readonly Kept[]
   readonly remove?: readonly number[]
+  /** In place of those that there were. */
+  readonly past?: readonly Past[]
 }
 
 /** Box is an outbox's store that was opened. */

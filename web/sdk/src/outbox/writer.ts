@@ -72,5 +72,6 @@ function merged(writes: readonly Write[]): Write {
   for (const seq of removed) put.delete(seq)
   const reserved = Math.max(...writes.map((w) => w.reserved ?? 0))
   const tried = Math.max(...writes.map((w) => w.tried ?? 0))
-  return { put: [...put.values()], remove: [...removed], ...(reserved > 0 && { reserved }), ...(tried > 0 && { tried }) }
+  const past = writes.findLast((w) => w.past !== undefined)?.past
+  return { put: [...put.values()], remove: [...removed], ...(past !== undefined && { past }), ...(reserved > 0 && { reserved }), ...(tried > 0 && { tried }) }
 }

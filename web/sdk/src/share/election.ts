@@ -5,6 +5,7 @@ import type { Session } from '../session.ts'
 import { Host } from './host.ts'
 import type { Port } from './port.ts'
 import { Remote } from './remote.ts'
+import type { Unites } from './united.ts'
 
 /** What pages say to all others: a page that wants a host is here; or a leader is. */
 type Call = { readonly kind: 'here'; readonly tab: string } | { readonly kind: 'leader' }
@@ -15,6 +16,7 @@ export interface Election {
   /** Of this page. */
   readonly tab: string
   readonly open: () => Promise<Session>
+  readonly unites?: Unites
   readonly locks: Locks
   readonly channel: (name: string) => Port
 }
@@ -24,7 +26,7 @@ export interface Election {
  * goes. The leader has a channel with each other page; all of them come to a new one when it says that it is there.
  */
 export function elect(election: Election): Remote {
-  const { name, tab, open, locks, channel } = election
+  const { name, tab, open, unites, locks, channel } = election
   let leading: Host | undefined
   const served = new Set<string>()
   const all = channel(`plenum-${name}`)
@@ -48,7 +50,7 @@ export function elect(election: Election): Remote {
   const lead = async () => {
     if (end.is()) return
     try {
-      leading = new Host(await open(), locks)
+      leading = new Host(await open(), locks, unites)
     } catch (e) {
       remote.refuse(serverError(e, Code.INTERNAL, 'client.FAULT'))
       setTimeout(candidate, openAgain) // meanwhile another page may have more luck

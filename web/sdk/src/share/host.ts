@@ -7,6 +7,7 @@ import { plain, type Ask, type ToHost, type ToTab } from './messages.ts'
 import type { Port } from './port.ts'
 import { rawMethod } from './raw.ts'
 import { SharedTopic, type Reader } from './topic.ts'
+import { United, type Unites } from './united.ts'
 
 /** How often a tab without a lock is asked whether it lives, in ms; one that was silent for so many times is dead. */
 export const aliveEvery = 30_000
@@ -19,6 +20,8 @@ export class Host {
   readonly #locks: Locks | undefined
   readonly #tabs = new Set<Tab>()
   readonly #topics = new Map<string, SharedTopic>()
+  readonly #unites: Unites
+  readonly #united = new Map<string, United>()
   readonly #stops: (() => void)[]
   /** Its own lock, by which tabs notice that it has died; '': there are no locks. Nobody is served before it is held. */
   readonly #lock: string
@@ -27,8 +30,9 @@ export class Host {
   /** What the tabs know of the outbox, by number. */
   #entries: ReadonlyMap<number, Pending>
 
-  /** `locks` are the browser's, by which it is noticed at once that a tab has died. */
-  constructor(session: Session, locks?: Locks) {
+  /** `locks` are the browser's, by which it is noticed at once that a tab has died. `unites` are for views whose parameters differ from tab to tab. */
+  constructor(session: Session, locks?: Locks, unites: Unites = {}) {
+    this.#unites = unites
     this.#session = session
     this.#locks = locks
     this.#entries = bySeq(session.outbox.entries)
@@ -186,6 +190,25 @@ export class Host {
 
   #follow(tab: Tab, id: number, name: string, options: FollowOptions): void {
     const { heads = false, types = [], params = new Uint8Array(), from } = options
+    const reader: Reader = {
+      told: (update) => {
+        if (update.kind === 'ended') tab.followings.delete(id)
+        tab.say({ kind: 'update', id, update: plain(update) })
+      },
+    }
+    const unite = this.#unites[name]
+    if (unite !== undefined) {
+      let topic = this.#united.get(name)
+      if (topic === undefined) {
+        const made: United = new United(this.#session, name, unite, () => {
+          if (this.#united.get(name) === made) this.#united.delete(name)
+        })
+        this.#united.set(name, (topic = made))
+      }
+      tab.followings.set(id, { topic, reader })
+      topic.join(reader, params)
+      return
+    }
     const key = JSON.stringify([name, heads, types, Array.from(params)])
     let topic = this.#topics.get(key)
     if (topic === undefined) {
@@ -193,12 +216,6 @@ export class Host {
         if (this.#topics.get(key) === made) this.#topics.delete(key)
       })
       this.#topics.set(key, (topic = made))
-    }
-    const reader: Reader = {
-      told: (update) => {
-        if (update.kind === 'ended') tab.followings.delete(id)
-        tab.say({ kind: 'update', id, update: plain(update) })
-      },
     }
     tab.followings.set(id, { topic, reader })
     topic.join(reader, from)
@@ -223,7 +240,7 @@ const bySeq = (entries: readonly Pending[]): ReadonlyMap<number, Pending> => new
 /** Tab is what a host knows of one. */
 class Tab {
   readonly port: Port
-  readonly followings = new Map<number, { topic: SharedTopic; reader: Reader }>()
+  readonly followings = new Map<number, { topic: Pick<SharedTopic, 'resume' | 'signal' | 'leave'>; reader: Reader }>()
   readonly asks = new Map<number, AbortController>()
   /** Its lock tells when it dies; else how often it was asked in vain. */
   locked = false

@@ -4,6 +4,7 @@ import type { Session } from '../session.ts'
 import { elect, tabLock } from './election.ts'
 import type { Port } from './port.ts'
 import { Remote } from './remote.ts'
+import type { Unites } from './united.ts'
 
 export interface JoinOptions {
   /** Names what is shared: the account's id. */
@@ -15,6 +16,8 @@ export interface JoinOptions {
    * is wanted.
    */
   readonly worker?: () => { readonly port: Port }
+  /** For views whose parameters differ from page to page; give `serveWorker` the same. */
+  readonly unites?: Unites
   readonly locks?: Locks
 }
 
@@ -23,11 +26,11 @@ export interface JoinOptions {
  * after which another takes over. Where a browser has neither workers nor locks, as Safari on plain HTTP, each page has its own, and the outbox belongs to the one that was
  * opened last. It rejects where the session could not be opened.
  */
-export async function join({ name, open, worker, locks = browserWebLocks() }: JoinOptions): Promise<Session> {
+export async function join({ name, open, worker, unites = {}, locks = browserWebLocks() }: JoinOptions): Promise<Session> {
   const tab = newId()
   let remote: Remote
   if (worker !== undefined && typeof SharedWorker !== 'undefined') remote = await overWorker(worker, tab, locks)
-  else if (locks !== undefined) remote = elect({ name, tab, open, locks, channel: (of) => new BroadcastChannel(of) })
+  else if (locks !== undefined) remote = elect({ name, tab, open, unites, locks, channel: (of) => new BroadcastChannel(of) })
   else return open()
   try {
     await remote.ready

@@ -226,7 +226,7 @@ test('a worker that dies is made anew, and all go on', async () => {
       const session = await fakeSession()
       sessions.push(session)
       return session
-    }, page.locks)
+    }, {}, page.locks)
     made.push({ scope, die: page.die })
   }
   const worker = () => {

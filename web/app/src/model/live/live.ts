@@ -15,6 +15,7 @@ import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { LiveRooms, marks } from './rooms.ts'
+import { unites } from './shared.ts'
 import { agent } from './agent.ts'
 
 /** Opened is all that is open of an account. */
@@ -191,7 +192,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
 /** joinSession is the session that all pages of the browser have together. */
 function joinSession(id: string): Promise<Session> {
   const worker = () => new SharedWorker(new URL('worker.ts', import.meta.url), { type: 'module', name: id })
-  return join({ name: id, open: async () => (await import('./session.ts')).openSession(id), worker })
+  return join({ name: id, open: async () => (await import('./session.ts')).openSession(id), worker, unites })
 }
 
 function connectionOf(state: State): Connection {

@@ -3,9 +3,9 @@ import { Device, Entry, People } from '@plenum/sdk/proto/plenum/presence/v1/pres
 import { createRoot, createSignal, getOwner, onCleanup, type Accessor, type Setter } from 'solid-js'
 import type { Id, Presence } from '../model.ts'
 import { stateName } from './names.ts'
+import { mostPeople } from './shared.ts'
 
-/** How many people a view shows, and how long it waits for further ones before it is asked for, in ms. */
-const most = 500
+/** How long it waits for further people before they are asked for, in ms. */
 const wait = 150
 
 const unknown: Presence = { state: 'unknown', mobile: false, emoji: '', text: '' }
@@ -65,7 +65,7 @@ export class Watching {
 
   #look(): void {
     for (const [id, watched] of this.#people) if (watched.users === 0) this.#people.delete(id)
-    const users = [...this.#people.keys()].slice(-most).sort()
+    const users = [...this.#people.keys()].slice(-mostPeople).sort()
     if (users.join() === this.#shown) return
     this.#shown = users.join()
     const old = this.#following
