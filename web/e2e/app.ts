@@ -1,0 +1,46 @@
+import type { Locator, Page } from '@playwright/test'
+import { password, type Person } from './people.ts'
+import { expect } from './test.ts'
+
+export const chat = 'plenum.chat.v1.ChatService'
+
+/** signIn comes in by the form, and waits until the channels are there. */
+export async function signIn(page: Page, person: Person): Promise<void> {
+  await page.goto('/')
+  await page.getByLabel('Workspace').fill(person.workspace)
+  await page.getByLabel('Handle').fill(person.handle)
+  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page.getByRole('navigation').getByText('Channels', { exact: true })).toBeVisible()
+}
+
+/** channelWith makes a public channel that all of them are in. */
+export async function channelWith(owner: Person, name: string, ...others: Person[]): Promise<string> {
+  const { channel } = await owner.call(`${chat}/CreateChannel`, { name, kind: 'CHANNEL_KIND_PUBLIC' })
+  for (const person of others) await person.call(`${chat}/JoinChannel`, { channel })
+  return channel as string
+}
+
+/** say sends a message beside the browser. */
+export async function say(person: Person, channel: string, text: string, more: object = {}): Promise<number> {
+  const { offset } = await person.call(`${chat}/Send`, { channel, text, ...more })
+  return Number(offset)
+}
+
+/** texts are what was said in a channel, oldest first. */
+export async function texts(person: Person, channel: string): Promise<string[]> {
+  const { messages } = await person.call(`${chat}/History`, { channel, limit: 100 })
+  return (messages as { text?: string; system?: object }[]).filter((m) => !m.system).map((m) => m.text ?? '')
+}
+
+export const composer = (page: Page): Locator => page.locator('.composer-text').first()
+
+/** write sends a message by the composer. */
+export async function write(page: Page, text: string): Promise<void> {
+  await composer(page).fill(text)
+  await composer(page).press('Enter')
+}
+
+export const message = (page: Page, text: string): Locator => page.locator('.message', { hasText: text })
+
+export const link = (page: Page, channel: string): Locator => page.getByRole('navigation').getByRole('link', { name: channel })
