@@ -11,18 +11,20 @@ const everybody = new Set(['all', 'channel'])
 export function Body(props: { readonly text: string; readonly edited?: boolean }) {
   const model = useModel()
   const byHandle = createMemo(() => new Map(model.people().map((person) => [person.handle, person])))
-  const content = createMemo(() =>
-    dom(markdown(props.text), {
-      mention: (handle, words) => {
+  const words = createMemo(() => props.text) // whatever else becomes of the message
+  const content = createMemo(() => {
+    const made = dom(markdown(words()), {
+      mention: (handle, typed) => {
         const person = byHandle().get(handle)
         if (!person && !everybody.has(handle)) return undefined
         const chip = document.createElement('span')
         chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'
-        chip.textContent = person ? `@${personName(person, person.id)}` : words
+        chip.textContent = person ? `@${personName(person, person.id)}` : typed
         return chip
       },
-    }),
-  )
+    })
+    return [...made.childNodes]
+  })
   return (
     <div class="message-body" dir="auto">
       {content()}

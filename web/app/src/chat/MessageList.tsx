@@ -50,7 +50,7 @@ export function MessageList(props: MessageListProps) {
       () => props.at,
       (at) => {
         queueMicrotask(() => {
-          const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item.message.offset >= at)
+          const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item().message.offset >= at)
           if (index < 0) toEnd()
           else list?.scrollToIndex(index, { align: 'center' })
         })

@@ -33,8 +33,8 @@ export interface RowProps {
 export function MessageRow(props: RowProps) {
   return (
     <Switch>
-      <Match when={props.row.kind === 'message' && props.row}>{(row) => <Said {...props} item={row().item} first={row().first} />}</Match>
-      <Match when={props.row.kind === 'event' && props.row}>{(row) => <Happened item={row().item} />}</Match>
+      <Match when={props.row.kind === 'message' && props.row}>{(row) => <Said {...props} item={row().item()} first={row().first()} />}</Match>
+      <Match when={props.row.kind === 'event' && props.row}>{(row) => <Happened item={row().item()} />}</Match>
       <Match when={props.row.kind === 'day' && props.row}>
         {(row) => (
           <div class="day" role="separator" aria-label={dayName(row().ms, Date.now())}>

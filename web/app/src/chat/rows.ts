@@ -1,10 +1,14 @@
 import type { Item } from '@plenum/sdk/chat'
+import { createSignal, type Accessor } from 'solid-js'
 
-/** Row is one line of the list: a message, or what stands between two. Rows that stayed the same are the same objects. */
+/**
+ * Row is one line of the list: a message, or what stands between two. A row stays the same object, and so its elements in the document do, whatever
+ * becomes of its message.
+ */
 export type Row =
-  | { readonly kind: 'message'; readonly key: string; readonly item: Item; /** It begins a run of one author's: with their name. */ readonly first: boolean }
+  | { readonly kind: 'message'; readonly key: string; readonly item: Accessor<Item>; /** It begins a run of one author's: with their name. */ readonly first: Accessor<boolean> }
   /** What happened in the channel: somebody came, a topic was set. */
-  | { readonly kind: 'event'; readonly key: string; readonly item: Item }
+  | { readonly kind: 'event'; readonly key: string; readonly item: Accessor<Item> }
   | { readonly kind: 'day'; readonly key: string; readonly ms: number }
   | { readonly kind: 'unread'; readonly key: string }
   /** The beginning of the channel, where nothing is older. */
@@ -13,42 +17,66 @@ export type Row =
 /** together is for how long, in ms, messages of one author make a run. */
 const together = 5 * 60_000
 
-const begin: Row = { kind: 'begin', key: 'begin' }
-const unread: Row = { kind: 'unread', key: 'unread' }
+/** Made is a row, and how it is told what has become of its message. */
+interface Made {
+  readonly row: Row
+  readonly set: (item: Item, first: boolean) => void
+}
 
-/** Rows makes rows of items. It remembers those that it made last, so that the list's elements stay. */
+const begin: Made = { row: { kind: 'begin', key: 'begin' }, set: () => undefined }
+const unread: Made = { row: { kind: 'unread', key: 'unread' }, set: () => undefined }
+
+/** Rows makes rows of items, and keeps those that it has made. */
 export class Rows {
-  #known = new Map<string, Row>()
+  #known = new Map<string, Made>()
+  #rows: readonly Row[] = []
 
-  /** of are the rows of items; `unreadFrom` is the offset of the first unread one, 0: none; `whole`: nothing is older. */
+  /**
+   * of are the rows of items; `unreadFrom` is the offset of the first unread one, 0: none; `whole`: nothing is older. It is the same array where no row has come
+   * or gone.
+   */
   of(items: readonly Item[], unreadFrom: number, whole: boolean): readonly Row[] {
-    const known = this.#known
-    const now = new Map<string, Row>()
+    const now = new Map<string, Made>()
     const rows: Row[] = []
-    const add = (row: Row) => {
-      const before = known.get(row.key)
-      const kept = before !== undefined && same(before, row) ? before : row
-      now.set(row.key, kept)
-      rows.push(kept)
+    const add = (key: string, make: () => Made) => {
+      const made = this.#known.get(key) ?? make()
+      now.set(key, made)
+      rows.push(made.row)
+      return made
     }
-    if (whole) add(begin)
+    if (whole) add('begin', () => begin)
     let last: Item | undefined
     let divided = unreadFrom === 0
     for (const item of items) {
       const { message } = item
       const newDay = last === undefined || dayOf(last.message.timeMs) !== dayOf(message.timeMs)
-      if (newDay) add({ kind: 'day', key: `day ${dayOf(message.timeMs)}`, ms: message.timeMs })
+      if (newDay) add(`day ${dayOf(message.timeMs)}`, () => ({ row: { kind: 'day', key: `day ${dayOf(message.timeMs)}`, ms: message.timeMs }, set: () => undefined }))
       const here = !divided && message.offset >= unreadFrom && message.system === undefined // what happened counts for nobody as unread
       if (here) {
         divided = true
-        add(unread)
+        add('unread', () => unread)
       }
-      if (message.system) add({ kind: 'event', key: item.key, item })
-      else add({ kind: 'message', key: item.key, item, first: newDay || here || !follows(last, item) })
+      const first = newDay || here || !follows(last, item)
+      add(item.key, () => made(item, first)).set(item, first)
       last = item
     }
     this.#known = now
-    return rows
+    const same = rows.length === this.#rows.length && rows.every((row, i) => row === this.#rows[i])
+    return (this.#rows = same ? this.#rows : rows)
+  }
+}
+
+function made(item: Item, first: boolean): Made {
+  const [now, setNow] = createSignal(item)
+  const [begins, setBegins] = createSignal(first)
+  const { key } = item
+  const row: Row = item.message.system ? { kind: 'event', key, item: now } : { kind: 'message', key, item: now, first: begins }
+  return {
+    row,
+    set: (to, isFirst) => {
+      setNow(() => to)
+      setBegins(isFirst)
+    },
   }
 }
 
@@ -56,12 +84,6 @@ export class Rows {
 function follows(last: Item | undefined, { message }: Item): boolean {
   if (last === undefined || last.message.system || last.message.deleted !== message.deleted) return false
   return last.message.author === message.author && last.message.root === message.root && message.timeMs - last.message.timeMs < together
-}
-
-function same(a: Row, b: Row): boolean {
-  if (a.kind === 'message' && b.kind === 'message') return a.item === b.item && a.first === b.first
-  if (a.kind === 'event' && b.kind === 'event') return a.item === b.item
-  return a.kind === b.kind
 }
 
 /** dayOf is the day of a time where the reader is. */
