@@ -85,6 +85,25 @@ test('a draft outlives its page', async ({ page, workspace }) => {
   await expect(composer(page)).toHaveValue('')
 })
 
+test('a thread stands beside its channel, and Escape gives the focus back', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  const root = await say(ada, channel, 'a question')
+  await say(ada, channel, 'an answer', { root })
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  const open = message(page, 'a question').getByRole('button', { name: /1 reply/ })
+  await open.click()
+  const pane = page.getByRole('complementary')
+  await expect(pane.getByText('an answer')).toBeVisible()
+  await pane.locator('.composer-text').fill('another one')
+  await pane.locator('.composer-text').press('Enter')
+  await expect(message(page, 'a question').first().getByRole('button', { name: /2 replies/ })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(pane).toBeHidden()
+  await expect(message(page, 'a question').getByRole('button', { name: /2 replies/ })).toBeFocused()
+})
+
 test('messages are edited, reacted to, pinned and deleted, and others see it', async ({ page, workspace }) => {
   const ada = workspace.owner
   const ben = await workspace.person('ben', 'Ben Okri')

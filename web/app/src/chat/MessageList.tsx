@@ -39,7 +39,7 @@ export function MessageList(props: MessageListProps) {
   createEffect(
     on(rows, (next, before) => {
       const follow = untrack(ended) && !props.room.moreAfter()
-      setShift(before !== undefined && shifted(before, next))
+      setShift(before !== undefined && !follow && shifted(before, next)) // at the end it goes there anyway; and one that doesn't scroll can't be shifted
       setShown(next)
       if (follow) queueMicrotask(toEnd)
       else if (before !== undefined) setMissed((n) => n + arrived(before, next))
