@@ -1,6 +1,7 @@
 import type { IDBPTransaction } from 'idb'
 import type { Cursor } from '../../proto/plenum/edge/v1/edge.ts'
 import type { Message } from '../../proto/plenum/chat/v1/chat.ts'
+import { databaseOf } from '../../account/wipe.ts'
 import { topicOf, type Channels } from '../channels.ts'
 import type { Writing } from '../drafts.ts'
 import { EVERYTHING, apply, inChannel, opened, type Page, type Told, type Window } from '../messages.ts'
@@ -59,7 +60,7 @@ export class Cache {
 
   /** nameOf is the name of an account's database. */
   static nameOf(user: string): string {
-    return `plenum-${user}`
+    return databaseOf(user, 'cache') // by which it is found when the account is erased
   }
 
   /** wipe erases what an account has on disk: at sign-out, and when the device was revoked. Pages that have it open are closed by it. */
