@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,24 +58,51 @@ func mapSkew() *atomic.Int64 {
 
 // Build builds packages of the workspace in which it runs into the folder bin.
 func Build(ctx context.Context, bin string, packages ...string) error {
-	overlay, err := writeOverlay(ctx, filepath.Join(bin, "overlay"))
+	dir := filepath.Join(bin, "overlay")
+	root, err := goroot(ctx, dir)
+	if err != nil {
+		return err
+	}
+	overlay, err := writeOverlay(dir, root)
 	if err != nil {
 		return err
 	}
 	args := append([]string{"build", "-overlay", overlay, "-o", bin + string(filepath.Separator)}, packages...)
-	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", args...)
+	build.Env = append(os.Environ(), "GOROOT="+root)
+	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("skew: go build: %w: %s", err, out)
 	}
 	return nil
 }
 
-// writeOverlay writes what go build -overlay takes into dir, and returns its path.
-func writeOverlay(ctx context.Context, dir string) (string, error) {
-	goroot, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
-	if err != nil {
-		return "", fmt.Errorf("skew: go env GOROOT: %w", err)
+// goroot makes the folder dir, and returns where the go command's own sources are: by a link there if it fetched itself into its cache of modules,
+// in which it takes no overlay.
+func goroot(ctx context.Context, dir string) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("skew: %w", err)
 	}
-	original := filepath.Join(strings.TrimSpace(string(goroot)), "src", "time", "time.go")
+	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT", "GOMODCACHE").Output()
+	if err != nil {
+		return "", fmt.Errorf("skew: go env: %w", err)
+	}
+	root, cache, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	if inside, err := filepath.Rel(cache, root); err != nil || !filepath.IsLocal(inside) {
+		return root, nil //nolint:nilerr // one that is relative to nothing is elsewhere
+	}
+	link := filepath.Join(dir, "go")
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("skew: %w", err)
+	}
+	if err := os.Symlink(root, link); err != nil {
+		return "", fmt.Errorf("skew: %w", err)
+	}
+	return filepath.Abs(link) //nolint:wrapcheck // of the working folder, which is there
+}
+
+// writeOverlay writes what go build -overlay takes into dir, of the go command's sources in root, and returns its path.
+func writeOverlay(dir, root string) (string, error) {
+	original := filepath.Join(root, "src", "time", "time.go")
 	text, err := os.ReadFile(original)
 	if err != nil {
 		return "", fmt.Errorf("skew: %w", err)
@@ -95,9 +123,6 @@ func writeOverlay(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("skew: %w", err)
 	}
 	files["overlay.json"] = string(config)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("skew: %w", err)
-	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return "", fmt.Errorf("skew: %w", err)
