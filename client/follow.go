@@ -429,8 +429,8 @@ func (s *session) view(m *edgev1.View) {
 	if t == nil || !t.attached {
 		return
 	}
-	if m.GetAt() != nil {
-		t.cursor = m.GetAt()
+	if m.GetAt() != nil || m.GetMore() {
+		t.cursor = m.GetAt() // none between the parts of an update: what is held then has no name
 	}
 	t.push(Update{View: m})
 }

@@ -424,5 +424,15 @@ func TestView(t *testing.T) {
 		if c := s.GetWants()[0].GetCursor(); c.GetEpoch() != 7 || c.GetOffset() != 10 {
 			t.Errorf("after a break it goes on from %v", c)
 		}
+		p.send(subscribedTo(s.GetId(), &edgev1.Subscription{Topic: "presence.people/me"}))
+		part := &edgev1.View{Topic: "presence.people/me", Entries: []*edgev1.Entry{{Key: "a", Body: []byte("5")}}, More: true}
+		p.send(&edgev1.ServerFrame{Frame: &edgev1.ServerFrame_View{View: part}})
+		synctest.Wait()
+		p.cut()
+		p = f.login(t)
+		s = expect[*edgev1.ClientFrame_Subscribe](t, p).Subscribe
+		if c := s.GetWants()[0].GetCursor(); c != nil {
+			t.Errorf("after a break within an update it goes on from %v", c)
+		}
 	})
 }
