@@ -178,7 +178,8 @@ func TestUnfinishedBody(t *testing.T) {
 		begin := time.Now()
 		_, _ = io.ReadAll(conn)
 		synctest.Wait()
-		if d := time.Since(begin); d > requestTime || s.g.intake.Held() != 0 {
+		// Behind the answer the connection stays for a moment, so that it isn't lost.
+		if d := time.Since(begin); d > requestTime+time.Second || s.g.intake.Held() != 0 {
 			t.Errorf("after %v %d bytes are held", d, s.g.intake.Held())
 		}
 		_ = conn.Close()
