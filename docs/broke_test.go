@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -131,17 +132,24 @@ func TestContentBreaksDown(t *testing.T) {
 
 // What breaks down while it is opened is damage, for those who wait for it.
 func TestOpeningBreaksDown(t *testing.T) {
-	k := docKey{"w", "d"}
-	s := &Server{logger: slog.New(slog.DiscardHandler), peers: defective{}, metrics: newMetrics(nil), open: map[docKey]*session{}, used: linked.New(), working: t.Context()}
-	x := newSession(s, k)
-	s.open[k], x.place = x, s.used.PushBack(x)
-	go x.run()
-	_, err := s.session(t.Context(), k)
-	refused(t, "it", err, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
-	<-x.gone
-	if len(s.open) > 0 {
-		t.Error("it is open")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		k := docKey{"w", "d"}
+		s := &Server{logger: slog.New(slog.DiscardHandler), peers: defective{}, metrics: newMetrics(nil), open: map[docKey]*session{}, used: linked.New(), working: t.Context()}
+		x := newSession(s, k)
+		s.open[k], x.place = x, s.used.PushBack(x)
+		told := make(chan error, 1)
+		go func() {
+			_, err := s.session(t.Context(), k)
+			told <- err
+		}()
+		synctest.Wait() // for it to wait
+		go x.run()
+		refused(t, "it", <-told, edgev1.Code_CODE_INTERNAL, "docs.DAMAGED")
+		<-x.gone
+		if len(s.open) > 0 {
+			t.Error("it is open")
+		}
+	})
 }
 
 // defective is what nothing may rely on.

@@ -491,7 +491,7 @@ func TestLimitsOfComments(t *testing.T) {
 	}
 }
 
-// together makes many calls, as many at a time as one person may have under way.
+// together makes many calls, as many at a time as one person may have under way. What a busy server did not do is asked again, as clients do.
 func (u *user) together(n int, call func(ctx context.Context, i int) error) {
 	u.tb.Helper()
 	var g errgroup.Group
@@ -499,7 +499,11 @@ func (u *user) together(n int, call func(ctx context.Context, i int) error) {
 	for i := range n {
 		ctx := u.write()
 		g.Go(func() error {
-			if err := call(ctx, i); err != nil {
+			err := call(ctx, i)
+			for tries := 0; rpc.FromError(err).GetReason() == errTurn.Reason && tries < 30; tries++ {
+				err = call(ctx, i)
+			}
+			if err != nil {
 				u.tb.Errorf("call %d: %v", i, rpc.FromError(err))
 			}
 			return nil
