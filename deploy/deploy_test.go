@@ -86,7 +86,7 @@ func TestOneProcess(t *testing.T) {
 	if found == nil {
 		t.Fatalf("no address in %q", printed)
 	}
-	if !strings.Contains(printed, "plenumctl setup '"+found[1]+"/#setup=") {
+	if !strings.Contains(printed, "\n  "+found[1]+"/#setup=") || !strings.Contains(printed, "plenumctl setup '"+found[1]+"/#setup=") {
 		t.Errorf("the first run does not say how to sign in: %q", printed)
 	}
 	for path, want := range map[string]string{"/livez": "", "/readyz": "", "/": "<title>Plenum</title>"} {

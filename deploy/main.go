@@ -76,7 +76,7 @@ func (p *one) greet(out io.Writer) {
 		text += fmt.Sprintf("\nIts certificate is its own: browsers ask about it once, plenumctl and others trust it by\n\n  export SSL_CERT_FILE=%s\n", absolute(p.cfg.Gateway.TLS.Cert))
 	}
 	if link := p.identity.SetupLink(at); link != "" {
-		text += fmt.Sprintf("\nNobody is here yet. This link works once and makes you the owner of a new workspace:\n\n  plenumctl setup '%s'\n\n", link)
+		text += fmt.Sprintf("\nNobody is here yet. This link works once and makes you the owner of a new workspace. Open it in a browser:\n\n  %s\n\nor, without one:\n\n  plenumctl setup '%s'\n\n", link, link)
 	}
 	_, _ = io.WriteString(out, text) // nobody may be watching
 }
