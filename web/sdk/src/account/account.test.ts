@@ -129,7 +129,7 @@ describe('over HTTP', () => {
 
   test('what something on the way answers may be tried again', async () => {
     const busy = () => Promise.resolve(new Response('starting', { status: 503, headers: { 'Retry-After': '3' } }))
-    await expect(call(busy)).rejects.toMatchObject({ code: 200, reason: 'client.HTTP_STATUS', retryAfterMs: 3000 })
+    await expect(call(busy)).rejects.toMatchObject({ code: 200, reason: 'client.AWAY', retryAfterMs: 3000 })
     await expect(call(() => Promise.resolve(new Response('<html>')))).rejects.toMatchObject({ code: 200, reason: 'client.HTTP_STATUS' })
     await expect(call(() => Promise.resolve(Response.json({ details: 7 }, { status: 400 })))).rejects.toMatchObject({ code: 200 })
     const endless = new ReadableStream({ pull: (c) => { c.enqueue(new Uint8Array(1 << 20)) } })

@@ -1,6 +1,6 @@
 import { Code, ServerError } from '../errors.ts'
 import { encode, type Method } from '../method.ts'
-import { Error as Fault } from '../proto/plenum/edge/v1/edge.ts'
+import { refusal } from '../refusal.ts'
 
 /** Answers of more bytes are not read. */
 const maxReply = 16 << 20
@@ -24,7 +24,7 @@ export interface HttpOptions {
 /**
  * callHttp calls a method by POST, as the Connect protocol has it (PROTOCOL.md §3): what is needed before there is a connection. It is not repeated. It
  * rejects with a ServerError: the server's; 200 `client.UNREACHABLE`, of a read; 201 `client.LOST`, of others, which may have taken place; 200
- * `client.HTTP_STATUS` where something else answered. An aborted one rejects with the signal's reason.
+ * `client.AWAY` or `client.HTTP_STATUS` where something else answered. An aborted one rejects with the signal's reason.
  */
 export async function callHttp<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: HttpOptions): Promise<A> {
   const { timeoutMs = 30_000, signal } = options
@@ -48,8 +48,8 @@ export async function callHttp<Q extends object, A>(method: Method<Q, A>, reques
     signal?.throwIfAborted()
     throw e instanceof ServerError ? e : unheard(method.kind)
   }
-  if (response.status !== 200) throw connectError(response, body)
-  if (response.headers.get('Content-Type') !== 'application/proto') throw strange(response) // a page of the network's own, say
+  if (response.status !== 200) throw refusal(response, new TextDecoder().decode(body))
+  if (response.headers.get('Content-Type') !== 'application/proto') throw refusal(response, '') // a page of the network's own, say
   return method.response.decode(body)
 }
 
@@ -73,7 +73,7 @@ async function read(response: Response): Promise<Uint8Array> {
     length += part.value.length
     if (length <= maxReply) continue
     await reader?.cancel()
-    throw strange(response)
+    throw refusal(response, '')
   }
   const all = new Uint8Array(length)
   let at = 0
@@ -88,25 +88,3 @@ const unheard = (kind: Method<unknown, unknown>['kind']) =>
   kind === 'read'
     ? new ServerError(Code.UNAVAILABLE, 'client.UNREACHABLE', "The server can't be reached. Look whether you are online, then try again.")
     : new ServerError(Code.OUTCOME_UNKNOWN, 'client.LOST', "The server can't be reached, or its answer was lost. Look whether you are online, then try again.")
-
-/** strange is an answer that no gateway gives: that of something on the way, which may be gone soon. */
-function strange(response: Response): ServerError {
-  const seconds = Number(response.headers.get('Retry-After'))
-  const wait = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0
-  return new ServerError(Code.UNAVAILABLE, 'client.HTTP_STATUS', `The server answered ${response.status}. Is it a Plenum server?`, '', wait)
-}
-
-/** connectError reads the error of the Connect protocol, whose detail is Plenum's own. */
-function connectError(response: Response, body: Uint8Array): ServerError {
-  try {
-    const { details } = JSON.parse(new TextDecoder().decode(body)) as { details: readonly { type: string; value: string }[] }
-    const detail = details.find((d) => d.type === 'plenum.edge.v1.Error')
-    if (detail !== undefined) return ServerError.of(Fault.decode(base64(detail.value)))
-  } catch {
-    // It is no such error.
-  }
-  return strange(response)
-}
-
-/** base64 reads it with padding or without. */
-const base64 = (text: string) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))

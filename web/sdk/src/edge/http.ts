@@ -1,7 +1,7 @@
-import { Code, ServerError } from '../errors.ts'
-import { ClientMessage, Error as Fault, ServerFrame, type ClientFrame } from '../proto/plenum/edge/v1/edge.ts'
+import { ClientMessage, ServerFrame, type ClientFrame } from '../proto/plenum/edge/v1/edge.ts'
+import { refusal } from '../refusal.ts'
 import * as fault from './fault.ts'
-import { backoffMax, errorBody, readLimit } from './limits.ts'
+import { errorBody, readLimit } from './limits.ts'
 
 export type Fetch = typeof fetch
 
@@ -33,20 +33,7 @@ export async function ask({ fetch, server, path, token, frames, signal }: Questi
   }
   if (response.status === 200 && response.body !== null) return response.body
   const text = response.body === null ? '' : new TextDecoder().decode(await whole(response.body, errorBody).catch(() => new Uint8Array()))
-  throw refusal(response.status, text, Math.min(Number(response.headers.get('Retry-After')) * 1000 || 0, backoffMax))
-}
-
-/** refusal reads an error of the Connect protocol, whose detail is Plenum's own. */
-function refusal(status: number, text: string, retryAfterMs: number): ServerError {
-  try {
-    const { details = [] } = JSON.parse(text) as { details?: { type?: string; value?: string }[] }
-    const detail = details.find(({ type }) => type === 'plenum.edge.v1.Error')
-    if (detail?.value !== undefined) return ServerError.of(Fault.decode(base64(detail.value)))
-  } catch {
-    // not a gateway's word
-  }
-  const away = status >= 502 && status <= 504
-  return new ServerError(Code.UNAVAILABLE, away ? 'client.AWAY' : 'client.HTTP_STATUS', `The server answered ${status}. Is it a Plenum server?`, '', retryAfterMs)
+  throw refusal(response, text)
 }
 
 /** whole reads a body of so many bytes at most. */
@@ -115,9 +102,4 @@ export function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   out.set(a)
   out.set(b, a.length)
   return out
-}
-
-/** base64 decodes; it throws where the text is none. */
-export function base64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
 }

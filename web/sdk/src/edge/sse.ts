@@ -1,7 +1,8 @@
 import { ServerMessage } from '../proto/plenum/edge/v1/edge.ts'
+import { base64 } from '../refusal.ts'
 import { Carrier, type Host, type Round } from './carrier.ts'
 import * as fault from './fault.ts'
-import { base64, chunks } from './http.ts'
+import { chunks } from './http.ts'
 import { readLimit, welcomeBy } from './limits.ts'
 import type { Dialer } from './line.ts'
 
