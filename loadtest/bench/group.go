@@ -14,5 +14,5 @@ type group struct {
 
 // groups are all bars. A group is one file, or several of a kind are.
 func groups() []group {
-	return append([]group{idle(), encrypted(), bundle(), fanout(), crowded(), connect(), sends(), chat(), slow(), resume(), docs()}, slices.Concat(edits(), presence())...)
+	return append([]group{idle(), encrypted(), bundle(), fanout(), crowded(), connect(), sends(), chat(), slow(), resume(), docs(), web()}, slices.Concat(edits(), presence())...)
 }
