@@ -1,10 +1,13 @@
 import { createSignal, For, Show } from 'solid-js'
+import { EmojiButton } from '../emoji/EmojiButton.tsx'
 import { text as core } from '../i18n/en.ts'
 import { account, useModel } from '../model/context.ts'
 import type { PresenceState } from '../model/model.ts'
 import { Button } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
 import { Select, TextField } from '../ui/Field.tsx'
+import { Icon } from '../ui/Icon.tsx'
+import { faceSlightlySmilingPlusIcon } from '../ui/icons.ts'
 import { Refused } from '../ui/Refused.tsx'
 import { submission } from '../ui/submission.ts'
 import { text } from './text.ts'
@@ -72,7 +75,16 @@ export default function Status(props: { readonly onClose: () => void }) {
     >
       <form class="page-inside" novalidate onSubmit={submit}>
         <div class="status-words">
-          <TextField label={text().status.emoji} autocomplete="off" maxlength={16} value={emoji()} onInput={setEmoji} />
+          <div class="field">
+            <span class="field-label" aria-hidden="true">
+              {text().status.emoji}
+            </span>
+            <EmojiButton class="emoji-button" label={emoji() ? text().status.emojiNow(emoji()) : text().status.emoji} align="start" onPick={setEmoji}>
+              <Show when={emoji()} fallback={<Icon path={faceSlightlySmilingPlusIcon} />}>
+                <span aria-hidden="true">{emoji()}</span>
+              </Show>
+            </EmojiButton>
+          </div>
           <TextField autofocus label={text().status.what} autocomplete="off" maxlength={100} value={words()} onInput={setWords} />
         </div>
         <ul class="status-ideas" aria-label={text().status.suggestions}>

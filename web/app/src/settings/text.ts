@@ -71,6 +71,7 @@ export const en = {
     title: 'Set a status',
     what: 'What is up?',
     emoji: 'Emoji',
+    emojiNow: (sign: string) => `Emoji: ${sign}`,
     state: 'Presence',
     automatic: 'By what you do',
     busy: 'Busy',
