@@ -20,7 +20,7 @@ export function newestDrawn(): number {
     context.fillText(sign, 0, 0)
     return context.getImageData(0, 0, side, side).data.join()
   }
-  const drawn = (sign: string) => pixels(sign, 'black') === pixels(sign, 'white') // eslint-disable-line -- not colours of the page's
+  const drawn = (sign: string) => pixels(sign, 'black') === pixels(sign, 'white')
   if (!drawn('😀')) return Infinity
   return samples.find(([, sign]) => drawn(sign))?.[0] ?? 11
 }

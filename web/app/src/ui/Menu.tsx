@@ -13,6 +13,8 @@ export type MenuItem =
       readonly danger?: boolean
       /** Of one that can be on or off. */
       readonly checked?: boolean
+      /** The menu stays, with other items. */
+      readonly stays?: boolean
       readonly run: () => void
     }
   | 'line'
@@ -24,6 +26,7 @@ export interface MenuProps {
   readonly align?: 'start' | 'end'
   /** Stands above the items. */
   readonly head?: JSX.Element
+  readonly onClose?: () => void
   /** The button that opens it: put the properties onto it. */
   readonly button: (properties: MenuButton) => JSX.Element
 }
@@ -95,7 +98,10 @@ export function Menu(props: MenuProps) {
         class="popover menu"
         popover="auto"
         onKeyDown={onKeyDown}
-        on:toggle={(event: Event) => setOpen((event as ToggleEvent).newState === 'open')}
+        on:toggle={(event: Event) => {
+          setOpen((event as ToggleEvent).newState === 'open')
+          if (!open()) props.onClose?.()
+        }}
       >
         <Show when={open()}>
           {props.head}
@@ -113,6 +119,11 @@ export function Menu(props: MenuProps) {
                     aria-checked={item.checked}
                     tabIndex={-1}
                     onClick={() => {
+                      if (item.stays) {
+                        item.run()
+                        items()[0]?.focus()
+                        return
+                      }
                       element.hidePopover()
                       button.focus()
                       item.run()
