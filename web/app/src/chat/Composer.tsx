@@ -1,6 +1,6 @@
 import { createEffect, createMemo, createSignal, createUniqueId, For, on, onMount, Show } from 'solid-js'
-import type { Tone } from '../emoji/data.ts'
-import { EmojiButton } from '../emoji/EmojiButton.tsx'
+import type { Tone } from '../emoji/emoji.ts'
+import { EmojiButton } from '../emoji/Opener.tsx'
 import { tone, used } from '../emoji/recent.ts'
 import { useModel } from '../model/context.ts'
 import type { Person } from '../model/model.ts'
@@ -35,7 +35,7 @@ type Answer =
 type Completer = (word: string, tone: Tone) => readonly Answer[]
 
 async function loadCompleter(): Promise<Completer> {
-  const [{ loadEmoji, toned }, { completions }] = await Promise.all([import('../emoji/data.ts'), import('../emoji/find.ts')])
+  const [{ loadEmoji, toned }, { completions }] = await Promise.all([import('../emoji/emoji.ts'), import('../emoji/find.ts')])
   const all = await loadEmoji()
   return (word, tone) => completions(all, word, mostShown).map(({ emoji, code }) => ({ kind: 'emoji', name: emoji.name, code, puts: toned(emoji, tone) }))
 }

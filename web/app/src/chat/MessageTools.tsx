@@ -1,6 +1,6 @@
 import type { Item } from '@plenum/sdk/chat'
 import { For, Show } from 'solid-js'
-import { EmojiButton } from '../emoji/EmojiButton.tsx'
+import { EmojiButton } from '../emoji/Opener.tsx'
 import { quick, used } from '../emoji/recent.ts'
 import { text as core } from '../i18n/en.ts'
 import { account, may, useModel } from '../model/context.ts'

@@ -1,7 +1,7 @@
 import type { Item } from '@plenum/sdk/chat'
 import type { Reaction } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { For, Show } from 'solid-js'
-import { EmojiButton } from '../emoji/EmojiButton.tsx'
+import { EmojiButton } from '../emoji/Opener.tsx'
 import { used } from '../emoji/recent.ts'
 import { list } from '../i18n/format.ts'
 import { account, personName, useModel } from '../model/context.ts'
@@ -52,7 +52,7 @@ export function Reactions(props: { readonly item: Item; readonly room: Room }) {
         <li>
           <EmojiButton
             class="reaction reaction-more"
-            label={text().does.react}
+            label={text().anotherReaction}
             align="start"
             onPick={(emoji) => {
               used(emoji)

@@ -21,6 +21,7 @@ export const en = {
     `${emoji}, ${plural(n, { one: '1 person', other: `${number(n)} people` })}${mine ? ', you among them' : ''}`,
   reactedWith: (names: string, emoji: string) => `${names} reacted with ${emoji}`,
   you: 'you',
+  anotherReaction: 'Another reaction',
   others: (n: number) => plural(n, { one: '1 other', other: `${number(n)} others` }),
   emoji: 'Emoji',
   emojis: 'Emoji to insert',

@@ -1,5 +1,5 @@
 import { expect, it, test } from 'vitest'
-import { emojiOf, toned, type Told } from './data.ts'
+import { emojiOf, toned, type Told } from './emoji.ts'
 import { byCode, completions, find, step } from './find.ts'
 
 const told = (emoji: string, annotation: string, shortcodes: string[], tags: string[], more: Partial<Told> = {}): Told => ({ emoji, annotation, shortcodes, tags, group: 0, version: 1, ...more })

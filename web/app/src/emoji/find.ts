@@ -1,5 +1,5 @@
 /** Emoji by what is typed. */
-import type { Emoji } from './data.ts'
+import type { Emoji } from './emoji.ts'
 
 const folded = (text: string) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
 const apart = /[\s_:-]+/

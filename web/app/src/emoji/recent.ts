@@ -1,6 +1,6 @@
 /** What was picked last, in this browser, and the colour of skin. Known without the data: reactions offer them at once. */
 import { createSignal } from 'solid-js'
-import type { Tone } from './data.ts'
+import type { Tone } from './emoji.ts'
 
 const key = 'plenum.emoji'
 const kept = 24 // three rows

@@ -1,6 +1,6 @@
 /** A model without a server: a lively workspace for the gallery and for tests of screens. Nothing of it is in a build. */
 import { createSignal } from 'solid-js'
-import type { Batch, Said } from '../notify/arrivals.ts'
+import type { Listening, Said } from '../notify/arrivals.ts'
 import type { AuditEntry, Channel, Connection, Device, Invitation, Link, Model, Page, Person, Presence, Quiet, Refusal, Role, Stage, Status } from './model.ts'
 
 /** Variant is what the gallery shows. */
@@ -109,14 +109,14 @@ function refuse(reason: string, message: string, field = ''): Promise<never> {
 const said: Said = { channel: 'd-tomas', offset: 900, root: 0, shown: true, author: 'tomas', timeMs: 0, text: '', gone: false, names: false, everybody: false, following: false }
 
 /** arrive tells of three messages, one by one. */
-function arrive(told: (batch: Batch) => void, on: boolean): () => void {
+function arrive({ tells, told }: Listening, on: boolean): () => void {
   const now = Date.now()
   const all: readonly Said[] = [
     { ...said, timeMs: now + 1, text: 'Do you have **five minutes** before the call? I would like to show you the numbers first, they are better than we thought.' },
     { ...said, channel: 'infra', author: 'wei', offset: 901, timeMs: now + 1, names: true, text: '@ines the second cluster is yours' },
     { ...said, channel: 'design', author: 'lucia', offset: 902, root: 1, shown: false, following: true, timeMs: now + 1, text: 'Now it is 3 % darker.' },
   ]
-  if (on) queueMicrotask(() => all.forEach((one) => told({ said: [one], more: 0, now })))
+  if (on) void tells().then(() => all.forEach((one) => told({ said: [one], more: 0, now })))
   return () => undefined
 }
 
@@ -223,7 +223,7 @@ export function sampleModel(variant: Variant = {}): Model {
     },
     markRead: (id) => change(id, { unread: 0, mentions: 0 }),
     quiet,
-    arrivals: { now: () => Date.now(), listen: ({ told }) => arrive(told, variant.arriving ?? false), read: () => false },
+    arrivals: { now: () => Date.now(), listen: (listening) => arrive(listening, variant.arriving ?? false), read: () => false },
     profile: {
       update: ({ name, title }) => {
         setAll(all().map((person) => (person.id === 'ines' ? { ...person, name, title } : person)))

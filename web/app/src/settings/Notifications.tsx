@@ -104,8 +104,10 @@ function Pausing() {
   const item = (how: Pause) => ({ label: core().account.pauses[how], icon: clockIcon, run: () => void pause(model, how) })
   return (
     <section class="settings-part">
-      <h3>{text().notifications.paused}</h3>
-      <p class="soft">{text().notifications.pausedWhy}</p>
+      <header class="settings-head">
+        <h3>{text().notifications.paused}</h3>
+        <p class="soft">{text().notifications.pausedWhy}</p>
+      </header>
       <Show
         when={paused()}
         fallback={

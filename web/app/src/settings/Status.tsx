@@ -1,5 +1,5 @@
 import { createSignal, For, Show } from 'solid-js'
-import { EmojiButton } from '../emoji/EmojiButton.tsx'
+import { EmojiButton } from '../emoji/Opener.tsx'
 import { text as core } from '../i18n/en.ts'
 import { account, useModel } from '../model/context.ts'
 import type { PresenceState } from '../model/model.ts'

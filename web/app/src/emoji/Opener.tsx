@@ -24,7 +24,7 @@ export function EmojiButton(props: EmojiButtonProps) {
     }
     setOpen(true)
     try {
-      const { openPicker } = await import('./open.tsx')
+      const { openPicker } = await import('./open-emoji.tsx')
       if (!button.isConnected) return
       picker = openPicker(button, { side: props.side ?? 'below', align: props.align ?? 'end', onPick: (sign) => props.onPick(sign), onClosed: () => setOpen(false) })
     } catch {
