@@ -247,7 +247,7 @@ test('nothing of emoji is asked for before one looks for them; then they are pic
   const ada = workspace.owner
   const ben = await workspace.person('ben', 'Ben Okri')
   const channel = await channelWith(ada, 'design', ben)
-  await say(ben, channel, 'what do you think?')
+  const offset = await say(ben, channel, 'what do you think?')
   await signIn(page, ada)
   await link(page, 'design').click()
   const said = message(page, 'what do you think?')
@@ -273,7 +273,7 @@ test('nothing of emoji is asked for before one looks for them; then they are pic
   const given = said.getByRole('button', { name: /🎉, 1 person, you among them/ })
   await expect(given).toBeVisible()
   await expect(given).toHaveAccessibleDescription('you reacted with 🎉')
-  await ben.call(`${chat}/AddReaction`, { channel, offset: 2, emoji: '🎉' })
+  await ben.call(`${chat}/AddReaction`, { channel, offset, emoji: '🎉' })
   await expect(said.getByRole('button', { name: /🎉, 2 people/ })).toHaveAccessibleDescription('Ben Okri and you reacted with 🎉')
 
   // Insert, by arrows; Escape gives the focus back.
@@ -306,7 +306,7 @@ test('nothing of emoji is asked for before one looks for them; then they are pic
 
   // What isn't found says so.
   await open.click()
-  await page.keyboard.type('zzzz')
+  await search.fill('zzzz')
   await expect(page.getByText('No emoji for “zzzz”')).toBeVisible()
   await page.keyboard.press('Escape')
 

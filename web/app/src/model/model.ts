@@ -241,7 +241,8 @@ export interface Model {
 
   /** undefined: not known yet. */
   readonly quiet: Accessor<Quiet | undefined>
-  readonly arrivals: Arrivals
+  /** Of who is signed in: call it once for each who tells of them. */
+  arrivals(): Arrivals
   readonly profile: Profile
   readonly administration: Administration
 }

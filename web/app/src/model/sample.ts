@@ -223,7 +223,7 @@ export function sampleModel(variant: Variant = {}): Model {
     },
     markRead: (id) => change(id, { unread: 0, mentions: 0 }),
     quiet,
-    arrivals: { now: () => Date.now(), listen: (listening) => arrive(listening, variant.arriving ?? false), read: () => false },
+    arrivals: () => ({ now: () => Date.now(), listen: (listening) => arrive(listening, variant.arriving ?? false), read: () => false }),
     profile: {
       update: ({ name, title }) => {
         setAll(all().map((person) => (person.id === 'ines' ? { ...person, name, title } : person)))

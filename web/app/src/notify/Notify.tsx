@@ -24,6 +24,7 @@ interface OnDesk {
 /** Notify tells of what arrives elsewhere: in the page that is focused by cards; where none is, by one of all pages outside of it. And it keeps the number on the application's icon. */
 export default function Notify() {
   const model = useModel()
+  const arrivals = model.arrivals()
   const shell = useShell()
   const me = account(model)?.me ?? ''
   const cards = createCards()
@@ -99,7 +100,7 @@ export default function Notify() {
       const verdict = decide(one, {
         me, channel, quiet, since, now,
         standard: preferences().notify,
-        read: model.arrivals.read(one),
+        read: arrivals.read(one),
         looking: here === 'card' && looking(one),
         focused: here === 'card',
       })
@@ -115,12 +116,12 @@ export default function Notify() {
   }
   let since = 0
   onMount(() => {
-    since = model.arrivals.now()
-    onCleanup(model.arrivals.listen({ wants: (channel) => wants(channel, preferences().notify), tells, told }))
+    since = arrivals.now()
+    onCleanup(arrivals.listen({ wants: (channel) => wants(channel, preferences().notify), tells, told }))
   })
 
   // What has been read, here or elsewhere, goes.
-  const past = (said: Said | undefined) => said !== undefined && (model.arrivals.read(said) || (looking(said) && focused()))
+  const past = (said: Said | undefined) => said !== undefined && (arrivals.read(said) || (looking(said) && focused()))
   createEffect(() => {
     for (const card of cards.all()) if (past(card.said)) cards.close(card.key)
   })

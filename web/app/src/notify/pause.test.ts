@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { endOf, endWords } from './pause.ts'
+import { endOf } from './durations.ts'
+import { endWords } from './pause.ts'
 
 const at = (text: string) => new Date(text).getTime()
 

@@ -17,6 +17,10 @@ export const en = {
   allow: 'Allow notifications',
   later: 'No, thanks',
   nobody: 'Somebody',
+  back: 'Back',
+  pauses: { half: 'For 30 minutes', hour: 'For an hour', twoHours: 'For two hours', tomorrow: 'Until tomorrow morning', open: 'Until I resume them' },
+  resumed: 'Notifications are on again.',
+  pauseFailed: 'That was not changed',
 }
 
 export const text = texts(en)

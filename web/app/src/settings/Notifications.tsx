@@ -4,13 +4,13 @@ import { explain } from '../i18n/refusals.ts'
 import { channelName, useModel } from '../model/context.ts'
 import type { Channel, NotifyLevel } from '../model/model.ts'
 import { askPermission, pageDesk, permission } from '../notify/desk.ts'
-import { pausedWords, pauses, type Pause } from '../notify/pause.ts'
-import { pause, resume } from '../notify/pausing.ts'
+import { pausedWords } from '../notify/pause.ts'
+import { pauseItems, resume } from '../notify/pausing.ts'
 import { prefer, preferences, type Preferences } from '../shell/preferences.ts'
 import { Banner } from '../ui/Banner.tsx'
 import { Button } from '../ui/Button.tsx'
 import { Choice, Select, Switch } from '../ui/Field.tsx'
-import { bellIcon, bellOffIcon, circleCheckIcon, clockIcon } from '../ui/icons.ts'
+import { bellIcon, bellOffIcon, circleCheckIcon } from '../ui/icons.ts'
 import { Menu } from '../ui/Menu.tsx'
 import { toast } from '../ui/toasts.ts'
 import { text } from './text.ts'
@@ -101,7 +101,6 @@ function Pausing() {
     const quiet = model.quiet()
     return quiet?.on ? quiet : undefined
   }
-  const item = (how: Pause) => ({ label: core().account.pauses[how], icon: clockIcon, run: () => void pause(model, how) })
   return (
     <section class="settings-part">
       <header class="settings-head">
@@ -114,7 +113,7 @@ function Pausing() {
           <div>
             <Menu
               label={text().notifications.pause}
-              items={pauses.map(item)}
+              items={pauseItems(model)}
               button={(properties) => (
                 <button type="button" class="button button-plain" {...properties}>
                   {text().notifications.pause}

@@ -2,11 +2,11 @@ import { createSignal, Show } from 'solid-js'
 import { text } from '../i18n/en.ts'
 import { account, may, personName, useModel } from '../model/context.ts'
 import type { Model, Quiet } from '../model/model.ts'
-import { endWords, pausedWords, pauses, type Pause } from '../notify/pause.ts'
+import { endWords, pausedWords } from '../notify/pause.ts'
 import { Avatar, presenceWords } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Icon, Mark } from '../ui/Icon.tsx'
-import { arrowLeftIcon, bellIcon, bellOffIcon, circleQuestionMarkIcon, clockIcon, faceSlightlySmilingPlusIcon, logOutIcon, menuIcon, monitorIcon, moonIcon, searchIcon, settingsIcon, shieldIcon, sunIcon, userRoundIcon } from '../ui/icons.ts'
+import { bellIcon, bellOffIcon, circleQuestionMarkIcon, faceSlightlySmilingPlusIcon, logOutIcon, menuIcon, monitorIcon, moonIcon, searchIcon, settingsIcon, shieldIcon, sunIcon, userRoundIcon } from '../ui/icons.ts'
 import { Keys } from '../ui/Kbd.tsx'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { useShell } from './context.ts'
@@ -76,14 +76,15 @@ function AccountMenu() {
     checked: preferences().theme === to,
     run: () => prefer({ theme: to }),
   })
-  const [pausing, setPausing] = createSignal(false)
-  const pauseItem = (how: Pause): MenuItem => ({ label: text().account.pauses[how], icon: clockIcon, run: () => void loadPausing().then(({ pause }) => pause(model, how)) })
+  const [other, setOther] = createSignal<readonly MenuItem[]>() // in place of the usual ones
+  const usually = () => {
+    setOther()
+  }
   const silence = (): MenuItem =>
     model.quiet()?.on
       ? { label: text().account.resume, icon: bellIcon, run: () => void loadPausing().then(({ resume }) => resume(model)) }
-      : { label: text().account.pause, icon: bellOffIcon, stays: true, run: () => setPausing(true) }
-  const items = (): readonly MenuItem[] => (pausing() ? [...pauses.map(pauseItem), 'line', { label: text().account.back, icon: arrowLeftIcon, stays: true, run: () => setPausing(false) }] : usual())
-  const usual = (): readonly MenuItem[] => [
+      : { label: text().account.pause, icon: bellOffIcon, stays: true, run: () => loadPausing().then(({ pauseItems }) => { setOther(pauseItems(model, usually)) }) }
+  const items = (): readonly MenuItem[] => [
     { label: text().account.status, icon: faceSlightlySmilingPlusIcon, run: () => shell.openDialog(() => import('../settings/Status.tsx')) },
     silence(),
     { label: text().account.profile, icon: userRoundIcon, run: () => shell.go('/settings/profile') },
@@ -100,8 +101,8 @@ function AccountMenu() {
     <Menu
       label={text().shell.account(name())}
       align="end"
-      items={items()}
-      onClose={() => setPausing(false)}
+      items={other() ?? items()}
+      onClose={usually}
       head={
         <div class="account-head">
           <Avatar id={me()} name={name()} size="large" />

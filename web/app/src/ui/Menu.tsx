@@ -13,9 +13,9 @@ export type MenuItem =
       readonly danger?: boolean
       /** Of one that can be on or off. */
       readonly checked?: boolean
-      /** The menu stays, with other items. */
+      /** The menu stays, with other items once `run` is done. */
       readonly stays?: boolean
-      readonly run: () => void
+      readonly run: () => void | Promise<void>
     }
   | 'line'
 
@@ -120,13 +120,12 @@ export function Menu(props: MenuProps) {
                     tabIndex={-1}
                     onClick={() => {
                       if (item.stays) {
-                        item.run()
-                        items()[0]?.focus()
+                        void Promise.resolve(item.run()).then(() => items()[0]?.focus())
                         return
                       }
                       element.hidePopover()
                       button.focus()
-                      item.run()
+                      void item.run()
                     }}
                   >
                     <Show when={item.icon}>{(icon) => <Icon path={icon()} small />}</Show>

@@ -26,7 +26,6 @@ interface Opened {
   readonly recorder: Recorder
   readonly rooms: LiveRooms
   readonly watching: Watching
-  readonly arrivals: LiveArrivals
   readonly quieted: Quieted
   close(): void
 }
@@ -66,7 +65,6 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     })
     const rooms = new LiveRooms(session, () => recorder, me, outgoing)
     const watching = new Watching(session)
-    const arrivals = new LiveArrivals(session, recorder, me)
     const quieted = new Quieted(session, me)
     const quiet = attend(session)
     recorder.onChange((part) => {
@@ -86,7 +84,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     })
     await recorder.start()
     setOpened({
-      session, recorder, rooms, watching, arrivals, quieted,
+      session, recorder, rooms, watching, quieted,
       close: () => {
         window.removeEventListener('pagehide', flush)
         quiet()
@@ -190,10 +188,10 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: marks })
     },
     quiet: () => opened()?.quieted.now(),
-    arrivals: {
-      now: () => opened()?.arrivals.now() ?? Date.now(),
-      listen: (listening) => opened()?.arrivals.listen(listening) ?? done,
-      read: (said) => opened()?.arrivals.read(said) ?? false,
+    arrivals: () => {
+      const there = opened()
+      if (there === undefined) throw new Error('nobody is signed in')
+      return new LiveArrivals(there.session, there.recorder, me())
     },
     profile: profileOf(session, me, ({ state, until }) => opened()?.quieted.set(state === 'silent', until)),
     administration: administrationOf(session, (id) => byId().get(id)?.name ?? id),
