@@ -1,11 +1,16 @@
 import { createEffect, createMemo, createSignal, createUniqueId, For, on, onMount, Show } from 'solid-js'
+import type { Tone } from '../emoji/emoji.ts'
+import { EmojiButton } from '../emoji/Opener.tsx'
+import { tone, used } from '../emoji/recent.ts'
 import { useModel } from '../model/context.ts'
+import type { Person } from '../model/model.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Checkbox } from '../ui/Field.tsx'
-import { boldIcon, codeIcon, eyeIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
+import { Icon } from '../ui/Icon.tsx'
+import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
 import { Body } from './Body.tsx'
-import { asked, completed, wrapped } from './complete.ts'
+import { asked, completed, spelled, wrapped } from './complete.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
 import './channel.css'
@@ -19,6 +24,20 @@ export interface ComposerProps {
   readonly label: string
   /** The last message of one's own is to be edited: ArrowUp in an empty composer. */
   readonly onEditLast: () => void
+}
+
+/** Answer is what may be meant by what is typed. */
+type Answer =
+  | { readonly kind: 'person'; readonly person: Person; readonly puts: string }
+  | { readonly kind: 'emoji'; readonly name: string; readonly code: string; readonly puts: string }
+
+/** Completer finds emoji by the beginning of a code or name. */
+type Completer = (word: string, tone: Tone) => readonly Answer[]
+
+async function loadCompleter(): Promise<Completer> {
+  const [{ loadEmoji, toned }, { completions }] = await Promise.all([import('../emoji/emoji.ts'), import('../emoji/find.ts')])
+  const all = await loadEmoji()
+  return (word, tone) => completions(all, word, mostShown).map(({ emoji, code }) => ({ kind: 'emoji', name: emoji.name, code, puts: toned(emoji, tone) }))
 }
 
 /** Composer is where one writes: Enter sends, Shift+Enter begins a line. What stands in it is the room's draft, and survives everything. */
@@ -39,12 +58,18 @@ export function Composer(props: ComposerProps) {
     const found = asked(words(), cursor())
     return found && found.from !== dismissed() ? found : undefined
   })
-  const answers = createMemo(() => {
+  // The emoji are asked for with the first colon that means one.
+  const [emoji, setEmoji] = createSignal<Completer>()
+  createEffect(() => {
+    if (question()?.sign === ':' && emoji() === undefined) loadCompleter().then((found) => setEmoji(() => found), () => undefined) // it stays as it was typed
+  })
+  const answers = createMemo((): readonly Answer[] => {
     const q = question()
+    if (q?.sign === ':') return emoji()?.(q.word, tone()) ?? []
     if (q?.sign !== '@') return []
     const word = q.word.toLowerCase()
     const found = model.people().filter((p) => !p.deactivated && (p.handle.startsWith(word) || p.name.toLowerCase().split(' ').some((part) => part.startsWith(word))))
-    return found.slice(0, mostShown)
+    return found.slice(0, mostShown).map((person) => ({ kind: 'person', person, puts: `@${person.handle}` }))
   })
   createEffect(on(question, () => setChosen(0)))
   createEffect(
@@ -62,11 +87,25 @@ export function Composer(props: ComposerProps) {
     setCursor(to)
     draft().write(now)
   }
-  const take = (handle: string) => {
+  const take = (answer: Answer | undefined) => {
     const q = question()
-    if (!q) return
-    const to = completed(area.value, q, `@${handle}`)
+    if (!q || !answer) return
+    if (answer.kind === 'emoji') used(answer.puts)
+    const to = completed(area.value, q, answer.puts)
     put(to.text, to.cursor)
+    area.focus()
+  }
+  /** ":tada:" that was typed out is one. */
+  const spell = () => {
+    const q = spelled(area.value, area.selectionStart)
+    const found = q && emoji()?.(q.word, tone()).find((answer) => answer.kind === 'emoji' && answer.code === q.word)
+    if (!q || !found) return
+    const to = completed(area.value, q, found.puts)
+    put(to.text, to.cursor)
+  }
+  const insert = (sign: string) => {
+    const { selectionStart: from, selectionEnd: to, value } = area
+    put(value.slice(0, from) + sign + value.slice(to), from + sign.length)
     area.focus()
   }
   const send = () => {
@@ -97,7 +136,7 @@ export function Composer(props: ComposerProps) {
     if (list.length > 0 && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
       setChosen((n) => (n + (event.key === 'ArrowDown' ? 1 : -1) + list.length) % list.length)
     } else if (list.length > 0 && (event.key === 'Enter' || event.key === 'Tab') && !event.shiftKey) {
-      take(list[chosen()]?.handle ?? '')
+      take(list[chosen()])
     } else if (list.length > 0 && event.key === 'Escape') {
       setDismissed(question()?.from ?? -1)
       event.stopPropagation()
@@ -143,13 +182,25 @@ export function Composer(props: ComposerProps) {
         )}
       </Show>
       <Show when={answers().length > 0}>
-        <ul class="composer-answers" role="listbox" id={`${id}-answers`} aria-label={text().people}>
+        <ul class="composer-answers" role="listbox" id={`${id}-answers`} aria-label={question()?.sign === ':' ? text().emojis : text().people}>
           <For each={answers()}>
-            {(person, n) => (
-              <li id={`${id}-${n()}`} role="option" aria-selected={n() === chosen()} onPointerDown={(event) => event.preventDefault()} onClick={() => take(person.handle)}>
-                <Avatar id={person.id} name={person.name} />
-                <span>{person.name}</span>
-                <span class="faint">@{person.handle}</span>
+            {(answer, n) => (
+              <li id={`${id}-${n()}`} role="option" aria-selected={n() === chosen()} onPointerDown={(event) => event.preventDefault()} onClick={() => take(answer)}>
+                {answer.kind === 'person' ? (
+                  <>
+                    <Avatar id={answer.person.id} name={answer.person.name} />
+                    <span>{answer.person.name}</span>
+                    <span class="faint">{answer.puts}</span>
+                  </>
+                ) : (
+                  <>
+                    <span class="composer-emoji" aria-hidden="true">
+                      {answer.puts}
+                    </span>
+                    <span>{answer.name}</span>
+                    <span class="faint">{`:${answer.code}:`}</span>
+                  </>
+                )}
               </li>
             )}
           </For>
@@ -175,6 +226,7 @@ export function Composer(props: ComposerProps) {
           onInput={(event) => {
             setCursor(event.currentTarget.selectionStart)
             draft().write(event.currentTarget.value)
+            spell()
             if (event.currentTarget.value !== '') props.room.types()
           }}
           onSelect={(event) => setCursor(event.currentTarget.selectionStart)}
@@ -188,6 +240,9 @@ export function Composer(props: ComposerProps) {
             <IconButton icon={listIcon} label={text().format.list} onClick={() => begin('- ')} />
             <IconButton icon={textQuoteIcon} label={text().format.quote} onClick={() => begin('> ')} />
           </span>
+          <EmojiButton class="icon-button" label={text().emoji} side="above" onPick={insert}>
+            <Icon path={faceSlightlySmilingPlusIcon} />
+          </EmojiButton>
           <Show when={props.room.root !== 0}>
             <Checkbox label={text().alsoInChannel} checked={also()} onChange={setAlso} />
           </Show>

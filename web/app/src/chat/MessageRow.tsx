@@ -1,5 +1,5 @@
 import type { Item } from '@plenum/sdk/chat'
-import { createMemo, For, Match, Show, Switch } from 'solid-js'
+import { createMemo, Match, Show, Switch } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { account, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
@@ -13,6 +13,7 @@ import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
 import { MessageTools } from './MessageTools.tsx'
 import { PersonCard } from './PersonCard.tsx'
+import { Reactions } from './Reactions.tsx'
 import type { Room } from './room.ts'
 import type { Row } from './rows.ts'
 import { text } from './text.ts'
@@ -187,36 +188,6 @@ function Sent(props: { readonly item: Item; readonly room: Room }) {
           </Show>
         </div>
       )}
-    </Show>
-  )
-}
-
-function Reactions(props: { readonly item: Item; readonly room: Room }) {
-  const model = useModel()
-  const names = (ids: readonly string[]) => ids.map((id) => personName(model.person(id), text().nobody)).join(', ')
-  return (
-    <Show when={props.item.message.reactions.length > 0}>
-      <ul class="reactions">
-        <For each={props.item.message.reactions}>
-          {(reaction) => (
-            <li>
-              <button
-                type="button"
-                class="reaction"
-                aria-pressed={reaction.mine}
-                aria-label={text().reaction(reaction.emoji, reaction.count, reaction.mine)}
-                data-tip={names(reaction.users)}
-                onClick={() => props.room.react(props.item.message.offset, reaction.emoji, !reaction.mine)}
-              >
-                <span aria-hidden="true">{reaction.emoji}</span>
-                <span class="numbers" aria-hidden="true">
-                  {reaction.count}
-                </span>
-              </button>
-            </li>
-          )}
-        </For>
-      </ul>
     </Show>
   )
 }

@@ -1,16 +1,20 @@
 import type { Item } from '@plenum/sdk/chat'
-import { Show } from 'solid-js'
+import { For, Show } from 'solid-js'
+import { EmojiButton } from '../emoji/Opener.tsx'
+import { quick, used } from '../emoji/recent.ts'
 import { text as core } from '../i18n/en.ts'
 import { account, may, useModel } from '../model/context.ts'
 import { IconButton } from '../ui/Button.tsx'
+import { Icon } from '../ui/Icon.tsx'
 import { copyIcon, ellipsisIcon, faceSlightlySmilingPlusIcon, linkIcon, messageSquareTextIcon, pencilIcon, pinIcon, trashIcon, bellIcon } from '../ui/icons.ts'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { toast } from '../ui/toasts.ts'
+import { reacted } from './reactions.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
 
-/** What most reactions are; all others come from the picker. */
-const quick = ['👍', '❤️', '😂', '🎉', '👀', '✅']
+/** How many reactions are one press away; all others come from the picker. */
+const near = 3
 
 /** MessageTools is what can be done with a message that is sent. */
 export function MessageTools(props: { readonly item: Item; readonly room: Room; readonly onEdit: () => void; readonly onThread: () => void }) {
@@ -19,6 +23,10 @@ export function MessageTools(props: { readonly item: Item; readonly room: Room; 
   const mine = () => message().author === account(model)?.me
   const edits = () => mine() && may(model, 'chat.edit_own')
   const copy = (what: string) => void navigator.clipboard.writeText(what).then(() => toast(core().copied))
+  const react = (emoji: string) => {
+    used(emoji)
+    props.room.react(message().offset, emoji, !reacted(message(), emoji))
+  }
   const items = (): MenuItem[] => [
     { label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) },
     { label: text().does.markUnread, icon: bellIcon, run: () => props.room.markUnread(message().offset) },
@@ -30,12 +38,16 @@ export function MessageTools(props: { readonly item: Item; readonly room: Room; 
   ]
   return (
     <div class="message-does" role="toolbar" aria-label={text().does.bar}>
-      <Menu
-        label={text().does.react}
-        align="end"
-        items={quick.map((emoji) => ({ label: emoji, run: () => props.room.react(message().offset, emoji, true) }))}
-        button={(properties) => <IconButton icon={faceSlightlySmilingPlusIcon} label={text().does.react} {...properties} />}
-      />
+      <For each={quick(near)}>
+        {(emoji) => (
+          <button type="button" class="icon-button message-quick" aria-label={text().does.reactWith(emoji)} aria-pressed={reacted(message(), emoji)} data-tip={text().does.reactWith(emoji)} onClick={() => react(emoji)}>
+            <span aria-hidden="true">{emoji}</span>
+          </button>
+        )}
+      </For>
+      <EmojiButton class="icon-button" label={text().does.react} onPick={react}>
+        <Icon path={faceSlightlySmilingPlusIcon} />
+      </EmojiButton>
       <Show when={props.room.root === 0}>
         <IconButton icon={messageSquareTextIcon} label={text().does.reply} onClick={() => props.onThread()} />
       </Show>

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asked, completed, wrapped } from './complete.ts'
+import { asked, completed, spelled, wrapped } from './complete.ts'
 
 test.each([
   ['@', '@', ''],
@@ -26,4 +26,10 @@ test('marks come and go', () => {
   const bold = wrapped('a word', 2, 6, '**')
   expect(bold).toEqual({ text: 'a **word**', from: 4, to: 8 })
   expect(wrapped(bold.text, bold.from, bold.to, '**')).toEqual({ text: 'a word', from: 2, to: 6 })
+})
+
+test('a code that is typed out is known by its second colon', () => {
+  expect(spelled('so :tada:', 9)).toEqual({ sign: ':', word: 'tada', from: 3, to: 9 })
+  expect(spelled(':+1: x', 4)).toMatchObject({ word: '+1', from: 0, to: 4 })
+  for (const text of [':tada', 'a:b:', '10:30:', '::', ':a:', ': tada:', 'x :tada: ']) expect(spelled(text, text.length), text).toBeUndefined()
 })

@@ -25,6 +25,15 @@ export function completed(text: string, { from, to }: Asked, chosen: string): { 
   return { text: `${text.slice(0, from)}${chosen}${blank}${behind}`, cursor: from + chosen.length + 1 }
 }
 
+/** A code between colons, behind nothing, a blank or a bracket. */
+const whole = /(?:^|[\s([{"'>]):([\w+-]{2,40}):$/
+
+/** spelled is the code that has just been typed out before the cursor: ":tada:". */
+export function spelled(text: string, cursor: number): Asked | undefined {
+  const word = whole.exec(text.slice(Math.max(0, cursor - 50), cursor))?.[1]
+  return word === undefined ? undefined : { sign: ':', word, from: cursor - word.length - 2, to: cursor }
+}
+
 /** wrapped puts marks around what is selected, or takes them away. */
 export function wrapped(text: string, from: number, to: number, mark: string): { readonly text: string; readonly from: number; readonly to: number } {
   const n = mark.length

@@ -19,9 +19,16 @@ export const en = {
   openThread: (name: string) => `Open the thread of ${name}:`,
   reaction: (emoji: string, n: number, mine: boolean) =>
     `${emoji}, ${plural(n, { one: '1 person', other: `${number(n)} people` })}${mine ? ', you among them' : ''}`,
+  reactedWith: (names: string, emoji: string) => `${names} reacted with ${emoji}`,
+  you: 'you',
+  anotherReaction: 'Another reaction',
+  others: (n: number) => plural(n, { one: '1 other', other: `${number(n)} others` }),
+  emoji: 'Emoji',
+  emojis: 'Emoji to insert',
   does: {
     bar: 'What to do with the message',
     react: 'React',
+    reactWith: (emoji: string) => `React with ${emoji}`,
     reply: 'Reply in a thread',
     edit: 'Edit',
     remove: 'Delete',

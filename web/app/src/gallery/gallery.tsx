@@ -1,6 +1,6 @@
 /**
  * The gallery: the application over the sample model, to be looked at and tested. /gallery.html?stage=signed-out&connection=offline&path=/c/design&theme=dark&contrast=more&
- * locale=pseudo-rtl&open=palette&empty
+ * locale=pseudo-rtl&open=palette&empty&arriving&paused
  */
 import '../ui/style.ts'
 import { render } from 'solid-js/web'
@@ -33,6 +33,8 @@ const variant: Variant = {
   connection: connection(),
   sending: Number(wanted.get('sending') ?? 0),
   empty: wanted.has('empty'),
+  arriving: wanted.has('arriving'),
+  paused: wanted.has('paused'),
 }
 
 prefer({

@@ -13,6 +13,12 @@ it('counts what asks for somebody', () => {
   expect(titleCount(all)).toBe(3)
 })
 
+it('counts by the level', () => {
+  const of = (more: Partial<Channel>) => calls(channel('x', { unread: 5, mentions: 2, ...more }))
+  expect([of({ level: 'all' }), of({ level: 'mentions' }), of({ level: 'none' })]).toEqual([5, 2, 0])
+  expect([of({ kind: 'group' }), of({ kind: 'group', level: 'mentions' }), of({ kind: 'direct', level: 'none' })]).toEqual([5, 2, 0])
+})
+
 it('goes round through what is unread', () => {
   expect(['a', 'b', 'd', undefined].map((at) => nextUnread(all, at, 1)?.id)).toEqual(['b', 'd', 'b', 'b'])
   expect(['a', 'b', 'd', undefined].map((at) => nextUnread(all, at, -1)?.id)).toEqual(['d', 'd', 'b', 'd'])

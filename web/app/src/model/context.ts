@@ -42,10 +42,10 @@ export function personName(person: Person | undefined, id: Id): string {
   return person?.name ?? id
 }
 
-/** calls counts what asks for the account in a channel: mentions, and each message of direct channels. */
-export function calls(channel: Channel): number {
-  if (channel.muted) return 0
-  return channel.kind === 'direct' || channel.kind === 'group' ? channel.unread : channel.mentions
+/** calls counts what asks for the account in a channel: by its level all messages, mentions or nothing; where none is set, all of a direct channel, and mentions elsewhere. */
+export function calls({ kind, muted, level, unread, mentions }: Channel): number {
+  if (muted || level === 'none') return 0
+  return level === 'all' || (level === 'default' && (kind === 'direct' || kind === 'group')) ? unread : mentions
 }
 
 /** titleCount is the sum that the page's title shows. */

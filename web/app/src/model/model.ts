@@ -3,6 +3,7 @@
  * sample.ts implements it over nothing, for the gallery. Each function that returns a promise rejects with a Refusal.
  */
 import type { Accessor } from 'solid-js'
+import type { Arrivals } from '../notify/arrivals.ts'
 
 /** A name that the server gave, <= 26 bytes. */
 export type Id = string
@@ -64,7 +65,7 @@ export interface Channel {
   readonly people: readonly Id[]
   /** Messages after the marker. */
   readonly unread: number
-  /** Of these, those that mention the account; in direct and group all. */
+  /** Of these, those that mention the account. */
   readonly mentions: number
   readonly muted: boolean
   readonly level: NotifyLevel
@@ -162,11 +163,23 @@ export interface Page<T> {
   readonly next: string
 }
 
+/** Quiet is whether one is not to be disturbed. `until`: Unix ms; undefined: until it is changed. */
+export type Quiet = { readonly on: false } | { readonly on: true; readonly until: number | undefined }
+
+/** Status is what one has chosen to tell of oneself. */
+export interface Status {
+  readonly state: PresenceState | 'automatic' | 'invisible'
+  readonly emoji: string
+  readonly text: string
+  /** When all of it ends, Unix ms; undefined: when it is changed. */
+  readonly until: number | undefined
+}
+
 /** Profile is what settings change of the account's own. */
 export interface Profile {
   update(change: { readonly name: string; readonly title: string }): Promise<void>
-  /** `until`: Unix ms; undefined: until it is changed. */
-  setStatus(change: { readonly state: PresenceState | 'automatic' | 'invisible'; readonly emoji: string; readonly text: string; readonly until: number | undefined }): Promise<void>
+  setStatus(status: Status): Promise<void>
+  status(): Promise<Status>
   changePassword(old: string, fresh: string): Promise<void>
   devices(): Promise<readonly Device[]>
   revoke(device: Id): Promise<void>
@@ -226,6 +239,10 @@ export interface Model {
   setNotifications(channel: Id, change: { readonly muted: boolean; readonly level: NotifyLevel }): Promise<void>
   markRead(channel: Id): void
 
+  /** undefined: not known yet. */
+  readonly quiet: Accessor<Quiet | undefined>
+  /** Of who is signed in: call it once for each who tells of them. */
+  arrivals(): Arrivals
   readonly profile: Profile
   readonly administration: Administration
 }

@@ -1,6 +1,7 @@
 /** A model without a server: a lively workspace for the gallery and for tests of screens. Nothing of it is in a build. */
 import { createSignal } from 'solid-js'
-import type { AuditEntry, Channel, Connection, Device, Invitation, Link, Model, Page, Person, Presence, Refusal, Role, Stage } from './model.ts'
+import type { Listening, Said } from '../notify/arrivals.ts'
+import type { AuditEntry, Channel, Connection, Device, Invitation, Link, Model, Page, Person, Presence, Quiet, Refusal, Role, Stage, Status } from './model.ts'
 
 /** Variant is what the gallery shows. */
 export interface Variant {
@@ -9,6 +10,9 @@ export interface Variant {
   readonly sending?: number
   /** As it is right after the first run. */
   readonly empty?: boolean
+  /** Somebody writes, a moment after the page is there. */
+  readonly arriving?: boolean
+  readonly paused?: boolean
 }
 
 const minute = 60_000 // ms
@@ -102,6 +106,20 @@ function refuse(reason: string, message: string, field = ''): Promise<never> {
   return Promise.reject(refusal)
 }
 
+const said: Said = { channel: 'd-tomas', offset: 900, root: 0, shown: true, author: 'tomas', timeMs: 0, text: '', gone: false, names: false, everybody: false, following: false }
+
+/** arrive tells of three messages, one by one. */
+function arrive({ tells, told }: Listening, on: boolean): () => void {
+  const now = Date.now()
+  const all: readonly Said[] = [
+    { ...said, timeMs: now + 1, text: 'Do you have **five minutes** before the call? I would like to show you the numbers first, they are better than we thought.' },
+    { ...said, channel: 'infra', author: 'wei', offset: 901, timeMs: now + 1, names: true, text: '@ines the second cluster is yours' },
+    { ...said, channel: 'design', author: 'lucia', offset: 902, root: 1, shown: false, following: true, timeMs: now + 1, text: 'Now it is 3 % darker.' },
+  ]
+  if (on) void tells().then(() => all.forEach((one) => told({ said: [one], more: 0, now })))
+  return () => undefined
+}
+
 /** sampleModel answers at once. Wrong are: the password "wrong", the handle "taken", the link "used". */
 export function sampleModel(variant: Variant = {}): Model {
   const workspace = { id: 'w', slug: 'meridian', name: 'Meridian Labs' }
@@ -118,6 +136,7 @@ export function sampleModel(variant: Variant = {}): Model {
   const [sending] = createSignal(variant.sending ?? 0)
   const [all, setAll] = createSignal<readonly Person[]>(variant.empty ? people.slice(0, 1) : people)
   const [mine, setMine] = createSignal<Presence>(presence['ines'] ?? none)
+  const [quiet, setQuiet] = createSignal<Quiet>(variant.paused ? { on: true, until: new Date().setHours(23, 30, 0, 0) } : { on: false })
   const change = (id: string, to: Partial<Channel>) => setChannels(channels().map((channel) => (channel.id === id ? { ...channel, ...to } : channel)))
   const enter = async () => {
     setStage(signedIn)
@@ -203,14 +222,22 @@ export function sampleModel(variant: Variant = {}): Model {
       return Promise.resolve()
     },
     markRead: (id) => change(id, { unread: 0, mentions: 0 }),
+    quiet,
+    arrivals: () => ({ now: () => Date.now(), listen: (listening) => arrive(listening, variant.arriving ?? false), read: () => false }),
     profile: {
       update: ({ name, title }) => {
         setAll(all().map((person) => (person.id === 'ines' ? { ...person, name, title } : person)))
         return Promise.resolve()
       },
-      setStatus: ({ state, emoji, text }) => {
+      setStatus: ({ state, emoji, text, until }) => {
+        setQuiet(state === 'silent' ? { on: true, until } : { on: false })
         setMine({ ...none, state: state === 'automatic' ? 'online' : state === 'invisible' ? 'offline' : state, emoji, text })
         return Promise.resolve()
+      },
+      status: () => {
+        const { state, emoji, text } = mine()
+        const told: Status = { state: state === 'busy' || state === 'silent' ? state : 'automatic', emoji, text, until: undefined }
+        return Promise.resolve(told)
       },
       changePassword: (old) => (old === 'wrong' ? refuse('identity.PASSWORD', 'This is not the password that you have') : Promise.resolve()),
       devices: () => Promise.resolve(devices),

@@ -1,10 +1,14 @@
 import { createSignal, For, Show } from 'solid-js'
+import { EmojiButton } from '../emoji/Opener.tsx'
 import { text as core } from '../i18n/en.ts'
 import { account, useModel } from '../model/context.ts'
 import type { PresenceState } from '../model/model.ts'
+import { endWords } from '../notify/pause.ts'
 import { Button } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
 import { Select, TextField } from '../ui/Field.tsx'
+import { Icon } from '../ui/Icon.tsx'
+import { faceSlightlySmilingPlusIcon } from '../ui/icons.ts'
 import { Refused } from '../ui/Refused.tsx'
 import { submission } from '../ui/submission.ts'
 import { text } from './text.ts'
@@ -13,7 +17,7 @@ import './settings.css'
 const hour = 3_600_000 // ms
 
 type State = PresenceState | 'automatic' | 'invisible'
-type Until = 'never' | 'hour' | 'fourHours' | 'today'
+type Until = 'kept' | 'never' | 'hour' | 'fourHours' | 'today'
 
 /** Status is what one says of oneself: a few words, and whether one may be disturbed. */
 export default function Status(props: { readonly onClose: () => void }) {
@@ -23,6 +27,17 @@ export default function Status(props: { readonly onClose: () => void }) {
   const [words, setWords] = createSignal(now.text)
   const [state, setState] = createSignal<State>(now.state === 'busy' || now.state === 'silent' ? now.state : 'automatic')
   const [until, setUntil] = createSignal<Until>('never')
+  // What was chosen, and until when, others don't see: it is asked for, and what was changed meanwhile stays.
+  const [kept, setKept] = createSignal<number>()
+  model.profile.status().then(
+    (chosen) => {
+      if (state() === 'automatic') setState(chosen.state)
+      if (chosen.until === undefined || until() !== 'never') return
+      setKept(chosen.until)
+      setUntil('kept')
+    },
+    () => undefined, // it is chosen anew
+  )
   const suggestions = () =>
     [
       ['📅', text().status.meeting],
@@ -33,6 +48,8 @@ export default function Status(props: { readonly onClose: () => void }) {
     ] as const
   const ends = (): number | undefined => {
     switch (until()) {
+      case 'kept':
+        return kept()
       case 'never':
         return undefined
       case 'hour':
@@ -72,7 +89,16 @@ export default function Status(props: { readonly onClose: () => void }) {
     >
       <form class="page-inside" novalidate onSubmit={submit}>
         <div class="status-words">
-          <TextField label={text().status.emoji} autocomplete="off" maxlength={16} value={emoji()} onInput={setEmoji} />
+          <div class="field">
+            <span class="field-label" aria-hidden="true">
+              {text().status.emoji}
+            </span>
+            <EmojiButton class="emoji-button" label={emoji() ? text().status.emojiNow(emoji()) : text().status.emoji} align="start" onPick={setEmoji}>
+              <Show when={emoji()} fallback={<Icon path={faceSlightlySmilingPlusIcon} />}>
+                <span aria-hidden="true">{emoji()}</span>
+              </Show>
+            </EmojiButton>
+          </div>
           <TextField autofocus label={text().status.what} autocomplete="off" maxlength={100} value={words()} onInput={setWords} />
         </div>
         <ul class="status-ideas" aria-label={text().status.suggestions}>
@@ -95,7 +121,7 @@ export default function Status(props: { readonly onClose: () => void }) {
         </ul>
         <Select<State>
           label={text().status.state}
-          hint={state() === 'silent' ? text().status.silentHint : undefined}
+          hint={state() === 'silent' ? text().status.silentHint : state() === 'busy' ? text().status.busyHint : undefined}
           value={state()}
           options={[
             ['automatic', text().status.automatic],
@@ -110,6 +136,7 @@ export default function Status(props: { readonly onClose: () => void }) {
           label={text().status.until}
           value={until()}
           options={[
+            ...(kept() === undefined ? [] : [['kept', endWords(kept() ?? 0, Date.now())] as const]),
             ['never', text().status.never],
             ['hour', text().status.hour],
             ['fourHours', text().status.fourHours],

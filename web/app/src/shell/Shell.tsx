@@ -29,6 +29,7 @@ function once<P extends object>(load: () => Promise<{ readonly default: Componen
 }
 
 const Palette = lazy(() => import('./palette/Palette.tsx'))
+const Notify = lazy(() => import('../notify/Notify.tsx'))
 
 interface OpenPanel {
   readonly part: Component<PanelProps>
@@ -85,9 +86,13 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   }
   followKeys(shell)
 
-  // What most will open soon is there by then, and opens at once.
+  // What most will open soon is there by then, and opens at once; and what arrives is told.
+  const [idle, setIdle] = createSignal(false)
   onMount(() => {
-    const load = () => void Palette.preload()
+    const load = () => {
+      void Palette.preload()
+      setIdle(true)
+    }
     if ('requestIdleCallback' in window) requestIdleCallback(load)
     else setTimeout(load, 1000) // Safari
   })
@@ -166,6 +171,11 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
           <Palette shell={shell} words={palette() ?? ''} onClose={() => setPalette(undefined)} />
         </Show>
         <Show when={dialog()}>{(part) => <Dynamic component={part()} onClose={() => setDialog(undefined)} />}</Show>
+      </Suspense>
+      <Suspense>
+        <Show when={idle()}>
+          <Notify />
+        </Show>
       </Suspense>
       <Toasts />
       <Tooltips />

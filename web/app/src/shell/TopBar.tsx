@@ -1,10 +1,12 @@
-import { Show } from 'solid-js'
+import { createSignal, Show } from 'solid-js'
 import { text } from '../i18n/en.ts'
 import { account, may, personName, useModel } from '../model/context.ts'
+import type { Model, Quiet } from '../model/model.ts'
+import { endWords, pausedWords } from '../notify/pause.ts'
 import { Avatar, presenceWords } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
 import { Icon, Mark } from '../ui/Icon.tsx'
-import { circleQuestionMarkIcon, faceSlightlySmilingPlusIcon, logOutIcon, menuIcon, monitorIcon, moonIcon, searchIcon, settingsIcon, shieldIcon, sunIcon, userRoundIcon } from '../ui/icons.ts'
+import { bellIcon, bellOffIcon, circleQuestionMarkIcon, faceSlightlySmilingPlusIcon, logOutIcon, menuIcon, monitorIcon, moonIcon, searchIcon, settingsIcon, shieldIcon, sunIcon, userRoundIcon } from '../ui/icons.ts'
 import { Keys } from '../ui/Kbd.tsx'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { useShell } from './context.ts'
@@ -31,10 +33,35 @@ export function TopBar(props: { readonly drawer: boolean; readonly onDrawer: () 
         <Keys chord="Mod+K" />
       </button>
       <div class="topbar-end">
+        <Paused />
         <IconButton icon={circleQuestionMarkIcon} label={text().shell.help} keys="?" onClick={() => shell.openDialog(() => import('./KeyMap.tsx'))} />
         <AccountMenu />
       </div>
     </header>
+  )
+}
+
+const loadPausing = () => import('../notify/pausing.ts')
+
+/** silent is the pause that goes on; undefined: there is none. */
+function silent(model: Model): Extract<Quiet, { on: true }> | undefined {
+  const quiet = model.quiet()
+  return quiet?.on ? quiet : undefined
+}
+
+/** Paused says that nothing is told now, and until when. */
+function Paused() {
+  const model = useModel()
+  const shell = useShell()
+  return (
+    <Show when={silent(model)}>
+      {(quiet) => (
+        <button type="button" class="paused" aria-label={pausedWords(quiet().until)} data-tip={pausedWords(quiet().until)} onClick={() => shell.go('/settings/notifications')}>
+          <Icon path={bellOffIcon} small />
+          <Show when={quiet().until}>{(until) => <span class="paused-end numbers">{endWords(until(), Date.now())}</span>}</Show>
+        </button>
+      )}
+    </Show>
   )
 }
 
@@ -49,8 +76,17 @@ function AccountMenu() {
     checked: preferences().theme === to,
     run: () => prefer({ theme: to }),
   })
+  const [other, setOther] = createSignal<readonly MenuItem[]>() // in place of the usual ones
+  const usually = () => {
+    setOther()
+  }
+  const silence = (): MenuItem =>
+    model.quiet()?.on
+      ? { label: text().account.resume, icon: bellIcon, run: () => void loadPausing().then(({ resume }) => resume(model)) }
+      : { label: text().account.pause, icon: bellOffIcon, stays: true, run: () => loadPausing().then(({ pauseItems }) => { setOther(pauseItems(model, usually)) }) }
   const items = (): readonly MenuItem[] => [
     { label: text().account.status, icon: faceSlightlySmilingPlusIcon, run: () => shell.openDialog(() => import('../settings/Status.tsx')) },
+    silence(),
     { label: text().account.profile, icon: userRoundIcon, run: () => shell.go('/settings/profile') },
     { label: text().account.settings, icon: settingsIcon, run: () => shell.go('/settings/appearance') },
     ...(may(model, 'identity.manage') ? [{ label: text().account.administration, icon: shieldIcon, run: () => shell.go('/admin/people') }] : []),
@@ -65,13 +101,15 @@ function AccountMenu() {
     <Menu
       label={text().shell.account(name())}
       align="end"
-      items={items()}
+      items={other() ?? items()}
+      onClose={usually}
       head={
         <div class="account-head">
           <Avatar id={me()} name={name()} size="large" />
           <div class="clip">
             <div class="strong clip">{name()}</div>
             <div class="faint clip">{presenceWords(model.presence(me()))}</div>
+            <Show when={silent(model)}>{(quiet) => <div class="account-paused">{pausedWords(quiet().until)}</div>}</Show>
           </div>
         </div>
       }

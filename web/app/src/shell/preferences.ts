@@ -10,9 +10,11 @@ const choices = {
   density: ['roomy', 'compact'],
   /** What of a channel on "default" is told outside of the page. */
   notify: ['mentions', 'all', 'none'],
-  sound: ['on', 'off'],
+  sound: ['off', 'on'],
   /** Whether notifications show what was written. */
   preview: ['on', 'off'],
+  /** Whether it is still to be said that the browser can notify. */
+  hint: ['on', 'off'],
   locale: ['system', ...locales],
 } as const
 

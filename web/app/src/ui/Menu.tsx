@@ -13,7 +13,9 @@ export type MenuItem =
       readonly danger?: boolean
       /** Of one that can be on or off. */
       readonly checked?: boolean
-      readonly run: () => void
+      /** The menu stays, with other items once `run` is done. */
+      readonly stays?: boolean
+      readonly run: () => void | Promise<void>
     }
   | 'line'
 
@@ -24,6 +26,7 @@ export interface MenuProps {
   readonly align?: 'start' | 'end'
   /** Stands above the items. */
   readonly head?: JSX.Element
+  readonly onClose?: () => void
   /** The button that opens it: put the properties onto it. */
   readonly button: (properties: MenuButton) => JSX.Element
 }
@@ -95,7 +98,10 @@ export function Menu(props: MenuProps) {
         class="popover menu"
         popover="auto"
         onKeyDown={onKeyDown}
-        on:toggle={(event: Event) => setOpen((event as ToggleEvent).newState === 'open')}
+        on:toggle={(event: Event) => {
+          setOpen((event as ToggleEvent).newState === 'open')
+          if (!open()) props.onClose?.()
+        }}
       >
         <Show when={open()}>
           {props.head}
@@ -113,9 +119,13 @@ export function Menu(props: MenuProps) {
                     aria-checked={item.checked}
                     tabIndex={-1}
                     onClick={() => {
+                      if (item.stays) {
+                        void Promise.resolve(item.run()).then(() => items()[0]?.focus())
+                        return
+                      }
                       element.hidePopover()
                       button.focus()
-                      item.run()
+                      void item.run()
                     }}
                   >
                     <Show when={item.icon}>{(icon) => <Icon path={icon()} small />}</Show>

@@ -17,6 +17,6 @@ it('begin with an absolute move, and so do those behind', () => {
 })
 
 it('are all used', () => {
-  const code = sources('.tsx', 'module.ts', 'providers.ts').map(({ text }) => text).join('\n')
+  const code = sources('.tsx', 'module.ts', 'providers.ts', 'pausing.ts').map(({ text }) => text).join('\n')
   expect(Object.keys(icons).filter((name) => !code.includes(name))).toEqual([])
 })

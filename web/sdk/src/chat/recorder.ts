@@ -341,7 +341,8 @@ export class Recorder {
       if (this.#naming.has(id)) continue
       this.#naming.add(id)
       try {
-        this.#setChannels(channelRead(this.#channels, await this.#call(getChannel, { channel: id })), mine, undefined)
+        const answer = await this.#call(getChannel, { channel: id })
+        this.#setChannels(channelRead(this.#channels, answer), mine, undefined) // as the list is now, not as it was when it was asked for
       } finally {
         this.#naming.delete(id)
       }

@@ -6,14 +6,16 @@ import { Cache } from '@plenum/sdk/chat/cache'
 import { join } from '@plenum/sdk/share'
 import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
-import { createMemo, createSignal } from 'solid-js'
+import { createEffect, createMemo, createSignal, on } from 'solid-js'
 import type { Rooms } from '../../chat/room.ts'
 import type { Channel, Connection, Model, Presence } from '../model.ts'
 import { LiveAccess } from './access.ts'
 import { administrationOf } from './administration.ts'
+import { LiveArrivals } from './arrivals.ts'
 import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
+import { Quieted } from './quiet.ts'
 import { LiveRooms, marks } from './rooms.ts'
 import { unites } from './shared.ts'
 import { agent } from './agent.ts'
@@ -24,6 +26,7 @@ interface Opened {
   readonly recorder: Recorder
   readonly rooms: LiveRooms
   readonly watching: Watching
+  readonly quieted: Quieted
   close(): void
 }
 
@@ -62,6 +65,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     })
     const rooms = new LiveRooms(session, () => recorder, me, outgoing)
     const watching = new Watching(session)
+    const quieted = new Quieted(session, me)
     const quiet = attend(session)
     recorder.onChange((part) => {
       if (part === 'channels') {
@@ -80,11 +84,12 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     })
     await recorder.start()
     setOpened({
-      session, recorder, rooms, watching,
+      session, recorder, rooms, watching, quieted,
       close: () => {
         window.removeEventListener('pagehide', flush)
         quiet()
         watching.close()
+        quieted.close()
         recorder.close()
         cache.close()
         session.close()
@@ -127,7 +132,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       members: channel?.members ?? 0,
       people: channel?.people ?? [],
       unread: unread(e),
-      mentions: isDirect(e) ? unread(e) : mentions(e),
+      mentions: mentions(e),
       muted: badge.muted,
       level: levelName(badge.level),
       draft,
@@ -162,7 +167,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     people,
     person: (id) => {
       const person = byId().get(id)
-      if (person === undefined) opened()?.recorder.need([id])
+      if (person === undefined && id !== '') opened()?.recorder.need([id])
       return person
     },
     presence: (id) => opened()?.watching.of(id) ?? absent,
@@ -182,9 +187,17 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       const entry = channels().get(channel)
       if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: marks })
     },
-    profile: profileOf(session, me),
+    quiet: () => opened()?.quieted.now(),
+    arrivals: () => {
+      const there = opened()
+      if (there === undefined) throw new Error('nobody is signed in')
+      return new LiveArrivals(there.session, there.recorder, me())
+    },
+    profile: profileOf(session, me, ({ state, until }) => opened()?.quieted.set(state === 'silent', until)),
     administration: administrationOf(session, (id) => byId().get(id)?.name ?? id),
   }
+  // What is chosen on another device shows in one's own presence.
+  createEffect(on(() => opened()?.watching.of(me()).state, () => void opened()?.quieted.refresh(), { defer: true }))
   void access.begin()
   return { model, rooms }
 }

@@ -35,6 +35,11 @@ export function stateName(state: State): PresenceState {
   }
 }
 
+/** chosenName is what somebody has chosen for themselves. */
+export function chosenName(state: State): PresenceState | 'automatic' | 'invisible' {
+  return state === State.INVISIBLE ? 'invisible' : state === State.UNSPECIFIED ? 'automatic' : stateName(state)
+}
+
 export function stateNumber(state: PresenceState | 'automatic' | 'invisible'): State {
   switch (state) {
     case 'online':

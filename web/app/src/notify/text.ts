@@ -1,0 +1,26 @@
+import { number, plural } from '../i18n/format.ts'
+import { texts } from '../i18n/locale.ts'
+
+export const en = {
+  region: 'Arrived elsewhere',
+  direct: 'wrote to you',
+  group: (names: string) => `wrote to you, ${names}`,
+  channel: (name: string) => `in #${name}`,
+  thread: (name: string) => `in a thread of #${name}`,
+  threadDirect: 'replied in a thread',
+  title: (who: string, where: string) => `${who} ${where}`,
+  announced: (who: string, where: string, line: string) => `${who} ${where}: ${line}`,
+  hidden: 'A new message',
+  sum: (n: number) => plural(n, { one: '1 new message', other: `${number(n)} new messages` }),
+  sumWhy: 'While you were away',
+  hint: 'Do you want to hear of this when you look elsewhere, too?',
+  allow: 'Allow notifications',
+  later: 'No, thanks',
+  nobody: 'Somebody',
+  back: 'Back',
+  pauses: { half: 'For 30 minutes', hour: 'For an hour', twoHours: 'For two hours', tomorrow: 'Until tomorrow morning', open: 'Until I resume them' },
+  resumed: 'Notifications are on again.',
+  pauseFailed: 'That was not changed',
+}
+
+export const text = texts(en)
