@@ -5,6 +5,8 @@ import { modules } from 'virtual:modules'
 import { App } from './App.tsx'
 import { createLive, openAccounts } from './model/live/live.ts'
 import { register } from './module.ts'
+import { followVersion } from './offline/version.ts'
+import { whenIdle } from './offline/idle.ts'
 
 const root = document.getElementById('app')
 if (root) {
@@ -14,4 +16,7 @@ if (root) {
     const { model, rooms } = createLive(accounts)
     return <App model={model} rooms={rooms} registry={register(modules)} />
   }, root)
+  followVersion()
+  // Behind what the first page needs; never for sources that change under one's hands.
+  if (import.meta.env.PROD) whenIdle(() => void import('./offline/register.ts').then(({ keepOffline }) => keepOffline()))
 }

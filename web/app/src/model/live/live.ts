@@ -8,13 +8,14 @@ import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createSignal } from 'solid-js'
 import type { Rooms } from '../../chat/room.ts'
-import type { Channel, Connection, Model, Presence } from '../model.ts'
+import type { Channel, Connection, Kept, Model, Presence } from '../model.ts'
 import { LiveAccess } from './access.ts'
 import { administrationOf } from './administration.ts'
 import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { LiveRooms, marks } from './rooms.ts'
+import { watchStorage } from './storage.ts'
 import { unites } from './shared.ts'
 import { agent } from './agent.ts'
 
@@ -42,6 +43,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
   const [channels, setChannels] = createSignal<Recorder['channels']>(new Map())
   const [directory, setDirectory] = createSignal<Recorder['directory'] | undefined>()
   const [outgoing, setOutgoing] = createSignal<Recorder['outgoing']>({ entries: [], landed: [], seen: [] })
+  const [storage, setStorage] = createSignal<Kept>('kept')
   const [ready, setReady] = createSignal(false)
   const [written, setWritten] = createSignal<ReadonlySet<string>>(new Set())
 
@@ -60,7 +62,8 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       },
       onFault: (cause) => { console.warn(cause) },
     })
-    const rooms = new LiveRooms(session, () => recorder, me, outgoing)
+    const rooms = new LiveRooms({ session, recorder: () => recorder, me, outgoing, makeRoom: () => cache.makeRoom(), onNotKept: (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again)) })
+    const unwatched = watchStorage(cache, setStorage)
     const watching = new Watching(session)
     const quiet = attend(session)
     recorder.onChange((part) => {
@@ -84,6 +87,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       close: () => {
         window.removeEventListener('pagehide', flush)
         quiet()
+        unwatched()
         watching.close()
         recorder.close()
         cache.close()
@@ -152,6 +156,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     access,
     connection,
     sending: () => outgoing().entries.filter((entry) => entry.state !== 'refused').length,
+    storage,
     reconnect: () => opened()?.session.probe(),
     channels: list,
     ready,
