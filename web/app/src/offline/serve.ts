@@ -7,7 +7,7 @@
 export interface Build {
   /** Names it: changes with any byte of it. */
   readonly version: string
-  /** All files by their path, with what stands in them: "sha256-…". The page is "/". What is needed first comes first. */
+  /** All files by their path, with what stands in them: "sha256-…". The page is "/", and comes first. */
   readonly files: Readonly<Record<string, string>>
   /** First parts of the paths of places within the application: "c" of /c/01ABC; '' is the start. */
   readonly places: readonly string[]
