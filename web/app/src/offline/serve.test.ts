@@ -88,6 +88,19 @@ describe('the worker', () => {
     expect([...world.stores.keys()].sort()).toEqual(['emoji', 'plenum-shell-v2'])
   })
 
+  it('leaves what a later build has brought that waits, or is being installed', async () => {
+    const world = new World()
+    for (const name of ['plenum-shell-v1', 'plenum-shell-v2', 'plenum-shell-v3']) world.store(name)
+    for (const state of ['waiting', 'installing'] as const) {
+      world.registration[state] = {} as ServiceWorker
+      await world.said('up')
+      expect([...world.stores.keys()].length, state).toBe(3)
+      world.registration[state] = null
+    }
+    await world.said('up')
+    expect([...world.stores.keys()]).toEqual(['plenum-shell-v2'])
+  })
+
   it('answers by what it keeps, then by what an earlier build left, then by the network', async () => {
     const world = new World()
     world.store('plenum-shell-v1').set('/assets/a-1.js', 'a of v1').set('/assets/old.js', 'old').set('/', 'page of v1')
@@ -118,6 +131,7 @@ class World {
   readonly fetched: Request[] = []
   readonly absent = new Set<string>()
   readonly held = new Set<string>()
+  readonly registration: { installing: ServiceWorker | null; waiting: ServiceWorker | null } = { installing: null, waiting: null }
   skipped = 0
   broken = false
   readonly #listeners = new Map<string, (event: never) => void>()
@@ -132,7 +146,8 @@ class World {
       },
       clients: { claim: () => Promise.resolve() },
       location: { origin },
-      navigator: { locks: { request: (name: string, _: object, does: (lock: object | null) => Promise<unknown>) => does(this.held.has(name) ? null : {}) } },
+      registration: this.registration,
+      navigator: { locks: { request: (name: string, options: LockOptions, does: (lock: object | null) => Promise<unknown>) => does(options.ifAvailable && this.held.has(name) ? null : {}) } },
       fetch: (request: Request) => {
         this.fetched.push(request)
         const { pathname } = new URL(request.url)

@@ -18,6 +18,7 @@ export interface Scope {
   readonly caches: CacheStorage
   readonly clients: { claim(): Promise<void> }
   readonly location: { readonly origin: string }
+  readonly registration: Pick<ServiceWorkerRegistration, 'installing' | 'waiting'>
   readonly navigator: { readonly locks?: Pick<LockManager, 'request'> }
   fetch(request: Request): Promise<Response>
   skipWaiting(): Promise<void>
@@ -43,7 +44,7 @@ const prefix = 'plenum-shell-'
 /** How many files are fetched at the same time: a page that is being used goes first. */
 const abreast = 3
 
-/** buildLock is what a page of a build holds for as long as it lives, shared: the build's files are kept until then. */
+/** buildLock is what a page of a build holds for as long as it lives, and its worker while it is installed, shared: the build's files are kept until then. */
 export const buildLock = (version: string) => `plenum-build-${version}`
 
 /** keptAs is the path under which a request's answer is kept; undefined: it is none of ours. */
@@ -70,8 +71,11 @@ export function serve(scope: Scope, build: Build): void {
     return scope.fetch(request)
   }
 
-  /** keep fetches what isn't there yet. Each file is, byte for byte, what the build made, whichever gateway or proxy answers: or nothing is installed. */
-  const keep = async () => {
+  /** keep fetches what isn't there yet, and nobody deletes it meanwhile. */
+  const keep = () => scope.navigator.locks?.request(buildLock(build.version), { mode: 'shared' }, fetchAll) ?? fetchAll()
+
+  /** fetchAll fetches what isn't there yet. Each file is, byte for byte, what the build made, whichever gateway or proxy answers: or nothing is installed. */
+  const fetchAll = async () => {
     const cache = await scope.caches.open(own)
     const there = new Set((await cache.keys()).map((request) => new URL(request.url).pathname))
     const missing = Object.entries(build.files).filter(([path]) => !there.has(path))
@@ -97,13 +101,15 @@ export function serve(scope: Scope, build: Build): void {
     await cache.put(path, response)
   }
 
-  /** tidy deletes what other builds have left, but of those that a page still runs. */
+  /** tidy deletes what earlier builds have left, but of those that a page still runs. While a later one waits, it is not touched: any of them may be its. */
   const tidy = async () => {
-    for (const name of await scope.caches.keys()) {
+    const { registration, caches } = scope
+    const remove = (name: string) => (registration.waiting === null && registration.installing === null ? caches.delete(name) : Promise.resolve(false))
+    for (const name of await caches.keys()) {
       if (!name.startsWith(prefix) || name === own) continue
       const { locks } = scope.navigator
-      if (locks === undefined) await scope.caches.delete(name)
-      else await locks.request(buildLock(name.slice(prefix.length)), { ifAvailable: true }, async (lock) => lock !== null && scope.caches.delete(name))
+      if (locks === undefined) await remove(name)
+      else await locks.request(buildLock(name.slice(prefix.length)), { ifAvailable: true }, (lock) => (lock === null ? Promise.resolve(false) : remove(name)))
     }
   }
 
