@@ -110,6 +110,10 @@ test('no text becomes a script, a style or HTML', async ({ page, watch }) => {
   await expect(page.locator('#app')).not.toBeEmpty()
 })
 
+test.describe(() => {
+// Without the worker, which would serve the page that it keeps (offline.spec.ts).
+test.use({ serviceWorkers: 'block' })
+
 test('a Plenum that was killed serves the page again', async ({ page, plenum, workspace, watch }) => {
   await page.goto('/')
   await plenum.kill()
@@ -122,4 +126,5 @@ test('a Plenum that was killed serves the page again', async ({ page, plenum, wo
   await workspace.owner.call('plenum.chat.v1.ChatService/AddMembers', { channel, users: [bob.id] })
   expect(await bob.call('plenum.chat.v1.ChatService/Send', { channel, text: 'We are back' })).toMatchObject({ offset: expect.any(String) })
   watch.forget() // what the application says of a server that is gone
+})
 })

@@ -8,6 +8,7 @@ const anew = 600_000
 
 /** keepOffline registers the worker, and offers what comes later. */
 export async function keepOffline(): Promise<void> {
+  persist()
   const workers = container()
   const version = document.querySelector<HTMLMetaElement>('meta[name="plenum-build"]')?.content
   if (workers === undefined || version === undefined) return
@@ -40,4 +41,9 @@ export async function keepOffline(): Promise<void> {
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible' && Date.now() - asked > anew) ask()
   })
+}
+
+/** persist has the browser not clear by itself what it keeps, where it decides without asking the person: Firefox asks, which is for a click (settings/Storage.tsx). */
+function persist(): void {
+  if ('storage' in navigator && !/Firefox\//.test(navigator.userAgent)) navigator.storage.persist().catch(() => undefined)
 }

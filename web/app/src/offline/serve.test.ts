@@ -161,7 +161,7 @@ class World {
 
   store(name: string): Map<string, string> {
     let store = this.stores.get(name)
-    if (store === undefined) this.stores.set(name, (store = new Map()))
+    if (store === undefined) this.stores.set(name, (store = new Map<string, string>()))
     return store
   }
 

@@ -62,8 +62,15 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       },
       onFault: (cause) => { console.warn(cause) },
     })
-    const rooms = new LiveRooms({ session, recorder: () => recorder, me, outgoing, makeRoom: () => cache.makeRoom(), onNotKept: (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again)) })
-    const unwatched = watchStorage(cache, setStorage)
+    const rooms = new LiveRooms({
+      session,
+      recorder: () => recorder,
+      me,
+      outgoing,
+      makeRoom: () => cache.makeRoom(),
+      onNotKept: (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again)),
+    })
+    const unwatched = watchStorage(cache, session.outbox.clientId, setStorage, 'storage' in navigator ? navigator.storage : undefined)
     const watching = new Watching(session)
     const quiet = attend(session)
     recorder.onChange((part) => {

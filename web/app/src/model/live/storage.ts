@@ -7,13 +7,19 @@ const little = 64 << 20
 /** How often the browser is asked how much room there is, in ms. */
 const often = 10 * 60_000
 
+/** What the ids of outboxes begin with that are in memory alone (session.ts). */
+export const unkept = 'memory-'
+
 /** Estimates is what is used of the browser's StorageManager. */
 export type Estimates = Pick<StorageManager, 'estimate'>
 
-/** watchStorage tells how what is read is kept, at once and with each change, until the function that it returns is called. */
-export function watchStorage(cache: Pick<Cache, 'state' | 'onState'>, told: (kept: Kept) => void, estimates: Estimates | undefined = storageManager()): () => void {
+/** watchStorage tells how what is read, and what waits in the outbox of an id, is kept: at once and with each change, until the function that it returns is called. */
+export function watchStorage(cache: Pick<Cache, 'state' | 'onState'>, outbox: string, told: (kept: Kept) => void, estimates: Estimates | undefined): () => void {
   let room = Infinity
-  const tell = () => told(cache.state === 'open' ? (room < little ? 'low' : 'kept') : cache.state === 'full' ? 'full' : 'off')
+  const tell = () => {
+    if (outbox.startsWith(unkept) || cache.state === 'broken' || cache.state === 'closed') told('off')
+    else told(cache.state === 'full' ? 'full' : room < little ? 'low' : 'kept')
+  }
   const ask = () => {
     estimates?.estimate().then(
       ({ quota, usage }) => {
@@ -31,9 +37,4 @@ export function watchStorage(cache: Pick<Cache, 'state' | 'onState'>, told: (kep
     undo()
     clearInterval(timer)
   }
-}
-
-/** storageManager is the browser's; there is none where the page came by plain HTTP from elsewhere. */
-function storageManager(): StorageManager | undefined {
-  return 'storage' in navigator ? navigator.storage : undefined
 }
