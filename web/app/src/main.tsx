@@ -1,15 +1,15 @@
 import './trusted.ts'
 import './ui/style.ts'
+import { lazy } from 'solid-js'
 import { render } from 'solid-js/web'
 import { modules } from 'virtual:modules'
 import { App } from './App.tsx'
 import { createLive, openAccounts } from './model/live/live.ts'
-import { text } from './i18n/en.ts'
 import { register } from './module.ts'
 import { followVersion } from './offline/version.ts'
 import { whenIdle } from './offline/idle.ts'
-import { Button } from './ui/Button.tsx'
-import { EmptyState } from './ui/Empty.tsx'
+
+const Unable = lazy(() => import('./offline/Unable.tsx'))
 
 const root = document.getElementById('app')
 if (root) {
@@ -26,15 +26,4 @@ if (root) {
   followVersion()
   // Behind what the first page needs; never for sources that change under one's hands.
   if (import.meta.env.PROD) whenIdle(() => void import('./offline/register.ts').then(({ keepOffline }) => keepOffline()))
-}
-
-/** Unable is for who has a browser that keeps nothing: nobody could stay signed in. */
-function Unable() {
-  return (
-    <EmptyState title={text().storage.none} words={text().storage.noneWhy}>
-      <Button kind="primary" onClick={() => window.location.reload()}>
-        {text().retry}
-      </Button>
-    </EmptyState>
-  )
 }
