@@ -32,12 +32,12 @@ export function worker(without = (process.env['PLENUM_WITHOUT'] ?? '').split(','
     async writeBundle() {
       if (without.includes('offline')) return
       const files = filesIn(folder)
+      const page = files.find(({ path }) => path === '/')
+      if (page === undefined) return // the gallery
       const size = files.reduce((sum, { body }) => sum + body.length, 0)
       if (size > most) this.error(`the build has ${size} bytes, more than the ${most} that browsers are to keep`)
       const version = createHash('sha256').update(JSON.stringify(files.map(({ path, body }) => [path, digest(body)]))).digest('base64url').slice(0, 16)
 
-      const page = files.find(({ path }) => path === '/')
-      if (page === undefined) this.error('the build has no index.html')
       page.body = Buffer.from(page.body.toString().replace('</title>', `</title>\n    <meta name="plenum-build" content="${version}" />`))
       writeFileSync(join(folder, 'index.html'), page.body)
       const all: Build = { version, files: Object.fromEntries(files.map(({ path, body }) => [path, `sha256-${digest(body)}`])), places: placesOf(moduleNames(without)) }

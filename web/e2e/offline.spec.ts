@@ -169,7 +169,7 @@ test('an operator frees browsers of the worker; it can come back', async ({ page
   let loads = 0
   page.on('load', () => loads++)
   await page.reload()
-  await expect.poll(keeps).toEqual({ caches: [], workers: 0 })
+  await expect.poll(keeps, { timeout: 40_000 }).toEqual({ caches: [], workers: 0 })
   await expect(composer(page)).toHaveValue('a draft')
   expect(await page.evaluate(() => navigator.serviceWorker.controller)).toBeNull()
 
@@ -180,7 +180,7 @@ test('an operator frees browsers of the worker; it can come back', async ({ page
     const asked = page.context().waitForEvent('serviceworker')
     await page.reload()
     await asked
-    await expect.poll(keeps).toEqual({ caches: [], workers: 0 })
+    await expect.poll(keeps, { timeout: 40_000 }).toEqual({ caches: [], workers: 0 })
     times++
   }
   expect(times).toBe(2)
@@ -275,12 +275,11 @@ test('a full disk: the words come back, a toast says why, and they go out once t
   // Without workers the page keeps the outbox itself, where it can be told that the disk is full.
   await page.addInitScript(() => {
     Reflect.deleteProperty(window, 'SharedWorker')
-    IDBObjectStore.prototype.put = new Proxy(IDBObjectStore.prototype.put, {
-      apply: (put, store, what) => {
-        if ((window as { full?: boolean }).full) throw new DOMException('there is no room', 'QuotaExceededError')
-        return Reflect.apply(put, store, what) as IDBRequest
-      },
-    })
+    const put = Reflect.get(IDBObjectStore.prototype, 'put') as (this: IDBObjectStore, value: unknown, key?: IDBValidKey) => IDBRequest<IDBValidKey>
+    IDBObjectStore.prototype.put = function (...what) {
+      if ((window as { full?: boolean }).full) throw new DOMException('there is no room', 'QuotaExceededError')
+      return put.apply(this, what)
+    }
   })
   await signIn(page, bob)
   await link(page, 'general').click()
@@ -305,12 +304,11 @@ test('an outbox that cannot be opened: it goes on in memory, and says so', async
   const channel = await channelWith(workspace.owner, 'general', bob)
   await page.addInitScript(() => {
     Reflect.deleteProperty(window, 'SharedWorker')
-    IDBFactory.prototype.open = new Proxy(IDBFactory.prototype.open, {
-      apply: (open, factory, what) => {
-        if (String(what[0]).includes('outbox')) throw new DOMException('the disk is broken', 'UnknownError')
-        return Reflect.apply(open, factory, what) as IDBOpenDBRequest
-      },
-    })
+    const open: (this: IDBFactory, name: string, version?: number) => IDBOpenDBRequest = Reflect.get(IDBFactory.prototype, 'open')
+    IDBFactory.prototype.open = function (...what) {
+      if (what[0].includes('outbox')) throw new DOMException('the disk is broken', 'UnknownError')
+      return open.apply(this, what)
+    }
   })
   await signIn(page, bob)
   await expect(page.getByText('Nothing is kept on this device')).toBeVisible()

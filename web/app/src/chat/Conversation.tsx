@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from 'solid-js'
 import { list } from '../i18n/format.ts'
+import { away } from '../model/away.ts'
 import { account, personName, useModel } from '../model/context.ts'
-import { lost } from '../shell/connection.ts'
 import { Banner } from '../ui/Banner.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { Beginning } from './Beginning.tsx'
@@ -43,7 +43,6 @@ export function Conversation(props: ConversationProps) {
   }
   createEffect(on(() => props.place, jump))
 
-  const away = createMemo<boolean>((before) => lost(model.connection(), before), false)
   const me = () => account(model)?.me
   const editLast = () => {
     const mine = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
@@ -63,7 +62,7 @@ export function Conversation(props: ConversationProps) {
         label={props.root === 0 ? text().messages(props.name) : text().thread}
         empty={<Beginning name={props.name} />}
         unknown={
-          <Show when={away()} fallback={<Skeleton rows={8} />}>
+          <Show when={away(model)} fallback={<Skeleton rows={8} />}>
             <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
           </Show>
         }

@@ -38,6 +38,7 @@ export async function keepOffline(): Promise<void> {
     registration.update().catch(() => undefined) // there is no network: it is asked again
   }
   setInterval(ask, often)
+  if (workers.controller) ask() // browsers do so as well, when they get to it
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible' && Date.now() - asked > anew) ask()
   })

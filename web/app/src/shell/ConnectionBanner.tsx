@@ -1,11 +1,12 @@
 import { createEffect, createMemo, createSignal, onCleanup, Show } from 'solid-js'
 import { text } from '../i18n/en.ts'
+import { away as isAway } from '../model/away.ts'
 import { useModel } from '../model/context.ts'
 import { renew } from '../offline/version.ts'
 import { Button } from '../ui/Button.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { refreshCwIcon, wifiOffIcon } from '../ui/icons.ts'
-import { lost, saidOf } from './connection.ts'
+import { saidOf } from './connection.ts'
 
 const patience = 1_500 // ms that connecting and sending may last before anything is said: most is done by then
 
@@ -15,7 +16,7 @@ export function ConnectionBanner() {
   const [now, setNow] = createSignal(Date.now())
   const [late, setLate] = createSignal(false)
   const kind = () => model.connection().kind
-  const away = createMemo<boolean>((before) => lost(model.connection(), before), false)
+  const away = () => isAway(model)
   const slow = createMemo(() => kind() === 'connecting' || (kind() === 'online' && model.sending() > 0))
 
   createEffect(() => {

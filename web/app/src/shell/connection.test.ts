@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { lost } from '../model/away.ts'
 import type { Connection } from '../model/model.ts'
-import { lost, saidOf } from './connection.ts'
+import { saidOf } from './connection.ts'
 
 const now = 1_000_000
 const at = (ms: number): Connection => ({ kind: 'offline', retryAt: now + ms })

@@ -12,12 +12,6 @@ export type Said =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'sending' }
 
-/** lost is that the connection went away, and has not come back: attempts in between change nothing. */
-export function lost(connection: Connection, before: boolean): boolean {
-  if (connection.kind === 'connecting') return before
-  return connection.kind === 'offline'
-}
-
 /** saidOf is what to say at a time, `Date.now()`. `late`: connecting or sending has lasted for a while. */
 export function saidOf(connection: Connection, sending: number, away: boolean, late: boolean, now: number): Said | undefined {
   switch (connection.kind) {
