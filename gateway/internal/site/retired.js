@@ -2,7 +2,11 @@
 // the pages that were served from them loaded anew, and is gone. What people read and write (IndexedDB) it leaves alone.
 const kept = 'plenum-shell-'
 
-self.addEventListener('install', () => self.skipWaiting())
+self.addEventListener('install', (event) => {
+  event.waitUntil(self.skipWaiting())
+  // Chromium may forget, where the worker before was busy as this one was installed.
+  for (const later of [1_000, 5_000, 15_000]) setTimeout(() => self.skipWaiting(), later)
+})
 self.addEventListener('activate', (event) => event.waitUntil(retire()))
 
 async function retire() {
