@@ -28,6 +28,9 @@ type Config struct {
 	// CountryHeader is believed from the proxies alone.
 	CountryHeader string `koanf:"country_header" doc:"header in which the proxies tell the country that a client connects from, as two letters (CF-IPCountry); it must be one that they take off what clients send. Empty: it isn't known"`
 
+	// Offline is the kill switch of a service worker that does harm: pages that it keeps come from it, not from the gateway.
+	Offline bool `koanf:"offline" doc:"browsers keep the web application, so that it starts at once, and without a network. false: they are freed of what they keep, at the next load, and go on without"`
+
 	// Services: a client that came earlier would be told that what they offer does not exist.
 	Services []string `koanf:"services" doc:"services that must have been seen before clients are let in"`
 
@@ -91,6 +94,7 @@ type Limits struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen:      "127.0.0.1:8080",
+		Offline:     true,
 		MaxSessions: 100_000, MaxSessionsUser: 20_000, MaxSessionsAddress: 50_000, MaxCalls: 10_000, MaxViews: 50_000, MaxReads: 64, MaxExchanges: 2048,
 		MaxPlain: 32_768, MaxPlainAddress: 16_384, MaxRequests: 16_384, MaxRequestsAddress: 8192, FirstBytes: 64 << 10, IntakeBytes: 256 << 20,
 		Ring: 256, RingBytes: 256 << 10, RingTotal: 256 << 20, Linger: 10 * time.Second,

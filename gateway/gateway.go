@@ -157,7 +157,7 @@ func New(cfg Config, deps Deps) (*Gateway, error) {
 		}
 	}
 	if deps.Static != nil {
-		if g.site, err = site.New(deps.Static); err != nil {
+		if g.site, err = site.New(deps.Static, cfg.Offline); err != nil {
 			return nil, fmt.Errorf("gateway: %w", err)
 		}
 	}

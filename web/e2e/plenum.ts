@@ -64,10 +64,10 @@ export class Plenum {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  /** restart starts it where it was, with its data, and returns when it is ready. */
-  async restart(): Promise<void> {
+  /** restart starts it where it was, with its data, and returns when it is ready. Further flags hold for this run. */
+  async restart(...further: string[]): Promise<void> {
     if (this.#process) throw new Error('it runs: kill it first')
-    const args = ['--addr', this.origin.slice('http://'.length), '--data', this.#data, ...this.#flags]
+    const args = ['--addr', this.origin.slice('http://'.length), '--data', this.#data, ...this.#flags, ...further]
     // setpriv: it dies with this process, however that ends.
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', join(bin, 'plenum'), ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
     this.#process = child

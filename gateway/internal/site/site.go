@@ -3,6 +3,7 @@ package site
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -26,13 +27,19 @@ const (
 )
 
 const (
-	index = "/index.html"
+	index  = "/index.html"
+	worker = "/sw.js"
 	// assets are files whose names change with what is in them.
 	assets  = "/assets/"
 	forever = "public, max-age=31536000, immutable"
 	asking  = "no-cache" // browsers keep it, and ask each time whether it is still the same
 	never   = "no-store"
 )
+
+// retired is the service worker of a site that has none: browsers would keep an earlier one for ever, and show its application in place of the site.
+//
+//go:embed retired.js
+var retired []byte
 
 // codings are what a build compresses a file to, beside it, the best one first: app.js, app.js.br, app.js.gz.
 var codings = []struct{ name, suffix string }{{"br", ".br"}, {"gzip", ".gz"}}
@@ -52,8 +59,9 @@ type variant struct {
 }
 
 // New reads the files of a build: index.html, files beside it, and those in assets/. A name that begins with a dot is not the
-// application's. A file whose media type isn't known is an error, since browsers are told not to guess.
-func New(files fs.FS) (*Site, error) {
+// application's. A file whose media type isn't known is an error, since browsers are told not to guess. Where there is no sw.js, or offline is false, browsers
+// that have a service worker from before are freed of it.
+func New(files fs.FS, offline bool) (*Site, error) {
 	s := &Site{files: map[string]*file{}}
 	all := map[string][]byte{}
 	size := 0
@@ -78,6 +86,12 @@ func New(files fs.FS) (*Site, error) {
 	}
 	if _, ok := all[index]; !ok {
 		return nil, errors.New("the web application has no index.html")
+	}
+	if _, ok := all[worker]; !ok || !offline {
+		for _, c := range codings {
+			delete(all, worker+c.suffix)
+		}
+		all[worker] = retired
 	}
 	for name, body := range all {
 		if compressed(name, all) {

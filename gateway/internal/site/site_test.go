@@ -26,7 +26,7 @@ func build() fstest.MapFS {
 
 func open(t *testing.T) *Site {
 	t.Helper()
-	s, err := New(build())
+	s, err := New(build(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +133,33 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
+// A site without a service worker frees browsers of an earlier one: of another build, or that the operator doesn't want any more.
+func TestRetired(t *testing.T) {
+	compressed := build()
+	compressed["sw.js.br"], compressed["sw.js.gz"] = &fstest.MapFile{Data: []byte("br")}, &fstest.MapFile{Data: []byte("gz")}
+	without := build()
+	delete(without, "sw.js")
+	for name, c := range map[string]struct {
+		files   fstest.MapFS
+		offline bool
+		want    string
+	}{
+		"kept":           {compressed, true, "br"},
+		"not wanted":     {compressed, false, string(retired)},
+		"none":           {without, true, string(retired)},
+		"none, unwanted": {without, false, string(retired)},
+	} {
+		s, err := New(c.files, c.offline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res := ask(s, http.MethodGet, worker, "Accept-Encoding", "br")
+		if res.StatusCode != 200 || res.body != c.want || res.Header.Get("Content-Type") != kinds[".js"] || res.Header.Get("Cache-Control") != asking {
+			t.Errorf("%s: %d %q %v", name, res.StatusCode, res.body, res.Header)
+		}
+	}
+}
+
 func TestBuildsThatCannotBeServed(t *testing.T) {
 	for name, change := range map[string]func(fstest.MapFS){
 		"no index.html":       func(f fstest.MapFS) { delete(f, "index.html") },
@@ -144,7 +171,7 @@ func TestBuildsThatCannotBeServed(t *testing.T) {
 	} {
 		files := build()
 		change(files)
-		if _, err := New(files); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := New(files, true); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

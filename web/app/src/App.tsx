@@ -5,6 +5,7 @@ import { text } from './i18n/en.ts'
 import { ModelProvider } from './model/context.ts'
 import type { Model } from './model/model.ts'
 import type { Registry } from './module.ts'
+import { renew } from './offline/version.ts'
 import { followPreferences } from './shell/preferences.ts'
 import { createRouter } from './shell/router.ts'
 import { Shell } from './shell/Shell.tsx'
@@ -30,7 +31,7 @@ export function App(props: { readonly model: Model; readonly rooms: Rooms; reado
           console.error(error)
           return (
             <EmptyState title={text().shell.wentWrong} words={text().shell.wentWrongWhy}>
-              <Button kind="primary" onClick={() => window.location.reload()}>
+              <Button kind="primary" onClick={() => void renew()}>
                 {text().shell.reload}
               </Button>
             </EmptyState>

@@ -1,7 +1,9 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from 'solid-js'
 import { list } from '../i18n/format.ts'
+import { away } from '../model/away.ts'
 import { account, personName, useModel } from '../model/context.ts'
 import { Banner } from '../ui/Banner.tsx'
+import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { Beginning } from './Beginning.tsx'
 import { Composer } from './Composer.tsx'
 import { useRooms } from './context.ts'
@@ -59,6 +61,11 @@ export function Conversation(props: ConversationProps) {
         at={at()}
         label={props.root === 0 ? text().messages(props.name) : text().thread}
         empty={<Beginning name={props.name} />}
+        unknown={
+          <Show when={away(model)} fallback={<Skeleton rows={8} />}>
+            <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
+          </Show>
+        }
         row={(row) => <MessageRow room={room} row={row} name={props.name} marked={marked()} editing={editing()} onEdit={setEditing} />}
       />
       <p class="typing clip" aria-live="polite">

@@ -1,6 +1,5 @@
 import { VList, type VListHandle } from 'virtua/solid'
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, type JSX } from 'solid-js'
-import { Skeleton } from '../ui/Empty.tsx'
 import type { Room } from './room.ts'
 import { Rows, shifted, type Row } from './rows.ts'
 import { text } from './text.ts'
@@ -17,6 +16,8 @@ export interface MessageListProps {
   readonly label: string
   /** What is shown where there is nothing. */
   readonly empty: JSX.Element
+  /** Until it is known what there is. */
+  readonly unknown: JSX.Element
 }
 
 /**
@@ -79,7 +80,7 @@ export function MessageList(props: MessageListProps) {
 
   return (
     <div class="channel-list">
-      <Show when={props.room.items()} fallback={<Skeleton rows={8} />}>
+      <Show when={props.room.items()} fallback={props.unknown}>
         <Show when={shown().length > 1 || props.room.moreBefore()} fallback={props.empty}>
         <VList
           ref={(handle) => (list = handle)}

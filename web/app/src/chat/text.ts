@@ -8,6 +8,8 @@ export const en = {
   begin: (name: string) => `This is where ${name} begins`,
   channel: (name: string) => `#${name}`,
   beginWhy: 'Write the first message. Everybody in the channel sees it.',
+  notKept: (name: string) => `${name} is not on this device`,
+  notKeptWhy: 'It was not opened here lately. You see it as soon as there is a connection; what you write until then is sent, too.',
   compose: (name: string) => `Write to ${name}`,
   reply: 'Reply…',
   send: 'Send',

@@ -1,14 +1,15 @@
 /**
  * The gallery: the application over the sample model, to be looked at and tested. /gallery.html?stage=signed-out&connection=offline&path=/c/design&theme=dark&contrast=more&
- * locale=pseudo-rtl&open=palette&empty&arriving&paused
+ * locale=pseudo-rtl&storage=full&version=later&open=palette&empty&arriving&paused
  */
 import '../ui/style.ts'
 import { render } from 'solid-js/web'
 import { App } from '../App.tsx'
 import { sampleModel, type Variant } from '../model/sample.ts'
-import type { Connection, Stage } from '../model/model.ts'
+import type { Connection, Kept, Stage } from '../model/model.ts'
 import { manifest as chat } from '../chat/module.ts'
 import { register } from '../module.ts'
+import { offer } from '../offline/version.ts'
 import { manifest as shell } from '../shell/module.ts'
 import { sampleRooms } from './rooms.ts'
 import { prefer, type Preferences } from '../shell/preferences.ts'
@@ -21,6 +22,8 @@ function connection(): Connection {
       return { kind: 'offline', retryAt: undefined }
     case 'retrying':
       return { kind: 'offline', retryAt: Date.now() + 9_000 }
+    case 'connecting':
+      return { kind: 'connecting' }
     case 'outdated':
       return { kind: 'outdated' }
     default:
@@ -32,6 +35,7 @@ const variant: Variant = {
   stage: (wanted.get('stage') ?? 'signed-in') as Stage['kind'],
   connection: connection(),
   sending: Number(wanted.get('sending') ?? 0),
+  storage: (wanted.get('storage') ?? 'kept') as Kept,
   empty: wanted.has('empty'),
   arriving: wanted.has('arriving'),
   paused: wanted.has('paused'),
@@ -43,6 +47,7 @@ prefer({
   motion: (wanted.get('motion') ?? 'less') as Preferences['motion'],
   locale: (wanted.get('locale') ?? 'en') as Preferences['locale'],
 })
+if (wanted.get('version') === 'later') offer({ postMessage: () => undefined } as unknown as ServiceWorker)
 history.replaceState(null, '', (wanted.get('path') ?? '/') + window.location.hash)
 
 const root = document.getElementById('app')

@@ -14,6 +14,10 @@ export function explain(error: unknown): string {
   switch (error.reason) {
     case 'client.OFFLINE':
       return t.offline
+    case 'client.OUTBOX_FULL':
+      return t.outboxFull
+    case 'client.NOT_KEPT':
+      return t.notKept
     case 'identity.SIGN_IN':
       return t.signIn
     case 'identity.LINK':

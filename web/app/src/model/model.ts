@@ -98,6 +98,12 @@ export type Connection =
   /** The server speaks no longer as we do: load the page anew. */
   | { readonly kind: 'outdated' }
 
+/**
+ * Kept is how this device keeps what is read, for offline. `low`: there is little room left; `full`: none, even without the oldest; `off`: the storage can't be
+ * written. The application goes on in each, with what it has in memory.
+ */
+export type Kept = 'kept' | 'low' | 'full' | 'off'
+
 /** Link is what a one-time link offers. */
 export type Link =
   | { readonly kind: 'setup' }
@@ -218,6 +224,7 @@ export interface Model {
   readonly connection: Accessor<Connection>
   /** Changes that wait for the server. */
   readonly sending: Accessor<number>
+  readonly storage: Accessor<Kept>
   /** Try to connect now. */
   reconnect(): void
 

@@ -1,13 +1,14 @@
 /** A model without a server: a lively workspace for the gallery and for tests of screens. Nothing of it is in a build. */
 import { createSignal } from 'solid-js'
 import type { Listening, Said } from '../notify/arrivals.ts'
-import type { AuditEntry, Channel, Connection, Device, Invitation, Link, Model, Page, Person, Presence, Quiet, Refusal, Role, Stage, Status } from './model.ts'
+import type { AuditEntry, Channel, Connection, Device, Invitation, Kept, Link, Model, Page, Person, Presence, Quiet, Refusal, Role, Stage, Status } from './model.ts'
 
 /** Variant is what the gallery shows. */
 export interface Variant {
   readonly stage?: Stage['kind']
   readonly connection?: Connection
   readonly sending?: number
+  readonly storage?: Kept
   /** As it is right after the first run. */
   readonly empty?: boolean
   /** Somebody writes, a moment after the page is there. */
@@ -183,6 +184,7 @@ export function sampleModel(variant: Variant = {}): Model {
     },
     connection,
     sending,
+    storage: () => variant.storage ?? 'kept',
     reconnect: () => setConnection({ kind: 'online' }),
     channels,
     ready: () => true,

@@ -9,6 +9,7 @@ import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { laptopIcon, smartphoneIcon } from '../ui/icons.ts'
 import { toast } from '../ui/toasts.ts'
+import { Storage } from './Storage.tsx'
 import { text } from './text.ts'
 import '../people/people.css'
 
@@ -28,6 +29,7 @@ export default function Devices() {
     setBusy(undefined)
   }
   return (
+    <>
     <section class="settings-part">
       <header class="settings-head">
         <h2>{text().pages.devices}</h2>
@@ -74,5 +76,7 @@ export default function Devices() {
         </Show>
       </Show>
     </section>
+    <Storage />
+    </>
   )
 }

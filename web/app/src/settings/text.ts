@@ -31,6 +31,15 @@ export const en = {
     none: 'No other devices',
     noneWhy: 'When you sign in elsewhere, it is listed here.',
   },
+  storage: {
+    title: 'Kept on this device',
+    lead: 'The application, what you read in the last 30 days, drafts, and what waits to be sent.',
+    used: (mb: string) => `${mb} MB are used.`,
+    persist: 'Keep it',
+    persistWhy: 'The browser may clear it when the disk runs full.',
+    persisted: 'The browser does not clear it by itself.',
+    unknown: 'This browser does not say what it keeps for Plenum.',
+  },
   notifications: {
     lead: 'What reaches you when you look elsewhere.',
     browser: 'Outside of the page',

@@ -1,19 +1,23 @@
-import { createEffect, createSignal, onCleanup, Show } from 'solid-js'
+import { createEffect, createMemo, createSignal, onCleanup, Show } from 'solid-js'
 import { text } from '../i18n/en.ts'
+import { away as isAway } from '../model/away.ts'
 import { useModel } from '../model/context.ts'
+import { renew } from '../offline/version.ts'
 import { Button } from '../ui/Button.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { refreshCwIcon, wifiOffIcon } from '../ui/icons.ts'
+import { saidOf } from './connection.ts'
 
 const patience = 1_500 // ms that connecting and sending may last before anything is said: most is done by then
 
-/** ConnectionBanner tells when not all is as it should be. It lies over the sidebar's end (narrow: below the top bar), so that nothing moves. */
+/** ConnectionBanner tells when the connection is not as it should be, and what waits for it. */
 export function ConnectionBanner() {
   const model = useModel()
   const [now, setNow] = createSignal(Date.now())
   const [late, setLate] = createSignal(false)
   const kind = () => model.connection().kind
-  const slow = () => kind() === 'connecting' || (kind() === 'online' && model.sending() > 0)
+  const away = () => isAway(model)
+  const slow = createMemo(() => kind() === 'connecting' || (kind() === 'online' && model.sending() > 0))
 
   createEffect(() => {
     setLate(false)
@@ -28,51 +32,55 @@ export function ConnectionBanner() {
     onCleanup(() => clearInterval(timer))
   })
 
-  const seconds = () => {
-    const connection = model.connection()
-    return connection.kind === 'offline' && connection.retryAt !== undefined ? Math.max(1, Math.ceil((connection.retryAt - now()) / 1000)) : undefined
-  }
-  const words = (): string | undefined => {
+  const said = createMemo(() => saidOf(model.connection(), model.sending(), away(), late(), now()))
+  const words = (): string => {
     const t = text().connection
-    const connection = model.connection()
-    switch (connection.kind) {
+    const what = said()
+    switch (what?.kind) {
       case 'outdated':
         return t.outdated
-      case 'offline': {
-        const left = seconds()
-        return left === undefined ? t.offline : t.retrying(left)
-      }
+      case 'offline':
+        return what.seconds === undefined ? t.offline : t.retrying(what.seconds)
+      case 'trying':
+        return t.trying
       case 'connecting':
-        return late() ? t.connecting : undefined
-      case 'online':
-        return late() && model.sending() > 0 ? t.sending(model.sending()) : undefined
+        return t.connecting
+      case 'sending':
+        return t.sending(model.sending())
+      case undefined:
+        return ''
     }
   }
+  const bad = () => away() || kind() === 'outdated'
+  // What is read out: that it was lost and that it is back, not each second and each attempt.
+  const told = createMemo<string>((before) => (kind() === 'outdated' ? text().connection.outdated : away() ? text().connection.lost : before === '' ? '' : text().connection.back), '')
+
   return (
-    <Show when={words()}>
-      <div class="connection" role="region" aria-label={text().connection.region} classList={{ 'connection-bad': kind() === 'offline' || kind() === 'outdated' }}>
-        <Show when={kind() === 'offline'} fallback={<span class="spinner" />}>
-          <Icon path={wifiOffIcon} small />
-        </Show>
-        {/* The countdown is for the eyes: only the state is said. */}
-        <span aria-hidden={seconds() !== undefined}>{words()}</span>
-        <span class="unseen" role="status">
-          {seconds() === undefined ? '' : text().connection.offline}
-        </span>
-        <Show when={seconds() !== undefined}>
-          <Button size="small" onClick={() => model.reconnect()}>
-            {text().connection.retryNow}
-          </Button>
-        </Show>
-        <Show when={kind() === 'offline' && model.sending() > 0}>
-          <span class="connection-waiting">{text().connection.waiting(model.sending())}</span>
-        </Show>
-        <Show when={kind() === 'outdated'}>
-          <Button size="small" icon={refreshCwIcon} onClick={() => window.location.reload()}>
-            {text().shell.reload}
-          </Button>
-        </Show>
-      </div>
-    </Show>
+    <>
+      <p class="unseen" role="status">
+        {told()}
+      </p>
+      <Show when={said()}>
+        <div class="connection" role="region" aria-label={text().connection.region} classList={{ 'connection-bad': bad() }}>
+          <Show when={said()?.kind === 'offline' || said()?.kind === 'outdated'} fallback={<span class="spinner" />}>
+            <Icon path={wifiOffIcon} small />
+          </Show>
+          <span class="numbers">{words()}</span>
+          <Show when={away() && (said()?.kind === 'trying' || model.connection().kind === 'offline')}>
+            <Button size="small" busy={said()?.kind === 'trying'} onClick={() => model.reconnect()}>
+              {text().connection.retryNow}
+            </Button>
+          </Show>
+          <Show when={away() && model.sending() > 0}>
+            <span class="connection-waiting">{text().connection.waiting(model.sending())}</span>
+          </Show>
+          <Show when={kind() === 'outdated'}>
+            <Button size="small" icon={refreshCwIcon} onClick={() => void renew()}>
+              {text().shell.reload}
+            </Button>
+          </Show>
+        </div>
+      </Show>
+    </>
   )
 }

@@ -2,15 +2,17 @@ import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, 
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
 import { account, channelName, titleCount, useModel } from '../model/context.ts'
+import { whenIdle } from '../offline/idle.ts'
+import { renew } from '../offline/version.ts'
 import type { PanelProps, Registry, Route, ScreenProps, Shell as Around } from '../module.ts'
 import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { Toasts } from '../ui/Toasts.tsx'
 import { Tooltips } from '../ui/Tooltip.tsx'
-import { ConnectionBanner } from './ConnectionBanner.tsx'
 import { ShellProvider } from './context.ts'
 import { enterPart, followKeys } from './keyboard.ts'
 import { narrow } from './media.ts'
+import { Notices } from './Notices.tsx'
 import { find } from './paths.ts'
 import type { Router } from './router.ts'
 import { Sidebar } from './Sidebar.tsx'
@@ -88,14 +90,12 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
 
   // What most will open soon is there by then, and opens at once; and what arrives is told.
   const [idle, setIdle] = createSignal(false)
-  onMount(() => {
-    const load = () => {
+  onMount(() =>
+    whenIdle(() => {
       void Palette.preload()
       setIdle(true)
-    }
-    if ('requestIdleCallback' in window) requestIdleCallback(load)
-    else setTimeout(load, 1000) // Safari
-  })
+    }),
+  )
   let sidebar!: HTMLDivElement
   const toggleDrawer = (open: boolean) => {
     setDrawer(open)
@@ -128,7 +128,9 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     return props.registry.places.find((one) => one.path === path)?.title() ?? text().shell.home
   }
   createEffect(() => {
-    document.title = text().shell.title(titleCount(model.channels()), place(), account(model)?.workspace.name ?? '')
+    const count = titleCount(model.channels())
+    document.title = text().shell.title(count, place(), account(model)?.workspace.name ?? '')
+    document.querySelector('link[rel="icon"]')?.setAttribute('href', count > 0 ? '/icon-unread.svg' : '/icon.svg')
   })
 
   return (
@@ -164,7 +166,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
             </aside>
           )}
         </Show>
-        <ConnectionBanner />
+        <Notices />
       </div>
       <Suspense>
         <Show when={palette() !== undefined}>
@@ -221,7 +223,7 @@ function Broken(props: { readonly children: JSX.Element }) {
             <Button kind="primary" onClick={reset}>
               {text().retry}
             </Button>
-            <Button onClick={() => window.location.reload()}>{text().shell.reload}</Button>
+            <Button onClick={() => void renew()}>{text().shell.reload}</Button>
           </EmptyState>
         )
       }}

@@ -15,6 +15,9 @@ export function followTheme(): void {
     root.dataset['contrast'] = wanted === 'more' || (wanted === 'system' && contrast()) ? 'more' : 'usual'
     root.dataset['motion'] = motion
     root.dataset['density'] = density
+    // The window's frame, as index.html has it for each theme of the system, is that of the theme in use.
+    const frames = document.querySelectorAll<HTMLMetaElement>('meta[name="theme-color"]')
+    for (const frame of frames) frame.media = frame.dataset['of'] === root.dataset['theme'] ? 'all' : 'not all'
   })
   createEffect(() => {
     const wanted = wantedLocale(preferences()) ?? preferred(navigator.languages)

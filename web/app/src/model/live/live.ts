@@ -8,7 +8,7 @@ import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createEffect, createMemo, createSignal, on } from 'solid-js'
 import type { Rooms } from '../../chat/room.ts'
-import type { Channel, Connection, Model, Presence } from '../model.ts'
+import type { Channel, Connection, Kept, Model, Presence } from '../model.ts'
 import { LiveAccess } from './access.ts'
 import { administrationOf } from './administration.ts'
 import { LiveArrivals } from './arrivals.ts'
@@ -17,6 +17,7 @@ import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { Quieted } from './quiet.ts'
 import { LiveRooms, marks } from './rooms.ts'
+import { watchStorage } from './storage.ts'
 import { unites } from './shared.ts'
 import { agent } from './agent.ts'
 
@@ -45,6 +46,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
   const [channels, setChannels] = createSignal<Recorder['channels']>(new Map())
   const [directory, setDirectory] = createSignal<Recorder['directory'] | undefined>()
   const [outgoing, setOutgoing] = createSignal<Recorder['outgoing']>({ entries: [], landed: [], seen: [] })
+  const [storage, setStorage] = createSignal<Kept>('kept')
   const [ready, setReady] = createSignal(false)
   const [written, setWritten] = createSignal<ReadonlySet<string>>(new Set())
 
@@ -63,7 +65,15 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       },
       onFault: (cause) => { console.warn(cause) },
     })
-    const rooms = new LiveRooms(session, () => recorder, me, outgoing)
+    const rooms = new LiveRooms({
+      session,
+      recorder: () => recorder,
+      me,
+      outgoing,
+      makeRoom: () => cache.makeRoom(),
+      onNotKept: (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again)),
+    })
+    const unwatched = watchStorage(cache, session.outbox.clientId, setStorage, 'storage' in navigator ? navigator.storage : undefined)
     const watching = new Watching(session)
     const quieted = new Quieted(session, me)
     const quiet = attend(session)
@@ -88,6 +98,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       close: () => {
         window.removeEventListener('pagehide', flush)
         quiet()
+        unwatched()
         watching.close()
         quieted.close()
         recorder.close()
@@ -157,6 +168,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     access,
     connection,
     sending: () => outgoing().entries.filter((entry) => entry.state !== 'refused').length,
+    storage,
     reconnect: () => opened()?.session.probe(),
     channels: list,
     ready,

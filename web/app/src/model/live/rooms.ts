@@ -1,4 +1,4 @@
-import { encode, type Method, type Session } from '@plenum/sdk'
+import { encode, ServerError, type Method, type Session } from '@plenum/sdk'
 import { readTo, shown, unreadFrom, unread, groupsOf, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
 import { Typing } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
@@ -16,27 +16,35 @@ interface Open {
   readonly dispose: () => void
 }
 
+/** NotKept is told of a change that could not be put into the outbox, and why; `again` tries it again. */
+export type NotKept = (cause: unknown, again: (() => void) | undefined) => void
+
+/** What rooms need. */
+export interface RoomsOptions {
+  readonly session: Session
+  readonly recorder: () => Recorder
+  readonly me: Id
+  /** The recorder's, as a signal. */
+  readonly outgoing: Accessor<Recorder['outgoing']>
+  /** Frees room on the disk, and returns whether there was any to be had. */
+  readonly makeRoom: () => Promise<boolean>
+  readonly onNotKept: NotKept
+}
+
 /** LiveRooms opens rooms over the recorder: one of each, however many show it. */
 export class LiveRooms implements Rooms {
   readonly #open = new Map<string, Open>()
-  readonly #session: Session
-  readonly #recorder: () => Recorder
-  readonly #me: Id
-  readonly #outgoing: Accessor<Recorder['outgoing']>
+  readonly #o: RoomsOptions
 
-  /** `outgoing` is the recorder's, as a signal. */
-  constructor(session: Session, recorder: () => Recorder, me: Id, outgoing: Accessor<Recorder['outgoing']>) {
-    this.#session = session
-    this.#recorder = recorder
-    this.#me = me
-    this.#outgoing = outgoing
+  constructor(o: RoomsOptions) {
+    this.#o = o
   }
 
   open(channel: Id, root: number): Room {
     const key = keyOf(channel, root)
     let there = this.#open.get(key)
     if (there === undefined) {
-      there = createRoot((dispose) => ({ room: new LiveRoom(this.#session, this.#recorder(), this.#me, this.#outgoing, channel, root), users: 0, dispose }))
+      there = createRoot((dispose) => ({ room: new LiveRoom(this.#o, channel, root), users: 0, dispose }))
       this.#open.set(key, there)
     }
     there.users++
@@ -64,6 +72,9 @@ export class LiveRooms implements Rooms {
   }
 }
 
+/** newKey names a change, so that it takes place once where it is put again after a doubt. */
+const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
+
 const keyOf = (channel: Id, root: number) => `${channel}/${root}`
 
 class LiveRoom implements Room {
@@ -75,6 +86,7 @@ class LiveRoom implements Room {
   readonly unreadFrom: Accessor<number>
   readonly typing: Accessor<readonly Id[]>
   readonly draft: Draft
+  readonly #o: RoomsOptions
   readonly #session: Session
   readonly #recorder: Recorder
   readonly #me: Id
@@ -86,9 +98,12 @@ class LiveRoom implements Room {
   #said = -Infinity
   #read = 0
 
-  constructor(session: Session, recorder: Recorder, me: Id, outgoing: Accessor<Recorder['outgoing']>, channel: Id, root: number) {
+  constructor(o: RoomsOptions, channel: Id, root: number) {
+    const { session, me, outgoing } = o
+    const recorder = o.recorder()
     this.channel = channel
     this.root = root
+    this.#o = o
     this.#session = session
     this.#recorder = recorder
     this.#me = me
@@ -164,7 +179,13 @@ class LiveRoom implements Room {
 
   send(text: string, options: { readonly alsoInChannel?: boolean } = {}): void {
     this.#said = -Infinity
-    this.#put(chat.send, { channel: this.channel, text, root: this.root, alsoInChannel: options.alsoInChannel ?? false }, this.channel)
+    const request = { channel: this.channel, text, root: this.root, alsoInChannel: options.alsoInChannel ?? false }
+    this.#kept(chat.send, request, this.channel).catch((cause: unknown) => {
+      // What was written comes back, before what has been written since.
+      const since = this.draft.text()
+      this.draft.write(since === '' ? text : `${text}\n\n${since}`)
+      this.#o.onNotKept(cause, undefined)
+    })
   }
 
   edit(offset: number, text: string): void {
@@ -184,11 +205,11 @@ class LiveRoom implements Room {
   }
 
   retry(seq: number): void {
-    void this.#session.outbox.retry(seq)
+    this.#session.outbox.retry(seq).catch((cause: unknown) => this.#o.onNotKept(cause, () => this.retry(seq)))
   }
 
   drop(seq: number): void {
-    void this.#session.outbox.drop(seq)
+    this.#session.outbox.drop(seq).catch((cause: unknown) => this.#o.onNotKept(cause, () => this.drop(seq)))
   }
 
   types(): void {
@@ -212,7 +233,21 @@ class LiveRoom implements Room {
   }
 
   #put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, lane: string, note?: unknown): void {
-    void this.#session.outbox.put(method, request, { lane, note })
+    this.#kept(method, request, lane, note).catch((cause: unknown) => {
+      this.#o.onNotKept(cause, () => this.#put(method, request, lane, note))
+    })
+  }
+
+  /** kept puts a change into the outbox. Where the disk is full, what is only cached makes room for it. */
+  async #kept<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, lane: string, note?: unknown): Promise<void> {
+    const key = newKey()
+    const put = () => this.#session.outbox.put(method, request, { lane, note, key })
+    try {
+      await put()
+    } catch (e) {
+      if (!(e instanceof ServerError) || e.reason !== 'client.NOT_KEPT' || !(await this.#o.makeRoom())) throw e
+      await put()
+    }
   }
 
   #groups(): ReadonlySet<string> {

@@ -225,6 +225,21 @@ describe('the cache', () => {
     expect((await cache.window('c', 0, 100))?.cursor.offset).toBe(9)
   })
 
+  test('gives room to what matters more, until it has nothing left', async () => {
+    const cache = await Cache.open(fresh())
+    const log = new ChannelLog()
+    for (let n = 0; n < 8; n++) log.post('bob', `${n}`)
+    await cache.opened(opened('c', me, 0, page(log, 0, undefined, 8)), 1)
+    expect(await cache.makeRoom()).toBe(true)
+    expect((await cache.window('c', 0, 100))?.messages.map((m) => m.offset)).toEqual([3, 4, 5, 6, 7, 8])
+    let times = 0
+    while (await cache.makeRoom()) times++
+    expect(times).toBe(5) // of 6: 4, 3, 2, 1 and none, a quarter each, rounded up
+    expect(cache.state).toBe('open')
+    cache.close()
+    expect(await cache.makeRoom()).toBe(false)
+  })
+
   test('fails where the program is wrong', async () => {
     const cache = await Cache.open(fresh())
     await expect(cache.putDraft({ ...unwritten('c', 0), text: (() => '') as unknown as string })).rejects.toThrow()

@@ -275,6 +275,18 @@ export class Cache {
     return gone
   }
 
+  /**
+   * makeRoom drops the oldest of all messages, for what matters more and found the disk full: what waits to be sent. It returns whether there were any.
+   */
+  async makeRoom(): Promise<boolean> {
+    if (this.#db === undefined || (this.#state !== 'open' && this.#state !== 'full')) return false
+    try {
+      return (await evict(this.#db)) > 0
+    } catch (e) {
+      return isQuota(e) ? false : this.#failed(e)
+    }
+  }
+
   async #read<T>(nothing: T, read: (db: Database) => Promise<T>): Promise<T> {
     if (this.#db === undefined || this.#state === 'closed') return nothing
     try {
@@ -299,9 +311,7 @@ export class Cache {
       if (!isQuota(e)) return this.#failed(e)
     }
     try {
-      await transact(db, async (tx) => {
-        await drop(tx, await oldest(tx, Math.ceil((await tx.objectStore('messages').count()) * EVICTED)))
-      })
+      await evict(db)
       await transact(db, write)
       return true
     } catch (e) {
@@ -335,6 +345,15 @@ async function transact(db: Database, write: (tx: Transaction) => Promise<void>)
     throw cause
   }
   await done
+}
+
+/** evict drops a part of all messages, the oldest, and returns how many. */
+async function evict(db: Database): Promise<number> {
+  let gone = 0
+  await transact(db, async (tx) => {
+    gone = await drop(tx, await oldest(tx, Math.ceil((await tx.objectStore('messages').count()) * EVICTED)))
+  })
+  return gone
 }
 
 const isQuota = (e: unknown) => e instanceof DOMException && e.name === 'QuotaExceededError'
