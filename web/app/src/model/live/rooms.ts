@@ -1,11 +1,12 @@
 import { encode, type Method, type Session } from '@plenum/sdk'
-import { readTo, shown, unreadFrom, unread, groupsOf, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
+import { readTo, shown, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
 import { Typing } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
 import type { Draft, Place, Room, Rooms } from '../../chat/room.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
+import { forgetUnread, isKeptUnread, keepUnread } from './unread.ts'
 
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
 export const marks = 'marks'
@@ -64,6 +65,7 @@ export class LiveRooms implements Rooms {
   }
 }
 
+const unreadOf = (entry: Entry | undefined) => (entry === undefined ? 0 : unread(entry))
 const keyOf = (channel: Id, root: number) => `${channel}/${root}`
 
 class LiveRoom implements Room {
@@ -83,8 +85,12 @@ class LiveRoom implements Room {
   readonly #setUnread: (offset: number) => void
   readonly #typists: Typists
   readonly #signal: (key: string, body: Uint8Array) => void
+  readonly #undo: () => void
+  #known: () => void = () => undefined
   #said = -Infinity
+  /** Seen up to there. Infinity: it was marked unread, and isn't read by being looked at until it is opened anew. */
   #read = 0
+  #version: number
 
   constructor(session: Session, recorder: Recorder, me: Id, outgoing: Accessor<Recorder['outgoing']>, channel: Id, root: number) {
     this.channel = channel
@@ -97,7 +103,10 @@ class LiveRoom implements Room {
     this.#view = room.view(root)
     const [window, setWindow] = createSignal(this.#view.window, { equals: false })
     this.#window = window
-    this.#view.onChange((w) => setWindow(w))
+    this.#view.onChange((w) => {
+      setWindow(w)
+      this.#known()
+    })
     this.items = createMemo(() => {
       const w = window()
       return w && shown(w, outgoing())
@@ -107,6 +116,11 @@ class LiveRoom implements Room {
     const [from, setFrom] = createSignal(this.#firstUnread())
     this.unreadFrom = from
     this.#setUnread = setFrom
+    this.#version = this.#marker()?.version ?? 0
+    if (root === 0 && unreadOf(recorder.channels.get(channel)) > 0 && isKeptUnread(channel, this.#version)) this.#read = Infinity
+    this.#undo = recorder.onChange((part) => {
+      if (part === 'channels') this.#marked()
+    })
     this.#typists = createTypists()
     this.typing = this.#typists.who
     this.draft = this.#drafted()
@@ -132,10 +146,11 @@ class LiveRoom implements Room {
         await this.#view.jump({ atMs: to.ms })
         return this.items()?.find((item) => item.message.timeMs >= to.ms)?.message.offset
       case 'unread': {
+        if (this.#window() === undefined) await new Promise<void>((known) => { this.#known = known }) // where that is can't be said before
         const first = this.#firstUnread()
         this.#setUnread(first)
         if (first === 0) return undefined
-        if (!this.#holds(first) && this.#window() !== undefined) await this.#view.jump({ offset: first })
+        if (!this.#holds(first)) await this.#view.jump({ offset: first })
         return first
       }
     }
@@ -157,13 +172,13 @@ class LiveRoom implements Room {
     const entry = this.#recorder.channels.get(this.channel)
     if (entry === undefined) return
     const mark = unreadFrom(entry, offset, this.#window(), this.#groups())
-    this.#setUnread(offset)
-    this.#read = Infinity // until it is opened again: what is marked unread isn't read by being looked at
+    this.#read = Infinity
     this.#put(chat.markUnread, mark.request, marks, mark.note)
   }
 
   send(text: string, options: { readonly alsoInChannel?: boolean } = {}): void {
     this.#said = -Infinity
+    if (this.#read === Infinity) this.#read = 0 // who writes has read it
     this.#put(chat.send, { channel: this.channel, text, root: this.root, alsoInChannel: options.alsoInChannel ?? false }, this.channel)
   }
 
@@ -207,12 +222,28 @@ class LiveRoom implements Room {
   }
 
   leave(): void {
+    this.#undo()
+    if (this.root === 0) forgetUnread(this.channel)
     this.#view.close()
     this.#recorder.leave(this.channel)
   }
 
   #put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, lane: string, note?: unknown): void {
     void this.#session.outbox.put(method, request, { lane, note })
+  }
+
+  /** marked notices that it was marked unread, here or on another device. */
+  #marked(): void {
+    const marker = this.#marker()
+    if (this.root !== 0 || marker === undefined || marker.version <= this.#version) return
+    this.#version = marker.version
+    this.#read = Infinity
+    this.#setUnread(marker.offset + 1)
+    keepUnread(this.channel, marker.version)
+  }
+
+  #marker() {
+    return this.#recorder.channels.get(this.channel)?.badge.marker
   }
 
   #groups(): ReadonlySet<string> {
