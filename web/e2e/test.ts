@@ -12,11 +12,12 @@ interface Fixtures {
   watch: Watch
 }
 
-/** test is Playwright's, with a Plenum that all tests of a file share. One that kills it has it back up again before it ends. */
-export const test = base.extend<Fixtures, { plenum: Plenum }>({
+/** test is Playwright's, with a Plenum that all tests of a file share, started with the `flags` that the file uses. One that kills it has it back up again before it ends. */
+export const test = base.extend<Fixtures, { plenum: Plenum; flags: readonly string[] }>({
+  flags: [[], { option: true, scope: 'worker' }],
   plenum: [
-    async ({}, use) => {
-      const plenum = await Plenum.start()
+    async ({ flags }, use) => {
+      const plenum = await Plenum.start(...flags)
       await use(plenum)
       await plenum.stop()
     },
