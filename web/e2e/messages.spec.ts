@@ -289,7 +289,9 @@ test('what comes late shifts nothing', async ({ browser, plenum, workspace }) =>
   const ada = workspace.owner
   const ben = await workspace.person('ben', 'Ben Okri')
   const channel = await channelWith(ada, 'design', ben)
-  for (let i = 0; i < 20; i++) await say(ben, channel, `${long(i)}\n\n@ada https://plenum.example/${i}`)
+  let last = 0
+  for (let i = 0; i < 20; i++) last = await say(ben, channel, `${long(i)}\n\n@ada https://plenum.example/${i}`)
+  await ada.call(`${chat}/MarkRead`, { channel, offset: last })
   const proxy = await Proxy.start(plenum.origin)
   const visit = await Visit.begin(browser, proxy.origin, ada)
   const { page } = visit
