@@ -50,7 +50,7 @@ function Head(props: { readonly channel: Told; readonly jump: Jump }) {
       </Show>
       <p class="channel-topic clip">
         <Show when={other()} fallback={props.channel.topic}>
-          {(id) => `${model.presence(id()).emoji} ${presenceWords(model.presence(id()))}`.trim()}
+          {(id) => <>{`${model.presence(id()).emoji} ${presenceWords(model.presence(id()))}`.trim()}</>}
         </Show>
       </p>
       <DatePicker jump={props.jump} />

@@ -32,13 +32,17 @@ export function Conversation(props: ConversationProps) {
   const [at, setAt] = createSignal<number | undefined>(undefined, { equals: false })
   const [marked, setMarked] = createSignal<number | undefined>()
   const [editing, setEditing] = createSignal<number | undefined>()
+  let begun = false
   const jump: Jump = (to) => {
     room.jump(to).then(
       (offset) => {
+        begun = true
         setMarked(to.kind === 'message' ? to.offset : undefined)
         setAt(offset)
       },
-      () => undefined, // there is no connection: the place stays where it is, and the banner says why
+      () => {
+        if (!begun) setAt(undefined)
+      }, // there is no connection: the place stays where it is, and the banner says why
     )
   }
   createEffect(on(() => props.place, jump))

@@ -31,6 +31,7 @@ export function MessageList(props: MessageListProps) {
   const [shown, setShown] = createSignal<readonly Row[]>([])
   const [ended, setEnded] = createSignal(true)
   const [missed, setMissed] = createSignal(0)
+  const [placed, setPlaced] = createSignal(false) // where the reader begins has been gone to: before, nothing is seen
   let list: VListHandle | undefined
 
   const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: 'end' })
@@ -52,15 +53,21 @@ export function MessageList(props: MessageListProps) {
       (at) => {
         queueMicrotask(() => {
           const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item().message.offset >= at)
+          setEnded(index < 0)
           if (index < 0) toEnd()
           else list?.scrollToIndex(index, { align: 'center' })
+          frames(2, () => { // by then it is there, and measured
+            setPlaced(true)
+            look()
+          })
         })
       },
+      { defer: true },
     ),
   )
 
   const see = () => {
-    if (!document.hasFocus() || document.visibilityState !== 'visible') return
+    if (!placed() || !document.hasFocus() || document.visibilityState !== 'visible') return
     const message = last()?.message
     if (ended() && message !== undefined && message.offset > 0 && !props.room.moreAfter()) props.room.seen(message.offset)
   }
@@ -115,6 +122,11 @@ export function MessageList(props: MessageListProps) {
       </Show>
     </div>
   )
+}
+
+/** frames calls back when so many have been painted. */
+function frames(n: number, then: () => void): void {
+  requestAnimationFrame(() => { if (n > 1) frames(n - 1, then); else then() })
 }
 
 /** arrived counts messages that came behind the last one that there was. */

@@ -1,13 +1,14 @@
 import type { Item } from '@plenum/sdk/chat'
-import { createMemo, Match, Show, Switch } from 'solid-js'
+import { createEffect, createMemo, createSignal, Match, Show, Switch } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
+import { explain } from '../i18n/refusals.ts'
 import { account, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { HoverCard } from '../ui/HoverCard.tsx'
 import { Icon } from '../ui/Icon.tsx'
-import { chevronRightIcon, circleAlertIcon, clockIcon, pinIcon } from '../ui/icons.ts'
+import { checkIcon, chevronRightIcon, circleAlertIcon, clockIcon, pinIcon } from '../ui/icons.ts'
 import { Body } from './Body.tsx'
 import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
@@ -163,31 +164,37 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
   )
 }
 
-/** Sent says how far a message of one's own has come. */
+/**
+ * Sent says how far a message has come that is written here: beside it, so that nothing moves as it goes out; below it, with what can be done, where it was
+ * refused.
+ */
 function Sent(props: { readonly item: Item; readonly room: Room }) {
+  const [written, setWritten] = createSignal(false)
+  createEffect(() => {
+    if (props.item.state !== 'sent') setWritten(true)
+  })
+  const refused = () => props.item.state === 'refused'
   return (
-    <Show when={props.item.state !== 'sent' && props.item.state}>
-      {(state) => (
-        <div class="message-state" classList={{ 'message-failed': state() === 'refused' }} role="status">
-          <Icon path={state() === 'refused' ? circleAlertIcon : clockIcon} small />
-          <span>
-            {text().state[state()]}
-            {state() === 'refused' && props.item.cause ? `: ${props.item.cause.message}` : ''}
-          </span>
-          <Show when={state() === 'refused' ? props.item.seq : undefined}>
-            {(seq) => (
-              <>
-                <Button size="small" onClick={() => props.room.retry(seq())}>
-                  {text().retry}
-                </Button>
-                <Button size="small" kind="quiet" onClick={() => props.room.drop(seq())}>
-                  {text().drop}
-                </Button>
-              </>
-            )}
-          </Show>
-        </div>
-      )}
+    <Show when={written() || props.item.state !== 'sent'}>
+      <div class="message-state" classList={{ 'message-failed': refused(), 'message-came': props.item.state === 'sent' }} role="status">
+        <Icon path={refused() ? circleAlertIcon : props.item.state === 'sent' ? checkIcon : clockIcon} small />
+        <span>
+          {text().state[props.item.state]}
+          {refused() && props.item.cause ? `: ${explain(props.item.cause)}` : ''}
+        </span>
+        <Show when={refused() ? props.item.seq : undefined}>
+          {(seq) => (
+            <>
+              <Button size="small" onClick={() => props.room.retry(seq())}>
+                {text().retry}
+              </Button>
+              <Button size="small" kind="quiet" onClick={() => props.room.drop(seq())}>
+                {text().drop}
+              </Button>
+            </>
+          )}
+        </Show>
+      </div>
     </Show>
   )
 }

@@ -43,7 +43,7 @@ export const en = {
   },
   deleted: 'This message was deleted.',
   pinned: 'Pinned',
-  state: { waiting: 'Waiting to be sent', sending: 'Sending…', refused: 'Not sent' },
+  state: { waiting: 'Waiting to be sent', sending: 'Sending…', sent: 'Sent', refused: 'Not sent' },
   retry: 'Retry',
   drop: 'Delete',
   save: 'Save',

@@ -12,7 +12,7 @@ export const en = {
     job: 'What you do',
     jobHint: '“Head of Research”, for instance',
     passwordTitle: 'Password',
-    passwordLead: 'Your other devices stay signed in.',
+    passwordLead: 'Your other devices are signed out by it.',
     old: 'The password that you have',
     fresh: 'The new one',
     freshHint: 'At least 10 characters.',

@@ -61,6 +61,12 @@ export class Host {
     void this.#held.then(() => { tab.say({ kind: 'open', host: this.#name, lock: this.#lock }) })
   }
 
+  /** over says that the session has ended for good: sign in, and open another one. */
+  get over(): boolean {
+    const { kind } = this.#session.state
+    return kind === 'signed-out' || kind === 'wiped' || kind === 'outdated'
+  }
+
   /** close ends the session, for all tabs. */
   close(): void {
     clearInterval(this.#timer)

@@ -215,6 +215,39 @@ test('a worker serves all that connect, and tells who comes when it can not', as
   session?.close()
 })
 
+test('a worker whose session has ended opens another one for who signs in again', async () => {
+  const scope: Scope = { onconnect: null }
+  const sessions: FakeSession[] = []
+  serveWorker(scope, async () => {
+    const session = await fakeSession()
+    sessions.push(session)
+    return session
+  }, {}, undefined)
+  const connect = () => {
+    const { port1, port2 } = new MessageChannel()
+    open.push(port1, port2)
+    const remote = new Remote()
+    remote.attach(port2)
+    scope.onconnect?.(new MessageEvent('connect', { ports: [port1] }))
+    return remote
+  }
+  for (const kind of ['signed-out', 'wiped', 'outdated'] as const) {
+    const before = connect()
+    await before.ready
+    const old = sessions.at(-1)
+    const cause = new ServerError(102, 'identity.SESSION_ENDED', 'Sign in again.')
+    old?.turn({ kind, since: 1, cause })
+    before.close()
+    const [a, b] = [connect(), connect()]
+    await Promise.all([a.ready, b.ready])
+    expect([a.state.kind, b.state.kind]).toEqual(['online', 'online'])
+    expect(sessions.at(-2)).toBe(old)
+    await expect(old?.outbox.put(send, { channel: 'c', text: 'x' }, { lane: 'c' })).rejects.toMatchObject({ reason: 'client.CLOSED' }) // its outbox is the new one's
+  }
+  expect(sessions).toHaveLength(4)
+  sessions.at(-1)?.close()
+})
+
 test('a worker that dies is made anew, and all go on', async () => {
   const locks = new FakeLocks()
   const sessions: FakeSession[] = []

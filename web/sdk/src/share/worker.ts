@@ -14,7 +14,7 @@ export interface Scope {
 
 /**
  * serveWorker makes a SharedWorker the host: call it while its script is first run, for the tabs come at once. `open` opens the session, when the first
- * tab comes; where that fails the next tab has it tried again. `unites` are for views whose parameters differ from tab to tab.
+ * tab comes; where that fails, or the session has ended (signed-out, wiped, outdated), the next tab has it opened anew. `unites` are for views whose parameters differ from tab to tab.
  */
 export function serveWorker(scope: Scope, open: () => Promise<Session>, unites: Unites = {}, locks: Locks | undefined = browserWebLocks()): void {
   let host: Promise<Host> | undefined
@@ -25,7 +25,7 @@ export function serveWorker(scope: Scope, open: () => Promise<Session>, unites: 
 
   async function serve(port: Port): Promise<void> {
     try {
-      host ??= open().then((session) => new Host(session, locks, unites))
+      host = host === undefined ? made() : host.then((there) => (there.over ? replaced(there) : there))
       const there = await host
       there.serve(port)
     } catch (e) {
@@ -33,5 +33,15 @@ export function serveWorker(scope: Scope, open: () => Promise<Session>, unites: 
       const message: ToTab = { kind: 'unopened', fault: faultOf(serverError(e, Code.INTERNAL, 'client.FAULT')) }
       port.postMessage(message)
     }
+  }
+
+  async function made(): Promise<Host> {
+    return new Host(await open(), locks, unites)
+  }
+
+  /** replaced is for who signs in again: a session that has ended doesn't come back. */
+  function replaced(over: Host): Promise<Host> {
+    over.close()
+    return made()
   }
 }

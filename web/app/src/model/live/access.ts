@@ -40,7 +40,8 @@ export class LiveAccess implements Access {
   /** begin goes on as who was here last. */
   async begin(): Promise<void> {
     await this.#accounts.finish().catch(() => undefined) // again at the next start
-    const [account] = await this.#accounts.list()
+    const all = await this.#accounts.list()
+    const account = all.find((one) => one.state === 'active') ?? all[0] // somebody else's session may have ended here before
     if (account === undefined) this.#set({ kind: 'signed-out' })
     else if (account.state === 'active') await this.#entered(account)
     else this.#expired(account)
@@ -53,6 +54,7 @@ export class LiveAccess implements Access {
     await this.#leave()
     this.#current = undefined
     if (wiped) {
+      sessionStorage.clear()
       await this.#accounts.wipe(account.id)
       this.#set({ kind: 'signed-out' })
     } else {
@@ -97,6 +99,7 @@ export class LiveAccess implements Access {
     const account = this.#current
     await this.#leave()
     this.#current = undefined
+    sessionStorage.clear() // where somebody was
     if (account !== undefined) await this.#accounts.signOut(account.id)
     this.#set({ kind: 'signed-out' })
   }

@@ -179,10 +179,10 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     people,
     person: (id) => {
       const person = byId().get(id)
-      if (person === undefined && id !== '') opened()?.recorder.need([id])
+      if (person === undefined && id !== '') opened()?.recorder.need([id]) // '': whose it is isn't known yet
       return person
     },
-    presence: (id) => opened()?.watching.of(id) ?? absent,
+    presence: (id) => (id === '' ? absent : (opened()?.watching.of(id) ?? absent)),
     createChannel: async ({ name, topic, private: hidden }) => {
       const { channel } = await session().call(chat.createChannel, { name, topic, kind: hidden ? ChannelKind.PRIVATE : ChannelKind.PUBLIC })
       return channel

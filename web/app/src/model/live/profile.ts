@@ -23,6 +23,6 @@ export function profileOf(session: () => Session, me: () => string, said: (statu
       const { devices } = await session().call(people.listDevices, {})
       return devices.map((d) => ({ id: d.id, name: d.name, agent: d.agent, seen: d.seenMs, current: d.current }))
     },
-    revoke: (deviceId) => session().call(people.revokeDevice, { deviceId }).then(done),
+    revoke: (deviceId) => session().call(people.revokeDevice, { deviceId, wipe: true }).then(done),
   }
 }

@@ -1,11 +1,12 @@
 import { encode, ServerError, type Method, type Session } from '@plenum/sdk'
-import { readTo, shown, unreadFrom, unread, groupsOf, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
+import { readTo, shown, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
 import { Typing } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
 import type { Draft, Place, Room, Rooms } from '../../chat/room.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
+import { forgetUnread, isKeptUnread, keepUnread } from './unread.ts'
 
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
 export const marks = 'marks'
@@ -75,6 +76,8 @@ export class LiveRooms implements Rooms {
 /** newKey names a change, so that it takes place once where it is put again after a doubt. */
 const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
 
+
+const unreadOf = (entry: Entry | undefined) => (entry === undefined ? 0 : unread(entry))
 const keyOf = (channel: Id, root: number) => `${channel}/${root}`
 
 class LiveRoom implements Room {
@@ -95,8 +98,12 @@ class LiveRoom implements Room {
   readonly #setUnread: (offset: number) => void
   readonly #typists: Typists
   readonly #signal: (key: string, body: Uint8Array) => void
+  readonly #undo: () => void
+  #known: () => void = () => undefined
   #said = -Infinity
+  /** Seen up to there. Infinity: it was marked unread, and isn't read by being looked at until it is opened anew. */
   #read = 0
+  #version: number
 
   constructor(o: RoomsOptions, channel: Id, root: number) {
     const { session, me, outgoing } = o
@@ -112,7 +119,10 @@ class LiveRoom implements Room {
     this.#view = room.view(root)
     const [window, setWindow] = createSignal(this.#view.window, { equals: false })
     this.#window = window
-    this.#view.onChange((w) => setWindow(w))
+    this.#view.onChange((w) => {
+      setWindow(w)
+      this.#known()
+    })
     this.items = createMemo(() => {
       const w = window()
       return w && shown(w, outgoing())
@@ -122,6 +132,11 @@ class LiveRoom implements Room {
     const [from, setFrom] = createSignal(this.#firstUnread())
     this.unreadFrom = from
     this.#setUnread = setFrom
+    this.#version = this.#marker()?.version ?? 0
+    if (root === 0 && unreadOf(recorder.channels.get(channel)) > 0 && isKeptUnread(channel, this.#version)) this.#read = Infinity
+    this.#undo = recorder.onChange((part) => {
+      if (part === 'channels') this.#marked()
+    })
     this.#typists = createTypists()
     this.typing = this.#typists.who
     this.draft = this.#drafted()
@@ -147,10 +162,11 @@ class LiveRoom implements Room {
         await this.#view.jump({ atMs: to.ms })
         return this.items()?.find((item) => item.message.timeMs >= to.ms)?.message.offset
       case 'unread': {
+        if (this.#window() === undefined) await new Promise<void>((known) => { this.#known = known }) // where that is can't be said before
         const first = this.#firstUnread()
         this.#setUnread(first)
         if (first === 0) return undefined
-        if (!this.#holds(first) && this.#window() !== undefined) await this.#view.jump({ offset: first })
+        if (!this.#holds(first)) await this.#view.jump({ offset: first })
         return first
       }
     }
@@ -172,13 +188,13 @@ class LiveRoom implements Room {
     const entry = this.#recorder.channels.get(this.channel)
     if (entry === undefined) return
     const mark = unreadFrom(entry, offset, this.#window(), this.#groups())
-    this.#setUnread(offset)
-    this.#read = Infinity // until it is opened again: what is marked unread isn't read by being looked at
+    this.#read = Infinity
     this.#put(chat.markUnread, mark.request, marks, mark.note)
   }
 
   send(text: string, options: { readonly alsoInChannel?: boolean } = {}): void {
     this.#said = -Infinity
+    if (this.#read === Infinity) this.#read = 0 // who writes has read it
     const request = { channel: this.channel, text, root: this.root, alsoInChannel: options.alsoInChannel ?? false }
     this.#kept(chat.send, request, this.channel).catch((cause: unknown) => {
       // What was written comes back, before what has been written since.
@@ -228,6 +244,8 @@ class LiveRoom implements Room {
   }
 
   leave(): void {
+    this.#undo()
+    if (this.root === 0) forgetUnread(this.channel)
     this.#view.close()
     this.#recorder.leave(this.channel)
   }
@@ -248,6 +266,20 @@ class LiveRoom implements Room {
       if (!(e instanceof ServerError) || e.reason !== 'client.NOT_KEPT' || !(await this.#o.makeRoom())) throw e
       await put()
     }
+  }
+
+  /** marked notices that it was marked unread, here or on another device. */
+  #marked(): void {
+    const marker = this.#marker()
+    if (this.root !== 0 || marker === undefined || marker.version <= this.#version) return
+    this.#version = marker.version
+    this.#read = Infinity
+    this.#setUnread(marker.offset + 1)
+    keepUnread(this.channel, marker.version)
+  }
+
+  #marker() {
+    return this.#recorder.channels.get(this.channel)?.badge.marker
   }
 
   #groups(): ReadonlySet<string> {
