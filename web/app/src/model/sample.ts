@@ -1,6 +1,7 @@
 /** A model without a server: a lively workspace for the gallery and for tests of screens. Nothing of it is in a build. */
 import { createSignal } from 'solid-js'
 import type { AuditEntry, Channel, Connection, Device, Invitation, Link, Model, Page, Person, Presence, Refusal, Role, Stage } from './model.ts'
+import { sampleInbox, sampleSearch } from './sampleInbox.ts'
 
 /** Variant is what the gallery shows. */
 export interface Variant {
@@ -203,6 +204,13 @@ export function sampleModel(variant: Variant = {}): Model {
       return Promise.resolve()
     },
     markRead: (id) => change(id, { unread: 0, mentions: 0 }),
+    markAllRead: () => {
+      const before = channels()
+      setChannels(before.map((channel) => ({ ...channel, unread: 0, mentions: 0 })))
+      return () => setChannels(before)
+    },
+    inbox: sampleInbox(variant.empty ?? false),
+    search: sampleSearch,
     profile: {
       update: ({ name, title }) => {
         setAll(all().map((person) => (person.id === 'ines' ? { ...person, name, title } : person)))

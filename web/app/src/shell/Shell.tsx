@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, type Accessor, type Component, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
 import { account, channelName, titleCount, useModel } from '../model/context.ts'
@@ -11,7 +11,8 @@ import { ConnectionBanner } from './ConnectionBanner.tsx'
 import { ShellProvider } from './context.ts'
 import { enterPart, followKeys } from './keyboard.ts'
 import { narrow } from './media.ts'
-import { find } from './paths.ts'
+import { find, within } from './paths.ts'
+import { visited } from './recent.ts'
 import type { Router } from './router.ts'
 import { Sidebar } from './Sidebar.tsx'
 import { TopBar } from './TopBar.tsx'
@@ -58,6 +59,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     model,
     registry: props.registry,
     path: props.router.path,
+    query: props.router.query,
     channel: channelId,
     go: (path, options) => {
       if (!panel()) before = document.activeElement
@@ -113,17 +115,20 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   })
   createEffect(() => {
     const channel = channelId()
-    if (channel !== undefined) sessionStorage.setItem(lastKey, channel)
+    if (channel === undefined) return
+    sessionStorage.setItem(lastKey, channel)
+    untrack(() => visited(channel))
   })
 
   const place = () => {
     const channel = channelId() === undefined ? undefined : model.channel(channelId() ?? '')
     if (channel) return channelName(model, channel)
     const path = props.router.path()
-    return props.registry.places.find((one) => one.path === path)?.title() ?? text().shell.home
+    return props.registry.places.find((one) => within(path, one.path))?.title() ?? text().shell.home
   }
   createEffect(() => {
-    document.title = text().shell.title(titleCount(model.channels()), place(), account(model)?.workspace.name ?? '')
+    const beside = props.registry.places.reduce((sum, one) => sum + (one.beside?.(model) ?? 0), 0)
+    document.title = text().shell.title(titleCount(model.channels()) + beside, place(), account(model)?.workspace.name ?? '')
   })
 
   return (
