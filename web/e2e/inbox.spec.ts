@@ -141,6 +141,8 @@ test('messages that were seen are found, by the palette and by the search, witho
   await expect(message(page, 'quarterly zebra')).toHaveClass(/message-marked/)
   await expect(message(page, 'quarterly zebra')).toBeInViewport()
 
+  await page.keyboard.press('Control+Shift+f')
+  await expect(page.getByRole('searchbox')).toBeFocused() // its script is there
   await link(page, 'other').click()
   await plenum.kill()
   await page.keyboard.press('Control+Shift+f')
@@ -223,25 +225,26 @@ test('keys go through what is unread, and mark all of it as read', async ({ page
 test('a link leads to its message, and one in a message stays in the window', async ({ page, context, workspace, plenum }) => {
   const ada = workspace.owner
   const [design, other] = [await channelWith(ada, 'design'), await channelWith(ada, 'other')]
-  for (let n = 0; n < 120; n++) await say(ada, design, `line ${n}`)
+  for (let n = 0; n < 20; n++) await say(ada, design, `line ${n}`)
   const target = await say(ada, design, 'the one that is meant')
-  for (let n = 0; n < 80; n++) await say(ada, design, `then ${n}`)
+  for (let n = 0; n < 60; n++) await say(ada, design, `then ${n}`) // more than a page
   const root = await say(ada, design, 'a question')
   const reply = await say(ada, design, 'an answer', { root })
-  await say(ada, other, `See ${plenum.origin}/c/${design}/${target} and ${plenum.origin}/t/${design}/${root}/${reply} and https://plenum.example/`)
+  const linking = await say(ada, other, `See ${plenum.origin}/c/${design}/${target} and ${plenum.origin}/t/${design}/${root}/${reply} and https://plenum.example/`)
   await signIn(page, ada)
   await page.goto(`/c/${design}/${target}`)
   const meant = message(page, 'the one that is meant')
   await expect(meant).toBeInViewport()
   await expect(meant).toHaveClass(/message-marked/)
-  await meant.hover()
-  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
-  await meant.getByRole('button', { name: 'More' }).click()
-  await page.getByRole('menuitem', { name: 'Copy the link' }).click()
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${plenum.origin}/c/${design}/${target}`)
 
   await link(page, 'other').click()
   const said = message(page, 'See http')
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await said.hover()
+  await said.getByRole('button', { name: 'More' }).click()
+  await page.getByRole('menuitem', { name: 'Copy the link' }).click()
+  await expect(page.getByText('Copied.')).toBeVisible()
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`${plenum.origin}/c/${other}/${linking}`)
   await expect(said.getByRole('link', { name: 'https://plenum.example/' })).toHaveAttribute('target', '_blank')
   await said.getByRole('link', { name: /\/c\// }).click()
   await expect(meant).toBeInViewport()

@@ -41,7 +41,7 @@ export function Tabs<V extends string>(props: TabsProps<V>) {
               tabIndex={props.value === tab()[0] ? 0 : -1}
               onClick={() => props.onChange(tab()[0])}
             >
-              {tab()[1]}
+              {tab()[1]}{' '}
               <Show when={tab()[2]}>{(n) => <span class="tab-count numbers">{number(n())}</span>}</Show>
             </button>
           )}
