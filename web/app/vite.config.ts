@@ -1,6 +1,7 @@
 import { defineConfig } from 'vite'
 import solid from 'vite-plugin-solid'
 import { compress } from './compress.ts'
+import { layers } from './layers.ts'
 import { modules } from './modules.ts'
 import { worker } from './worker.ts'
 
@@ -11,7 +12,7 @@ const plenum = process.env['PLENUM'] ?? 'http://127.0.0.1:8080'
 const proxied = { target: plenum, ws: true }
 
 export default defineConfig({
-  plugins: [solid(), modules(), worker(), compress()],
+  plugins: [solid(), modules(), layers(), worker(), compress()],
   resolve: {
     // Where there is a document, the package sets innerHTML, which the gateway's policy forbids.
     alias: { 'decode-named-character-reference': new URL('src/markdown/entities.ts', import.meta.url).pathname },

@@ -48,6 +48,10 @@ export interface Place {
   readonly title: () => string
   /** What waits there; 0: nothing. */
   readonly count?: (model: Model) => number
+  /** What of it no channel's count has: the number in the page's title counts it too. */
+  readonly beside?: (model: Model) => number
+  /** It stands above the others. */
+  readonly first?: boolean
 }
 
 /** Command is something that can be done: by the palette, and by its keys. */
@@ -76,6 +80,11 @@ export interface Panel {
   readonly load: Load<PanelProps>
 }
 
+/** panel makes a panel whose params are those that it is opened with. */
+export function panel<P extends object>(name: string, load: Load<PanelProps<P>>): Panel {
+  return { name, load: load as unknown as Load<PanelProps> }
+}
+
 /** Candidate is what a search provider knows at once; the palette finds the words in it. */
 export interface Candidate {
   readonly id: string
@@ -86,6 +95,8 @@ export interface Candidate {
   /** Of a person: shown as an avatar. */
   readonly person?: Id
   readonly keys?: string | undefined
+  /** Which letters of the title are marked; of what `search` has found. */
+  readonly at?: readonly number[]
   /** What goes first among the same: higher is more. 0 to 10. */
   readonly weight?: number
   readonly run: (shell: Shell) => void
@@ -94,9 +105,11 @@ export interface Candidate {
 export interface SearchProvider {
   readonly id: string
   readonly title: () => string
+  /** Its candidates are shown as long as nothing is typed, in their order, above the others. */
+  readonly idle?: boolean
   /** Known at once. */
   readonly candidates?: (model: Model, shell: Shell) => readonly Candidate[]
-  /** Asked for elsewhere; shown in its order. */
+  /** Asked for elsewhere: asked with each letter, aborted by the next one. Shown in its order, below what is known at once, as it comes. */
   readonly search?: (words: string, model: Model, signal: AbortSignal) => Promise<readonly Candidate[]>
 }
 
@@ -112,6 +125,8 @@ export interface Shell {
   readonly registry: Registry
   /** The path without origin; a signal. */
   readonly path: () => string
+  /** What stands behind the path, without "?"; a signal. */
+  readonly query: () => string
   /** The channel that the screen is in; a signal. */
   readonly channel: () => Id | undefined
   go(path: string, options?: { readonly replace?: boolean }): void
@@ -139,7 +154,7 @@ export function register(manifests: readonly Manifest[]): Registry {
   const all = <T>(of: (manifest: Manifest) => readonly T[] | undefined) => manifests.flatMap((manifest) => of(manifest) ?? [])
   const registry: Registry = {
     routes: all((m) => m.routes),
-    places: all((m) => m.places),
+    places: [...all((m) => m.places)].sort((a, b) => Number(b.first ?? false) - Number(a.first ?? false)),
     commands: all((m) => m.commands),
     panels: all((m) => m.panels),
     search: all((m) => m.search),

@@ -1,6 +1,8 @@
 import { createMemo, Show } from 'solid-js'
 import { dom, markdown } from '../markdown/markdown.ts'
 import { account, personName, useModel } from '../model/context.ts'
+import { useShell } from '../shell/context.ts'
+import { find } from '../shell/paths.ts'
 import { text } from './text.ts'
 import './body.css'
 
@@ -10,10 +12,12 @@ const everybody = new Set(['all', 'channel'])
 /** Body shows what somebody wrote. */
 export function Body(props: { readonly text: string; readonly edited?: boolean }) {
   const model = useModel()
+  const shell = useShell()
   const byHandle = createMemo(() => new Map(model.people().map((person) => [person.handle, person])))
   const words = createMemo(() => props.text) // whatever else becomes of the message
   const content = createMemo(() => {
     const made = dom(markdown(words()), {
+      inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
       mention: (handle, typed) => {
         const person = byHandle().get(handle)
         if (!person && !everybody.has(handle)) return undefined

@@ -8,7 +8,7 @@ import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { bellOffIcon, hashIcon, lockIcon, usersIcon } from '../ui/icons.ts'
 import { Conversation, type Jump } from './Conversation.tsx'
-import type { Place } from './room.ts'
+import { placeOf } from './links.ts'
 import { text } from './text.ts'
 import './channel.css'
 
@@ -28,12 +28,6 @@ export default function Channel(props: ScreenProps<{ readonly channel: string; r
       )}
     </Show>
   )
-}
-
-/** placeOf is the place that a path names: a message, or what is unread. */
-function placeOf(message: string | undefined): Place {
-  const offset = Number(message)
-  return Number.isSafeInteger(offset) && offset > 0 ? { kind: 'message', offset } : { kind: 'unread' }
 }
 
 function Head(props: { readonly channel: Told; readonly jump: Jump }) {

@@ -38,13 +38,16 @@ export function MessageList(props: MessageListProps) {
   const isEnded = () => list !== undefined && list.scrollSize - list.scrollOffset - list.viewportSize < atEnd
   const last = () => props.room.items()?.at(-1)
 
+  let whole = false // it reached to the end, so that what stands behind it now has arrived
   createEffect(
     on(rows, (next, before) => {
       const follow = untrack(ended) && !props.room.moreAfter()
+      const reached = whole
+      whole = !props.room.moreAfter()
       setShift(before !== undefined && !follow && shifted(before, next)) // at the end it goes there anyway; and one that doesn't scroll can't be shifted
       setShown(next)
       if (follow) queueMicrotask(toEnd)
-      else if (before !== undefined) setMissed((n) => n + arrived(before, next))
+      else if (before !== undefined && reached) setMissed((n) => n + arrived(before, next))
     }),
   )
   createEffect(

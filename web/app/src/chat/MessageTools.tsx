@@ -9,6 +9,7 @@ import { Icon } from '../ui/Icon.tsx'
 import { copyIcon, ellipsisIcon, faceSlightlySmilingPlusIcon, linkIcon, messageSquareTextIcon, pencilIcon, pinIcon, trashIcon, bellIcon } from '../ui/icons.ts'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { toast } from '../ui/toasts.ts'
+import { messagePath } from './links.ts'
 import { reacted } from './reactions.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
@@ -29,9 +30,10 @@ export function MessageTools(props: { readonly item: Item; readonly room: Room; 
   }
   const items = (): MenuItem[] => [
     { label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) },
-    { label: text().does.markUnread, icon: bellIcon, run: () => props.room.markUnread(message().offset) },
+    // Replies can't be marked unread: how far a thread is read only ever moves forward.
+    ...(props.room.root === 0 ? [{ label: text().does.markUnread, icon: bellIcon, run: () => props.room.markUnread(message().offset) }] : []),
     { label: text().does.copyText, icon: copyIcon, run: () => copy(message().text) },
-    { label: text().does.copyLink, icon: linkIcon, run: () => copy(`${window.location.origin}/c/${props.room.channel}/${message().offset}`) },
+    { label: text().does.copyLink, icon: linkIcon, run: () => copy(`${window.location.origin}${messagePath(props.room.channel, message().offset, props.room.root)}`) },
     ...(edits() || may(model, 'chat.delete_others')
       ? (['line', { label: text().does.remove, icon: trashIcon, danger: true, run: () => props.room.remove(message().offset) }] as const)
       : []),

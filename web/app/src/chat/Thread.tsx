@@ -3,13 +3,14 @@ import { text as core } from '../i18n/en.ts'
 import { channelName, useModel } from '../model/context.ts'
 import type { PanelProps } from '../module.ts'
 import { IconButton } from '../ui/Button.tsx'
-import { xIcon } from '../ui/icons.ts'
+import { bellIcon, bellOffIcon, xIcon } from '../ui/icons.ts'
 import { Conversation } from './Conversation.tsx'
+import { placeOf } from './links.ts'
 import { text } from './text.ts'
 import './channel.css'
 
 /** Thread is a message and its replies, beside its channel. */
-export default function Thread(props: PanelProps<{ readonly channel: string; readonly root: string }>) {
+export default function Thread(props: PanelProps<{ readonly channel: string; readonly root: string; readonly reply?: string }>) {
   const model = useModel()
   return (
     <Show when={`${props.params.channel}/${props.params.root}`} keyed>
@@ -21,12 +22,15 @@ export default function Thread(props: PanelProps<{ readonly channel: string; rea
                 channel={props.params.channel}
                 root={Number(props.params.root)}
                 name={channelName(model, channel())}
-                place={{ kind: 'end' }}
+                place={placeOf(props.params.reply)}
                 archived={channel().archived}
                 head={() => (
                   <header class="channel-head">
                     <h2 class="channel-name">{text().thread}</h2>
-                    <p class="channel-topic clip">{channelName(model, channel())}</p>
+                    <p class="channel-topic clip">
+                      <a href={`/t/${props.params.channel}/${props.params.root}`}>{channelName(model, channel())}</a>
+                    </p>
+                    <Follow channel={props.params.channel} root={Number(props.params.root)} />
                     <IconButton icon={xIcon} label={core().shell.closePane} keys="Escape" onClick={() => props.onClose()} />
                   </header>
                 )}
@@ -37,4 +41,11 @@ export default function Thread(props: PanelProps<{ readonly channel: string; rea
       )}
     </Show>
   )
+}
+
+/** Follow says whether new replies of a thread come into the inbox, and changes it. */
+function Follow(props: { readonly channel: string; readonly root: number }) {
+  const model = useModel()
+  const following = () => model.inbox.thread(props.channel, props.root)?.following ?? false
+  return <IconButton icon={following() ? bellIcon : bellOffIcon} label={following() ? text().unfollow : text().follow} onClick={() => model.inbox.follow(props.channel, props.root, !following())} />
 }

@@ -1,5 +1,5 @@
 /** Chat: channels, conversations and threads. */
-import { route, type Manifest } from '../module.ts'
+import { panel, route, type Manifest } from '../module.ts'
 
 const channel = () => import('./Channel.tsx')
 const thread = () => import('./Thread.tsx')
@@ -10,5 +10,7 @@ export const manifest: Manifest = {
     { ...route('/c/:channel', channel), channel: 'channel' },
     { ...route('/c/:channel/:message', channel), channel: 'channel' },
     { ...route('/t/:channel/:root', channel, thread), channel: 'channel' },
+    { ...route('/t/:channel/:root/:reply', channel, thread), channel: 'channel' },
   ],
+  panels: [panel('thread', thread)],
 }

@@ -78,6 +78,8 @@ export const en = {
     unpinned: 'unpinned a message',
   },
   thread: 'Thread',
+  follow: 'Follow this thread',
+  unfollow: 'Stop following',
   gone: 'There is no such channel',
   goneWhy: 'It may be private, or you have left it.',
   browse: 'Browse channels',

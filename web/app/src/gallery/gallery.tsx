@@ -8,8 +8,10 @@ import { App } from '../App.tsx'
 import { sampleModel, type Variant } from '../model/sample.ts'
 import type { Connection, Kept, Stage } from '../model/model.ts'
 import { manifest as chat } from '../chat/module.ts'
+import { manifest as inbox } from '../inbox/module.ts'
 import { register } from '../module.ts'
 import { offer } from '../offline/version.ts'
+import { manifest as search } from '../search/module.ts'
 import { manifest as shell } from '../shell/module.ts'
 import { sampleRooms } from './rooms.ts'
 import { prefer, type Preferences } from '../shell/preferences.ts'
@@ -53,7 +55,7 @@ history.replaceState(null, '', (wanted.get('path') ?? '/') + window.location.has
 const root = document.getElementById('app')
 if (root) {
   root.textContent = ''
-  render(() => <App model={sampleModel(variant)} rooms={sampleRooms(variant.empty ?? false)} registry={register([shell, chat])} />, root)
+  render(() => <App model={sampleModel(variant)} rooms={sampleRooms(variant.empty ?? false)} registry={register([shell, chat, inbox, search])} />, root)
 }
 
 // What is to be opened, by its keys: "k" is the palette, "?" the keyboard map.

@@ -4,6 +4,8 @@ import { plain, type Element as RichElement, type Rich } from './rich.ts'
 export interface Shown {
   /** What stands for a mention of somebody; undefined: nobody has that handle, and it is text. */
   mention(handle: string, text: string): Node | undefined
+  /** A place within the application, which is gone to in this window. */
+  inside?(url: URL): boolean
 }
 
 const elements = {
@@ -55,8 +57,10 @@ function fill(tag: string, e: RichElement, shown: Shown): HTMLElement {
 function anchor(e: RichElement, shown: Shown): HTMLElement {
   const a = document.createElement('a')
   a.href = e.href ?? ''
-  a.target = '_blank'
-  a.rel = 'noopener noreferrer nofollow'
+  if (!shown.inside?.(new URL(a.href))) {
+    a.target = '_blank'
+    a.rel = 'noopener noreferrer nofollow'
+  }
   a.append(dom(e.children, shown))
   if (e.host === undefined) return a
   const both = document.createElement('span')

@@ -2,7 +2,9 @@
  * What screens read and call: signals that tell how things are, and functions that change them. The application's model implements it over the SDK;
  * sample.ts implements it over nothing, for the gallery. Each function that returns a promise rejects with a Refusal.
  */
+import type { Hit, Query } from '@plenum/sdk/chat/cache'
 import type { Accessor } from 'solid-js'
+import type { Inbox } from '../inbox/inbox.ts'
 import type { Arrivals } from '../notify/arrivals.ts'
 
 /** A name that the server gave, <= 26 bytes. */
@@ -245,6 +247,12 @@ export interface Model {
   leave(channel: Id): Promise<void>
   setNotifications(channel: Id, change: { readonly muted: boolean; readonly level: NotifyLevel }): Promise<void>
   markRead(channel: Id): void
+  /** Marks all channels as read. What it returns takes that back; undefined: nothing was unread. */
+  markAllRead(): (() => void) | undefined
+
+  readonly inbox: Inbox
+  /** Messages that this device holds, the newest first, a few at a time; nothing is asked of the server. Who has enough stops. */
+  search(query: Query): AsyncIterable<readonly Hit[]>
 
   /** undefined: not known yet. */
   readonly quiet: Accessor<Quiet | undefined>

@@ -2,6 +2,7 @@
 import { createSignal } from 'solid-js'
 import type { Listening, Said } from '../notify/arrivals.ts'
 import type { AuditEntry, Channel, Connection, Device, Invitation, Kept, Link, Model, Page, Person, Presence, Quiet, Refusal, Role, Stage, Status } from './model.ts'
+import { sampleInbox, sampleSearch } from './sampleInbox.ts'
 
 /** Variant is what the gallery shows. */
 export interface Variant {
@@ -224,6 +225,13 @@ export function sampleModel(variant: Variant = {}): Model {
       return Promise.resolve()
     },
     markRead: (id) => change(id, { unread: 0, mentions: 0 }),
+    markAllRead: () => {
+      const before = channels()
+      setChannels(before.map((channel) => ({ ...channel, unread: 0, mentions: 0 })))
+      return () => setChannels(before)
+    },
+    inbox: sampleInbox(variant.empty ?? false),
+    search: sampleSearch,
     quiet,
     arrivals: () => ({ now: () => Date.now(), listen: (listening) => arrive(listening, variant.arriving ?? false), read: () => false }),
     profile: {

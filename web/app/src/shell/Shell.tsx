@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, type Accessor, type Component, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
 import { account, channelName, titleCount, useModel } from '../model/context.ts'
@@ -13,7 +13,8 @@ import { ShellProvider } from './context.ts'
 import { enterPart, followKeys } from './keyboard.ts'
 import { narrow } from './media.ts'
 import { Notices } from './Notices.tsx'
-import { find } from './paths.ts'
+import { find, within } from './paths.ts'
+import { visited } from './recent.ts'
 import type { Router } from './router.ts'
 import { Sidebar } from './Sidebar.tsx'
 import { TopBar } from './TopBar.tsx'
@@ -61,6 +62,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     model,
     registry: props.registry,
     path: props.router.path,
+    query: props.router.query,
     channel: channelId,
     go: (path, options) => {
       if (!panel()) before = document.activeElement
@@ -118,17 +120,20 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   })
   createEffect(() => {
     const channel = channelId()
-    if (channel !== undefined) sessionStorage.setItem(lastKey, channel)
+    if (channel === undefined) return
+    sessionStorage.setItem(lastKey, channel)
+    untrack(() => visited(channel))
   })
 
   const place = () => {
     const channel = channelId() === undefined ? undefined : model.channel(channelId() ?? '')
     if (channel) return channelName(model, channel)
     const path = props.router.path()
-    return props.registry.places.find((one) => one.path === path)?.title() ?? text().shell.home
+    return props.registry.places.find((one) => within(path, one.path))?.title() ?? text().shell.home
   }
   createEffect(() => {
-    const count = titleCount(model.channels())
+    const beside = props.registry.places.reduce((sum, one) => sum + (one.beside?.(model) ?? 0), 0)
+    const count = titleCount(model.channels()) + beside
     document.title = text().shell.title(count, place(), account(model)?.workspace.name ?? '')
     document.querySelector('link[rel="icon"]')?.setAttribute('href', count > 0 ? '/icon-unread.svg' : '/icon.svg')
   })

@@ -9,6 +9,7 @@ import { Icon } from '../ui/Icon.tsx'
 import { bellOffIcon, chevronDownIcon, compassIcon, hashIcon, lockIcon, pencilIcon, plusIcon, usersIcon } from '../ui/icons.ts'
 import { useShell } from './context.ts'
 import { newChannel, newDirect } from './module.ts'
+import { within } from './paths.ts'
 import './sidebar.css'
 
 /** Sidebar lists the places of modules, channels and conversations. Arrows go up and down in it. */
@@ -35,7 +36,7 @@ export function Sidebar() {
         <For each={shell.registry.places}>
           {(place) => (
             <li>
-              <a class="side-item" href={place.path} aria-current={shell.path() === place.path ? 'page' : undefined}>
+              <a class="side-item" href={place.path} classList={{ 'side-unread': (place.count?.(model) ?? 0) > 0 }} aria-current={within(shell.path(), place.path) ? 'page' : undefined}>
                 <Icon path={place.icon} />
                 <span class="side-name clip">{place.title()}</span>
                 <Badge count={place.count?.(model) ?? 0} said={text().sidebar.calls(place.count?.(model) ?? 0)} />

@@ -2,7 +2,7 @@
 import { text } from '../i18n/en.ts'
 import { account, may, nextUnread } from '../model/context.ts'
 import { route, type Manifest, type Shell } from '../module.ts'
-import { arrowDownIcon, arrowUpIcon, bellIcon, compassIcon, contrastIcon, keyboardIcon, laptopIcon, logOutIcon, monitorIcon, moonIcon, plusIcon, searchIcon, settingsIcon, shieldIcon, squarePenIcon, sunIcon, userRoundIcon, usersIcon } from '../ui/icons.ts'
+import { arrowDownIcon, arrowUpIcon, bellIcon, checkCheckIcon, compassIcon, contrastIcon, keyboardIcon, laptopIcon, logOutIcon, monitorIcon, moonIcon, plusIcon, searchIcon, settingsIcon, shieldIcon, squarePenIcon, sunIcon, userRoundIcon, usersIcon } from '../ui/icons.ts'
 import { toast } from '../ui/toasts.ts'
 import { nextPart } from './keyboard.ts'
 import { prefer, preferences, type Preferences } from './preferences.ts'
@@ -10,6 +10,13 @@ import { prefer, preferences, type Preferences } from './preferences.ts'
 function toUnread(shell: Shell, step: 1 | -1): void {
   const next = nextUnread(shell.model.channels(), shell.channel(), step)
   if (next) shell.go(`/c/${next.id}`)
+  else toast(text().command.noUnread)
+}
+
+/** readAll reads all channels, and offers to take it back. Threads stay as they are: the inbox reads them, for what is read of them can't be taken back. */
+function readAll({ model }: Shell): void {
+  const undo = model.markAllRead()
+  if (undo) toast(text().command.allRead, { action: { label: text().undo, run: undo } })
   else toast(text().command.noUnread)
 }
 
@@ -66,6 +73,7 @@ export const manifest: Manifest = {
     { id: 'shell.newDirect', group: 'do', title: () => text().sidebar.newDirect, icon: squarePenIcon, words: 'message person group write', run: (shell) => shell.openDialog(newDirect) },
     { id: 'shell.newChannel', group: 'do', title: () => text().sidebar.newChannel, icon: plusIcon, words: 'create make', when: (shell) => may(shell.model, 'chat.create_channel'), run: (shell) => shell.openDialog(newChannel) },
     { id: 'shell.markRead', group: 'do', title: () => text().command.markRead, icon: bellIcon, keys: ['Alt+R'], when: (shell) => shell.channel() !== undefined, run: (shell) => shell.model.markRead(shell.channel() ?? '') },
+    { id: 'shell.markAllRead', group: 'do', title: () => text().command.markAllRead, icon: checkCheckIcon, keys: ['Shift+Escape'], words: 'unread clear', run: readAll },
     { id: 'shell.status', group: 'do', title: () => text().account.status, icon: laptopIcon, words: 'presence away busy do not disturb', run: (shell) => shell.openDialog(() => import('../settings/Status.tsx')) },
     { id: 'shell.closePane', group: 'view', title: () => text().command.closePane, keys: ['Escape'], when: (shell) => shell.panelOpen(), run: (shell) => shell.closePanel() },
     theme('light', sunIcon),

@@ -48,6 +48,11 @@ export function find<R extends { readonly path: string }>(routes: readonly R[], 
   return undefined
 }
 
+/** within says that a path is another one, or below it. */
+export function within(path: string, above: string): boolean {
+  return path === above || path.startsWith(`${above}/`)
+}
+
 function segments(path: string): readonly string[] {
   return path.split('/').filter((segment) => segment !== '')
 }

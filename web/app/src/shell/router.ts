@@ -1,27 +1,35 @@
 /** Where the page is: the browser's history. */
-import { createSignal, onCleanup, type Accessor } from 'solid-js'
+import { batch, createSignal, onCleanup, type Accessor } from 'solid-js'
 
 export interface Router {
   readonly path: Accessor<string>
+  /** What stands behind the path, without "?". */
+  readonly query: Accessor<string>
   go(path: string, options?: { readonly replace?: boolean }): void
 }
 
 /** createRouter follows the history, and takes over clicks on links into the application that don't ask for a window of their own. */
 export function createRouter(): Router {
   const [path, setPath] = createSignal(window.location.pathname)
+  const [query, setQuery] = createSignal(window.location.search.slice(1))
+  const look = () =>
+    batch(() => {
+      setPath(window.location.pathname)
+      setQuery(window.location.search.slice(1))
+    })
   const go: Router['go'] = (to, options = {}) => {
-    if (to === window.location.pathname) return
+    if (to === window.location.pathname + window.location.search) return
     if (options.replace) history.replaceState(null, '', to)
     else history.pushState(null, '', to)
-    setPath(window.location.pathname)
+    look()
   }
-  const onPop = () => setPath(window.location.pathname)
+  const onPop = look
   const onClick = (event: MouseEvent) => {
     if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
     const link = event.target instanceof Element ? event.target.closest<HTMLAnchorElement>('a[href]') : null
     if (!link || link.target || link.hasAttribute('download') || link.origin !== window.location.origin || link.hash) return
     event.preventDefault()
-    go(link.pathname)
+    go(link.pathname + link.search)
   }
   window.addEventListener('popstate', onPop)
   document.addEventListener('click', onClick)
@@ -29,5 +37,5 @@ export function createRouter(): Router {
     window.removeEventListener('popstate', onPop)
     document.removeEventListener('click', onClick)
   })
-  return { path, go }
+  return { path, query, go }
 }

@@ -1,9 +1,11 @@
-import { createUniqueId, For, type JSX } from 'solid-js'
+import { createUniqueId, Index, Show, type JSX } from 'solid-js'
+import { number } from '../i18n/format.ts'
 import './small.css'
 
 export interface TabsProps<V extends string> {
   readonly label: string
-  readonly tabs: readonly (readonly [value: V, name: string])[]
+  /** `count`: what waits there, as words would say it behind the name; undefined or 0: nothing. */
+  readonly tabs: readonly (readonly [value: V, name: string, count?: number])[]
   readonly value: V
   readonly onChange: (value: V) => void
   readonly children: JSX.Element
@@ -26,23 +28,24 @@ export function Tabs<V extends string>(props: TabsProps<V>) {
   return (
     <>
       <div class="tabs" role="tablist" aria-label={props.label} onKeyDown={onKeyDown}>
-        <For each={props.tabs}>
-          {([value, name]) => (
+        <Index each={props.tabs}>
+          {(tab) => (
             <button
               type="button"
               class="tab"
               role="tab"
-              id={`${id}-${value}`}
-              data-value={value}
-              aria-selected={props.value === value}
+              id={`${id}-${tab()[0]}`}
+              data-value={tab()[0]}
+              aria-selected={props.value === tab()[0]}
               aria-controls={`${id}-panel`}
-              tabIndex={props.value === value ? 0 : -1}
-              onClick={() => props.onChange(value)}
+              tabIndex={props.value === tab()[0] ? 0 : -1}
+              onClick={() => props.onChange(tab()[0])}
             >
-              {name}
+              {tab()[1]}{' '}
+              <Show when={tab()[2]}>{(n) => <span class="tab-count numbers">{number(n())}</span>}</Show>
             </button>
           )}
-        </For>
+        </Index>
       </div>
       <div role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${props.value}`}>
         {props.children}

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { encode, message } from '../method.ts'
 import { followThread, markThreadRead } from '../proto/plenum/chat/v1/chat.methods.ts'
-import { Mention, MyThread, Thread, UserEvent } from '../proto/plenum/chat/v1/chat.ts'
+import { Channel, GetChannelResponse, Marker, Mention, Mine, MyThread, Thread, UserEvent } from '../proto/plenum/chat/v1/chat.ts'
 import type { Pending } from '../session.ts'
-import { emptyInbox, inboxTold, mentionsRead, overlaidInbox, threadsRead, unreadThreads } from './inbox.ts'
+import { emptyInbox, inboxTold, isUnread, mentionsRead, overlaidInbox, threadsRead, unreadThreads } from './inbox.ts'
+import { channelRead } from './channels.ts'
 import { nothingOutgoing } from './outgoing.ts'
 
 const thread = (channel: string, root: number, lastReply: number, fields: Partial<MyThread> = {}) =>
@@ -40,4 +41,15 @@ test('what waits in the outbox is done already', () => {
   expect(left.threads.get('c/1')).toMatchObject({ read: 5, unread: 0 })
   expect(left.threads.get('d/2')).toMatchObject({ read: 4, unread: 2, following: false })
   expect(overlaidInbox(i, { ...nothingOutgoing, entries: [{ ...read, state: 'refused' }] })).toBe(i)
+})
+
+test('a mention is unread in its channel, or in its thread', () => {
+  const channels = channelRead(new Map(), message(GetChannelResponse, { channel: message(Channel, { id: 'c' }), mine: message(Mine, { marker: message(Marker, { offset: 5 }) }) }))
+  const i = threadsRead(emptyInbox, { threads: [thread('c', 1, 9, { read: 6 })] })
+  const reply = (offset: number, root = 1) => message(Mention, { channel: 'c', offset, root })
+  expect([isUnread(mention('c', 5), i, channels), isUnread(mention('c', 6), i, channels)]).toEqual([false, true])
+  expect([isUnread(reply(6), i, channels), isUnread(reply(7), i, channels)]).toEqual([false, true]) // whatever is read in the channel
+  expect(isUnread(reply(7), i, channels, true)).toBe(true)
+  expect(isUnread(reply(7), i, new Map([...channels].map(([id, e]) => [id, { ...e, badge: { ...e.badge, marker: message(Marker, { offset: 8 }) } }])), true)).toBe(false)
+  expect(isUnread(reply(4, 2), i, channels)).toBe(false) // of a thread that isn't followed
 })

@@ -1,4 +1,5 @@
 import type { ListThreadsResponse, Mention, MyThread, UserEvent } from '../proto/plenum/chat/v1/chat.ts'
+import type { Channels } from './channels.ts'
 import { changeOf, type Outgoing } from './outgoing.ts'
 
 /** MENTIONS is how many mentions are kept; older ones are read by ListMentions. */
@@ -71,6 +72,18 @@ export function overlaidInbox(i: Inbox, o: Outgoing): Inbox {
     else if (change.request.offset > old.read) threads.set(key, { ...old, read: change.request.offset, unread: change.request.offset >= (old.thread?.lastReply ?? 0) ? 0 : old.unread })
   }
   return threads === undefined ? i : { ...i, threads }
+}
+
+/**
+ * isUnread says that a mention has not been read: in its channel, or in its thread, of which it is unread as long as that is not read so far. `shown`: a reply that
+ * stands in its channel too, where it may have been read as well.
+ */
+export function isUnread(m: Mention, i: Inbox, c: Channels, shown = false): boolean {
+  const inChannel = m.offset > (c.get(m.channel)?.badge.marker?.offset ?? 0)
+  if (m.root === 0) return inChannel
+  const thread = i.threads.get(threadKey(m.channel, m.root))
+  if (thread === undefined) return inChannel
+  return m.offset > thread.read && (!shown || inChannel)
 }
 
 /** unreadThreads is how many followed threads have unread replies. */

@@ -9,7 +9,7 @@ export { foldText, wordsOf } from './fold.ts'
 export * from './inbox.ts'
 export * from './marking.ts'
 export {
-  EVERYTHING, TAIL, apply, bisect, caughtUp, countable, find, inChannel, merge, opened, pageOf, reread, told, trimmed, type Page, type Tail, type Told, type Window,
+  EVERYTHING, TAIL, apply, bisect, caughtUp, countable, emptied, find, inChannel, merge, opened, pageOf, reread, told, trimmed, type Page, type Tail, type Told, type Window,
 } from './messages.ts'
 export { answered, came, changeOf, listed, nothingOutgoing, type Change, type Landed, type Outgoing } from './outgoing.ts'
 export { shown, type Item, type Waiting } from './overlay.ts'

@@ -5,9 +5,10 @@ import { act, doings, steps } from '../../test/chance.ts'
 import { ChannelLog } from '../../test/channel.ts'
 import { Server, TestSession } from '../../test/session.ts'
 import { ServerError } from '../errors.ts'
-import { message } from '../method.ts'
+import { encode, message } from '../method.ts'
 import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
-import { Badge, Draft, Marker } from '../proto/plenum/chat/v1/chat.ts'
+import { Badge, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
+import { Head } from '../proto/plenum/edge/v1/edge.ts'
 import { PAUSE_MS } from './book.ts'
 import { Cache } from './cache/cache.ts'
 import { unread } from './channels.ts'
@@ -86,6 +87,62 @@ describe('a recorder', () => {
     expect(texts(view)).toEqual(['0', '1', '2', '3'])
     expect(second.session.calls).not.toContain('History')
     await second.quit()
+  })
+
+  test('has the inbox without the network, counts what its first pages lack, and reads older ones when it is asked to', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const thread = (root: number, unread: number) => message(MyThread, { channel: 'c', thread: message(Thread, { root, replies: 1, lastReply: root + 100 }), unread, following: true })
+    const pages: Record<string, object> = {
+      'ListThreads ': { threads: [thread(1, 0)], next: 'a' },
+      'ListThreads  unread': { threads: [thread(2, 3)], next: '' },
+      'ListThreads a': { threads: [thread(3, 0)], next: '' },
+      'ListMentions ': { mentions: [message(Mention, { channel: 'c', offset: 9, timeMs: 9 })], next: 'b' },
+      'ListMentions b': { mentions: [message(Mention, { channel: 'c', offset: 8, timeMs: 8 })], next: 'c' },
+      'ListMentions c': { mentions: [message(Mention, { channel: 'c', offset: 7, timeMs: 7 })], next: '' },
+    }
+    const answer = server.answer.bind(server)
+    server.answer = (name, q) => {
+      const { page, unread: only } = q as { page?: string; unread?: boolean }
+      return pages[`${name.slice(name.indexOf('/') + 1)} ${page ?? ''}${only ? ' unread' : ''}`] ?? answer(name, q)
+    }
+    server.heads = () => [message(Head, { topic: 'chat.channel/c', epoch: 1, offset: 9, count: 9, badge: encode(Badge, { marker: message(Marker, { offset: 7 }), mentions: 2 }) })]
+    const page = await Page.at(server)
+    const has = (p: Page) => [[...p.recorder.inbox.threads.values()].map((t) => [t.thread?.root, t.unread]), p.recorder.inbox.mentions.map((m) => m.offset)]
+    expect(has(page)).toEqual([[[1, 0], [2, 3]], [9, 8]]) // the second page has what the badge counts
+    expect(page.recorder.hasOlder('mentions')).toBe(true)
+    await page.recorder.older('mentions')
+    await page.recorder.older('threads')
+    expect(has(page)).toEqual([[[1, 0], [2, 3], [3, 0]], [9, 8, 7]])
+    expect([page.recorder.hasOlder('mentions'), page.recorder.hasOlder('threads')]).toEqual([false, false])
+    server.tellUser({ $case: 'unmentioned', value: { channel: 'c', offset: 8 } })
+    await rest()
+    await page.quit()
+
+    const offline = await Page.at(server, false)
+    expect(has(offline)).toEqual([[[1, 0], [2, 3], [3, 0]], [9, 7]])
+    await offline.quit()
+  })
+
+  test('stays where one has jumped to while the channel is read for the first time', async () => {
+    const server = new Server()
+    for (let n = 1; n <= 200; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server)
+    const view = page.recorder.open('c').view(0)
+    await view.jump({ offset: 20 })
+    await rest()
+    expect(texts(view)).toContain('20')
+    await view.newer()
+    await view.latest()
+    expect(texts(view)?.at(-1)).toBe('200')
+    page.session.online = false
+    const calls = page.session.calls.length
+    await view.jump({ offset: 180 })
+    expect(texts(view)).toContain('180')
+    await view.newer()
+    expect(texts(view)?.at(-1)).toBe('200')
+    expect(page.session.calls.length).toBe(calls)
+    await page.quit()
   })
 
   test('misses nothing that is told while a view is read from the cache, and settles what an event shows to be done', async () => {

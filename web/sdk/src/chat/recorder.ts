@@ -12,7 +12,7 @@ import type { Following, Pending, Session, Update } from '../session.ts'
 import { Book } from './book.ts'
 import type { Cache } from './cache/cache.ts'
 import { channelChanged, channelRead, confirmed, headsTold, marked, membersChanged, mineRead, topicOf, unnamed, userTold, type Channels } from './channels.ts'
-import { emptyInbox, inboxTold, mentionsRead, overlaidInbox, threadsRead, type Inbox } from './inbox.ts'
+import { MENTIONS, emptyInbox, inboxTold, isUnread, mentionsRead, overlaidInbox, threadsRead, type Inbox } from './inbox.ts'
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
 import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
@@ -74,6 +74,10 @@ export class Recorder {
   #channels: Channels = new Map()
   #directory: Directory = nobody
   #inbox: Inbox = emptyInbox
+  #inboxKnown = false
+  #shownInbox: { readonly of: Inbox; readonly by: Outgoing; readonly inbox: Inbox } | undefined
+  /** Where the lists of the inbox go on; '': they are whole, or not read yet. */
+  readonly #next = { threads: '', mentions: '' }
   #outgoing: Outgoing = nothingOutgoing
   #confirm: ReturnType<typeof setTimeout> | undefined
   #forget: ReturnType<typeof setTimeout> | undefined
@@ -96,8 +100,32 @@ export class Recorder {
     return this.#directory
   }
 
+  /** Followed threads and mentions, with what waits in the outbox. */
   get inbox(): Inbox {
-    return overlaidInbox(this.#inbox, this.#outgoing)
+    const [of, by] = [this.#inbox, this.#outgoing]
+    if (this.#shownInbox?.of !== of || this.#shownInbox.by !== by) this.#shownInbox = { of, by, inbox: overlaidInbox(of, by) }
+    return this.#shownInbox.inbox
+  }
+
+  /** The inbox is known, from the cache or the server: where it is empty, nothing is in it. */
+  get inboxKnown(): boolean {
+    return this.#inboxKnown
+  }
+
+  /** hasOlder says that the server has older ones than those of the inbox. Of mentions MENTIONS are kept at most. */
+  hasOlder(what: 'threads' | 'mentions'): boolean {
+    return this.#next[what] !== '' && (what === 'threads' || this.#inbox.mentions.length < MENTIONS)
+  }
+
+  /** older reads a further page of followed threads, or of mentions; it does nothing where there is none. */
+  async older(what: 'threads' | 'mentions'): Promise<void> {
+    if (!this.hasOlder(what)) return
+    const page = this.#next[what]
+    const read = what === 'threads' ? await this.#call(listThreads, { page, limit: 100 }) : await this.#call(listMentions, { page, limit: 100 })
+    if (this.#next[what] !== page) return // somebody was faster
+    this.#next[what] = read.next
+    this.#setInbox('threads' in read ? threadsRead(this.#inbox, read) : mentionsRead(this.#inbox, read.mentions))
+    this.#tell('inbox')
   }
 
   /** For `shown`. */
@@ -113,15 +141,17 @@ export class Recorder {
   /** start tells what the cache has, and begins to follow. It resolves when the cache is read: paint then. */
   async start(): Promise<void> {
     const { cache, session } = this.#o
-    const [channels, directory, standMine, standUser, standWorkspace] = await Promise.all([
-      cache?.channels(), cache?.directory(), cache?.stand(mine), cache?.stand(user), cache?.stand(workspace),
+    const [channels, directory, inbox, standMine, standUser, standWorkspace] = await Promise.all([
+      cache?.channels(), cache?.directory(), cache?.inbox(), cache?.stand(mine), cache?.stand(user), cache?.stand(workspace),
     ])
     if (this.#closed()) return
     this.#channels = channels ?? new Map()
     this.#directory = directory ?? nobody
+    this.#inboxKnown = inbox !== undefined && standUser !== undefined
+    if (inbox !== undefined && this.#inboxKnown) this.#inbox = inbox // else nothing would tell what was taken back since
     this.#undo.push(session.outbox.onChange((entries) => { this.#outbox(entries) }))
     this.#outbox(session.outbox.entries)
-    this.#tell('channels', 'directory')
+    this.#tell('channels', 'directory', 'inbox')
     await this.drafts.load(session.outbox.entries)
     if (this.#closed()) return
     const whole = [...this.#channels.values()].every((e) => !e.unconfirmed)
@@ -266,6 +296,7 @@ export class Recorder {
     if (u.kind === 'reset') {
       f.close()
       this.#follow(user, (next, g) => { this.#user(next, g) }, undefined)
+      this.#setInbox(emptyInbox)
       this.#background(this.#lists())
       return
     }
@@ -279,8 +310,7 @@ export class Recorder {
       inbox = inboxTold(inbox, event)
       if (event.event?.$case === 'draft') drafts.push(this.drafts.told(event.event.value))
     }
-    this.#setChannels(channels, user, u.cursor, drafts)
-    this.#setInbox(inbox)
+    this.#setChannels(channels, user, u.cursor, drafts, inbox)
     this.#settle(u.events)
     this.#background(this.#name())
   }
@@ -332,7 +362,27 @@ export class Recorder {
       if (page === '') break
     }
     const [threads, mentions] = await Promise.all([this.#call(listThreads, { limit: 100 }), this.#call(listMentions, { limit: 100 }), this.drafts.refresh()])
+    this.#next.threads = threads.next
+    this.#next.mentions = mentions.next
+    this.#inboxKnown = true
     this.#setInbox(mentionsRead(threadsRead(this.#inbox, threads), mentions.mentions))
+    this.#tell('inbox')
+    await this.#unread()
+  }
+
+  /** unread reads what the first pages of the inbox may lack of what is unread, so that its counts are exact. */
+  async #unread(): Promise<void> {
+    for (let page = ''; this.#next.threads !== '';) {
+      const answer = await this.#call(listThreads, { page, limit: 100, unread: true })
+      this.#setInbox(threadsRead(this.#inbox, answer))
+      page = answer.next
+      if (page === '') break
+    }
+    const lacking = () => {
+      const found = this.#inbox.mentions.filter((m) => isUnread(m, this.#inbox, this.#channels)).length
+      return found < [...this.#channels.values()].reduce((sum, e) => sum + e.badge.mentions, 0)
+    }
+    while (this.hasOlder('mentions') && lacking()) await this.older('mentions')
   }
 
   /** name reads the channels that came into the list since. */
@@ -379,12 +429,14 @@ export class Recorder {
     this.#setOutgoing(answered(this.#outgoing, p, 'offset' in (answer as object) ? (answer as { offset: number }).offset : 0, Date.now()))
   }
 
-  #setChannels(next: Channels, topic: string, cursor: Cursor | undefined, drafts: Parameters<Cache['putChannels']>[4] = []): void {
-    const before = this.#channels
-    if (next === before && cursor === undefined) return
+  #setChannels(next: Channels, topic: string, cursor: Cursor | undefined, drafts: Parameters<Cache['putChannels']>[4] = [], inbox = this.#inbox): void {
+    const [before, old] = [this.#channels, this.#inbox]
+    if (next === before && inbox === old && cursor === undefined) return
     this.#channels = next
-    this.#background(this.#o.cache?.putChannels(before, next, topic, cursor, drafts))
+    this.#inbox = inbox
+    this.#background(this.#o.cache?.putChannels(before, next, topic, cursor, drafts, [old, inbox]))
     if (next !== before) this.#tell('channels')
+    if (inbox !== old) this.#tell('inbox')
   }
 
   #setDirectory(next: Directory, cursor: Cursor | undefined): void {
@@ -396,8 +448,10 @@ export class Recorder {
   }
 
   #setInbox(next: Inbox): void {
-    if (next === this.#inbox) return
+    const before = this.#inbox
+    if (next === before) return
     this.#inbox = next
+    this.#background(this.#o.cache?.putInbox(before, next))
     this.#tell('inbox')
   }
 

@@ -172,6 +172,7 @@ export class View {
   /** What is being asked for: one page at each side at a time. */
   readonly #asking = new Map<string, Promise<void>>()
   #open = true
+  #jumped = false
 
   constructor(o: RoomOptions, root: number, base: () => Window | undefined, stop: AbortSignal, closed: () => void) {
     this.root = root
@@ -207,19 +208,26 @@ export class View {
   newer(): Promise<void> {
     return this.#once('newer', async () => {
       const w = this.#window
-      if (w !== undefined && w.to !== Infinity) await this.#ask({ $case: 'after', value: w.to })
+      if (w === undefined || w.to === Infinity) return
+      const kept = this.root === 0 ? await this.#o.cache?.newer(this.#o.channel, w.to, PAGE) : undefined
+      if (kept !== undefined && (kept.messages.length > 0 || kept.to === Infinity) && this.#join(kept)) return
+      await this.#ask({ $case: 'after', value: w.to })
     })
   }
 
-  /** jump shows the messages around one, or around a time (Unix milliseconds), in place of those that are shown. */
+  /** jump shows the messages around one, from the cache where it has it, or around a time (Unix milliseconds), in place of those that are shown. */
   async jump(place: { readonly offset: number } | { readonly atMs: number }): Promise<void> {
+    this.#jumped = true
+    if ('offset' in place && this.root === 0 && this.#paint(await this.#o.cache?.around(this.#o.channel, place.offset, PAGE))) return
     const to = 'offset' in place ? ({ $case: 'around', value: place.offset } as const) : ({ $case: 'atMs', value: place.atMs } as const)
     await this.#show(to)
   }
 
   /** latest shows the end again. */
   async latest(): Promise<void> {
-    if (this.#window?.to !== Infinity) await this.#show(undefined)
+    if (this.#window?.to === Infinity) return
+    if (this.root === 0 && this.#paint(await this.#o.cache?.window(this.#o.channel, 0, PAGE))) return
+    await this.#show(undefined)
   }
 
   /** trim forgets all but so many messages at one side, which scrolled away. */
@@ -238,14 +246,10 @@ export class View {
   begin(): void {
     const painted = async () => {
       const kept = await this.#o.cache?.window(this.#o.channel, this.root, PAGE)
-      if (kept === undefined || this.#window !== undefined) return
-      const base = this.#base()
-      // Events that were told while it was read from disk may not be in it.
-      const now = base === undefined ? kept : caughtUp({ ...base, root: this.root }, kept)
-      if (now !== undefined) this.#set(now)
+      if (this.#window === undefined) this.#paint(kept)
     }
     const rest = () => {
-      const lacks = this.root === 0 ? this.#window === undefined && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
+      const lacks = this.root === 0 ? this.#window === undefined && !this.#jumped && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
       return lacks ? this.#show(undefined) : undefined // of a channel that isn't followed yet, the room reads the end
     }
     painted().then(rest).catch(() => undefined) // the room says what is wrong with the channel
@@ -256,10 +260,22 @@ export class View {
     if (this.#window !== undefined && cursor.epoch === this.#window.cursor.epoch) this.#set(apply(this.#window, events, cursor))
   }
 
-  /** reset is called by the room, with the end of the channel as it is now. */
+  /** reset is called by the room, with the end of the channel as it is now. Who has jumped elsewhere stays there. */
   reset(w: Window): void {
-    if (this.root === 0) this.#set(w)
-    else this.#show(undefined).catch(() => undefined)
+    const old = this.#window
+    if (this.root !== 0) this.#show(undefined).catch(() => undefined)
+    else if (old === undefined || old.to === Infinity) this.#set(w)
+    else if (old.cursor.epoch !== w.cursor.epoch || old.cursor.offset < w.cursor.offset) this.#show({ $case: 'around', value: old.messages[old.messages.length >> 1]?.offset ?? old.from }).catch(() => undefined)
+  }
+
+  /** paint shows what is kept, with what was told while it was read from disk; false: it can't be brought up to date. */
+  #paint(kept: Page | undefined): boolean {
+    if (kept === undefined) return false
+    const base = this.#base()
+    const now = base === undefined ? opened(this.#o.channel, this.#o.me, this.root, kept) : caughtUp({ ...base, root: this.root }, kept)
+    if (now === undefined) return false
+    this.#set(now)
+    return true
   }
 
   #set(w: Window): void {

@@ -1,8 +1,8 @@
 /** The application's model over the SDK. */
-import { attend, type Session, type State } from '@plenum/sdk'
+import { attend, type Method, type Session, type State } from '@plenum/sdk'
 import { Accounts, type Account as Stored } from '@plenum/sdk/account'
-import { isDirect, mentions, Recorder, sections, unread, type Entry } from '@plenum/sdk/chat'
-import { Cache } from '@plenum/sdk/chat/cache'
+import { emptyInbox, isDirect, mentions, readTo, Recorder, sections, unread, unreadFrom, type Counts, type Entry, type Mark } from '@plenum/sdk/chat'
+import { Cache, search } from '@plenum/sdk/chat/cache'
 import { join } from '@plenum/sdk/share'
 import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
@@ -12,6 +12,7 @@ import type { Channel, Connection, Kept, Model, Presence } from '../model.ts'
 import { LiveAccess } from './access.ts'
 import { administrationOf } from './administration.ts'
 import { LiveArrivals } from './arrivals.ts'
+import { LiveInbox } from './inbox.ts'
 import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
@@ -25,6 +26,7 @@ import { agent } from './agent.ts'
 interface Opened {
   readonly session: Session
   readonly recorder: Recorder
+  readonly cache: Cache
   readonly rooms: LiveRooms
   readonly watching: Watching
   readonly quieted: Quieted
@@ -45,6 +47,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
   const [connection, setConnection] = createSignal<Connection>({ kind: 'connecting' })
   const [channels, setChannels] = createSignal<Recorder['channels']>(new Map())
   const [directory, setDirectory] = createSignal<Recorder['directory'] | undefined>()
+  const [inbox, setInbox] = createSignal<Recorder['inbox']>(emptyInbox, { equals: false })
   const [outgoing, setOutgoing] = createSignal<Recorder['outgoing']>({ entries: [], landed: [], seen: [] })
   const [storage, setStorage] = createSignal<Kept>('kept')
   const [ready, setReady] = createSignal(false)
@@ -59,6 +62,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       cache,
       onTold: (channel, events) => {
         for (const { actor, what } of events) if (what?.$case === 'posted') rooms.said(channel, what.value.root, actor)
+        liveInbox.told(channel, events)
       },
       onSignal: (channel, { from, key, body }) => {
         if (key === 'typing') rooms.heard(channel, from, body)
@@ -81,8 +85,9 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       if (part === 'channels') {
         setChannels(recorder.channels)
         if (recorder.channels.size > 0) setReady(true)
-      } else if (part === 'directory') setDirectory(recorder.directory)
-      else if (part === 'outgoing') setOutgoing(recorder.outgoing)
+      } else if (part === 'inbox') setInbox(recorder.inbox)
+      else if (part === 'directory') setDirectory(recorder.directory)
+      else setOutgoing(recorder.outgoing)
     })
     recorder.drafts.onChange(() => setWritten(new Set(recorder.drafts.all.filter((w) => w.root === 0 && w.text !== '').map((w) => w.channel))))
     const flush = () => { recorder.drafts.flush() }
@@ -94,7 +99,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     })
     await recorder.start()
     setOpened({
-      session, recorder, rooms, watching, quieted,
+      session, recorder, cache, rooms, watching, quieted,
       close: () => {
         window.removeEventListener('pagehide', flush)
         quiet()
@@ -113,8 +118,10 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     setReady(false)
     setChannels(new Map())
     setDirectory(undefined)
+    setInbox(emptyInbox)
     return Promise.resolve()
   }
+  const liveInbox = new LiveInbox(opened, inbox, channels, directory)
   const access = new LiveAccess(accounts, enter, leave)
 
   const session = () => {
@@ -155,6 +162,19 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     const { channels: named, direct } = sections(channels(), me(), directory() ?? { people: new Map(), groups: new Map(), gone: new Set() }, collator)
     return [...named, ...direct].map(channelOf)
   })
+  const mark = <Q extends object, A>(method: Method<Q, A>, to: Mark<Q>) => void session().outbox.put(method, to.request, { lane: marks, note: to.note })
+  /** markRead reads a channel to its end. What it returns puts the marker back to where it was; undefined: nothing was unread. */
+  const markRead = (before: Entry): (() => void) | undefined => {
+    const to = unread(before) > 0 ? readTo(before, before.place.offset, undefined, new Set()) : undefined
+    if (to === undefined) return undefined
+    mark(chat.markRead, to)
+    const { marker } = before.badge
+    const note: Counts = { count: marker?.count ?? 0, calls: marker?.calls ?? 0, mentions: before.badge.mentions }
+    return () => {
+      const now = channels().get(before.id)
+      if (now) mark(chat.markUnread, { ...unreadFrom(now, (marker?.offset ?? 0) + 1, undefined, new Set()), note })
+    }
+  }
   const rooms: Rooms = {
     open: (channel, root) => {
       const there = opened()
@@ -197,7 +217,16 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     setNotifications: (channel, { muted, level }) => session().outbox.put(chat.setNotifications, { channel, muted, level: levelNumber(level) }, { lane: channel }).then(done),
     markRead: (channel) => {
       const entry = channels().get(channel)
-      if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: marks })
+      if (entry) markRead(entry)
+    },
+    markAllRead: () => {
+      const undo = [...channels().values()].flatMap((entry) => markRead(entry) ?? [])
+      return undo.length === 0 ? undefined : () => undo.forEach((back) => back())
+    },
+    inbox: liveInbox,
+    search: async function* (query) {
+      const cache = opened()?.cache
+      if (cache) yield* search(cache, query)
     },
     quiet: () => opened()?.quieted.now(),
     arrivals: () => {

@@ -1,5 +1,5 @@
 import { encode, ServerError, type Method, type Session } from '@plenum/sdk'
-import { readTo, shown, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
+import { readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
 import { Typing } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
@@ -176,7 +176,9 @@ class LiveRoom implements Room {
     if (offset <= this.#read) return
     this.#read = offset
     if (this.root !== 0) {
-      this.#put(chat.markThreadRead, { channel: this.channel, root: this.root, offset }, marks)
+      const thread = this.#thread()
+      const unread = thread === undefined ? this.#hasReplies() : thread.following && offset > thread.read
+      if (unread) this.#put(chat.markThreadRead, { channel: this.channel, root: this.root, offset }, marks)
       return
     }
     const entry = this.#recorder.channels.get(this.channel)
@@ -286,9 +288,20 @@ class LiveRoom implements Room {
     return groupsOf(this.#recorder.directory, this.#me)
   }
 
+  #thread() {
+    return this.#recorder.inbox.threads.get(threadKey(this.channel, this.root))
+  }
+
+  /** A message without replies is no thread of which something could be read. */
+  #hasReplies(): boolean {
+    return this.#window()?.messages.some((m) => m.offset !== this.root) ?? false
+  }
+
   #firstUnread(): number {
+    const thread = this.#thread()
+    if (this.root !== 0) return thread?.following && thread.unread > 0 ? Math.max(thread.read, this.root) + 1 : 0
     const entry = this.#recorder.channels.get(this.channel)
-    if (this.root !== 0 || entry === undefined || unread(entry) === 0) return 0
+    if (entry === undefined || unread(entry) === 0) return 0
     return (entry.badge.marker?.offset ?? 0) + 1
   }
 

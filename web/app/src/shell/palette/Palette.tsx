@@ -1,5 +1,5 @@
-import { createEffect, createMemo, createResource, createSignal, createUniqueId, For, on, Show } from 'solid-js'
-import type { Candidate, Shell } from '../../module.ts'
+import { createEffect, createMemo, createSignal, createUniqueId, For, on, onCleanup, Show } from 'solid-js'
+import type { Candidate, SearchProvider, Shell } from '../../module.ts'
 import { personName, useModel } from '../../model/context.ts'
 import { Avatar } from '../../ui/Avatar.tsx'
 import { Dialog } from '../../ui/Dialog.tsx'
@@ -7,7 +7,7 @@ import { EmptyState } from '../../ui/Empty.tsx'
 import { Icon } from '../../ui/Icon.tsx'
 import { searchIcon } from '../../ui/icons.ts'
 import { Keys } from '../../ui/Kbd.tsx'
-import { groups, type Found, type Group } from './find.ts'
+import { groups, type Group } from './find.ts'
 import { providers } from './providers.ts'
 import { text } from './text.ts'
 import './palette.css'
@@ -17,36 +17,48 @@ export default function Palette(props: { readonly shell: Shell; readonly words: 
   const model = useModel()
   const id = createUniqueId()
   const [words, setWords] = createSignal(props.words)
-  const [chosen, setChosen] = createSignal(0)
+  const [chosen, setChosen] = createSignal<string>() // undefined: the first one
   let list!: HTMLDivElement
 
   const all = [...providers, ...props.shell.registry.search]
-  const known = createMemo(() => all.map((provider) => ({ id: provider.id, title: provider.title(), candidates: provider.candidates?.(model, props.shell) ?? [] })))
+  // Each by itself: a message that comes while the palette is open doesn't make all people anew.
+  const known = all.map((provider) => ({ provider, candidates: createMemo(() => provider.candidates?.(model, props.shell) ?? []) }))
+  const here = createMemo(() => {
+    const idle = words().trim() === ''
+    const some = known.filter(({ provider }) => idle || !provider.idle).map(({ provider, candidates }) => ({ id: provider.id, title: provider.title(), candidates: candidates(), idle: provider.idle ?? false }))
+    return groups(some, words())
+  })
 
-  // What is asked for elsewhere comes when it comes, below.
-  let asked = new AbortController()
-  const [elsewhere] = createResource(
-    () => words().trim(),
-    async (wanted): Promise<readonly Group[]> => {
-      asked.abort()
-      asked = new AbortController()
-      const signal = asked.signal
-      if (wanted === '') return []
-      const answers = await Promise.all(
-        all.map(async (provider): Promise<Group> => {
-          const found = await provider.search?.(wanted, model, signal).catch(() => [])
-          return { id: `${provider.id} more`, title: provider.title(), found: (found ?? []).map((candidate) => ({ candidate, at: [], score: 0 })) }
-        }),
-      )
-      return answers.filter((group) => group.found.length > 0)
-    },
-    { initialValue: [] },
+  // What is asked for elsewhere stands below, in the order in which it comes: nothing that is there moves.
+  const [elsewhere, setElsewhere] = createSignal<readonly Group[]>([])
+  createEffect(
+    on(
+      () => words().trim(),
+      (wanted) => {
+        const asked = new AbortController()
+        onCleanup(() => asked.abort())
+        if (wanted === '') setElsewhere([])
+        else for (const provider of all) void ask(provider, wanted, asked.signal)
+      },
+    ),
   )
-  const shown = createMemo(() => [...groups(known(), words()), ...elsewhere.latest])
-  const flat = createMemo(() => shown().flatMap((group) => group.found))
-  createEffect(on(words, () => setChosen(0), { defer: true }))
+  const ask = async (provider: SearchProvider, wanted: string, signal: AbortSignal) => {
+    if (!provider.search) return
+    const answer = await provider.search(wanted, model, signal).catch(() => []) // what can't be had is not shown; what is here is
+    if (signal.aborted) return
+    const group: Group = { id: `${provider.id} more`, title: provider.title(), found: answer.map((candidate) => ({ candidate, at: candidate.at ?? [], score: 0 })) }
+    // What the last letters have found stays until then, in its place.
+    const others = elsewhere().some((one) => one.id === group.id) ? elsewhere().map((one) => (one.id === group.id ? group : one)) : [...elsewhere(), group]
+    setElsewhere(others.filter((one) => one.found.length > 0))
+  }
+  const shown = createMemo(() => [...here(), ...elsewhere()])
+  const options = createMemo(() => shown().flatMap((group) => group.found.map((found) => ({ key: `${group.id} ${found.candidate.id}`, found }))))
+  const places = createMemo(() => new Map(options().map(({ found }, n) => [found, n])))
+  // What is chosen stays so, whatever comes; what is gone leaves it to the first one.
+  const at = createMemo(() => Math.max(0, options().findIndex(({ key }) => key === chosen())))
+  createEffect(on(words, () => setChosen(undefined), { defer: true }))
   createEffect(() => {
-    chosen()
+    at()
     list.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' })
   })
 
@@ -57,15 +69,14 @@ export default function Palette(props: { readonly shell: Shell; readonly words: 
     queueMicrotask(() => candidate.run(props.shell))
   }
   const onKeyDown = (event: KeyboardEvent) => {
-    const count = flat().length
+    const count = options().length
     if (event.isComposing || count === 0) return
-    if (event.key === 'ArrowDown') setChosen((chosen() + 1) % count)
-    else if (event.key === 'ArrowUp') setChosen((chosen() - 1 + count) % count)
-    else if (event.key === 'Enter') run(flat()[chosen()]?.candidate)
+    if (event.key === 'ArrowDown') setChosen(options()[(at() + 1) % count]?.key)
+    else if (event.key === 'ArrowUp') setChosen(options()[(at() - 1 + count) % count]?.key)
+    else if (event.key === 'Enter') run(options()[at()]?.found.candidate)
     else return
     event.preventDefault()
   }
-  const option = (found: Found) => `${id}-${flat().indexOf(found)}`
 
   return (
     <Dialog title={text().title} name="palette" bare wide onClose={props.onClose}>
@@ -78,7 +89,7 @@ export default function Palette(props: { readonly shell: Shell; readonly words: 
           aria-expanded="true"
           aria-label={text().title}
           aria-controls={`${id}-list`}
-          aria-activedescendant={flat().length > 0 ? `${id}-${chosen()}` : undefined}
+          aria-activedescendant={options().length > 0 ? `${id}-${at()}` : undefined}
           placeholder={text().placeholder}
           spellcheck={false}
           autocomplete="off"
@@ -100,9 +111,9 @@ export default function Palette(props: { readonly shell: Shell; readonly words: 
                   <div
                     class="palette-option"
                     role="option"
-                    id={option(found)}
-                    aria-selected={flat()[chosen()] === found}
-                    onPointerMove={() => setChosen(flat().indexOf(found))}
+                    id={`${id}-${places().get(found)}`}
+                    aria-selected={at() === places().get(found)}
+                    onPointerMove={() => setChosen(options()[places().get(found) ?? 0]?.key)}
                     onClick={() => run(found.candidate)}
                   >
                     <Show when={found.candidate.person} fallback={<Icon path={found.candidate.icon ?? searchIcon} />}>
@@ -121,7 +132,7 @@ export default function Palette(props: { readonly shell: Shell; readonly words: 
             </div>
           )}
         </For>
-        <Show when={flat().length === 0}>
+        <Show when={options().length === 0}>
           <EmptyState title={text().nothing(words().trim())} words={text().nothingWhy} />
         </Show>
       </div>
@@ -137,7 +148,7 @@ export default function Palette(props: { readonly shell: Shell; readonly words: 
         </span>
       </div>
       <p class="unseen" role="status">
-        {text().results(flat().length)}
+        {text().results(options().length)}
       </p>
     </Dialog>
   )

@@ -16,14 +16,14 @@ const lateness = 0.12 // for each before the first
 
 /** fold takes case and accents off, code unit by code unit, so that places stay. */
 export function fold(text: string): string {
-  if (/^[ -~]*$/.test(text)) return text.toLowerCase()
-  let folded = ''
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charAt(i)
-    const code = text.charCodeAt(i)
-    if (code < 128) folded += c.toLowerCase()
-    else folded += c.normalize('NFD').charAt(0).toLowerCase().charAt(0)
-  }
+  return text.replace(/[^\0-\x7f]/g, unit).toLowerCase()
+}
+
+/** What code units beyond ASCII fold to: most texts have the same few. */
+const units = new Map<string, string>()
+function unit(c: string): string {
+  let folded = units.get(c)
+  if (folded === undefined) units.set(c, (folded = c.normalize('NFD').charAt(0).toLowerCase().charAt(0)))
   return folded
 }
 
@@ -49,6 +49,20 @@ function exact(want: string, have: string, first: number): Match {
   return { score: start + (want.length - 1) * (adjacent + plain) + all - at * lateness, at: Array.from({ length: want.length }, (_, n) => at + n) }
 }
 
+// Memory for `best`, which is asked for each of thousands of names: it grows to the longest.
+let rows: [Float64Array, Float64Array] = [new Float64Array(0), new Float64Array(0)]
+let taken = new Int32Array(0)
+
+function scores(n: number): [Float64Array, Float64Array] {
+  if (rows[0].length < n) rows = [new Float64Array(2 * n), new Float64Array(2 * n)]
+  return rows
+}
+
+function waysOf(n: number): Int32Array {
+  if (taken.length < n) taken = new Int32Array(2 * n)
+  return taken
+}
+
 /** best is the best way to place the letters: for each letter and place the best score that ends there, by rows. */
 function best(want: string, have: string, text: string): Match | undefined {
   let from = 0
@@ -57,11 +71,12 @@ function best(want: string, have: string, text: string): Match | undefined {
     if (from === 0) return undefined
   }
   const n = have.length
-  let before = new Float64Array(n).fill(-Infinity)
-  const ways: Int32Array[] = []
+  let [before, now] = scores(n)
+  before.fill(-Infinity, 0, n)
+  const ways = waysOf(want.length * n)
   for (let row = 0; row < want.length; row++) {
-    const now = new Float64Array(n).fill(-Infinity)
-    const way = new Int32Array(n).fill(-1)
+    now.fill(-Infinity, 0, n)
+    const way = row * n
     let top = -Infinity // the best of the row before, less its gap up to here
     let topAt = -1
     for (let i = row; i < n; i++) {
@@ -84,14 +99,13 @@ function best(want: string, have: string, text: string): Match | undefined {
       const apart = top + own
       if (beside >= apart) {
         now[i] = beside
-        way[i] = i - 1
+        ways[way + i] = i - 1
       } else {
         now[i] = apart
-        way[i] = topAt
+        ways[way + i] = topAt
       }
     }
-    ways.push(way)
-    before = now
+    ;[before, now] = [now, before]
   }
   let end = -1
   for (let i = 0; i < n; i++) if ((before[i] ?? -Infinity) > (before[end] ?? -Infinity)) end = i
@@ -99,7 +113,7 @@ function best(want: string, have: string, text: string): Match | undefined {
   const at: number[] = []
   for (let row = want.length - 1, i = end; row >= 0; row--) {
     at.unshift(i)
-    i = ways[row]?.[i] ?? -1
+    i = row > 0 ? (ways[row * n + i] ?? -1) : -1
   }
   return { score: before[end] ?? 0, at }
 }

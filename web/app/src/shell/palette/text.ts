@@ -3,8 +3,9 @@ import { texts } from '../../i18n/locale.ts'
 
 export const en = {
   title: 'Search and commands',
-  placeholder: 'A person, a channel, or what you want to do',
+  placeholder: 'A person, a channel, a message, or what you want to do',
   commands: 'Commands',
+  recent: 'Recent',
   choose: 'choose',
   run: 'open',
   leave: 'leave',

@@ -247,6 +247,39 @@ describe('the cache', () => {
   })
 })
 
+describe('a place in a channel', () => {
+  /** Shown are all but 3, which is a reply; what is older than 2 is not on disk. */
+  async function kept() {
+    const cache = await Cache.open(fresh())
+    const messages = Array.from({ length: 9 }, (_, i) => message(Message, { offset: i + 2, timeMs: i, text: `${i + 2}`, root: i === 1 ? 2 : 0 }))
+    await cache.opened(opened('c', me, 0, { messages, from: 2, to: Infinity, cursor: { epoch: 7, offset: 10 } }), 1)
+    return cache
+  }
+  const say = (p: Awaited<ReturnType<Cache['around']>>) => p && [p.from, p.messages.map((m) => m.offset).join(), p.to]
+
+  test('is read from disk with what is around it, or not at all', async () => {
+    const cache = await kept()
+    expect(say(await cache.around('c', 6, 4))).toEqual([4, '4,5,6,7', 7])
+    expect(say(await cache.around('c', 4, 4))).toEqual([2, '2,4,5', 5])
+    expect(say(await cache.around('c', 9, 6))).toEqual([6, '6,7,8,9,10', Infinity])
+    for (const offset of [1, 3, 11]) expect(await cache.around('c', offset, 4)).toBeUndefined()
+    expect(await cache.around('d', 6, 4)).toBeUndefined()
+  })
+
+  test('is gone on from, up to the end', async () => {
+    const cache = await kept()
+    expect(say(await cache.newer('c', 7, 2))).toEqual([8, '8,9', 9])
+    expect(say(await cache.newer('c', 7, 9))).toEqual([8, '8,9,10', Infinity])
+    expect(say(await cache.newer('c', 10, 2))).toEqual([11, '', Infinity])
+    expect(await cache.newer('c', 0, 2)).toBeUndefined()
+  })
+
+  test('has its messages by name, replies too', async () => {
+    const found = await (await kept()).messages([['c', 3], ['c', 99], ['d', 3], ['c', 5]])
+    expect(found.map((f) => [f.channel, f.message.text])).toEqual([['c', '3'], ['c', '5']])
+  })
+})
+
 describe('the schema', () => {
   test('step 1 makes the database', async () => {
     const name = fresh()
@@ -257,8 +290,20 @@ describe('the schema', () => {
     await erase(name)
   })
 
+  test('step 2 adds the inbox, and keeps what there is', async () => {
+    const name = fresh()
+    const before = await openAt(name, 1, () => undefined)
+    await before.put('drafts', { ...unwritten('c', 0), text: 'kept' })
+    before.close()
+    const db = await openAt(name, 2, () => undefined)
+    expect([...db.objectStoreNames]).toEqual(['channels', 'cursors', 'drafts', 'groups', 'mentions', 'messages', 'people', 'threads'])
+    expect((await db.getAll('drafts')).map((d) => d.text)).toEqual(['kept'])
+    db.close()
+    await erase(name)
+  })
+
   test('every step has been tested', () => {
-    expect(migrations.length).toBe(1) // another one? Test it above: from what the version before it wrote
+    expect(migrations.length).toBe(2) // another one? Test it above: from what the version before it wrote
   })
 
   test('a database of a later version is made anew, with the drafts that the server does not have', async () => {
@@ -295,7 +340,7 @@ describe('the schema', () => {
 
 describe('a search', () => {
   const texts = ['Grüße aus Köln', 'the release notes', 'Release!', 'nothing here', 'released, and noted']
-  async function found(text: string, query: { channel?: string; author?: string } = {}, step = 2) {
+  async function found(text: string, query: { channel?: string; author?: string; fromMs?: number; beforeMs?: number } = {}, step = 2) {
     const cache = await Cache.open(fresh())
     for (const channel of ['c', 'd']) {
       const messages = texts.map((t, i) => message(Message, { offset: i + 1, timeMs: i * 10 + (channel === 'd' ? 5 : 0), author: i % 2 === 0 ? 'bob' : 'cyd', text: t }))
@@ -317,5 +362,12 @@ describe('a search', () => {
     expect(await found('ease')).toEqual([])
     expect(await found(' … ')).toEqual([])
     expect(await found('release', { channel: 'c', author: 'cyd' })).toEqual(['c2'])
+  })
+
+  test('looks between two times, and for all of somebody', async () => {
+    expect(await found('rel', { fromMs: 15, beforeMs: 40 })).toEqual(['d3', 'c3', 'd2'])
+    expect(await found('', { author: 'cyd' })).toEqual(['d4', 'c4', 'd2', 'c2'])
+    expect(await found('', { channel: 'c', fromMs: 30 })).toEqual(['c5', 'c4'])
+    expect(await found('', { fromMs: 30 })).toEqual([])
   })
 })

@@ -1,18 +1,19 @@
-import type { IDBPTransaction } from 'idb'
+import type { IDBPIndex, IDBPTransaction } from 'idb'
 import type { Cursor } from '../../proto/plenum/edge/v1/edge.ts'
 import type { Message } from '../../proto/plenum/chat/v1/chat.ts'
 import { databaseOf } from '../../account/wipe.ts'
 import { topicOf, type Channels } from '../channels.ts'
 import type { Writing } from '../drafts.ts'
+import { mentionsRead, threadKey, type Inbox } from '../inbox.ts'
 import { EVERYTHING, apply, inChannel, opened, type Page, type Told, type Window } from '../messages.ts'
 import type { Directory } from '../people.ts'
 import { ALL_MESSAGES, CHANNEL_MESSAGES, EVICTED, KEPT_MS } from './limits.ts'
-import { erase, openAt, steps, type Database, type Row, type Schema, type Stand } from './schema.ts'
+import { erase, openAt, steps, type Database, type Name, type Row, type Schema, type Stand } from './schema.ts'
 
-type Name = 'messages' | 'channels' | 'people' | 'groups' | 'drafts' | 'cursors'
 type Transaction = IDBPTransaction<Schema, Name[], 'readwrite'>
+type Shown = IDBPIndex<Schema, Name[], 'messages', 'shown'>
 
-const all: Name[] = ['messages', 'channels', 'people', 'groups', 'drafts', 'cursors']
+const all: Name[] = ['messages', 'channels', 'people', 'groups', 'drafts', 'threads', 'mentions', 'cursors']
 
 /**
  * How the cache does. `full`: the disk has no room even without the oldest; `closed`: a page of a later version took the database over, or the browser did;
@@ -120,6 +121,48 @@ export class Cache {
     })
   }
 
+  /** newer is what is on disk of a channel right behind an offset, likewise. */
+  newer(channel: string, after: number, limit: number): Promise<Page | undefined> {
+    return this.#read(undefined, async (db) => {
+      const tx = db.transaction(['messages', 'cursors'])
+      const stand = await tx.objectStore('cursors').get(topicOf(channel))
+      if (stand === undefined || stand.from > after + 1) return undefined
+      return pageFrom(after + 1, await upwards(tx.objectStore('messages').index('shown'), channel, after + 1, limit), limit, stand)
+    })
+  }
+
+  /** around is what is on disk of a channel around a message: half of `limit` below it, the rest from it on. undefined: it isn't shown there, or not on disk. */
+  around(channel: string, offset: number, limit: number): Promise<Page | undefined> {
+    return this.#read(undefined, async (db) => {
+      const tx = db.transaction(['messages', 'cursors'])
+      const shown = tx.objectStore('messages').index('shown')
+      const stand = await tx.objectStore('cursors').get(topicOf(channel))
+      if (stand === undefined || stand.from > offset || (await shown.getKey([channel, -offset])) === undefined) return undefined
+      const half = Math.floor(limit / 2)
+      const below = (await shown.getAll(newestOf([channel], offset, stand.from), half)).reverse()
+      const from = below.length === half ? (below[0]?.offset ?? offset) : stand.from
+      return pageFrom(from, [...below, ...(await upwards(shown, channel, offset, limit - half))], below.length + limit - half, stand)
+    })
+  }
+
+  /** messages are those of the places that are on disk, in no order. */
+  messages(places: readonly (readonly [channel: string, offset: number])[]): Promise<{ readonly channel: string; readonly message: Message }[]> {
+    return this.#read([], async (db) => {
+      const store = db.transaction('messages').store
+      const rows = await Promise.all(places.map(([channel, offset]) => store.get([channel, offset])))
+      return rows.flatMap((row) => (row === undefined ? [] : [{ channel: row.channel, message: row.message }]))
+    })
+  }
+
+  /** inbox are followed threads and mentions as they were last known. */
+  inbox(): Promise<Inbox> {
+    return this.#read({ threads: new Map(), mentions: [] }, async (db) => {
+      const tx = db.transaction(['threads', 'mentions'])
+      const [threads, mentions] = await Promise.all([tx.objectStore('threads').getAll(), tx.objectStore('mentions').getAll()])
+      return mentionsRead({ threads: new Map(threads.map((t) => [threadKey(t.channel, t.thread?.root ?? 0), t])), mentions: [] }, mentions)
+    })
+  }
+
   /** channels is the list as it was last known. */
   channels(): Promise<Channels> {
     return this.#read(new Map(), async (db) => new Map((await db.getAll('channels')).map((e) => [e.id, e])))
@@ -152,7 +195,7 @@ export class Cache {
   }
 
   /** newest reads messages by time, the newest first, for a search: those behind a row, at most `limit`. */
-  newest(behind: Row | undefined, limit: number): Promise<Row[]> {
+  newest(behind: Pick<Row, 'newest'> | undefined, limit: number): Promise<Row[]> {
     const range = behind === undefined ? undefined : IDBKeyRange.lowerBound(behind.newest, true)
     return this.#read([], (db) => db.getAllFromIndex('messages', 'newest', range, limit))
   }
@@ -230,14 +273,20 @@ export class Cache {
     })
   }
 
-  /** putChannels keeps the entries that changed, and drops those that left, with drafts of which the same topic has told, and its cursor. */
-  putChannels(before: Channels, after: Channels, topic: string, cursor: Cursor | undefined, drafts: readonly Writing[] = []): Promise<boolean> {
+  /** putChannels keeps the entries that changed, and drops those that left, with drafts and the inbox of which the same topic has told, and its cursor. */
+  putChannels(before: Channels, after: Channels, topic: string, cursor: Cursor | undefined, drafts: readonly Writing[] = [], inbox?: readonly [before: Inbox, after: Inbox]): Promise<boolean> {
     return this.#write(async (tx) => {
       for (const w of drafts) await tx.objectStore('drafts').put(w)
+      if (inbox) await putInbox(tx, ...inbox)
       for (const [id, e] of after) if (before.get(id) !== e) await tx.objectStore('channels').put(e)
       for (const id of before.keys()) if (!after.has(id)) await tx.objectStore('channels').delete(id)
       await putCursor(tx, topic, cursor)
     })
+  }
+
+  /** putInbox keeps what changed of followed threads and mentions, and drops what is gone. */
+  putInbox(before: Inbox, after: Inbox): Promise<boolean> {
+    return this.#write((tx) => putInbox(tx, before, after))
   }
 
   putDirectory(before: Directory, after: Directory, topic: string, cursor: Cursor | undefined): Promise<boolean> {
@@ -388,6 +437,34 @@ async function raise(tx: Transaction, channel: string, from: number): Promise<vo
 
 async function putCursor(tx: Transaction, topic: string, cursor: Cursor | undefined): Promise<void> {
   if (cursor !== undefined) await tx.objectStore('cursors').put({ ...cursor, from: 0, openedMs: 0, omitted: [] }, topic)
+}
+
+async function putInbox(tx: Transaction, before: Inbox, after: Inbox): Promise<void> {
+  const threads = tx.objectStore('threads')
+  for (const [key, t] of after.threads) if (before.threads.get(key) !== t) await threads.put(t, [t.channel, t.thread?.root ?? 0])
+  for (const [key, t] of before.threads) if (!after.threads.has(key)) await threads.delete([t.channel, t.thread?.root ?? 0])
+  if (before.mentions === after.mentions) return
+  const mentions = tx.objectStore('mentions')
+  const [old, now] = [before, after].map((i) => new Map(i.mentions.map((m) => [threadKey(m.channel, m.offset), m])))
+  for (const [key, m] of now ?? []) if (old?.get(key) !== m) await mentions.put(m, [m.channel, m.offset])
+  for (const [key, m] of old ?? []) if (!now?.has(key)) await mentions.delete([m.channel, m.offset])
+}
+
+/** upwards are the first messages shown in a channel from an offset on, ascending. */
+async function upwards(shown: Shown, channel: string, from: number, limit: number): Promise<Row[]> {
+  const rows: Row[] = []
+  for await (const cursor of shown.iterate(IDBKeyRange.bound([channel, -Infinity], [channel, -from]), 'prev')) {
+    rows.push(cursor.value)
+    if (rows.length === limit) break
+  }
+  return rows
+}
+
+/** pageFrom is a page of rows from an offset on, in which there are so many if it doesn't reach to the end. */
+function pageFrom(from: number, rows: readonly Row[], full: number, stand: Stand): Page {
+  const messages = rows.map((r) => r.message)
+  const to = rows.length === full ? (messages.at(-1)?.offset ?? from) : Infinity
+  return { messages, from, to, cursor: { epoch: stand.epoch, offset: stand.offset }, ahead: aheadOf(rows), omitted: omittedOf(stand, messages) }
 }
 
 /** newestOf is a range of an index that has the newest first: all whose key begins so, below an offset, from another one on. */

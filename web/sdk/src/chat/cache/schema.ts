@@ -1,5 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb'
-import type { Message } from '../../proto/plenum/chat/v1/chat.ts'
+import type { Mention, Message, MyThread } from '../../proto/plenum/chat/v1/chat.ts'
 import type { Group, Person } from '../../proto/plenum/identity/v1/model.ts'
 import type { Entry } from '../channels.ts'
 import type { Writing } from '../drafts.ts'
@@ -42,12 +42,15 @@ export interface Schema extends DBSchema {
   people: { key: string; value: Person }
   groups: { key: string; value: Group }
   drafts: { key: [channel: string, root: number]; value: Writing }
+  threads: { key: [channel: string, root: number]; value: MyThread }
+  mentions: { key: [channel: string, offset: number]; value: Mention }
   /** By topic. */
   cursors: { key: string; value: Stand }
 }
 
 export type Database = IDBPDatabase<Schema>
-export type Upgrade = IDBPTransaction<Schema, ('messages' | 'channels' | 'people' | 'groups' | 'drafts' | 'cursors')[], 'versionchange'>
+export type Name = 'messages' | 'channels' | 'people' | 'groups' | 'drafts' | 'threads' | 'mentions' | 'cursors'
+export type Upgrade = IDBPTransaction<Schema, Name[], 'versionchange'>
 
 /**
  * The steps from each version of the database to the next: the first one makes it. A step is never changed once it was released; add another one, and its
@@ -64,6 +67,10 @@ export const steps: readonly ((db: Database, tx: Upgrade) => void | Promise<void
     db.createObjectStore('groups', { keyPath: 'id' })
     db.createObjectStore('drafts', { keyPath: ['channel', 'root'] })
     db.createObjectStore('cursors')
+  },
+  (db) => {
+    db.createObjectStore('threads')
+    db.createObjectStore('mentions')
   },
 ]
 

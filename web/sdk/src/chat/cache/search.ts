@@ -10,13 +10,19 @@ export interface Hit {
   readonly message: Message
 }
 
-/** Query is what is looked for: messages that have all its words, each as the beginning of a word, without regard to case and accents. */
+/**
+ * Query is what is looked for: messages that have all its words, each as the beginning of a word, without regard to case and accents. Without words it needs a
+ * channel or an author, and finds all of theirs.
+ */
 export interface Query {
   readonly text: string
   /** In this channel only. */
   readonly channel?: string
   /** By this author only. */
   readonly author?: string
+  /** From this time on, and before that one; Unix milliseconds. */
+  readonly fromMs?: number
+  readonly beforeMs?: number
 }
 
 /**
@@ -25,13 +31,18 @@ export interface Query {
  */
 export async function* search(cache: Cache, query: Query, step = SCANNED): AsyncGenerator<readonly Hit[]> {
   const words = wordsOf(foldText(query.text))
-  if (words.length === 0) return
-  let last: Row | undefined
+  if (words.length === 0 && query.channel === undefined && query.author === undefined) return
+  const { fromMs = -Infinity, beforeMs } = query
+  let last: Pick<Row, 'newest'> | undefined = beforeMs === undefined ? undefined : { newest: [-beforeMs, '\uffff', 0] }
   do {
     const rows = await cache.newest(last, step)
     last = rows.length < step ? undefined : rows.at(-1)
     const hits: Hit[] = []
     for (const { channel, message } of rows) {
+      if (message.timeMs < fromMs) {
+        last = undefined // all that follow are older
+        break
+      }
       if ((query.channel !== undefined && channel !== query.channel) || (query.author !== undefined && message.author !== query.author)) continue
       if (has(message.text, words)) hits.push({ channel, message })
     }
