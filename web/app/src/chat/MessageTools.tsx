@@ -6,6 +6,7 @@ import { IconButton } from '../ui/Button.tsx'
 import { copyIcon, ellipsisIcon, faceSlightlySmilingPlusIcon, linkIcon, messageSquareTextIcon, pencilIcon, pinIcon, trashIcon, bellIcon } from '../ui/icons.ts'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { toast } from '../ui/toasts.ts'
+import { useRights } from './rights.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
 
@@ -18,13 +19,14 @@ export function MessageTools(props: { readonly item: Item; readonly room: Room; 
   const message = () => props.item.message
   const mine = () => message().author === account(model)?.me
   const edits = () => mine() && may(model, 'chat.edit_own')
+  const rights = useRights(() => props.room.channel)
   const copy = (what: string) => void navigator.clipboard.writeText(what).then(() => toast(core().copied))
   const items = (): MenuItem[] => [
-    { label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) },
+    ...(rights()?.pin ? [{ label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) }] : []),
     { label: text().does.markUnread, icon: bellIcon, run: () => props.room.markUnread(message().offset) },
     { label: text().does.copyText, icon: copyIcon, run: () => copy(message().text) },
     { label: text().does.copyLink, icon: linkIcon, run: () => copy(`${window.location.origin}/c/${props.room.channel}/${message().offset}`) },
-    ...(edits() || may(model, 'chat.delete_others')
+    ...(edits() || rights()?.deleteOthers
       ? (['line', { label: text().does.remove, icon: trashIcon, danger: true, run: () => props.room.remove(message().offset) }] as const)
       : []),
   ]

@@ -1,8 +1,22 @@
 /** Chat: channels, conversations and threads. */
-import { route, type Manifest } from '../module.ts'
+import type { Component } from 'solid-js'
+import { text } from '../i18n/en.ts'
+import { explain } from '../i18n/refusals.ts'
+import { route, type Manifest, type PanelProps, type Shell } from '../module.ts'
+import { bellOffIcon, calendarDaysIcon, infoIcon, pinIcon, usersIcon } from '../ui/icons.ts'
+import { toast } from '../ui/toasts.ts'
+import { jumpToDate, openDetails, type Part } from './places.ts'
 
 const channel = () => import('./Channel.tsx')
 const thread = () => import('./Thread.tsx')
+
+const inChannel = (shell: Shell) => shell.model.channel(shell.channel() ?? '') !== undefined
+const details = (part: Part) => ({ group: 'view' as const, when: inChannel, run: (shell: Shell) => openDetails(shell, shell.channel() ?? '', part) })
+
+function mute({ model, channel }: Shell): void {
+  const here = model.channel(channel() ?? '')
+  if (here) model.setNotifications(here.id, { muted: !here.muted, level: here.level }).catch((error: unknown) => toast(text().command.mute, { kind: 'failure', cause: explain(error) }))
+}
 
 export const manifest: Manifest = {
   name: 'chat',
@@ -11,4 +25,12 @@ export const manifest: Manifest = {
     { ...route('/c/:channel/:message', channel), channel: 'channel' },
     { ...route('/t/:channel/:root', channel, thread), channel: 'channel' },
   ],
+  commands: [
+    { id: 'chat.details', ...details('about'), title: () => text().command.details, icon: infoIcon, keys: ['Alt+I'], words: 'about topic purpose rename settings notifications leave archive' },
+    { id: 'chat.members', ...details('people'), title: () => text().command.members, icon: usersIcon, words: 'members add remove role' },
+    { id: 'chat.pins', ...details('pins'), title: () => text().command.pins, icon: pinIcon },
+    { id: 'chat.date', group: 'go', title: () => text().command.date, icon: calendarDaysIcon, keys: ['Alt+J'], words: 'day calendar history', when: inChannel, run: (shell) => shell.openDialog(jumpToDate) },
+    { id: 'chat.mute', group: 'do', title: () => text().command.mute, icon: bellOffIcon, words: 'unmute notifications quiet', when: inChannel, run: mute },
+  ],
+  panels: [{ name: 'chat.details', load: () => import('./details/Details.tsx') as Promise<{ readonly default: Component<PanelProps> }> }],
 }

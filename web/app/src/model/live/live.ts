@@ -8,10 +8,14 @@ import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createSignal } from 'solid-js'
 import type { Rooms } from '../../chat/room.ts'
+import { text } from '../../i18n/en.ts'
+import { explain } from '../../i18n/refusals.ts'
+import { toast } from '../../ui/toasts.ts'
 import type { Channel, Connection, Model, Presence } from '../model.ts'
 import { LiveAccess } from './access.ts'
+import { change, forgotten } from './change.ts'
 import { administrationOf } from './administration.ts'
-import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
+import { channelRoleName, done, historyName, kindName, levelName, levelNumber, personOf, postingName } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { LiveRooms, marks } from './rooms.ts'
@@ -26,6 +30,9 @@ interface Opened {
   readonly watching: Watching
   close(): void
 }
+
+/** When this page was loaded. */
+const begun = Date.now()
 
 const absent: Presence = { state: 'unknown', mobile: false, emoji: '', text: '' }
 const collator = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
@@ -53,6 +60,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       me,
       cache,
       onTold: (channel, events) => {
+        rooms.told(channel, events)
         for (const { actor, what } of events) if (what?.$case === 'posted') rooms.said(channel, what.value.root, actor)
       },
       onSignal: (channel, { from, key, body }) => {
@@ -68,7 +76,12 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
         setChannels(recorder.channels)
         if (recorder.channels.size > 0) setReady(true)
       } else if (part === 'directory') setDirectory(recorder.directory)
-      else if (part === 'outgoing') setOutgoing(recorder.outgoing)
+      else if (part === 'outgoing') {
+        setOutgoing(recorder.outgoing)
+        for (const entry of forgotten(recorder.outgoing.entries, begun)) {
+          void session.outbox.drop(entry.seq).then((dropped) => dropped && toast(text().toast.refused, { kind: 'failure', cause: explain(entry.cause) }))
+        }
+      }
     })
     recorder.drafts.onChange(() => setWritten(new Set(recorder.drafts.all.filter((w) => w.root === 0 && w.text !== '').map((w) => w.channel))))
     const flush = () => { recorder.drafts.flush() }
@@ -123,7 +136,13 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       kind: kindName(channel?.kind ?? badge.kind),
       name: isDirect(e) ? '' : (channel?.name ?? ''),
       topic: channel?.topic ?? '',
+      purpose: channel?.purpose ?? '',
       archived: channel?.archived ?? false,
+      posting: postingName(channel?.posting),
+      history: historyName(channel?.history),
+      creator: channel?.creator ?? '',
+      created: channel?.createdMs ?? 0,
+      role: isDirect(e) ? 'none' : channelRoleName(e.role),
       members: channel?.members ?? 0,
       people: channel?.people ?? [],
       unread: unread(e),
@@ -146,6 +165,12 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       return there.rooms.open(channel, root)
     },
     close: (room) => opened()?.rooms.close(room),
+    beside: (channel) => {
+      const there = opened()
+      if (there === undefined) throw new Error('nobody is signed in')
+      return there.rooms.beside(channel)
+    },
+    leave: (beside) => opened()?.rooms.leave(beside),
   }
 
   const model: Model = {
@@ -176,8 +201,8 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       return { items: found.map((c) => ({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: channels().has(c.id) })), next }
     },
     join: (channel) => session().call(chat.joinChannel, { channel }).then(done),
-    leave: (channel) => session().call(chat.leaveChannel, { channel }).then(done),
-    setNotifications: (channel, { muted, level }) => session().outbox.put(chat.setNotifications, { channel, muted, level: levelNumber(level) }, { lane: channel }).then(done),
+    leave: (channel) => change(session(), chat.leaveChannel, { channel }, channel).then(done),
+    setNotifications: (channel, { muted, level }) => change(session(), chat.setNotifications, { channel, muted, level: levelNumber(level) }, channel).then(done),
     markRead: (channel) => {
       const entry = channels().get(channel)
       if (entry && unread(entry) > 0) void session().outbox.put(chat.markRead, { channel, offset: entry.place.offset, version: entry.badge.marker?.version ?? 0 }, { lane: marks })

@@ -1,11 +1,13 @@
 import { encode, type Method, type Session } from '@plenum/sdk'
-import { readTo, shown, unreadFrom, unread, groupsOf, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
-import { Typing } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import { readTo, shown, unreadFrom, unread, groupsOf, type Item, type Recorder, type Told, type View, type Window } from '@plenum/sdk/chat'
+import { Typing, type Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
 import type { Draft, Place, Room, Rooms } from '../../chat/room.ts'
+import type { Beside } from '../../chat/beside.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
+import { LiveBeside } from './beside.ts'
 
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
 export const marks = 'marks'
@@ -19,6 +21,7 @@ interface Open {
 /** LiveRooms opens rooms over the recorder: one of each, however many show it. */
 export class LiveRooms implements Rooms {
   readonly #open = new Map<string, Open>()
+  readonly #beside = new Map<Id, { readonly beside: LiveBeside; users: number; readonly dispose: () => void }>()
   readonly #session: Session
   readonly #recorder: () => Recorder
   readonly #me: Id
@@ -50,6 +53,30 @@ export class LiveRooms implements Rooms {
     this.#open.delete(key)
     there.room.leave()
     there.dispose()
+  }
+
+  beside(channel: Id): Beside {
+    let there = this.#beside.get(channel)
+    if (there === undefined) {
+      const message = (offset: number) => this.#open.get(keyOf(channel, 0))?.room.message(offset)
+      there = createRoot((dispose) => ({ beside: new LiveBeside({ session: this.#session, me: this.#me, channel, outgoing: this.#outgoing, message }), users: 0, dispose }))
+      this.#beside.set(channel, there)
+    }
+    there.users++
+    return there.beside
+  }
+
+  leave({ channel }: Beside): void {
+    const there = this.#beside.get(channel)
+    if (there === undefined || --there.users > 0) return
+    this.#beside.delete(channel)
+    there.beside.close()
+    there.dispose()
+  }
+
+  /** told takes over events of a channel. */
+  told(channel: Id, events: readonly Told[]): void {
+    this.#beside.get(channel)?.beside.told(events)
   }
 
   /** heard takes over a signal of a channel. */
@@ -196,6 +223,11 @@ class LiveRoom implements Room {
     if (now - this.#said < sayEvery) return
     this.#said = now
     this.#signal('typing', encode(Typing, { root: this.root }))
+  }
+
+  /** message is one that is held. */
+  message(offset: number): Message | undefined {
+    return this.items()?.find((item) => item.message.offset === offset)?.message
   }
 
   heard(user: Id): void {

@@ -1,0 +1,62 @@
+/** What somebody may do in a channel, so that nothing is offered that would be refused. The service decides. */
+import { account, useModel } from '../model/context.ts'
+import type { Channel, Model } from '../model/model.ts'
+
+/** Who asks. */
+export interface Asking {
+  readonly permissions: ReadonlySet<string>
+  readonly guest: boolean
+}
+
+export interface Rights {
+  /** Name, topic, purpose, and who may post. */
+  readonly change: boolean
+  readonly archive: boolean
+  readonly add: boolean
+  /** Members; and moderators and owners as well. */
+  readonly remove: boolean
+  readonly removeAll: boolean
+  readonly setRoles: boolean
+  readonly leave: boolean
+  /** Write to all, not in a thread alone. */
+  readonly post: boolean
+  readonly pin: boolean
+  readonly deleteOthers: boolean
+}
+
+/** rights are those of who asks, in a channel that they are in: as the roles of plenum/chat/v1 and the permissions of the token say. */
+export function rights({ kind, role, archived, posting }: Pick<Channel, 'kind' | 'role' | 'archived' | 'posting'>, { permissions, guest }: Asking): Rights {
+  const named = kind === 'public' || kind === 'private' // conversations have neither names nor roles, and their people stay
+  const live = !archived
+  const manages = permissions.has('chat.manage_channels')
+  const owns = role === 'owner' || manages
+  const moderates = role === 'moderator' || owns
+  const posts = live && permissions.has('chat.post')
+  return {
+    change: named && live && moderates,
+    archive: named && owns,
+    add: named && live && (moderates || !guest),
+    remove: named && live && moderates,
+    removeAll: named && live && owns,
+    setRoles: named && live && owns,
+    leave: named,
+    post: posts && (posting === 'members' || role === 'moderator' || role === 'owner'),
+    pin: posts,
+    deleteOthers: named && live && (role === 'moderator' || role === 'owner' || permissions.has('chat.delete_others')),
+  }
+}
+
+/** rightsOf are the account's. */
+export function rightsOf(model: Model, channel: Channel): Rights {
+  const who = account(model)
+  return rights(channel, { permissions: who?.permissions ?? new Set(), guest: model.person(who?.me ?? '')?.role === 'guest' })
+}
+
+/** useRights are the account's in a channel by its id; nothing where it isn't known. */
+export function useRights(id: () => string): () => Rights | undefined {
+  const model = useModel()
+  return () => {
+    const channel = model.channel(id())
+    return channel && rightsOf(model, channel)
+  }
+}
