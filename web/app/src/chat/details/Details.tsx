@@ -26,11 +26,14 @@ export default function Details(props: PanelProps<{ readonly channel: string; re
   onCleanup(() => setDetailsPart(undefined))
   return (
     <Show when={props.params.channel} keyed>
-      {(id) => (
-        <Show when={model.channel(id)}>
-          {(channel) => <Inside channel={channel()} beside={useBeside(id)} part={part()} onPart={setPart} onClose={() => props.onClose()} />}
-        </Show>
-      )}
+      {(id) => {
+        const beside = useBeside(id)
+        return (
+          <Show when={model.channel(id)}>
+            {(channel) => <Inside channel={channel()} beside={beside} part={part()} onPart={setPart} onClose={() => props.onClose()} />}
+          </Show>
+        )
+      }}
     </Show>
   )
 }

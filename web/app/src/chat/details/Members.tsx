@@ -154,8 +154,8 @@ function Row(props: { readonly channel: Channel; readonly beside: Beside; readon
         </span>
         <span class="faint clip">{`${presence().emoji} ${presenceWords(presence())}`.trim()}</span>
       </span>
-      <Show when={props.member.role === 'owner' || props.member.role === 'moderator'}>
-        <span class="pill">{text().members.role[props.member.role]}</span>
+      <Show when={props.member.role === 'owner' || props.member.role === 'moderator' ? props.member.role : undefined}>
+        {(role) => <span class="pill">{text().members.role[role()]}</span>}
       </Show>
       <Show when={props.member.guest}>
         <span class="pill pill-warn">{text().members.guest}</span>

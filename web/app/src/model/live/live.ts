@@ -187,7 +187,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     people,
     person: (id) => {
       const person = byId().get(id)
-      if (person === undefined) opened()?.recorder.need([id])
+      if (person === undefined && id !== '') opened()?.recorder.need([id])
       return person
     },
     presence: (id) => opened()?.watching.of(id) ?? absent,
