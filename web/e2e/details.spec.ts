@@ -14,7 +14,7 @@ const row = (page: Page, name: string): Locator => pane(page).getByRole('listite
 async function sayMany(people: readonly Person[], channel: string, texts: readonly string[]): Promise<void> {
   for (const [n, text] of texts.entries()) {
     const person = people[n % people.length]
-    if (person) await expect(async () => void (await say(person, channel, text))).toPass()
+    if (person) await expect(async () => { await say(person, channel, text) }).toPass()
   }
 }
 

@@ -19,7 +19,7 @@ export function MessageTools(props: { readonly item: Item; readonly room: Room; 
   const message = () => props.item.message
   const mine = () => message().author === account(model)?.me
   const edits = () => mine() && may(model, 'chat.edit_own')
-  const rights = useRights(() => props.room.channel)
+  const rights = useRights(() => model.channel(props.room.channel))
   const copy = (what: string) => void navigator.clipboard.writeText(what).then(() => toast(core().copied))
   const items = (): MenuItem[] => [
     ...(rights()?.pin ? [{ label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) }] : []),

@@ -1,6 +1,7 @@
 /** What somebody may do in a channel, so that nothing is offered that would be refused. The service decides. */
+import { createMemo, type Accessor } from 'solid-js'
 import { account, useModel } from '../model/context.ts'
-import type { Channel, Model } from '../model/model.ts'
+import type { Channel } from '../model/model.ts'
 
 /** Who asks. */
 export interface Asking {
@@ -46,17 +47,14 @@ export function rights({ kind, role, archived, posting }: Pick<Channel, 'kind' |
   }
 }
 
-/** rightsOf are the account's. */
-export function rightsOf(model: Model, channel: Channel): Rights {
-  const who = account(model)
-  return rights(channel, { permissions: who?.permissions ?? new Set(), guest: model.person(who?.me ?? '')?.role === 'guest' })
-}
+const same = (a: Rights | undefined, b: Rights | undefined) => a === b || (a !== undefined && b !== undefined && (Object.keys(a) as (keyof Rights)[]).every((right) => a[right] === b[right]))
 
-/** useRights are the account's in a channel by its id; nothing where it isn't known. */
-export function useRights(id: () => string): () => Rights | undefined {
+/** useRights are the account's in a channel. They tell when one of them changes, and not with every message that is read: a menu that is open stays. */
+export function useRights(channel: () => Channel | undefined): Accessor<Rights | undefined> {
   const model = useModel()
-  return () => {
-    const channel = model.channel(id())
-    return channel && rightsOf(model, channel)
-  }
+  return createMemo(() => {
+    const there = channel()
+    const who = account(model)
+    return there && rights(there, { permissions: who?.permissions ?? new Set(), guest: model.person(who?.me ?? '')?.role === 'guest' })
+  }, undefined, { equals: same })
 }

@@ -12,7 +12,7 @@ import { Select } from '../../ui/Field.tsx'
 import { archiveIcon, archiveRestoreIcon, logOutIcon } from '../../ui/icons.ts'
 import { toast } from '../../ui/toasts.ts'
 import type { About as Changed, Beside } from '../beside.ts'
-import { rightsOf } from '../rights.ts'
+import { useRights } from '../rights.ts'
 import { Editable } from './Editable.tsx'
 import { Notify } from './Notify.tsx'
 import { text } from './text.ts'
@@ -21,7 +21,7 @@ import { text } from './text.ts'
 export function About(props: { readonly channel: Channel; readonly beside: Beside; readonly onClose: () => void }) {
   const model = useModel()
   const named = () => props.channel.kind === 'public' || props.channel.kind === 'private'
-  const rights = () => rightsOf(model, props.channel)
+  const rights = useRights(() => props.channel)
   const choose = (change: Partial<Changed>, label: string) => {
     props.beside.update(change).catch((error: unknown) => toast(text().notSaved(label), { kind: 'failure', cause: explain(error) }))
   }
@@ -29,10 +29,10 @@ export function About(props: { readonly channel: Channel; readonly beside: Besid
     <div class="details-scroll">
       <Show when={named()} fallback={<Between channel={props.channel} />}>
         <section class="details-part">
-          <Editable label={text().field.name} value={props.channel.name} before="#" empty="" most={64} needed may={rights().change} save={(name) => props.beside.update({ name })} />
-          <Editable label={text().field.topic} value={props.channel.topic} empty={text().field.noTopic} most={250} may={rights().change} save={(topic) => props.beside.update({ topic })} />
-          <Editable label={text().field.purpose} value={props.channel.purpose} empty={text().field.noPurpose} most={1000} lines may={rights().change} save={(purpose) => props.beside.update({ purpose })} />
-          <Show when={rights().change}>
+          <Editable label={text().field.name} value={props.channel.name} before="#" empty="" most={64} needed may={rights()?.change ?? false} save={(name) => props.beside.update({ name })} />
+          <Editable label={text().field.topic} value={props.channel.topic} empty={text().field.noTopic} most={250} may={rights()?.change ?? false} save={(topic) => props.beside.update({ topic })} />
+          <Editable label={text().field.purpose} value={props.channel.purpose} empty={text().field.noPurpose} most={1000} lines may={rights()?.change ?? false} save={(purpose) => props.beside.update({ purpose })} />
+          <Show when={rights()?.change}>
             <Select
               label={text().posting}
               hint={text().postingHint}
@@ -64,7 +64,7 @@ export function About(props: { readonly channel: Channel; readonly beside: Besid
           <p>{text().created(personName(model.person(props.channel.creator), props.channel.creator), dayOf(props.channel.created))}</p>
         </Show>
       </section>
-      <Ends channel={props.channel} beside={props.beside} archive={rights().archive} leave={rights().leave} />
+      <Ends channel={props.channel} beside={props.beside} archive={rights()?.archive ?? false} leave={rights()?.leave ?? false} />
     </div>
   )
 }

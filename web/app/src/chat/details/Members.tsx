@@ -15,7 +15,7 @@ import { Menu, type MenuItem } from '../../ui/Menu.tsx'
 import { toast } from '../../ui/toasts.ts'
 import type { Beside, Member } from '../beside.ts'
 import { PersonCard } from '../PersonCard.tsx'
-import { rightsOf } from '../rights.ts'
+import { useRights } from '../rights.ts'
 import { AddPeople } from './AddPeople.tsx'
 import { listed, mayRemove, rolesFor } from './members.ts'
 import { text } from './text.ts'
@@ -30,7 +30,7 @@ export function Members(props: { readonly channel: Channel; readonly beside: Bes
   const [failed, setFailed] = createSignal<unknown>()
   const [adding, setAdding] = createSignal(false)
   const named = () => props.channel.kind === 'public' || props.channel.kind === 'private'
-  const rights = () => rightsOf(model, props.channel)
+  const rights = useRights(() => props.channel)
   const members = createMemo((): readonly Member[] | undefined => {
     if (named()) return props.beside.members()
     return props.channel.people.map((id) => ({ id, role: 'none', guest: false }))
@@ -59,7 +59,7 @@ export function Members(props: { readonly channel: Channel; readonly beside: Bes
     <div class="details-people">
       <div class="details-tools">
         <TextField label={text().members.find} type="search" autocomplete="off" value={words()} onInput={find} />
-        <Show when={named() ? rights().add : props.channel.people.length < 10}>
+        <Show when={named() ? rights()?.add : props.channel.people.length < 10}>
           <Button icon={userRoundPlusIcon} onClick={() => setAdding(true)}>
             {named() ? text().members.add : text().members.group}
           </Button>
@@ -112,7 +112,7 @@ function Row(props: { readonly channel: Channel; readonly beside: Beside; readon
   const me = () => account(model)?.me
   const name = () => personName(model.person(props.member.id), props.member.id)
   const presence = () => model.presence(props.member.id)
-  const rights = () => rightsOf(model, props.channel)
+  const rights = useRights(() => props.channel)
   const write = () => {
     const called = name()
     model.openDirect([props.member.id]).then(

@@ -11,7 +11,7 @@ import { toast } from '../../ui/toasts.ts'
 import { Body } from '../Body.tsx'
 import type { Beside } from '../beside.ts'
 import { showPlace } from '../places.ts'
-import { rightsOf } from '../rights.ts'
+import { useRights } from '../rights.ts'
 import { text as chat } from '../text.ts'
 import { text } from './text.ts'
 import '../message.css'
@@ -19,6 +19,7 @@ import '../message.css'
 /** Pins lists what is pinned, the newest pin first. */
 export function Pins(props: { readonly channel: Channel; readonly beside: Beside; readonly onClose: () => void }) {
   const model = useModel()
+  const rights = useRights(() => props.channel)
   const name = (id: string) => personName(model.person(id), chat().nobody)
   const show = (offset: number) => {
     if (narrow()) props.onClose() // it lies over the channel
@@ -48,7 +49,7 @@ export function Pins(props: { readonly channel: Channel; readonly beside: Beside
                   <Button size="small" onClick={() => show(message.offset)}>
                     {text().pins.go}
                   </Button>
-                  <Show when={rightsOf(model, props.channel).pin}>
+                  <Show when={rights()?.pin}>
                     <Button size="small" kind="quiet" onClick={() => unpin(message.offset)}>
                       {text().pins.unpin}
                     </Button>

@@ -18,11 +18,11 @@ export function listed(members: readonly Member[], words: string, person: (id: s
 }
 
 /** mayRemove says that a member may be put out; oneself one doesn't: one leaves. */
-export function mayRemove(rights: Rights, member: Member, me: string | undefined): boolean {
-  return member.id !== me && (rights.removeAll || (rights.remove && member.role === 'member'))
+export function mayRemove(rights: Rights | undefined, member: Member, me: string | undefined): boolean {
+  return member.id !== me && (rights?.removeAll === true || (rights?.remove === true && member.role === 'member'))
 }
 
 /** rolesFor are the roles that a member may be given. */
-export function rolesFor(rights: Rights, member: Member): readonly Exclude<ChannelRole, 'none'>[] {
-  return rights.setRoles && !member.guest ? ['owner', 'moderator', 'member'] : []
+export function rolesFor(rights: Rights | undefined, member: Member): readonly Exclude<ChannelRole, 'none'>[] {
+  return rights?.setRoles && !member.guest ? ['owner', 'moderator', 'member'] : []
 }

@@ -7,7 +7,7 @@ import type { Method, Pending, Session } from '@plenum/sdk'
 export async function change<Q extends object, A>(session: Session, method: Method<Q, A>, request: Partial<Q>, lane: string): Promise<A | undefined> {
   const seq = await session.outbox.put(method, request, { lane })
   try {
-    return await session.outbox.answer(seq, method as Method<unknown, A>)
+    return await session.outbox.answer(seq, method)
   } catch (error) {
     if (session.outbox.entries.some((entry) => entry.seq === seq && entry.state === 'refused')) await session.outbox.drop(seq)
     throw error

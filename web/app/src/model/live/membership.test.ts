@@ -5,7 +5,7 @@ import { expect, it, vi } from 'vitest'
 import { Membership } from './membership.ts'
 
 // Node is given the Solid of servers, in which nothing follows.
-vi.mock('solid-js', () => import('solid-js/dist/solid.js' as string))
+vi.mock('solid-js', () => vi.importActual('solid-js/dist/solid.js'))
 
 const member = (user: string, role: ChannelRole = ChannelRole.MEMBER) => message(Member, { user, role })
 const refusal = new Error('refused')
