@@ -189,7 +189,7 @@ test('a pin is seen by others at once, and leads to its message', async ({ page,
   const ada = workspace.owner
   const ben = await workspace.person('ben', 'Ben Okri')
   const channel = await channelWith(ada, 'design', ben)
-  await say(ben, channel, 'the rules')
+  const offset = await say(ben, channel, 'the rules')
   await sayMany([ada, ben], channel, count(120, (n) => `and so on ${n}`))
   await signIn(page, ada)
   await link(page, 'design').click()
@@ -206,7 +206,7 @@ test('a pin is seen by others at once, and leads to its message', async ({ page,
   await page.getByRole('menuitem', { name: 'Pin' }).click()
   await expect(head(page).getByRole('button', { name: '1 pinned message' })).toBeVisible()
   await expect(pane(other.page).getByText('and so on 119')).toBeVisible()
-  await ada.call(`${chat}/PinMessage`, { channel, offset: 2, pinned: true })
+  await ada.call(`${chat}/PinMessage`, { channel, offset, pinned: true })
   await expect(head(other.page).getByRole('button', { name: '2 pinned messages' })).toBeVisible()
   const pinned = pane(other.page).getByRole('list', { name: 'Pinned messages' }).getByRole('listitem')
   await expect(pinned.first()).toContainText('the rules') // the newest pin first
@@ -216,7 +216,7 @@ test('a pin is seen by others at once, and leads to its message', async ({ page,
   await expect(rules).toHaveClass(/message-marked/)
   await expect(pane(other.page)).toBeVisible()
 
-  await ben.call(`${chat}/EditMessage`, { channel, offset: 2, text: 'the new rules' })
+  await ben.call(`${chat}/EditMessage`, { channel, offset, text: 'the new rules' })
   await expect(pinned.first()).toContainText('the new rules')
   await expect(rules.or(message(other.page, 'the new rules')).locator('.message-edited')).toHaveAttribute('data-tip', /\d{4}/)
   await pinned.first().getByRole('button', { name: 'Unpin' }).click()
