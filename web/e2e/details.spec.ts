@@ -374,9 +374,10 @@ test('Escape closes the pane and gives the focus back, and at 360 px nothing scr
   const channel = await channelWith(ada, 'a-channel-with-a-long-name-that-does-not-fit', ben)
   const offset = await say(ada, channel, 'pinned, aVeryLongWordWithoutAnyBlankInItWhichIsWiderThanTheScreenOfATelephoneWouldEverBe')
   await ada.call(`${chat}/PinMessage`, { channel, offset, pinned: true })
+  await signIn(page, ada)
+  await link(page, 'a-channel').click()
   await page.setViewportSize({ width: 360, height: 740 })
-  await signIn(page, ada).catch(() => undefined) // the sidebar is a drawer
-  await page.goto(`/c/${channel}`)
+  await expect(page.getByRole('region', { name: 'Connection' })).toBeHidden() // it lies over the head there
   const sideways = () => page.evaluate(() => [...document.querySelectorAll('.main, .pane, .details, .details-scroll, .details-list, dialog, html')].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className))
   const small = () => page.evaluate(() => [...document.querySelectorAll('.pane button, .main .channel-head button, dialog button')].filter((e) => e.getBoundingClientRect().width > 0).filter((e) => { const r = e.getBoundingClientRect(); return r.width < 24 || r.height < 24 }).map((e) => e.outerHTML.slice(0, 80)))
   const title = head(page).getByRole('heading', { level: 1 }).getByRole('button')
