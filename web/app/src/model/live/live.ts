@@ -86,11 +86,13 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     recorder.drafts.onChange(() => setWritten(new Set(recorder.drafts.all.filter((w) => w.root === 0 && w.text !== '').map((w) => w.channel))))
     const flush = () => { recorder.drafts.flush() }
     window.addEventListener('pagehide', flush)
-    session.onState((state) => {
+    const stands = (state: State) => {
       setConnection(connectionOf(state))
       if (state.kind === 'online') setTimeout(() => setReady(true), 1000) // who has no channel is told of none
       if (state.kind === 'signed-out' || state.kind === 'wiped') void access.ended(state.kind === 'wiped')
-    })
+    }
+    session.onState(stands)
+    stands(session.state) // it may have connected while the cache was opened
     await recorder.start()
     setOpened({
       session, recorder, rooms, watching,
