@@ -3,7 +3,7 @@ import type { Component } from 'solid-js'
 import { text } from '../i18n/en.ts'
 import { explain } from '../i18n/refusals.ts'
 import { route, type Manifest, type PanelProps, type Shell } from '../module.ts'
-import { bellOffIcon, calendarDaysIcon, infoIcon, pinIcon, usersIcon } from '../ui/icons.ts'
+import { bellOffIcon, usersIcon } from '../ui/icons.ts'
 import { toast } from '../ui/toasts.ts'
 import { jumpToDate, openDetails, type Part } from './places.ts'
 
@@ -26,10 +26,10 @@ export const manifest: Manifest = {
     { ...route('/t/:channel/:root', channel, thread), channel: 'channel' },
   ],
   commands: [
-    { id: 'chat.details', ...details('about'), title: () => text().command.details, icon: infoIcon, keys: ['Alt+I'], words: 'about topic purpose rename settings notifications leave archive' },
+    { id: 'chat.details', ...details('about'), title: () => text().command.details, keys: ['Alt+I'], words: 'about topic purpose rename settings notifications leave archive' },
     { id: 'chat.members', ...details('people'), title: () => text().command.members, icon: usersIcon, words: 'members add remove role' },
-    { id: 'chat.pins', ...details('pins'), title: () => text().command.pins, icon: pinIcon },
-    { id: 'chat.date', group: 'go', title: () => text().command.date, icon: calendarDaysIcon, keys: ['Alt+J'], words: 'day calendar history', when: inChannel, run: (shell) => shell.openDialog(jumpToDate) },
+    { id: 'chat.pins', ...details('pins'), title: () => text().command.pins },
+    { id: 'chat.date', group: 'go', title: () => text().command.date, keys: ['Alt+J'], words: 'day calendar history', when: inChannel, run: (shell) => shell.openDialog(jumpToDate) },
     { id: 'chat.mute', group: 'do', title: () => text().command.mute, icon: bellOffIcon, words: 'unmute notifications quiet', when: inChannel, run: mute },
   ],
   panels: [{ name: 'chat.details', load: () => import('./details/Details.tsx') as Promise<{ readonly default: Component<PanelProps> }> }],

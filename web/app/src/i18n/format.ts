@@ -15,33 +15,14 @@ function kept<T>(name: string, make: (locale: string) => T): T {
   return fresh
 }
 
-const date = (name: string, options: Intl.DateTimeFormatOptions) => (ms: number) => kept(name, (l) => new Intl.DateTimeFormat(l, options)).format(ms)
+/** date makes a format of times, by a name of its own. */
+export const date = (name: string, options: Intl.DateTimeFormatOptions) => (ms: number) => kept(name, (l) => new Intl.DateTimeFormat(l, options)).format(ms)
 
 /** time is "14:05". Times are Unix ms. */
 export const time = date('time', { hour: 'numeric', minute: '2-digit' })
 
 /** moment is a date and a time in full, for tooltips. */
 export const moment = date('moment', { dateStyle: 'full', timeStyle: 'short' })
-
-/** dayOf is "3 March 2026"; dayFull has its weekday. */
-export const dayOf = date('day', { dateStyle: 'long' })
-export const dayFull = date('day in full', { dateStyle: 'full' })
-
-/** monthName is "November 2026", dayOfMonth "30": for calendars. */
-export const monthName = date('month', { month: 'long', year: 'numeric' })
-export const dayOfMonth = date('day of the month', { day: 'numeric' })
-
-const weekdays = { long: date('weekday', { weekday: 'long' }), narrow: date('narrow weekday', { weekday: 'narrow' }) }
-
-export function weekdayName(ms: number, length: 'long' | 'narrow'): string {
-  return weekdays[length](ms)
-}
-
-/** firstWeekday is the day with which weeks begin where the reader is, 0: Sunday; Monday where the browser doesn't say. */
-export function firstWeekday(): number {
-  const place = new Intl.Locale(navigator.language) as Intl.Locale & { getWeekInfo?: () => { readonly firstDay: number } }
-  return (place.getWeekInfo?.().firstDay ?? 1) % 7
-}
 
 const thisYear = date('this year', { weekday: 'long', month: 'long', day: 'numeric' })
 const otherYear = date('other year', { year: 'numeric', month: 'long', day: 'numeric' })

@@ -1,5 +1,4 @@
 import { createMemo, createSignal, createUniqueId, For } from 'solid-js'
-import { dayFull, dayOfMonth, firstWeekday, monthName, weekdayName } from '../../i18n/format.ts'
 import { direction, locale } from '../../i18n/locale.ts'
 import { useModel } from '../../model/context.ts'
 import { useShell } from '../../shell/context.ts'
@@ -8,6 +7,7 @@ import { Dialog } from '../../ui/Dialog.tsx'
 import { chevronLeftIcon, chevronRightIcon } from '../../ui/icons.ts'
 import { showPlace } from '../places.ts'
 import { midnight, monthsOn, stepped, weeks } from './days.ts'
+import { dayFull, dayOfMonth, firstWeekday, monthName, weekdayName } from './format.ts'
 import { text } from './text.ts'
 import './details.css'
 
