@@ -1,10 +1,8 @@
 /** Chat: channels, conversations and threads. */
 import type { Component } from 'solid-js'
 import { text } from '../i18n/en.ts'
-import { explain } from '../i18n/refusals.ts'
 import { route, type Manifest, type PanelProps, type Shell } from '../module.ts'
-import { bellOffIcon, usersIcon } from '../ui/icons.ts'
-import { toast } from '../ui/toasts.ts'
+import { usersIcon } from '../ui/icons.ts'
 import { jumpToDate, openDetails, type Part } from './places.ts'
 
 const channel = () => import('./Channel.tsx')
@@ -12,11 +10,6 @@ const thread = () => import('./Thread.tsx')
 
 const inChannel = (shell: Shell) => shell.model.channel(shell.channel() ?? '') !== undefined
 const details = (part: Part) => ({ group: 'view' as const, when: inChannel, run: (shell: Shell) => openDetails(shell, shell.channel() ?? '', part) })
-
-function mute({ model, channel }: Shell): void {
-  const here = model.channel(channel() ?? '')
-  if (here) model.setNotifications(here.id, { muted: !here.muted, level: here.level }).catch((error: unknown) => toast(text().command.mute, { kind: 'failure', cause: explain(error) }))
-}
 
 export const manifest: Manifest = {
   name: 'chat',
@@ -30,7 +23,6 @@ export const manifest: Manifest = {
     { id: 'chat.members', ...details('people'), title: () => text().command.members, icon: usersIcon, words: 'members add remove role' },
     { id: 'chat.pins', ...details('pins'), title: () => text().command.pins },
     { id: 'chat.date', group: 'go', title: () => text().command.date, keys: ['Alt+J'], words: 'day calendar history', when: inChannel, run: (shell) => shell.openDialog(jumpToDate) },
-    { id: 'chat.mute', group: 'do', title: () => text().command.mute, icon: bellOffIcon, words: 'unmute notifications quiet', when: inChannel, run: mute },
   ],
   panels: [{ name: 'chat.details', load: () => import('./details/Details.tsx') as Promise<{ readonly default: Component<PanelProps> }> }],
 }

@@ -83,7 +83,6 @@ export const en = {
     members: 'People in the channel',
     pins: 'Pinned messages',
     date: 'Jump to a date',
-    mute: 'Mute the channel, or not any more',
   },
   signOut: {
     title: 'Sign out?',
