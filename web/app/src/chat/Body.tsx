@@ -1,5 +1,6 @@
 import { createMemo, Show } from 'solid-js'
 import { dom, markdown } from '../markdown/markdown.ts'
+import { moment } from '../i18n/format.ts'
 import { account, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { find } from '../shell/paths.ts'
@@ -10,7 +11,7 @@ import './body.css'
 const everybody = new Set(['all', 'channel'])
 
 /** Body shows what somebody wrote. */
-export function Body(props: { readonly text: string; readonly edited?: boolean }) {
+export function Body(props: { readonly text: string; /** When it was edited last, Unix ms, and how often; absent: never. */ readonly edited?: { readonly ms: number; readonly times: number } | undefined }) {
   const model = useModel()
   const shell = useShell()
   const byHandle = createMemo(() => new Map(model.people().map((person) => [person.handle, person])))
@@ -33,7 +34,11 @@ export function Body(props: { readonly text: string; readonly edited?: boolean }
     <div class="message-body" dir="auto">
       {content()}
       <Show when={props.edited}>
-        <span class="message-edited">({text().edited})</span>
+        {(edited) => (
+          <time class="message-edited" dateTime={new Date(edited().ms).toISOString()} data-tip={text().editedAt(moment(edited().ms), edited().times)}>
+            ({text().edited}<span class="unseen"> {text().editedAt(moment(edited().ms), edited().times)}</span>)
+          </time>
+        )}
       </Show>
     </div>
   )

@@ -7,6 +7,7 @@ import type { Person } from '../model/model.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Checkbox } from '../ui/Field.tsx'
+import { matches } from '../ui/chord.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
 import { Body } from './Body.tsx'
@@ -50,6 +51,7 @@ export function Composer(props: ComposerProps) {
   const [also, setAlso] = createSignal(false)
   const [dismissed, setDismissed] = createSignal(-1)
   let area!: HTMLTextAreaElement
+  let shown: HTMLDivElement | undefined
 
   const draft = () => props.room.draft
   const words = () => draft().text()
@@ -129,6 +131,24 @@ export function Composer(props: ComposerProps) {
     area.focus()
   }
 
+  /** show turns to the preview and back: the text, and where the cursor stands in it, stay. */
+  const show = (on: boolean) => {
+    const { selectionStart: from, selectionEnd: to } = area
+    setPreview(on)
+    if (on) {
+      shown?.focus()
+      return
+    }
+    area.focus()
+    area.setSelectionRange(from, to)
+  }
+  const onFormKey = (event: KeyboardEvent) => {
+    if (matches(event, 'Alt+P') && words() !== '') show(!preview())
+    else if (preview() && event.key === 'Escape') show(false)
+    else return
+    event.preventDefault()
+  }
+
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return
     const list = answers()
@@ -159,6 +179,7 @@ export function Composer(props: ComposerProps) {
   return (
     <form
       class="composer"
+      onKeyDown={onFormKey}
       onSubmit={(event) => {
         event.preventDefault()
         send()
@@ -208,7 +229,7 @@ export function Composer(props: ComposerProps) {
       </Show>
       <div class="composer-box">
         <Show when={preview()}>
-          <div class="composer-preview">
+          <div ref={shown} class="composer-preview" role="region" aria-label={text().preview} tabIndex={0}>
             <Body text={words()} />
           </div>
         </Show>
@@ -247,7 +268,7 @@ export function Composer(props: ComposerProps) {
             <Checkbox label={text().alsoInChannel} checked={also()} onChange={setAlso} />
           </Show>
           <Show when={words() !== ''}>
-            <IconButton icon={preview() ? pencilIcon : eyeIcon} label={preview() ? text().writing : text().preview} aria-pressed={preview()} onClick={() => setPreview(!preview())} />
+            <IconButton icon={preview() ? pencilIcon : eyeIcon} label={preview() ? text().writing : text().preview} aria-pressed={preview()} keys="Alt+P" onClick={() => show(!preview())} />
           </Show>
           <button type="submit" class="composer-send" aria-label={text().send} data-tip={text().send} data-keys="Enter">
             <svg class="icon icon-mirrored" viewBox="0 0 24 24" aria-hidden="true">

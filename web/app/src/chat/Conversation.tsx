@@ -4,23 +4,25 @@ import { away } from '../model/away.ts'
 import { account, personName, useModel } from '../model/context.ts'
 import { Banner } from '../ui/Banner.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
+import { toast } from '../ui/toasts.ts'
 import { Beginning } from './Beginning.tsx'
 import { Composer } from './Composer.tsx'
 import { useRooms } from './context.ts'
+import { midnight } from './details/days.ts'
 import { MessageList } from './MessageList.tsx'
 import { MessageRow } from './MessageRow.tsx'
+import { askedPlace } from './places.ts'
 import type { Place } from './room.ts'
 import { text } from './text.ts'
-
-export type Jump = (to: Place) => void
 
 export interface ConversationProps {
   readonly channel: string
   readonly root: number
   readonly name: string
   readonly place: Place
-  readonly archived: boolean
-  readonly head: (jump: Jump) => JSX.Element
+  /** Why nobody writes here; undefined: one does. */
+  readonly silent: string | undefined
+  readonly head: () => JSX.Element
 }
 
 /** Conversation is what a channel and a thread have in common: a head, the messages, who types, and where one writes. */
@@ -33,12 +35,13 @@ export function Conversation(props: ConversationProps) {
   const [marked, setMarked] = createSignal<number | undefined>()
   const [editing, setEditing] = createSignal<number | undefined>()
   let begun = false
-  const jump: Jump = (to) => {
+  const jump = (to: Place) => {
     room.jump(to).then(
       (offset) => {
         begun = true
-        setMarked(to.kind === 'message' ? to.offset : undefined)
+        setMarked(to.kind === 'message' || to.kind === 'time' ? offset : undefined)
         setAt(offset)
+        if (to.kind === 'time' && !room.items()?.some(({ message }) => message.offset === offset && midnight(message.timeMs) === midnight(to.ms))) toast(text().nothingThatDay)
       },
       () => {
         if (!begun) setAt(undefined)
@@ -46,6 +49,7 @@ export function Conversation(props: ConversationProps) {
     )
   }
   createEffect(on(() => props.place, jump))
+  createEffect(on(askedPlace, (asked) => asked?.channel === props.channel && props.root === 0 && jump(asked.place), { defer: true }))
 
   const me = () => account(model)?.me
   const editLast = () => {
@@ -59,7 +63,7 @@ export function Conversation(props: ConversationProps) {
 
   return (
     <>
-      {props.head(jump)}
+      {props.head()}
       <MessageList
         room={room}
         at={at()}
@@ -76,10 +80,10 @@ export function Conversation(props: ConversationProps) {
         {typing()}
       </p>
       <Show
-        when={!props.archived}
+        when={props.silent === undefined}
         fallback={
-          <div class="channel-archived">
-            <Banner>{text().archived}</Banner>
+          <div class="channel-silent">
+            <Banner>{props.silent}</Banner>
           </div>
         }
       >

@@ -1,5 +1,5 @@
 import type { Item } from '@plenum/sdk/chat'
-import { createEffect, createMemo, createSignal, Match, Show, Switch } from 'solid-js'
+import { createEffect, createMemo, createSignal, For, Match, Show, Switch } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
 import { account, personName, useModel } from '../model/context.ts'
@@ -125,6 +125,12 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
             </Show>
           </header>
         </Show>
+        <Show when={!props.first && message().pinned}>
+          <p class="message-pinned">
+            <Icon path={pinIcon} small />
+            {text().pinned}
+          </p>
+        </Show>
         <Show when={!message().deleted} fallback={<p class="message-gone">{text().deleted}</p>}>
           <Show
             when={!editing()}
@@ -139,10 +145,11 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
               />
             }
           >
-            <Body text={message().text} edited={message().edits > 0} />
+            <Body text={message().text} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
           </Show>
         </Show>
         <Sent item={props.item} room={props.room} />
+        <Unchanged item={props.item} room={props.room} />
         <Reactions item={props.item} room={props.room} />
         <Show when={props.room.root === 0 && message().thread}>
           {(thread) => (
@@ -196,5 +203,30 @@ function Sent(props: { readonly item: Item; readonly room: Room }) {
         </Show>
       </div>
     </Show>
+  )
+}
+
+/** What is done to a message, as the outbox has it. */
+type Refusable = keyof ReturnType<typeof text>['changeRefused']
+
+/** Unchanged says which changes of a message were refused, and why: they are taken back. */
+function Unchanged(props: { readonly item: Item; readonly room: Room }) {
+  return (
+    <For each={props.item.changes.filter(({ pending }) => pending.state === 'refused')}>
+      {({ pending, change }) => (
+        <div class="message-state message-failed" role="status">
+          <Icon path={circleAlertIcon} small />
+          <span>
+            {text().changeRefused[change.kind as Refusable]}: {explain(pending.cause)}
+          </span>
+          <Button size="small" onClick={() => props.room.retry(pending.seq)}>
+            {text().retry}
+          </Button>
+          <Button size="small" kind="quiet" onClick={() => props.room.drop(pending.seq)}>
+            {text().dismiss}
+          </Button>
+        </div>
+      )}
+    </For>
   )
 }

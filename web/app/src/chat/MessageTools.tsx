@@ -11,6 +11,7 @@ import { Menu, type MenuItem } from '../ui/Menu.tsx'
 import { toast } from '../ui/toasts.ts'
 import { messagePath } from './links.ts'
 import { reacted } from './reactions.ts'
+import { useRights } from './rights.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
 
@@ -23,18 +24,19 @@ export function MessageTools(props: { readonly item: Item; readonly room: Room; 
   const message = () => props.item.message
   const mine = () => message().author === account(model)?.me
   const edits = () => mine() && may(model, 'chat.edit_own')
+  const rights = useRights(() => model.channel(props.room.channel))
   const copy = (what: string) => void navigator.clipboard.writeText(what).then(() => toast(core().copied))
   const react = (emoji: string) => {
     used(emoji)
     props.room.react(message().offset, emoji, !reacted(message(), emoji))
   }
   const items = (): MenuItem[] => [
-    { label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) },
+    ...(rights()?.pin ? [{ label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) }] : []),
     // Replies can't be marked unread: how far a thread is read only ever moves forward.
     ...(props.room.root === 0 ? [{ label: text().does.markUnread, icon: bellIcon, run: () => props.room.markUnread(message().offset) }] : []),
     { label: text().does.copyText, icon: copyIcon, run: () => copy(message().text) },
     { label: text().does.copyLink, icon: linkIcon, run: () => copy(`${window.location.origin}${messagePath(props.room.channel, message().offset, props.room.root)}`) },
-    ...(edits() || may(model, 'chat.delete_others')
+    ...(edits() || rights()?.deleteOthers
       ? (['line', { label: text().does.remove, icon: trashIcon, danger: true, run: () => props.room.remove(message().offset) }] as const)
       : []),
   ]

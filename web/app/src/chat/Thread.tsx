@@ -23,7 +23,7 @@ export default function Thread(props: PanelProps<{ readonly channel: string; rea
                 root={Number(props.params.root)}
                 name={channelName(model, channel())}
                 place={placeOf(props.params.reply)}
-                archived={channel().archived}
+                silent={channel().archived ? text().archived : undefined}
                 head={() => (
                   <header class="channel-head">
                     <h2 class="channel-name">{text().thread}</h2>

@@ -4,6 +4,7 @@
 import type { Item } from '@plenum/sdk/chat'
 import type { Accessor } from 'solid-js'
 import type { Id } from '../model/model.ts'
+import type { Beside } from './beside.ts'
 
 /** Place is where a room is opened, or jumped to. */
 export type Place =
@@ -66,4 +67,8 @@ export interface Rooms {
   open(channel: Id, root: number): Room
   /** Who has it open no longer. */
   close(room: Room): void
+  /** What is beside a channel's messages: the same one for all who ask. */
+  beside(channel: Id): Beside
+  /** Who shows it no longer. */
+  leave(beside: Beside): void
 }

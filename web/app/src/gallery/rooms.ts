@@ -3,6 +3,7 @@ import { message, ServerError } from '@plenum/sdk'
 import type { Item } from '@plenum/sdk/chat'
 import { Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { createSignal } from 'solid-js'
+import { sampleBeside } from './beside.ts'
 import type { Room, Rooms } from '../chat/room.ts'
 
 const minute = 60_000 // ms
@@ -79,5 +80,7 @@ export function sampleRooms(empty: boolean): Rooms {
       }
     },
     close: nothing,
+    beside: (channel) => sampleBeside(channel, empty),
+    leave: nothing,
   }
 }

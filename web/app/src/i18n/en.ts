@@ -13,7 +13,7 @@ export const en = {
   loading: 'Loading…',
   copied: 'Copied.',
   field: { show: 'Show the password', hide: 'Hide the password' },
-  toast: { region: 'Messages from Plenum', dismiss: 'Dismiss' },
+  toast: { region: 'Messages from Plenum', dismiss: 'Dismiss', refused: 'A change was not made' },
   presence: { unknown: 'presence unknown', offline: 'offline', online: 'online', away: 'away', busy: 'busy', silent: 'do not disturb' },
   role: { owner: 'Owner', admin: 'Administrator', member: 'Member', guest: 'Guest', service: 'Service account' },
   shell: {
@@ -94,6 +94,10 @@ export const en = {
     allRead: 'All channels are marked as read.',
     contrast: 'More contrast, on or off',
     noUnread: 'Nothing is unread.',
+    details: 'Details of the channel',
+    members: 'People in the channel',
+    pins: 'Pinned messages',
+    date: 'Jump to a date',
   },
   signOut: {
     title: 'Sign out?',

@@ -15,7 +15,8 @@ function kept<T>(name: string, make: (locale: string) => T): T {
   return fresh
 }
 
-const date = (name: string, options: Intl.DateTimeFormatOptions) => (ms: number) => kept(name, (l) => new Intl.DateTimeFormat(l, options)).format(ms)
+/** date makes a format of times, by a name of its own. */
+export const date = (name: string, options: Intl.DateTimeFormatOptions) => (ms: number) => kept(name, (l) => new Intl.DateTimeFormat(l, options)).format(ms)
 
 /** time is "14:05". Times are Unix ms. */
 export const time = date('time', { hour: 'numeric', minute: '2-digit' })

@@ -128,7 +128,7 @@ function Line(props: { readonly item: Item; readonly root?: boolean; readonly fr
         </div>
         <Show when={!message().deleted} fallback={<p class="faint">{text().deleted}</p>}>
           <div class="inbox-text">
-            <Body text={message().text} edited={message().edits > 0} />
+            <Body text={message().text} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
           </div>
         </Show>
       </div>

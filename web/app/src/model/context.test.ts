@@ -3,7 +3,7 @@ import { calls, nextUnread, titleCount } from './context.ts'
 import type { Channel } from './model.ts'
 
 const channel = (id: string, more: Partial<Channel> = {}): Channel => ({
-  id, kind: 'public', name: id, topic: '', archived: false, members: 2, people: [], unread: 0, mentions: 0, muted: false, level: 'default', draft: false, ...more,
+  id, kind: 'public', name: id, topic: '', purpose: '', archived: false, posting: 'members', history: 'all', creator: '', created: 0, role: 'member', members: 2, people: [], unread: 0, mentions: 0, muted: false, level: 'default', draft: false, ...more,
 }) // prettier-ignore
 
 const all = [channel('a'), channel('b', { unread: 3, mentions: 1 }), channel('c', { unread: 9, mentions: 9, muted: true }), channel('d', { kind: 'direct', unread: 2 })]

@@ -53,6 +53,8 @@ export interface Presence {
 }
 
 export type ChannelKind = 'public' | 'private' | 'direct' | 'group'
+/** What somebody may do in a channel; 'none': not a member, or a conversation, which has no roles. */
+export type ChannelRole = 'none' | 'member' | 'moderator' | 'owner'
 export type NotifyLevel = 'default' | 'all' | 'mentions' | 'none'
 
 export interface Channel {
@@ -61,7 +63,18 @@ export interface Channel {
   /** '' for direct and group: they are called after their people. */
   readonly name: string
   readonly topic: string
+  readonly purpose: string
   readonly archived: boolean
+  /** Who may post. */
+  readonly posting: 'members' | 'moderators'
+  /** What those may read of the time before, who come to a private channel. */
+  readonly history: 'all' | 'joined'
+  /** '': not known. */
+  readonly creator: Id
+  /** Unix ms; 0: not known. */
+  readonly created: number
+  /** The account's. */
+  readonly role: ChannelRole
   readonly members: number
   /** Of direct and group: all members, the account's own as well. */
   readonly people: readonly Id[]

@@ -75,7 +75,13 @@ const plain: Channel = {
   kind: 'public',
   name: '',
   topic: '',
+  purpose: '',
   archived: false,
+  posting: 'members',
+  history: 'all',
+  creator: 'ines',
+  created: Date.UTC(2026, 2, 3, 9),
+  role: 'owner',
   members: 10,
   people: [],
   unread: 0,
@@ -87,17 +93,17 @@ const plain: Channel = {
 
 const lively: readonly Channel[] = [
   { ...plain, id: 'announcements', name: 'announcements', topic: 'What everybody should know', members: 128 },
-  { ...plain, id: 'design', name: 'design', topic: 'Type, colour, motion and the long argument about corner radii', members: 14, unread: 4, mentions: 1 },
+  { ...plain, id: 'design', name: 'design', topic: 'Type, colour, motion and the long argument about corner radii', members: 14, unread: 4, mentions: 1, purpose: 'How Plenum looks and moves, and why. Bring screenshots: of what is wrong as well as of what is right.' },
   { ...plain, id: 'field-notes', name: 'field-notes', topic: 'What we saw at customers', members: 37, unread: 12 },
   { ...plain, id: 'launch', name: 'launch-2027', kind: 'private', topic: 'Everything up to the first of March', members: 9, draft: true },
   { ...plain, id: 'infra', name: 'infrastructure', topic: 'Deploys, alarms, post-mortems', members: 21 },
   { ...plain, id: 'random', name: 'random', topic: '', members: 126, unread: 48, muted: true },
-  { ...plain, id: 'd-tomas', kind: 'direct', people: ['ines', 'tomas'], members: 2, unread: 2, mentions: 2 },
-  { ...plain, id: 'd-amara', kind: 'direct', people: ['ines', 'amara'], members: 2 },
-  { ...plain, id: 'd-wei', kind: 'direct', people: ['ines', 'wei'], members: 2 },
-  { ...plain, id: 'g-research', kind: 'group', people: ['ines', 'amara', 'priya', 'lucia'], members: 4 },
-  { ...plain, id: 'd-samir', kind: 'direct', people: ['ines', 'samir'], members: 2 },
-  { ...plain, id: 'd-greta', kind: 'direct', people: ['ines', 'greta'], members: 2 },
+  { ...plain, role: 'none', id: 'd-tomas', kind: 'direct', people: ['ines', 'tomas'], members: 2, unread: 2, mentions: 2 },
+  { ...plain, role: 'none', id: 'd-amara', kind: 'direct', people: ['ines', 'amara'], members: 2 },
+  { ...plain, role: 'none', id: 'd-wei', kind: 'direct', people: ['ines', 'wei'], members: 2 },
+  { ...plain, role: 'none', id: 'g-research', kind: 'group', people: ['ines', 'amara', 'priya', 'lucia'], members: 4 },
+  { ...plain, role: 'none', id: 'd-samir', kind: 'direct', people: ['ines', 'samir'], members: 2 },
+  { ...plain, role: 'none', id: 'd-greta', kind: 'direct', people: ['ines', 'greta'], members: 2 },
 ]
 
 const permissions = ['chat.post', 'chat.create_channel', 'chat.manage_channels', 'identity.directory', 'identity.invite', 'identity.manage', 'identity.own']

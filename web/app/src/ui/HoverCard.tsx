@@ -33,6 +33,12 @@ export function HoverCard(props: HoverCardProps) {
   }
   const leave = () => later(closeAfter, () => element.hidePopover())
   onCleanup(() => clearTimeout(timer))
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== 'Escape' || !open()) return
+    event.preventDefault() // it closes nothing that is behind
+    element.hidePopover()
+    button.focus()
+  }
 
   return (
     <>
@@ -44,6 +50,7 @@ export function HoverCard(props: HoverCardProps) {
         aria-controls={id}
         onPointerEnter={(event) => event.pointerType === 'mouse' && later(openAfter, show)}
         onPointerLeave={leave}
+        onKeyDown={onKeyDown}
         onClick={() => (open() ? element.hidePopover() : show())}
       >
         {props.children}
@@ -57,6 +64,7 @@ export function HoverCard(props: HoverCardProps) {
         aria-label={props.label}
         onPointerEnter={() => clearTimeout(timer)}
         onPointerLeave={leave}
+        onKeyDown={onKeyDown}
         on:toggle={(event: Event) => setOpen((event as ToggleEvent).newState === 'open')}
       >
         <Show when={open()}>

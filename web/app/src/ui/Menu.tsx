@@ -66,6 +66,11 @@ export function Menu(props: MenuProps) {
     else if (event.key === 'Home') to(0)
     else if (event.key === 'End') to(-1)
     else if (event.key === 'Tab') element.hidePopover()
+    else if (event.key === 'Escape') {
+      event.preventDefault() // it closes nothing that is behind
+      element.hidePopover()
+      button.focus()
+    }
     else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey) {
       const found = [...all.slice(at + 1), ...all].find((item) => item.textContent.trim().toLowerCase().startsWith(event.key.toLowerCase()))
       found?.focus()

@@ -31,7 +31,8 @@ export function Tooltips() {
     hide()
     if (!anchor) return
     if (event.type === 'focusin') {
-      if (anchor.matches(':focus-visible')) show(anchor)
+      // Later: a menu that is just being hidden gives the focus back, and nothing can be shown meanwhile.
+      if (anchor.matches(':focus-visible')) queueMicrotask(() => anchor === document.activeElement && show(anchor))
     } else if (event instanceof PointerEvent && event.pointerType === 'mouse') {
       timer = setTimeout(() => show(anchor), Date.now() - hidden < warmFor ? 0 : showAfter)
     }

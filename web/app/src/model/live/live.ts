@@ -8,12 +8,16 @@ import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createEffect, createMemo, createSignal, on } from 'solid-js'
 import type { Rooms } from '../../chat/room.ts'
+import { text } from '../../i18n/en.ts'
+import { explain } from '../../i18n/refusals.ts'
+import { toast } from '../../ui/toasts.ts'
 import type { Channel, Connection, Kept, Model, Presence } from '../model.ts'
 import { LiveAccess } from './access.ts'
+import { change, forgotten } from './change.ts'
 import { administrationOf } from './administration.ts'
 import { LiveArrivals } from './arrivals.ts'
 import { LiveInbox } from './inbox.ts'
-import { done, kindName, levelName, levelNumber, personOf } from './names.ts'
+import { channelRoleName, done, historyName, kindName, levelName, levelNumber, personOf, postingName } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { Quieted } from './quiet.ts'
@@ -32,6 +36,9 @@ interface Opened {
   readonly quieted: Quieted
   close(): void
 }
+
+/** When this page was loaded. */
+const begun = Date.now()
 
 const absent: Presence = { state: 'unknown', mobile: false, emoji: '', text: '' }
 const collator = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
@@ -61,6 +68,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       me,
       cache,
       onTold: (channel, events) => {
+        rooms.told(channel, events)
         for (const { actor, what } of events) if (what?.$case === 'posted') rooms.said(channel, what.value.root, actor)
         liveInbox.told(channel, events)
       },
@@ -87,16 +95,23 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
         if (recorder.channels.size > 0) setReady(true)
       } else if (part === 'inbox') setInbox(recorder.inbox)
       else if (part === 'directory') setDirectory(recorder.directory)
-      else setOutgoing(recorder.outgoing)
+      else {
+        setOutgoing(recorder.outgoing)
+        for (const entry of forgotten(recorder.outgoing.entries, begun)) {
+          void session.outbox.drop(entry.seq).then((dropped) => dropped && toast(text().toast.refused, { kind: 'failure', cause: explain(entry.cause) }))
+        }
+      }
     })
     recorder.drafts.onChange(() => setWritten(new Set(recorder.drafts.all.filter((w) => w.root === 0 && w.text !== '').map((w) => w.channel))))
     const flush = () => { recorder.drafts.flush() }
     window.addEventListener('pagehide', flush)
-    session.onState((state) => {
+    const stands = (state: State) => {
       setConnection(connectionOf(state))
       if (state.kind === 'online') setTimeout(() => setReady(true), 1000) // who has no channel is told of none
       if (state.kind === 'signed-out' || state.kind === 'wiped') void access.ended(state.kind === 'wiped')
-    })
+    }
+    session.onState(stands)
+    stands(session.state) // it may have connected while the cache was opened
     await recorder.start()
     setOpened({
       session, recorder, cache, rooms, watching, quieted,
@@ -146,7 +161,13 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       kind: kindName(channel?.kind ?? badge.kind),
       name: isDirect(e) ? '' : (channel?.name ?? ''),
       topic: channel?.topic ?? '',
+      purpose: channel?.purpose ?? '',
       archived: channel?.archived ?? false,
+      posting: postingName(channel?.posting),
+      history: historyName(channel?.history),
+      creator: channel?.creator ?? '',
+      created: channel?.createdMs ?? 0,
+      role: isDirect(e) ? 'none' : channelRoleName(e.role),
       members: channel?.members ?? 0,
       people: channel?.people ?? [],
       unread: unread(e),
@@ -182,6 +203,12 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       return there.rooms.open(channel, root)
     },
     close: (room) => opened()?.rooms.close(room),
+    beside: (channel) => {
+      const there = opened()
+      if (there === undefined) throw new Error('nobody is signed in')
+      return there.rooms.beside(channel)
+    },
+    leave: (beside) => opened()?.rooms.leave(beside),
   }
 
   const model: Model = {
@@ -213,8 +240,8 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
       return { items: found.map((c) => ({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: channels().has(c.id) })), next }
     },
     join: (channel) => session().call(chat.joinChannel, { channel }).then(done),
-    leave: (channel) => session().call(chat.leaveChannel, { channel }).then(done),
-    setNotifications: (channel, { muted, level }) => session().outbox.put(chat.setNotifications, { channel, muted, level: levelNumber(level) }, { lane: channel }).then(done),
+    leave: (channel) => change(session(), chat.leaveChannel, { channel }, channel).then(done),
+    setNotifications: (channel, { muted, level }) => change(session(), chat.setNotifications, { channel, muted, level: levelNumber(level) }, channel).then(done),
     markRead: (channel) => {
       const entry = channels().get(channel)
       if (entry) markRead(entry)

@@ -1,12 +1,13 @@
-import { ChannelKind as Kind, NotifyLevel as Level } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import { ChannelHistory, ChannelKind as Kind, ChannelPosting, ChannelRole as Place, NotifyLevel as Level } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { Role as Number_, type Person as Told } from '@plenum/sdk/proto/plenum/identity/v1/model.ts'
 import { State } from '@plenum/sdk/proto/plenum/presence/v1/presence.ts'
-import type { ChannelKind, NotifyLevel, Person, PresenceState, Role } from '../model.ts'
+import type { Channel, ChannelKind, ChannelRole, NotifyLevel, Person, PresenceState, Role } from '../model.ts'
 
 /** What the contract numbers, and what the screens call it. */
 const roles: readonly Role[] = ['guest', 'owner', 'admin', 'member', 'guest', 'service'] // by number; what is newer may do least
 const kinds: readonly ChannelKind[] = ['private', 'public', 'private', 'direct', 'group']
 const levels: readonly NotifyLevel[] = ['default', 'all', 'mentions', 'none']
+const places: readonly ChannelRole[] = ['none', 'member', 'moderator', 'owner']
 
 /** done is for answers that say nothing but that it is done. */
 export const done = () => undefined
@@ -16,6 +17,12 @@ export const roleNumber = (role: Role): Number_ => ({ owner: Number_.OWNER, admi
 export const kindName = (kind: Kind): ChannelKind => kinds[kind] ?? 'private'
 export const levelName = (level: Level): NotifyLevel => levels[level] ?? 'default'
 export const levelNumber = (level: NotifyLevel): Level => levels.indexOf(level) as Level
+export const channelRoleName = (role: Place | undefined): ChannelRole => places[role ?? 0] ?? 'member'
+export const channelRoleNumber = (role: ChannelRole): Place => places.indexOf(role) as Place
+export const postingName = (posting: ChannelPosting | undefined): Channel['posting'] => (posting === ChannelPosting.MODERATORS ? 'moderators' : 'members')
+export const postingNumber = (posting: Channel['posting']) => (posting === 'moderators' ? ChannelPosting.MODERATORS : ChannelPosting.MEMBERS)
+export const historyName = (history: ChannelHistory | undefined): Channel['history'] => (history === ChannelHistory.JOINED ? 'joined' : 'all')
+export const historyNumber = (history: Channel['history']) => (history === 'joined' ? ChannelHistory.JOINED : ChannelHistory.ALL)
 
 export function stateName(state: State): PresenceState {
   switch (state) {

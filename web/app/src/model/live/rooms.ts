@@ -1,11 +1,13 @@
 import { encode, ServerError, type Method, type Session } from '@plenum/sdk'
-import { readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type View, type Window } from '@plenum/sdk/chat'
-import { Typing } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import { readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type Told, type View, type Window } from '@plenum/sdk/chat'
+import { Typing, type Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
 import type { Draft, Place, Room, Rooms } from '../../chat/room.ts'
+import type { Beside } from '../../chat/beside.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
+import { LiveBeside } from './beside.ts'
 import { forgetUnread, isKeptUnread, keepUnread } from './unread.ts'
 
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
@@ -36,6 +38,7 @@ export interface RoomsOptions {
 export class LiveRooms implements Rooms {
   readonly #open = new Map<string, Open>()
   readonly #o: RoomsOptions
+  readonly #beside = new Map<Id, { readonly beside: LiveBeside; users: number; readonly dispose: () => void }>()
 
   constructor(o: RoomsOptions) {
     this.#o = o
@@ -61,6 +64,30 @@ export class LiveRooms implements Rooms {
     there.dispose()
   }
 
+  beside(channel: Id): Beside {
+    let there = this.#beside.get(channel)
+    if (there === undefined) {
+      const message = (offset: number) => this.#open.get(keyOf(channel, 0))?.room.message(offset)
+      there = createRoot((dispose) => ({ beside: new LiveBeside({ ...this.#o, channel, message }), users: 0, dispose }))
+      this.#beside.set(channel, there)
+    }
+    there.users++
+    return there.beside
+  }
+
+  leave({ channel }: Beside): void {
+    const there = this.#beside.get(channel)
+    if (there === undefined || --there.users > 0) return
+    this.#beside.delete(channel)
+    there.beside.close()
+    there.dispose()
+  }
+
+  /** told takes over events of a channel. */
+  told(channel: Id, events: readonly Told[]): void {
+    this.#beside.get(channel)?.beside.told(events)
+  }
+
   /** heard takes over a signal of a channel. */
   heard(channel: Id, from: string, body: Uint8Array): void {
     const user = from.slice(0, from.indexOf('/'))
@@ -75,7 +102,6 @@ export class LiveRooms implements Rooms {
 
 /** newKey names a change, so that it takes place once where it is put again after a doubt. */
 const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
-
 
 const unreadOf = (entry: Entry | undefined) => (entry === undefined ? 0 : unread(entry))
 const keyOf = (channel: Id, root: number) => `${channel}/${root}`
@@ -235,6 +261,11 @@ class LiveRoom implements Room {
     if (now - this.#said < sayEvery) return
     this.#said = now
     this.#signal('typing', encode(Typing, { root: this.root }))
+  }
+
+  /** message is one that is held. */
+  message(offset: number): Message | undefined {
+    return this.items()?.find((item) => item.message.offset === offset)?.message
   }
 
   heard(user: Id): void {
