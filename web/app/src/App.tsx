@@ -1,9 +1,9 @@
-import { ErrorBoundary, lazy, Match, Suspense, Switch } from 'solid-js'
+import { ErrorBoundary, lazy, Match, Show, Suspense, Switch } from 'solid-js'
 import { RoomsProvider } from './chat/context.ts'
 import type { Rooms } from './chat/room.ts'
 import { text } from './i18n/en.ts'
-import { ModelProvider } from './model/context.ts'
-import type { Model } from './model/model.ts'
+import { AccessProvider, ModelProvider } from './model/context.ts'
+import type { Access, Model } from './model/model.ts'
 import type { Registry } from './module.ts'
 import { renew } from './offline/version.ts'
 import { followPreferences } from './shell/preferences.ts'
@@ -17,15 +17,26 @@ import { Mark } from './ui/Icon.tsx'
 
 const SignIn = lazy(() => import('./signin/SignIn.tsx'))
 
+export interface AppProps {
+  readonly access: Access
+  /** Of who is signed in; undefined: not loaded yet. An error: why it can't be. */
+  readonly live: { readonly model: Model; readonly rooms: Rooms } | Error | undefined
+  readonly registry: Registry
+}
+
 /** App is the whole application over a model: the way in, or the shell. */
-export function App(props: { readonly model: Model; readonly rooms: Rooms; readonly registry: Registry }) {
+export function App(props: AppProps) {
   const router = createRouter()
   const welcome = createWelcome()
   followPreferences()
   followTheme()
-  const stage = () => props.model.access.stage().kind
+  const stage = () => props.access.stage().kind
+  const live = () => {
+    if (props.live instanceof Error) throw props.live
+    return stage() === 'signed-in' && props.live
+  }
   return (
-    <ModelProvider value={props.model}>
+    <AccessProvider value={props.access}>
       <ErrorBoundary
         fallback={(error: unknown) => {
           console.error(error)
@@ -40,18 +51,24 @@ export function App(props: { readonly model: Model; readonly rooms: Rooms; reado
       >
         <Suspense fallback={<Boot />}>
           <Switch fallback={<Boot />}>
-            <Match when={welcome.secret() !== undefined || welcome.first() || stage() === 'signed-out' || stage() === 'expired'}>
+            <Match when={welcome.secret() !== undefined || stage() === 'signed-out' || stage() === 'expired'}>
               <SignIn welcome={welcome} />
             </Match>
-            <Match when={stage() === 'signed-in'}>
-              <RoomsProvider value={props.rooms}>
-                <Shell registry={props.registry} router={router} />
-              </RoomsProvider>
+            <Match when={live()}>
+              {(there) => (
+                <ModelProvider value={there().model}>
+                  <Show when={!welcome.first()} fallback={<SignIn welcome={welcome} />}>
+                    <RoomsProvider value={there().rooms}>
+                      <Shell registry={props.registry} router={router} />
+                    </RoomsProvider>
+                  </Show>
+                </ModelProvider>
+              )}
             </Match>
           </Switch>
         </Suspense>
       </ErrorBoundary>
-    </ModelProvider>
+    </AccessProvider>
   )
 }
 

@@ -1,10 +1,11 @@
 import './trusted.ts'
 import './ui/style.ts'
-import { lazy } from 'solid-js'
+import { createSignal, lazy } from 'solid-js'
 import { render } from 'solid-js/web'
 import { modules } from 'virtual:modules'
 import { App } from './App.tsx'
-import { createLive, openAccounts } from './model/live/live.ts'
+import { LiveAccess, openAccounts } from './model/live/access.ts'
+import type { Live } from './model/live/live.ts'
 import { register } from './module.ts'
 import { followVersion } from './offline/version.ts'
 import { whenIdle } from './offline/idle.ts'
@@ -20,8 +21,10 @@ if (root) {
   root.textContent = ''
   render(() => {
     if (accounts === undefined) return <Unable />
-    const { model, rooms } = createLive(accounts)
-    return <App model={model} rooms={rooms} registry={register(modules)} />
+    const [live, setLive] = createSignal<Live | Error | undefined>()
+    const access: LiveAccess = new LiveAccess(accounts, async () => setLive((await import('./model/live/live.ts')).createLive(access)))
+    access.begin().catch((cause: unknown) => setLive(cause instanceof Error ? cause : new Error(String(cause))))
+    return <App access={access} live={live()} registry={register(modules)} />
   }, root)
   followVersion()
   // Behind what the first page needs; never for sources that change under one's hands.

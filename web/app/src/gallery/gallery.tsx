@@ -55,7 +55,10 @@ history.replaceState(null, '', (wanted.get('path') ?? '/') + window.location.has
 const root = document.getElementById('app')
 if (root) {
   root.textContent = ''
-  render(() => <App model={sampleModel(variant)} rooms={sampleRooms(variant.empty ?? false)} registry={register([shell, chat, inbox, search])} />, root)
+  render(() => {
+    const live = { model: sampleModel(variant), rooms: sampleRooms(variant.empty ?? false) }
+    return <App access={live.model.access} live={live} registry={register([shell, chat, inbox, search])} />
+  }, root)
 }
 
 // What is to be opened, by its keys: "k" is the palette, "?" the keyboard map.

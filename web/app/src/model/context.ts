@@ -1,6 +1,6 @@
 /** How components reach the model, and what they derive from it. */
 import { createContext, useContext } from 'solid-js'
-import type { Account, Channel, Id, Model, Person } from './model.ts'
+import type { Access, Account, Channel, Id, Model, Person } from './model.ts'
 
 const Context = createContext<Model>()
 
@@ -11,6 +11,17 @@ export function useModel(): Model {
   const model = useContext(Context)
   if (!model) throw new Error('no ModelProvider around')
   return model
+}
+
+const Way = createContext<Access>()
+
+export const AccessProvider = Way.Provider
+
+/** useAccess is the way in and out: all that there is where nobody is signed in. */
+export function useAccess(): Access {
+  const access = useContext(Way)
+  if (!access) throw new Error('no AccessProvider around')
+  return access
 }
 
 /** account is who is signed in; undefined: nobody. */

@@ -1,5 +1,5 @@
 import { relative } from '../i18n/format.ts'
-import { useModel } from '../model/context.ts'
+import { useAccess } from '../model/context.ts'
 import type { Link } from '../model/model.ts'
 import { Button } from '../ui/Button.tsx'
 import { PersonFields, personForm } from './PersonFields.tsx'
@@ -10,12 +10,12 @@ import { text } from './text.ts'
 
 /** Join makes an account by an invitation. */
 export function Join(props: { readonly link: Extract<Link, { kind: 'join' }>; readonly secret: string; readonly onDone: () => void }) {
-  const model = useModel()
+  const access = useAccess()
   const form = personForm()
   const { busy, error, field, submit } = submission(async () => {
     const person = form.person()
     if (!person) return
-    await model.access.join(props.secret, person)
+    await access.join(props.secret, person)
     props.onDone()
   })
   const lead = () => (props.link.role === 'guest' ? text().join.leadGuest(props.link.invitedBy) : text().join.lead(props.link.invitedBy))

@@ -1,5 +1,5 @@
 import { createSignal } from 'solid-js'
-import { useModel } from '../model/context.ts'
+import { useAccess } from '../model/context.ts'
 import type { Link } from '../model/model.ts'
 import { Button } from '../ui/Button.tsx'
 import { PasswordField, TextField } from '../ui/Field.tsx'
@@ -11,14 +11,14 @@ import { text } from './text.ts'
 
 /** Reset gives an account a new password. Its handle is shown, so that password managers know whose it is. */
 export function Reset(props: { readonly link: Extract<Link, { kind: 'reset' }>; readonly secret: string; readonly onDone: () => void }) {
-  const model = useModel()
+  const access = useAccess()
   const [password, setPassword] = createSignal('')
   const [tried, setTried] = createSignal(false)
   const fault = () => passwordFault(password())
   const { busy, error, submit } = submission(async () => {
     setTried(true)
     if (fault()) return
-    await model.access.reset(props.secret, password())
+    await access.reset(props.secret, password())
     props.onDone()
   })
   return (

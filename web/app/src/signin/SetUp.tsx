@@ -1,5 +1,5 @@
 import { createSignal, Show } from 'solid-js'
-import { useModel } from '../model/context.ts'
+import { useAccess } from '../model/context.ts'
 import { Button } from '../ui/Button.tsx'
 import { TextField } from '../ui/Field.tsx'
 import { PersonFields, personForm } from './PersonFields.tsx'
@@ -13,7 +13,7 @@ export const steps = 4
 
 /** SetUp makes the first account and its workspace: one request, asked for in two steps. */
 export function SetUp(props: { readonly secret: string; readonly onDone: () => void }) {
-  const model = useModel()
+  const access = useAccess()
   const person = personForm()
   const [named, setNamed] = createSignal(false)
   const [name, setName] = createSignal('')
@@ -32,7 +32,7 @@ export function SetUp(props: { readonly secret: string; readonly onDone: () => v
     }
     setTried(true)
     if (name().trim() === '' || !slugIsRight(address())) return
-    await model.access.setUp(props.secret, { slug: address(), name: name().trim() }, who)
+    await access.setUp(props.secret, { slug: address(), name: name().trim() }, who)
     props.onDone()
   })
   return (

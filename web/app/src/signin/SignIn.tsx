@@ -1,6 +1,6 @@
 import { createResource, createSignal, Match, Show, Switch, type JSX } from 'solid-js'
 import { explain } from '../i18n/refusals.ts'
-import { useModel } from '../model/context.ts'
+import { useAccess } from '../model/context.ts'
 import type { Link } from '../model/model.ts'
 import { Banner } from '../ui/Banner.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -20,8 +20,8 @@ import './signin.css'
 
 /** SignIn is every way in: by password, and by the three kinds of links. */
 export default function SignIn(props: { readonly welcome: Welcome }) {
-  const model = useModel()
-  const [link] = createResource(props.welcome.secret, (secret) => model.access.describe(secret))
+  const access = useAccess()
+  const [link] = createResource(props.welcome.secret, (secret) => access.describe(secret))
   const secret = () => props.welcome.secret() ?? ''
   const is = <K extends Link['kind']>(kind: K) => {
     const found = link.error === undefined ? link() : undefined
@@ -95,13 +95,13 @@ export function Sheet(props: { readonly title: string; readonly lead?: string; r
 }
 
 function Password() {
-  const model = useModel()
+  const access = useAccess()
   const expired = () => {
-    const stage = model.access.stage()
+    const stage = access.stage()
     return stage.kind === 'expired' ? stage : undefined
   }
   const [other, setOther] = createSignal(false)
-  const [workspace, setWorkspace] = createSignal(model.access.lastWorkspace)
+  const [workspace, setWorkspace] = createSignal(access.lastWorkspace)
   const [handle, setHandle] = createSignal('')
   const [password, setPassword] = createSignal('')
   const [tried, setTried] = createSignal(false)
@@ -112,7 +112,7 @@ function Password() {
     const slug = again()?.workspace.slug ?? workspace().trim().toLowerCase()
     const who = again()?.handle ?? handle().trim().toLowerCase().replace(/^@/, '')
     if (slug === '' || who === '' || password() === '') return
-    await model.access.signIn(slug, who, password())
+    await access.signIn(slug, who, password())
   })
   return (
     <Sheet
@@ -133,7 +133,7 @@ function Password() {
                 autocomplete="organization"
                 autocapitalize="off"
                 spellcheck={false}
-                autofocus={model.access.lastWorkspace === ''}
+                autofocus={access.lastWorkspace === ''}
                 value={workspace()}
                 error={missing(workspace())}
                 onInput={setWorkspace}
@@ -146,7 +146,7 @@ function Password() {
                 autocomplete="username"
                 autocapitalize="off"
                 spellcheck={false}
-                autofocus={model.access.lastWorkspace !== ''}
+                autofocus={access.lastWorkspace !== ''}
                 value={handle()}
                 error={missing(handle())}
                 onInput={setHandle}

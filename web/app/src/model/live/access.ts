@@ -1,6 +1,7 @@
-import { takeSecret, type Account as Stored, type Accounts } from '@plenum/sdk/account'
+import { Accounts, takeSecret, type Account as Stored } from '@plenum/sdk/account'
 import { createSignal, type Accessor } from 'solid-js'
 import type { Access, Account, Link, NewPerson, Stage, Workspace } from '../model.ts'
+import { agent } from './agent.ts'
 import { roleName } from './names.ts'
 
 export { takeSecret }
@@ -18,23 +19,33 @@ function workspaceOf({ workspace }: Stored): Workspace {
   return { id: workspace.id, slug: workspace.slug, name: workspace.name }
 }
 
-/** LiveAccess is becoming somebody, by the SDK's accounts. `enter` opens what the account needs; it is called once for each that signs in. */
+/** openAccounts opens who is signed in in this browser. */
+export function openAccounts(): Promise<Accounts> {
+  return Accounts.open({ name: browserName(), agent })
+}
+
+/** Doors open what an account needs, for each that comes in, and close it. */
+export interface Doors {
+  enter(account: Stored): Promise<void>
+  leave(): void
+}
+
+/** LiveAccess is becoming somebody, by the SDK's accounts. What an account needs is loaded when the first one comes in. */
 export class LiveAccess implements Access {
   readonly stage: Accessor<Stage>
   readonly lastWorkspace = localStorage.getItem(lastKey) ?? ''
   readonly #set: (stage: Stage) => void
   readonly #accounts: Accounts
-  readonly #enter: (account: Stored) => Promise<void>
-  readonly #leave: () => Promise<void>
+  readonly #load: () => Promise<Doors>
+  #doors: Doors | undefined
   #current: Stored | undefined
 
-  constructor(accounts: Accounts, enter: (account: Stored) => Promise<void>, leave: () => Promise<void>) {
+  constructor(accounts: Accounts, load: () => Promise<Doors>) {
     const [stage, set] = createSignal<Stage>({ kind: 'starting' })
     this.stage = stage
     this.#set = set
     this.#accounts = accounts
-    this.#enter = enter
-    this.#leave = leave
+    this.#load = load
   }
 
   /** begin goes on as who was here last. */
@@ -51,7 +62,7 @@ export class LiveAccess implements Access {
   async ended(wiped: boolean): Promise<void> {
     const account = this.#current
     if (account === undefined) return
-    await this.#leave()
+    this.#doors?.leave()
     this.#current = undefined
     if (wiped) {
       sessionStorage.clear()
@@ -97,7 +108,7 @@ export class LiveAccess implements Access {
 
   async signOut(): Promise<void> {
     const account = this.#current
-    await this.#leave()
+    this.#doors?.leave()
     this.#current = undefined
     sessionStorage.clear() // where somebody was
     if (account !== undefined) await this.#accounts.signOut(account.id)
@@ -105,14 +116,23 @@ export class LiveAccess implements Access {
   }
 
   async #entered(account: Stored): Promise<void> {
-    await this.#leave()
+    const doors = (this.#doors ??= await this.#load())
+    doors.leave()
     this.#current = account
     localStorage.setItem(lastKey, account.workspace.slug)
-    await this.#enter(account)
+    await doors.enter(account)
     this.#set({ kind: 'signed-in', account: accountOf(account) })
   }
 
   #expired(account: Stored): void {
     this.#set({ kind: 'expired', workspace: workspaceOf(account), handle: account.person.handle })
   }
+}
+
+/** browserName is what the list of devices shows: "Firefox on Linux". */
+function browserName(): string {
+  const agents = navigator.userAgent
+  const browser = /Edg\//.test(agents) ? 'Edge' : /OPR\//.test(agents) ? 'Opera' : /Firefox\//.test(agents) ? 'Firefox' : /Chrome\//.test(agents) ? 'Chrome' : /Safari\//.test(agents) ? 'Safari' : 'Browser'
+  const system = /Android/.test(agents) ? 'Android' : /iPhone|iPad/.test(agents) ? 'iOS' : /Mac OS X/.test(agents) ? 'macOS' : /Windows/.test(agents) ? 'Windows' : /Linux/.test(agents) ? 'Linux' : 'a computer'
+  return `${browser} on ${system}`
 }

@@ -1,18 +1,18 @@
 /** The application's model over the SDK. */
 import { attend, type Method, type Session, type State } from '@plenum/sdk'
-import { Accounts, type Account as Stored } from '@plenum/sdk/account'
+import type { Account as Stored } from '@plenum/sdk/account'
 import { emptyInbox, isDirect, mentions, readTo, Recorder, sections, unread, unreadFrom, type Counts, type Entry, type Mark } from '@plenum/sdk/chat'
 import { Cache, search } from '@plenum/sdk/chat/cache'
 import { join } from '@plenum/sdk/share'
 import { ChannelKind } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
-import { createEffect, createMemo, createSignal, on } from 'solid-js'
+import { createEffect, createMemo, createRoot, createSignal, on } from 'solid-js'
 import type { Rooms } from '../../chat/room.ts'
 import { text } from '../../i18n/en.ts'
 import { explain } from '../../i18n/refusals.ts'
 import { toast } from '../../ui/toasts.ts'
 import type { Channel, Connection, Kept, Model, Presence } from '../model.ts'
-import { LiveAccess } from './access.ts'
+import type { Doors, LiveAccess } from './access.ts'
 import { change, forgotten } from './change.ts'
 import { administrationOf } from './administration.ts'
 import { LiveArrivals } from './arrivals.ts'
@@ -24,7 +24,6 @@ import { Quieted } from './quiet.ts'
 import { LiveRooms, marks } from './rooms.ts'
 import { watchStorage } from './storage.ts'
 import { unites } from './shared.ts'
-import { agent } from './agent.ts'
 
 /** Opened is all that is open of an account. */
 interface Opened {
@@ -43,13 +42,18 @@ const begun = Date.now()
 const absent: Presence = { state: 'unknown', mobile: false, emoji: '', text: '' }
 const collator = new Intl.Collator(undefined, { sensitivity: 'base', numeric: true })
 
-/** openAccounts opens who is signed in in this browser. */
-export function openAccounts(): Promise<Accounts> {
-  return Accounts.open({ name: browserName(), agent })
+/** Live is the model of who is signed in, and what opens it for them. */
+export interface Live extends Doors {
+  readonly model: Model
+  readonly rooms: Rooms
 }
 
-/** createLive makes the model. It begins with who was here last; what it knows of them is painted before the network answers. Call it within a root of Solid's. */
-export function createLive(accounts: Accounts): { readonly model: Model; readonly rooms: Rooms } {
+/** createLive makes the model, which is there from then on, whoever is signed in. What it knows of them is painted before the network answers. */
+export function createLive(access: LiveAccess): Live {
+  return createRoot(() => live(access))
+}
+
+function live(access: LiveAccess): Live {
   const [opened, setOpened] = createSignal<Opened | undefined>()
   const [connection, setConnection] = createSignal<Connection>({ kind: 'connecting' })
   const [channels, setChannels] = createSignal<Recorder['channels']>(new Map())
@@ -134,10 +138,8 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
     setChannels(new Map())
     setDirectory(undefined)
     setInbox(emptyInbox)
-    return Promise.resolve()
   }
   const liveInbox = new LiveInbox(opened, inbox, channels, directory)
-  const access = new LiveAccess(accounts, enter, leave)
 
   const session = () => {
     const there = opened()
@@ -266,8 +268,7 @@ export function createLive(accounts: Accounts): { readonly model: Model; readonl
   }
   // What is chosen on another device shows in one's own presence.
   createEffect(on(() => opened()?.watching.of(me()).state, () => void opened()?.quieted.refresh(), { defer: true }))
-  void access.begin()
-  return { model, rooms }
+  return { model, rooms, enter, leave }
 }
 
 /** joinSession is the session that all pages of the browser have together. */
@@ -286,12 +287,4 @@ function connectionOf(state: State): Connection {
     default:
       return { kind: 'offline', retryAt: state.kind === 'offline' && navigator.onLine ? state.retryAt : undefined }
   }
-}
-
-/** browserName is what the list of devices shows: "Firefox on Linux". */
-function browserName(): string {
-  const agents = navigator.userAgent
-  const browser = /Edg\//.test(agents) ? 'Edge' : /OPR\//.test(agents) ? 'Opera' : /Firefox\//.test(agents) ? 'Firefox' : /Chrome\//.test(agents) ? 'Chrome' : /Safari\//.test(agents) ? 'Safari' : 'Browser'
-  const system = /Android/.test(agents) ? 'Android' : /iPhone|iPad/.test(agents) ? 'iOS' : /Mac OS X/.test(agents) ? 'macOS' : /Windows/.test(agents) ? 'Windows' : /Linux/.test(agents) ? 'Linux' : 'a computer'
-  return `${browser} on ${system}`
 }
