@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -257,6 +258,8 @@ func (x *exchange) answer(ctx context.Context) error {
 			return nil
 		case errors.Is(err, io.EOF):
 			return errLost.Because(errors.New("the service's answer is shorter than it said"))
+		case status.Code(err) == codes.Canceled && ctx.Err() == nil:
+			return errLost.Because(fmt.Errorf("the service has given it up, as where it stops: %w", err))
 		case err != nil:
 			return err //nolint:wrapcheck // gRPC's, told apart in failure
 		case ctx.Err() != nil:
