@@ -6,6 +6,9 @@ import { build, type Plugin, type Rolldown } from 'vite'
 import { moduleNames } from './modules.ts'
 import type { Build } from './src/offline/serve.ts'
 
+/** Folders of src/ of which what is loaded by import() is kept once somebody has used it, not before. */
+const asUsed = ['emoji/']
+
 const source = fileURLToPath(new URL('src/', import.meta.url))
 
 /** What all files of a build have together at most, in bytes: browsers keep a build whole, and for a while two. Beyond, keep something out of it, and fetch that as it is used. */
@@ -29,7 +32,7 @@ export function worker(without = (process.env['PLENUM_WITHOUT'] ?? '').split(','
     configResolved: (config) => {
       folder = join(config.root, config.build.outDir)
     },
-    async writeBundle() {
+    async writeBundle(_, bundle) {
       if (without.includes('offline')) return
       const files = filesIn(folder)
       const page = files.find(({ path }) => path === '/')
@@ -40,10 +43,20 @@ export function worker(without = (process.env['PLENUM_WITHOUT'] ?? '').split(','
 
       page.body = Buffer.from(page.body.toString().replace('</title>', `</title>\n    <meta name="plenum-build" content="${version}" />`))
       writeFileSync(join(folder, 'index.html'), page.body)
-      const all: Build = { version, files: Object.fromEntries(files.map(({ path, body }) => [path, `sha256-${digest(body)}`])), places: placesOf(moduleNames(without)) }
+      const later = laterOf(bundle)
+      const list = (some: readonly File[]) => Object.fromEntries(some.map(({ path, body }) => [path, `sha256-${digest(body)}`]))
+      const all: Build = { version, files: list(files.filter(({ path }) => !later.has(path))), later: list(files.filter(({ path }) => later.has(path))), places: placesOf(moduleNames(without)) }
       writeFileSync(join(folder, 'sw.js'), await script(all))
     },
   }
+}
+
+/** laterOf are the paths of what is kept as it is used. */
+function laterOf(bundle: Rolldown.OutputBundle): ReadonlySet<string> {
+  const chunks = Object.values(bundle).filter((one) => one.type === 'chunk' && one.isDynamicEntry && asUsed.some((folder) => one.facadeModuleId?.startsWith(source + folder)))
+  return new Set(
+    chunks.flatMap((one) => [one.fileName, ...(one.type === 'chunk' ? [...(one.viteMetadata?.importedCss ?? []), ...(one.viteMetadata?.importedAssets ?? [])] : [])]).map((name) => `/${name}`),
+  )
 }
 
 interface File {

@@ -64,7 +64,7 @@ const asked = (page: Page) => page.evaluate(() => (globalThis as Observed).noted
 
 /** listens waits until a page tells of what arrives: it begins when it has nothing else to do. */
 async function listens(page: Page): Promise<void> {
-  await expect(page.locator('.notices')).toBeAttached()
+  await expect(page.locator('.arrived')).toBeAttached()
 }
 
 async function direct(from: Person, to: Person): Promise<string> {

@@ -18,7 +18,7 @@ export default defineConfig({
   workers: 1, // a browser and a Plenum are enough for two cores
   forbidOnly: process.env['CI'] !== undefined,
   timeout: 90_000,
-  globalTimeout: 15 * 60_000,
+  globalTimeout: 40 * 60_000,
   expect: { timeout: 15_000 },
   reporter: 'list',
   use: {

@@ -41,7 +41,7 @@ export function Head(props: { readonly channel: Told }) {
       </Show>
       <p class="channel-topic clip" dir="auto">
         <Show when={other()} fallback={props.channel.topic}>
-          {(id) => `${model.presence(id()).emoji} ${presenceWords(model.presence(id()))}`.trim()}
+          {(id) => <>{`${model.presence(id()).emoji} ${presenceWords(model.presence(id()))}`.trim()}</>}
         </Show>
       </p>
       <Here beside={beside} onOpen={() => open('people')} />

@@ -29,7 +29,7 @@ export function Cards(props: { readonly cards: CardList }) {
       </p>
       <div
         ref={element}
-        class="notices"
+        class="arrived"
         popover="manual"
         role="region"
         aria-label={text().region}

@@ -6,7 +6,7 @@ import { placesOf } from '../../worker.ts'
 import { buildLock, keptAs, serve, type Build, type Scope } from './serve.ts'
 
 const origin = 'https://plenum.test'
-const build: Build = { version: 'v2', files: { '/': 'sha256-p', '/assets/a-1.js': 'sha256-a', '/assets/b-2.js': 'sha256-b', '/icon.svg': 'sha256-i' }, places: ['', 'c', 'settings'] }
+const build: Build = { version: 'v2', files: { '/': 'sha256-p', '/assets/a-1.js': 'sha256-a', '/assets/b-2.js': 'sha256-b', '/icon.svg': 'sha256-i' }, later: { '/assets/e-1.json': 'sha256-e' }, places: ['', 'c', 'settings'] }
 
 const asked = (path: string, more: Partial<Pick<Request, 'method' | 'mode'>> & { readonly headers?: Record<string, string> } = {}) => ({
   url: new URL(path, origin).href, method: more.method ?? 'GET', mode: more.mode ?? 'cors', headers: new Headers(more.headers),
@@ -112,6 +112,18 @@ describe('the worker', () => {
     world.store('plenum-shell-v2').set('/', 'page of v2')
     expect(await world.answer('/c/01ABC', navigation)).toBe('page of v2')
     expect(world.store('plenum-shell-v2').size).toBe(2) // answering keeps nothing
+  })
+
+  it('keeps some files once they are used', async () => {
+    const world = new World()
+    await world.run('install')
+    expect(world.store('plenum-shell-v2').has('/assets/e-1.json')).toBe(false)
+    expect(await world.answer('/assets/e-1.json')).toBe('/assets/e-1.json by network')
+    expect(world.fetched.at(-1)?.integrity).toBe('sha256-e')
+    expect(world.store('plenum-shell-v2').has('/assets/e-1.json')).toBe(true)
+    const before = world.fetched.length
+    await world.answer('/assets/e-1.json')
+    expect(world.fetched.length).toBe(before)
   })
 
   it('goes by the network where the disk cannot be read', async () => {

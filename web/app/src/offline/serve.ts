@@ -7,8 +7,10 @@
 export interface Build {
   /** Names it: changes with any byte of it. */
   readonly version: string
-  /** All files by their path, with what stands in them: "sha256-…". The page is "/", and comes first. */
+  /** The files by their path, with what stands in them: "sha256-…". The page is "/", and comes first. */
   readonly files: Readonly<Record<string, string>>
+  /** Those that are kept when they are first used, likewise. */
+  readonly later: Readonly<Record<string, string>>
   /** First parts of the paths of places within the application: "c" of /c/01ABC; '' is the start. */
   readonly places: readonly string[]
 }
@@ -68,7 +70,10 @@ export function serve(scope: Scope, build: Build): void {
     } catch {
       // The disk can't be read: as if nothing were kept.
     }
-    return scope.fetch(request)
+    const response = await scope.fetch(request)
+    const integrity = build.later[path]
+    if (integrity !== undefined && response.ok) await keepLater(path, integrity).catch(() => undefined) // at the next use, then
+    return response
   }
 
   /** keep fetches what isn't there yet, and nobody deletes it meanwhile. */
@@ -100,6 +105,9 @@ export function serve(scope: Scope, build: Build): void {
     if (!response.ok) throw new Error(`${path}: ${response.status}`)
     await cache.put(path, response)
   }
+
+  /** keepLater keeps a file that has just been fetched, and is in the browser's own cache yet. */
+  const keepLater = async (path: string, integrity: string) => fetchInto(await scope.caches.open(own), path, integrity)
 
   /** tidy deletes what earlier builds have left, but of those that a page still runs. While a later one waits, it is not touched: any of them may be its. */
   const tidy = async () => {
