@@ -51,12 +51,19 @@ export function worker(without = (process.env['PLENUM_WITHOUT'] ?? '').split(','
   }
 }
 
-/** laterOf are the paths of what is kept as it is used. */
+/** laterOf are the paths of what is kept as it is used: chunks of nothing but such folders that only import() brings, with their styles and assets. */
 function laterOf(bundle: Rolldown.OutputBundle): ReadonlySet<string> {
-  const chunks = Object.values(bundle).filter((one) => one.type === 'chunk' && one.isDynamicEntry && asUsed.some((folder) => one.facadeModuleId?.startsWith(source + folder)))
-  return new Set(
-    chunks.flatMap((one) => [one.fileName, ...(one.type === 'chunk' ? [...(one.viteMetadata?.importedCss ?? []), ...(one.viteMetadata?.importedAssets ?? [])] : [])]).map((name) => `/${name}`),
-  )
+  const chunks = Object.values(bundle).filter((one) => one.type === 'chunk')
+  const own = (id: string) => asUsed.some((folder) => id.startsWith(source + folder))
+  const modules = (one: (typeof chunks)[number]) => [...one.moduleIds, one.facadeModuleId ?? ''].filter((id) => id.startsWith(source))
+  const later = chunks.filter((one) => !one.isEntry && modules(one).length > 0 && modules(one).every(own))
+  for (let before = -1; before !== later.length; ) {
+    before = later.length
+    for (const one of [...later]) {
+      if (chunks.some((other) => !later.includes(other) && other.imports.includes(one.fileName))) later.splice(later.indexOf(one), 1) // it comes with what is kept at once
+    }
+  }
+  return new Set(later.flatMap((one) => [one.fileName, ...(one.viteMetadata?.importedCss ?? []), ...(one.viteMetadata?.importedAssets ?? [])]).map((name) => `/${name}`))
 }
 
 interface File {

@@ -65,15 +65,19 @@ export function serve(scope: Scope, build: Build): void {
   const answer = async (request: Request, path: string): Promise<Response> => {
     try {
       const cache = await scope.caches.open(own)
-      const kept = (await cache.match(path, anyVary)) ?? (path === '/' ? undefined : await scope.caches.match(path, anyVary))
-      if (kept !== undefined) return kept
+      const kept = async () => (await cache.match(path, anyVary)) ?? (path === '/' ? undefined : await scope.caches.match(path, anyVary))
+      const before = await kept()
+      if (before !== undefined) return before
+      const integrity = build.later[path]
+      if (integrity !== undefined) {
+        await fetchInto(cache, path, integrity)
+        const now = await kept()
+        if (now !== undefined) return now
+      }
     } catch {
-      // The disk can't be read: as if nothing were kept.
+      // The disk can't be read, or is full: as if nothing were kept.
     }
-    const response = await scope.fetch(request)
-    const integrity = build.later[path]
-    if (integrity !== undefined && response.ok) await keepLater(path, integrity).catch(() => undefined) // at the next use, then
-    return response
+    return scope.fetch(request)
   }
 
   /** keep fetches what isn't there yet, and nobody deletes it meanwhile. */
@@ -105,9 +109,6 @@ export function serve(scope: Scope, build: Build): void {
     if (!response.ok) throw new Error(`${path}: ${response.status}`)
     await cache.put(path, response)
   }
-
-  /** keepLater keeps a file that has just been fetched, and is in the browser's own cache yet. */
-  const keepLater = async (path: string, integrity: string) => fetchInto(await scope.caches.open(own), path, integrity)
 
   /** tidy deletes what earlier builds have left, but of those that a page still runs. While a later one waits, it is not touched: any of them may be its. */
   const tidy = async () => {
