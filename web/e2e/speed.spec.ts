@@ -135,7 +135,7 @@ test('two people, and a second device', async ({ page, browser, plenum, workspac
   for (let i = 0; i < tries; i++) {
     await link(page, 'other').click()
     await say(ben, channel, `@ada ${i}`)
-    const badge = 'nav a:has-text("design") .badge'
+    const badge = `nav a[href="/c/${channel}"] .badge`
     await expect(second.locator(badge)).toBeVisible()
     await expect(page.locator(badge)).toBeVisible()
     const [begin, end] = [await pressed(page, 'click'), await painted(second, badge, '', true)]

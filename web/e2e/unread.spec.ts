@@ -68,6 +68,23 @@ test('a divider stands before the first unread message; what is below the window
   await expect.poll(() => marker(ada, channel)).toBe(offsets[69])
 })
 
+test('a channel that is kept on the device opens with what has come since, and that is read', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  const [channel] = [await channelWith(ada, 'design', ben), await channelWith(ada, 'other', ben)]
+  for (let i = 0; i < 12; i++) await say(ada, channel, `before ${i}`)
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  for (let i = 0; i < 5; i++) {
+    await link(page, 'other').click()
+    await say(ben, channel, `since ${i}`)
+    await unread(page, 'design', 1)
+    await link(page, 'design').click()
+    await expect(message(page, `since ${i}`)).toBeInViewport()
+    await read(page, 'design')
+  }
+})
+
 test('a badge goes when the message is read in a window that has the focus, and on the second device', async ({ page, browser, plenum, workspace }) => {
   const ada = workspace.owner
   const ben = await workspace.person('ben', 'Ben Okri')

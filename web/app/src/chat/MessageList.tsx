@@ -59,9 +59,17 @@ export function MessageList(props: MessageListProps) {
           setEnded(index < 0)
           if (index < 0) toEnd()
           else list?.scrollToIndex(index, { align: 'center' })
-          frames(2, () => { // by then it is there, and measured
+          const count = untrack(shown).length
+          const there = () => {
             setPlaced(true)
             look()
+          }
+          frames(2, () => { // by then it is there, and measured
+            if (index < 0 && untrack(shown).length !== count) {
+              setEnded(true)
+              toEnd() // what has come meanwhile is the end now
+              frames(2, there)
+            } else there()
           })
         })
       },

@@ -14,7 +14,7 @@ const aways = new WeakMap<Model, Accessor<boolean>>()
 export function away(model: Model): boolean {
   let there = aways.get(model)
   if (there === undefined) {
-    there = createRoot(() => createMemo<boolean>((before) => lost(model.connection(), before), false))
+    there = createRoot(() => createMemo<boolean>((before) => lost(model.connection(), before), false), null)
     aways.set(model, there)
   }
   return there()

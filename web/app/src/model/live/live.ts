@@ -50,7 +50,7 @@ export interface Live extends Doors {
 
 /** createLive makes the model, which is there from then on, whoever is signed in. What it knows of them is painted before the network answers. */
 export function createLive(access: LiveAccess): Live {
-  return createRoot(() => live(access))
+  return createRoot(() => live(access), null)
 }
 
 function live(access: LiveAccess): Live {

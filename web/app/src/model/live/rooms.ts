@@ -48,7 +48,7 @@ export class LiveRooms implements Rooms {
     const key = keyOf(channel, root)
     let there = this.#open.get(key)
     if (there === undefined) {
-      there = createRoot((dispose) => ({ room: new LiveRoom(this.#o, channel, root), users: 0, dispose }))
+      there = createRoot((dispose) => ({ room: new LiveRoom(this.#o, channel, root), users: 0, dispose }), null) // not of who asks first, who may go before others
       this.#open.set(key, there)
     }
     there.users++
@@ -68,7 +68,7 @@ export class LiveRooms implements Rooms {
     let there = this.#beside.get(channel)
     if (there === undefined) {
       const message = (offset: number) => this.#open.get(keyOf(channel, 0))?.room.message(offset)
-      there = createRoot((dispose) => ({ beside: new LiveBeside({ ...this.#o, channel, message }), users: 0, dispose }))
+      there = createRoot((dispose) => ({ beside: new LiveBeside({ ...this.#o, channel, message }), users: 0, dispose }), null)
       this.#beside.set(channel, there)
     }
     there.users++
@@ -124,7 +124,7 @@ class LiveRoom implements Room {
   readonly #setUnread: (offset: number) => void
   readonly #typists: Typists
   readonly #signal: (key: string, body: Uint8Array) => void
-  readonly #undo: () => void
+  readonly #undo: (() => void)[] = []
   #known: () => void = () => undefined
   #said = -Infinity
   /** Seen up to there. Infinity: it was marked unread, and isn't read by being looked at until it is opened anew. */
@@ -160,9 +160,11 @@ class LiveRoom implements Room {
     this.#setUnread = setFrom
     this.#version = this.#marker()?.version ?? 0
     if (root === 0 && unreadOf(recorder.channels.get(channel)) > 0 && isKeptUnread(channel, this.#version)) this.#read = Infinity
-    this.#undo = recorder.onChange((part) => {
-      if (part === 'channels') this.#marked()
-    })
+    this.#undo.push(
+      recorder.onChange((part) => {
+        if (part === 'channels') this.#marked()
+      }),
+    )
     this.#typists = createTypists()
     this.typing = this.#typists.who
     this.draft = this.#drafted()
@@ -277,7 +279,7 @@ class LiveRoom implements Room {
   }
 
   leave(): void {
-    this.#undo()
+    for (const undo of this.#undo) undo()
     if (this.root === 0) forgetUnread(this.channel)
     this.#view.close()
     this.#recorder.leave(this.channel)
@@ -344,9 +346,11 @@ class LiveRoom implements Room {
   #drafted(): Draft {
     const book = this.#recorder.drafts
     const [writing, setWriting] = createSignal(book.of(this.channel, this.root), { equals: false })
-    book.onChange((w) => {
-      if (w.channel === this.channel && w.root === this.root) setWriting(w)
-    })
+    this.#undo.push(
+      book.onChange((w) => {
+        if (w.channel === this.channel && w.root === this.root) setWriting(w)
+      }),
+    )
     return {
       text: () => writing().text,
       write: (text) => void book.type(this.channel, this.root, text),
