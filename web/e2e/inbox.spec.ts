@@ -65,7 +65,7 @@ test('threads are answered in place, left, followed again, and all read at once'
   await signIn(page, ada)
   await page.keyboard.press('Alt+i')
   await expect(inbox(page)).toContainText('2')
-  await card(page, 'design').getByRole('button', { name: 'Reply' }).click()
+  await card(page, 'design').getByRole('button', { name: 'Reply', exact: true }).click()
   await expect(inbox(page)).toContainText('1') // who answers has read
   await page.keyboard.type('and an answer')
   await page.keyboard.press('Enter')
