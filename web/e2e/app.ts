@@ -44,3 +44,12 @@ export async function write(page: Page, text: string): Promise<void> {
 export const message = (page: Page, text: string): Locator => page.locator('.message', { hasText: text })
 
 export const link = (page: Page, channel: string): Locator => page.getByRole('navigation').getByRole('link', { name: channel })
+
+/** each does something for every number below n, a few at a time. */
+export async function each(n: number, act: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const worker = async () => {
+    while (next < n) await act(next++)
+  }
+  await Promise.all(Array.from({ length: 8 }, worker))
+}

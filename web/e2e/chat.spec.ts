@@ -1,6 +1,6 @@
 import { channelWith, chat, composer, link, message, say, signIn, texts, write } from './app.ts'
 import { expect, test } from './test.ts'
-import { Watch } from './watch.ts'
+import { Visit } from './visit.ts'
 
 test('two people talk', async ({ page, workspace, browser, plenum }) => {
   const ada = workspace.owner
@@ -19,10 +19,8 @@ test('two people talk', async ({ page, workspace, browser, plenum }) => {
   await expect(own).toHaveAttribute('data-state', 'sent')
   await expect(own.locator('.mention')).toHaveText('@Ben Okri')
 
-  const context = await browser.newContext({ baseURL: plenum.origin })
-  const watch = new Watch(context)
-  const other = await context.newPage()
-  await signIn(other, ben)
+  const visit = await Visit.begin(browser, plenum.origin, ben)
+  const other = visit.page
   await link(other, 'design').click()
   await expect(message(other, 'Good morning,')).toBeVisible()
   await composer(page).pressSequentially('I am wri')
@@ -30,8 +28,7 @@ test('two people talk', async ({ page, workspace, browser, plenum }) => {
   await write(other, 'And to you')
   await expect(message(page, 'And to you')).toBeVisible()
   await page.screenshot({ path: test.info().outputPath('channel.png') })
-  expect(watch.problems).toEqual([])
-  await context.close()
+  await visit.end()
 })
 
 test('what is new is told, until it is read', async ({ page, workspace }) => {

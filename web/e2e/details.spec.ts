@@ -1,10 +1,9 @@
 /** What is beside a channel's messages: its details, its people, pins, notifications, who looks at it, and days. */
-import type { Browser, BrowserContext, Locator, Page } from '@playwright/test'
+import type { Locator, Page } from '@playwright/test'
 import { channelWith, chat, composer, link, message, say, signIn } from './app.ts'
 import type { Person } from './people.ts'
-import type { Plenum } from './plenum.ts'
 import { expect, test } from './test.ts'
-import { Watch } from './watch.ts'
+import { Visit } from './visit.ts'
 
 const pane = (page: Page): Locator => page.getByRole('complementary')
 const head = (page: Page): Locator => page.locator('.main .channel-head')
@@ -20,22 +19,6 @@ async function sayMany(people: readonly Person[], channel: string, texts: readon
 
 const count = (n: number, word: (at: number) => string) => Array.from({ length: n }, (_, at) => word(at))
 
-/** elsewhere is another browser, in which somebody is signed in; `end` closes it, and fails where something went wrong in it. */
-async function elsewhere(browser: Browser, plenum: Plenum, person: Person): Promise<{ page: Page; context: BrowserContext; end: () => Promise<void> }> {
-  const context = await browser.newContext({ baseURL: plenum.origin })
-  const watch = new Watch(context)
-  const page = await context.newPage()
-  await signIn(page, person)
-  return {
-    page,
-    context,
-    end: async () => {
-      expect(watch.problems).toEqual([])
-      await context.close()
-    },
-  }
-}
-
 test('a new name and topic are seen by others at once; a name that is taken comes back with the reason', async ({ page, workspace, browser, plenum }) => {
   const ada = workspace.owner
   const ben = await workspace.person('ben', 'Ben Okri')
@@ -43,7 +26,7 @@ test('a new name and topic are seen by others at once; a name that is taken come
   await channelWith(ada, 'taken')
   await signIn(page, ada)
   await link(page, 'design').click()
-  const other = await elsewhere(browser, plenum, ben)
+  const other = await Visit.begin(browser, plenum.origin, ben)
   await link(other.page, 'design').click()
   await expect(other.page.getByRole('heading', { name: 'design' })).toBeVisible()
 
@@ -85,7 +68,7 @@ test('people are added, get a role and are removed; who may not sees no buttons'
   await channelWith(ada, 'design', ben)
   await signIn(page, ada)
   await link(page, 'design').click()
-  const other = await elsewhere(browser, plenum, ben)
+  const other = await Visit.begin(browser, plenum.origin, ben)
   await link(other.page, 'design').click()
   await head(other.page).getByRole('button', { name: '2 people' }).click()
   await expect(row(other.page, 'Ada Lovelace')).toContainText('Owner')
@@ -193,7 +176,7 @@ test('a pin is seen by others at once, and leads to its message', async ({ page,
   await sayMany([ada, ben], channel, count(120, (n) => `and so on ${n}`))
   await signIn(page, ada)
   await link(page, 'design').click()
-  const other = await elsewhere(browser, plenum, ben)
+  const other = await Visit.begin(browser, plenum.origin, ben)
   await link(other.page, 'design').click()
   await expect(message(other.page, 'and so on 119')).toBeVisible()
   await head(other.page).getByRole('button', { name: 'design' }).click()
@@ -231,7 +214,7 @@ test('mute takes the badge away, survives a reload and reaches the second device
   const design = await channelWith(ada, 'design', ben)
   await channelWith(ada, 'quiet', ben)
   await signIn(page, ada)
-  const second = await elsewhere(browser, plenum, ada)
+  const second = await Visit.begin(browser, plenum.origin, ada)
   await link(second.page, 'quiet').click()
   await link(page, 'quiet').click()
   await say(ben, design, 'look, @ada')
@@ -274,7 +257,7 @@ test('who looks at the channel appears, and goes', async ({ page, workspace, bro
   await link(page, 'design').click()
   await expect(head(page).getByRole('button', { name: '2 people' })).toBeVisible()
   await expect(page.locator('.here')).toHaveCount(0) // alone
-  const other = await elsewhere(browser, plenum, ben)
+  const other = await Visit.begin(browser, plenum.origin, ben)
   await link(other.page, 'design').click()
   await expect(head(page).getByRole('button', { name: '1 here now: Ben Okri' })).toBeVisible()
   await expect(head(other.page).getByRole('button', { name: '1 here now: Ada Lovelace' })).toBeVisible()

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { channelWith, chat, composer, link, message, say, signIn, texts, write } from './app.ts'
+import { channelWith, chat, composer, each, link, message, say, signIn, texts, write } from './app.ts'
 import { drift, rows, said, scrolled } from './list.ts'
 import { password, type Person } from './people.ts'
 import { Proxy } from './proxy.ts'
@@ -12,15 +12,6 @@ import { Visit } from './visit.ts'
 test.use({ flags: ['--gateway.write.per_second', '20000', '--gateway.write.burst', '20000'] })
 
 const posting = (owner: Person, channel: string, who: 'MEMBERS' | 'MODERATORS') => owner.call(`${chat}/UpdateChannel`, { channel, posting: `CHANNEL_POSTING_${who}` })
-
-/** many are said at once, a few at a time, in no order. */
-async function many(count: number, one: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const worker = async () => {
-    while (next < count) await one(next++)
-  }
-  await Promise.all(Array.from({ length: 8 }, worker))
-}
 
 /** long is a message whose height depends on its number: a line, paragraphs, code, a list, a quotation. */
 function long(i: number): string {
@@ -190,7 +181,7 @@ test('history comes in above without moving anything, and few rows are in the do
   const ada = workspace.owner
   const channel = await channelWith(ada, 'design')
   const count = 2000
-  await many(count, (i) => say(ada, channel, long(i)))
+  await each(count, (i) => say(ada, channel, long(i)))
   const proxy = await Proxy.start(plenum.origin)
   const visit = await Visit.begin(browser, proxy.origin, ada)
   const { page } = visit
@@ -233,9 +224,11 @@ test('what arrives while the reader looks further up moves nothing, and is count
   await link(page, 'design').click()
   await expect(message(page, 'message 59')).toBeInViewport()
   await page.locator('.channel-scroll').hover()
-  await page.mouse.wheel(0, -900)
   const toEnd = page.locator('.channel-to-end')
-  await expect(toEnd).toHaveText('To the newest')
+  await expect(async () => {
+    await page.mouse.wheel(0, -900) // for the first 150 ms the list goes on to its end
+    await expect(toEnd).toHaveText('To the newest', { timeout: 500 })
+  }).toPass()
   const moved = await drift(page, async () => {
     for (let i = 1; i <= 3; i++) await say(ben, channel, `new ${i}.`)
     await expect(toEnd).toHaveText('3 new messages')

@@ -1,11 +1,11 @@
 /** How fast the application is, told as figures: loadtest/bench/web.json says what each is to be. `make bench ONLY=web` measures with care, here a collapse fails. */
 import { readFile } from 'node:fs/promises'
 import type { Browser, CDPSession, Page } from '@playwright/test'
-import { channelWith, chat, composer, link, message, say, signIn, write } from './app.ts'
+import { channelWith, chat, composer, each, link, message, say, signIn, write } from './app.ts'
 import { painted, pressed, took } from './clock.ts'
 import { bench, told } from './figures.ts'
 import { expect, test } from './test.ts'
-import { Watch } from './watch.ts'
+import { Visit } from './visit.ts'
 
 // What Playwright records would be measured, too. The flags: what a test needs is there in seconds.
 test.use({ trace: 'off', flags: ['--gateway.write.per_second', '20000', '--gateway.write.burst', '20000'] })
@@ -19,9 +19,8 @@ test('a new device on a slow network', async ({ browser, plenum, workspace }) =>
   const ada = workspace.owner
   const channel = await channelWith(ada, 'design')
   await each(50, (i) => say(ada, channel, words(i)))
-  const context = await browser.newContext({ baseURL: plenum.origin })
-  const watch = new Watch(context)
-  const page = await context.newPage()
+  const visit = await Visit.begin(browser, plenum.origin)
+  const { page, context } = visit
   await slow(page)
   await page.goto('/', { waitUntil: 'commit' })
   await page.getByLabel('Handle').fill('ada')
@@ -39,8 +38,7 @@ test('a new device on a slow network', async ({ browser, plenum, workspace }) =>
   await expect(message(page, words(49))).toBeVisible()
   told('interactive', Math.max(usable, again))
   told('shift', await page.evaluate(shifted))
-  expect(watch.problems).toEqual([])
-  await context.close()
+  await visit.end()
 })
 
 test('a long channel', async ({ page, workspace }) => {
@@ -90,8 +88,8 @@ test('two people, and a second device', async ({ page, browser, plenum, workspac
   await channelWith(ada, 'other')
   await signIn(page, ada)
   await link(page, 'design').click()
-  const other = await (await browser.newContext({ baseURL: plenum.origin })).newPage()
-  await signIn(other, ben)
+  const visit = await Visit.begin(browser, plenum.origin, ben)
+  const other = visit.page
   await link(other, 'design').click()
 
   const own: number[] = []
@@ -126,10 +124,10 @@ test('two people, and a second device', async ({ page, browser, plenum, workspac
     await expect(other.locator('.typing', { hasText: 'typing' })).toHaveCount(0)
   }
   told('typing', ...typing)
-  await other.context().close()
+  await visit.end()
 
-  const second = await (await browser.newContext({ baseURL: plenum.origin })).newPage()
-  await signIn(second, ada)
+  const device = await Visit.begin(browser, plenum.origin, ada)
+  const second = device.page
   await link(second, 'other').click()
   const reads: number[] = []
   for (let i = 0; i < tries; i++) {
@@ -143,7 +141,7 @@ test('two people, and a second device', async ({ page, browser, plenum, workspac
     reads.push((await end.at) - (await begin.at))
   }
   told('read', ...reads)
-  await second.context().close()
+  await device.end()
 })
 
 test('the palette', async ({ page, workspace }) => {
@@ -166,15 +164,6 @@ test('the palette', async ({ page, workspace }) => {
 /** words are what the message of a number says: of differing length, so that rows differ in height. */
 function words(i: number): string {
   return `Message ${i}. ${'It goes on for some words more. '.repeat(i % 7)}`.trim()
-}
-
-/** each does something for every number below n, sixteen at a time. */
-async function each(n: number, act: (i: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const worker = async () => {
-    while (next < n) await act(next++)
-  }
-  await Promise.all(Array.from({ length: 16 }, worker))
 }
 
 /** slow makes a page one on a slow phone. */

@@ -43,9 +43,10 @@ export function Conversation(props: ConversationProps) {
         setAt(offset)
         if (to.kind === 'time' && !room.items()?.some(({ message }) => message.offset === offset && midnight(message.timeMs) === midnight(to.ms))) toast(text().nothingThatDay)
       },
-      () => {
-        if (!begun) setAt(undefined)
-      }, // there is no connection: the place stays where it is, and the banner says why
+      (cause: unknown) => {
+        // There is no connection: the place stays where it is, and the banner says why. An AbortError: somewhere else was gone to.
+        if (!begun && !(cause instanceof DOMException)) setAt(undefined)
+      },
     )
   }
   createEffect(on(() => props.place, jump))

@@ -59,13 +59,13 @@ export function MessageList(props: MessageListProps) {
           setEnded(index < 0)
           if (index < 0) toEnd()
           else list?.scrollToIndex(index, { align: 'center' })
-          const count = untrack(shown).length
+          const end = untrack(last)?.message.offset
           const there = () => {
             setPlaced(true)
             look()
           }
           frames(2, () => { // by then it is there, and measured
-            if (index < 0 && untrack(shown).length !== count) {
+            if (index < 0 && untrack(last)?.message.offset !== end) {
               setEnded(true)
               toEnd() // what has come meanwhile is the end now
               frames(2, there)
@@ -109,6 +109,7 @@ export function MessageList(props: MessageListProps) {
           onScroll={look}
           onResize={() => {
             if (ended()) toEnd()
+            else if (placed()) look() // all may be in the window now
           }}
           role="log"
           aria-label={props.label}
@@ -124,7 +125,7 @@ export function MessageList(props: MessageListProps) {
           type="button"
           class="channel-to-end"
           onClick={() => {
-            if (props.room.moreAfter()) void props.room.jump({ kind: 'end' }).then(toEnd)
+            if (props.room.moreAfter()) props.room.jump({ kind: 'end' }).then(toEnd, () => undefined) // without a connection it stays, and the banner says why
             else toEnd()
           }}
         >

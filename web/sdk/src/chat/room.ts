@@ -172,7 +172,8 @@ export class View {
   /** What is being asked for: one page at each side at a time. */
   readonly #asking = new Map<string, Promise<void>>()
   #open = true
-  #jumped = false
+  /** Counts where it was gone to: the last one holds. 0: to where it begins. */
+  #going = 0
 
   constructor(o: RoomOptions, root: number, base: () => Window | undefined, stop: AbortSignal, closed: () => void) {
     this.root = root
@@ -215,19 +216,31 @@ export class View {
     })
   }
 
-  /** jump shows the messages around one, from the cache where it has it, or around a time (Unix milliseconds), in place of those that are shown. */
+  /**
+   * jump shows the messages around one, from the cache where it has it, or around a time (Unix milliseconds), in place of those that are shown. Who goes elsewhere
+   * meanwhile, by jump or latest, is not taken back: it rejects with an AbortError then.
+   */
   async jump(place: { readonly offset: number } | { readonly atMs: number }): Promise<void> {
-    this.#jumped = true
-    if ('offset' in place && this.root === 0 && this.#paint(await this.#o.cache?.around(this.#o.channel, place.offset, PAGE))) return
+    const going = ++this.#going
+    if ('offset' in place && this.root === 0) {
+      const kept = await this.#o.cache?.around(this.#o.channel, place.offset, PAGE)
+      this.#still(going)
+      if (this.#paint(kept)) return
+    }
     const to = 'offset' in place ? ({ $case: 'around', value: place.offset } as const) : ({ $case: 'atMs', value: place.atMs } as const)
-    await this.#show(to)
+    await this.#show(to, going)
   }
 
-  /** latest shows the end again. */
+  /** latest shows the end again. It rejects as jump does. */
   async latest(): Promise<void> {
+    const going = ++this.#going
     if (this.#window?.to === Infinity) return
-    if (this.root === 0 && this.#paint(await this.#o.cache?.window(this.#o.channel, 0, PAGE))) return
-    await this.#show(undefined)
+    if (this.root === 0) {
+      const kept = await this.#o.cache?.window(this.#o.channel, 0, PAGE)
+      this.#still(going)
+      if (this.#paint(kept)) return
+    }
+    await this.#show(undefined, going)
   }
 
   /** trim forgets all but so many messages at one side, which scrolled away. */
@@ -249,7 +262,7 @@ export class View {
       if (this.#window === undefined) this.#paint(kept)
     }
     const rest = () => {
-      const lacks = this.root === 0 ? this.#window === undefined && !this.#jumped && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
+      const lacks = this.root === 0 ? this.#window === undefined && this.#going === 0 && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
       return lacks ? this.#show(undefined) : undefined // of a channel that isn't followed yet, the room reads the end
     }
     painted().then(rest).catch(() => undefined) // the room says what is wrong with the channel
@@ -308,15 +321,21 @@ export class View {
     if (w === undefined) return true
     const merged = merge(w, page)
     if (merged === undefined) return false
+    if (merged === w) return true // somewhere else is shown since: what the page has isn't in it, and can't be kept by it
     this.#keep(merged, page)
     this.#set(merged)
     return true
   }
 
+  #still(going: number): void {
+    if (going !== this.#going) throw new DOMException('somewhere else was gone to meanwhile', 'AbortError')
+  }
+
   /** show reads a page in place of what is shown. */
-  async #show(place: HistoryRequest['place']): Promise<void> {
+  async #show(place: HistoryRequest['place'], going = this.#going): Promise<void> {
     for (let n = 0; n < ASKS; n++) {
       const page = await this.#page(place)
+      this.#still(going)
       const base = this.#base()
       const w = base === undefined ? opened(this.#o.channel, this.#o.me, this.root, page) : caughtUp({ ...base, root: this.root }, page)
       if (w === undefined) continue

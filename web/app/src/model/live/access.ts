@@ -121,7 +121,8 @@ export class LiveAccess implements Access {
     this.#current = account
     localStorage.setItem(lastKey, account.workspace.slug)
     await doors.enter(account)
-    this.#set({ kind: 'signed-in', account: accountOf(account) })
+    if (this.#current === account) this.#set({ kind: 'signed-in', account: accountOf(account) })
+    else doors.leave() // the session has ended meanwhile
   }
 
   #expired(account: Stored): void {

@@ -5,6 +5,7 @@ import type { Mention, Message, MyThread } from '@plenum/sdk/proto/plenum/chat/v
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createSignal, type Accessor, type Setter } from 'solid-js'
 import type { Followed, Inbox, Named } from '../../inbox/inbox.ts'
+import type { Keeper } from './keep.ts'
 import { marks } from './rooms.ts'
 
 /** mostAsked is how many messages one call asks for. */
@@ -20,6 +21,7 @@ export interface Around {
   readonly session: Session
   readonly recorder: Recorder
   readonly cache: Cache
+  readonly keeper: Keeper
 }
 
 /** LiveInbox is the recorder's inbox as screens have it. Made within a root of Solid's, once for all who sign in. */
@@ -96,11 +98,11 @@ export class LiveInbox implements Inbox {
   }
 
   follow(channel: string, root: number, on: boolean): void {
-    void this.#around()?.session.outbox.put(chat.followThread, { channel, root, follow: on }, { lane: marks })
+    this.#around()?.keeper.put(chat.followThread, { channel, root, follow: on }, { lane: marks })
   }
 
   read({ channel, root, lastReply, unread }: Followed): void {
-    if (unread > 0) void this.#around()?.session.outbox.put(chat.markThreadRead, { channel, root, offset: lastReply }, { lane: marks })
+    if (unread > 0) this.#around()?.keeper.put(chat.markThreadRead, { channel, root, offset: lastReply }, { lane: marks })
   }
 
   /** told takes over what was told of a channel: messages that are shown here may be edited or deleted. */

@@ -17,6 +17,7 @@ import { change, forgotten } from './change.ts'
 import { administrationOf } from './administration.ts'
 import { LiveArrivals } from './arrivals.ts'
 import { LiveInbox } from './inbox.ts'
+import { Keeper, type NotKept } from './keep.ts'
 import { channelRoleName, done, historyName, kindName, levelName, levelNumber, personOf, postingName } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
@@ -30,6 +31,7 @@ interface Opened {
   readonly session: Session
   readonly recorder: Recorder
   readonly cache: Cache
+  readonly keeper: Keeper
   readonly rooms: LiveRooms
   readonly watching: Watching
   readonly quieted: Quieted
@@ -81,14 +83,9 @@ function live(access: LiveAccess): Live {
       },
       onFault: (cause) => { console.warn(cause) },
     })
-    const rooms = new LiveRooms({
-      session,
-      recorder: () => recorder,
-      me,
-      outgoing,
-      makeRoom: () => cache.makeRoom(),
-      onNotKept: (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again)),
-    })
+    const onNotKept: NotKept = (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again))
+    const keeper = new Keeper({ session, makeRoom: () => cache.makeRoom(), onNotKept })
+    const rooms = new LiveRooms({ session, recorder: () => recorder, me, outgoing, keeper, onNotKept })
     const unwatched = watchStorage(cache, session.outbox.clientId, setStorage, 'storage' in navigator ? navigator.storage : undefined)
     const watching = new Watching(session)
     const quieted = new Quieted(session, me)
@@ -102,7 +99,10 @@ function live(access: LiveAccess): Live {
       else {
         setOutgoing(recorder.outgoing)
         for (const entry of forgotten(recorder.outgoing.entries, begun)) {
-          void session.outbox.drop(entry.seq).then((dropped) => dropped && toast(text().toast.refused, { kind: 'failure', cause: explain(entry.cause) }))
+          session.outbox.drop(entry.seq).then(
+            (dropped) => dropped && toast(text().toast.refused, { kind: 'failure', cause: explain(entry.cause) }),
+            (cause: unknown) => { console.warn(cause) }, // it is told again when the page is loaded the next time
+          )
         }
       }
     })
@@ -118,7 +118,7 @@ function live(access: LiveAccess): Live {
     stands(session.state) // it may have connected while the cache was opened
     await recorder.start()
     setOpened({
-      session, recorder, cache, rooms, watching, quieted,
+      session, recorder, cache, keeper, rooms, watching, quieted,
       close: () => {
         window.removeEventListener('pagehide', flush)
         quiet()
@@ -185,7 +185,7 @@ function live(access: LiveAccess): Live {
     const { channels: named, direct } = sections(channels(), me(), directory() ?? { people: new Map(), groups: new Map(), gone: new Set() }, collator)
     return [...named, ...direct].map(channelOf)
   })
-  const mark = <Q extends object, A>(method: Method<Q, A>, to: Mark<Q>) => void session().outbox.put(method, to.request, { lane: marks, note: to.note })
+  const mark = <Q extends object, A>(method: Method<Q, A>, to: Mark<Q>) => opened()?.keeper.put(method, to.request, { lane: marks, note: to.note })
   /** markRead reads a channel to its end. What it returns puts the marker back to where it was; undefined: nothing was unread. */
   const markRead = (before: Entry): (() => void) | undefined => {
     const to = unread(before) > 0 ? readTo(before, before.place.offset, undefined, new Set()) : undefined

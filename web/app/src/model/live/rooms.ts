@@ -1,4 +1,4 @@
-import { encode, ServerError, type Method, type Session } from '@plenum/sdk'
+import { encode, type Method, type Session } from '@plenum/sdk'
 import { readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type Told, type View, type Window } from '@plenum/sdk/chat'
 import { Typing, type Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
@@ -8,6 +8,7 @@ import type { Beside } from '../../chat/beside.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
 import { LiveBeside } from './beside.ts'
+import type { Keeper, NotKept } from './keep.ts'
 import { forgetUnread, isKeptUnread, keepUnread } from './unread.ts'
 
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
@@ -19,9 +20,6 @@ interface Open {
   readonly dispose: () => void
 }
 
-/** NotKept is told of a change that could not be put into the outbox, and why; `again` tries it again. */
-export type NotKept = (cause: unknown, again: (() => void) | undefined) => void
-
 /** What rooms need. */
 export interface RoomsOptions {
   readonly session: Session
@@ -29,8 +27,7 @@ export interface RoomsOptions {
   readonly me: Id
   /** The recorder's, as a signal. */
   readonly outgoing: Accessor<Recorder['outgoing']>
-  /** Frees room on the disk, and returns whether there was any to be had. */
-  readonly makeRoom: () => Promise<boolean>
+  readonly keeper: Keeper
   readonly onNotKept: NotKept
 }
 
@@ -100,9 +97,6 @@ export class LiveRooms implements Rooms {
   }
 }
 
-/** newKey names a change, so that it takes place once where it is put again after a doubt. */
-const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
-
 const unreadOf = (entry: Entry | undefined) => (entry === undefined ? 0 : unread(entry))
 const keyOf = (channel: Id, root: number) => `${channel}/${root}`
 
@@ -116,7 +110,6 @@ class LiveRoom implements Room {
   readonly typing: Accessor<readonly Id[]>
   readonly draft: Draft
   readonly #o: RoomsOptions
-  readonly #session: Session
   readonly #recorder: Recorder
   readonly #me: Id
   readonly #view: View
@@ -125,19 +118,19 @@ class LiveRoom implements Room {
   readonly #typists: Typists
   readonly #signal: (key: string, body: Uint8Array) => void
   readonly #undo: (() => void)[] = []
-  #known: () => void = () => undefined
+  /** Something of it is known: from the cache or the server. */
+  readonly #known = Promise.withResolvers<undefined>()
   #said = -Infinity
   /** Seen up to there. Infinity: it was marked unread, and isn't read by being looked at until it is opened anew. */
   #read = 0
   #version: number
 
   constructor(o: RoomsOptions, channel: Id, root: number) {
-    const { session, me, outgoing } = o
+    const { me, outgoing } = o
     const recorder = o.recorder()
     this.channel = channel
     this.root = root
     this.#o = o
-    this.#session = session
     this.#recorder = recorder
     this.#me = me
     const room = recorder.open(channel)
@@ -147,7 +140,7 @@ class LiveRoom implements Room {
     this.#window = window
     this.#view.onChange((w) => {
       setWindow(w)
-      this.#known()
+      this.#known.resolve(undefined)
     })
     this.items = createMemo(() => {
       const w = window()
@@ -190,7 +183,7 @@ class LiveRoom implements Room {
         await this.#view.jump({ atMs: to.ms })
         return this.items()?.find((item) => item.message.timeMs >= to.ms)?.message.offset
       case 'unread': {
-        if (this.#window() === undefined) await new Promise<void>((known) => { this.#known = known }) // where that is can't be said before
+        if (this.#window() === undefined) await this.#known.promise // where that is can't be said before
         const first = this.#firstUnread()
         this.#setUnread(first)
         if (first === 0) return undefined
@@ -226,7 +219,7 @@ class LiveRoom implements Room {
     this.#said = -Infinity
     if (this.#read === Infinity) this.#read = 0 // who writes has read it
     const request = { channel: this.channel, text, root: this.root, alsoInChannel: options.alsoInChannel ?? false }
-    this.#kept(chat.send, request, this.channel).catch((cause: unknown) => {
+    this.#o.keeper.keep(chat.send, request, { lane: this.channel }).catch((cause: unknown) => {
       // What was written comes back, before what has been written since.
       const since = this.draft.text()
       this.draft.write(since === '' ? text : `${text}\n\n${since}`)
@@ -251,11 +244,11 @@ class LiveRoom implements Room {
   }
 
   retry(seq: number): void {
-    this.#session.outbox.retry(seq).catch((cause: unknown) => this.#o.onNotKept(cause, () => this.retry(seq)))
+    this.#o.keeper.retry(seq)
   }
 
   drop(seq: number): void {
-    this.#session.outbox.drop(seq).catch((cause: unknown) => this.#o.onNotKept(cause, () => this.drop(seq)))
+    this.#o.keeper.drop(seq)
   }
 
   types(): void {
@@ -286,21 +279,7 @@ class LiveRoom implements Room {
   }
 
   #put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, lane: string, note?: unknown): void {
-    this.#kept(method, request, lane, note).catch((cause: unknown) => {
-      this.#o.onNotKept(cause, () => this.#put(method, request, lane, note))
-    })
-  }
-
-  /** kept puts a change into the outbox. Where the disk is full, what is only cached makes room for it. */
-  async #kept<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, lane: string, note?: unknown): Promise<void> {
-    const key = newKey()
-    const put = () => this.#session.outbox.put(method, request, { lane, note, key })
-    try {
-      await put()
-    } catch (e) {
-      if (!(e instanceof ServerError) || e.reason !== 'client.NOT_KEPT' || !(await this.#o.makeRoom())) throw e
-      await put()
-    }
+    this.#o.keeper.put(method, request, { lane, note })
   }
 
   /** marked notices that it was marked unread, here or on another device. */
