@@ -179,6 +179,7 @@ func TestUnfinishedBody(t *testing.T) {
 		begin := time.Now()
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		s.must(err)
+		defer res.Body.Close()
 		_, err = io.ReadAll(res.Body)
 		s.must(err)
 		synctest.Wait()
