@@ -1,7 +1,7 @@
 import { createMemo, Show } from 'solid-js'
 import { dom, markdown } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
-import { account, personName, useModel } from '../model/context.ts'
+import { account, personCalled, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { find } from '../shell/paths.ts'
 import { text } from './text.ts'
@@ -14,13 +14,12 @@ const everybody = new Set(['all', 'channel'])
 export function Body(props: { readonly text: string; /** When it was edited last, Unix ms, and how often; absent: never. */ readonly edited?: { readonly ms: number; readonly times: number } | undefined }) {
   const model = useModel()
   const shell = useShell()
-  const byHandle = createMemo(() => new Map(model.people().map((person) => [person.handle, person])))
   const words = createMemo(() => props.text) // whatever else becomes of the message
   const content = createMemo(() => {
     const made = dom(markdown(words()), {
       inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
       mention: (handle, typed) => {
-        const person = byHandle().get(handle)
+        const person = personCalled(model, handle)
         if (!person && !everybody.has(handle)) return undefined
         const chip = document.createElement('span')
         chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'

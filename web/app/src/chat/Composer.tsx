@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, createUniqueId, For, on, onMount, Show } from 'solid-js'
+import { createEffect, createMemo, createSignal, createUniqueId, For, on, Show, untrack } from 'solid-js'
 import type { Tone } from '../emoji/emoji.ts'
 import { EmojiButton } from '../emoji/Opener.tsx'
 import { tone, used } from '../emoji/recent.ts'
@@ -79,9 +79,6 @@ export function Composer(props: ComposerProps) {
       if (area.value !== now) area.value = now
     }),
   )
-  onMount(() => {
-    area.value = words()
-  })
 
   const put = (now: string, from: number, to = from) => {
     area.value = now
@@ -234,7 +231,10 @@ export function Composer(props: ComposerProps) {
           </div>
         </Show>
         <textarea
-          ref={area}
+          ref={(element) => {
+            area = element
+            area.value = untrack(words) // before it is in the document, where that would lay out the page
+          }}
           class="composer-text"
           classList={{ 'composer-hidden': preview() }}
           rows={1}

@@ -76,6 +76,7 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
   const message = () => props.item.message
   const name = () => personName(model.person(message().author), text().nobody)
   const editing = () => props.editing !== undefined && props.editing === message().offset
+  const [near, setNear] = createSignal(false)
   const toThread = () => shell.go(`/t/${props.room.channel}/${message().root || message().offset}`)
   const mentionsMe = createMemo(() => {
     const me = account(model)?.me
@@ -95,6 +96,8 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
       data-offset={message().offset}
       data-state={props.item.state}
       aria-label={`${name()}, ${time(message().timeMs)}`}
+      onPointerEnter={() => setNear(true)}
+      onFocusIn={() => setNear(true)}
     >
       <div class="message-side">
         <Show
@@ -165,7 +168,7 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
         </Show>
       </div>
       <Show when={props.item.state === 'sent' && !message().deleted && message().offset > 0 && !editing()}>
-        <MessageTools item={props.item} room={props.room} onEdit={() => props.onEdit(message().offset)} onThread={toThread} />
+        <MessageTools near={near()} onNear={() => setNear(true)} item={props.item} room={props.room} onEdit={() => props.onEdit(message().offset)} onThread={toThread} />
       </Show>
     </article>
   )

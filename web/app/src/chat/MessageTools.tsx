@@ -16,10 +16,36 @@ import type { Room } from './room.ts'
 import { text } from './text.ts'
 
 /** How many reactions are one press away; all others come from the picker. */
-const near = 3
+const handy = 3
 
-/** MessageTools is what can be done with a message that is sent. */
-export function MessageTools(props: { readonly item: Item; readonly room: Room; readonly onEdit: () => void; readonly onThread: () => void }) {
+/**
+ * MessageTools is what can be done with a message that is sent. It is made when somebody comes near: by the pointer (`near`), or by the focus, for which a button
+ * stands in its place. A list of messages is mostly looked at, and these would be most of its elements.
+ */
+export function MessageTools(props: ToolsProps & { readonly near: boolean; readonly onNear: () => void }) {
+  const enter = (event: FocusEvent & { readonly currentTarget: HTMLElement }) => {
+    const from = event.relatedTarget
+    const back = from instanceof Node && (event.currentTarget.compareDocumentPosition(from) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0
+    const around = event.currentTarget.parentElement
+    props.onNear()
+    const buttons = around?.querySelectorAll<HTMLElement>('.message-does > button') ?? []
+    buttons[back ? buttons.length - 1 : 0]?.focus()
+  }
+  return (
+    <Show when={props.near} fallback={<button type="button" class="message-does" aria-label={text().does.bar} onFocus={enter} onClick={() => props.onNear()} />}>
+      <Toolbar {...props} />
+    </Show>
+  )
+}
+
+interface ToolsProps {
+  readonly item: Item
+  readonly room: Room
+  readonly onEdit: () => void
+  readonly onThread: () => void
+}
+
+function Toolbar(props: ToolsProps) {
   const model = useModel()
   const message = () => props.item.message
   const mine = () => message().author === account(model)?.me
@@ -42,7 +68,7 @@ export function MessageTools(props: { readonly item: Item; readonly room: Room; 
   ]
   return (
     <div class="message-does" role="toolbar" aria-label={text().does.bar}>
-      <For each={quick(near)}>
+      <For each={quick(handy)}>
         {(emoji) => (
           <button type="button" class="icon-button message-quick" aria-label={text().does.reactWith(emoji)} aria-pressed={reacted(message(), emoji)} data-tip={text().does.reactWith(emoji)} onClick={() => react(emoji)}>
             <span aria-hidden="true">{emoji}</span>

@@ -86,9 +86,16 @@ function follows(last: Item | undefined, { message }: Item): boolean {
   return last.message.author === message.author && last.message.root === message.root && message.timeMs - last.message.timeMs < together
 }
 
-/** dayOf is the day of a time where the reader is. */
-function dayOf(ms: number): string {
-  return new Date(ms).toDateString()
+const day = { from: NaN, to: NaN } // the one asked for last: of most messages it is the one before's, too
+
+/** dayOf is when the day of a time begins where the reader is, Unix ms. */
+function dayOf(ms: number): number {
+  if (!(ms >= day.from && ms < day.to)) {
+    const begin = new Date(ms)
+    day.from = begin.setHours(0, 0, 0, 0)
+    day.to = begin.setDate(begin.getDate() + 1)
+  }
+  return day.from
 }
 
 /** shifted says that rows were added before those that there were: the list keeps its place from the end then. */

@@ -19,7 +19,7 @@ import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Cha
 import { nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
 import { Room } from './room.ts'
 
-/** WARM is how many channels are kept ready beside those that are open: the ones opened last. */
+/** WARM is how many channels are followed though nobody looks at them: the ones opened last. They are shown at once, and are there offline. */
 export const WARM = 20
 
 /** CONFIRM_MS is when a list that began anew is taken for complete, in milliseconds after its last part. */
@@ -171,7 +171,9 @@ export class Recorder {
   /** open follows a channel, once however often it is opened; call the room's views' `close`, then `leave`. */
   open(channel: string): Room {
     this.#background(this.#o.cache?.used(channel, Date.now()))
-    return this.#enter(channel)
+    const room = this.#enter(channel)
+    this.#keepWarm(channel)
+    return room
   }
 
   /** leave is the counterpart of open. */
@@ -233,10 +235,27 @@ export class Recorder {
   async #warmUp(): Promise<void> {
     for (const channel of (await this.#o.cache?.recent(WARM)) ?? []) {
       if (this.#stop.signal.aborted) return
-      if (!this.#channels.has(channel) || this.#warm.has(channel)) continue
-      this.#warm.add(channel)
-      this.#enter(channel)
+      if (this.#warm.size >= WARM) return
+      if (this.#channels.has(channel) && !this.#warm.has(channel)) this.#keepWarm(channel)
     }
+  }
+
+  /** keepWarm follows a channel until WARM others were opened since, or it may not be read any more. */
+  #keepWarm(channel: string): void {
+    if (this.#warm.delete(channel)) {
+      this.#warm.add(channel) // it is the last one now
+      return
+    }
+    this.#warm.add(channel)
+    this.#enter(channel).onState(({ kind }) => {
+      if (kind === 'ended' || kind === 'failed') this.#cool(channel)
+    })
+    const [oldest] = this.#warm
+    if (this.#warm.size > WARM && oldest !== undefined) this.#cool(oldest)
+  }
+
+  #cool(channel: string): void {
+    if (this.#warm.delete(channel)) this.leave(channel)
   }
 
   #told(channel: string, events: readonly Told[]): void {

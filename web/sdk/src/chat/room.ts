@@ -46,7 +46,10 @@ export class Room {
   readonly #listeners = new Set<(state: RoomState) => void>()
   #following: Following | undefined
   #state: RoomState = { kind: 'loading' }
-  /** No messages, but what was told last: by it pages that were overtaken are caught up. */
+  /**
+   * What was told last: by it pages that were overtaken are caught up. With the end of the channel, PAGE messages or somewhat more, where that was loaded or shown
+   * last: who opens the channel again sees it at once.
+   */
   #base: Window | undefined
 
   private constructor(o: RoomOptions) {
@@ -72,7 +75,11 @@ export class Room {
 
   /** view shows the channel, root 0, or a thread of it, its end first. */
   view(root: number): View {
-    const view = new View(this.#o, root, () => this.#base, this.#stop.signal, () => { this.#views.delete(view) })
+    const closed = () => {
+      this.#views.delete(view)
+      this.#remember(view)
+    }
+    const view = new View(this.#o, root, () => this.#base, this.#stop.signal, closed)
     this.#views.add(view)
     view.begin()
     return view
@@ -100,7 +107,7 @@ export class Room {
     const answer = await this.#o.session.call(history, { channel: this.channel, limit: PAGE }, { signal: this.#stop.signal })
     const w = opened(this.channel, this.#o.me, 0, pageOf(undefined, answer))
     await this.#o.cache?.opened(w, Date.now())
-    this.#base = bare(w)
+    this.#base = w
     for (const v of this.#views) v.reset(w)
     return w.cursor
   }
@@ -129,7 +136,8 @@ export class Room {
         const base = this.#base
         if (base === undefined) return
         void this.#o.cache?.told(this.channel, base.cursor.offset, events, u.cursor)
-        this.#base = apply(base, events, u.cursor)
+        const next = apply(base, events, u.cursor)
+        this.#base = next.messages.length > 2 * PAGE ? trimmed(next, PAGE, 'before') : next
         for (const v of this.#views) v.told(events, u.cursor)
         this.#o.onTold?.(events) // behind the views: what it settles stands there already
         return
@@ -145,6 +153,13 @@ export class Room {
     }
   }
 
+  /** remember keeps the end of the channel, if a view that goes shows it as it is now. */
+  #remember({ root, window: w }: View): void {
+    const base = this.#base
+    if (root !== 0 || w?.to !== Infinity || base === undefined) return
+    if (w.cursor.epoch === base.cursor.epoch && w.cursor.offset === base.cursor.offset) this.#base = { ...trimmed(w, PAGE, 'before'), tail: base.tail }
+  }
+
   #fail(e: unknown): void {
     if (!this.#stop.signal.aborted) this.#set({ kind: 'failed', cause: e as ServerError })
   }
@@ -153,11 +168,6 @@ export class Room {
     this.#state = state
     for (const tell of this.#listeners) tell(state)
   }
-}
-
-/** bare is a window without its messages. */
-function bare(w: Window): Window {
-  return { ...w, messages: [], from: Infinity, to: 0, ahead: new Map(), omitted: [] }
 }
 
 /** View shows a part of a channel or thread, and goes on with it. */
@@ -257,6 +267,11 @@ export class View {
 
   /** begin is called by the room. */
   begin(): void {
+    const base = this.#base()
+    if (this.root === 0 && base !== undefined && base.messages.length > 0) {
+      this.#set(base)
+      return
+    }
     const painted = async () => {
       const kept = await this.#o.cache?.window(this.#o.channel, this.root, PAGE)
       if (this.#window === undefined) this.#paint(kept)

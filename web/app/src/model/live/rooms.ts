@@ -137,6 +137,7 @@ class LiveRoom implements Room {
     this.#signal = (key, body) => { room.signal(key, body) }
     this.#view = room.view(root)
     const [window, setWindow] = createSignal(this.#view.window, { equals: false })
+    if (this.#view.window !== undefined) this.#known.resolve(undefined)
     this.#window = window
     this.#view.onChange((w) => {
       setWindow(w)
