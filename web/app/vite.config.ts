@@ -1,5 +1,6 @@
 import { defineConfig } from 'vite'
 import solid from 'vite-plugin-solid'
+import { chunks } from './chunks.ts'
 import { compress } from './compress.ts'
 import { layers } from './layers.ts'
 import { modules } from './modules.ts'
@@ -22,6 +23,7 @@ export default defineConfig({
     cssTarget: ['chrome123', 'firefox128', 'safari17.5'], // the first with light-dark()
     assetsInlineLimit: 0, // the Content-Security-Policy admits no data: URLs
     modulePreload: { polyfill: false }, // nor inline scripts
+    rolldownOptions: { output: { codeSplitting: chunks() } },
   },
   worker: { format: 'es' },
   server: {

@@ -18,13 +18,11 @@ export async function painted(page: Page, selector: string, text = '', gone = fa
             return
           }
           // The next task behind a frame's callbacks comes when it is painted.
-          requestAnimationFrame(() => {
-            const { port1, port2 } = new MessageChannel()
-            port1.onmessage = () => { done(performance.timeOrigin + performance.now()) }
-            port2.postMessage(0)
-          })
+          const { port1, port2 } = new MessageChannel()
+          port1.onmessage = () => { done(performance.timeOrigin + performance.now()) }
+          port2.postMessage(0)
         }
-        look()
+        requestAnimationFrame(look)
       }),
     }),
     { selector, text, gone },

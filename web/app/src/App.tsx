@@ -1,4 +1,4 @@
-import { ErrorBoundary, lazy, Match, Show, Suspense, Switch } from 'solid-js'
+import { ErrorBoundary, Match, Show, Suspense, Switch } from 'solid-js'
 import { RoomsProvider } from './chat/context.ts'
 import type { Rooms } from './chat/room.ts'
 import { text } from './i18n/en.ts'
@@ -10,12 +10,11 @@ import { followPreferences } from './shell/preferences.ts'
 import { createRouter } from './shell/router.ts'
 import { Shell } from './shell/Shell.tsx'
 import { followTheme } from './shell/theme.ts'
+import SignIn from './signin/SignIn.tsx'
 import { createWelcome } from './signin/welcome.ts'
 import { Button } from './ui/Button.tsx'
 import { EmptyState } from './ui/Empty.tsx'
 import { Mark } from './ui/Icon.tsx'
-
-const SignIn = lazy(() => import('./signin/SignIn.tsx'))
 
 export interface AppProps {
   readonly access: Access

@@ -9,6 +9,7 @@ import type { Live } from './model/live/live.ts'
 import { register } from './module.ts'
 import { followVersion } from './offline/version.ts'
 import { whenIdle } from './offline/idle.ts'
+import { find } from './shell/paths.ts'
 
 const Unable = lazy(() => import('./offline/Unable.tsx'))
 
@@ -22,9 +23,13 @@ if (root) {
   render(() => {
     if (accounts === undefined) return <Unable />
     const [live, setLive] = createSignal<Live | Error | undefined>()
-    const access: LiveAccess = new LiveAccess(accounts, async () => setLive((await import('./model/live/live.ts')).createLive(access)))
+    const registry = register(modules)
+    const access: LiveAccess = new LiveAccess(accounts, async () => {
+      find(registry.routes, window.location.pathname)?.route.screen().catch(() => undefined) // it is shown next: loaded by then, or its own failure
+      return setLive((await import('./model/live/live.ts')).createLive(access))
+    })
     access.begin().catch((cause: unknown) => setLive(cause instanceof Error ? cause : new Error(String(cause))))
-    return <App access={access} live={live()} registry={register(modules)} />
+    return <App access={access} live={live()} registry={registry} />
   }, root)
   followVersion()
   // Behind what the first page needs; never for sources that change under one's hands.
