@@ -33,6 +33,7 @@ export function MessageList(props: MessageListProps) {
   const [missed, setMissed] = createSignal(0)
   const [placed, setPlaced] = createSignal(false) // where the reader begins has been gone to: before, nothing is seen
   let list: VListHandle | undefined
+  let around!: HTMLDivElement
 
   const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: 'end' })
   const isEnded = () => list !== undefined && list.scrollSize - list.scrollOffset - list.viewportSize < atEnd
@@ -57,8 +58,11 @@ export function MessageList(props: MessageListProps) {
         queueMicrotask(() => {
           const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item().message.offset >= at)
           setEnded(index < 0)
-          if (index < 0) toEnd()
-          else list?.scrollToIndex(index, { align: 'center' })
+          if (index < 0) {
+            const scroll = around.querySelector('.channel-scroll')
+            if (scroll) scroll.scrollTop = scroll.scrollHeight // at once, by what heights are guessed: else the beginning would be made first
+            toEnd()
+          } else list?.scrollToIndex(index, { align: 'center' })
           const end = untrack(last)?.message.offset
           const there = () => {
             setPlaced(true)
@@ -97,7 +101,7 @@ export function MessageList(props: MessageListProps) {
   }
 
   return (
-    <div class="channel-list">
+    <div ref={around} class="channel-list">
       <Show when={props.room.items()} fallback={props.unknown}>
         <Show when={shown().length > 1 || props.room.moreBefore()} fallback={props.empty}>
         <VList

@@ -1,5 +1,5 @@
 import type { Item } from '@plenum/sdk/chat'
-import { createEffect, createMemo, createSignal, For, Match, Show, Switch } from 'solid-js'
+import { createMemo, createSignal, For, Show, untrack } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
 import { account, personName, useModel } from '../model/context.ts'
@@ -31,29 +31,29 @@ export interface RowProps {
   readonly onEdit: (offset: number | undefined) => void
 }
 
-/** MessageRow shows one row of a room. */
+/** MessageRow shows one row of a room. What kind it is stays. */
 export function MessageRow(props: RowProps) {
-  return (
-    <Switch>
-      <Match when={props.row.kind === 'message' && props.row}>{(row) => <Said {...props} item={row().item()} first={row().first()} />}</Match>
-      <Match when={props.row.kind === 'event' && props.row}>{(row) => <Happened item={row().item()} />}</Match>
-      <Match when={props.row.kind === 'day' && props.row}>
-        {(row) => (
-          <div class="day" role="separator" aria-label={dayName(row().ms, Date.now())}>
-            <span>{dayName(row().ms, Date.now())}</span>
-          </div>
-        )}
-      </Match>
-      <Match when={props.row.kind === 'unread'}>
+  const row = untrack(() => props.row)
+  switch (row.kind) {
+    case 'message':
+      return <Said of={props} item={row.item()} first={row.first()} />
+    case 'event':
+      return <Happened item={row.item()} />
+    case 'day':
+      return (
+        <div class="day" role="separator" aria-label={dayName(row.ms, Date.now())}>
+          <span>{dayName(row.ms, Date.now())}</span>
+        </div>
+      )
+    case 'unread':
+      return (
         <div class="fresh" role="separator" aria-label={text().fresh}>
           <span>{text().fresh}</span>
         </div>
-      </Match>
-      <Match when={props.row.kind === 'begin'}>
-        <p class="begin">{text().begin(props.name)}</p>
-      </Match>
-    </Switch>
-  )
+      )
+    case 'begin':
+      return <p class="begin">{text().begin(props.name)}</p>
+  }
 }
 
 /** Happened is a message of the system: who came, what was changed. */
@@ -70,19 +70,24 @@ function Happened(props: { readonly item: Item }) {
   )
 }
 
-function Said(props: RowProps & { readonly item: Item; readonly first: boolean }) {
+function Said(props: { readonly of: RowProps; readonly item: Item; readonly first: boolean }) {
   const model = useModel()
   const shell = useShell()
   const message = () => props.item.message
   const name = () => personName(model.person(message().author), text().nobody)
-  const editing = () => props.editing !== undefined && props.editing === message().offset
+  const editing = () => props.of.editing !== undefined && props.of.editing === message().offset
   const [near, setNear] = createSignal(false)
-  const toThread = () => shell.go(`/t/${props.room.channel}/${message().root || message().offset}`)
-  const mentionsMe = createMemo(() => {
+  const toThread = () => shell.go(`/t/${props.of.room.channel}/${message().root || message().offset}`)
+  const mentionsMe = () => {
     const me = account(model)?.me
     const { mentions, author } = message()
     return author !== me && mentions !== undefined && (mentions.everybody || (me !== undefined && mentions.users.includes(me)))
-  })
+  }
+  const written = createMemo((before: boolean) => before || props.item.state !== 'sent', false)
+  const thread = () => {
+    const { thread } = message()
+    return props.of.room.root === 0 && thread !== undefined && thread.replies > 0 && thread
+  }
 
   return (
     <article
@@ -90,7 +95,7 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
       classList={{
         'message-joined': !props.first,
         'message-mention': mentionsMe(),
-        'message-marked': props.marked === message().offset,
+        'message-marked': props.of.marked === message().offset,
         'message-pending': props.item.state !== 'sent',
       }}
       data-offset={message().offset}
@@ -140,10 +145,10 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
             fallback={
               <Editor
                 text={message().text}
-                onCancel={() => props.onEdit(undefined)}
+                onCancel={() => props.of.onEdit(undefined)}
                 onSave={(to) => {
-                  props.onEdit(undefined)
-                  props.room.edit(message().offset, to)
+                  props.of.onEdit(undefined)
+                  props.of.room.edit(message().offset, to)
                 }}
               />
             }
@@ -151,24 +156,24 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
             <Body text={message().text} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
           </Show>
         </Show>
-        <Sent item={props.item} room={props.room} />
-        <Unchanged item={props.item} room={props.room} />
-        <Reactions item={props.item} room={props.room} />
-        <Show when={props.room.root === 0 && message().thread}>
-          {(thread) => (
-            <Show when={thread().replies > 0}>
+        <Show when={written() || thread() || props.item.changes.length > 0 || message().reactions.length > 0}>
+          <Sent item={props.item} room={props.of.room} written={written()} />
+          <Unchanged item={props.item} room={props.of.room} />
+          <Reactions item={props.item} room={props.of.room} />
+          <Show when={thread()}>
+            {(thread) => (
               <button type="button" class="thread-summary" onClick={toThread}>
                 <span class="unseen">{text().openThread(name())}</span>
                 <span class="thread-count">{text().replies(thread().replies)}</span>
                 <span class="faint clip">{text().lastReply(relative(thread().lastReplyMs, Date.now()))}</span>
                 <Icon path={chevronRightIcon} small mirrored />
               </button>
-            </Show>
-          )}
+            )}
+          </Show>
         </Show>
       </div>
       <Show when={props.item.state === 'sent' && !message().deleted && message().offset > 0 && !editing()}>
-        <MessageTools near={near()} onNear={() => setNear(true)} item={props.item} room={props.room} onEdit={() => props.onEdit(message().offset)} onThread={toThread} />
+        <MessageTools near={near()} onNear={() => setNear(true)} item={props.item} room={props.of.room} onEdit={() => props.of.onEdit(message().offset)} onThread={toThread} />
       </Show>
     </article>
   )
@@ -178,14 +183,10 @@ function Said(props: RowProps & { readonly item: Item; readonly first: boolean }
  * Sent says how far a message has come that is written here: beside it, so that nothing moves as it goes out; below it, with what can be done, where it was
  * refused.
  */
-function Sent(props: { readonly item: Item; readonly room: Room }) {
-  const [written, setWritten] = createSignal(false)
-  createEffect(() => {
-    if (props.item.state !== 'sent') setWritten(true)
-  })
+function Sent(props: { readonly item: Item; readonly room: Room; readonly written: boolean }) {
   const refused = () => props.item.state === 'refused'
   return (
-    <Show when={written() || props.item.state !== 'sent'}>
+    <Show when={props.written}>
       <div class="message-state" classList={{ 'message-failed': refused(), 'message-came': props.item.state === 'sent' }} role="status">
         <Icon path={refused() ? circleAlertIcon : props.item.state === 'sent' ? checkIcon : clockIcon} small />
         <span>
