@@ -301,7 +301,7 @@ export class Cache {
   /** putDraft keeps what is being written; what is nothing and known to the server so is dropped. It is on disk when this resolves. */
   putDraft(w: Writing): Promise<boolean> {
     return this.#write(async (tx) => {
-      const empty = w.text === '' && w.saved === '' && w.sending === undefined && w.theirs === undefined
+      const empty = w.text === '' && w.saved === '' && w.sending === undefined && w.theirs === undefined && w.leaving === undefined
       if (empty && w.version === 0) await tx.objectStore('drafts').delete([w.channel, w.root])
       else await tx.objectStore('drafts').put(w)
     }, true)
@@ -528,7 +528,7 @@ async function rescued(name: string): Promise<Writing[]> {
       }
       const read = db.transaction('drafts').objectStore('drafts').getAll()
       read.onerror = () => { end([]) }
-      read.onsuccess = () => { end((read.result as Writing[]).filter((w) => typeof w.text === 'string' && w.text !== w.saved)) }
+      read.onsuccess = () => { end((read.result as Writing[]).filter((w) => typeof w.text === 'string' && (w.text !== w.saved || w.leaving !== undefined))) }
     }
   })
 }
