@@ -156,6 +156,30 @@ test('a new version is offered, and taken by a click, in all tabs; drafts stay',
   forgiven(watch)
 })
 
+test('a new version is offered to who signs in, too', async ({ page, plenum, workspace, watch }) => {
+  const front = await Front.before(plenum)
+  const bob = await workspace.person('bob', 'Bob Moss')
+  await channelWith(workspace.owner, 'general', bob)
+  try {
+    await page.goto(front.origin)
+    await kept(page)
+    await front.rollOut('second')
+    await page.evaluate(() => navigator.serviceWorker.getRegistration().then((found) => found?.update()).then(() => undefined))
+    const offer = page.getByText('A new version is ready')
+    await expect(offer).toBeVisible()
+    await page.screenshot({ path: test.info().outputPath('offered.png') })
+    await page.setViewportSize({ width: 360, height: 740 })
+    await page.screenshot({ path: test.info().outputPath('offered-narrow.png') })
+    await page.getByRole('button', { name: 'Reload' }).click()
+    await expect(page.locator('meta[name="mark"]')).toHaveAttribute('content', 'second')
+    await expect(offer).toBeHidden()
+    await signInAt(page, front.origin, bob)
+  } finally {
+    await front.close()
+  }
+  forgiven(watch)
+})
+
 test('an operator frees browsers of the worker; it can come back', async ({ page, plenum, workspace, watch }) => {
   const bob = await workspace.person('bob', 'Bob Moss')
   await channelWith(workspace.owner, 'general', bob)

@@ -40,6 +40,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Fail with 200 `client.OFFLINE` rather than wait for a connection. */
   readonly onlyOnline?: boolean
+  /** The client_seq of a change, of the outbox's `number`: for who calls it again after a doubt. Absent: another one. */
+  readonly seq?: number
 }
 
 /** Transport is how the frames travel. */
@@ -126,6 +128,8 @@ export interface Outbox {
   drop(seq: number): Promise<boolean>
   /** settle takes out what an event has shown to have taken place, by Event.mutation. */
   settle(mutation: string): void
+  /** number is a client_seq that was never given before, nor will be after a crash, for what is called beside the outbox. */
+  number(): Promise<number>
 }
 
 /** Pending is one change in the outbox. */

@@ -141,7 +141,7 @@ export function start(options: Partial<Options> = {}, fail?: unknown): Start {
   tokens.fail = fail
   const settled: string[] = []
   let number = 0
-  const outbox = { clientId: 'q83vEjRWeJCrze8SNFZ4kA', number: () => Promise.resolve(++number), settle: (m: string) => settled.push(m) } as unknown as Outbox & { number(): Promise<number> }
+  const outbox = { clientId: 'q83vEjRWeJCrze8SNFZ4kA', number: () => Promise.resolve(++number), settle: (m: string) => settled.push(m) } as unknown as Outbox
   const connection = new Connection({ server: 'http://edge', tokens, outbox, sessionId: 'session', agent: 'test/1', dial: webSocket('http://edge', edge.Maker), random: () => 0.5, ...options })
   const states: State[] = []
   connection.onState((s) => states.push(s))

@@ -201,6 +201,7 @@ export class TestSession implements Session {
   }
 
   readonly #outbox: Outbox = ((session: TestSession): Outbox => ({
+    number: () => Promise.reject(new Error('no changes are called beside the outbox')),
     clientId: 'client',
     get entries() { return session.entries },
     onChange: (listener) => {

@@ -1,5 +1,6 @@
 /** What was picked last, in this browser, and the colour of skin. Known without the data: reactions offer them at once. */
 import { createSignal } from 'solid-js'
+import { ofBrowser } from '../shell/stored.ts'
 import type { Tone } from './emoji.ts'
 
 const key = 'plenum.emoji'
@@ -26,23 +27,13 @@ export function parse(stored: string | null): Kept {
   }
 }
 
-function read(): Kept {
-  try {
-    return parse(localStorage.getItem(key))
-  } catch {
-    return parse(null) // forbidden here: it lasts as long as the page
-  }
-}
+const read = () => parse(ofBrowser.get(key))
 
 const [now, setNow] = createSignal<Kept>(read())
 
 function keep(next: Kept): void {
   setNow(next)
-  try {
-    localStorage.setItem(key, JSON.stringify(next))
-  } catch {
-    // as above
-  }
+  ofBrowser.set(key, JSON.stringify(next))
 }
 
 export const recent = (): readonly string[] => now().recent

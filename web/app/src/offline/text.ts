@@ -9,7 +9,7 @@ export const en = {
   },
   storage: {
     full: 'This device is full',
-    fullWhy: 'What you read now is not kept for offline. Free some space, then load the page anew.',
+    fullWhy: 'What you read now is not kept for offline. Free some space, and it will be.',
     low: 'This device is nearly full',
     lowWhy: 'Free some space, or older messages are not kept for offline.',
     off: 'Nothing is kept on this device',

@@ -17,6 +17,7 @@ import { find, within } from './paths.ts'
 import { visited } from './recent.ts'
 import type { Router } from './router.ts'
 import { Sidebar } from './Sidebar.tsx'
+import { ofTab } from './stored.ts'
 import { TopBar } from './TopBar.tsx'
 import './shell.css'
 
@@ -121,7 +122,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   createEffect(() => {
     const channel = channelId()
     if (channel === undefined) return
-    sessionStorage.setItem(lastKey, channel)
+    ofTab.set(lastKey, channel)
     untrack(() => visited(channel))
   })
 
@@ -259,6 +260,6 @@ function skip(event: MouseEvent): void {
 const lastKey = 'plenum.channel'
 
 function lastChannel(known: readonly string[]): string | undefined {
-  const last = sessionStorage.getItem(lastKey)
+  const last = ofTab.get(lastKey)
   return last !== null && known.includes(last) ? last : undefined
 }

@@ -1,6 +1,7 @@
-/** What somebody chose for this browser: how it looks, and what it tells. Kept in localStorage, so that the first paint has it. */
+/** What somebody chose for this browser: how it looks, and what it tells. Kept in the browser, so that the first paint has it. */
 import { createSignal } from 'solid-js'
 import { locales, type Locale } from '../i18n/locale.ts'
+import { ofBrowser } from './stored.ts'
 
 /** Each preference's choices; the first is the default. */
 const choices = {
@@ -36,26 +37,14 @@ export function parse(stored: string | null): Preferences {
   ) as unknown as Preferences
 }
 
-function read(): string | null {
-  try {
-    return localStorage.getItem(key)
-  } catch {
-    return null // forbidden here: they last as long as the page
-  }
-}
-
-const [current, setCurrent] = createSignal<Preferences>(parse(read()))
+const [current, setCurrent] = createSignal<Preferences>(parse(ofBrowser.get(key)))
 
 export const preferences = current
 
 export function prefer(change: Partial<Preferences>): void {
   const next = { ...current(), ...change }
   setCurrent(next)
-  try {
-    localStorage.setItem(key, JSON.stringify(next))
-  } catch {
-    // as above
-  }
+  ofBrowser.set(key, JSON.stringify(next))
 }
 
 /** followPreferences heeds changes made in other tabs. */

@@ -1,5 +1,6 @@
 /** Where one was in this tab, the last place first: the palette begins with it. */
 import { createSignal } from 'solid-js'
+import { ofTab } from './stored.ts'
 
 const key = 'plenum.recent'
 const most = 12
@@ -13,12 +14,12 @@ export const recent = ids
 export function visited(channel: string): void {
   const now = [channel, ...ids().filter((id) => id !== channel)].slice(0, most)
   setIds(now)
-  sessionStorage.setItem(key, JSON.stringify(now))
+  ofTab.set(key, JSON.stringify(now))
 }
 
 function stored(): readonly string[] {
   try {
-    const found: unknown = JSON.parse(sessionStorage.getItem(key) ?? '[]')
+    const found: unknown = JSON.parse(ofTab.get(key) ?? '[]')
     return Array.isArray(found) ? found.filter((id) => typeof id === 'string') : []
   } catch {
     return [] // what stands there isn't ours

@@ -1,7 +1,8 @@
-import { createResource, createSignal, Match, Show, Switch, type JSX } from 'solid-js'
+import { createResource, createSignal, lazy, Match, Show, Suspense, Switch, type JSX } from 'solid-js'
 import { explain } from '../i18n/refusals.ts'
 import { useAccess } from '../model/context.ts'
 import type { Link } from '../model/model.ts'
+import { later } from '../offline/version.ts'
 import { Banner } from '../ui/Banner.tsx'
 import { Button } from '../ui/Button.tsx'
 import { PasswordField, TextField } from '../ui/Field.tsx'
@@ -17,6 +18,8 @@ import { submission } from '../ui/submission.ts'
 import { text } from './text.ts'
 import type { Welcome } from './welcome.ts'
 import './signin.css'
+
+const Offer = lazy(() => import('../offline/Offer.tsx'))
 
 /** SignIn is every way in: by password, and by the three kinds of links. */
 export default function SignIn(props: { readonly welcome: Welcome }) {
@@ -63,6 +66,13 @@ export default function SignIn(props: { readonly welcome: Welcome }) {
           </Match>
         </Switch>
       </main>
+      <div class="signin-notice" role="status">
+        <Suspense>
+          <Show when={later() && props.welcome.secret() === undefined && !props.welcome.first()}>{/* a one-time link would not outlive it */}
+            <Offer />
+          </Show>
+        </Suspense>
+      </div>
     </div>
   )
 }

@@ -1,10 +1,11 @@
 import type { ServerError } from '../errors.ts'
-import { listDrafts, setDraft } from '../proto/plenum/chat/v1/chat.methods.ts'
+import { listDrafts, send, setDraft } from '../proto/plenum/chat/v1/chat.methods.ts'
 import type { DraftChanged } from '../proto/plenum/chat/v1/chat.ts'
 import type { Pending, Session } from '../session.ts'
 import type { Cache } from './cache/cache.ts'
 import {
-  answeredDraft, draftKey, due, outrun, readDraft, refusedDraft, resent, resolved, spent, toldDraft, typed, unwritten, type Choice, type Writing,
+  answeredDraft, cameBack, draftKey, due, leaves, left, outrun, readDraft, refusedDraft, resent, resolved, spent, toldDraft, typed, unwritten,
+  type Choice, type Leaving, type Writing,
 } from './drafts.ts'
 
 /** PAUSE_MS is how long nothing is typed, in milliseconds, before a draft goes to the server; on disk it is at once. */
@@ -25,12 +26,13 @@ export class Book {
   }
 
   /**
-   * load takes over what is on disk, without what is in the outbox already, and repeats what was on its way. Then, when there is an answer, what the
-   * server has: that may come late.
+   * load takes over what is on disk, without what is in the outbox already, and repeats what was on its way, to the outbox and to the server. Then, when there
+   * is an answer, what the server has: that may come late.
    */
   async load(entries: readonly Pending[]): Promise<void> {
     for (const w of (await this.#cache?.drafts()) ?? []) {
       void this.#put(spent(w, entries, []))
+      for (const l of w.leaving ?? []) void this.#again(w, l)
       const again = resent(w)
       if (again === undefined) this.#later(draftKey(w.channel, w.root))
       else void this.#call(again)
@@ -68,6 +70,22 @@ export class Book {
     return this.#put(typed(this.of(channel, root), text, Date.now()))
   }
 
+  /**
+   * leave empties the composer, whose message goes into the outbox under a key. On disk it stays until it is known to be there: then call `left`; or `back`, where
+   * it could not be kept.
+   */
+  leave(channel: string, root: number, leaving: Leaving): Promise<unknown> {
+    return this.#put(leaves(this.of(channel, root), leaving, Date.now()))
+  }
+
+  left(channel: string, root: number, key: string): void {
+    void this.#put(left(this.of(channel, root), key))
+  }
+
+  back(channel: string, root: number, key: string): void {
+    void this.#put(cameBack(this.of(channel, root), key, Date.now()))
+  }
+
   /** resolve decides between two texts. */
   resolve(channel: string, root: number, choice: Choice): Promise<unknown> {
     return this.#put(resolved(this.of(channel, root), choice, Date.now()))
@@ -91,6 +109,16 @@ export class Book {
     for (const t of this.#timers.values()) clearTimeout(t)
     this.#timers.clear()
     this.#listeners.clear()
+  }
+
+  /** again puts a message into the outbox of which a page that is gone left open whether it is there. */
+  async #again({ channel, root }: Writing, { key, text, alsoInChannel }: Leaving): Promise<void> {
+    try {
+      await this.#session.outbox.put(send, { channel, root, text, alsoInChannel }, { lane: channel, key })
+      this.left(channel, root, key)
+    } catch {
+      if (!this.#stop.signal.aborted) this.back(channel, root, key) // it stands in the composer again
+    }
   }
 
   #put(w: Writing): Promise<unknown> {

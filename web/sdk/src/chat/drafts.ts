@@ -25,10 +25,19 @@ export interface Writing {
   readonly wanted: number
   /** A text that the server won't have, such as the draft that is one too many: it stays here. */
   readonly refused: string | undefined
+  /** Messages that were sent from here, and may not be in the outbox yet; undefined: none. */
+  readonly leaving: readonly Leaving[] | undefined
+}
+
+/** Leaving is a message on its way from the composer into the outbox. By its key it is put again after a restart, and is there once. */
+export interface Leaving {
+  readonly key: string
+  readonly text: string
+  readonly alsoInChannel: boolean
 }
 
 export function unwritten(channel: string, root: number): Writing {
-  return { channel, root, text: '', timeMs: 0, saved: '', version: 0, sending: undefined, theirs: undefined, wanted: 0, refused: undefined }
+  return { channel, root, text: '', timeMs: 0, saved: '', version: 0, sending: undefined, theirs: undefined, wanted: 0, refused: undefined, leaving: undefined }
 }
 
 export const draftKey = (channel: string, root: number) => `${channel}/${root}`
@@ -103,9 +112,28 @@ export function resolved(w: Writing, choice: Choice, now: number): Writing {
   return { ...w, text, timeMs: now, saved, version, theirs: undefined }
 }
 
+/** leaves is with an empty composer, whose message is on its way into the outbox. */
+export function leaves(w: Writing, leaving: Leaving, now: number): Writing {
+  return { ...typed(w, '', now), leaving: [...(w.leaving ?? []), leaving] }
+}
+
+/** left is without a message that the outbox has. */
+export function left(w: Writing, key: string): Writing {
+  const rest = (w.leaving ?? []).filter((l) => l.key !== key)
+  if (rest.length === (w.leaving?.length ?? 0)) return w
+  return { ...w, leaving: rest.length === 0 ? undefined : rest }
+}
+
+/** cameBack is with a message that the outbox could not keep: before what has been written since. */
+export function cameBack(w: Writing, key: string, now: number): Writing {
+  const text = w.leaving?.find((l) => l.key === key)?.text
+  if (text === undefined) return w
+  return typed(left(w, key), w.text === '' ? text : `${text}\n\n${w.text}`, now)
+}
+
 /**
  * spent is a draft that was read from disk after a restart, without what was sent: the page may have died between putting a message into the outbox and
- * clearing its draft. `sent` are the reader's own messages of the place that are known.
+ * noting that of its draft, which are written at the same time. `sent` are the reader's own messages of the place that are known.
  */
 export function spent(w: Writing, entries: readonly Pending[], sent: readonly { readonly text: string; readonly timeMs: number; readonly root: number }[]): Writing {
   if (w.text.trim() === '') return w

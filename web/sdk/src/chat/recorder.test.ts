@@ -7,13 +7,14 @@ import { Server, TestSession } from '../../test/session.ts'
 import { ServerError } from '../errors.ts'
 import { encode, message } from '../method.ts'
 import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
-import { Badge, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
+import { Badge, Channel, ChannelKind, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
 import { Head } from '../proto/plenum/edge/v1/edge.ts'
 import { PAUSE_MS } from './book.ts'
 import { Cache } from './cache/cache.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
 import { CONFIRM_MS, Recorder } from './recorder.ts'
+import { AGAIN_MS, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
 const me = 'ada'
@@ -332,6 +333,109 @@ describe('a recorder', () => {
     page.recorder.need(['bob', 'bob'])
     await rest()
     expect([...page.recorder.directory.people.keys()]).toEqual(['bob'])
+    await page.quit()
+  })
+})
+
+describe('a channel that nobody has opened', () => {
+  const named = (server: Server, name: string) => { server.channel = (id) => message(Channel, { id, kind: ChannelKind.PUBLIC, name, members: 3 }) }
+  const name = (page: Page) => page.recorder.channels.get('c')?.channel?.name
+  const asked = (page: Page) => page.session.calls.filter((call) => call === 'GetChannel').length
+  const later = async (ms: number) => {
+    await vi.advanceTimersByTimeAsync(ms)
+    await rest()
+  }
+
+  test('is called as it is, soon after it moved by what is no message', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    page.session.calls.length = 0
+    named(server, 'renamed')
+    server.log('c').post('bob', 'two')
+    server.flush()
+    await later(2 * SOON_MS)
+    expect([name(page), asked(page)]).toEqual(['#c', 0]) // a message renames nothing
+    server.log('c').post('bob', 'three')
+    server.log('c').pin('bob', offset, true) // two at once, of which one counts
+    server.flush()
+    await later(2 * SOON_MS)
+    expect([name(page), asked(page)]).toEqual(['renamed', 1])
+
+    named(server, 'again')
+    server.log('c').react('bob', offset, '🎉', false)
+    server.flush()
+    await later(2 * SOON_MS)
+    expect([name(page), asked(page)]).toEqual(['renamed', 1]) // it isn't asked for with each reaction
+    await later(AGAIN_MS)
+    expect([name(page), asked(page)]).toEqual(['again', 2])
+    await page.quit()
+  })
+
+  test('gets its name when it comes into the list, once, and keeps what came meanwhile', async () => {
+    const server = new Server()
+    const page = await Page.at(server)
+    const waiting: (() => void)[] = []
+    const call = page.session.call.bind(page.session)
+    page.session.call = async (...asked: Parameters<typeof call>) => {
+      await new Promise<void>((go) => waiting.push(go))
+      return call(...asked) as never
+    }
+    server.log('c').post('bob', 'one')
+    server.flush()
+    await rest()
+    expect([name(page), waiting.length]).toEqual([undefined, 1])
+    server.log('c').post('bob', 'two')
+    server.flush()
+    await rest()
+    expect(waiting).toHaveLength(1) // it is under way
+    waiting[0]?.()
+    await rest()
+    expect([name(page), page.recorder.channels.get('c')?.place.count]).toEqual(['#c', 2])
+    server.flush()
+    await rest()
+    expect(waiting).toHaveLength(1)
+    await page.quit()
+  })
+
+  test('that can’t be read keeps the others from nothing, and is asked for again with the next news', async () => {
+    const server = new Server()
+    const page = await Page.at(server)
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      if (method.endsWith('/GetChannel') && (q as { channel: string }).channel === 'a') throw new ServerError(101, 'chat.CHANNEL', 'There is no such channel.')
+      return answer(method, q)
+    }
+    for (const id of ['a', 'b', 'c']) server.log(id).post('bob', 'one')
+    server.flush()
+    await rest()
+    const names = () => ['a', 'b', 'c'].map((id) => page.recorder.channels.get(id)?.channel?.name)
+    expect(names()).toEqual([undefined, '#b', '#c'])
+    expect(page.faults.splice(0)).toMatchObject([{ reason: 'chat.CHANNEL' }])
+    server.answer = answer
+    server.flush()
+    await rest()
+    expect(names()).toEqual(['#a', '#b', '#c'])
+    await page.quit()
+  })
+
+  test('isn’t asked for where its own topic tells, nor when it has been left', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    await page.view('c')
+    page.session.calls.length = 0
+    server.log('c').pin('bob', offset, true)
+    server.flush()
+    await later(2 * SOON_MS)
+    expect(asked(page)).toBe(0)
+    page.recorder.leave('c')
+    server.log('c').pin('bob', offset, false)
+    server.flush()
+    server.tellUser({ $case: 'channel', value: { channel: 'c', removed: true, kind: ChannelKind.PUBLIC } })
+    server.heads = () => []
+    await later(2 * SOON_MS)
+    expect([asked(page), page.recorder.channels.size]).toEqual([0, 0])
     await page.quit()
   })
 })

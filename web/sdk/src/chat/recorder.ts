@@ -17,6 +17,7 @@ import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
 import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
 import { nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
+import { Renames } from './renames.ts'
 import { Room } from './room.ts'
 
 /** WARM is how many channels are followed though nobody looks at them: the ones opened last. They are shown at once, and are there offline. */
@@ -71,6 +72,7 @@ export class Recorder {
   readonly #asked = new Set<number>()
   readonly #naming = new Set<string>()
   readonly #undo: (() => void)[] = []
+  readonly #renames = new Renames((channel) => { this.#background(this.#read(channel)) })
   #channels: Channels = new Map()
   #directory: Directory = nobody
   #inbox: Inbox = emptyInbox
@@ -201,6 +203,7 @@ export class Recorder {
   close(): void {
     this.#stop.abort(new DOMException('the recorder is closed', 'AbortError'))
     this.drafts.close()
+    this.#renames.close()
     clearTimeout(this.#confirm)
     clearTimeout(this.#forget)
     clearInterval(this.#prune)
@@ -289,6 +292,7 @@ export class Recorder {
     const before = this.#channels
     const begins = u.snapshot || this.#confirm !== undefined
     this.#setChannels(headsTold(before, u, Date.now()), mine, begins ? undefined : u.cursor) // the cursor of a list that may lack its end is not to come back with
+    this.#renames.told(before, this.#channels, (id) => this.#rooms.has(id))
     this.#background(this.#redacted(before, this.#channels))
     this.#background(this.#name())
     if (!begins) return
@@ -377,6 +381,7 @@ export class Recorder {
     for (let page = ''; ;) {
       const answer = await this.#call(listMyChannels, { page, limit: 500 })
       this.#setChannels(mineRead(this.#channels, answer.channels), mine, undefined)
+      this.#renames.read(answer.channels.map((m) => m.channel?.id ?? ''))
       page = answer.next
       if (page === '') break
     }
@@ -404,18 +409,28 @@ export class Recorder {
     while (this.hasOlder('mentions') && lacking()) await this.older('mentions')
   }
 
-  /** name reads the channels that came into the list since. */
+  /** name reads the channels that came into the list since, one after the other; one that can't be read keeps none of the others without its name. */
   async #name(): Promise<void> {
     for (const id of unnamed(this.#channels)) {
       if (this.#naming.has(id)) continue
       this.#naming.add(id)
       try {
-        const answer = await this.#call(getChannel, { channel: id })
-        this.#setChannels(channelRead(this.#channels, answer), mine, undefined) // as the list is now, not as it was when it was asked for
+        await this.#read(id)
+      } catch (e) {
+        if (this.#closed()) return
+        this.#o.onFault?.(e)
       } finally {
         this.#naming.delete(id)
       }
     }
+  }
+
+  /** read reads what a channel is called now. One that has left the list meanwhile doesn't matter. */
+  async #read(channel: string): Promise<void> {
+    if (!this.#channels.has(channel)) return
+    const answer = await this.#call(getChannel, { channel })
+    if (!this.#channels.has(channel)) return
+    this.#setChannels(channelRead(this.#channels, answer), mine, undefined) // as the list is now, not as it was when it was asked for
   }
 
   #outbox(entries: readonly Pending[]): void {

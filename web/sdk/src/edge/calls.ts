@@ -75,11 +75,11 @@ export class Calls {
   }
 
   /** call does what Session.call says. */
-  async call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, { signal, onlyOnline = false }: CallOptions = {}): Promise<A> {
+  async call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, { signal, onlyOnline = false, seq: given }: CallOptions = {}): Promise<A> {
     signal?.throwIfAborted()
     const body = method.request.encode(message(method.request, request)).finish()
     this.#fits(body)
-    const seq = method.kind === 'change' ? await this.#number() : 0
+    const seq = method.kind === 'change' ? (given ?? (await this.#number())) : 0
     const backoff = new Backoff(this.#out.random)
     for (;;) {
       try {

@@ -21,8 +21,8 @@ export interface Options {
   /** The address of a gateway, "https://plenum.example.com" or "http://127.0.0.1:8080"; '' is the page's own. */
   readonly server: string
   readonly tokens: TokenSource
-  /** What waits to be sent, and the numbers of all changes: `number` is one that was never given before, nor will be after a crash. */
-  readonly outbox: Outbox & { number(): Promise<number> }
+  /** What waits to be sent, and the numbers of all changes. */
+  readonly outbox: Outbox
   /** Names this browser profile, or run of the program, over reconnects: 22 characters as `clientId`. Absent: random. */
   readonly sessionId?: string
   /** Told to the server: "mine/1.0", at most 64 bytes. */

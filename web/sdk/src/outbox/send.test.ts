@@ -180,7 +180,8 @@ test('a note that can not be kept takes no other with it', async () => {
 test('what is put again under its key is one entry, also for a later run', async () => {
   const { store, outbox } = await opened(new MemoryStore(), false)
   const twice = (to: StoredOutbox) => to.put(send, { text: 'a' }, { lane: 'c', key: 'k' })
-  const seq = await twice(outbox)
+  const [seq, meanwhile] = await Promise.all([twice(outbox), twice(outbox)])
+  expect(meanwhile).toBe(seq)
   expect(await twice(outbox)).toBe(seq)
   const later = await opened(store)
   expect(await twice(later.outbox)).toBe(seq)

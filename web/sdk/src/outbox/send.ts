@@ -32,6 +32,8 @@ export class StoredOutbox implements Outbox {
   /** What is being stored, and counts already. */
   #puttingEntries = 0
   #puttingBytes = 0
+  /** By their keys: who puts one again meanwhile is answered likewise. */
+  readonly #puttingKeys = new Map<string, Promise<number>>()
   /** What is sent again, and not stored yet. */
   readonly #retrying = new Set<number>()
   /** Entries up to this number may be sent: the store knows. */
@@ -82,9 +84,12 @@ export class StoredOutbox implements Outbox {
   async put<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: PutOptions): Promise<number> {
     if (method.kind !== 'change') throw new TypeError(`${method.name} is no change that may be repeated, so it can't wait in the outbox`)
     const { lane, note, key = '' } = options
-    const known = this.#state.keyed(key)
+    const known = this.#state.keyed(key) ?? this.#puttingKeys.get(key)
     if (known !== undefined) return known
-    return this.#put({ method: method.name, body: encode(method.request, request), lane, note: structuredClone(note), key, cause: undefined })
+    const put = this.#put({ method: method.name, body: encode(method.request, request), lane, note: structuredClone(note), key, cause: undefined })
+    if (key === '') return put
+    this.#puttingKeys.set(key, put)
+    return put.finally(() => this.#puttingKeys.delete(key))
   }
 
   async answer<A>(seq: number, method: Method<unknown, A>): Promise<A | undefined> {

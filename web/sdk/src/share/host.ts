@@ -168,7 +168,7 @@ export class Host {
     tab.asks.set(id, stop)
     let answer: ToTab
     try {
-      answer = { kind: 'reply', id, value: await this.#asked(ask, stop.signal) }
+      answer = { kind: 'reply', id, value: await this.#asked(ask, stop.signal, (seq) => { tab.say({ kind: 'numbered', id, seq }) }) }
     } catch (e) {
       answer = { kind: 'failed', id, fault: faultOf(serverError(e, Code.INTERNAL, 'client.FAULT')) }
     }
@@ -176,11 +176,14 @@ export class Host {
     if (!stop.signal.aborted) tab.say(answer)
   }
 
-  async #asked(ask: Ask, signal: AbortSignal): Promise<unknown> {
+  /** asked does what a tab asks for; `numbered` is told the number of a change before that is sent. */
+  async #asked(ask: Ask, signal: AbortSignal, numbered: (seq: number) => void): Promise<unknown> {
     const { outbox } = this.#session
     switch (ask.kind) {
       case 'call': {
-        const { bytes } = await this.#session.call(rawMethod(ask.method, ask.how), { bytes: ask.body }, { signal, onlyOnline: ask.onlyOnline })
+        const seq = ask.how === 'change' ? (ask.seq ?? (await outbox.number())) : undefined
+        if (seq !== undefined) numbered(seq)
+        const { bytes } = await this.#session.call(rawMethod(ask.method, ask.how), { bytes: ask.body }, { signal, onlyOnline: ask.onlyOnline, ...(seq !== undefined && { seq }) })
         return bytes
       }
       case 'put':
@@ -191,6 +194,8 @@ export class Host {
         return outbox.retry(ask.seq)
       case 'drop':
         return outbox.drop(ask.seq)
+      case 'number':
+        return outbox.number()
     }
   }
 

@@ -8,9 +8,11 @@ type Plain<T> = T extends { readonly cause: infer C } ? Omit<T, 'cause'> & { rea
 
 /** Ask is what waits for an answer, by an id of the tab's own. */
 export type Ask =
-  | { readonly kind: 'call'; readonly method: string; readonly how: Method<unknown, unknown>['kind']; readonly body: Uint8Array; readonly onlyOnline: boolean }
+  /** `seq`: it is a change that another host has had under way by this number. */
+  | { readonly kind: 'call'; readonly method: string; readonly how: Method<unknown, unknown>['kind']; readonly body: Uint8Array; readonly onlyOnline: boolean; readonly seq?: number }
   | { readonly kind: 'put'; readonly method: string; readonly body: Uint8Array; readonly lane: string; readonly note: unknown; readonly key: string }
   | { readonly kind: 'answer' | 'retry' | 'drop'; readonly seq: number }
+  | { readonly kind: 'number' }
 
 /** ToHost is what a tab says. */
 export type ToHost =
@@ -36,6 +38,8 @@ export type ToTab =
   | { readonly kind: 'state'; readonly state: Plain<State> }
   /** What has changed in the outbox. */
   | { readonly kind: 'outbox'; readonly put: readonly Plain<Pending>[]; readonly remove: readonly number[] }
+  /** A change that was asked for goes out now, by this number. */
+  | { readonly kind: 'numbered'; readonly id: number; readonly seq: number }
   | { readonly kind: 'reply'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failed'; readonly id: number; readonly fault: Fault }
   | { readonly kind: 'update'; readonly id: number; readonly update: Plain<Update> }

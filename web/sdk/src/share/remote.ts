@@ -8,16 +8,19 @@ import type { Port } from './port.ts'
 import { RemoteFollowing } from './following.ts'
 
 interface Asked {
-  readonly ask: Ask
+  ask: Ask
   /** It was said to the host that is there now. */
   said: boolean
+  /** The installation whose number a change has under which it goes out; '': it has none. */
+  numberedBy: string
   readonly resolve: (value: unknown) => void
   readonly reject: (reason: Error) => void
 }
 
 /**
  * Remote is a session whose connection another page keeps, its host. Hosts come and go: what is followed goes on from where it was, and what was asked is
- * asked again, but for changes that were under way by `call`: they reject with 201 `client.LOST`.
+ * asked again: a change by the number that it had. What nobody knows to be safe rejects with 201 `client.LOST`: what is called once, or only online, and
+ * changes of which no number was heard.
  */
 export class Remote implements Session {
   readonly outbox: Outbox
@@ -81,9 +84,9 @@ export class Remote implements Session {
   }
 
   call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: CallOptions = {}): Promise<A> {
-    const { signal, onlyOnline = false } = options
+    const { signal, onlyOnline = false, seq } = options
     const body = encode(method.request, request)
-    const done = this.#ask({ kind: 'call', method: method.name, how: method.kind, body, onlyOnline }, signal)
+    const done = this.#ask({ kind: 'call', method: method.name, how: method.kind, body, onlyOnline, ...(seq !== undefined && { seq }) }, signal)
     return done.then((value) => method.response.decode(value as Uint8Array))
   }
 
@@ -145,6 +148,9 @@ export class Remote implements Session {
       async drop(seq) {
         return (await ask({ kind: 'drop', seq })) as boolean
       },
+      async number() {
+        return (await ask({ kind: 'number' })) as number
+      },
       settle(mutation) {
         if (entries.all.some((entry) => entry.mutation === mutation)) say({ kind: 'settle', mutation })
       },
@@ -166,6 +172,7 @@ export class Remote implements Session {
       const asked: Asked = {
         ask,
         said: false,
+        numberedBy: '',
         resolve: (value) => {
           end()
           resolve(value)
@@ -216,6 +223,13 @@ export class Remote implements Session {
       case 'outbox':
         this.#entries.change(m.put.map((p) => whole<Pending>(p)), m.remove)
         break
+      case 'numbered': {
+        const asked = this.#asks.get(m.id)
+        if (asked?.ask.kind !== 'call') break
+        asked.ask = { ...asked.ask, seq: m.seq }
+        asked.numberedBy = this.#clientId
+        break
+      }
       case 'reply':
         this.#take(m.id)?.resolve(m.value)
         break
@@ -237,7 +251,8 @@ export class Remote implements Session {
       if (!asked.said) continue
       asked.said = false
       const { ask } = asked
-      if (ask.kind === 'call' && ask.how !== 'read') this.#take(id)?.reject(lost())
+      if (ask.kind !== 'call' || ask.how === 'read') continue
+      if (ask.how === 'once' || ask.onlyOnline || asked.numberedBy === '') this.#take(id)?.reject(lost())
     }
     for (const following of this.#followings.values()) following.pause()
     if (this.#state.kind === 'online') this.#stands({ kind: 'connecting', since: Date.now() })
@@ -250,7 +265,10 @@ export class Remote implements Session {
     this.#entries.begin(entries.map((p) => whole<Pending>(p)))
     this.#stands(whole<State>(state))
     for (const following of this.#followings.values()) following.begin()
-    for (const [id, asked] of this.#asks) this.#sayAsk(id, asked)
+    for (const [id, asked] of this.#asks) {
+      if (asked.numberedBy !== '' && asked.numberedBy !== clientId) this.#take(id)?.reject(lost())
+      else this.#sayAsk(id, asked)
+    }
     this.#welcome()
   }
 

@@ -13,6 +13,7 @@ import { elect } from './election.ts'
 import { aliveEvery, Host, silences } from './host.ts'
 import { overWorker } from './join.ts'
 import type { Port } from './port.ts'
+import { rawMethod } from './raw.ts'
 import { Remote } from './remote.ts'
 import { serveWorker, type Scope } from './worker.ts'
 
@@ -172,18 +173,21 @@ describe('a tab', () => {
     await until(() => session.followings.length)
     const read = a.call(history, {})
     const change = a.call(send, {})
-    change.catch(() => undefined)
     await until(() => session.calls.length === 2)
+    await crossed()
     const frozen = vi.spyOn(MessagePort.prototype, 'postMessage').mockImplementation(() => undefined) // nobody says anything
     for (let i = 0; i <= silences; i++) vi.advanceTimersByTime(aliveEvery)
     frozen.mockRestore()
     expect(session.followings[0]?.closed).toBe(true)
     a.active() // it lives
-    await expect(change).rejects.toMatchObject({ code: 201, reason: 'client.LOST' })
-    await until(() => session.followings.length === 2 && session.calls.length === 3)
+    await until(() => session.followings.length === 2 && session.calls.length === 4)
     expect(session.followings[1]?.options.from).toEqual(at(5))
-    session.calls[2]?.reply(HistoryResponse.encode(message(HistoryResponse, {})).finish())
+    const again = (kind: string) => session.calls.slice(2).find((call) => call.kind === kind)
+    again('read')?.reply(HistoryResponse.encode(message(HistoryResponse, {})).finish())
     await read
+    expect(again('change')?.options.seq).toBe(session.calls.find((call) => call.kind === 'change')?.options.seq)
+    again('change')?.reply(SendResponse.encode(message(SendResponse, { offset: 7 })).finish())
+    expect((await change).offset).toBe(7)
     for (let i = 0; i <= 2 * silences; i++) {
       vi.advanceTimersByTime(aliveEvery)
       await crossed()
@@ -367,18 +371,25 @@ describe('where pages choose a leader', () => {
     browser.last.followings[0]?.tell(events(6, 7))
     await until(() => heard.every((h) => h.length === 2))
     const [read, change] = [c.remote.call(history, {}), c.remote.call(send, {})]
-    change.catch(() => undefined)
-    await until(() => browser.last.calls.length === 2)
+    const doubtful = [c.remote.call(send, {}, { onlyOnline: true }), c.remote.call(rawMethod('once', 'once'), {})]
+    for (const call of doubtful) call.catch(() => undefined)
+    await until(() => browser.last.calls.length === 4)
+    await crossed()
+    const numbered = browser.last.calls.find((call) => call.kind === 'change' && !call.options.onlyOnline)?.options.seq
     browser.sessions[0]?.line.cut() // what is put now waits
     const waiting = await c.remote.outbox.put(send, { channel: 'c', text: 'waits' }, { lane: 'c', note: 'n' })
     a.kill()
     const behind = b.remote.outbox.put(send, { channel: 'c', text: 'behind' }, { lane: 'c' }) // nobody is there
     await until(() => browser.sessions.length === 2)
     expect(browser.sessions[1]?.page).toBe('b')
-    await expect(change).rejects.toMatchObject({ code: 201, reason: 'client.LOST' })
-    await until(() => browser.last.calls.length === 1 && browser.last.followings.length > 0)
-    browser.last.calls[0]?.reply(HistoryResponse.encode(message(HistoryResponse, {})).finish())
+    for (const call of doubtful) await expect(call).rejects.toMatchObject({ code: 201, reason: 'client.LOST' })
+    await until(() => browser.last.calls.length === 2 && browser.last.followings.length > 0)
+    browser.last.calls.find((call) => call.kind === 'read')?.reply(HistoryResponse.encode(message(HistoryResponse, {})).finish())
     await read
+    const again = browser.last.calls.find((call) => call.kind === 'change') // by the number that it had, so that it takes place once
+    expect([numbered, again?.options.seq]).toEqual([expect.any(Number), numbered])
+    again?.reply(SendResponse.encode(message(SendResponse, { offset: 7 })).finish())
+    expect((await change).offset).toBe(7)
     expect(browser.last.followings.map((f) => f.options.from)).toEqual([at(7)])
     browser.last.followings[0]?.tell({ kind: 'live', head: at(8) })
     browser.last.followings[0]?.tell(events(8))
@@ -391,6 +402,21 @@ describe('where pages choose a leader', () => {
     inB?.close()
     c.kill()
     await until(() => browser.last.followings[0]?.closed)
+  })
+
+  test('a change whose number nobody heard may have taken place: it is not called again', async () => {
+    const browser = new Browser()
+    const [a, b] = [await browser.page('a'), await browser.page('b')]
+    browser.lost = (m) => (m as { kind: string }).kind === 'numbered'
+    const change = b.remote.call(send, {})
+    change.catch(() => undefined)
+    await until(() => browser.last.calls.length === 1)
+    await crossed()
+    a.kill()
+    browser.lost = () => false
+    await expect(change).rejects.toMatchObject({ code: 201, reason: 'client.LOST' })
+    await until(() => b.remote.state.kind === 'online')
+    expect(browser.last.calls).toEqual([])
   })
 
   test('a put that nobody heard of is put once', async () => {

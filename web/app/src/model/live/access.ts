@@ -1,6 +1,7 @@
 import { Accounts, takeSecret, type Account as Stored } from '@plenum/sdk/account'
 import { createSignal, type Accessor } from 'solid-js'
 import type { Access, Account, Link, NewPerson, Stage, Workspace } from '../model.ts'
+import { ofBrowser, ofTab } from '../../shell/stored.ts'
 import { agent } from './agent.ts'
 import { roleName } from './names.ts'
 
@@ -33,7 +34,7 @@ export interface Doors {
 /** LiveAccess is becoming somebody, by the SDK's accounts. What an account needs is loaded when the first one comes in. */
 export class LiveAccess implements Access {
   readonly stage: Accessor<Stage>
-  readonly lastWorkspace = localStorage.getItem(lastKey) ?? ''
+  readonly lastWorkspace = ofBrowser.get(lastKey) ?? ''
   readonly #set: (stage: Stage) => void
   readonly #accounts: Accounts
   readonly #load: () => Promise<Doors>
@@ -65,7 +66,7 @@ export class LiveAccess implements Access {
     this.#doors?.leave()
     this.#current = undefined
     if (wiped) {
-      sessionStorage.clear()
+      ofTab.clear()
       await this.#accounts.wipe(account.id)
       this.#set({ kind: 'signed-out' })
     } else {
@@ -110,7 +111,7 @@ export class LiveAccess implements Access {
     const account = this.#current
     this.#doors?.leave()
     this.#current = undefined
-    sessionStorage.clear() // where somebody was
+    ofTab.clear() // where somebody was
     if (account !== undefined) await this.#accounts.signOut(account.id)
     this.#set({ kind: 'signed-out' })
   }
@@ -119,7 +120,7 @@ export class LiveAccess implements Access {
     const doors = (this.#doors ??= await this.#load())
     doors.leave()
     this.#current = account
-    localStorage.setItem(lastKey, account.workspace.slug)
+    ofBrowser.set(lastKey, account.workspace.slug)
     await doors.enter(account)
     if (this.#current === account) this.#set({ kind: 'signed-in', account: accountOf(account) })
     else doors.leave() // the session has ended meanwhile

@@ -14,6 +14,8 @@ export interface KeeperOptions {
 export interface Put {
   readonly lane: string
   readonly note?: unknown
+  /** Names the change for who puts it again after a doubt; absent: another name. */
+  readonly key?: string
 }
 
 /** Keeper puts changes into the outbox. Where the disk is full, what is only cached makes room for them. */
@@ -31,7 +33,7 @@ export class Keeper {
 
   /** keep puts a change; it rejects where it can't be kept. */
   async keep<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, how: Put): Promise<void> {
-    const key = newKey()
+    const { key = newKey() } = how
     const put = () => this.#o.session.outbox.put(method, request, { ...how, key })
     try {
       await put()
@@ -52,4 +54,4 @@ export class Keeper {
 }
 
 /** newKey names a change, so that it takes place once where it is put again after a doubt. */
-const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
+export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')

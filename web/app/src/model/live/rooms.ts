@@ -8,7 +8,7 @@ import type { Beside } from '../../chat/beside.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
 import { LiveBeside } from './beside.ts'
-import type { Keeper, NotKept } from './keep.ts'
+import { newKey, type Keeper, type NotKept } from './keep.ts'
 import { forgetUnread, isKeptUnread, keepUnread } from './unread.ts'
 
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
@@ -219,13 +219,18 @@ class LiveRoom implements Room {
   send(text: string, options: { readonly alsoInChannel?: boolean } = {}): void {
     this.#said = -Infinity
     if (this.#read === Infinity) this.#read = 0 // who writes has read it
-    const request = { channel: this.channel, text, root: this.root, alsoInChannel: options.alsoInChannel ?? false }
-    this.#o.keeper.keep(chat.send, request, { lane: this.channel }).catch((cause: unknown) => {
-      // What was written comes back, before what has been written since.
-      const since = this.draft.text()
-      this.draft.write(since === '' ? text : `${text}\n\n${since}`)
-      this.#o.onNotKept(cause, undefined)
-    })
+    const { channel, root } = this
+    const { drafts } = this.#recorder
+    const { alsoInChannel = false } = options
+    const key = newKey()
+    void drafts.leave(channel, root, { key, text, alsoInChannel }) // until the outbox has it, this is where it is
+    this.#o.keeper.keep(chat.send, { channel, text, root, alsoInChannel }, { lane: channel, key }).then(
+      () => drafts.left(channel, root, key),
+      (cause: unknown) => {
+        drafts.back(channel, root, key)
+        this.#o.onNotKept(cause, undefined)
+      },
+    )
   }
 
   edit(offset: number, text: string): void {

@@ -4,14 +4,14 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { act, doings, steps } from '../../../test/chance.ts'
 import { ChannelLog } from '../../../test/channel.ts'
 import { message } from '../../method.ts'
-import { Message, type HistoryRequest } from '../../proto/plenum/chat/v1/chat.ts'
+import { Badge, Message, type HistoryRequest } from '../../proto/plenum/chat/v1/chat.ts'
 import { Head } from '../../proto/plenum/edge/v1/edge.ts'
 import { Person } from '../../proto/plenum/identity/v1/model.ts'
-import { headsTold } from '../channels.ts'
+import { headsTold, type Entry } from '../channels.ts'
 import { typed, unwritten } from '../drafts.ts'
 import { apply, merge, opened, pageOf, told, type Window } from '../messages.ts'
 import { nobody, withPeople } from '../people.ts'
-import { Cache } from './cache.ts'
+import { Cache, RETRY_MS } from './cache.ts'
 import { CHANNEL_MESSAGES, KEPT_MS } from './limits.ts'
 import { erase, openAt, steps as migrations } from './schema.ts'
 import { search } from './search.ts'
@@ -22,6 +22,7 @@ const fresh = () => `user${++users}`
 
 afterEach(() => {
   vi.restoreAllMocks()
+  vi.useRealTimers()
 })
 
 function page(log: ChannelLog, root = 0, place?: HistoryRequest['place'], limit = 4) {
@@ -223,6 +224,44 @@ describe('the cache', () => {
     expect(await cache.putDraft(typed(unwritten('c', 0), 'a draft is tried still', 1))).toBe(true)
     expect(await cache.used('c', 9)).toBe(false)
     expect((await cache.window('c', 0, 100))?.cursor.offset).toBe(9)
+  })
+
+  test('goes on as before once the disk has room again, with all that it could not keep', async () => {
+    const user = fresh()
+    const cache = await Cache.open(user)
+    const states: string[] = []
+    cache.onState((s) => states.push(s))
+    const entry = (id: string, redacted = 0): Entry => ({ id, channel: undefined, role: undefined, readableFrom: 1, place: { epoch: 1, offset: 1, count: 1, calls: 0, redacted }, badge: message(Badge, {}), movedMs: 0, unconfirmed: false })
+    const list = (...entries: Entry[]) => new Map(entries.map((e) => [e.id, e]))
+    const [one, two] = [entry('one'), entry('two')]
+    const lists = [list(one), list(one, two), list(entry('one', 5), two), list(entry('one', 5), two, entry('three'))] as const
+    const log = new ChannelLog()
+    log.post('bob', 'secret')
+    await cache.opened(opened('c', me, 0, page(log, 0, undefined, 8)), 1)
+    expect(await cache.putChannels(new Map(), lists[0], 'chat.mine/me', { epoch: 1, offset: 1 })).toBe(true)
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_000 })
+    const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => { throw new DOMException('full', 'QuotaExceededError') })
+    expect(await cache.putChannels(lists[0], lists[1], 'chat.mine/me', { epoch: 1, offset: 2 })).toBe(false)
+    const tried = put.mock.calls.length
+    expect(await cache.putChannels(lists[1], lists[2], 'chat.mine/me', { epoch: 1, offset: 3 })).toBe(false)
+    expect(await cache.forget('c')).toBe(false)
+    expect([states, put.mock.calls.length]).toEqual([['full'], tried])
+    vi.setSystemTime(1_000 + RETRY_MS)
+    expect(await cache.putChannels(lists[1], lists[2], 'chat.mine/me', { epoch: 1, offset: 3 })).toBe(false)
+    expect([states, put.mock.calls.length]).toEqual([['full'], tried + 1]) // once, and nothing more is given up for it
+    put.mockRestore()
+    expect(await cache.putDraft(typed(unwritten('c', 0), 'what must be kept says nothing', 1))).toBe(true)
+    expect(cache.state).toBe('full')
+    vi.setSystemTime(1_000 + 2 * RETRY_MS)
+    expect(await cache.putChannels(lists[2], lists[3], 'chat.mine/me', { epoch: 1, offset: 4 })).toBe(true)
+    expect(states).toEqual(['full', 'open'])
+    expect(await cache.putChannels(lists[3], lists[3], 'chat.mine/me', { epoch: 1, offset: 5 })).toBe(true) // at once
+    await vi.waitUntil(async () => (await cache.window('c', 0, 100)) === undefined)
+    cache.close()
+    const again = await Cache.open(user)
+    expect([...(await again.channels()).values()].map((e) => [e.id, e.place.redacted])).toEqual([['one', 5], ['three', 0], ['two', 0]])
+    expect(await again.stand('chat.mine/me')).toMatchObject({ offset: 5 })
+    again.close()
   })
 
   test('gives room to what matters more, until it has nothing left', async () => {

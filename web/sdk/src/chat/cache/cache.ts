@@ -13,10 +13,13 @@ import { erase, openAt, steps, type Database, type Name, type Row, type Schema, 
 type Transaction = IDBPTransaction<Schema, Name[], 'readwrite'>
 type Shown = IDBPIndex<Schema, Name[], 'messages', 'shown'>
 
+/** RETRY_MS is how often it is looked, in milliseconds, whether a disk that was full has room again: by what there is to be written then. */
+export const RETRY_MS = 30_000
+
 const all: Name[] = ['messages', 'channels', 'people', 'groups', 'drafts', 'threads', 'mentions', 'cursors']
 
 /**
- * How the cache does. `full`: the disk has no room even without the oldest; `closed`: a page of a later version took the database over, or the browser did;
+ * How the cache does. `full`: the disk has no room even without the oldest, until something is written again; `closed`: a page of a later version took the database over, or the browser did;
  * `broken`: it can't be opened. In all but the first the application goes on without it: nothing is written any more, reads find nothing.
  */
 export type CacheState = 'open' | 'full' | 'closed' | 'broken'
@@ -30,6 +33,14 @@ export class Cache {
   readonly #me: string
   #db: Database | undefined
   #state: CacheState = 'open'
+  /** When a full disk may be tried again. */
+  #retryAt = 0
+  /** What is on disk: the last that was written. A write that fails leaves it behind what the next one takes for known. undefined: what was read. */
+  #channels: Channels | undefined
+  #directory: Directory | undefined
+  #inbox: Inbox | undefined
+  /** Channels that could not be forgotten yet. */
+  readonly #unforgotten = new Set<string>()
   readonly #listeners = new Set<(state: CacheState) => void>()
 
   private constructor(name: string, me: string) {
@@ -266,42 +277,58 @@ export class Cache {
   }
 
   /** forget drops what is on disk of a channel: it may not be read any more, was reset, or something in it was deleted that we haven't been told. */
-  forget(channel: string): Promise<boolean> {
-    return this.#write(async (tx) => {
+  async forget(channel: string): Promise<boolean> {
+    const done = await this.#write(async (tx) => {
       await tx.objectStore('messages').delete(within(channel))
       await tx.objectStore('cursors').delete(topicOf(channel))
     })
+    if (!done) this.#unforgotten.add(channel)
+    return done
   }
 
-  /** putChannels keeps the entries that changed, and drops those that left, with drafts and the inbox of which the same topic has told, and its cursor. */
-  putChannels(before: Channels, after: Channels, topic: string, cursor: Cursor | undefined, drafts: readonly Writing[] = [], inbox?: readonly [before: Inbox, after: Inbox]): Promise<boolean> {
-    return this.#write(async (tx) => {
+  /**
+   * putChannels keeps the entries that changed, and drops those that left, with drafts and the inbox of which the same topic has told, and its cursor. What an
+   * earlier write could not keep is kept with it, here and below: a cursor is never ahead of what it stands for.
+   */
+  async putChannels(before: Channels, after: Channels, topic: string, cursor: Cursor | undefined, drafts: readonly Writing[] = [], inbox?: readonly [before: Inbox, after: Inbox]): Promise<boolean> {
+    const old = (this.#channels ??= before)
+    const oldInbox = inbox && (this.#inbox ??= inbox[0])
+    const done = await this.#write(async (tx) => {
       for (const w of drafts) await tx.objectStore('drafts').put(w)
-      if (inbox) await putInbox(tx, ...inbox)
-      for (const [id, e] of after) if (before.get(id) !== e) await tx.objectStore('channels').put(e)
-      for (const id of before.keys()) if (!after.has(id)) await tx.objectStore('channels').delete(id)
+      if (inbox && oldInbox) await putInbox(tx, oldInbox, inbox[1])
+      for (const [id, e] of after) if (old.get(id) !== e) await tx.objectStore('channels').put(e)
+      for (const id of old.keys()) if (!after.has(id)) await tx.objectStore('channels').delete(id)
       await putCursor(tx, topic, cursor)
     })
+    if (done) this.#channels = after
+    if (done && inbox) this.#inbox = inbox[1]
+    return done
   }
 
   /** putInbox keeps what changed of followed threads and mentions, and drops what is gone. */
-  putInbox(before: Inbox, after: Inbox): Promise<boolean> {
-    return this.#write((tx) => putInbox(tx, before, after))
+  async putInbox(before: Inbox, after: Inbox): Promise<boolean> {
+    const old = (this.#inbox ??= before)
+    const done = await this.#write((tx) => putInbox(tx, old, after))
+    if (done) this.#inbox = after
+    return done
   }
 
-  putDirectory(before: Directory, after: Directory, topic: string, cursor: Cursor | undefined): Promise<boolean> {
-    return this.#write(async (tx) => {
-      for (const [id, p] of after.people) if (before.people.get(id) !== p) await tx.objectStore('people').put(p)
-      for (const [id, g] of after.groups) if (before.groups.get(id) !== g) await tx.objectStore('groups').put(g)
-      for (const id of before.groups.keys()) if (!after.groups.has(id)) await tx.objectStore('groups').delete(id)
+  async putDirectory(before: Directory, after: Directory, topic: string, cursor: Cursor | undefined): Promise<boolean> {
+    const old = (this.#directory ??= before)
+    const done = await this.#write(async (tx) => {
+      for (const [id, p] of after.people) if (old.people.get(id) !== p) await tx.objectStore('people').put(p)
+      for (const [id, g] of after.groups) if (old.groups.get(id) !== g) await tx.objectStore('groups').put(g)
+      for (const id of old.groups.keys()) if (!after.groups.has(id)) await tx.objectStore('groups').delete(id)
       await putCursor(tx, topic, cursor)
     })
+    if (done) this.#directory = after
+    return done
   }
 
   /** putDraft keeps what is being written; what is nothing and known to the server so is dropped. It is on disk when this resolves. */
   putDraft(w: Writing): Promise<boolean> {
     return this.#write(async (tx) => {
-      const empty = w.text === '' && w.saved === '' && w.sending === undefined && w.theirs === undefined
+      const empty = w.text === '' && w.saved === '' && w.sending === undefined && w.theirs === undefined && w.leaving === undefined
       if (empty && w.version === 0) await tx.objectStore('drafts').delete([w.channel, w.root])
       else await tx.objectStore('drafts').put(w)
     }, true)
@@ -347,17 +374,22 @@ export class Cache {
   }
 
   /**
-   * write is one transaction: all of it is there, or nothing. Where the disk is full it makes room once. It returns whether it was written. What must be kept is
-   * tried even where there was no room before.
+   * write is one transaction: all of it is there, or nothing. Where the disk is full it makes room once. It returns whether it was written. Where there was no room
+   * before, it is tried now and then, and what must be kept each time.
    */
   async #write(write: (tx: Transaction) => Promise<void>, must = false): Promise<boolean> {
     const db = this.#db
-    if (db === undefined || (this.#state !== 'open' && !(must && this.#state === 'full'))) return false
+    const full = this.#state === 'full'
+    if (db === undefined || (this.#state !== 'open' && !full)) return false
+    if (full && !must && Date.now() < this.#retryAt) return false
+    this.#retryAt = full && !must ? Date.now() + RETRY_MS : this.#retryAt
     try {
       await transact(db, write)
+      if (full && !must) this.#hasRoom() // what must be kept is small, and says nothing
       return true
     } catch (e) {
       if (!isQuota(e)) return this.#failed(e)
+      if (full && !must) return false
     }
     try {
       await evict(db)
@@ -365,9 +397,18 @@ export class Cache {
       return true
     } catch (e) {
       if (!isQuota(e)) return this.#failed(e)
+      this.#retryAt = Date.now() + RETRY_MS
       this.#set('full')
       return false
     }
+  }
+
+  /** hasRoom goes on as before the disk was full. */
+  #hasRoom(): void {
+    this.#set('open')
+    const late = [...this.#unforgotten]
+    this.#unforgotten.clear()
+    for (const channel of late) void this.forget(channel)
   }
 
   /** failed goes on without the cache; what can't be cloned is a fault of the program's. */
@@ -528,7 +569,7 @@ async function rescued(name: string): Promise<Writing[]> {
       }
       const read = db.transaction('drafts').objectStore('drafts').getAll()
       read.onerror = () => { end([]) }
-      read.onsuccess = () => { end((read.result as Writing[]).filter((w) => typeof w.text === 'string' && w.text !== w.saved)) }
+      read.onsuccess = () => { end((read.result as Writing[]).filter((w) => typeof w.text === 'string' && (w.text !== w.saved || w.leaving !== undefined))) }
     }
   })
 }
