@@ -6,6 +6,7 @@ import { password } from './people.ts'
 import { expect, test } from './test.ts'
 import { Visit } from './visit.ts'
 
+const form = (page: Page) => page.getByRole('button', { name: 'Sign in', exact: true })
 const channels = (page: Page) => page.getByRole('navigation').getByText('Channels', { exact: true })
 
 test('a set-up link leads to an account, a workspace, an invitation and a first channel; who is invited comes in, and both talk', async ({ page, browser, plenum }) => {
@@ -89,9 +90,9 @@ test('who comes in by a link where somebody else is signed in is told, and takes
   await page.getByRole('button', { name: /Eve Adams/ }).click()
   await page.getByRole('menuitem', { name: 'Sign out' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
-  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await expect(form(page)).toBeVisible()
   await page.reload()
-  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await expect(form(page)).toBeVisible()
   await expect.poll(() => page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name).filter((name) => name !== 'plenum-accounts'))).toEqual([])
 })
 
@@ -131,7 +132,7 @@ test('an administrator changes a role, withdraws an invitation, resets a passwor
   await stranger.page.getByLabel('Password', { exact: true }).fill(fresh)
   await stranger.page.getByRole('button', { name: 'Save and sign in' }).click()
   await expect(channels(stranger.page)).toBeVisible()
-  await expect(other.getByRole('button', { name: 'Sign in' })).toBeVisible() // all other devices are signed out by it
+  await expect(form(other)).toBeVisible() // all other devices are signed out by it
   visit.watch.forget()
   await visit.end()
 
@@ -139,7 +140,7 @@ test('an administrator changes a role, withdraws an invitation, resets a passwor
   await row.getByRole('button', { name: 'What to do with Ben Okri' }).click()
   await page.getByRole('menuitem', { name: 'Deactivate' }).click()
   await expect(row).toContainText('deactivated')
-  await expect(stranger.page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await expect(form(stranger.page)).toBeVisible()
   stranger.watch.forget()
   await stranger.end()
 
@@ -172,7 +173,7 @@ test('one changes one’s name and password: others see the one, and other devic
   await page.getByLabel('The password that you have').fill(password)
   await page.getByRole('button', { name: 'Change the password' }).click()
   await expect(page.getByText('The password is changed.')).toBeVisible()
-  await expect(device.page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await expect(form(device.page)).toBeVisible()
   device.watch.forget()
   await device.end()
   await link(page, 'design').click()
