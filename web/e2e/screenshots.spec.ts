@@ -79,6 +79,7 @@ const screens: readonly Screen[] = [
     until: async (page) => {
       await expect(page.getByRole('complementary').getByText('You\'re a treasure.')).toBeVisible()
       await expect(page.locator('.main').getByText('Pointing model of last night')).toBeAttached()
+      await expect(page.locator('.main .here')).toBeAttached()
     },
     readme: 'light',
   },
@@ -101,12 +102,19 @@ const screens: readonly Screen[] = [
     },
   },
   { name: 'search', path: () => '/search?q=12th', until: (page) => expect(page.locator('.search-result').first()).toBeVisible() },
-  { name: 'people', path: () => '/people', until: (page) => expect(page.locator('.main').getByText('Hugo Almeida')).toBeVisible() },
+  {
+    name: 'people',
+    path: () => '/people',
+    until: async (page) => {
+      await expect(page.locator('.main').getByText('Hugo Almeida')).toBeVisible()
+      await expect(page.locator('.main [data-state=unknown]')).toHaveCount(0)
+    },
+  },
   { name: 'browse', path: () => '/browse', until: (page) => expect(page.locator('.main').getByText('telescope')).toBeVisible() },
   { name: 'settings', path: () => '/settings/appearance', until: heading('Settings') },
-  { name: 'profile', path: () => '/settings/profile', until: (page) => expect(page.getByLabel('Title')).toBeVisible() },
+  { name: 'profile', path: () => '/settings/profile', until: (page) => expect(page.getByLabel('What you do')).toBeVisible() },
   { name: 'notifications', path: () => '/settings/notifications', until: heading('Settings') },
-  { name: 'devices', path: () => '/settings/devices', until: (page) => expect(page.getByText('This device')).toBeVisible() },
+  { name: 'devices', path: () => '/settings/devices', until: (page) => expect(page.getByText('This device', { exact: true })).toBeVisible() },
   { name: 'admin', path: () => '/admin/people', until: (page) => expect(page.locator('.main').getByText('Hugo Almeida')).toBeVisible() },
   { name: 'invitations', path: () => '/admin/invitations', until: heading('Administration') },
   { name: 'audit', path: () => '/admin/audit', until: heading('Administration') },
@@ -152,8 +160,9 @@ test('pictures of a workspace that lives', async ({ browser, plenum, page: befor
   const others = [await Visit.begin(browser, plenum.origin, world.bob, desk), await Visit.begin(browser, plenum.origin, await known(plenum, 'demo', 'fumiko'), desk)]
   for (const { page } of others) await link(page, 'telescope').click()
 
-  for (const [where, options] of Object.entries({ desk, phone })) {
-    const small = where === 'phone'
+  const visits: Visit[] = []
+  for (const options of [desk, phone]) {
+    const small = options === phone
     const visit = await Visit.begin(browser, plenum.origin, undefined, options, (context) => tell(context, world.story))
     const { page } = visit
     if (small) await signInSmall(page, world.ada)
@@ -167,19 +176,19 @@ test('pictures of a workspace that lives', async ({ browser, plenum, page: befor
       }, small ? { themes: screen.name === 'channel' ? ['light', 'dark'] : ['light'] } : { readme: screen.readme })
       await page.keyboard.press('Escape')
     }
-    await go(page, `/c/${world.channels.get('kitchen') ?? ''}`)
-    await said('Kepler has been asleep')(page)
-    await world.bob.call(`${chat}/Send`, { channel: world.channels.get('telescope'), text: small ? 'Shutter: tested, twice.' : '@ada The **spare motor** is here, and it fits. I have put the old one on your desk, as a paperweight.' })
-    await picture(page, `notification${small ? '-phone' : ''}`, () => expect(page.locator('.notice').first()).toBeVisible(), { themes: small ? ['light'] : undefined })
     if (small) {
       await picture(page, 'drawer-phone', async () => {
         await page.getByRole('button', { name: 'Open the sidebar' }).click()
         await expect(page.locator('.shell[data-drawer]')).toBeVisible()
       }, { themes: ['light', 'dark'] })
     }
-    await visit.end()
+    await go(page, `/c/${world.channels.get('kitchen') ?? ''}`)
+    await said('Kepler has been asleep')(page)
+    visits.push(visit)
   }
-  for (const other of others) await other.end()
+  await world.bob.call(`${chat}/Send`, { channel: world.channels.get('telescope'), text: '@ada The **spare motor** is here, and it fits. I have put the old one on your desk, as a paperweight.' })
+  for (const [n, { page }] of visits.entries()) await picture(page, n === 0 ? 'notification' : 'notification-phone', () => expect(page.locator('.notice').first()).toBeVisible())
+  for (const visit of [...visits, ...others]) await visit.end()
 })
 
 test('pictures of the first run, and of what is empty', async ({ browser, plenum }) => {
@@ -254,6 +263,10 @@ interface Taken {
 /** picture takes what a page shows once it is ready. */
 async function picture(page: Page, name: string, ready: () => Promise<unknown>, { themes = ['light', 'dark'], readme }: Taken = {}): Promise<void> {
   await ready()
+  await page.evaluate(() => { // where keys have brought the focus, it shows
+    const at = document.activeElement
+    if (at instanceof HTMLElement && at.matches('#main, .account-button, .tab')) at.blur()
+  })
   await expect(page.locator('.skeleton, .side-skeleton, .spinner')).toHaveCount(0)
   for (const theme of themes) {
     await page.emulateMedia({ colorScheme: theme })
