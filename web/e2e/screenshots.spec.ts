@@ -1,5 +1,5 @@
 /**
- * Pictures of the main screens: light and dark on a desk, light on a phone of 360 px, into the results. They are to be looked at; what they compare with is the eye. With
+ * Pictures of the main screens: light and dark on a desk, light on a phone of 360 px, into the results. They are there to be looked at: nothing compares them. With
  * PICTURES=1 those of the README are made anew, in ../pictures.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -20,6 +20,9 @@ const mostBytes = 200_000
 const sharp = { deviceScaleFactor: published === undefined ? 1 : 2, reducedMotion: 'reduce' } as const
 const desk: BrowserContextOptions = { viewport: { width: 1280, height: 800 }, ...sharp }
 const phone: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, ...sharp }
+
+type Theme = 'light' | 'dark'
+const both: readonly Theme[] = ['light', 'dark']
 
 /** What `make demo` has made, as the pictures need it. */
 interface World {
@@ -42,17 +45,17 @@ interface Screen {
   readonly until: (page: Page) => Promise<unknown>
   /** It is for who has a keyboard or a pointer. */
   readonly desk?: true
-  /** What is in the README, in which theme. */
-  readonly readme?: 'light' | 'dark'
+  /** It is in the README: where, in which theme. */
+  readonly readme?: { readonly on: 'desk' | 'phone'; readonly theme: Theme }
 }
 
 const heading = (name: string) => (page: Page) => expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
 const said = (text: string) => (page: Page) => expect(message(page, text).first()).toBeVisible()
 
 const screens: readonly Screen[] = [
-  { name: 'inbox', path: () => '/inbox', until: (page) => expect(page.getByText('The ticket page, by tomorrow evening.')).toBeVisible(), readme: 'dark' },
+  { name: 'inbox', path: () => '/inbox', until: (page) => expect(page.getByText('The ticket page, by tomorrow evening.')).toBeVisible(), readme: { on: 'desk', theme: 'dark' } },
   { name: 'mentions', path: () => '/inbox/mentions', until: (page) => expect(page.getByText('the paper would like to talk').first()).toBeVisible() },
-  { name: 'channel', path: ({ channels }) => `/c/${channels.get('general') ?? ''}`, until: said('I\'m back on Monday') },
+  { name: 'channel', path: ({ channels }) => `/c/${channels.get('general') ?? ''}`, until: said('I\'m back on Monday'), readme: { on: 'phone', theme: 'dark' } },
   {
     name: 'message',
     path: ({ channels }) => `/c/${channels.get('kitchen') ?? ''}`,
@@ -81,7 +84,7 @@ const screens: readonly Screen[] = [
       await expect(page.locator('.main').getByText('Pointing model of last night')).toBeAttached()
       await expect(page.locator('.main .here')).toBeAttached()
     },
-    readme: 'light',
+    readme: { on: 'desk', theme: 'light' },
   },
   {
     name: 'details',
@@ -173,14 +176,14 @@ test('pictures of a workspace that lives', async ({ browser, plenum, page: befor
       await picture(page, `${screen.name}${small ? '-phone' : ''}`, async () => {
         await go(page, screen.path(world))
         await screen.until(page)
-      }, small ? { themes: screen.name === 'channel' ? ['light', 'dark'] : ['light'] } : { readme: screen.readme })
+      }, { themes: small && screen.name !== 'channel' ? ['light'] : both, readme: screen.readme?.on === (small ? 'phone' : 'desk') ? screen.readme.theme : undefined })
       await page.keyboard.press('Escape')
     }
     if (small) {
       await picture(page, 'drawer-phone', async () => {
         await page.getByRole('button', { name: 'Open the sidebar' }).click()
         await expect(page.locator('.shell[data-drawer]')).toBeVisible()
-      }, { themes: ['light', 'dark'] })
+      })
     }
     await go(page, `/c/${world.channels.get('kitchen') ?? ''}`)
     await said('Kepler has been asleep')(page)
@@ -256,12 +259,13 @@ async function signInSmall(page: Page, person: Person): Promise<void> {
 }
 
 interface Taken {
-  readonly themes?: readonly ('light' | 'dark')[] | undefined
-  readonly readme?: 'light' | 'dark' | undefined
+  readonly themes?: readonly Theme[]
+  /** The theme of the README's picture; absent: there is none. */
+  readonly readme?: Theme | undefined
 }
 
 /** picture takes what a page shows once it is ready. */
-async function picture(page: Page, name: string, ready: () => Promise<unknown>, { themes = ['light', 'dark'], readme }: Taken = {}): Promise<void> {
+async function picture(page: Page, name: string, ready: () => Promise<unknown>, { themes = both, readme }: Taken = {}): Promise<void> {
   await ready()
   await page.evaluate(() => { // where keys have brought the focus, it shows
     const at = document.activeElement

@@ -94,12 +94,11 @@ export async function tell(context: BrowserContext, story: Story): Promise<void>
       }
     }
     const data = Object.getOwnPropertyDescriptor(MessageEvent.prototype, 'data')
-    if (!data?.get) return
-    const { get } = data
+    if (!data) return
     Object.defineProperty(MessageEvent.prototype, 'data', {
       ...data,
       get(this: MessageEvent): unknown {
-        const heard: unknown = get.call(this)
+        const heard: unknown = data.get?.call(this)
         if (this.target instanceof MessagePort && typeof heard === 'object' && heard !== null) walk(heard)
         return heard
       },
