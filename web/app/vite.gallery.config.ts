@@ -7,7 +7,7 @@ export default mergeConfig(
   config,
   defineConfig({
     // As strict as the gateway serves the application.
-    preview: { headers: { 'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'" } },
+    preview: { headers: { 'Content-Security-Policy': "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'" } },
     build: { outDir: 'dist-gallery', rolldownOptions: { input: fileURLToPath(new URL('gallery.html', import.meta.url)) } },
   }),
 )

@@ -46,11 +46,20 @@ export class Plenum {
 
   /** anotherSetup is the secret for one more workspace, as the operator gets it. */
   async anotherSetup(): Promise<string> {
-    const run = promisify(execFile)
-    const { stdout } = await run(join(bin, 'plenumctl'), ['--server', this.origin, 'operator', '--data', this.#data, 'setup'], { env: { PATH: process.env['PATH'], HOME: this.#folder } })
+    const stdout = await this.#plenumctl('operator', '--data', this.#data, 'setup')
     const secret = /#setup=([^'\s]+)/.exec(stdout)?.[1]
     if (secret === undefined) throw new Error(`plenumctl operator setup prints ${stdout}`)
     return secret
+  }
+
+  /** demo makes the workspace of `make demo`, with one password for everybody. */
+  async demo(workspace: string, password: string): Promise<void> {
+    await this.#plenumctl('demo', '--data', this.#data, '--workspace', workspace, '--password', password)
+  }
+
+  async #plenumctl(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(join(bin, 'plenumctl'), ['--server', this.origin, ...args], { env: { PATH: process.env['PATH'], HOME: this.#folder } })
+    return stdout
   }
 
   /** kill ends it at once, by SIGKILL: as a machine that loses its power, but for what the disk has. */

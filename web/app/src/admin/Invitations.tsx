@@ -85,7 +85,7 @@ export default function Invitations() {
                 {core().role[invitation.role]} · {text().invitations.by(personName(model.person(invitation.by), invitation.by), relative(invitation.expires, Date.now()))}
               </span>
             </span>
-            <span class="pill" classList={{ 'pill-warn': invitation.state !== 'open' }}>
+            <span class="pill" classList={{ 'pill-quiet': invitation.state !== 'open' }}>
               {text().invitations.state[invitation.state]}
             </span>
             <Show when={invitation.state === 'open'}>

@@ -75,4 +75,5 @@ test('text alone is as Markdown would show it', () => {
 
 test('plain is what a notification says', () => {
   expect(plain(markdown('**a** [b](https://c.example)\n\n- d\n- e')).trim()).toBe('a b\nd\n\ne')
+  expect(plain(markdown('|a|b|\n|-|-|\n|1|2|'))).toBe('a b \n1 2 \n')
 })

@@ -122,7 +122,7 @@ function textOf(node: Nodes): string {
 
 /** plain is the text of what is shown: for notifications, and for readers' tools. */
 export function plain(parts: readonly Rich[]): string {
-  return parts.map((part) => (typeof part === 'string' ? part : plain(part.children) + (blocks.has(part.tag) ? '\n' : ''))).join('')
+  return parts.map((part) => (typeof part === 'string' ? part : plain(part.children) + (blocks.has(part.tag) ? '\n' : part.tag === 'th' || part.tag === 'td' ? ' ' : ''))).join('')
 }
 
 const blocks = new Set<Tag>(['p', 'h1', 'h2', 'h3', 'pre', 'blockquote', 'li', 'hr', 'br', 'tr'])

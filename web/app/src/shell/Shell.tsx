@@ -141,7 +141,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
 
   return (
     <ShellProvider value={shell}>
-      <div class="shell" data-drawer={drawer() ? '' : undefined} data-pane={panel() ? '' : undefined}>
+      <div class="shell" data-drawer={drawer() ? '' : undefined} data-pane={panel() ? '' : undefined} data-channel={channelId() === undefined ? undefined : ''}>
         <a class="skip" href="#main" onClick={(event) => skip(event)}>
           {text().shell.skip}
         </a>

@@ -3,7 +3,7 @@ import { createSignal, createUniqueId, For, Show, splitProps, type JSX } from 's
 import { text } from '../i18n/en.ts'
 import { IconButton } from './Button.tsx'
 import { Icon } from './Icon.tsx'
-import { chevronDownIcon, circleAlertIcon, eyeIcon, eyeOffIcon } from './icons.ts'
+import { chevronDownIcon, circleAlertIcon, eyeIcon, eyeOffIcon, searchIcon } from './icons.ts'
 import './field.css'
 
 interface Around {
@@ -17,10 +17,10 @@ interface Around {
 const around = ['label', 'hint', 'error', 'large'] as const
 
 /** Field is what all fields have around their box. */
-function Field(props: Around & { readonly id: string; readonly children: JSX.Element }) {
+function Field(props: Around & { readonly id: string; readonly within?: boolean; readonly children: JSX.Element }) {
   return (
     <div class="field" classList={{ 'field-bad': !!props.error, 'field-large': props.large ?? false }}>
-      <label class="field-label" for={props.id}>
+      <label class="field-label" classList={{ unseen: props.within ?? false }} for={props.id}>
         {props.label}
       </label>
       <div class="field-box">{props.children}</div>
@@ -45,11 +45,18 @@ export interface TextFieldProps extends Around, Input {
   readonly before?: string
 }
 
+/** TextField is one line. Where one searches, the label stands within. */
 export function TextField(props: TextFieldProps) {
   const id = createUniqueId()
   const [outer, own, rest] = splitProps(props, around, ['before', 'onInput'])
+  const searches = () => rest.type === 'search'
   return (
-    <Field id={id} {...outer}>
+    <Field id={id} within={searches()} {...outer}>
+      <Show when={searches()}>
+        <span class="field-before">
+          <Icon path={searchIcon} small />
+        </span>
+      </Show>
       <Show when={own.before}>
         <span class="field-before" aria-hidden="true">
           {own.before}
@@ -57,6 +64,7 @@ export function TextField(props: TextFieldProps) {
       </Show>
       <input
         type="text"
+        placeholder={searches() ? outer.label : undefined}
         {...rest}
         id={id}
         aria-invalid={!!outer.error}

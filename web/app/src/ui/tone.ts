@@ -2,11 +2,13 @@
 
 const tones = 12 // as many as tokens.css has
 
-/** tone is the colour of somebody: the same on each device, for it is made of the id (FNV-1a). */
+/** tone is the colour of somebody: the same on each device, for it is made of the id (FNV-1a, and MurmurHash3's finalizer, since ids differ in a few characters only). */
 export function tone(id: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193)
-  return ((hash ^ (hash >>> 15)) >>> 0) % tones
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return ((hash ^ (hash >>> 16)) >>> 0) % tones
 }
 
 const segments = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
