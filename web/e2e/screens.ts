@@ -4,7 +4,7 @@ import { channelWith, chat, say, signIn } from './app.ts'
 import { password, Workspace, type Person } from './people.ts'
 import type { Plenum } from './plenum.ts'
 import { Proxy } from './proxy.ts'
-import { expect } from './test.ts'
+import { expect, test } from './test.ts'
 import { Watch } from './watch.ts'
 
 export interface Screen {
@@ -14,7 +14,7 @@ export interface Screen {
   readonly open: (page: Page, world: World) => Promise<void>
   /** What is there once it is open, as a selector. */
   readonly shows: string
-  /** It is only there where the window is narrow. */
+  /** It is only there where the window is narrow; false: where it isn't. */
   readonly narrow?: boolean
   /** It waits for its list to have nothing: an empty state is seen. */
   readonly empty?: boolean
@@ -77,6 +77,9 @@ export class World {
     await cho.call(`${chat}/EditMessage`, { channel: design, offset: mended, text: 'Look, @ada, at Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft' })
     await say(ada, design, 'I see.')
     await say(ben, other, 'Are you there, @ada?')
+    // The empty workspace has one device, the browser's.
+    const { devices } = await empty.owner.call('plenum.identity.v1.PeopleService/ListDevices', {})
+    for (const { id } of devices as { id: string }[]) await empty.owner.call('plenum.identity.v1.PeopleService/RevokeDevice', { deviceId: id })
     const { secret: join } = await ada.call('plenum.identity.v1.AdminService/Invite', { role: 'ROLE_GUEST', ttlMs: 3_600_000, note: 'Dara' })
     const { secret: reset } = await ada.call('plenum.identity.v1.AdminService/ResetPassword', { userId: ben.id })
     return new World({
@@ -111,36 +114,49 @@ export class Pages {
   async of(who: Screen['of']): Promise<Page> {
     const found = this.#made.get(who)
     if (found) return found.page
-    const context = await this.#browser.newContext({ ...this.#options, baseURL: this.#world.proxy.origin, reducedMotion: 'reduce' })
+    const context = await this.#browser.newContext({ ...this.#options, viewport: wideEnough, baseURL: this.#world.proxy.origin, reducedMotion: 'reduce' })
+    context.setDefaultTimeout(10_000)
     const watch = new Watch(context)
     const page = await context.newPage()
     const person = who === 'ada' ? this.#world.ada : who === 'first' ? this.#world.first : who === 'expired' ? this.#world.cho : undefined
     if (person) await signIn(page, person)
-    else await page.goto('/')
+    else {
+      await page.goto('/')
+      await expect(page.locator('[name=password]')).toBeVisible()
+    }
     await page.evaluate((preferences) => {
       const newValue = JSON.stringify(preferences)
       localStorage.setItem('plenum.preferences', newValue)
       window.dispatchEvent(new StorageEvent('storage', { key: 'plenum.preferences', newValue })) // as of another tab
     }, this.#preferences)
-    await expect(page.locator('html')).toHaveAttribute('dir', JSON.stringify(this.#preferences).includes('rtl') ? 'rtl' : /./)
+    if (JSON.stringify(this.#preferences).includes('rtl')) await expect(page.locator('html')).toHaveAttribute('dir', 'rtl')
     if (who === 'expired') await signedOut(this.#world.cho)
+    if (this.#options.viewport) await page.setViewportSize(this.#options.viewport)
     this.#made.set(who, { page, watch })
     return page
   }
 
-  /** each opens all screens, one after the other, and has each looked at. */
-  async each(looks: (page: Page, screen: Screen) => Promise<void>, which: (screen: Screen) => boolean = () => true): Promise<void> {
+  /** each opens all screens, one after the other, and has each looked at: `looks` says what is wrong with it. Those with faults are returned, all of them; one that can't be opened has one. */
+  async each(looks: (page: Page) => Promise<string[]>): Promise<Record<string, readonly string[]>> {
     const narrow = (this.#options.viewport?.width ?? 1280) < 768
-    for (const screen of screens.filter((one) => which(one) && (narrow || one.narrow !== true))) {
+    const found: Record<string, readonly string[]> = {}
+    for (const screen of screens.filter((one) => one.narrow !== !narrow)) {
       const page = await this.of(screen.of)
-      await tidy(page)
-      await screen.open(page, this.#world)
-      await expect(page.locator(screen.shows).first(), screen.name).toBeVisible()
-      if (screen.empty) await expect(page.locator('.empty, .side-empty, .signin-nolinks').first(), screen.name).toBeVisible()
-      await settled(page)
-      await looks(page, screen)
-      await screen.close?.(page, this.#world)
+      try {
+        await tidy(page)
+        await screen.open(page, this.#world)
+        await expect(page.locator(screen.shows).first()).toBeVisible()
+        if (screen.empty) await expect(page.locator('.empty:visible, .side-empty:visible, .signin-nolinks:visible').first()).toBeVisible()
+        await settled(page)
+        const faults = await looks(page)
+        if (faults.length > 0) found[screen.name] = faults
+        await screen.close?.(page, this.#world)
+      } catch (cause) {
+        found[screen.name] = [`it can't be opened: ${String(cause)}`]
+        await page.screenshot({ path: test.info().outputPath(`${screen.name.replace(/\W+/g, '-')}.png`) }).catch(() => undefined) // it may be gone
+      }
     }
+    return found
   }
 
   /** end closes them. What the pages complained of, but for what the screens themselves bring about, is returned. */
@@ -150,6 +166,9 @@ export class Pages {
     return problems.filter((problem) => !meant.test(problem))
   }
 }
+
+/** Signing in waits for the sidebar, which a narrow window hides. */
+const wideEnough = { width: 1280, height: 800 }
 
 /** A password that is wrong, a link that is used up, a session that has ended, and a network that is cut. */
 const meant = /Failed to load resource|WebSocket connection to|client\.OFFLINE|ERR_/
@@ -198,6 +217,7 @@ async function press(page: Page, selector: string, nth = 0): Promise<void> {
 }
 
 const toChannel = (of: keyof World['at'], more: (page: Page, world: World) => Promise<void> = () => Promise.resolve()) => async (page: Page, world: World) => {
+  await go(page, '/people') // what was open beside the channel goes
   await go(page, `/c/${world.at[of]}`)
   await expect(page.locator('.main .channel-head')).toBeVisible()
   if (of === 'design') await expect(page.locator('.main .message').first()).toBeVisible()
@@ -257,10 +277,10 @@ export const screens: readonly Screen[] = [
       await submit(page)
     },
   },
-  { name: 'a link that is used up', of: 'nobody', shows: '.banner-danger', open: link(() => '#join=nothing') },
+  { name: 'a link that is used up', of: 'nobody', shows: '.signin-sheet > .banner-danger', open: link(() => '#join=nothing') },
   { name: 'an invitation', of: 'nobody', shows: '[name=new-password]', open: link(({ links }) => `#join=${links.join}`) },
   { name: 'an invitation, with nothing filled in', of: 'nobody', shows: '.field-error', open: submit },
-  { name: 'a new password', of: 'nobody', shows: '[name=new-password]', open: link(({ links }) => `#reset=${links.reset}`) },
+  { name: 'a new password', of: 'nobody', shows: '[name=username][readonly]', open: link(({ links }) => `#reset=${links.reset}`) },
   { name: 'set-up: the account', of: 'nobody', shows: '[name=name]', open: link(async ({ plenum }) => `#setup=${await plenum.anotherSetup()}`) },
   {
     name: 'set-up: the workspace', of: 'nobody', shows: '[name=slug]',
@@ -342,7 +362,6 @@ export const screens: readonly Screen[] = [
   { name: 'search: not understood', of: 'ada', shows: '.main .empty', open: to('/search?q=from:@nobody') },
   { name: 'palette', of: 'ada', shows: '.palette-option', open: palette() },
   { name: 'palette, with words', of: 'ada', shows: '.palette-option b', open: palette('de') },
-  { name: 'palette: nothing is found', of: 'ada', shows: '.palette .empty', empty: true, open: palette('zzzzzz') },
   { name: 'keyboard map', of: 'ada', shows: '.keymap-row', open: async (page) => {
     await go(page, '/people')
     await page.keyboard.press('Control+/')
@@ -369,6 +388,7 @@ export const screens: readonly Screen[] = [
     await say(ben, at.direct, 'This arrives, and it is so long that it does not fit into one line, nor into two of them')
     await say(ben, at.other, 'And this, @ada')
     await expect(page.locator('.notice')).toHaveCount(2)
+    await page.locator('.notice').first().hover() // as long as one points at them they stay
   }) },
   { name: 'toast', of: 'ada', shows: '.toast', open: to('/settings/profile', async (page) => { await page.locator('.settings-form').first().evaluate((form: HTMLFormElement) => { form.requestSubmit() }) }) },
   { name: 'toast of what failed', of: 'ada', shows: '.toast-failure', open: details('people', async (page) => {
@@ -378,6 +398,7 @@ export const screens: readonly Screen[] = [
   { name: 'a page that there isn’t', of: 'ada', shows: '.main .empty', open: to('/nowhere') },
   { name: 'a channel that there isn’t', of: 'ada', shows: '.main .empty', open: to('/c/nowhere') },
 
+  { name: 'an empty channel', of: 'ada', shows: '.main .empty', empty: true, open: toChannel('quiet') },
   { name: 'an empty workspace', of: 'first', shows: '.main .empty', empty: true, open: to('/') },
   { name: 'an empty workspace: channels', of: 'first', shows: '.main .empty', empty: true, open: to('/browse') },
   { name: 'an empty workspace: people', of: 'first', shows: '.main .empty', empty: true, open: to('/people') },
@@ -389,6 +410,7 @@ export const screens: readonly Screen[] = [
   { name: 'an empty workspace: notifications', of: 'first', shows: '.main .settings-part', open: to('/settings/notifications') },
   { name: 'an empty workspace: invitations', of: 'first', shows: '.main .empty', empty: true, open: to('/admin/invitations') },
   { name: 'an empty workspace: channels of all', of: 'first', shows: '.main .empty', empty: true, open: to('/admin/channels') },
+  { name: 'an empty workspace: the sidebar', of: 'first', narrow: false, shows: '.drawer .side-empty', empty: true, open: to('/people') },
   { name: 'an empty workspace: the drawer', of: 'first', narrow: true, shows: '.shell[data-drawer] .side-empty', empty: true, open: to('/people', async (page) => { await page.locator('.drawer-button button').click() }), close: async (page) => { await page.keyboard.press('Escape') } },
 
   { name: 'offline', of: 'ada', shows: '.connection-bad', open: toChannel('design', (_, { proxy }) => {

@@ -2,13 +2,14 @@ import type { Item } from '@plenum/sdk/chat'
 import { createEffect, createMemo, createSignal, For, Match, Show, Switch } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
-import { account, personName, useModel } from '../model/context.ts'
+import { account, between, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { HoverCard } from '../ui/HoverCard.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { checkIcon, chevronRightIcon, circleAlertIcon, clockIcon, pinIcon } from '../ui/icons.ts'
+import { Beginning } from './Beginning.tsx'
 import { Body } from './Body.tsx'
 import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
@@ -33,10 +34,12 @@ export interface RowProps {
 
 /** MessageRow shows one row of a room. */
 export function MessageRow(props: RowProps) {
+  const model = useModel()
+  const said = () => props.room.items()?.some(({ message }) => message.system === undefined)
   return (
     <Switch>
       <Match when={props.row.kind === 'message' && props.row}>{(row) => <Said {...props} item={row().item()} first={row().first()} />}</Match>
-      <Match when={props.row.kind === 'event' && props.row}>{(row) => <Happened item={row().item()} />}</Match>
+      <Match when={props.row.kind === 'event' && props.row}>{(row) => <Happened item={row().item()} between={between(model.channel(props.room.channel))} />}</Match>
       <Match when={props.row.kind === 'day' && props.row}>
         {(row) => (
           <div class="day" role="separator" aria-label={dayName(row().ms, Date.now())}>
@@ -50,19 +53,21 @@ export function MessageRow(props: RowProps) {
         </div>
       </Match>
       <Match when={props.row.kind === 'begin'}>
-        <p class="begin">{text().begin(props.name)}</p>
+        <Show when={said()} fallback={<Beginning name={props.name} between={between(model.channel(props.room.channel))} />}>
+          <p class="begin">{text().begin(props.name)}</p>
+        </Show>
       </Match>
     </Switch>
   )
 }
 
 /** Happened is a message of the system: who came, what was changed. */
-function Happened(props: { readonly item: Item }) {
+function Happened(props: { readonly item: Item; readonly between: boolean }) {
   const model = useModel()
   const name = (id: string) => personName(model.person(id), text().nobody)
   return (
     <p class="happened">
-      {name(props.item.message.author)} {happened(props.item.message, name)}
+      {name(props.item.message.author)} {happened(props.item.message, name, props.between)}
       <time class="message-time numbers" dateTime={new Date(props.item.message.timeMs).toISOString()} data-tip={moment(props.item.message.timeMs)}>
         {time(props.item.message.timeMs)}
       </time>

@@ -1,4 +1,4 @@
-import { createResource, createSignal, Match, Show, Switch, type JSX } from 'solid-js'
+import { batch, createResource, createSignal, Match, Show, Switch, type JSX } from 'solid-js'
 import { explain } from '../i18n/refusals.ts'
 import { useAccess } from '../model/context.ts'
 import type { Link } from '../model/model.ts'
@@ -48,10 +48,13 @@ export default function SignIn(props: { readonly welcome: Welcome }) {
           <Match when={is('setup')}>
             <SetUp
               secret={secret()}
-              onDone={() => {
-                props.welcome.setFirst(true)
-                props.welcome.forget()
-              }}
+              onDone={() =>
+                // At once: what follows is of the one who is signed in, and stands within their model.
+                batch(() => {
+                  props.welcome.setFirst(true)
+                  props.welcome.forget()
+                })
+              }
             />
           </Match>
           <Match when={is('join')}>{(found) => <Join link={found()} secret={secret()} onDone={() => props.welcome.forget()} />}</Match>
