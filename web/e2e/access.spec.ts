@@ -128,6 +128,7 @@ test('by keys alone: sign in, change channels, send, edit, react, reply in a thr
     await keys.to(page.getByRole('navigation').getByRole('link', { name: 'other' }), 'Tab')
     await page.keyboard.press('Enter')
     await expect(page.getByRole('heading', { level: 1 })).toHaveText('other')
+    await expect(composer(page)).toBeVisible()
     await keys.press('F6')
     await keys.at(composer(page))
     await keys.press('Alt+ArrowUp')
@@ -256,3 +257,37 @@ for (const [locale, clock, day] of [
     expect(await pages.end()).toEqual([])
   })
 }
+
+test('what is asked of screens is answered by what is wrong with them', async ({ page }) => {
+  const answers = async (body: string, ask: (page: Page) => Promise<string[]>) => {
+    await page.setContent(`<!doctype html><html lang="en"><title>Faults</title><style>body { margin: 0; font: 16px sans-serif; color: #000; background: #fff }</style><main><h1>Faults</h1>${body}</main></html>`)
+    return (await ask(page)).join('\n')
+  }
+  const tiny = 'style="inline-size: 12px; block-size: 12px; padding: 0; border: 0"'
+  for (const [ask, faulty, says, right] of [
+    [axeFaults, '<p style="color: #999">faint</p>', 'color-contrast', '<p style="color: #444">soft</p>'],
+    [(p: Page) => axeFaults(p, 'colours'), '<p style="color: #999">faint</p>', 'color-contrast', '<p style="color: #444">soft</p>'],
+    [axeFaults, '<ul><div>no item</div></ul>', 'list:', '<ul><li>an item</li></ul>'],
+    [sideways, '<div style="inline-size: 3000px">wide</div>', '3000 px wide', '<div style="overflow: hidden"><div style="inline-size: 3000px">wide</div></div>'],
+    [sideways, '<div style="overflow: auto; inline-size: 100px"><p style="inline-size: 200px">wide</p></div>', '200 px wide, in 100', '<div style="overflow: auto; inline-size: 100px"><p>not</p></div>'],
+    [small, `<button ${tiny}>a</button><button ${tiny}>b</button>`, '12 × 12 px', `<button ${tiny}>a</button><button style="margin-inline-start: 24px; inline-size: 12px; block-size: 12px; padding: 0; border: 0">b</button>`],
+    [clipped, '<p style="overflow: hidden; inline-size: 60px; white-space: nowrap">much too long</p>', 'cut off at the side', '<p style="overflow: hidden; inline-size: 60px; white-space: nowrap; text-overflow: ellipsis">much too long</p>'],
+    [clipped, '<p style="overflow: hidden; block-size: 8px">too high</p>', 'cut off above or below', '<p style="overflow: auto; block-size: 8px">too high</p>'],
+    [clipped, '<p style="margin-inline-start: -20px">outside</p>', 'outside of the window', '<p>inside</p>'],
+    [clipped, '<p>one</p><p style="margin-block-start: -30px">two</p>', 'lie over each other', '<p>one</p><p>two</p>'],
+    [moving, '<p style="transition: color 1s">slow</p>', 'takes 1 s', '<p style="transition: none">still</p>'],
+  ] as const) {
+    expect(await answers(faulty, ask)).toContain(says)
+    expect(await answers(right, ask)).toBe('')
+  }
+  const focused = async (body: string) => {
+    await answers(body, () => Promise.resolve([]))
+    await page.keyboard.press('Tab')
+    return await unseenFocus(page) ?? ''
+  }
+  expect(await focused('<p>nowhere to go</p>')).toBe('nothing has the focus')
+  expect(await focused('<button style="outline: none">a</button>')).toContain('nothing shows it')
+  expect(await focused('<div style="overflow: hidden"><button style="outline-offset: 2px">a</button></div>')).toContain('is cut off by')
+  expect(await focused('<button style="margin-inline-start: -2px">a</button>')).toContain('goes out of the window')
+  expect(await focused('<p style="padding: 8px"><button>a</button></p>')).toBe('')
+})

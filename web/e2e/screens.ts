@@ -77,9 +77,6 @@ export class World {
     await cho.call(`${chat}/EditMessage`, { channel: design, offset: mended, text: 'Look, @ada, at Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft' })
     await say(ada, design, 'I see.')
     await say(ben, other, 'Are you there, @ada?')
-    // The empty workspace has one device, the browser's.
-    const { devices } = await empty.owner.call('plenum.identity.v1.PeopleService/ListDevices', {})
-    for (const { id } of devices as { id: string }[]) await empty.owner.call('plenum.identity.v1.PeopleService/RevokeDevice', { deviceId: id })
     const { secret: join } = await ada.call('plenum.identity.v1.AdminService/Invite', { role: 'ROLE_GUEST', ttlMs: 3_600_000, note: 'Dara' })
     const { secret: reset } = await ada.call('plenum.identity.v1.AdminService/ResetPassword', { userId: ben.id })
     return new World({
@@ -171,7 +168,7 @@ export class Pages {
 const wideEnough = { width: 1280, height: 800 }
 
 /** A password that is wrong, a link that is used up, a session that has ended, and a network that is cut. */
-const meant = /Failed to load resource|WebSocket connection to|client\.OFFLINE|ERR_/
+const meant = /Failed to load resource|WebSocket connection to|client\.OFFLINE|ERR_|This session was closed/
 
 /** signedOut ends all of a person's sessions but the test's own. */
 async function signedOut(person: Person): Promise<void> {
@@ -263,6 +260,17 @@ const person = async (page: Page, handle: string) => {
   await page.locator('[name=name]').fill('Frances Allen')
   await page.locator('[name=username]').fill(handle)
   await page.locator('[name=new-password]').fill(password)
+}
+
+/** alone signs out all other devices: those of the tests before. */
+const alone = async (page: Page) => {
+  await expect(page.locator('.main .person-row').first()).toBeVisible()
+  const others = page.locator('.main .person-row .button')
+  while ((await others.count()) > 0) {
+    const before = await others.count()
+    await others.first().click()
+    await expect(others).not.toHaveCount(before)
+  }
 }
 
 export const screens: readonly Screen[] = [
@@ -406,7 +414,7 @@ export const screens: readonly Screen[] = [
   { name: 'an empty workspace: mentions', of: 'first', shows: '.main .empty', empty: true, open: to('/inbox/mentions') },
   { name: 'an empty workspace: search', of: 'first', shows: '.main .empty', empty: true, open: to('/search?q=hello') },
   { name: 'an empty workspace: new message', of: 'first', shows: '.dialog .empty', empty: true, open: to('/people', async (page) => { await press(page, '.side-head > .icon-button', 2) }) },
-  { name: 'an empty workspace: devices', of: 'first', shows: '.main .empty', empty: true, open: to('/settings/devices') },
+  { name: 'an empty workspace: devices', of: 'first', shows: '.main .empty', empty: true, open: to('/settings/devices', alone) },
   { name: 'an empty workspace: notifications', of: 'first', shows: '.main .settings-part', open: to('/settings/notifications') },
   { name: 'an empty workspace: invitations', of: 'first', shows: '.main .empty', empty: true, open: to('/admin/invitations') },
   { name: 'an empty workspace: channels of all', of: 'first', shows: '.main .empty', empty: true, open: to('/admin/channels') },
