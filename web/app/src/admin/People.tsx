@@ -51,7 +51,7 @@ export default function AdminPeople() {
       </header>
       <TextField label={text().people.search} type="search" autocomplete="off" value={words()} onInput={setWords} />
       <ul class="people-list">
-        <For each={found()} fallback={<EmptyState title={text().people.nobody} words={text().people.nobodyWhy} />}>
+        <For each={found()} fallback={<li><EmptyState title={text().people.nobody} words={text().people.nobodyWhy} /></li>}>
           {(person) => (
             <li class="person-row">
               <Avatar id={person.id} name={person.name} size="large" />

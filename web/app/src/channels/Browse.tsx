@@ -60,7 +60,7 @@ export default function Browse() {
             {(found) => (
               <>
                 <ul class="people-list">
-                  <For each={found().items} fallback={<EmptyState title={text().browse.none} words={text().browse.noneWhy} />}>
+                  <For each={found().items} fallback={<li><EmptyState title={text().browse.none} words={text().browse.noneWhy} /></li>}>
                     {(channel) => (
                       <li class="person-row">
                         <span class="channel-sign">

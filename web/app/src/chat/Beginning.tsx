@@ -1,7 +1,7 @@
 import { EmptyState } from '../ui/Empty.tsx'
 import { text } from './text.ts'
 
-/** Beginning is what a channel without messages shows. */
-export function Beginning(props: { readonly name: string }) {
-  return <EmptyState title={text().begin(props.name)} words={text().beginWhy} />
+/** Beginning is what a channel without messages shows; `between`: a conversation. */
+export function Beginning(props: { readonly name: string; readonly between: boolean }) {
+  return <EmptyState title={text().begin(props.name)} words={props.between ? text().beginBetween : text().beginWhy} />
 }

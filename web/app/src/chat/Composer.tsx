@@ -159,7 +159,7 @@ export function Composer(props: ComposerProps) {
       event.stopPropagation()
     } else if (event.key === 'Enter' && !event.shiftKey) {
       send()
-    } else if (event.key === 'ArrowUp' && area.value === '') {
+    } else if (event.key === 'ArrowUp' && area.value === '' && !event.altKey && !event.shiftKey && !mod) {
       props.onEditLast()
     } else if (mod && event.key.toLowerCase() === 'b') {
       mark('**')

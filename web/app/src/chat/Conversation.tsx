@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from 'solid-js'
 import { list } from '../i18n/format.ts'
 import { away } from '../model/away.ts'
-import { account, personName, useModel } from '../model/context.ts'
+import { account, between, personName, useModel } from '../model/context.ts'
 import { Banner } from '../ui/Banner.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { toast } from '../ui/toasts.ts'
@@ -69,7 +69,7 @@ export function Conversation(props: ConversationProps) {
         room={room}
         at={at()}
         label={props.root === 0 ? text().messages(props.name) : text().thread}
-        empty={<Beginning name={props.name} />}
+        empty={<Beginning name={props.name} between={between(model.channel(props.channel))} />}
         unknown={
           <Show when={away(model)} fallback={<Skeleton rows={8} />}>
             <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />

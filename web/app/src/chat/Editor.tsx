@@ -7,14 +7,22 @@ import { text } from './text.ts'
 export function Editor(props: { readonly text: string; readonly onSave: (text: string) => void; readonly onCancel: () => void }) {
   const [now, setNow] = createSignal(props.text)
   let area!: HTMLTextAreaElement
+  let before: Element | null = null
   onMount(() => {
+    before = document.activeElement
     area.focus()
     area.setSelectionRange(area.value.length, area.value.length)
   })
+  /** leave gives the focus back: to the composer, or to the button, which is another one by then. */
+  const leave = (done: () => void) => {
+    const message = area.closest('article')
+    done()
+    const back = before?.isConnected ? before : message?.querySelector('[data-edits]')
+    if (back instanceof HTMLElement) back.focus()
+  }
   const save = () => {
     const to = now().trim()
-    if (to === '' || to === props.text) props.onCancel()
-    else props.onSave(to)
+    leave(() => (to === '' || to === props.text ? props.onCancel() : props.onSave(to)))
   }
   return (
     <div class="editor">
@@ -28,7 +36,7 @@ export function Editor(props: { readonly text: string; readonly onSave: (text: s
           if (event.isComposing) return
           if (event.key === 'Escape') {
             event.stopPropagation()
-            props.onCancel()
+            leave(props.onCancel)
           } else if (event.key === 'Enter' && !event.shiftKey) {
             event.preventDefault()
             save()
@@ -36,7 +44,7 @@ export function Editor(props: { readonly text: string; readonly onSave: (text: s
         }}
       />
       <div class="editor-does">
-        <Button size="small" kind="quiet" onClick={() => props.onCancel()}>
+        <Button size="small" kind="quiet" onClick={() => leave(props.onCancel)}>
           {core().cancel}
         </Button>
         <Button size="small" kind="primary" onClick={save}>

@@ -2,13 +2,14 @@ import type { Item } from '@plenum/sdk/chat'
 import { createMemo, createSignal, For, Show, untrack } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
-import { account, personName, useModel } from '../model/context.ts'
+import { account, between, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
 import { HoverCard } from '../ui/HoverCard.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { checkIcon, chevronRightIcon, circleAlertIcon, clockIcon, pinIcon } from '../ui/icons.ts'
+import { Beginning } from './Beginning.tsx'
 import { Body } from './Body.tsx'
 import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
@@ -33,12 +34,15 @@ export interface RowProps {
 
 /** MessageRow shows one row of a room. What kind it is stays. */
 export function MessageRow(props: RowProps) {
+  const model = useModel()
+  const of = () => between(model.channel(props.room.channel))
+  const said = () => props.room.items()?.some(({ message }) => message.system === undefined)
   const row = untrack(() => props.row)
   switch (row.kind) {
     case 'message':
       return <Said of={props} item={row.item()} first={row.first()} />
     case 'event':
-      return <Happened item={row.item()} />
+      return <Happened item={row.item()} between={of()} />
     case 'day':
       return (
         <div class="day" role="separator" aria-label={dayName(row.ms, Date.now())}>
@@ -52,17 +56,21 @@ export function MessageRow(props: RowProps) {
         </div>
       )
     case 'begin':
-      return <p class="begin">{text().begin(props.name)}</p>
+      return (
+        <Show when={said()} fallback={<Beginning name={props.name} between={of()} />}>
+          <p class="begin">{text().begin(props.name)}</p>
+        </Show>
+      )
   }
 }
 
 /** Happened is a message of the system: who came, what was changed. */
-function Happened(props: { readonly item: Item }) {
+function Happened(props: { readonly item: Item; readonly between: boolean }) {
   const model = useModel()
   const name = (id: string) => personName(model.person(id), text().nobody)
   return (
     <p class="happened">
-      {name(props.item.message.author)} {happened(props.item.message, name)}
+      {name(props.item.message.author)} {happened(props.item.message, name, props.between)}
       <time class="message-time numbers" dateTime={new Date(props.item.message.timeMs).toISOString()} data-tip={moment(props.item.message.timeMs)}>
         {time(props.item.message.timeMs)}
       </time>

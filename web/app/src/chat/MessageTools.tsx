@@ -82,7 +82,7 @@ function Toolbar(props: ToolsProps) {
         <IconButton icon={messageSquareTextIcon} label={text().does.reply} onClick={() => props.onThread()} />
       </Show>
       <Show when={edits()}>
-        <IconButton icon={pencilIcon} label={text().does.edit} onClick={() => props.onEdit()} />
+        <IconButton data-edits icon={pencilIcon} label={text().does.edit} onClick={() => props.onEdit()} />
       </Show>
       <Menu label={text().does.more} align="end" items={items()} button={(properties) => <IconButton icon={ellipsisIcon} label={text().does.more} {...properties} />} />
     </div>

@@ -2,8 +2,8 @@ import type { Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { list } from '../i18n/format.ts'
 import { text } from './text.ts'
 
-/** happened says what a system message tells, behind its author's name. */
-export function happened({ author, system }: Message, name: (id: string) => string): string {
+/** happened says what a system message tells, behind its author's name. `between`: of a conversation, not of a channel. */
+export function happened({ author, system }: Message, name: (id: string) => string, between = false): string {
   const t = text().event
   const change = system?.change
   switch (change?.$case) {
@@ -15,7 +15,7 @@ export function happened({ author, system }: Message, name: (id: string) => stri
     }
     case 'channel': {
       const { created, fields, channel } = change.value
-      if (created) return t.created
+      if (created) return between ? t.began : t.created
       if (fields.includes('name')) return t.name(channel?.name ?? '')
       if (fields.includes('topic')) return t.topic(channel?.topic ?? '')
       if (fields.includes('archived')) return channel?.archived ? t.archived : t.unarchived

@@ -8,6 +8,7 @@ export const en = {
   begin: (name: string) => `This is where ${name} begins`,
   channel: (name: string) => `#${name}`,
   beginWhy: 'Write the first message. Everybody in the channel sees it.',
+  beginBetween: 'Write the first message. Only the people of this conversation see it.',
   notKept: (name: string) => `${name} is not on this device`,
   notKeptWhy: 'It was not opened here lately. You see it as soon as there is a connection; what you write until then is sent, too.',
   compose: (name: string) => `Write to ${name}`,
@@ -73,6 +74,7 @@ export const en = {
   postingModerators: 'Moderators and owners write here. You can react, and reply in threads.',
   event: {
     created: 'made this channel',
+    began: 'began this conversation',
     joined: (names: string) => `added ${names}`,
     came: 'joined',
     went: 'left',

@@ -33,6 +33,8 @@ export const en = {
     notFound: 'There is nothing here',
     notFoundWhy: 'The link may be old, or it leads to something that was never shared with you.',
     toStart: 'Go to the first channel',
+    noChannels: 'You are in no channel yet',
+    noChannelsWhy: 'Browse the channels that there are, or make the first one.',
   },
   sidebar: {
     channels: 'Channels',

@@ -1,12 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { badge, compare, dayName, list, plural, relative } from './format.ts'
-import { preferred } from './locale.ts'
+import { badge, compare, dayName, list, number, plural, relative, time } from './format.ts'
+import { preferred, regional } from './locale.ts'
 
 const minute = 60_000 // ms
 const now = new Date(2026, 10, 30, 9, 0).getTime()
 
-beforeEach(() => vi.useFakeTimers({ now }))
-afterEach(() => vi.useRealTimers())
+const readIn = (language: string) => vi.stubGlobal('navigator', { language })
+beforeEach(() => {
+  vi.useFakeTimers({ now })
+  readIn('en-US')
+})
+afterEach(() => {
+  vi.useRealTimers()
+  vi.unstubAllGlobals()
+})
 
 describe('dayName', () => {
   it('says today and yesterday by the calendar', () => {
@@ -24,6 +31,19 @@ it('says how long ago', () => {
   expect(relative(now + 2 * 24 * 60 * minute, now)).toBe('in 2 days')
 })
 
+it('writes dates, times and numbers as where the reader is', () => {
+  const written = (language: string) => {
+    readIn(language)
+    return [time(now + 305 * minute), dayName(new Date(2025, 2, 4).getTime(), now), number(1_234_567)]
+  }
+  expect(['en-US', 'en-GB', 'de-DE', 'en-IN'].map(written)).toEqual([
+    ['2:05 PM', 'March 4, 2025', '1,234,567'],
+    ['14:05', '4 March 2025', '1,234,567'],
+    ['14:05', '4 March 2025', '1.234.567'],
+    ['2:05 pm', '4 March 2025', '12,34,567'],
+  ])
+})
+
 it('counts', () => {
   expect([1, 99, 100, 4000].map(badge)).toEqual(['1', '99', '99+', '99+'])
   expect([0, 1, 2].map((n) => plural(n, { one: 'one', other: 'other' }))).toEqual(['other', 'one', 'other'])
@@ -35,5 +55,6 @@ it('orders names without regard to case and accents, and numbers by their value'
 })
 
 it('chooses the language', () => {
+  expect(['de-CH', 'en', 'fr', 'pseudo', 'no language'].map(regional)).toEqual(['en-CH', 'en-US', 'en-FR', 'en', 'en'])
   expect([preferred(['de-DE', 'en-GB']), preferred(['pseudo']), preferred([])]).toEqual(['en', 'pseudo', 'en'])
 })

@@ -30,9 +30,27 @@ export async function setLocale(to: Locale): Promise<void> {
   document.documentElement.dir = direction(to)
 }
 
+/** regional is the page's language as it is written where the reader is, whose browser wants `first` first: "en-DE" has dates and numbers of Germany. */
+export function regional(first: string): string {
+  try {
+    const { region } = new Intl.Locale(first).maximize()
+    return region === undefined ? 'en' : `en-${region}`
+  } catch {
+    return 'en' // no language that there is
+  }
+}
+
+let wanted: string | undefined
+let made = 'en'
+
 /** tag is the language for Intl and `lang`. */
 export function tag(): string {
-  return 'en'
+  const language = typeof navigator === 'undefined' ? 'en-US' : navigator.language // in unit tests there is none
+  if (language !== wanted) {
+    wanted = language
+    made = regional(wanted)
+  }
+  return made
 }
 
 /** preferred is the one of ours that the browser's list names first. */

@@ -17,7 +17,7 @@ export function Mentions() {
   return (
     <>
       <ul class="inbox-mentions">
-        <For each={keys()} fallback={<EmptyState title={text().noMentions} words={text().noMentionsWhy} />}>
+        <For each={keys()} fallback={<li><EmptyState title={text().noMentions} words={text().noMentionsWhy} /></li>}>
           {(key) => (
             <Show when={byKey().get(key)}>
               {(mention) => (

@@ -92,3 +92,8 @@ export function nextUnread(channels: readonly Channel[], current: Id | undefined
   }
   return undefined
 }
+
+/** between says that a channel is a conversation of two or a few. */
+export function between(channel: Channel | undefined): boolean {
+  return channel?.kind === 'direct' || channel?.kind === 'group'
+}

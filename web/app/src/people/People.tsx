@@ -44,7 +44,7 @@ export default function People() {
         </header>
         <TextField label={text().search} type="search" autocomplete="off" value={words()} onInput={setWords} />
         <ul class="people-list">
-          <For each={found()} fallback={<EmptyState title={text().nobody} words={text().nobodyWhy} />}>
+          <For each={found()} fallback={<li><EmptyState title={text().nobody} words={text().nobodyWhy} /></li>}>
             {(person) => (
               <li class="person-row">
                 <Avatar id={person.id} name={person.name} size="large" presence={model.presence(person.id)} />

@@ -243,7 +243,7 @@ function Nothing(props: { readonly known: boolean }) {
   const model = useModel()
   return (
     <Show when={props.known || (model.ready() && model.channels().length === 0)} fallback={<Skeleton />}>
-      <EmptyState title={text().shell.notFound} words={text().shell.notFoundWhy}>
+      <EmptyState title={props.known ? text().shell.notFound : text().shell.noChannels} words={props.known ? text().shell.notFoundWhy : text().shell.noChannelsWhy}>
         <a class="button button-primary" href={model.channels().length > 0 ? '/' : '/browse'}>
           {model.channels().length > 0 ? text().shell.toStart : text().sidebar.browse}
         </a>

@@ -23,7 +23,9 @@ export function About(props: { readonly channel: Channel; readonly beside: Besid
   const named = () => props.channel.kind === 'public' || props.channel.kind === 'private'
   const rights = useRights(() => props.channel)
   const choose = (change: Partial<Changed>, label: string) => {
-    props.beside.update(change).catch((error: unknown) => toast(text().notSaved(label), { kind: 'failure', cause: explain(error) }))
+    props.beside.update(change).catch((error: unknown) =>
+      toast(text().notSaved(label), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => choose(change, label) } }),
+    )
   }
   return (
     <div class="details-scroll">
@@ -104,7 +106,7 @@ function Ends(props: { readonly channel: Channel; readonly beside: Beside; reado
     left.then(
       () => toast(text().left(name), kind === 'public' ? { action: { label: text().rejoin, run: () => void model.join(id).then(() => shell.go(`/c/${id}`)) } } : {}),
       (error: unknown) => {
-        toast(text().leaveFailed(name), { kind: 'failure', cause: explain(error) })
+        toast(text().leaveFailed(name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: leave } })
         shell.go(`/c/${id}`)
       },
     )
@@ -112,7 +114,9 @@ function Ends(props: { readonly channel: Channel; readonly beside: Beside; reado
   const archive = (on: boolean) => {
     const name = channelName(model, props.channel)
     setAsked(undefined)
-    props.beside.archive(on).catch((error: unknown) => toast(text().archiveFailed(name), { kind: 'failure', cause: explain(error) }))
+    props.beside.archive(on).catch((error: unknown) =>
+      toast(text().archiveFailed(name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => archive(on) } }),
+    )
   }
   return (
     <Show when={props.leave || props.archive}>

@@ -117,7 +117,7 @@ function Row(props: { readonly channel: Channel; readonly beside: Beside; readon
     const called = name()
     model.openDirect([props.member.id]).then(
       (id) => shell.go(`/c/${id}`),
-      (error: unknown) => toast(text().members.writeFailed(called), { kind: 'failure', cause: explain(error) }),
+      (error: unknown) => toast(text().members.writeFailed(called), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: write } }),
     )
   }
   const remove = () => {
@@ -125,17 +125,20 @@ function Row(props: { readonly channel: Channel; readonly beside: Beside; readon
     const called = name()
     props.beside.remove(id).then(
       () => toast(text().members.removed(called)),
-      (error: unknown) => toast(text().members.removeFailed(called), { kind: 'failure', cause: explain(error) }),
+      (error: unknown) => toast(text().members.removeFailed(called), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: remove } }),
+    )
+  }
+  const setRole = (role: Parameters<Beside['setRole']>[1]) => {
+    const called = name()
+    props.beside.setRole(props.member.id, role).catch((error: unknown) =>
+      toast(text().members.roleFailed(called), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => setRole(role) } }),
     )
   }
   const items = (): MenuItem[] => {
     const roles = rolesFor(rights(), props.member).map((role): MenuItem => ({
       label: text().members.make[role],
       checked: props.member.role === role,
-      run: () => {
-        const called = name()
-        props.beside.setRole(props.member.id, role).catch((error: unknown) => toast(text().members.roleFailed(called), { kind: 'failure', cause: explain(error) }))
-      },
+      run: () => setRole(role),
     }))
     const out: MenuItem[] = mayRemove(rights(), props.member, me()) ? [{ label: text().members.remove, icon: userRoundMinusIcon, danger: true, run: remove }] : []
     return roles.length > 0 && out.length > 0 ? [...roles, 'line', ...out] : [...roles, ...out]

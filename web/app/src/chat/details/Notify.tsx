@@ -1,3 +1,4 @@
+import { text as core } from '../../i18n/en.ts'
 import { explain } from '../../i18n/refusals.ts'
 import { useModel } from '../../model/context.ts'
 import type { Channel, NotifyLevel } from '../../model/model.ts'
@@ -13,7 +14,9 @@ export function Notify(props: { readonly channel: Channel }) {
   const direct = () => props.channel.kind === 'direct' || props.channel.kind === 'group'
   const set = (change: Partial<Pick<Channel, 'muted' | 'level'>>) => {
     const { id, muted, level } = props.channel
-    model.setNotifications(id, { muted, level, ...change }).catch((error: unknown) => toast(text().notify.failed, { kind: 'failure', cause: explain(error) }))
+    model.setNotifications(id, { muted, level, ...change }).catch((error: unknown) =>
+      toast(text().notify.failed, { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => set(change) } }),
+    )
   }
   const label = (level: NotifyLevel) => (level === 'default' ? text().notify.usual[direct() ? 'direct' : 'named'] : text().notify.levels[level])
   return (

@@ -1,5 +1,6 @@
 import { For, Show } from 'solid-js'
 import { dayName, moment, time } from '../../i18n/format.ts'
+import { text as core } from '../../i18n/en.ts'
 import { explain } from '../../i18n/refusals.ts'
 import { personName, useModel } from '../../model/context.ts'
 import type { Channel } from '../../model/model.ts'
@@ -26,7 +27,9 @@ export function Pins(props: { readonly channel: Channel; readonly beside: Beside
     showPlace(props.channel.id, { kind: 'message', offset })
   }
   const unpin = (offset: number) => {
-    props.beside.pin(offset, false).catch((error: unknown) => toast(text().pins.failed, { kind: 'failure', cause: explain(error) }))
+    props.beside.pin(offset, false).catch((error: unknown) =>
+      toast(text().pins.failed, { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => unpin(offset) } }),
+    )
   }
   return (
     <Show when={props.beside.pins()} fallback={<Skeleton rows={3} />}>

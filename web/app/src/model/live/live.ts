@@ -100,7 +100,7 @@ function live(access: LiveAccess): Live {
         setOutgoing(recorder.outgoing)
         for (const entry of forgotten(recorder.outgoing.entries, begun)) {
           session.outbox.drop(entry.seq).then(
-            (dropped) => dropped && toast(text().toast.refused, { kind: 'failure', cause: explain(entry.cause) }),
+            (dropped) => dropped && toast(text().toast.refused, { kind: 'failure', cause: explain(entry.cause), action: undefined }),
             (cause: unknown) => { console.warn(cause) }, // it is told again when the page is loaded the next time
           )
         }
