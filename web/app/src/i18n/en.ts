@@ -97,6 +97,7 @@ export const en = {
     details: 'Details of the channel',
     members: 'People in the channel',
     pins: 'Pinned messages',
+    mute: 'Mute the channel, or unmute it',
     date: 'Jump to a date',
   },
   signOut: {
