@@ -1,6 +1,5 @@
 import { VList, type VListHandle } from 'virtua/solid'
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, type JSX } from 'solid-js'
-import { Hold } from './hold.ts'
 import type { Room } from './room.ts'
 import { Rows, shifted, type Row } from './rows.ts'
 import { text } from './text.ts'
@@ -34,33 +33,8 @@ export function MessageList(props: MessageListProps) {
   const [missed, setMissed] = createSignal(0)
   const [placed, setPlaced] = createSignal(false) // where the reader begins has been gone to: before, nothing is seen
   let list: VListHandle | undefined
-  let box!: HTMLDivElement
-  const scroller = () => box.querySelector<HTMLElement>('.channel-scroll') ?? undefined
-  const hold = new Hold(scroller, () => {
-    shifting = false
-    look()
-  })
-  onCleanup(() => hold.release())
 
-  const toEnd = () => hold.toEnd()
-  const toRow = (row: Row) =>
-    hold.to(() => {
-      const index = untrack(shown).indexOf(row)
-      return list === undefined || index < 0 ? 0 : list.getItemOffset(index) + (list.getItemSize(index) - list.viewportSize) / 2
-    })
-  // From when rows came before those that there were until scrolling ends, virtua keeps the distance to the end: what is measured below the window moves the window.
-  // Where the end of an earlier scrolling comes between, it takes the window for somewhere else.
-  let shifting = false
-  /** keep keeps what is read where it is: by the row behind the middle, for the one that was the first may lose its head to those before it. */
-  const keep = () => {
-    const at = scroller()?.scrollTop
-    if (list === undefined || at === undefined) return
-    const row = untrack(shown)[list.findItemIndex(at + list.viewportSize / 2) + 1]
-    const offset = (of: Row) => list?.getItemOffset(untrack(shown).indexOf(of)) ?? 0
-    if (row === undefined) return
-    const down = offset(row) - at
-    hold.keep(() => offset(row) - down)
-  }
+  const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: 'end' })
   const isEnded = () => list !== undefined && list.scrollSize - list.scrollOffset - list.viewportSize < atEnd
   const last = () => props.room.items()?.at(-1)
 
@@ -71,15 +45,9 @@ export function MessageList(props: MessageListProps) {
       const reached = whole
       whole = !props.room.moreAfter()
       setShift(before !== undefined && !follow && shifted(before, next)) // at the end it goes there anyway; and one that doesn't scroll can't be shifted
-      if (untrack(shift)) {
-        if (hold.held !== 'place' || shifting) keep() // a row that was gone to is kept anyway
-        shifting = true
-      }
       setShown(next)
-      if (untrack(shift)) queueMicrotask(() => hold.measured())
       if (follow) queueMicrotask(toEnd)
-      else if (hold.held === 'end') hold.release() // the end of what is held isn't the end
-      if (!follow && before !== undefined && reached) setMissed((n) => n + arrived(before, next))
+      else if (before !== undefined && reached) setMissed((n) => n + arrived(before, next))
     }),
   )
   createEffect(
@@ -87,17 +55,17 @@ export function MessageList(props: MessageListProps) {
       () => props.at,
       (at) => {
         queueMicrotask(() => {
-          const row = at === undefined ? undefined : untrack(shown).find((row) => row.kind === 'message' && row.item().message.offset >= at)
-          setEnded(row === undefined)
-          if (row === undefined) toEnd()
-          else toRow(row)
+          const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item().message.offset >= at)
+          setEnded(index < 0)
+          if (index < 0) toEnd()
+          else list?.scrollToIndex(index, { align: 'center' })
           const end = untrack(last)?.message.offset
           const there = () => {
             setPlaced(true)
             look()
           }
           frames(2, () => { // by then it is there, and measured
-            if (row === undefined && untrack(last)?.message.offset !== end) {
+            if (index < 0 && untrack(last)?.message.offset !== end) {
               setEnded(true)
               toEnd() // what has come meanwhile is the end now
               frames(2, there)
@@ -116,10 +84,7 @@ export function MessageList(props: MessageListProps) {
   }
   const look = () => {
     if (list === undefined) return
-    const moved = hold.moved()
-    if (moved || hold.held === 'place') setEnded(isEnded()) // at the end it stays, whatever comes
-    if (moved && ended() && !props.room.moreAfter()) hold.stay()
-    else if (moved && shifting) keep()
+    setEnded(isEnded())
     if (ended()) setMissed(0)
     if (list.scrollOffset < ahead) props.room.readBefore()
     if (list.scrollSize - list.scrollOffset - list.viewportSize < ahead) props.room.readAfter()
@@ -132,7 +97,7 @@ export function MessageList(props: MessageListProps) {
   }
 
   return (
-    <div class="channel-list" ref={box}>
+    <div class="channel-list">
       <Show when={props.room.items()} fallback={props.unknown}>
         <Show when={shown().length > 1 || props.room.moreBefore()} fallback={props.empty}>
         <VList
@@ -143,9 +108,8 @@ export function MessageList(props: MessageListProps) {
           bufferSize={600}
           onScroll={look}
           onResize={() => {
-            queueMicrotask(() => { // once for all that was measured together
-              if (!hold.measured() && placed()) look() // all may be in the window now
-            })
+            if (ended()) toEnd()
+            else if (placed()) look() // all may be in the window now
           }}
           role="log"
           aria-label={props.label}
