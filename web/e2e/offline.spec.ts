@@ -170,6 +170,7 @@ test('a new version is offered to who signs in, too', async ({ page, plenum, wor
     await page.screenshot({ path: test.info().outputPath('offered.png') })
     await page.setViewportSize({ width: 360, height: 740 })
     await page.screenshot({ path: test.info().outputPath('offered-narrow.png') })
+    await page.setViewportSize({ width: 1280, height: 720 })
     await page.getByRole('button', { name: 'Reload' }).click()
     await expect(page.locator('meta[name="mark"]')).toHaveAttribute('content', 'second')
     await expect(offer).toBeHidden()

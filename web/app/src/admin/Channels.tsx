@@ -16,7 +16,7 @@ export default function AdminChannels() {
         <p class="soft">{text().channels.lead}</p>
       </header>
       <Paged
-        load={(page) => model.browse('', page)}
+        load={(page) => model.browse('', page, false)}
         empty={<EmptyState title={text().channels.none} words={text().channels.noneWhy} />}
         row={(channel) => (
           <li>

@@ -1,4 +1,4 @@
-import { createResource, createSignal, For, Show } from 'solid-js'
+import { createResource, createSignal, For, lazy, Show, Suspense } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { explain } from '../i18n/refusals.ts'
 import { may, useModel } from '../model/context.ts'
@@ -7,23 +7,27 @@ import { useShell } from '../shell/context.ts'
 import { newChannel } from '../shell/module.ts'
 import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
-import { TextField } from '../ui/Field.tsx'
+import { Select, TextField } from '../ui/Field.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { hashIcon, plusIcon } from '../ui/icons.ts'
 import { toast } from '../ui/toasts.ts'
 import { text } from './text.ts'
 import '../people/people.css'
 
+const Preview = lazy(() => import('./Preview.tsx'))
+
 /** Browse lists the channels that one may join. */
 export default function Browse() {
   const model = useModel()
   const shell = useShell()
   const [words, setWords] = createSignal('')
-  const [page, { mutate, refetch }] = createResource(words, (wanted) => model.browse(wanted.trim(), ''))
+  const [archived, setArchived] = createSignal(false)
+  const [looking, setLooking] = createSignal<Browsed>()
+  const [page, { mutate, refetch }] = createResource(() => ({ words: words().trim(), archived: archived() }), ({ words: wanted, archived: old }) => model.browse(wanted, '', old))
   const [joining, setJoining] = createSignal<string>()
   const more = async (next: string) => {
     const first = page()
-    const rest = await model.browse(words().trim(), next)
+    const rest = await model.browse(words().trim(), next, archived())
     mutate({ items: [...(first?.items ?? []), ...rest.items], next: rest.next })
   }
   const join = async (channel: Browsed) => {
@@ -48,6 +52,30 @@ export default function Browse() {
           </Show>
         </header>
         <TextField label={text().browse.search} type="search" autocomplete="off" value={words()} onInput={setWords} />
+        <Select
+          label={text().browse.which}
+          value={archived() ? 'archived' : 'inUse'}
+          options={[
+            ['inUse', text().browse.inUse],
+            ['archived', text().browse.archived],
+          ]}
+          onChange={(to) => setArchived(to === 'archived')}
+        />
+        <Show when={looking()}>
+          {(channel) => (
+            <Suspense>
+              <Preview
+                channel={channel()}
+                onClose={() => setLooking(undefined)}
+                onJoin={() => {
+                  const wanted = channel()
+                  setLooking(undefined)
+                  void join(wanted)
+                }}
+              />
+            </Suspense>
+          )}
+        </Show>
         <Show
           when={page.error === undefined}
           fallback={
@@ -60,22 +88,29 @@ export default function Browse() {
             {(found) => (
               <>
                 <ul class="people-list">
-                  <For each={found().items} fallback={<li><EmptyState title={text().browse.none} words={text().browse.noneWhy} /></li>}>
+                  <For
+                    each={found().items}
+                    fallback={
+                      <li>
+                        <EmptyState title={archived() ? text().browse.noArchived : text().browse.none} words={archived() ? text().browse.noArchivedWhy : text().browse.noneWhy} />
+                      </li>
+                    }
+                  >
                     {(channel) => (
                       <li class="person-row">
                         <span class="channel-sign">
                           <Icon path={hashIcon} />
                         </span>
-                        <span class="person-words">
+                        <button type="button" class="person-look" aria-label={text().browse.preview(channel.name)} onClick={() => setLooking(channel)}>
                           <span class="strong clip">{channel.name}</span>
                           <span class="faint clip">
                             {text().browse.members(channel.members)}
                             {channel.topic && ` · ${channel.topic}`}
                           </span>
-                        </span>
+                        </button>
                         <Show
                           when={channel.joined}
-                          fallback={
+                          fallback={channel.archived ? <span class="pill">{text().browse.archived}</span> :
                             <Button size="small" busy={joining() === channel.id} onClick={() => void join(channel)} aria-label={`${text().browse.join}: ${channel.name}`}>
                               {text().browse.join}
                             </Button>

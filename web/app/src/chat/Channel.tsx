@@ -1,13 +1,20 @@
-import { Show } from 'solid-js'
+import { Index, Show } from 'solid-js'
+import { explain } from '../i18n/refusals.ts'
 import { channelName, useModel } from '../model/context.ts'
 import type { ScreenProps } from '../module.ts'
+import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
+import { Icon } from '../ui/Icon.tsx'
+import { circleAlertIcon, clockIcon } from '../ui/icons.ts'
+import { Body } from './Body.tsx'
+import { useRooms } from './context.ts'
 import { Conversation } from './Conversation.tsx'
 import { Head } from './Head.tsx'
 import { placeOf } from './links.ts'
 import { useRights } from './rights.ts'
 import { text } from './text.ts'
 import './channel.css'
+import './message.css'
 
 /** Channel is the screen of a channel: its head, what is said in it, and where one writes. */
 export default function Channel(props: ScreenProps<{ readonly channel: string; readonly message?: string }>) {
@@ -16,7 +23,7 @@ export default function Channel(props: ScreenProps<{ readonly channel: string; r
   return (
     <Show when={props.params.channel} keyed>
       {(id) => (
-        <Show when={model.channel(id)} fallback={<Gone ready={model.ready()} />}>
+        <Show when={model.channel(id)} fallback={<Gone channel={id} ready={model.ready()} />}>
           {(channel) => (
             <div class="channel">
               <Conversation channel={id} root={0} name={channel().name ? text().channel(channel().name) : channelName(model, channel())} place={placeOf(props.params.message)} silent={channel().archived ? text().archived : rights()?.post !== false ? undefined : text().postingModerators} head={() => <Head channel={channel()} />} />
@@ -28,9 +35,32 @@ export default function Channel(props: ScreenProps<{ readonly channel: string; r
   )
 }
 
-function Gone(props: { readonly ready: boolean }) {
+/** Gone is a channel that isn't there any more, with what was written to it and not sent: who was removed may not lose that. */
+function Gone(props: { readonly channel: string; readonly ready: boolean }) {
+  const rooms = useRooms()
   return (
     <Show when={props.ready} fallback={<Skeleton />}>
+      <ul class="unsent" aria-label={text().unsent}>
+        <Index each={rooms.unsent(props.channel)}>
+          {(unsent) => (
+            <li class="message" data-state={unsent().cause === undefined ? 'waiting' : 'refused'}>
+              <Body text={unsent().text} />
+              <div class="message-state" classList={{ 'message-failed': unsent().cause !== undefined }} role="status">
+                <Icon path={unsent().cause === undefined ? clockIcon : circleAlertIcon} small />
+                <span>{unsent().cause === undefined ? text().state.waiting : `${text().state.refused}: ${explain(unsent().cause)}`}</span>
+                <Show when={unsent().cause !== undefined}>
+                  <Button size="small" onClick={() => rooms.retry(unsent().seq)}>
+                    {text().retry}
+                  </Button>
+                  <Button size="small" kind="quiet" onClick={() => rooms.drop(unsent().seq)}>
+                    {text().drop}
+                  </Button>
+                </Show>
+              </div>
+            </li>
+          )}
+        </Index>
+      </ul>
       <EmptyState title={text().gone} words={text().goneWhy}>
         <a class="button button-primary" href="/browse">
           {text().browse}

@@ -22,6 +22,7 @@ export const manifest: Manifest = {
     { id: 'chat.details', ...details('about'), title: () => text().command.details, keys: ['Alt+O'], words: 'about topic purpose rename settings notifications leave archive' },
     { id: 'chat.members', ...details('people'), title: () => text().command.members, icon: usersIcon, words: 'members add remove role' },
     { id: 'chat.pins', ...details('pins'), title: () => text().command.pins },
+    { id: 'chat.mute', group: 'do', title: () => text().command.mute, keys: ['Alt+M'], words: 'notifications silence quiet', when: inChannel, run: (shell) => void import('./details/mute.ts').then(({ mute }) => mute(shell.model, shell.channel() ?? '')) },
     { id: 'chat.date', group: 'go', title: () => text().command.date, keys: ['Alt+J'], words: 'day calendar history', when: inChannel, run: (shell) => shell.openDialog(jumpToDate) },
   ],
   panels: [panel('thread', thread), panel('chat.details', () => import('./details/Details.tsx'))],

@@ -62,8 +62,21 @@ export interface Draft {
   resolve(choice: 'mine' | 'theirs' | 'both'): void
 }
 
+/** Unsent is a message that a channel has not taken. */
+export interface Unsent {
+  readonly seq: number
+  readonly text: string
+  /** Why it was refused; undefined: it waits still. */
+  readonly cause: unknown
+}
+
 /** Rooms opens rooms: the same one for all who ask while it is open. */
 export interface Rooms {
+  /** What was written to a channel and isn't sent: of one that can't be opened any more, since its person was removed. */
+  unsent(channel: Id): readonly Unsent[]
+  /** Of one that was refused, by Unsent.seq. */
+  retry(seq: number): void
+  drop(seq: number): void
   open(channel: Id, root: number): Room
   /** Who has it open no longer. */
   close(room: Room): void

@@ -65,6 +65,7 @@ export const en = {
   takeTheirs: 'Take this',
   both: 'Keep both',
   nobody: 'somebody',
+  unsent: 'Not sent',
   jumpToDate: 'Jump to a date',
   nothingThatDay: 'Nothing was written on that day. This is what comes next.',
   details: 'Details of the channel',

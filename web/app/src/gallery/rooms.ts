@@ -80,6 +80,9 @@ export function sampleRooms(empty: boolean): Rooms {
       }
     },
     close: nothing,
+    unsent: () => [],
+    retry: nothing,
+    drop: nothing,
     beside: (channel) => sampleBeside(channel, empty),
     leave: nothing,
   }

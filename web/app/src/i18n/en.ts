@@ -99,6 +99,7 @@ export const en = {
     details: 'Details of the channel',
     members: 'People in the channel',
     pins: 'Pinned messages',
+    mute: 'Mute the channel, or unmute it',
     date: 'Jump to a date',
   },
   signOut: {

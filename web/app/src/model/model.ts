@@ -232,6 +232,16 @@ export interface Browsed {
   readonly topic: string
   readonly members: number
   readonly joined: boolean
+  readonly archived: boolean
+}
+
+/** Preview is what one may know of a channel before one joins it. */
+export interface Preview {
+  readonly purpose: string
+  /** Some of its people, eight at most. */
+  readonly people: readonly Id[]
+  /** What was said last, oldest first; undefined: one may not read it. */
+  readonly said: readonly { readonly offset: number; readonly author: Id; readonly timeMs: number; readonly text: string }[] | undefined
 }
 
 export interface Model {
@@ -255,7 +265,9 @@ export interface Model {
   createChannel(channel: NewChannel): Promise<Id>
   /** The channel with exactly these and the account. */
   openDirect(people: readonly Id[]): Promise<Id>
-  browse(words: string, page: string): Promise<Page<Browsed>>
+  /** `archived`: archived ones alone. */
+  browse(words: string, page: string, archived: boolean): Promise<Page<Browsed>>
+  preview(channel: Id): Promise<Preview>
   join(channel: Id): Promise<void>
   leave(channel: Id): Promise<void>
   setNotifications(channel: Id, change: { readonly muted: boolean; readonly level: NotifyLevel }): Promise<void>

@@ -212,12 +212,14 @@ export function sampleModel(variant: Variant = {}): Model {
       setChannels([...channels(), { ...plain, id, kind: who.length > 1 ? 'group' : 'direct', people: wanted, members: wanted.length }])
       return Promise.resolve(id)
     },
-    browse: (words) =>
+    browse: (words, _page, archived) =>
       once(
         [...channels().filter((channel) => channel.kind === 'public'), { ...plain, id: 'books', name: 'books', topic: 'One a month, more or less', members: 23 }]
           .filter((channel) => channel.name.includes(words.toLowerCase()))
-          .map(({ id, name, topic, members }) => ({ id, name, topic, members, joined: id !== 'books' })),
+          .filter((channel) => channel.archived === archived)
+          .map(({ id, name, topic, members }) => ({ id, name, topic, members, joined: id !== 'books', archived })),
       ),
+    preview: () => Promise.resolve({ purpose: 'What we read, and what we think of it', people: ['wei', 'noah'], said: [{ offset: 1, author: 'wei', timeMs: Date.now() - 3_600_000, text: 'Chapter four for **Thursday**, then?' }] }),
     join: (id) => {
       setChannels([...channels(), { ...plain, id, name: id }])
       return Promise.resolve()

@@ -10,7 +10,7 @@ import { endOf, pauses, type Pause } from './durations.ts'
 import { pausedWords } from './pause.ts'
 import { text } from './text.ts'
 
-/** pause begins now. What one says of oneself stays, but ends with it: the service has one end for both. */
+/** pause begins now. What one says of oneself stays, but ends with it, and it says so: the service has one end for both. */
 export async function pause(model: Model, how: Pause): Promise<void> {
   const until = endOf(how, Date.now())
   await choose(model, 'silent', until, pausedWords(until), () => void pause(model, how))
@@ -24,7 +24,8 @@ async function choose(model: Model, state: 'silent' | 'automatic', until: number
   const { emoji, text: words } = model.presence(account(model)?.me ?? '')
   try {
     await model.profile.setStatus({ state, emoji, text: words, until })
-    toast(said)
+    const status = `${emoji} ${words}`.trim()
+    toast(status === '' || until === undefined ? said : text().statusToo(said, status))
   } catch (error) {
     toast(text().pauseFailed, { kind: 'failure', cause: explain(error), action: { label: core().retry, run: again } })
   }

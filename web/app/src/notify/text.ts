@@ -19,6 +19,7 @@ export const en = {
   nobody: 'Somebody',
   back: 'Back',
   pauses: { half: 'For 30 minutes', hour: 'For an hour', twoHours: 'For two hours', tomorrow: 'Until tomorrow morning', open: 'Until I resume them' },
+  statusToo: (paused: string, status: string) => `${paused}. Your status “${status}” ends then, too.`,
   resumed: 'Notifications are on again.',
   pauseFailed: 'That was not changed',
 }

@@ -134,6 +134,7 @@ export default function Status(props: { readonly onClose: () => void }) {
         />
         <Select<Until>
           label={text().status.until}
+          hint={until() !== 'never' && state() !== 'automatic' && (words().trim() !== '' || emoji() !== '') ? text().status.untilHint : undefined}
           value={until()}
           options={[
             ...(kept() === undefined ? [] : [['kept', endWords(kept() ?? 0, Date.now())] as const]),

@@ -102,6 +102,7 @@ export const en = {
     invisible: 'Look offline',
     silentHint: 'Others see it, and nothing rings or pops up, on any device.',
     busyHint: 'Others see it. Notifications come as usual.',
+    untilHint: 'What you say of yourself and whether you may be disturbed end together.',
     until: 'Until',
     never: 'I change it',
     hour: 'In an hour',

@@ -34,6 +34,8 @@ export const en = {
     levels: { default: 'As usual', all: 'Every message', mentions: 'Mentions', none: 'Nothing' },
     usual: { named: 'As usual: what mentions you', direct: 'As usual: every message' },
     failed: 'Your notifications stay as they were',
+    muted: (name: string) => `${name} is muted.`,
+    unmuted: (name: string) => `${name} is not muted any more.`,
   },
   leave: 'Leave',
   leaveTitle: (name: string) => `Leave ${name}?`,

@@ -14,6 +14,7 @@ import { toast } from '../../ui/toasts.ts'
 import type { Channel, Connection, Kept, Model, Presence } from '../model.ts'
 import type { Doors, LiveAccess } from './access.ts'
 import { change, forgotten } from './change.ts'
+import { browse, preview } from './browse.ts'
 import { administrationOf } from './administration.ts'
 import { LiveArrivals } from './arrivals.ts'
 import { LiveInbox } from './inbox.ts'
@@ -205,6 +206,9 @@ function live(access: LiveAccess): Live {
       return there.rooms.open(channel, root)
     },
     close: (room) => opened()?.rooms.close(room),
+    unsent: (channel) => opened()?.rooms.unsent(channel) ?? [],
+    retry: (seq) => opened()?.rooms.retry(seq),
+    drop: (seq) => opened()?.rooms.drop(seq),
     beside: (channel) => {
       const there = opened()
       if (there === undefined) throw new Error('nobody is signed in')
@@ -237,10 +241,8 @@ function live(access: LiveAccess): Live {
       return channel
     },
     openDirect: async (users) => (await session().call(chat.openDirect, { users: [...users] })).channel,
-    browse: async (prefix, page) => {
-      const { channels: found, next } = await session().call(chat.browseChannels, { prefix, page, limit: 50 })
-      return { items: found.map((c) => ({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: channels().has(c.id) })), next }
-    },
+    browse: (words, page, archived) => browse(session(), words, page, archived, (id) => channels().has(id)),
+    preview: (channel) => preview(session(), channel),
     join: (channel) => session().call(chat.joinChannel, { channel }).then(done),
     leave: (channel) => change(session(), chat.leaveChannel, { channel }, channel).then(done),
     setNotifications: (channel, { muted, level }) => change(session(), chat.setNotifications, { channel, muted, level: levelNumber(level) }, channel).then(done),

@@ -1,9 +1,9 @@
 import { encode, type Method, type Session } from '@plenum/sdk'
-import { readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type Told, type View, type Window } from '@plenum/sdk/chat'
+import { changeOf, readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type Told, type View, type Window } from '@plenum/sdk/chat'
 import { Typing, type Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
-import type { Draft, Place, Room, Rooms } from '../../chat/room.ts'
+import type { Draft, Place, Room, Rooms, Unsent } from '../../chat/room.ts'
 import type { Beside } from '../../chat/beside.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
@@ -39,6 +39,21 @@ export class LiveRooms implements Rooms {
 
   constructor(o: RoomsOptions) {
     this.#o = o
+  }
+
+  unsent(channel: Id): readonly Unsent[] {
+    return this.#o.outgoing().entries.flatMap((entry) => {
+      const change = changeOf(entry)
+      return change?.kind === 'Send' && change.request.channel === channel ? [{ seq: entry.seq, text: change.request.text, cause: entry.cause }] : []
+    })
+  }
+
+  retry(seq: number): void {
+    this.#o.keeper.retry(seq)
+  }
+
+  drop(seq: number): void {
+    this.#o.keeper.drop(seq)
   }
 
   open(channel: Id, root: number): Room {
@@ -119,7 +134,7 @@ class LiveRoom implements Room {
   readonly #signal: (key: string, body: Uint8Array) => void
   readonly #undo: (() => void)[] = []
   /** Something of it is known: from the cache or the server. */
-  readonly #known = Promise.withResolvers<undefined>()
+  readonly #known: Promise<void>
   #said = -Infinity
   /** Seen up to there. Infinity: it was marked unread, and isn't read by being looked at until it is opened anew. */
   #read = 0
@@ -137,11 +152,13 @@ class LiveRoom implements Room {
     this.#signal = (key, body) => { room.signal(key, body) }
     this.#view = room.view(root)
     const [window, setWindow] = createSignal(this.#view.window, { equals: false })
-    if (this.#view.window !== undefined) this.#known.resolve(undefined)
     this.#window = window
+    let know = () => { /* the promise has it */ }
+    this.#known = new Promise((resolve) => { know = resolve })
+    if (this.#view.window !== undefined) know()
     this.#view.onChange((w) => {
       setWindow(w)
-      this.#known.resolve(undefined)
+      know()
     })
     this.items = createMemo(() => {
       const w = window()
@@ -184,7 +201,7 @@ class LiveRoom implements Room {
         await this.#view.jump({ atMs: to.ms })
         return this.items()?.find((item) => item.message.timeMs >= to.ms)?.message.offset
       case 'unread': {
-        if (this.#window() === undefined) await this.#known.promise // where that is can't be said before
+        if (this.#window() === undefined) await this.#known // where that is can't be said before
         const first = this.#firstUnread()
         this.#setUnread(first)
         if (first === 0) return undefined

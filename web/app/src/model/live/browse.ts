@@ -1,0 +1,38 @@
+import { ServerError, type Session } from '@plenum/sdk'
+import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
+import type { Browsed, Id, Page, Preview } from '../model.ts'
+
+/** How many channels are asked for at a time. */
+const limit = 50
+
+/** What a preview shows: so many people, of so many messages those that were said. */
+const mostPeople = 8
+const mostRead = 12
+const mostSaid = 5
+
+/** browse lists channels that one may join. The service gives archived ones beside the others: a page of archived ones is made of as many as it takes. */
+export async function browse(session: Session, prefix: string, page: string, archived: boolean, joined: (id: Id) => boolean): Promise<Page<Browsed>> {
+  const items: Browsed[] = []
+  for (let next = page; ;) {
+    const answer = await session.call(chat.browseChannels, { prefix, page: next, limit: archived ? 200 : limit, archived })
+    for (const c of answer.channels) if (c.archived === archived) items.push({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: joined(c.id), archived })
+    next = answer.next
+    if (!archived || next === '' || items.length >= limit) return { items, next }
+  }
+}
+
+/** preview reads what is told of a channel to who isn't in it. */
+export async function preview(session: Session, channel: Id): Promise<Preview> {
+  const [about, people, said] = await Promise.all([
+    session.call(chat.getChannel, { channel }),
+    session.call(chat.listMembers, { channel, page: '', limit: mostPeople }).then(({ members }) => members.map(({ user }) => user), unless([])),
+    session.call(chat.history, { channel, limit: mostRead }).then(({ messages }) => messages.filter((m) => !m.system && !m.deleted).slice(-mostSaid), unless(undefined)),
+  ])
+  return { purpose: about.channel?.purpose ?? '', people, said: said?.map(({ offset, author, timeMs, text }) => ({ offset, author, timeMs, text })) }
+}
+
+/** unless is what stands for an answer that is refused for good, as what may not be read is; what may still come is thrown. */
+const unless = <T>(instead: T) => (error: unknown): T => {
+  if (error instanceof ServerError && error.code >= 100 && error.code < 200) return instead
+  throw error
+}
