@@ -40,6 +40,8 @@ export class LiveAccess implements Access {
   readonly #load: () => Promise<Doors>
   #doors: Doors | undefined
   #current: Stored | undefined
+  /** Until what the account needs is open. */
+  #entering: Promise<void> | undefined
 
   constructor(accounts: Accounts, load: () => Promise<Doors>) {
     const [stage, set] = createSignal<Stage>({ kind: 'starting' })
@@ -59,18 +61,30 @@ export class LiveAccess implements Access {
     else this.#expired(account)
   }
 
-  /** ended is that the server has ended the session. */
+  /**
+   * ended is that the session has ended: by the server, or in another tab. What became of the account meanwhile counts: who has signed out there has signed out
+   * here, and who has signed in again goes on as that.
+   */
   async ended(wiped: boolean): Promise<void> {
     const account = this.#current
     if (account === undefined) return
+    if (wiped) {
+      this.#doors?.leave()
+      await this.#accounts.wipe(account).catch(report) // what could not be erased is at the next start
+    }
+    await this.#entering
+    const now = await this.#accounts.get(account.id).catch(report)
+    if (this.#current !== account) return
     this.#doors?.leave()
     this.#current = undefined
-    if (wiped) {
+    if (now === undefined) {
       ofTab.clear()
-      await this.#accounts.wipe(account.id)
       this.#set({ kind: 'signed-out' })
+    } else if (now.state === 'ended' || now.session === account.session) {
+      this.#expired(now)
     } else {
-      this.#expired(account)
+      this.#set({ kind: 'starting' })
+      await this.#entered(now)
     }
   }
 
@@ -116,7 +130,13 @@ export class LiveAccess implements Access {
     this.#set({ kind: 'signed-out' })
   }
 
-  async #entered(account: Stored): Promise<void> {
+  #entered(account: Stored): Promise<void> {
+    const entering = this.#enter(account)
+    this.#entering = entering.catch(() => undefined)
+    return entering
+  }
+
+  async #enter(account: Stored): Promise<void> {
     const doors = (this.#doors ??= await this.#load())
     doors.leave()
     this.#current = account
@@ -129,6 +149,10 @@ export class LiveAccess implements Access {
   #expired(account: Stored): void {
     this.#set({ kind: 'expired', workspace: workspaceOf(account), handle: account.person.handle })
   }
+}
+
+function report(cause: unknown): undefined {
+  console.error(cause)
 }
 
 /** browserName is what the list of devices shows: "Firefox on Linux". */

@@ -1,0 +1,84 @@
+import type { Account as Stored, Accounts } from '@plenum/sdk/account'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { ofTab } from '../../shell/stored.ts'
+import { LiveAccess, type Doors } from './access.ts'
+
+// Node is given the Solid of servers, in which nothing follows.
+vi.mock('solid-js', () => vi.importActual('solid-js/dist/solid.js'))
+
+const ada = { id: 'u1', session: 's1', state: 'active', person: { id: 'u1', handle: 'ada' }, workspace: { id: 'w', slug: 'acme', name: 'Acme' }, permissions: ['chat.post'] } as unknown as Stored
+
+let tab: Map<string, string>
+beforeEach(() => {
+  tab = new Map()
+  vi.spyOn(ofTab, 'clear').mockImplementation(() => { tab.clear() })
+  tab.set('where', '/c/1')
+  return () => { vi.restoreAllMocks() }
+})
+
+/** A browser in which these are signed in, and a page of it. */
+async function page(...signedIn: Stored[]) {
+  const kept = new Map(signedIn.map((account) => [account.id, account]))
+  const wiped: string[] = []
+  const accounts = {
+    finish: () => Promise.resolve(),
+    list: () => Promise.resolve([...kept.values()]),
+    get: (id: string) => Promise.resolve(kept.get(id)),
+    wipe: ({ id, session }: Stored) => {
+      if (kept.get(id)?.session === session && kept.delete(id)) wiped.push(id)
+      return Promise.resolve()
+    },
+  }
+  const inside: string[] = []
+  const doors: Doors = {
+    enter: ({ session }: Stored) => Promise.resolve(void inside.push(session ?? '')),
+    leave: () => void (inside.length = 0),
+  }
+  const access = new LiveAccess(accounts as unknown as Accounts, () => Promise.resolve(doors))
+  await access.begin()
+  return { access, kept, wiped, inside, doors }
+}
+
+it('is signed out, and nothing is kept, where the server says that the device is to be erased', async () => {
+  const { access, wiped, inside } = await page(ada)
+  expect([access.stage().kind, inside]).toEqual(['signed-in', ['s1']])
+  await access.ended(true)
+  expect([access.stage().kind, wiped, inside, tab.size]).toEqual(['signed-out', ['u1'], [], 0])
+})
+
+it.each([true, false])('goes on as who has signed in again, of whom nothing is erased, where the end of the former session is heard late; to be erased: %s', async (wipe) => {
+  const { access, kept, wiped, inside } = await page(ada)
+  kept.set('u1', { ...ada, session: 's2' })
+  await access.ended(wipe)
+  expect([access.stage().kind, wiped, inside]).toEqual(['signed-in', [], ['s2']])
+  expect(tab.size).toBe(1)
+})
+
+it('goes on so, too, where it was still coming in', async () => {
+  const { access, kept, inside, doors } = await page()
+  kept.set('u1', ada)
+  let open: (() => void) | undefined
+  const enter = vi.spyOn(doors, 'enter').mockImplementationOnce(() => new Promise<void>((resolve) => { open = resolve }))
+  const begun = access.begin()
+  await vi.waitFor(() => { expect(enter).toHaveBeenCalled() })
+  kept.set('u1', { ...ada, session: 's2' })
+  const ended = access.ended(true)
+  for (let n = 0; n < 20; n++) await Promise.resolve()
+  expect(enter).toHaveBeenCalledTimes(1) // one at a time
+  open?.()
+  await Promise.all([begun, ended])
+  expect([access.stage().kind, inside]).toEqual(['signed-in', ['s2']])
+})
+
+it('is signed out in all tabs where it was in one, and has expired where the server has ended it', async () => {
+  const { access, kept, inside } = await page(ada)
+  kept.delete('u1')
+  await access.ended(false)
+  expect([access.stage().kind, inside, tab.size]).toEqual(['signed-out', [], 0])
+
+  const other = await page(ada)
+  tab.set('where', '/c/1')
+  other.kept.set('u1', { ...ada, state: 'ended' })
+  await other.access.ended(false)
+  expect([other.access.stage(), other.inside, tab.size]).toEqual([{ kind: 'expired', workspace: ada.workspace, handle: 'ada' }, [], 1])
+})
