@@ -1,20 +1,23 @@
 import { createSignal, onMount } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { Button } from '../ui/Button.tsx'
+import type { Editing } from './editing.ts'
 import { text } from './text.ts'
 
 /** Editor changes a message where it stands: Enter saves, Escape leaves it as it was. */
-export function Editor(props: { readonly text: string; readonly onSave: (text: string) => void; readonly onCancel: () => void }) {
-  const [now, setNow] = createSignal(props.text)
+export function Editor(props: { readonly text: string; readonly editing: Editing; readonly onSave: (text: string) => void }) {
+  const before = props.editing.text()
+  const [now, setNow] = createSignal(before ?? props.text)
   let area!: HTMLTextAreaElement
   onMount(() => {
-    area.focus()
+    if (before !== undefined && document.activeElement !== document.body) return // it has come into sight again, and somebody is busy elsewhere
+    area.focus({ preventScroll: before !== undefined })
     area.setSelectionRange(area.value.length, area.value.length)
   })
   const save = () => {
     const to = now().trim()
-    if (to === '' || to === props.text) props.onCancel()
-    else props.onSave(to)
+    props.editing.end()
+    if (to !== '' && to !== props.text) props.onSave(to)
   }
   return (
     <div class="editor">
@@ -23,12 +26,15 @@ export function Editor(props: { readonly text: string; readonly onSave: (text: s
         class="editor-text"
         aria-label={text().does.edit}
         value={now()}
-        onInput={(event) => setNow(event.currentTarget.value)}
+        onInput={(event) => {
+          setNow(event.currentTarget.value)
+          props.editing.type(now())
+        }}
         onKeyDown={(event) => {
           if (event.isComposing) return
           if (event.key === 'Escape') {
             event.stopPropagation()
-            props.onCancel()
+            props.editing.end()
           } else if (event.key === 'Enter' && !event.shiftKey) {
             event.preventDefault()
             save()
@@ -36,7 +42,7 @@ export function Editor(props: { readonly text: string; readonly onSave: (text: s
         }}
       />
       <div class="editor-does">
-        <Button size="small" kind="quiet" onClick={() => props.onCancel()}>
+        <Button size="small" kind="quiet" onClick={() => props.editing.end()}>
           {core().cancel}
         </Button>
         <Button size="small" kind="primary" onClick={save}>
