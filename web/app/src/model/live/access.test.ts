@@ -18,10 +18,11 @@ beforeEach(() => {
 
 /** A browser in which these are signed in, and a page of it. */
 async function page(...signedIn: Stored[]) {
+  const finish = vi.fn(() => Promise.resolve())
   const kept = new Map(signedIn.map((account) => [account.id, account]))
   const wiped: string[] = []
   const accounts = {
-    finish: () => Promise.resolve(),
+    finish,
     list: () => Promise.resolve([...kept.values()]),
     get: (id: string) => Promise.resolve(kept.get(id)),
     wipe: ({ id, session }: Stored) => {
@@ -36,7 +37,7 @@ async function page(...signedIn: Stored[]) {
   }
   const access = new LiveAccess(accounts as unknown as Accounts, () => Promise.resolve(doors))
   await access.begin()
-  return { access, kept, wiped, inside, doors }
+  return { access, kept, wiped, inside, doors, finish }
 }
 
 it('is signed out, and nothing is kept, where the server says that the device is to be erased', async () => {
@@ -68,6 +69,57 @@ it('goes on so, too, where it was still coming in', async () => {
   open?.()
   await Promise.all([begun, ended])
   expect([access.stage().kind, inside]).toEqual(['signed-in', ['s2']])
+})
+
+it('follows what one may do, which comes with another token', async () => {
+  const { access, kept } = await page(ada)
+  const before = access.stage()
+  await access.renewed()
+  expect(access.stage()).toBe(before) // nothing is painted again
+  kept.set('u1', { ...ada, permissions: ['chat.post', 'identity.manage'] })
+  await access.renewed()
+  expect(access.stage()).toMatchObject({ kind: 'signed-in', account: { me: 'u1', permissions: new Set(['chat.post', 'identity.manage']) } })
+  await access.ended(false) // of the same session
+  expect(access.stage().kind).toBe('expired')
+  await access.renewed()
+  expect(access.stage().kind).toBe('expired')
+})
+
+it('follows it, too, where the token came while what is kept was being opened', async () => {
+  const { access, kept, doors } = await page()
+  kept.set('u1', ada)
+  vi.spyOn(doors, 'enter').mockImplementationOnce(async () => {
+    kept.set('u1', { ...ada, permissions: ['identity.manage'] })
+    await access.renewed()
+  })
+  await access.begin()
+  await vi.waitFor(() => { expect(access.stage()).toMatchObject({ account: { permissions: new Set(['identity.manage']) } }) })
+})
+
+it('does not wait for the server to hear of a sign-out of before, and tells it when the network is back', async () => {
+  const { access, kept, finish } = await page()
+  kept.set('u1', ada)
+  finish.mockImplementationOnce(() => new Promise<void>(() => undefined))
+  await access.begin()
+  expect(access.stage().kind).toBe('signed-in')
+
+  const other = await page(ada)
+  await vi.waitFor(() => { expect(other.finish).toHaveBeenCalledTimes(2) })
+  other.finish.mockImplementationOnce(() => Promise.reject(new Error('offline')))
+  vi.spyOn(console, 'error').mockImplementation(() => undefined)
+  other.access.tidy()
+  other.access.tidy()
+  await vi.waitFor(() => { expect(other.finish).toHaveBeenCalledTimes(4) })
+})
+
+it('keeps what waits for whose session has ended, until somebody else signs in', async () => {
+  const { access, kept, wiped, finish } = await page({ ...ada, state: 'ended' })
+  await vi.waitFor(() => { expect(finish).toHaveBeenCalled() })
+  expect([access.stage().kind, wiped]).toEqual(['expired', []])
+  kept.set('u2', { ...ada, id: 'u2', session: 's2' })
+  await access.begin()
+  await vi.waitFor(() => { expect(wiped).toEqual(['u1']) })
+  expect(access.stage()).toMatchObject({ kind: 'signed-in' })
 })
 
 it('is signed out in all tabs where it was in one, and has expired where the server has ended it', async () => {

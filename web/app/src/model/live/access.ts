@@ -16,6 +16,11 @@ export function accountOf(stored: Stored): Account {
   return { me: stored.person.id, workspace: workspaceOf(stored), permissions: new Set(stored.permissions) }
 }
 
+/** same says that nothing is to be shown otherwise. */
+function same(a: Account, b: Account): boolean {
+  return [...a.permissions].join() === [...b.permissions].join() && a.workspace.slug === b.workspace.slug && a.workspace.name === b.workspace.name
+}
+
 function workspaceOf({ workspace }: Stored): Workspace {
   return { id: workspace.id, slug: workspace.slug, name: workspace.name }
 }
@@ -40,6 +45,7 @@ export class LiveAccess implements Access {
   readonly #load: () => Promise<Doors>
   #doors: Doors | undefined
   #current: Stored | undefined
+  #tidied: Promise<void> = Promise.resolve()
   /** Until what the account needs is open. */
   #entering: Promise<void> | undefined
 
@@ -53,12 +59,36 @@ export class LiveAccess implements Access {
 
   /** begin goes on as who was here last. */
   async begin(): Promise<void> {
-    await this.#accounts.finish().catch(() => undefined) // again at the next start
+    this.tidy()
     const all = await this.#accounts.list()
     const account = all.find((one) => one.state === 'active') ?? all[0] // somebody else's session may have ended here before
     if (account === undefined) this.#set({ kind: 'signed-out' })
     else if (account.state === 'active') await this.#entered(account)
     else this.#expired(account)
+  }
+
+  /**
+   * tidy erases what is left of who has gone, and tells the server where that is not done: call it when the network is back. What fails is tried again then, and at
+   * the next start. Of a session that has ended drafts wait for the same person, until somebody else signs in here.
+   */
+  tidy(): void {
+    this.#tidied = this.#tidied.then(async () => {
+      await this.#accounts.finish()
+      const all = await this.#accounts.list()
+      if (all.some((account) => account.state === 'active')) await Promise.all(all.filter((account) => account.state === 'ended').map((account) => this.#accounts.wipe(account)))
+    }).catch(report)
+  }
+
+  /** renewed is that the session stands, maybe by another token, with which comes what one may do now. */
+  async renewed(): Promise<void> {
+    const account = this.#current
+    if (account === undefined) return
+    const now = await this.#accounts.get(account.id).catch(report)
+    const stage = this.stage()
+    if (this.#current !== account || stage.kind !== 'signed-in') return // who comes in is looked at again then
+    if (now === undefined || now.state !== 'active' || now.session !== account.session) return
+    const renewed = accountOf(now)
+    if (!same(stage.account, renewed)) this.#set({ kind: 'signed-in', account: renewed })
   }
 
   /**
@@ -142,8 +172,13 @@ export class LiveAccess implements Access {
     this.#current = account
     ofBrowser.set(lastKey, account.workspace.slug)
     await doors.enter(account)
-    if (this.#current === account) this.#set({ kind: 'signed-in', account: accountOf(account) })
-    else doors.leave() // the session has ended meanwhile
+    if (this.#current === account) {
+      this.#set({ kind: 'signed-in', account: accountOf(account) })
+      void this.renewed()
+      this.tidy()
+    } else {
+      doors.leave() // the session has ended meanwhile
+    }
   }
 
   #expired(account: Stored): void {
