@@ -1,11 +1,9 @@
-import { Accounts, takeSecret, type Account as Stored } from '@plenum/sdk/account'
+import { Accounts, type Account as Stored } from '@plenum/sdk/account'
 import { createSignal, type Accessor } from 'solid-js'
 import type { Access, Account, Link, NewPerson, Stage, Workspace } from '../model.ts'
 import { ofBrowser, ofTab } from '../../shell/stored.ts'
 import { agent } from './agent.ts'
 import { roleName } from './names.ts'
-
-export { takeSecret }
 
 /** The page's own server. */
 const server = ''
