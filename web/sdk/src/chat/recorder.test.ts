@@ -13,7 +13,7 @@ import { PAUSE_MS } from './book.ts'
 import { Cache } from './cache/cache.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
-import { CONFIRM_MS, Recorder } from './recorder.ts'
+import { CONFIRM_MS, Recorder, WARM } from './recorder.ts'
 import { AGAIN_MS, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
@@ -24,6 +24,7 @@ async function rest(turns = 80): Promise<void> {
   for (let n = 0; n < turns; n++) await new Promise((done) => setImmediate(done))
 }
 
+const follows = (p: Page) => p.session.followings.flatMap((f) => (f.open ? [f.topic] : []))
 const texts = (v: View) => v.window?.messages.map((m) => m.text)
 
 class Page {
@@ -181,6 +182,37 @@ describe('a recorder', () => {
     const third = await Page.at(server, false)
     expect(texts(await third.view('c'))).toEqual(['one', 'two'])
     await third.quit()
+  })
+
+  test('shows a channel that was left at once, as it is now, and follows no more than WARM that nobody looks at', async () => {
+    const server = new Server()
+    for (let n = 1; n <= 3 * PAGE; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server)
+    const quit = (channel: string, view: View) => {
+      view.close()
+      page.recorder.leave(channel)
+    }
+    const first = await page.view('c')
+    await first.older()
+    quit('c', first)
+    server.log('c').post('bob', 'meanwhile')
+    server.flush()
+    await rest()
+    const again = page.recorder.open('c').view(0)
+    expect([texts(again)?.length, texts(again)?.at(-2), texts(again)?.at(-1)]).toEqual([PAGE + 1, `${3 * PAGE}`, 'meanwhile'])
+    const calls = page.session.calls.length
+    await again.older()
+    expect(texts(again)?.[0]).toBe(`${PAGE + 1}`)
+    expect(page.session.calls.length).toBe(calls) // what lies before is still kept on disk
+    quit('c', again)
+
+    for (let n = 0; n < WARM; n++) server.log(`other ${n}`).post('bob', 'hello')
+    server.flush()
+    await rest()
+    for (let n = 0; n < WARM; n++) quit(`other ${n}`, await page.view(`other ${n}`))
+    expect(follows(page)).not.toContain('chat.channel/c')
+    expect(follows(page)).toContain('chat.channel/other 0')
+    await page.quit()
   })
 
   test('reads a channel anew whose log was lost, or which is too far ahead, and forgets one that it may not read', async () => {
