@@ -91,7 +91,7 @@ test('who signs out in one tab is signed out in all, and the server hears of it 
   const tab = await context.newPage()
   await tab.goto(page.url())
   await expect(link(tab, 'design')).toBeVisible()
-  const devices = async () => ((await ada.call('plenum.identity.v1.PeopleService/ListDevices', {})).devices as unknown[]).length
+  const devices = async () => ((await ada.call('plenum.identity.v1.PeopleService/ListDevices', {}))['devices'] as unknown[]).length
   expect(await devices()).toBe(2)
   await context.setOffline(true)
   await page.getByRole('button', { name: /account and status/ }).click()
