@@ -40,7 +40,7 @@ test('a link for a new password is shown, also where pages may not copy', async 
   await workspace.person('ben', 'Ben Okri')
   await context.addInitScript(() => {
     Object.defineProperty(navigator, 'clipboard', { value: undefined }) // as on plain HTTP
-    document.execCommand = () => false
+    Object.defineProperty(document, 'execCommand', { value: () => false })
   })
   await signIn(page, workspace.owner)
   await page.goto('/admin/people')
