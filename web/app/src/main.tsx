@@ -29,6 +29,7 @@ if (root) {
       return setLive((await import('./model/live/live.ts')).createLive(access))
     })
     access.begin().catch((cause: unknown) => setLive(cause instanceof Error ? cause : new Error(String(cause))))
+    window.addEventListener('online', () => { access.tidy() })
     return <App access={access} live={live()} registry={registry} />
   }, root)
   followVersion()

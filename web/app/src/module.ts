@@ -113,8 +113,9 @@ export interface SearchProvider {
   readonly search?: (words: string, model: Model, signal: AbortSignal) => Promise<readonly Candidate[]>
 }
 
-/** Card shows what a link in a message leads to. */
+/** Card shows what a link in a message leads to, below the message: in a frame of 5 rem height. Of one link the first that matches is shown. */
 export interface Card {
+  /** Asked of each link of each message: it is to be quick. */
   readonly matches: (url: URL) => boolean
   readonly load: Load<{ readonly url: URL }>
 }

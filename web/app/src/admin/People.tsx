@@ -6,12 +6,13 @@ import { account, may, useModel } from '../model/context.ts'
 import type { Person, Role } from '../model/model.ts'
 import { rank } from '../shell/palette/find.ts'
 import { Avatar } from '../ui/Avatar.tsx'
-import { IconButton } from '../ui/Button.tsx'
+import { Button, IconButton } from '../ui/Button.tsx'
 import { copy } from '../ui/copy.ts'
+import { Dialog } from '../ui/Dialog.tsx'
 import { EmptyState } from '../ui/Empty.tsx'
 import { Choose } from '../ui/Choose.tsx'
 import { TextField } from '../ui/Field.tsx'
-import { ellipsisIcon } from '../ui/icons.ts'
+import { copyIcon, ellipsisIcon } from '../ui/icons.ts'
 import { Menu } from '../ui/Menu.tsx'
 import { toast } from '../ui/toasts.ts'
 import { text } from './text.ts'
@@ -31,12 +32,20 @@ export default function AdminPeople() {
       shown,
     ).flatMap(({ candidate }) => model.person(candidate.id) ?? [])
   })
+  const [link, setLink] = createSignal<{ readonly person: Person; readonly made: string }>()
   const change = async (person: Person, make: () => Promise<void>) => {
     try {
       await make()
       toast(text().people.changed(person.name))
     } catch (error) {
       toast(text().people.unchanged(person.name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void change(person, make) } })
+    }
+  }
+  const reset = async (person: Person) => {
+    try {
+      setLink({ person, made: await model.administration.resetPassword(person.id) })
+    } catch (error) {
+      toast(text().people.noReset(person.name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void reset(person) } })
     }
   }
   const roles = (person: Person): readonly (readonly [Role, string])[] =>
@@ -75,11 +84,7 @@ export default function AdminPeople() {
                   items={[
                     {
                       label: text().people.reset,
-                      run: () =>
-                        void change(person, async () => {
-                          await copy(await model.administration.resetPassword(person.id))
-                          toast(text().people.resetDone)
-                        }),
+                      run: () => void reset(person),
                     },
                     'line',
                     {
@@ -95,6 +100,25 @@ export default function AdminPeople() {
           )}
         </For>
       </ul>
+      <Show when={link()}>
+        {(link) => (
+          <Dialog
+            title={text().people.resetTitle(link().person.name)}
+            onClose={() => setLink(undefined)}
+            foot={
+              <>
+                <Button onClick={() => setLink(undefined)}>{core().close}</Button>
+                <Button autofocus kind="primary" icon={copyIcon} onClick={() => void copy(link().made)}>
+                  {text().invitations.copy}
+                </Button>
+              </>
+            }
+          >
+            <p>{text().people.resetLead}</p>
+            <p class="link-made">{link().made}</p>
+          </Dialog>
+        )}
+      </Show>
     </section>
   )
 }

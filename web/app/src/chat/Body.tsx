@@ -4,6 +4,8 @@ import { moment } from '../i18n/format.ts'
 import { account, personCalled, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { find } from '../shell/paths.ts'
+import { Cards } from './Cards.tsx'
+import { cardsOf } from './cards.ts'
 import { text } from './text.ts'
 import './body.css'
 
@@ -15,8 +17,10 @@ export function Body(props: { readonly text: string; /** When it was edited last
   const model = useModel()
   const shell = useShell()
   const words = createMemo(() => props.text) // whatever else becomes of the message
+  const parts = createMemo(() => markdown(words()))
+  const cards = createMemo(() => cardsOf(parts(), shell.registry.cards))
   const content = createMemo(() => {
-    const made = dom(markdown(words()), {
+    const made = dom(parts(), {
       inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
       mention: (handle, typed) => {
         const person = personCalled(model, handle)
@@ -32,6 +36,9 @@ export function Body(props: { readonly text: string; /** When it was edited last
   return (
     <div class="message-body" dir="auto">
       {content()}
+      <Show when={cards().length > 0}>
+        <Cards cards={cards()} />
+      </Show>
       <Show when={props.edited}>
         {(edited) => (
           <time class="message-edited" dateTime={new Date(edited().ms).toISOString()} data-tip={text().editedAt(moment(edited().ms), edited().times)}>

@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, type JSX } from 'solid-js'
 import { list } from '../i18n/format.ts'
 import { away } from '../model/away.ts'
 import { account, between, personName, useModel } from '../model/context.ts'
@@ -9,6 +9,7 @@ import { Beginning } from './Beginning.tsx'
 import { Composer } from './Composer.tsx'
 import { useRooms } from './context.ts'
 import { midnight } from './details/days.ts'
+import { editingOf } from './editing.ts'
 import { MessageList } from './MessageList.tsx'
 import { MessageRow } from './MessageRow.tsx'
 import { askedPlace } from './places.ts'
@@ -33,7 +34,7 @@ export function Conversation(props: ConversationProps) {
   onCleanup(() => rooms.close(room))
   const [at, setAt] = createSignal<number | undefined>(undefined, { equals: false })
   const [marked, setMarked] = createSignal<number | undefined>()
-  const [editing, setEditing] = createSignal<number | undefined>()
+  const editing = editingOf(props.channel, props.root)
   let begun = false
   const jump = (to: Place) => {
     room.jump(to).then(
@@ -49,13 +50,17 @@ export function Conversation(props: ConversationProps) {
       },
     )
   }
-  createEffect(on(() => props.place, jump))
+  const place = (): Place => {
+    const edited = untrack(editing.offset) // one goes on there, unless another place is meant
+    return props.place.kind === 'unread' && edited !== undefined ? { kind: 'message', offset: edited } : props.place
+  }
+  createEffect(on(place, jump))
   createEffect(on(askedPlace, (asked) => asked?.channel === props.channel && props.root === 0 && jump(asked.place), { defer: true }))
 
   const me = () => account(model)?.me
   const editLast = () => {
     const mine = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
-    if (mine) setEditing(mine.message.offset)
+    if (mine) editing.begin(mine.message.offset)
   }
   const typing = createMemo(() => {
     const names = room.typing().filter((id) => id !== me()).map((id) => personName(model.person(id), text().nobody))
@@ -75,7 +80,7 @@ export function Conversation(props: ConversationProps) {
             <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
           </Show>
         }
-        row={(row) => <MessageRow room={room} row={row} name={props.name} marked={marked()} editing={editing()} onEdit={setEditing} />}
+        row={(row) => <MessageRow room={room} row={row} name={props.name} marked={marked()} editing={editing} />}
       />
       <p class="typing clip" aria-live="polite">
         {typing()}

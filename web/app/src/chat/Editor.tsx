@@ -1,28 +1,34 @@
 import { createSignal, onMount } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { Button } from '../ui/Button.tsx'
+import type { Editing } from './editing.ts'
 import { text } from './text.ts'
 
 /** Editor changes a message where it stands: Enter saves, Escape leaves it as it was. */
-export function Editor(props: { readonly text: string; readonly onSave: (text: string) => void; readonly onCancel: () => void }) {
-  const [now, setNow] = createSignal(props.text)
+export function Editor(props: { readonly text: string; readonly editing: Editing; readonly onSave: (text: string) => void }) {
+  const before = props.editing.text()
+  const [now, setNow] = createSignal(before ?? props.text)
   let area!: HTMLTextAreaElement
-  let before: Element | null = null
+  let from: Element | null = null
   onMount(() => {
-    before = document.activeElement
-    area.focus()
+    from = document.activeElement
+    if (before !== undefined && from !== document.body) return // it has come into sight again, and somebody is busy elsewhere
+    area.focus({ preventScroll: before !== undefined })
     area.setSelectionRange(area.value.length, area.value.length)
   })
   /** leave gives the focus back: to the composer, or to the button, which is another one by then. */
   const leave = (done: () => void) => {
     const message = area.closest('article')
     done()
-    const back = before?.isConnected ? before : message?.querySelector('[data-edits]')
+    const back = from !== document.body && from?.isConnected ? from : message?.querySelector('[data-edits]')
     if (back instanceof HTMLElement) back.focus()
   }
   const save = () => {
     const to = now().trim()
-    leave(() => (to === '' || to === props.text ? props.onCancel() : props.onSave(to)))
+    leave(() => {
+      props.editing.end()
+      if (to !== '' && to !== props.text) props.onSave(to)
+    })
   }
   return (
     <div class="editor">
@@ -31,12 +37,15 @@ export function Editor(props: { readonly text: string; readonly onSave: (text: s
         class="editor-text"
         aria-label={text().does.edit}
         value={now()}
-        onInput={(event) => setNow(event.currentTarget.value)}
+        onInput={(event) => {
+          setNow(event.currentTarget.value)
+          props.editing.type(now())
+        }}
         onKeyDown={(event) => {
           if (event.isComposing) return
           if (event.key === 'Escape') {
             event.stopPropagation()
-            leave(props.onCancel)
+            leave(() => props.editing.end())
           } else if (event.key === 'Enter' && !event.shiftKey) {
             event.preventDefault()
             save()
@@ -44,7 +53,7 @@ export function Editor(props: { readonly text: string; readonly onSave: (text: s
         }}
       />
       <div class="editor-does">
-        <Button size="small" kind="quiet" onClick={() => leave(props.onCancel)}>
+        <Button size="small" kind="quiet" onClick={() => leave(() => props.editing.end())}>
           {core().cancel}
         </Button>
         <Button size="small" kind="primary" onClick={save}>

@@ -11,6 +11,7 @@ import { Icon } from '../ui/Icon.tsx'
 import { checkIcon, chevronRightIcon, circleAlertIcon, clockIcon, pinIcon } from '../ui/icons.ts'
 import { Beginning } from './Beginning.tsx'
 import { Body } from './Body.tsx'
+import type { Editing } from './editing.ts'
 import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
 import { MessageTools } from './MessageTools.tsx'
@@ -27,9 +28,7 @@ export interface RowProps {
   readonly name: string
   /** The offset of the message that was jumped to. */
   readonly marked: number | undefined
-  /** The offset of the message that is being edited. */
-  readonly editing: number | undefined
-  readonly onEdit: (offset: number | undefined) => void
+  readonly editing: Editing
 }
 
 /** MessageRow shows one row of a room. What kind it is stays. */
@@ -83,7 +82,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
   const shell = useShell()
   const message = () => props.item.message
   const name = () => personName(model.person(message().author), text().nobody)
-  const editing = () => props.of.editing !== undefined && props.of.editing === message().offset
+  const editing = () => props.of.editing.offset() === message().offset
   const [near, setNear] = createSignal(false)
   const toThread = () => shell.go(`/t/${props.of.room.channel}/${message().root || message().offset}`)
   const mentionsMe = () => {
@@ -151,14 +150,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
           <Show
             when={!editing()}
             fallback={
-              <Editor
-                text={message().text}
-                onCancel={() => props.of.onEdit(undefined)}
-                onSave={(to) => {
-                  props.of.onEdit(undefined)
-                  props.of.room.edit(message().offset, to)
-                }}
-              />
+              <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
             }
           >
             <Body text={message().text} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
@@ -181,7 +173,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
         </Show>
       </div>
       <Show when={props.item.state === 'sent' && !message().deleted && message().offset > 0 && !editing()}>
-        <MessageTools near={near()} onNear={() => setNear(true)} item={props.item} room={props.of.room} onEdit={() => props.of.onEdit(message().offset)} onThread={toThread} />
+        <MessageTools near={near()} onNear={() => setNear(true)} item={props.item} room={props.of.room} onEdit={() => props.of.editing.begin(message().offset)} onThread={toThread} />
       </Show>
     </article>
   )

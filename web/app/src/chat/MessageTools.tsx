@@ -2,13 +2,12 @@ import type { Item } from '@plenum/sdk/chat'
 import { For, Show } from 'solid-js'
 import { EmojiButton } from '../emoji/Opener.tsx'
 import { quick, used } from '../emoji/recent.ts'
-import { text as core } from '../i18n/en.ts'
 import { account, may, useModel } from '../model/context.ts'
 import { IconButton } from '../ui/Button.tsx'
+import { copy } from '../ui/copy.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { copyIcon, ellipsisIcon, faceSlightlySmilingPlusIcon, linkIcon, messageSquareTextIcon, pencilIcon, pinIcon, trashIcon, bellIcon } from '../ui/icons.ts'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
-import { toast } from '../ui/toasts.ts'
 import { messagePath } from './links.ts'
 import { reacted } from './reactions.ts'
 import { useRights } from './rights.ts'
@@ -51,7 +50,6 @@ function Toolbar(props: ToolsProps) {
   const mine = () => message().author === account(model)?.me
   const edits = () => mine() && may(model, 'chat.edit_own')
   const rights = useRights(() => model.channel(props.room.channel))
-  const copy = (what: string) => void navigator.clipboard.writeText(what).then(() => toast(core().copied))
   const react = (emoji: string) => {
     used(emoji)
     props.room.react(message().offset, emoji, !reacted(message(), emoji))
@@ -60,8 +58,8 @@ function Toolbar(props: ToolsProps) {
     ...(rights()?.pin ? [{ label: message().pinned ? text().does.unpin : text().does.pin, icon: pinIcon, run: () => props.room.pin(message().offset, !message().pinned) }] : []),
     // Replies can't be marked unread: how far a thread is read only ever moves forward.
     ...(props.room.root === 0 ? [{ label: text().does.markUnread, icon: bellIcon, run: () => props.room.markUnread(message().offset) }] : []),
-    { label: text().does.copyText, icon: copyIcon, run: () => copy(message().text) },
-    { label: text().does.copyLink, icon: linkIcon, run: () => copy(`${window.location.origin}${messagePath(props.room.channel, message().offset, props.room.root)}`) },
+    { label: text().does.copyText, icon: copyIcon, run: () => void copy(message().text) },
+    { label: text().does.copyLink, icon: linkIcon, run: () => void copy(`${window.location.origin}${messagePath(props.room.channel, message().offset, props.room.root)}`) },
     ...(edits() || rights()?.deleteOthers
       ? (['line', { label: text().does.remove, icon: trashIcon, danger: true, run: () => props.room.remove(message().offset) }] as const)
       : []),

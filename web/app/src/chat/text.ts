@@ -17,6 +17,7 @@ export const en = {
   format: { bold: 'Bold', italic: 'Italic', code: 'Code', list: 'List', quote: 'Quote' },
   fresh: 'New',
   edited: 'edited',
+  noCard: 'What this link leads to can’t be shown now.',
   editedAt: (when: string, n: number) => plural(n, { one: when, other: `${number(n)} times, last ${when}` }),
   changeRefused: { EditMessage: 'Your edit was not saved', DeleteMessage: 'It was not deleted', AddReaction: 'Your reaction was not taken', RemoveReaction: 'Your reaction stays', PinMessage: 'The pin stays as it was' },
   dismiss: 'All right',

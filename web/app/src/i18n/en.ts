@@ -12,6 +12,7 @@ export const en = {
   undo: 'Undo',
   loading: 'Loading…',
   copied: 'Copied.',
+  notCopied: 'This browser does not let pages copy: mark it, and copy it yourself.',
   field: { show: 'Show the password', hide: 'Hide the password' },
   toast: { region: 'Messages from Plenum', dismiss: 'Dismiss', refused: 'A change was not made' },
   presence: { unknown: 'presence unknown', offline: 'offline', online: 'online', away: 'away', busy: 'busy', silent: 'do not disturb' },

@@ -26,7 +26,14 @@ export function say(worker: ServiceWorker | null | undefined, said: Said): void 
 
 /** take goes on with the version that is offered, in all pages. */
 export function take(): void {
-  say(offered(), 'activate')
+  activate(offered())
+}
+
+let wanted = false // another version, by this page
+
+function activate(worker: ServiceWorker | undefined): void {
+  wanted = true
+  say(worker, 'activate') // followVersion does the rest
 }
 
 /** followVersion loads the page anew when another version has taken over, in this page or in another one. */
@@ -34,7 +41,8 @@ export function followVersion(): void {
   const workers = container()
   let before = workers?.controller
   workers?.addEventListener('controllerchange', () => {
-    if (before) window.location.reload() // else it is the first one, and of this very build
+    // Else it is the first one, and of this very build. A page that was loaded past the worker (by shift and reload) has none before, either.
+    if (before || wanted) window.location.reload()
     before = workers.controller
   })
 }
@@ -46,7 +54,7 @@ export async function renew(): Promise<void> {
     .catch(() => undefined)
   await registration?.update().catch(() => undefined)
   const next = registration?.waiting ?? registration?.installing
-  if (next && (await isInstalled(next))) say(next, 'activate') // followVersion does the rest
+  if (next && (await isInstalled(next))) activate(next)
   else window.location.reload()
 }
 

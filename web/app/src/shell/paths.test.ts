@@ -11,6 +11,11 @@ describe('match', () => {
     expect(match('/c/:channel', '/c/abc/42')).toBeUndefined()
     expect(match('/people', '/c')).toBeUndefined()
   })
+  it('leaves out nothing: what begins with "//" is another server to a browser', () => {
+    for (const path of ['//c/abc', '/c//abc', '/c/', '/c//']) expect(match('/c/:channel', path), path).toBeUndefined()
+    expect(match('/c/:channel/:message', '/c//42')).toBeUndefined()
+    expect(match('/', '/')).toEqual({})
+  })
   it('decodes, and takes nothing that can’t be', () => {
     expect(match('/c/:channel', '/c/a%2Fb')).toEqual({ channel: 'a/b' })
     expect(match('/c/:channel', '/c/%')).toBeUndefined()

@@ -22,6 +22,7 @@ export function match(pattern: string, path: string): Readonly<Record<string, st
       if (segment !== value) return undefined
       continue
     }
+    if (value === '') return undefined // "//c/x": to a browser that is another server
     try {
       params[segment.slice(1)] = decodeURIComponent(value)
     } catch {
@@ -54,5 +55,6 @@ export function within(path: string, above: string): boolean {
 }
 
 function segments(path: string): readonly string[] {
-  return path.split('/').filter((segment) => segment !== '')
+  const inside = path.replace(/^\/|\/$/g, '')
+  return inside === '' ? [] : inside.split('/')
 }

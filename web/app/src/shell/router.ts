@@ -19,8 +19,9 @@ export function createRouter(): Router {
     })
   const go: Router['go'] = (to, options = {}) => {
     if (to === window.location.pathname + window.location.search) return
-    if (options.replace) history.replaceState(null, '', to)
-    else history.pushState(null, '', to)
+    const whole = window.location.origin + to // "//x" alone would be another server
+    if (options.replace) history.replaceState(null, '', whole)
+    else history.pushState(null, '', whole)
     look()
   }
   const onPop = look

@@ -151,7 +151,7 @@ function Password() {
   return (
     <Sheet
       title={again() ? text().expired.title : text().title}
-      lead={again() ? text().expired.lead(again()?.workspace.name ?? '') : text().lead}
+      lead={again() ? text().expired.lead(again()?.workspace.name ?? '') : other() ? text().expired.otherLead(expired()?.handle ?? '') : text().lead}
       foot={again() ? <button type="button" class="signin-link" onClick={() => setOther(true)}>{text().expired.other}</button> : text().forgotten}
     >
       <form class="signin-form" novalidate onSubmit={submit}>

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
 import { handleIsRight, passwordFault, slugIsRight, suggestHandle, suggestSlug } from './rules.ts'
-import { parseSecret } from './welcome.ts'
 
 it('says what the identity service would', () => {
   expect(['acme', 'a-b', 'a', '-ab', 'Ab', 'a'.repeat(41)].map(slugIsRight)).toEqual([true, true, false, false, false, false])
@@ -13,10 +12,4 @@ it('suggests what is right', () => {
   expect(suggestHandle('Inès Duval')).toBe('ines')
   expect(suggestSlug('王')).toBe('')
   expect(suggestSlug(`${'a'.repeat(39)} b`)).toBe('a'.repeat(39))
-})
-
-it('finds secrets in links', () => {
-  expect(parseSecret('#setup=Ab_1-x')).toBe('Ab_1-x')
-  expect(parseSecret('#join=a')).toBe('a')
-  for (const hash of ['', '#main', '#setup=', '#other=a', '#setup=a&b', `#join=${'a'.repeat(513)}`]) expect(parseSecret(hash)).toBeUndefined()
 })

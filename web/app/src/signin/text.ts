@@ -9,7 +9,7 @@ export const en = {
   password: 'Password',
   submit: 'Sign in',
   forgotten: 'Forgotten the password? An administrator of your workspace can send you a link for a new one.',
-  expired: { title: 'Please sign in again', lead: (workspace: string) => `Your session in ${workspace} has ended. Drafts and what waited to be sent are still here.`, other: 'Sign in as somebody else' },
+  expired: { title: 'Please sign in again', lead: (workspace: string) => `Your session in ${workspace} has ended. Drafts and what waited to be sent are still here.`, other: 'Sign in as somebody else', otherLead: (handle: string) => `Drafts of @${handle}, and what waited to be sent, are erased here once you are signed in.` },
   staying: (workspace: string) => `You are signed in to ${workspace} in this browser. Going on signs you out there, and erases what this device keeps of it.`,
   stay: 'Stay there',
   link: { reading: 'Opening the link…', title: 'This link does not work', toSignIn: 'Go to sign-in' },

@@ -1,4 +1,5 @@
 /** One-time secrets of links, and how far a first run has come. */
+import { takeSecret } from '@plenum/sdk/account'
 import { createSignal, type Accessor } from 'solid-js'
 
 export interface Welcome {
@@ -11,27 +12,16 @@ export interface Welcome {
   setFirst(first: boolean): void
 }
 
-/** parseSecret is the secret of a link's fragment: "#setup=…", "#join=…", "#reset=…". */
-export function parseSecret(hash: string): string | undefined {
-  return /^#(?:setup|join|reset)=([A-Za-z0-9_.~-]{1,512})$/.exec(hash)?.[1]
-}
-
 /**
  * createWelcome takes the secret out of the address at once: it is to stand neither in the history nor on the screen. A link that is opened in a page that is
  * there already counts as well.
  */
 export function createWelcome(): Welcome {
-  const [secret, setSecret] = createSignal(take())
+  const [secret, setSecret] = createSignal(takeSecret()?.secret)
   const [first, setFirst] = createSignal(false)
   window.addEventListener('hashchange', () => {
-    const found = take()
+    const found = takeSecret()?.secret
     if (found !== undefined) setSecret(found)
   })
   return { secret, forget: () => setSecret(undefined), first, setFirst }
-}
-
-function take(): string | undefined {
-  const secret = parseSecret(window.location.hash)
-  if (secret !== undefined) history.replaceState(null, '', window.location.pathname)
-  return secret
 }

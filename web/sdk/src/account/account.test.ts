@@ -277,13 +277,13 @@ describe('who goes', () => {
   async function withDatabases() {
     const identity = new Identity()
     const { accounts, database } = await opened(identity)
-    await accounts.signIn(server, credentials)
+    const account = await accounts.signIn(server, credentials)
     const names = ['outbox', 'documents', 'something-new'].map((part) => databaseOf('u1', part))
     for (const name of [...names, databaseOf('u2', 'outbox')]) {
       const db = await openDB(name, 1, { upgrade: (made) => { made.createObjectStore('x') }, blocking: () => { db.close() } })
     }
     const left = async () => (await indexedDB.databases()).map((d) => d.name).filter((name) => name?.endsWith('-u1') === true || name?.endsWith('-u2') === true)
-    return { identity, accounts, database, left }
+    return { identity, account, accounts, database, left }
   }
 
   test('leaves nothing, and no other account is touched', async () => {
@@ -308,19 +308,33 @@ describe('who goes', () => {
   })
 
   test('is wiped as the server says, without asking it', async () => {
-    const { identity, accounts, left } = await withDatabases()
+    const { identity, account, accounts, left } = await withDatabases()
     identity.asked.length = 0
-    await accounts.wipe('u1')
+    await accounts.wipe(account)
     expect(await left()).toEqual(['plenum-outbox-u2'])
     expect(identity.asked).toEqual([])
     await accounts.signIn(server, credentials)
     expect(await accounts.list()).toHaveLength(1)
   })
 
+  test('and has signed in again keeps all, however late the end of the former session is heard of', async () => {
+    const { identity, account, accounts, left } = await withDatabases()
+    const again = await accounts.signIn(server, credentials)
+    expect([again.deviceId, again.session === account.session]).toEqual([account.deviceId, false])
+    await accounts.wipe(account)
+    expect(await accounts.list()).toEqual([again])
+    expect(await left()).toHaveLength(4)
+    await accounts.tokens('u1').token('access 2') // a refresh goes on with the session
+    await accounts.wipe(again)
+    expect(await accounts.list()).toEqual([])
+    expect(await left()).toEqual(['plenum-outbox-u2'])
+    expect(identity.stolen).toBe(false)
+  })
+
   test('does not wait for ever for a page that keeps a database open', async () => {
-    const { accounts } = await withDatabases()
+    const { account, accounts } = await withDatabases()
     const stubborn = await openDB(databaseOf('u1', 'cache'), 1)
-    await passing(accounts.wipe('u1'))
+    await passing(accounts.wipe(account))
     expect(await accounts.list()).toEqual([])
     stubborn.close()
   })

@@ -1,5 +1,6 @@
 import { Code, ServerError } from '../errors.ts'
 import type { Method } from '../method.ts'
+import { newId } from '../outbox/mutation.ts'
 import type { Client, Session } from '../proto/plenum/identity/v1/model.ts'
 import { describeLink, join, setUp, signIn, signOut, useReset } from '../proto/plenum/identity/v1/session.methods.ts'
 import type { DescribeLinkResponse, JoinRequest, SetUpRequest, SignInRequest, UseResetRequest } from '../proto/plenum/identity/v1/session.ts'
@@ -101,11 +102,14 @@ export class Accounts {
     })
   }
 
-  /** wipe erases all that is kept of an account: what its server told to (4400) has ended its session. */
-  async wipe(id: string): Promise<void> {
+  /**
+   * wipe erases all that is kept of an account: what its server told to (4400) has ended its session. Who has signed in again since then keeps all: a page that
+   * slept hears of an end late.
+   */
+  async wipe({ id, session }: Pick<Account, 'id' | 'session'>): Promise<void> {
     await this.#locks.request(refreshLock(id), async () => {
-      await this.#store.change(id, (account) => ({ ...account, state: 'leaving', tokens: noTokens }))
-      await this.#leave(id)
+      const ended = await this.#store.change(id, (account) => (account.session === session ? { ...account, state: 'leaving', tokens: noTokens } : undefined))
+      if (ended !== undefined) await this.#leave(id)
     })
   }
 
@@ -128,7 +132,7 @@ export class Accounts {
     }
     const { deviceId, permissions } = session
     const facts = { id: person.id, server, clientId: this.clientId, deviceId, person, workspace, permissions }
-    const account: Account = { ...facts, tokens: tokensOf(session), state: 'active' }
+    const account: Account = { ...facts, session: newId(), tokens: tokensOf(session), state: 'active' }
     // Behind a sign-out that is going on, and a refresh, whose session this one has ended.
     await this.#locks.request(refreshLock(account.id), () => this.#store.put(account))
     return account

@@ -11,6 +11,8 @@ export interface Account {
   /** The client_id that signed in: its outbox's. */
   readonly clientId: string
   readonly deviceId: string
+  /** Names the sign-in: it stays over refreshes, and who signs in again has another one, on the same device too. Absent: it was made before there were names. */
+  readonly session?: string
   /** As they were at the last refresh. */
   readonly person: Person
   readonly workspace: Workspace

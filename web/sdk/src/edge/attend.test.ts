@@ -8,7 +8,10 @@ test('a page is attended to until it is not', () => {
   const page = new EventTarget()
   const session = { active: vi.fn(), probe: vi.fn() }
   const stop = attend(session, page)
-  for (const type of ['keydown', 'pointermove']) page.dispatchEvent(new Event(type))
+  for (const type of ['keydown', 'pointermove', 'pointermove']) page.dispatchEvent(new Event(type))
+  expect(session.active).toHaveBeenCalledTimes(1) // once a second at most
+  vi.advanceTimersByTime(1000)
+  page.dispatchEvent(new Event('wheel'))
   for (const type of ['online', 'focus', 'pageshow']) page.dispatchEvent(new Event(type))
   expect([session.active.mock.calls.length, session.probe.mock.calls.length]).toEqual([2, 3])
   vi.advanceTimersByTime(60_000)

@@ -3,13 +3,21 @@ import { system, type Clock } from './clock.ts'
 
 /** Between two looks at the clock, in ms; one that comes twice as late as this was slept over. */
 const every = 10_000
+/** How often at most a session is told that the person is at it, in ms: a pointer says so with each of its moves. */
+const activeEvery = 1_000
 
 /**
  * attend tells a session what happens to the page: it is probed on wake, on focus and when the network is back, and told that the person is at it by keys and
  * pointer. It ends when the function that it returns is called. In a worker there is only the wake, and the network.
  */
 export function attend(session: Pick<Session, 'active' | 'probe'>, page: EventTarget = globalThis, clock: Clock = system): () => void {
-  const active = () => { session.active() }
+  let told = -Infinity
+  const active = () => {
+    const now = clock.now()
+    if (Math.abs(now - told) < activeEvery) return // a clock may be set back
+    told = now
+    session.active()
+  }
   const probe = () => { session.probe() }
   const seen = () => { if (document.visibilityState === 'visible') session.probe() }
   const listeners: [string, () => void][] = [

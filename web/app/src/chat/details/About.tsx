@@ -104,11 +104,17 @@ function Ends(props: { readonly channel: Channel; readonly beside: Beside; reado
     const left = model.leave(id)
     shell.go('/')
     left.then(
-      () => toast(text().left(name), kind === 'public' ? { action: { label: text().rejoin, run: () => void model.join(id).then(() => shell.go(`/c/${id}`)) } } : {}),
+      () => toast(text().left(name), kind === 'public' ? { action: { label: text().rejoin, run: () => rejoin(id, name) } } : {}),
       (error: unknown) => {
         toast(text().leaveFailed(name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: leave } })
         shell.go(`/c/${id}`)
       },
+    )
+  }
+  const rejoin = (id: string, name: string) => {
+    model.join(id).then(
+      () => shell.go(`/c/${id}`),
+      (error: unknown) => toast(text().rejoinFailed(name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => rejoin(id, name) } }),
     )
   }
   const archive = (on: boolean) => {

@@ -42,6 +42,7 @@ export const en = {
   leaveWhy: 'It is private: you come back only if somebody in it adds you.',
   left: (name: string) => `You have left ${name}.`,
   rejoin: 'Join again',
+  rejoinFailed: (name: string) => `You did not come back to ${name}`,
   leaveFailed: (name: string) => `You are still in ${name}`,
   archive: 'Archive',
   unarchive: 'Bring back',

@@ -1,11 +1,9 @@
-import { Accounts, takeSecret, type Account as Stored } from '@plenum/sdk/account'
+import { Accounts, type Account as Stored } from '@plenum/sdk/account'
 import { createSignal, type Accessor } from 'solid-js'
 import type { Access, Account, Link, NewPerson, Stage, Workspace } from '../model.ts'
 import { ofBrowser, ofTab } from '../../shell/stored.ts'
 import { agent } from './agent.ts'
 import { roleName } from './names.ts'
-
-export { takeSecret }
 
 /** The page's own server. */
 const server = ''
@@ -14,6 +12,11 @@ const lastKey = 'plenum.workspace'
 /** accountOf is an account as the screens see it. */
 export function accountOf(stored: Stored): Account {
   return { me: stored.person.id, workspace: workspaceOf(stored), permissions: new Set(stored.permissions) }
+}
+
+/** same says that nothing is to be shown otherwise. */
+function same(a: Account, b: Account): boolean {
+  return [...a.permissions].join() === [...b.permissions].join() && a.workspace.slug === b.workspace.slug && a.workspace.name === b.workspace.name
 }
 
 function workspaceOf({ workspace }: Stored): Workspace {
@@ -40,6 +43,9 @@ export class LiveAccess implements Access {
   readonly #load: () => Promise<Doors>
   #doors: Doors | undefined
   #current: Stored | undefined
+  #tidied: Promise<void> = Promise.resolve()
+  /** Until what the account needs is open. */
+  #entering: Promise<void> | undefined
 
   constructor(accounts: Accounts, load: () => Promise<Doors>) {
     const [stage, set] = createSignal<Stage>({ kind: 'starting' })
@@ -51,7 +57,7 @@ export class LiveAccess implements Access {
 
   /** begin goes on as who was here last. */
   async begin(): Promise<void> {
-    await this.#accounts.finish().catch(() => undefined) // again at the next start
+    this.tidy()
     const all = await this.#accounts.list()
     const account = all.find((one) => one.state === 'active') ?? all[0] // somebody else's session may have ended here before
     if (account === undefined) this.#set({ kind: 'signed-out' })
@@ -59,18 +65,54 @@ export class LiveAccess implements Access {
     else this.#expired(account)
   }
 
-  /** ended is that the server has ended the session. */
+  /**
+   * tidy erases what is left of who has gone, and tells the server where that is not done: call it when the network is back. What fails is tried again then, and at
+   * the next start. Of a session that has ended drafts wait for the same person, until somebody else signs in here.
+   */
+  tidy(): void {
+    this.#tidied = this.#tidied.then(async () => {
+      await this.#accounts.finish()
+      const all = await this.#accounts.list()
+      if (all.some((account) => account.state === 'active')) await Promise.all(all.filter((account) => account.state === 'ended').map((account) => this.#accounts.wipe(account)))
+    }).catch(report)
+  }
+
+  /** renewed is that the session stands, maybe by another token, with which comes what one may do now. */
+  async renewed(): Promise<void> {
+    const account = this.#current
+    if (account === undefined) return
+    const now = await this.#accounts.get(account.id).catch(report)
+    const stage = this.stage()
+    if (this.#current !== account || stage.kind !== 'signed-in') return // who comes in is looked at again then
+    if (now === undefined || now.state !== 'active' || now.session !== account.session) return
+    const renewed = accountOf(now)
+    if (!same(stage.account, renewed)) this.#set({ kind: 'signed-in', account: renewed })
+  }
+
+  /**
+   * ended is that the session has ended: by the server, or in another tab. What became of the account meanwhile counts: who has signed out there has signed out
+   * here, and who has signed in again goes on as that.
+   */
   async ended(wiped: boolean): Promise<void> {
     const account = this.#current
     if (account === undefined) return
+    if (wiped) {
+      this.#doors?.leave()
+      await this.#accounts.wipe(account).catch(report) // what could not be erased is at the next start
+    }
+    await this.#entering
+    const now = await this.#accounts.get(account.id).catch(report)
+    if (this.#current !== account) return
     this.#doors?.leave()
     this.#current = undefined
-    if (wiped) {
+    if (now === undefined) {
       ofTab.clear()
-      await this.#accounts.wipe(account.id)
       this.#set({ kind: 'signed-out' })
+    } else if (now.state === 'ended' || now.session === account.session) {
+      this.#expired(now)
     } else {
-      this.#expired(account)
+      this.#set({ kind: 'starting' })
+      await this.#entered(now)
     }
   }
 
@@ -116,7 +158,13 @@ export class LiveAccess implements Access {
     this.#set({ kind: 'signed-out' })
   }
 
-  async #entered(account: Stored): Promise<void> {
+  #entered(account: Stored): Promise<void> {
+    const entering = this.#enter(account)
+    this.#entering = entering.catch(() => undefined)
+    return entering
+  }
+
+  async #enter(account: Stored): Promise<void> {
     const doors = (this.#doors ??= await this.#load())
     doors.leave()
     this.#current = account
@@ -126,13 +174,22 @@ export class LiveAccess implements Access {
     }
     ofBrowser.set(lastKey, account.workspace.slug)
     await doors.enter(account)
-    if (this.#current === account) this.#set({ kind: 'signed-in', account: accountOf(account) })
-    else doors.leave() // the session has ended meanwhile
+    if (this.#current === account) {
+      this.#set({ kind: 'signed-in', account: accountOf(account) })
+      void this.renewed()
+      this.tidy()
+    } else {
+      doors.leave() // the session has ended meanwhile
+    }
   }
 
   #expired(account: Stored): void {
     this.#set({ kind: 'expired', workspace: workspaceOf(account), handle: account.person.handle })
   }
+}
+
+function report(cause: unknown): undefined {
+  console.error(cause)
 }
 
 /** browserName is what the list of devices shows: "Firefox on Linux". */

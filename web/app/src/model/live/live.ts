@@ -112,7 +112,10 @@ function live(access: LiveAccess): Live {
     window.addEventListener('pagehide', flush)
     const stands = (state: State) => {
       setConnection(connectionOf(state))
-      if (state.kind === 'online') setTimeout(() => setReady(true), 1000) // who has no channel is told of none
+      if (state.kind === 'online') {
+        setTimeout(() => setReady(true), 1000) // who has no channel is told of none
+        void access.renewed()
+      }
       if (state.kind === 'signed-out' || state.kind === 'wiped') void access.ended(state.kind === 'wiped')
     }
     session.onState(stands)

@@ -51,6 +51,23 @@ it('reads by pages, and knows when there are no more', async () => {
   expect([said(m), m.more()]).toEqual([['a owner', 'b member'], false])
 })
 
+it('reads all anew while a page is under way, which counts for nothing then', async () => {
+  const server = desk()
+  const m = open(server)
+  void m.read()
+  await server.page('2', member('a'))
+  void m.read()
+  m.refresh()
+  m.told(message(MembersChanged, { left: ['a'] }))
+  await server.page('', member('c')) // the second page, as it was asked for before
+  expect([said(m), m.more()]).toEqual([[], true])
+  await server.page('2', member('a'), member('b'))
+  expect([said(m), m.more()]).toEqual([['b member'], true]) // what was told meanwhile is held
+  void m.read()
+  await server.page('', member('c'))
+  expect([said(m), m.more()]).toEqual([['b member', 'c member'], false])
+})
+
 it('holds what was told while an older page was on its way', async () => {
   const server = desk()
   const m = open(server)

@@ -32,6 +32,8 @@ export class Membership {
   #reading: Promise<void> | undefined
   /** What was told while a page was on its way, which may be older. */
   #meanwhile: MembersChanged[] = []
+  /** How often all was read anew: a page of a turn before is none of this one's. */
+  #turn = 0
 
   constructor(session: Session, channel: Id, stop: AbortSignal) {
     this.#session = session
@@ -57,15 +59,19 @@ export class Membership {
 
   read(): Promise<void> {
     if (this.#next() === undefined) return Promise.resolve()
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined
+    if (this.#reading !== undefined) return this.#reading
+    const reading = this.#read(this.#turn).finally(() => {
+      if (this.#reading === reading) this.#reading = undefined
     })
-    return this.#reading
+    this.#reading = reading
+    return reading
   }
 
   /** refresh reads all that has been read anew: events may have been lost. */
   refresh(): void {
     if (this.#known() === undefined) return
+    this.#turn++
+    this.#reading = undefined
     this.#setNext('')
     this.#setKnown(new Map())
     this.read().catch(() => undefined) // it is read again when it is looked at
@@ -113,9 +119,10 @@ export class Membership {
     }).then(done)
   }
 
-  async #read(): Promise<void> {
+  async #read(turn: number): Promise<void> {
     this.#meanwhile = []
     const { members, next } = await this.#session.call(chat.listMembers, { channel: this.#channel, page: this.#next() ?? '', limit: page }, { signal: this.#stop })
+    if (turn !== this.#turn) return
     let now: Known = new Map([...(this.#known() ?? []), ...members.map((m) => [m.user, memberOf(m)] as const)])
     for (const event of this.#meanwhile) now = applied(now, event)
     this.#setKnown(now)
