@@ -11,7 +11,7 @@ import type { Method } from '../method.ts'
 import type { Following, Pending, Session, Update } from '../session.ts'
 import { Book } from './book.ts'
 import type { Cache } from './cache/cache.ts'
-import { channelChanged, channelRead, confirmed, headsTold, marked, membersChanged, mineRead, topicOf, unnamed, userTold, type Channels } from './channels.ts'
+import { channelChanged, channelRead, headsTold, marked, membersChanged, mineRead, topicOf, unnamed, userTold, type Channels } from './channels.ts'
 import { MENTIONS, emptyInbox, inboxTold, isUnread, mentionsRead, overlaidInbox, threadsRead, type Inbox } from './inbox.ts'
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
@@ -22,9 +22,6 @@ import { Room } from './room.ts'
 
 /** WARM is how many channels are followed though nobody looks at them: the ones opened last. They are shown at once, and are there offline. */
 export const WARM = 20
-
-/** CONFIRM_MS is when a list that began anew is taken for complete, in milliseconds after its last part. */
-export const CONFIRM_MS = 1_000
 
 /** PRUNE_MS is how often the cache is pruned, in milliseconds. */
 export const PRUNE_MS = 6 * 3_600_000
@@ -81,7 +78,6 @@ export class Recorder {
   /** Where the lists of the inbox go on; '': they are whole, or not read yet. */
   readonly #next = { threads: '', mentions: '' }
   #outgoing: Outgoing = nothingOutgoing
-  #confirm: ReturnType<typeof setTimeout> | undefined
   #forget: ReturnType<typeof setTimeout> | undefined
   #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
   #prune: ReturnType<typeof setInterval> | undefined
@@ -156,8 +152,7 @@ export class Recorder {
     this.#tell('channels', 'directory', 'inbox')
     await this.drafts.load(session.outbox.entries)
     if (this.#closed()) return
-    const whole = [...this.#channels.values()].every((e) => !e.unconfirmed)
-    this.#follow(mine, (u) => { this.#mine(u) }, whole ? standMine : undefined)
+    this.#follow(mine, (u) => { this.#mine(u) }, standMine)
     this.#follow(user, (u, f) => { this.#user(u, f) }, standUser)
     if (standWorkspace !== undefined) this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, standWorkspace)
     else this.#readPeople()
@@ -204,7 +199,6 @@ export class Recorder {
     this.#stop.abort(new DOMException('the recorder is closed', 'AbortError'))
     this.drafts.close()
     this.#renames.close()
-    clearTimeout(this.#confirm)
     clearTimeout(this.#forget)
     clearInterval(this.#prune)
     for (const undo of this.#undo) undo()
@@ -290,17 +284,10 @@ export class Recorder {
   #mine(u: Update): void {
     if (u.kind !== 'heads') return
     const before = this.#channels
-    const begins = u.snapshot || this.#confirm !== undefined
-    this.#setChannels(headsTold(before, u, Date.now()), mine, begins ? undefined : u.cursor) // the cursor of a list that may lack its end is not to come back with
+    this.#setChannels(headsTold(before, u, Date.now()), mine, u.cursor)
     this.#renames.told(before, this.#channels, (id) => this.#rooms.has(id))
     this.#background(this.#redacted(before, this.#channels))
     this.#background(this.#name())
-    if (!begins) return
-    clearTimeout(this.#confirm)
-    this.#confirm = setTimeout(() => {
-      this.#confirm = undefined
-      this.#setChannels(confirmed(this.#channels), mine, u.cursor)
-    }, CONFIRM_MS)
   }
 
   /** redacted drops what is kept of channels in which something was deleted that we haven't been told, since we don't follow them. */

@@ -736,9 +736,7 @@ describe('topics', () => {
   test('heads have their names, of their connection; a list that came whole has a cursor', async () => {
     const { edge, peer, id, told } = await follow()
     peer.say(list(id, 99), heads(true, head(12, b, 203, { epoch: 5 }), head(40, 'chat.channel/c', 9, { epoch: 6 })), heads(false, head(41, 'chat.channel/d', 1)))
-    expect(told).toEqual(['live', `heads! ${b}=5:203,chat.channel/c=6:9@`, 'heads chat.channel/d=0:1@'])
-    peer.say(pong)
-    expect(told.splice(0).at(-1)).toBe('heads @99')
+    expect(told.splice(0)).toEqual(['live', `heads! ${b}=5:203,chat.channel/c=6:9,chat.channel/d=0:1@99`])
     peer.hangUp(1006)
     const next = await (await rest(250), login(edge))
     const [again] = next.take('subscribe')
@@ -750,12 +748,20 @@ describe('topics', () => {
     expect(edge.last.take('subscribe')).toMatchObject([{ wants: [{ cursor: undefined }] }]) // it has moved since
   })
 
-  test('a list that was cut off has none', async () => {
-    const { edge, peer, id } = await follow()
-    peer.say(list(id, 99), heads(true, head(12, b, 203)), heads(false, head(13, 'chat.channel/c', 203)))
+  test('a list is told in its place, and what moves behind it apart', async () => {
+    const { peer, id, told } = await follow()
+    peer.say(list(id, 99), heads(true, head(12, b, 203)), heads(false, head(13, 'chat.channel/c', 1)), pong)
+    peer.say(list(id, 98), heads(true), pong, heads(false, head(12, b, 204)))
+    expect(told).toEqual(['live', `heads! ${b}=0:203,chat.channel/c=0:1@99`, 'heads! @98', `heads ${b}=0:204@`])
+  })
+
+  test('a list that did not come has no cursor', async () => {
+    const { edge, peer, id, told } = await follow()
+    peer.say(list(id, 99))
     peer.hangUp(1006)
     await rest(251)
     expect(edge.last.take('subscribe')).toMatchObject([{ wants: [{ cursor: undefined }] }])
+    expect(told).toEqual(['live', 'paused'])
   })
 
   const entry = (key: string, removed = false) => ({ key, body: bytes, removed })

@@ -259,6 +259,7 @@ export class Connection implements Session, Wire {
       if (this.#line !== line) return // it ended with a frame before
       if (frame !== undefined) this.#take(frame)
     }
+    if (this.#line === line) this.#topics.whole() // the frames of a list are in one message
   }
 
   #take(frame: NonNullable<ServerFrame['frame']>): void {
