@@ -252,6 +252,14 @@ export class TestSession implements Session {
     }
   }
 
+  /** accept answers the first entry. */
+  accept(answer: object): void {
+    const [p] = this.entries
+    if (p === undefined) return
+    this.set(this.entries.slice(1))
+    this.#answers.get(p.seq)?.done(answer)
+  }
+
   /** refuse refuses the first entry. */
   refuse(cause: ServerError): void {
     const [p] = this.entries

@@ -6,11 +6,12 @@ import { ChannelLog } from '../../test/channel.ts'
 import { Server, TestSession } from '../../test/session.ts'
 import { ServerError } from '../errors.ts'
 import { encode, message } from '../method.ts'
-import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
+import { leaveChannel, send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Badge, Channel, ChannelKind, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
 import { Head } from '../proto/plenum/edge/v1/edge.ts'
 import { PAUSE_MS } from './book.ts'
 import { Cache } from './cache/cache.ts'
+import { search } from './cache/search.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
 import { Recorder } from './recorder.ts'
@@ -208,6 +209,40 @@ describe('a recorder', () => {
     expect(second.recorder.open('c').state.kind).toBe('ended')
     expect(await (await Cache.open(me)).window('c', 0, 1)).toBeUndefined()
     await second.quit()
+  })
+
+  test('forgets a channel that the reader left or was removed from, whichever tells so first, and of which nothing is open', async () => {
+    const removed = { $case: 'channel', value: { channel: 'c', removed: true, kind: ChannelKind.PRIVATE } } as const
+    const ways: ((page: Page, server: Server) => void)[] = [
+      (_, server) => { server.tellUser(removed) },
+      (_, server) => { server.heads = () => [message(Head, { topic: 'chat.channel/c', removed: true })]; server.flush() },
+      (page, server) => { // while it was away
+        const mine = page.session.followings.find((f) => f.topic === 'chat.mine/me')
+        if (mine !== undefined) mine.cursor = undefined
+        server.flush()
+      },
+      (page) => {
+        void page.session.outbox.put(leaveChannel, { channel: 'c' }, { lane: 'c' })
+        page.session.accept({})
+      },
+    ]
+    for (const way of ways) {
+      const server = new Server()
+      server.log('c').post('bob', 'secret plan')
+      const first = await Page.at(server)
+      await first.view('c')
+      await first.quit()
+      const page = await Page.at(server)
+      page.recorder.leave('c') // it isn't kept ready
+      await rest()
+      server.logs.delete('c')
+      way(page, server)
+      await rest()
+      const hits: string[] = []
+      for await (const found of search(await Cache.open(me), { text: 'secret' })) hits.push(...found.map((h) => h.message.text))
+      expect([[...page.recorder.channels.keys()], hits]).toEqual([[], []])
+      await page.quit()
+    }
   })
 
   test('forgets what it has of a channel in which something was deleted that it was not told', async () => {

@@ -294,7 +294,6 @@ export class Recorder {
   async #redacted(before: Channels, after: Channels): Promise<void> {
     const { cache } = this.#o
     if (cache === undefined) return
-    for (const id of before.keys()) if (!after.has(id)) await cache.forget(id)
     for (const e of after.values()) {
       if (e.place.redacted === (before.get(e.id)?.place.redacted ?? 0) || this.#rooms.has(e.id)) continue
       const stand = await cache.stand(topicOf(e.id))
