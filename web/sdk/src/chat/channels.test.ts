@@ -188,7 +188,7 @@ describe('the list', () => {
     expect(show(pending(updateChannel, { channel: 'a', name: 'b' }))?.channel).toMatchObject({ name: 'b', topic: '' })
     expect(show(pending(leaveChannel, { channel: 'a' }))).toBeUndefined()
     expect(show({ ...pending(updateChannel, { channel: 'a', name: 'b' }), state: 'refused' })).toBe(c.get('a'))
-    expect(taken(c, pending(updateChannel, { channel: 'a', name: 'b' })).get('a')?.channel?.name).toBe('b')
+    expect(taken(c, pending(updateChannel, { channel: 'a', name: 'b' }), 0).get('a')?.channel?.name).toBe('b')
     expect(overlaid(c, nothingOutgoing)).toBe(c)
   })
 

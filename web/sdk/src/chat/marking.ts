@@ -104,8 +104,13 @@ export function overlaid(c: Channels, o: Outgoing): Channels {
   return next ?? c
 }
 
-/** taken is the list with an entry of the outbox that the server has answered: it holds until what the server tells next. Of marks, take what was answered (`marked`). */
-export function taken(c: Channels, p: Pending): Channels {
+/**
+ * taken is the list with an entry of the outbox that the server has answered: it holds until what the server tells next. Of marks, take what was answered (`marked`).
+ * `offset` is that of a message which was sent: it reads what is before it, so that a list which is further already knows better.
+ */
+export function taken(c: Channels, p: Pending, offset: number): Channels {
+  const change = changeOf(p)
+  if (change?.kind === 'Send' && (c.get(change.request.channel)?.place.offset ?? 0) > offset) return c
   return overlaid(c, { ...nothingOutgoing, entries: [{ ...p, state: 'sent' }] })
 }
 

@@ -26,6 +26,8 @@ export const WARM = 20
 /** PRUNE_MS is how often the cache is pruned, in milliseconds. */
 export const PRUNE_MS = 6 * 3_600_000
 
+const offsetOf = (answer: unknown) => ('offset' in (answer as object) ? (answer as { offset: number }).offset : 0)
+
 const mine = 'chat.mine/me'
 const user = 'chat.user/me'
 const workspace = 'identity.workspace/me'
@@ -68,6 +70,9 @@ export class Recorder {
   readonly #listeners = new Set<(part: Part) => void>()
   readonly #asked = new Set<number>()
   readonly #naming = new Set<string>()
+  /** People who are asked for, or are to be; those of `#due` by the next call. */
+  readonly #sought = new Set<string>()
+  #due: string[] = []
   readonly #undo: (() => void)[] = []
   readonly #renames = new Renames((channel) => { this.#background(this.#read(channel)) })
   #channels: Channels = new Map()
@@ -181,18 +186,27 @@ export class Recorder {
     there.room.close()
   }
 
-  /** need asks for people that the directory doesn't have: those whom a guest meets. */
+  /** need asks for people that the directory doesn't have, those whom a guest meets: by one call for all that are needed by the code that runs now. */
   need(ids: Iterable<string>): void {
-    const missing = unknown(this.#directory, ids).filter((id) => !this.#naming.has(id))
-    if (missing.length === 0) return
-    for (const id of missing) this.#naming.add(id)
-    const ask = async () => {
-      for (let i = 0; i < missing.length; i += 500) {
-        const { people } = await this.#call(getPeople, { ids: missing.slice(i, i + 500) })
+    for (const id of unknown(this.#directory, ids)) {
+      if (this.#sought.has(id)) continue
+      this.#sought.add(id)
+      if (this.#due.push(id) === 1) queueMicrotask(() => { this.#background(this.#seek()) })
+    }
+  }
+
+  async #seek(): Promise<void> {
+    const ids = this.#due
+    this.#due = []
+    try {
+      for (let i = 0; i < ids.length; i += 500) {
+        const { people } = await this.#call(getPeople, { ids: ids.slice(i, i + 500) })
         this.#setDirectory(withPeople(this.#directory, people), undefined)
       }
+    } catch (e) {
+      for (const id of ids) this.#sought.delete(id) // they may be asked for again
+      throw e
     }
-    this.#background(ask())
   }
 
   close(): void {
@@ -225,6 +239,7 @@ export class Recorder {
       this.#rooms.set(channel, there)
     }
     there.users++
+    there.room.retry() // one that had ended: the reader may have joined again since
     return there.room
   }
 
@@ -444,9 +459,9 @@ export class Recorder {
       const { thread } = answer as { thread?: Parameters<typeof threadsRead>[1]['threads'][number] }
       if (thread !== undefined) this.#setInbox(threadsRead(this.#inbox, { threads: [thread] }))
     } else {
-      this.#setChannels(taken(this.#channels, p), mine, undefined)
+      this.#setChannels(taken(this.#channels, p, offsetOf(answer)), mine, undefined)
     }
-    this.#setOutgoing(answered(this.#outgoing, p, 'offset' in (answer as object) ? (answer as { offset: number }).offset : 0, Date.now()))
+    this.#setOutgoing(answered(this.#outgoing, p, offsetOf(answer), Date.now()))
   }
 
   #setChannels(next: Channels, topic: string, cursor: Cursor | undefined, drafts: Parameters<Cache['putChannels']>[4] = [], inbox = this.#inbox): void {
