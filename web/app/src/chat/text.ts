@@ -10,6 +10,8 @@ export const en = {
   beginWhy: 'Write the first message. Everybody in the channel sees it.',
   notKept: (name: string) => `${name} is not on this device`,
   notKeptWhy: 'It was not opened here lately. You see it as soon as there is a connection; what you write until then is sent, too.',
+  notRead: (name: string) => `${name} could not be loaded`,
+  notTold: 'New messages don’t come here',
   compose: (name: string) => `Write to ${name}`,
   reply: 'Reply…',
   send: 'Send',
