@@ -2,10 +2,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encode, method } from '../method.ts'
 import { SendRequest, SendResponse } from '../proto/plenum/chat/v1/chat.ts'
 import { history, send } from '../proto/plenum/chat/v1/chat.methods.ts'
-import { error, event, events, failed, goodbye, login, outcome, replied, rest, say, start, stopped, subscribed, welcome, type Peer } from '../../test/edge.ts'
+import { Edge, error, event, events, failed, goodbye, login, outcome, replied, rest, say, start, stopped, subscribed, Tokens, welcome, type Peer } from '../../test/edge.ts'
 import { Code, ServerError } from '../errors.ts'
+import { MemoryStore } from '../outbox/memory.ts'
+import { StoredOutbox } from '../outbox/send.ts'
 import type { Update } from '../session.ts'
+import { Connection } from './connection.ts'
 import { backoffMax, maxCalls } from './limits.ts'
+import { webSocket } from './websocket.ts'
 
 beforeEach(() => { vi.useFakeTimers() })
 afterEach(() => { vi.useRealTimers() })
@@ -779,6 +783,26 @@ describe('topics', () => {
     expect(again).toMatchObject({ wants: [{ cursor: at(6), params: bytes }] })
     next.say(subscribed(again?.id ?? 0, { topic: a }), view([entry('3')]), view([entry('4')], { more: true }), view([entry('5')], { snapshot: true, at: at(7) }))
     expect(told).toEqual(['paused', 'live', 'view 3@6', 'view! 5@7'])
+  })
+
+  test('a session that is closed takes nothing more, and the outbox hears it', async () => {
+    const edge = new Edge()
+    const outbox = await StoredOutbox.open(new MemoryStore(), 'q83vEjRWeJCrze8SNFZ4kA')
+    const connection = new Connection({ server: 'http://edge', tokens: new Tokens(), outbox, dial: webSocket('http://edge', edge.Maker), random: () => 0.5 })
+    outbox.attach(connection)
+    const ups: boolean[] = []
+    connection.onUp((up) => ups.push(up))
+    connection.open()
+    await login(edge)
+    await outbox.put(send, { channel: 'c', text: 'x' }, { lane: 'c' })
+    await rest(1)
+    connection.close()
+    await rest(1)
+    const sends = vi.spyOn(connection, 'send')
+    await rest(600_000)
+    expect([ups, sends.mock.calls.length, connection.state.kind]).toEqual([[true, false], 0, 'offline'])
+    expect(outbox.entries.map((e) => e.state)).toEqual(['waiting'])
+    outbox.close()
   })
 
   test('a listener that throws is its own fault', async () => {

@@ -185,9 +185,11 @@ export class Connection implements Session, Wire {
   close(): void {
     this.#flush() // what was said before
     this.#states.clear()
-    this.#ups.clear()
     this.#topics.close()
-    if (!this.#over) this.#end(new ServerError(Code.UNAVAILABLE, 'client.CLOSED', 'The session was closed.'))
+    const cause = new ServerError(Code.UNAVAILABLE, 'client.CLOSED', 'The session was closed.')
+    if (!this.#over) this.#end(cause)
+    this.#ups.clear() // not before: the outbox has to hear that nothing is taken any more
+    if (this.#state.kind === 'online' || this.#state.kind === 'connecting') this.#state = { kind: 'offline', since: this.#clock.now(), retryAt: Infinity, cause }
   }
 
   /** end is for good. */
