@@ -1,3 +1,4 @@
+import { tell } from '../edge/fault.ts'
 import type { Wire } from '../edge/wire.ts'
 import { Code, ServerError } from '../errors.ts'
 import { faultOf, serverError } from '../fault.ts'
@@ -290,7 +291,7 @@ export class StoredOutbox implements Outbox {
     this.#telling = true
     queueMicrotask(() => {
       this.#telling = false
-      for (const listener of this.#listeners) listener(this.entries)
+      for (const listener of [...this.#listeners]) tell(listener, this.entries)
     })
   }
 
