@@ -1,3 +1,4 @@
+import type { TokenSource } from '../edge/token.ts'
 import { Code, ServerError } from '../errors.ts'
 import type { Method } from '../method.ts'
 import type { Client, Session } from '../proto/plenum/identity/v1/model.ts'
@@ -6,7 +7,7 @@ import type { DescribeLinkResponse, JoinRequest, SetUpRequest, SignInRequest, Us
 import { callHttp, type Fetch } from './http.ts'
 import { browserLocks, type Locks } from './locks.ts'
 import { AccountStore, tokensOf, type Account } from './store.ts'
-import { AccountTokens, noTokens, refreshLock, type TokenSource } from './tokens.ts'
+import { AccountTokens, noTokens, refreshLock } from './tokens.ts'
 import { eraseDatabases } from './wipe.ts'
 
 /** What identity answers a sign-in with, whichever way. */
