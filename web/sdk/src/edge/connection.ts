@@ -1,4 +1,5 @@
 import { Code, ServerError } from '../errors.ts'
+import { newId } from '../id.ts'
 import type { Method } from '../method.ts'
 import type { ClientFrame, ServerFrame, Welcome } from '../proto/plenum/edge/v1/edge.ts'
 import type { CallOptions, FollowOptions, Following, Outbox, Session, State, Update } from '../session.ts'
@@ -476,10 +477,4 @@ function register<T>(listeners: Set<(what: T) => void>, listener: (what: T) => v
   const own = (what: T) => { listener(what) }
   listeners.add(own)
   return () => { listeners.delete(own) }
-}
-
-/** newId is 128 random bits in base64url: a session_id. */
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }

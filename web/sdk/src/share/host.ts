@@ -1,7 +1,7 @@
 import { Code } from '../errors.ts'
 import type { Locks } from '../account/locks.ts'
 import { faultOf, serverError } from '../fault.ts'
-import { newId } from '../outbox/mutation.ts'
+import { newId } from '../id.ts'
 import type { FollowOptions, Pending, Session } from '../session.ts'
 import { plain, type Ask, type ToHost, type ToTab } from './messages.ts'
 import type { Port } from './port.ts'

@@ -1,6 +1,6 @@
 import { browserWebLocks, type Locks } from '../account/locks.ts'
 import { Code, ServerError } from '../errors.ts'
-import { newId } from '../outbox/mutation.ts'
+import { newId } from '../id.ts'
 import type { Session } from '../session.ts'
 import { elect, tabLock } from './election.ts'
 import type { Port } from './port.ts'
