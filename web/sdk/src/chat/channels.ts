@@ -1,6 +1,6 @@
 import { message } from '../method.ts'
 import {
-  Badge, ChannelKind, NotifyLevel, type Channel, type ChannelChanged, type ChannelRole, type GetChannelResponse, type MembersChanged, type Message, type Marker,
+  Badge, ChannelKind, type Channel, type ChannelChanged, type ChannelRole, type GetChannelResponse, type MembersChanged, type Message, type Marker,
   type MyChannel, type UserEvent,
 } from '../proto/plenum/chat/v1/chat.ts'
 import type { Head } from '../proto/plenum/edge/v1/edge.ts'
@@ -170,51 +170,6 @@ export function mentions({ place, badge }: Pick<Entry, 'place' | 'badge'>): numb
 export function isDirect({ channel, badge }: Pick<Entry, 'channel' | 'badge'>): boolean {
   const kind = channel?.kind ?? badge.kind
   return kind === ChannelKind.DIRECT || kind === ChannelKind.GROUP
-}
-
-/** levelOf is what notifies in a channel: NONE where it is muted; where the person set nothing, all of a direct channel and mentions elsewhere. */
-export function levelOf(e: Entry): NotifyLevel {
-  if (e.badge.muted) return NotifyLevel.NONE
-  if (e.badge.level !== NotifyLevel.UNSPECIFIED) return e.badge.level
-  return isDirect(e) ? NotifyLevel.ALL : NotifyLevel.MENTIONS
-}
-
-/** attention is a channel's part of the number in the title: its unread messages at the level ALL, its mentions at MENTIONS, nothing where it is muted. */
-export function attention(e: Entry): number {
-  switch (levelOf(e)) {
-    case NotifyLevel.ALL:
-      return unread(e)
-    case NotifyLevel.MENTIONS:
-      return mentions(e)
-    default:
-      return 0
-  }
-}
-
-/** Totals are sums over the list. Muted channels count in nothing but `mentions`. */
-export interface Totals {
-  /** For the title and the icon. */
-  readonly attention: number
-  readonly mentions: number
-  /** How many channels have something unread. */
-  readonly channels: number
-}
-
-export function totals(c: Channels): Totals {
-  let [a, m, n] = [0, 0, 0]
-  for (const e of c.values()) {
-    a += attention(e)
-    m += mentions(e)
-    if (!e.badge.muted && unread(e) > 0) n++
-  }
-  return { attention: a, mentions: m, channels: n }
-}
-
-/** notifies says that a message of a channel is one to notify of: not one's own, no system message, and called for by the level. */
-export function notifies(e: Entry, m: Message, me: string, groups: ReadonlySet<string>): boolean {
-  if (m.author === me || m.deleted || m.system !== undefined) return false
-  const level = levelOf(e)
-  return level === NotifyLevel.ALL || (level === NotifyLevel.MENTIONS && (m.mentions?.everybody === true || names(m, me, groups)))
 }
 
 /** names says that a message names somebody, or a group that they are in. Naming oneself is nothing. */

@@ -1,4 +1,4 @@
-import type { Marker, MarkReadRequest, MarkUnreadRequest } from '../proto/plenum/chat/v1/chat.ts'
+import type { MarkReadRequest, MarkUnreadRequest } from '../proto/plenum/chat/v1/chat.ts'
 import type { Pending } from '../session.ts'
 import { names, type Channels, type Entry } from './channels.ts'
 import { countable, type Window } from './messages.ts'
@@ -48,12 +48,6 @@ export function countsAt(e: Entry, offset: number, w: Window | undefined, groups
     else if (names(m, w.me, groups)) named++
   }
   return { count: Math.max(0, count), calls: Math.max(0, calls), mentions: named }
-}
-
-/** firstUnread is where the divider stands: the first message behind the marker that counts and isn't one's own; undefined: none is in the window. */
-export function firstUnread(w: Window, marker: Marker | undefined): number | undefined {
-  const from = marker?.offset ?? 0
-  return w.messages.find((m) => m.offset > from && countable(m) && m.author !== w.me)?.offset
 }
 
 /** overlaid is the list with what waits in the outbox: markers, mutes, names; what is refused counts no more. What one sends reads the channel. */
@@ -126,4 +120,3 @@ function moved(e: Entry, offset: number, version: number, counts: Counts | undef
 function isCounts(note: unknown): note is Counts {
   return typeof note === 'object' && note !== null && 'count' in note && 'calls' in note && 'mentions' in note
 }
-
