@@ -76,7 +76,7 @@ export type Update =
   | { readonly kind: 'live'; readonly head: Cursor | undefined }
   /** Events, each once and in order; `cursor` is where the topic stands with them: keep both together. */
   | { readonly kind: 'events'; readonly events: readonly Event[]; readonly cursor: Cursor }
-  /** Where topics stand. `snapshot`: forget all that was told; each head has its topic's name. `cursor`, of a bundle: of the list, to come back with. */
+  /** Where topics stand. `snapshot`: the whole list, forget all that was told. Each head has its topic's name. `cursor`, of a bundle: of the list, to come back with. */
   | { readonly kind: 'heads'; readonly snapshot: boolean; readonly heads: readonly Head[]; readonly cursor: Cursor | undefined }
   /** What a view holds. `snapshot`: forget all that was told. */
   | { readonly kind: 'view'; readonly snapshot: boolean; readonly entries: readonly Entry[]; readonly stale: boolean; readonly cursor: Cursor | undefined }

@@ -136,11 +136,19 @@ export class TestSession implements Session {
     server.sessions.add(this)
   }
 
-  get state(): State {
-    return { kind: 'online', since: 0, transport: 'websocket', skew: 0 }
+  state: State = { kind: 'online', since: 0, transport: 'websocket', skew: 0 }
+  readonly #states = new Set<(state: State) => void>()
+
+  onState(listener: (state: State) => void): () => void {
+    this.#states.add(listener)
+    return () => this.#states.delete(listener)
   }
 
-  onState = () => () => undefined
+  /** turn tells another state, and nothing else changes. */
+  turn(state: State): void {
+    this.state = state
+    for (const tell of this.#states) tell(state)
+  }
 
   set online(online: boolean) {
     this.#online = online
@@ -150,6 +158,7 @@ export class TestSession implements Session {
   }
 
   async call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options?: CallOptions): Promise<A> {
+    if (!this.#online && options?.onlyOnline) throw new ServerError(200, 'client.OFFLINE', 'There is no connection.')
     if (!this.#online) await new Promise<void>((go, stop) => {
       this.#waiting.push(go)
       options?.signal?.addEventListener('abort', () => { stop(new DOMException('stopped', 'AbortError')) })
@@ -250,6 +259,14 @@ export class TestSession implements Session {
       this.set(this.entries.filter((x) => x.seq !== p.seq))
       this.#answers.get(p.seq)?.done({ offset, epoch: log.epoch, timeMs: log.now })
     }
+  }
+
+  /** accept answers the first entry. */
+  accept(answer: object): void {
+    const [p] = this.entries
+    if (p === undefined) return
+    this.set(this.entries.slice(1))
+    this.#answers.get(p.seq)?.done(answer)
   }
 
   /** refuse refuses the first entry. */

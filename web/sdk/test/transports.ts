@@ -150,14 +150,12 @@ export class Hall {
     const v: Visit = {
       kind, wait, begun: Date.now(), subs: new Map(), lists: new Map(), news: false, timer: undefined,
       send: (frames) => {
-        for (const frame of frames) {
-          if (!this.#visits.has(v) || this.mute) return
-          if (left-- <= 0) {
-            v.end(true)
-            return
-          }
-          write(ServerMessage.encode({ frames: [{ frame }] }).finish())
-        }
+        if (!this.#visits.has(v) || this.mute || frames.length === 0) return
+        const whole = frames.length <= left
+        const some = whole ? frames : kind === 'poll' ? frames.slice(0, left) : [] // a message comes whole, or not at all
+        left -= frames.length
+        if (some.length > 0) write(ServerMessage.encode({ frames: some.map((frame) => ({ frame })) }).finish())
+        if (!whole) v.end(true)
       },
       end: (cut) => {
         if (!this.#visits.has(v)) return

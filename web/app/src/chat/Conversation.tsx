@@ -1,8 +1,10 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, type JSX } from 'solid-js'
 import { list } from '../i18n/format.ts'
+import { explain } from '../i18n/refusals.ts'
 import { away } from '../model/away.ts'
 import { account, between, personName, useModel } from '../model/context.ts'
 import { Banner } from '../ui/Banner.tsx'
+import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { toast } from '../ui/toasts.ts'
 import { Beginning } from './Beginning.tsx'
@@ -76,12 +78,41 @@ export function Conversation(props: ConversationProps) {
         label={props.root === 0 ? text().messages(props.name) : text().thread}
         empty={<Beginning name={props.name} between={between(model.channel(props.channel))} />}
         unknown={
-          <Show when={away(model)} fallback={<Skeleton rows={8} />}>
-            <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
+          <Show
+            when={room.trouble()}
+            fallback={
+              <Show when={away(model)} fallback={<Skeleton rows={8} />}>
+                <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
+              </Show>
+            }
+          >
+            {(cause) => (
+              <EmptyState title={text().notRead(props.name)} words={explain(cause())}>
+                <Button kind="primary" onClick={() => room.again()}>
+                  {text().retry}
+                </Button>
+              </EmptyState>
+            )}
           </Show>
         }
         row={(row) => <MessageRow room={room} row={row} name={props.name} marked={marked()} editing={editing} />}
       />
+      <Show when={room.items() && room.trouble()}>
+        {(cause) => (
+          <div class="channel-silent">
+            <Banner
+              kind="danger"
+              does={
+                <Button size="small" onClick={() => room.again()}>
+                  {text().retry}
+                </Button>
+              }
+            >
+              {text().notTold}: {explain(cause())}
+            </Banner>
+          </div>
+        )}
+      </Show>
       <p class="typing clip" aria-live="polite">
         {typing()}
       </p>

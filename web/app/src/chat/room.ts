@@ -1,6 +1,7 @@
 /**
  * What the screen of a channel, or of a thread, reads and calls. The application's model implements it over the SDK's chat model; the gallery over nothing.
  */
+import type { ServerError } from '@plenum/sdk'
 import type { Item } from '@plenum/sdk/chat'
 import type { Accessor } from 'solid-js'
 import type { Id } from '../model/model.ts'
@@ -22,6 +23,10 @@ export interface Room {
   readonly root: number
   /** All that is held, in order; undefined: nothing yet, neither cached nor read. */
   readonly items: Accessor<readonly Item[] | undefined>
+  /** Why nothing new comes: the room could not be read or followed, until `again`. undefined: nothing is wrong. */
+  readonly trouble: Accessor<ServerError | undefined>
+  /** Tries again to read it. */
+  again(): void
   /** There are older or newer ones than those held. */
   readonly moreBefore: Accessor<boolean>
   readonly moreAfter: Accessor<boolean>

@@ -11,6 +11,8 @@ export const en = {
   beginBetween: 'Write the first message. Only the people of this conversation see it.',
   notKept: (name: string) => `${name} is not on this device`,
   notKeptWhy: 'It was not opened here lately. You see it as soon as there is a connection; what you write until then is sent, too.',
+  notRead: (name: string) => `${name} could not be loaded`,
+  notTold: 'New messages don’t come here',
   compose: (name: string) => `Write to ${name}`,
   reply: 'Reply…',
   send: 'Send',

@@ -59,6 +59,8 @@ export function sampleRooms(empty: boolean): Rooms {
         channel,
         root: thread,
         items,
+        trouble: nothing,
+        again: nothing,
         moreBefore: () => false,
         moreAfter: () => false,
         readBefore: nothing,

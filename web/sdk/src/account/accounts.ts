@@ -1,13 +1,14 @@
+import type { TokenSource } from '../edge/token.ts'
 import { Code, ServerError } from '../errors.ts'
 import type { Method } from '../method.ts'
-import { newId } from '../outbox/mutation.ts'
+import { newId } from '../id.ts'
 import type { Client, Session } from '../proto/plenum/identity/v1/model.ts'
 import { describeLink, join, setUp, signIn, signOut, useReset } from '../proto/plenum/identity/v1/session.methods.ts'
 import type { DescribeLinkResponse, JoinRequest, SetUpRequest, SignInRequest, UseResetRequest } from '../proto/plenum/identity/v1/session.ts'
 import { callHttp, type Fetch } from './http.ts'
 import { browserLocks, type Locks } from './locks.ts'
 import { AccountStore, tokensOf, type Account } from './store.ts'
-import { AccountTokens, noTokens, refreshLock, type TokenSource } from './tokens.ts'
+import { AccountTokens, noTokens, refreshLock } from './tokens.ts'
 import { eraseDatabases } from './wipe.ts'
 
 /** What identity answers a sign-in with, whichever way. */

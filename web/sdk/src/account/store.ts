@@ -1,5 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
-import { newId } from '../outbox/mutation.ts'
+import { newId } from '../id.ts'
 import type { Person, Session, Workspace } from '../proto/plenum/identity/v1/model.ts'
 
 /** Account is somebody who is signed in here. */
@@ -32,7 +32,6 @@ export interface Tokens {
   readonly accessUntil: number
   /** '': the session has ended. */
   readonly refresh: string
-  readonly refreshUntil: number
 }
 
 interface Schema extends DBSchema {
@@ -44,7 +43,7 @@ interface Schema extends DBSchema {
 /** tokensOf is a session's tokens, as they came now. */
 export const tokensOf = (s: Session): Tokens => {
   const now = Date.now()
-  return { access: s.accessToken, accessUntil: now + s.accessTtlMs, refresh: s.refreshToken, refreshUntil: now + s.refreshTtlMs }
+  return { access: s.accessToken, accessUntil: now + s.accessTtlMs, refresh: s.refreshToken }
 }
 
 /** AccountStore keeps who is signed in, in a database that all pages share. */

@@ -1,3 +1,4 @@
+import type { TokenSource } from '../edge/token.ts'
 import { Code, ServerError } from '../errors.ts'
 import { serverError } from '../fault.ts'
 import type { Session } from '../proto/plenum/identity/v1/model.ts'
@@ -6,22 +7,16 @@ import { callHttp, type Fetch } from './http.ts'
 import type { Locks } from './locks.ts'
 import { tokensOf, type Account, type AccountStore, type Tokens } from './store.ts'
 
-/** TokenSource has the access token of an account. */
-export interface TokenSource {
-  /**
-   * token gives one that is good for some time, and is not `stale`, which the server has refused. It rejects with the ServerError of the refresh: 200–299, ask
-   * again within 60 s, with jitter; 102, sign in; 4400, erase what is kept of the account.
-   */
-  token(stale?: string): Promise<string>
-}
-
 /** How long before its end a token is no longer given out, in ms. */
 const early = 30_000
 /** How often a refresh is repeated whose answer was lost, and how long it waits before the first time, in ms; then twice as long. */
 const repetitions = 3
 const firstWait = 500
 
-/** AccountTokens refreshes an account's tokens when they are asked for: one page or worker at a time, for a refresh token is spent by its use. */
+/**
+ * AccountTokens refreshes an account's tokens when they are asked for: one page or worker at a time, for a refresh token is spent by its use. Whether the session
+ * has ended the server says, not this device's clock.
+ */
 export class AccountTokens implements TokenSource {
   readonly #store: AccountStore
   readonly #id: string
@@ -54,10 +49,6 @@ export class AccountTokens implements TokenSource {
   }
 
   async #refreshed({ server, clientId, tokens }: Account): Promise<string> {
-    if (tokens.refreshUntil <= Date.now()) {
-      await this.#ended()
-      throw signedOut()
-    }
     this.#unsaved ??= await this.#refresh(server, tokens.refresh, clientId)
     const { session, fresh } = this.#unsaved
     const { person, workspace, permissions, deviceId } = session
@@ -100,7 +91,7 @@ export class AccountTokens implements TokenSource {
   }
 }
 
-export const noTokens: Tokens = { access: '', accessUntil: 0, refresh: '', refreshUntil: 0 }
+export const noTokens: Tokens = { access: '', accessUntil: 0, refresh: '' }
 
 /** refreshLock is held while an account's refresh token is used. */
 export const refreshLock = (id: string) => `plenum-refresh-${id}`

@@ -4,18 +4,18 @@ import { steps, type Step } from '../../test/chance.ts'
 import { ChannelLog } from '../../test/channel.ts'
 import { encode, message, type Method } from '../method.ts'
 import { leaveChannel, markRead, markUnread, send, setNotifications, updateChannel } from '../proto/plenum/chat/v1/chat.methods.ts'
-import { Badge, Channel, ChannelKind, Marker, Mentions, Message, Mine, MyChannel, NotifyLevel, UserEvent } from '../proto/plenum/chat/v1/chat.ts'
+import { Badge, Channel, ChannelKind, Marker, Mentions, Mine, MyChannel, UserEvent } from '../proto/plenum/chat/v1/chat.ts'
 import { Head } from '../proto/plenum/edge/v1/edge.ts'
 import { Person } from '../proto/plenum/identity/v1/model.ts'
 import type { Pending } from '../session.ts'
 import {
-  attention, channelRead, confirmed, headsTold, mentions, mineRead, notifies, totals, unnamed, unread, userTold, type Channels,
+  channelRead, headsTold, mentions, mineRead, unnamed, unread, userTold, type Channels,
 } from './channels.ts'
-import { firstUnread, overlaid, readTo, taken, unreadFrom } from './marking.ts'
-import { apply, countable, opened, pageOf, told } from './messages.ts'
+import { overlaid, readTo, taken, unreadFrom } from './marking.ts'
+import { apply, opened, pageOf } from './messages.ts'
 import { nothingOutgoing } from './outgoing.ts'
 import { nobody, withPeople } from './people.ts'
-import { nextUnread, sections, titleOf } from './sorting.ts'
+import { sections, titleOf } from './sorting.ts'
 
 const me = 'ada'
 const groups = new Set(['g'])
@@ -116,14 +116,12 @@ describe('the list', () => {
   const entry = (id: string, fields: Partial<Channel>, mine: Partial<Mine> = {}) =>
     message(MyChannel, { channel: channel(id, fields), mine: message(Mine, { role: 1, marker: message(Marker, { offset: 1, count: 1 }), ...mine }) })
 
-  test('begins anew without flickering, and forgets what did not come again', () => {
+  test('is what a list has that begins anew, and then what moves', () => {
     let c = headsTold(none, heads([head('a', { offset: 1 }), head('b', { offset: 1 })], true), 0)
-    c = headsTold(c, heads([head('a', { offset: 2 })], true), 0)
-    expect([...c.keys()]).toEqual(['a', 'b'])
-    c = headsTold(c, heads([head('d', { offset: 2 })]), 0)
-    expect([...confirmed(c).keys()]).toEqual(['a', 'd'])
-    expect(confirmed(confirmed(c))).toEqual(confirmed(c))
-    expect([...headsTold(c, heads([head('a', { removed: true })]), 0).keys()]).toEqual(['b', 'd'])
+    c = channelRead(c, { channel: channel('a', {}), mine: undefined })
+    c = headsTold(c, heads([head('a', { offset: 2 }), head('d', { offset: 2 })], true), 0)
+    expect([...c.values()].map((e) => [e.id, e.place.offset, e.channel?.name])).toEqual([['a', 2, 'a'], ['d', 2, undefined]])
+    expect([...headsTold(c, heads([head('a', { removed: true })]), 0).keys()]).toEqual(['d'])
   })
 
   test('has names and counts by a call, until the bundle tells', () => {
@@ -138,23 +136,6 @@ describe('the list', () => {
     expect([...c.keys()]).toEqual(['a'])
     c = userTold(c, event({ $case: 'channel', value: { channel: 'n', removed: false, kind: ChannelKind.DIRECT } }))
     expect(c.get('n')?.badge.kind).toBe(ChannelKind.DIRECT)
-  })
-
-  test('sums what asks for attention', () => {
-    const at = (fields: Partial<Badge>) => ({ marker: message(Marker, {}), ...fields })
-    const c = headsTold(none, heads([
-      head('plain', { count: 5 }, at({ mentions: 2 })),
-      head('all', { count: 3 }, at({ level: NotifyLevel.ALL })),
-      head('direct', { count: 4 }, at({ kind: ChannelKind.DIRECT })),
-      head('muted', { count: 7 }, at({ muted: true, mentions: 1 })),
-      head('nothing', { count: 6 }, at({ level: NotifyLevel.NONE })),
-    ], true), 0)
-    expect([...c.values()].map(attention)).toEqual([2, 3, 4, 0, 0])
-    expect(totals(c)).toEqual({ attention: 9, mentions: 3, channels: 4 })
-    const m = message(Message, { author: 'bob', mentions: message(Mentions, { users: [me] }) })
-    expect([...c.values()].map((e) => notifies(e, m, me, groups))).toEqual([true, true, true, false, false])
-    expect([...c.values()].map((e) => notifies(e, message(Message, { author: 'bob' }), me, groups))).toEqual([false, true, true, false, false])
-    expect([...c.values()].some((e) => notifies(e, { ...m, author: me }, me, groups))).toBe(false)
   })
 
   test('is sorted by name and by movement, direct channels bearing their people', () => {
@@ -173,10 +154,6 @@ describe('the list', () => {
     c = headsTold(c, heads([head('4', { offset: 1, count: 1 })]), 5)
     c = headsTold(c, heads([head('4', { offset: 2, count: 2 })]), 6)
     expect(titles()[1]).toEqual(['Cyd', 'Ada', 'Bob, Cyd'])
-    const s = sections(c, me, d, collator)
-    expect(nextUnread(s, '2')?.id).toBe('4')
-    expect(nextUnread(s, '4')).toBeUndefined()
-    expect(nextUnread(s, undefined, -1)?.id).toBe('4')
   })
 
   test('shows at once what waits in the outbox', () => {
@@ -190,7 +167,7 @@ describe('the list', () => {
     expect(show(pending(updateChannel, { channel: 'a', name: 'b' }))?.channel).toMatchObject({ name: 'b', topic: '' })
     expect(show(pending(leaveChannel, { channel: 'a' }))).toBeUndefined()
     expect(show({ ...pending(updateChannel, { channel: 'a', name: 'b' }), state: 'refused' })).toBe(c.get('a'))
-    expect(taken(c, pending(updateChannel, { channel: 'a', name: 'b' })).get('a')?.channel?.name).toBe('b')
+    expect(taken(c, pending(updateChannel, { channel: 'a', name: 'b' }), 0).get('a')?.channel?.name).toBe('b')
     expect(overlaid(c, nothingOutgoing)).toBe(c)
   })
 
@@ -203,15 +180,4 @@ describe('the list', () => {
     expect(e && readTo(e, 1, undefined, groups)).toBeUndefined()
     expect(e && readTo(e, 5, undefined, groups)?.note).toBeUndefined()
   })
-})
-
-test('the divider stands before the first message of others that is not read', () => {
-  const log = new ChannelLog()
-  log.join('bob')
-  log.post(me, 'own')
-  log.post('bob', 'first')
-  const w = apply(opened('c', me, 0, pageOf(undefined, log.history(me, {}))), log.events.map(told), log.cursor)
-  expect(w.messages.map(countable)).toEqual([false, true, true])
-  expect(firstUnread(w, undefined)).toBe(3)
-  expect(firstUnread(w, message(Marker, { offset: 3 }))).toBeUndefined()
 })

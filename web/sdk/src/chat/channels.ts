@@ -1,6 +1,6 @@
 import { message } from '../method.ts'
 import {
-  Badge, ChannelKind, NotifyLevel, type Channel, type ChannelChanged, type ChannelRole, type GetChannelResponse, type MembersChanged, type Message, type Marker,
+  Badge, ChannelKind, type Channel, type ChannelChanged, type ChannelRole, type GetChannelResponse, type MembersChanged, type Message, type Marker,
   type MyChannel, type UserEvent,
 } from '../proto/plenum/chat/v1/chat.ts'
 import type { Head } from '../proto/plenum/edge/v1/edge.ts'
@@ -22,8 +22,6 @@ export interface Entry {
   readonly badge: Badge
   /** When it moved last, as far as we have seen it; Unix milliseconds, 0: not seen. */
   readonly movedMs: number
-  /** The list was begun anew, and it hasn't come again yet: see `confirmed`. */
-  readonly unconfirmed: boolean
 }
 
 /**
@@ -38,7 +36,7 @@ const channelOf = (topic: string) => topic.slice(topic.indexOf('/') + 1)
 const nowhere: Place = { epoch: 0, offset: 0, count: 0, calls: 0, redacted: 0 }
 
 function blank(id: string): Entry {
-  return { id, channel: undefined, role: undefined, readableFrom: 1, place: nowhere, badge: message(Badge, {}), movedMs: 0, unconfirmed: false }
+  return { id, channel: undefined, role: undefined, readableFrom: 1, place: nowhere, badge: message(Badge, {}), movedMs: 0 }
 }
 
 function put(c: Channels, e: Entry): Channels {
@@ -52,13 +50,13 @@ function without(c: Channels, id: string): Channels {
   return rest
 }
 
-/**
- * headsTold applies what the bundle tells, in order. A list that begins anew comes in parts, and nothing says which is the last one: so that nothing flickers,
- * what was there before stays unconfirmed, until `confirmed` a second later.
- */
+/** headsTold applies what the bundle tells, in order. What a whole list doesn't have has left it. */
 export function headsTold(c: Channels, update: Extract<Update, { kind: 'heads' }>, now: number): Channels {
-  let next = new Map(c)
-  if (update.snapshot) next = new Map([...c].map(([id, e]) => [id, { ...e, unconfirmed: true }]))
+  const next = new Map(c)
+  if (update.snapshot) {
+    const listed = new Set(update.heads.map((h) => channelOf(h.topic)))
+    for (const id of c.keys()) if (!listed.has(id)) next.delete(id)
+  }
   for (const h of update.heads) {
     const id = channelOf(h.topic)
     if (h.removed) {
@@ -70,14 +68,9 @@ export function headsTold(c: Channels, update: Extract<Update, { kind: 'heads' }
     const place = stands ? { epoch: h.epoch, offset: h.offset, count: h.count, calls: h.calls, redacted: Math.max(h.redacted, h.epoch === old.place.epoch ? old.place.redacted : 0) } : old.place
     const movedMs = old.place.epoch !== 0 && place.offset > old.place.offset ? now : old.movedMs
     const badge = h.badge.length === 0 ? old.badge : merged(old.badge, Badge.decode(h.badge), true)
-    next.set(id, { ...old, place, badge, movedMs, unconfirmed: false })
+    next.set(id, { ...old, place, badge, movedMs })
   }
   return next
-}
-
-/** confirmed is the list without what did not come again: call it a second after the last heads that followed a snapshot. */
-export function confirmed(c: Channels): Channels {
-  return [...c.values()].some((e) => e.unconfirmed) ? new Map([...c].filter(([, e]) => !e.unconfirmed)) : c
 }
 
 /** ahead says that a marker holds against another. Markers are ordered by (version, offset). */
@@ -108,7 +101,7 @@ export function channelRead(c: Channels, { channel, mine }: GetChannelResponse):
   const bundled = known !== undefined && known.place.epoch !== 0
   const place = bundled ? known.place : { ...nowhere, offset: mine.head?.offset ?? 0, ...counts } // of epoch 0: whatever the bundle tells replaces it
   const badge = bundled ? known.badge : told
-  return put(c, { ...old, channel, role: mine.role, readableFrom: Math.max(1, mine.readableFrom), place, badge: { ...badge, kind: channel.kind }, unconfirmed: false })
+  return put(c, { ...old, channel, role: mine.role, readableFrom: Math.max(1, mine.readableFrom), place, badge: { ...badge, kind: channel.kind } })
 }
 
 /** channelChanged applies a ChannelChanged that an open channel has told. */
@@ -133,7 +126,7 @@ export function userTold(c: Channels, { event }: UserEvent): Channels {
       const { channel: id, removed, kind } = event.value
       if (removed) return without(c, id)
       const old = c.get(id) ?? blank(id)
-      return put(c, { ...old, badge: { ...old.badge, kind }, unconfirmed: false })
+      return put(c, { ...old, badge: { ...old.badge, kind } })
     }
     case 'marker': {
       const { channel: id, badge } = event.value
@@ -177,51 +170,6 @@ export function mentions({ place, badge }: Pick<Entry, 'place' | 'badge'>): numb
 export function isDirect({ channel, badge }: Pick<Entry, 'channel' | 'badge'>): boolean {
   const kind = channel?.kind ?? badge.kind
   return kind === ChannelKind.DIRECT || kind === ChannelKind.GROUP
-}
-
-/** levelOf is what notifies in a channel: NONE where it is muted; where the person set nothing, all of a direct channel and mentions elsewhere. */
-export function levelOf(e: Entry): NotifyLevel {
-  if (e.badge.muted) return NotifyLevel.NONE
-  if (e.badge.level !== NotifyLevel.UNSPECIFIED) return e.badge.level
-  return isDirect(e) ? NotifyLevel.ALL : NotifyLevel.MENTIONS
-}
-
-/** attention is a channel's part of the number in the title: its unread messages at the level ALL, its mentions at MENTIONS, nothing where it is muted. */
-export function attention(e: Entry): number {
-  switch (levelOf(e)) {
-    case NotifyLevel.ALL:
-      return unread(e)
-    case NotifyLevel.MENTIONS:
-      return mentions(e)
-    default:
-      return 0
-  }
-}
-
-/** Totals are sums over the list. Muted channels count in nothing but `mentions`. */
-export interface Totals {
-  /** For the title and the icon. */
-  readonly attention: number
-  readonly mentions: number
-  /** How many channels have something unread. */
-  readonly channels: number
-}
-
-export function totals(c: Channels): Totals {
-  let [a, m, n] = [0, 0, 0]
-  for (const e of c.values()) {
-    a += attention(e)
-    m += mentions(e)
-    if (!e.badge.muted && unread(e) > 0) n++
-  }
-  return { attention: a, mentions: m, channels: n }
-}
-
-/** notifies says that a message of a channel is one to notify of: not one's own, no system message, and called for by the level. */
-export function notifies(e: Entry, m: Message, me: string, groups: ReadonlySet<string>): boolean {
-  if (m.author === me || m.deleted || m.system !== undefined) return false
-  const level = levelOf(e)
-  return level === NotifyLevel.ALL || (level === NotifyLevel.MENTIONS && (m.mentions?.everybody === true || names(m, me, groups)))
 }
 
 /** names says that a message names somebody, or a group that they are in. Naming oneself is nothing. */

@@ -1,4 +1,4 @@
-import type { Marker, MarkReadRequest, MarkUnreadRequest } from '../proto/plenum/chat/v1/chat.ts'
+import type { MarkReadRequest, MarkUnreadRequest } from '../proto/plenum/chat/v1/chat.ts'
 import type { Pending } from '../session.ts'
 import { names, type Channels, type Entry } from './channels.ts'
 import { countable, type Window } from './messages.ts'
@@ -50,12 +50,6 @@ export function countsAt(e: Entry, offset: number, w: Window | undefined, groups
   return { count: Math.max(0, count), calls: Math.max(0, calls), mentions: named }
 }
 
-/** firstUnread is where the divider stands: the first message behind the marker that counts and isn't one's own; undefined: none is in the window. */
-export function firstUnread(w: Window, marker: Marker | undefined): number | undefined {
-  const from = marker?.offset ?? 0
-  return w.messages.find((m) => m.offset > from && countable(m) && m.author !== w.me)?.offset
-}
-
 /** overlaid is the list with what waits in the outbox: markers, mutes, names; what is refused counts no more. What one sends reads the channel. */
 export function overlaid(c: Channels, o: Outgoing): Channels {
   let next: Map<string, Entry> | undefined
@@ -104,8 +98,13 @@ export function overlaid(c: Channels, o: Outgoing): Channels {
   return next ?? c
 }
 
-/** taken is the list with an entry of the outbox that the server has answered: it holds until what the server tells next. Of marks, take what was answered (`marked`). */
-export function taken(c: Channels, p: Pending): Channels {
+/**
+ * taken is the list with an entry of the outbox that the server has answered: it holds until what the server tells next. Of marks, take what was answered (`marked`).
+ * `offset` is that of a message which was sent: it reads what is before it, so that a list which is further already knows better.
+ */
+export function taken(c: Channels, p: Pending, offset: number): Channels {
+  const change = changeOf(p)
+  if (change?.kind === 'Send' && (c.get(change.request.channel)?.place.offset ?? 0) > offset) return c
   return overlaid(c, { ...nothingOutgoing, entries: [{ ...p, state: 'sent' }] })
 }
 
@@ -121,4 +120,3 @@ function moved(e: Entry, offset: number, version: number, counts: Counts | undef
 function isCounts(note: unknown): note is Counts {
   return typeof note === 'object' && note !== null && 'count' in note && 'calls' in note && 'mentions' in note
 }
-

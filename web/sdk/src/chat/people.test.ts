@@ -3,7 +3,7 @@ import { message } from '../method.ts'
 import { WorkspaceEvent } from '../proto/plenum/identity/v1/event.ts'
 import { Group, Person } from '../proto/plenum/identity/v1/model.ts'
 import { foldText, wordsOf } from './fold.ts'
-import { completions, groupsOf, nobody, unknown, withGroups, withPeople, workspaceTold } from './people.ts'
+import { groupsOf, nobody, unknown, withGroups, withPeople, workspaceTold } from './people.ts'
 
 const person = (id: string, version: number, fields: Partial<Person> = {}) => message(Person, { id, version, handle: id, displayName: id, ...fields })
 const group = (version: number, members: string[], fields: Partial<Group> = {}) => message(Group, { id: 'g', version, handle: 'team', name: 'The team', members, ...fields })
@@ -30,16 +30,6 @@ test('groups keep their members where an event does not tell them, and stay gone
   d = workspaceTold(d, told({ $case: 'groupDeleted', value: { groupId: 'g' } }))
   expect(withGroups(d, [group(9, ['ada'])]).groups.size).toBe(0)
   expect(workspaceTold(nobody, told({ $case: 'groupChanged', value: { group: group(2, []), previousHandle: '' } }))).toBe(nobody)
-})
-
-test('completions begin with handles, then names, and leave out who is gone', () => {
-  const d = withGroups(withPeople(nobody, [
-    person('zoe', 1, { displayName: 'Ådne Team' }), person('teddy', 1, { displayName: 'Ted' }), person('te', 1, { displayName: 'Zed' }), person('tessa', 1, { deactivated: true }),
-  ]), [group(1, [])])
-  const found = (prefix: string, limit = 10) => completions(d, prefix, limit).map((n) => (n.kind === 'person' ? n.person.handle : n.group.handle))
-  expect(found('te')).toEqual(['te', 'teddy', 'team', 'zoe'])
-  expect(found('ad')).toEqual(['zoe'])
-  expect(found('te', 2)).toEqual(['te', 'teddy'])
 })
 
 test('texts fold without case and accents', () => {

@@ -1,6 +1,5 @@
 import type { Group, Person } from '../proto/plenum/identity/v1/model.ts'
 import type { WorkspaceEvent } from '../proto/plenum/identity/v1/event.ts'
-import { foldText } from './fold.ts'
 
 /**
  * Directory is whom the reader may see: people, and groups with their members. It is filled by the pages of ListPeople and ListGroups, then by the events of
@@ -68,25 +67,4 @@ export function unknown(d: Directory, ids: Iterable<string>): string[] {
 /** groupsOf are the groups that somebody is in, by which they are mentioned. */
 export function groupsOf(d: Directory, user: string): ReadonlySet<string> {
   return new Set([...d.groups.values()].filter((g) => g.members.includes(user)).map((g) => g.id))
-}
-
-/** Named is somebody to mention, or to write to. */
-export type Named = { readonly kind: 'person'; readonly person: Person } | { readonly kind: 'group'; readonly group: Group }
-
-/**
- * completions are who is meant by the beginning of a handle, or of a word of a name: those whose handle begins so first, then by name. Deactivated people are
- * left out. At most `limit`.
- */
-export function completions(d: Directory, prefix: string, limit: number): Named[] {
-  const p = foldText(prefix)
-  const found: { rank: number; name: string; named: Named }[] = []
-  const look = (handle: string, name: string, named: Named) => {
-    const words = foldText(name)
-    if (handle.startsWith(p)) found.push({ rank: handle === p ? 0 : 1, name: words, named })
-    else if (words.startsWith(p) || words.includes(` ${p}`)) found.push({ rank: 2, name: words, named })
-  }
-  for (const person of d.people.values()) if (!person.deactivated) look(person.handle, person.displayName, { kind: 'person', person })
-  for (const group of d.groups.values()) look(group.handle, group.name, { kind: 'group', group })
-  found.sort((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  return found.slice(0, limit).map((f) => f.named)
 }

@@ -6,14 +6,15 @@ import { ChannelLog } from '../../test/channel.ts'
 import { Server, TestSession } from '../../test/session.ts'
 import { ServerError } from '../errors.ts'
 import { encode, message } from '../method.ts'
-import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
+import { leaveChannel, send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Badge, Channel, ChannelKind, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
 import { Head } from '../proto/plenum/edge/v1/edge.ts'
 import { PAUSE_MS } from './book.ts'
 import { Cache } from './cache/cache.ts'
+import { search } from './cache/search.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
-import { CONFIRM_MS, Recorder, WARM } from './recorder.ts'
+import { Recorder, WARM } from './recorder.ts'
 import { AGAIN_MS, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
@@ -234,12 +235,47 @@ describe('a recorder', () => {
     second.session.online = true
     await rest()
     expect(texts(later)).toEqual(['after', 'far'])
+    const room = second.recorder.open('c')
     const following = second.session.followings.filter((f) => f.topic === 'chat.channel/c').at(-1)
     following?.told({ kind: 'ended', cause: new ServerError(340, 'edge.REVOKED', 'No more.') })
     await rest()
-    expect(second.recorder.open('c').state.kind).toBe('ended')
+    expect(room.state.kind).toBe('ended')
     expect(await (await Cache.open(me)).window('c', 0, 1)).toBeUndefined()
     await second.quit()
+  })
+
+  test('forgets a channel that the reader left or was removed from, whichever tells so first, and of which nothing is open', async () => {
+    const removed = { $case: 'channel', value: { channel: 'c', removed: true, kind: ChannelKind.PRIVATE } } as const
+    const ways: ((page: Page, server: Server) => void)[] = [
+      (_, server) => { server.tellUser(removed) },
+      (_, server) => { server.heads = () => [message(Head, { topic: 'chat.channel/c', removed: true })]; server.flush() },
+      (page, server) => { // while it was away
+        const mine = page.session.followings.find((f) => f.topic === 'chat.mine/me')
+        if (mine !== undefined) mine.cursor = undefined
+        server.flush()
+      },
+      (page) => {
+        void page.session.outbox.put(leaveChannel, { channel: 'c' }, { lane: 'c' })
+        page.session.accept({})
+      },
+    ]
+    for (const way of ways) {
+      const server = new Server()
+      server.log('c').post('bob', 'secret plan')
+      const first = await Page.at(server)
+      await first.view('c')
+      await first.quit()
+      const page = await Page.at(server)
+      page.recorder.leave('c') // it isn't kept ready
+      await rest()
+      server.logs.delete('c')
+      way(page, server)
+      await rest()
+      const hits: string[] = []
+      for await (const found of search(await Cache.open(me), { text: 'secret' })) hits.push(...found.map((h) => h.message.text))
+      expect([[...page.recorder.channels.keys()], hits]).toEqual([[], []])
+      await page.quit()
+    }
   })
 
   test('forgets what it has of a channel in which something was deleted that it was not told', async () => {
@@ -339,7 +375,7 @@ describe('a recorder', () => {
     await second.quit()
   })
 
-  test('takes a list for complete a second after it began anew', async () => {
+  test('has what a list has that came anew, and no more', async () => {
     const server = new Server()
     server.log('c')
     server.log('gone')
@@ -349,8 +385,6 @@ describe('a recorder', () => {
     if (mine !== undefined) mine.cursor = undefined
     server.flush()
     await rest()
-    expect([...page.recorder.channels.keys()]).toEqual(['c', 'gone'])
-    await vi.advanceTimersByTimeAsync(CONFIRM_MS)
     expect([...page.recorder.channels.keys()]).toEqual(['c'])
     await page.quit()
   })
@@ -363,8 +397,121 @@ describe('a recorder', () => {
     expect(texts(await page.view('c'))).toEqual(['one'])
     expect(texts(await page.view('c'))).toEqual(['one']) // a second view of a room that is followed already
     page.recorder.need(['bob', 'bob'])
+    for (let n = 0; n < 60; n++) page.recorder.need([`u${n}`])
     await rest()
-    expect([...page.recorder.directory.people.keys()]).toEqual(['bob'])
+    expect([page.recorder.directory.people.size, page.recorder.directory.people.has('bob')]).toEqual([61, true])
+    expect(page.session.calls.filter((call) => call === 'GetPeople')).toHaveLength(1)
+
+    const answer = server.answer.bind(server)
+    server.answer = () => { throw new ServerError(202, 'client.TOO_MANY_CALLS', 'Later.') }
+    page.recorder.need(['cyd'])
+    await rest()
+    expect(page.faults.splice(0)).toMatchObject([{ code: 202 }])
+    server.answer = answer
+    page.recorder.need(['cyd'])
+    await rest()
+    expect(page.recorder.directory.people.has('cyd')).toBe(true)
+    await page.quit()
+  })
+
+  test('leaves unread what others wrote behind a message whose answer comes late', async () => {
+    const server = new Server()
+    const log = server.log('c')
+    log.post('bob', 'one')
+    const page = await Page.at(server)
+    let marker = 1 // the server's: who sends has read what is before
+    server.heads = () => [message(Head, { topic: 'chat.channel/c', epoch: log.epoch, offset: log.head, count: log.head, badge: encode(Badge, { marker: message(Marker, { offset: marker, count: marker }), kind: 1 }) })]
+    server.flush()
+    await page.session.outbox.put(send, { channel: 'c', text: 'mine' }, { lane: 'c' })
+    const post = log.post.bind(log)
+    log.post = (author, text, o) => {
+      const offset = post(author, text, o)
+      if (author === me) {
+        marker = offset
+        for (let n = 0; n < 3; n++) post('bob', `${n}`)
+        server.flush() // the list is told before the answer comes
+      }
+      return offset
+    }
+    page.session.transmit(false)
+    await rest()
+    expect([...page.recorder.channels.values()].map(unread)).toEqual([3])
+    await page.quit()
+  })
+})
+
+describe('a room', () => {
+  const following = (page: Page) => page.session.followings.filter((f) => f.topic === 'chat.channel/c' && f.open).at(-1)
+  const end = (page: Page, code: number) => {
+    const f = following(page)
+    f?.told({ kind: 'ended', cause: new ServerError(code, 'edge.ENDED', 'No more.') })
+    if (f !== undefined) f.open = false
+  }
+
+  test.each(['kept ready', 'shown'])('that has ended while it was %s goes on where it is opened again', async (how) => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    const before = await page.view('c')
+    if (how === 'kept ready') {
+      before.close()
+      page.recorder.leave('c')
+    }
+    end(page, 340)
+    server.tellUser({ $case: 'channel', value: { channel: 'c', removed: true, kind: ChannelKind.PUBLIC } })
+    await rest()
+    server.log('c').post('bob', 'two')
+    server.tellUser({ $case: 'channel', value: { channel: 'c', removed: false, kind: ChannelKind.PUBLIC } }) // joins again
+    await rest()
+    const view = await page.view('c')
+    server.log('c').post('bob', 'three')
+    server.flush()
+    await rest()
+    for (const v of how === 'shown' ? [view, before] : [view]) expect(texts(v)).toEqual(['one', 'two', 'three'])
+    expect(page.session.followings.filter((f) => f.topic === 'chat.channel/c' && f.open)).toHaveLength(1)
+    await page.quit()
+  })
+
+  test('that could not be read is read when it is tried again, with all that show it', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      if (method.endsWith('/History')) throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    const page = await Page.at(server)
+    const room = page.recorder.open('c')
+    const view = room.view(0)
+    const states: string[] = []
+    room.onState(({ kind }) => states.push(kind))
+    await rest()
+    expect([room.state, texts(view)]).toMatchObject([{ kind: 'failed', cause: { reason: 'chat.INTERNAL' } }, undefined])
+    server.answer = answer
+    room.retry()
+    room.retry() // it does so already
+    await rest()
+    server.log('c').post('bob', 'two')
+    server.flush()
+    await rest()
+    expect(texts(view)).toEqual(['one', 'two'])
+    expect([states.at(-1), page.session.calls.filter((call) => call === 'History').length]).toEqual(['live', 2])
+    await page.quit()
+  })
+
+  test('that ended since too many are followed stays on disk, and goes on', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    const view = await page.view('c')
+    end(page, 342)
+    await rest()
+    expect((await (await Cache.open(me)).window('c', 0, 9))?.messages.map((m) => m.text)).toEqual(['one'])
+    await page.view('c')
+    server.log('c').post('bob', 'two')
+    server.flush()
+    await rest()
+    expect(texts(view)).toEqual(['one', 'two'])
     await page.quit()
   })
 })
@@ -482,6 +629,30 @@ describe('a view', () => {
     await view.latest()
     await expect(gone).rejects.toThrow('somewhere else was gone to meanwhile')
     expect(texts(view)?.at(-1)).toBe(`${2 * PAGE - 1}`)
+    await page.quit()
+  })
+
+  test('goes nowhere without a connection but to what is kept, and is not taken away later', async () => {
+    const server = new Server()
+    for (let n = 0; n < 4 * PAGE; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server)
+    const view = await page.view('c')
+    const shown = texts(view)
+    page.session.online = false
+    await expect(view.jump({ offset: 3 })).rejects.toMatchObject({ reason: 'client.OFFLINE' })
+    page.session.online = true
+    await rest()
+    expect(texts(view)).toEqual(shown)
+
+    const { state } = page.session
+    page.session.turn({ kind: 'connecting', since: 0 }) // of a page that is being loaded nobody knows yet
+    let gone = false
+    const jump = view.jump({ offset: 3 }).then(() => { gone = true })
+    await rest()
+    expect(gone).toBe(false)
+    page.session.turn(state)
+    await jump
+    expect(texts(view)?.slice(0, 3)).toEqual(['0', '1', '2'])
     await page.quit()
   })
 

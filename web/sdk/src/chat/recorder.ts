@@ -11,7 +11,7 @@ import type { Method } from '../method.ts'
 import type { Following, Pending, Session, Update } from '../session.ts'
 import { Book } from './book.ts'
 import type { Cache } from './cache/cache.ts'
-import { channelChanged, channelRead, confirmed, headsTold, marked, membersChanged, mineRead, topicOf, unnamed, userTold, type Channels } from './channels.ts'
+import { channelChanged, channelRead, headsTold, marked, membersChanged, mineRead, topicOf, unnamed, userTold, type Channels } from './channels.ts'
 import { MENTIONS, emptyInbox, inboxTold, isUnread, mentionsRead, overlaidInbox, threadsRead, type Inbox } from './inbox.ts'
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
@@ -23,11 +23,10 @@ import { Room } from './room.ts'
 /** WARM is how many channels are followed though nobody looks at them: the ones opened last. They are shown at once, and are there offline. */
 export const WARM = 20
 
-/** CONFIRM_MS is when a list that began anew is taken for complete, in milliseconds after its last part. */
-export const CONFIRM_MS = 1_000
-
 /** PRUNE_MS is how often the cache is pruned, in milliseconds. */
 export const PRUNE_MS = 6 * 3_600_000
+
+const offsetOf = (answer: unknown) => ('offset' in (answer as object) ? (answer as { offset: number }).offset : 0)
 
 const mine = 'chat.mine/me'
 const user = 'chat.user/me'
@@ -71,6 +70,9 @@ export class Recorder {
   readonly #listeners = new Set<(part: Part) => void>()
   readonly #asked = new Set<number>()
   readonly #naming = new Set<string>()
+  /** People who are asked for, or are to be; those of `#due` by the next call. */
+  readonly #sought = new Set<string>()
+  #due: string[] = []
   readonly #undo: (() => void)[] = []
   readonly #renames = new Renames((channel) => { this.#background(this.#read(channel)) })
   #channels: Channels = new Map()
@@ -81,7 +83,6 @@ export class Recorder {
   /** Where the lists of the inbox go on; '': they are whole, or not read yet. */
   readonly #next = { threads: '', mentions: '' }
   #outgoing: Outgoing = nothingOutgoing
-  #confirm: ReturnType<typeof setTimeout> | undefined
   #forget: ReturnType<typeof setTimeout> | undefined
   #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
   #prune: ReturnType<typeof setInterval> | undefined
@@ -156,8 +157,7 @@ export class Recorder {
     this.#tell('channels', 'directory', 'inbox')
     await this.drafts.load(session.outbox.entries)
     if (this.#closed()) return
-    const whole = [...this.#channels.values()].every((e) => !e.unconfirmed)
-    this.#follow(mine, (u) => { this.#mine(u) }, whole ? standMine : undefined)
+    this.#follow(mine, (u) => { this.#mine(u) }, standMine)
     this.#follow(user, (u, f) => { this.#user(u, f) }, standUser)
     if (standWorkspace !== undefined) this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, standWorkspace)
     else this.#readPeople()
@@ -186,25 +186,33 @@ export class Recorder {
     there.room.close()
   }
 
-  /** need asks for people that the directory doesn't have: those whom a guest meets. */
+  /** need asks for people that the directory doesn't have, those whom a guest meets: by one call for all that are needed by the code that runs now. */
   need(ids: Iterable<string>): void {
-    const missing = unknown(this.#directory, ids).filter((id) => !this.#naming.has(id))
-    if (missing.length === 0) return
-    for (const id of missing) this.#naming.add(id)
-    const ask = async () => {
-      for (let i = 0; i < missing.length; i += 500) {
-        const { people } = await this.#call(getPeople, { ids: missing.slice(i, i + 500) })
+    for (const id of unknown(this.#directory, ids)) {
+      if (this.#sought.has(id)) continue
+      this.#sought.add(id)
+      if (this.#due.push(id) === 1) queueMicrotask(() => { this.#background(this.#seek()) })
+    }
+  }
+
+  async #seek(): Promise<void> {
+    const ids = this.#due
+    this.#due = []
+    try {
+      for (let i = 0; i < ids.length; i += 500) {
+        const { people } = await this.#call(getPeople, { ids: ids.slice(i, i + 500) })
         this.#setDirectory(withPeople(this.#directory, people), undefined)
       }
+    } catch (e) {
+      for (const id of ids) this.#sought.delete(id) // they may be asked for again
+      throw e
     }
-    this.#background(ask())
   }
 
   close(): void {
     this.#stop.abort(new DOMException('the recorder is closed', 'AbortError'))
     this.drafts.close()
     this.#renames.close()
-    clearTimeout(this.#confirm)
     clearTimeout(this.#forget)
     clearInterval(this.#prune)
     for (const undo of this.#undo) undo()
@@ -231,6 +239,7 @@ export class Recorder {
       this.#rooms.set(channel, there)
     }
     there.users++
+    there.room.retry() // one that had ended: the reader may have joined again since
     return there.room
   }
 
@@ -290,24 +299,16 @@ export class Recorder {
   #mine(u: Update): void {
     if (u.kind !== 'heads') return
     const before = this.#channels
-    const begins = u.snapshot || this.#confirm !== undefined
-    this.#setChannels(headsTold(before, u, Date.now()), mine, begins ? undefined : u.cursor) // the cursor of a list that may lack its end is not to come back with
+    this.#setChannels(headsTold(before, u, Date.now()), mine, u.cursor)
     this.#renames.told(before, this.#channels, (id) => this.#rooms.has(id))
     this.#background(this.#redacted(before, this.#channels))
     this.#background(this.#name())
-    if (!begins) return
-    clearTimeout(this.#confirm)
-    this.#confirm = setTimeout(() => {
-      this.#confirm = undefined
-      this.#setChannels(confirmed(this.#channels), mine, u.cursor)
-    }, CONFIRM_MS)
   }
 
   /** redacted drops what is kept of channels in which something was deleted that we haven't been told, since we don't follow them. */
   async #redacted(before: Channels, after: Channels): Promise<void> {
     const { cache } = this.#o
     if (cache === undefined) return
-    for (const id of before.keys()) if (!after.has(id)) await cache.forget(id)
     for (const e of after.values()) {
       if (e.place.redacted === (before.get(e.id)?.place.redacted ?? 0) || this.#rooms.has(e.id)) continue
       const stand = await cache.stand(topicOf(e.id))
@@ -458,9 +459,9 @@ export class Recorder {
       const { thread } = answer as { thread?: Parameters<typeof threadsRead>[1]['threads'][number] }
       if (thread !== undefined) this.#setInbox(threadsRead(this.#inbox, { threads: [thread] }))
     } else {
-      this.#setChannels(taken(this.#channels, p), mine, undefined)
+      this.#setChannels(taken(this.#channels, p, offsetOf(answer)), mine, undefined)
     }
-    this.#setOutgoing(answered(this.#outgoing, p, 'offset' in (answer as object) ? (answer as { offset: number }).offset : 0, Date.now()))
+    this.#setOutgoing(answered(this.#outgoing, p, offsetOf(answer), Date.now()))
   }
 
   #setChannels(next: Channels, topic: string, cursor: Cursor | undefined, drafts: Parameters<Cache['putChannels']>[4] = [], inbox = this.#inbox): void {

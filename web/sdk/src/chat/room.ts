@@ -1,4 +1,4 @@
-import type { ServerError } from '../errors.ts'
+import { Code, type ServerError } from '../errors.ts'
 import type { HistoryRequest } from '../proto/plenum/chat/v1/chat.ts'
 import { getMessages, history } from '../proto/plenum/chat/v1/chat.methods.ts'
 import type { Cursor } from '../proto/plenum/edge/v1/edge.ts'
@@ -31,7 +31,10 @@ export interface RoomOptions {
   readonly onSignal?: (signal: Extract<Update, { kind: 'signal' }>) => void
 }
 
-/** How a room stands: `loading` until the server has answered once; `ended`: it may not be read any more. */
+/** What ends a channel that may not be read any more. After any other end what is kept is good, as where too many are followed. */
+const gone: readonly number[] = [Code.REVOKED, Code.TOPIC_GONE, Code.NOT_FOUND]
+
+/** How a room stands: `loading` until the server has answered once; `ended`: it may not be read any more; `failed`: it could not be read or followed, see `retry`. */
 export type RoomState = { readonly kind: 'loading' | 'live' | 'paused' } | { readonly kind: 'ended' | 'failed'; readonly cause: ServerError }
 
 /**
@@ -89,6 +92,15 @@ export class Room {
     this.#following?.signal(key, body)
   }
 
+  /** retry begins anew with a room that has ended or failed; what its views show goes on from what the server says then. */
+  retry(): void {
+    if (this.#stop.signal.aborted || (this.#state.kind !== 'ended' && this.#state.kind !== 'failed')) return
+    this.#following?.close()
+    this.#following = undefined
+    this.#set({ kind: 'loading' })
+    this.#reload()
+  }
+
   close(): void {
     this.#stop.abort(new DOMException('the room is closed', 'AbortError'))
     this.#following?.close()
@@ -110,6 +122,10 @@ export class Room {
     this.#base = w
     for (const v of this.#views) v.reset(w)
     return w.cursor
+  }
+
+  #reload(): void {
+    this.#load().then((from) => { this.#follow(from) }).catch((e: unknown) => { this.#fail(e) })
   }
 
   #follow(from: Cursor): void {
@@ -143,11 +159,16 @@ export class Room {
         return
       }
       case 'reset':
-        this.#load().then((from) => { this.#follow(from) }, (e: unknown) => { this.#fail(e) })
+        this.#reload()
         return
       case 'ended':
-        void this.#o.cache?.forget(this.channel)
-        this.#set({ kind: 'ended', cause: u.cause })
+        this.#following = undefined
+        if (gone.includes(u.cause.code)) {
+          void this.#o.cache?.forget(this.channel)
+          this.#set({ kind: 'ended', cause: u.cause })
+        } else {
+          this.#fail(u.cause)
+        }
         return
       default:
     }
@@ -228,7 +249,8 @@ export class View {
 
   /**
    * jump shows the messages around one, from the cache where it has it, or around a time (Unix milliseconds), in place of those that are shown. Who goes elsewhere
-   * meanwhile, by jump or latest, is not taken back: it rejects with an AbortError then.
+   * meanwhile, by jump or latest, is not taken back: it rejects with an AbortError then. Without a connection it rejects with 200 `client.OFFLINE`, so that nobody is
+   * taken away later.
    */
   async jump(place: { readonly offset: number } | { readonly atMs: number }): Promise<void> {
     const going = ++this.#going
@@ -238,7 +260,7 @@ export class View {
       if (this.#paint(kept)) return
     }
     const to = 'offset' in place ? ({ $case: 'around', value: place.offset } as const) : ({ $case: 'atMs', value: place.atMs } as const)
-    await this.#show(to, going)
+    await this.#show(to, going, true)
   }
 
   /** latest shows the end again. It rejects as jump does. */
@@ -250,7 +272,7 @@ export class View {
       this.#still(going)
       if (this.#paint(kept)) return
     }
-    await this.#show(undefined, going)
+    await this.#show(undefined, going, true)
   }
 
   /** trim forgets all but so many messages at one side, which scrolled away. */
@@ -322,8 +344,8 @@ export class View {
     return asking
   }
 
-  async #page(place: HistoryRequest['place']): Promise<Page> {
-    return pageOf(place, await this.#o.session.call(history, { channel: this.#o.channel, root: this.root, place, limit: PAGE }, { signal: this.#stop }))
+  async #page(place: HistoryRequest['place'], onlyOnline = false): Promise<Page> {
+    return pageOf(place, await this.#o.session.call(history, { channel: this.#o.channel, root: this.root, place, limit: PAGE }, { signal: this.#stop, onlyOnline }))
   }
 
   /** ask reads a page that adjoins what is shown. */
@@ -347,9 +369,10 @@ export class View {
   }
 
   /** show reads a page in place of what is shown. */
-  async #show(place: HistoryRequest['place'], going = this.#going): Promise<void> {
+  async #show(place: HistoryRequest['place'], going = this.#going, onlyOnline = false): Promise<void> {
+    if (onlyOnline) await connected(this.#o.session, this.#stop)
     for (let n = 0; n < ASKS; n++) {
-      const page = await this.#page(place)
+      const page = await this.#page(place, onlyOnline)
       this.#still(going)
       const base = this.#base()
       const w = base === undefined ? opened(this.#o.channel, this.#o.me, this.root, page) : caughtUp({ ...base, root: this.root }, page)
@@ -377,4 +400,21 @@ export class View {
       this.#set(now)
     }
   }
+}
+
+/** connected waits for what an attempt to connect comes to: who opens a page at a message of it is no one who is offline. */
+function connected(session: Session, stop: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (session.state.kind !== 'connecting' || stop.aborted) {
+      resolve()
+      return
+    }
+    const undo = session.onState(({ kind }) => { if (kind !== 'connecting') end() })
+    const end = () => {
+      undo()
+      stop.removeEventListener('abort', end)
+      resolve()
+    }
+    stop.addEventListener('abort', end)
+  })
 }

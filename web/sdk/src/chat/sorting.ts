@@ -1,4 +1,4 @@
-import { isDirect, unread, type Channels, type Entry } from './channels.ts'
+import { isDirect, type Channels, type Entry } from './channels.ts'
 import type { Directory } from './people.ts'
 
 /** titleOf is what a channel is called: by its name, or by the names of the others in it; of a channel for notes, by the reader's own. '': not known yet. */
@@ -26,16 +26,4 @@ export function sections(c: Channels, me: string, d: Directory, collator: Intl.C
     channels: all.filter((x) => !isDirect(x.e)).sort(byTitle).map((x) => x.e),
     direct: all.filter((x) => isDirect(x.e)).sort(byMove).map((x) => x.e),
   }
-}
-
-/** nextUnread is the channel behind `from` in the order shown that has something unread, round the end; undefined: there is none. */
-export function nextUnread(s: Sections, from: string | undefined, step: 1 | -1 = 1): Entry | undefined {
-  const all = [...s.channels, ...s.direct]
-  const at = all.findIndex((e) => e.id === from)
-  const start = at >= 0 ? at : step > 0 ? -1 : all.length
-  for (let n = 1; n <= all.length; n++) {
-    const e = all[(((start + n * step) % all.length) + all.length) % all.length]
-    if (e !== undefined && e.id !== from && !e.badge.muted && unread(e) > 0) return e
-  }
-  return undefined
 }

@@ -2,10 +2,14 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { encode, method } from '../method.ts'
 import { SendRequest, SendResponse } from '../proto/plenum/chat/v1/chat.ts'
 import { history, send } from '../proto/plenum/chat/v1/chat.methods.ts'
-import { error, event, events, failed, goodbye, login, outcome, replied, rest, say, start, stopped, subscribed, welcome, type Peer } from '../../test/edge.ts'
+import { Edge, error, event, events, failed, goodbye, login, outcome, replied, rest, say, start, stopped, subscribed, Tokens, welcome, type Peer } from '../../test/edge.ts'
 import { Code, ServerError } from '../errors.ts'
+import { MemoryStore } from '../outbox/memory.ts'
+import { StoredOutbox } from '../outbox/send.ts'
 import type { Update } from '../session.ts'
+import { Connection } from './connection.ts'
 import { backoffMax, maxCalls } from './limits.ts'
+import { webSocket } from './websocket.ts'
 
 beforeEach(() => { vi.useFakeTimers() })
 afterEach(() => { vi.useRealTimers() })
@@ -736,9 +740,7 @@ describe('topics', () => {
   test('heads have their names, of their connection; a list that came whole has a cursor', async () => {
     const { edge, peer, id, told } = await follow()
     peer.say(list(id, 99), heads(true, head(12, b, 203, { epoch: 5 }), head(40, 'chat.channel/c', 9, { epoch: 6 })), heads(false, head(41, 'chat.channel/d', 1)))
-    expect(told).toEqual(['live', `heads! ${b}=5:203,chat.channel/c=6:9@`, 'heads chat.channel/d=0:1@'])
-    peer.say(pong)
-    expect(told.splice(0).at(-1)).toBe('heads @99')
+    expect(told.splice(0)).toEqual(['live', `heads! ${b}=5:203,chat.channel/c=6:9,chat.channel/d=0:1@99`])
     peer.hangUp(1006)
     const next = await (await rest(250), login(edge))
     const [again] = next.take('subscribe')
@@ -750,12 +752,20 @@ describe('topics', () => {
     expect(edge.last.take('subscribe')).toMatchObject([{ wants: [{ cursor: undefined }] }]) // it has moved since
   })
 
-  test('a list that was cut off has none', async () => {
-    const { edge, peer, id } = await follow()
-    peer.say(list(id, 99), heads(true, head(12, b, 203)), heads(false, head(13, 'chat.channel/c', 203)))
+  test('a list is told in its place, and what moves behind it apart', async () => {
+    const { peer, id, told } = await follow()
+    peer.say(list(id, 99), heads(true, head(12, b, 203)), heads(false, head(13, 'chat.channel/c', 1)), pong)
+    peer.say(list(id, 98), heads(true), pong, heads(false, head(12, b, 204)))
+    expect(told).toEqual(['live', `heads! ${b}=0:203,chat.channel/c=0:1@99`, 'heads! @98', `heads ${b}=0:204@`])
+  })
+
+  test('a list that did not come has no cursor', async () => {
+    const { edge, peer, id, told } = await follow()
+    peer.say(list(id, 99))
     peer.hangUp(1006)
     await rest(251)
     expect(edge.last.take('subscribe')).toMatchObject([{ wants: [{ cursor: undefined }] }])
+    expect(told).toEqual(['live', 'paused'])
   })
 
   const entry = (key: string, removed = false) => ({ key, body: bytes, removed })
@@ -773,6 +783,26 @@ describe('topics', () => {
     expect(again).toMatchObject({ wants: [{ cursor: at(6), params: bytes }] })
     next.say(subscribed(again?.id ?? 0, { topic: a }), view([entry('3')]), view([entry('4')], { more: true }), view([entry('5')], { snapshot: true, at: at(7) }))
     expect(told).toEqual(['paused', 'live', 'view 3@6', 'view! 5@7'])
+  })
+
+  test('a session that is closed takes nothing more, and the outbox hears it', async () => {
+    const edge = new Edge()
+    const outbox = await StoredOutbox.open(new MemoryStore(), 'q83vEjRWeJCrze8SNFZ4kA')
+    const connection = new Connection({ server: 'http://edge', tokens: new Tokens(), outbox, dial: webSocket('http://edge', edge.Maker), random: () => 0.5 })
+    outbox.attach(connection)
+    const ups: boolean[] = []
+    connection.onUp((up) => ups.push(up))
+    connection.open()
+    await login(edge)
+    await outbox.put(send, { channel: 'c', text: 'x' }, { lane: 'c' })
+    await rest(1)
+    connection.close()
+    await rest(1)
+    const sends = vi.spyOn(connection, 'send')
+    await rest(600_000)
+    expect([ups, sends.mock.calls.length, connection.state.kind]).toEqual([[true, false], 0, 'offline'])
+    expect(outbox.entries.map((e) => e.state)).toEqual(['waiting'])
+    outbox.close()
   })
 
   test('a listener that throws is its own fault', async () => {

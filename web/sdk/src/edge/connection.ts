@@ -1,4 +1,5 @@
 import { Code, ServerError } from '../errors.ts'
+import { newId } from '../id.ts'
 import type { Method } from '../method.ts'
 import type { ClientFrame, ServerFrame, Welcome } from '../proto/plenum/edge/v1/edge.ts'
 import type { CallOptions, FollowOptions, Following, Outbox, Session, State, Update } from '../session.ts'
@@ -185,9 +186,11 @@ export class Connection implements Session, Wire {
   close(): void {
     this.#flush() // what was said before
     this.#states.clear()
-    this.#ups.clear()
     this.#topics.close()
-    if (!this.#over) this.#end(new ServerError(Code.UNAVAILABLE, 'client.CLOSED', 'The session was closed.'))
+    const cause = new ServerError(Code.UNAVAILABLE, 'client.CLOSED', 'The session was closed.')
+    if (!this.#over) this.#end(cause)
+    this.#ups.clear() // not before: the outbox has to hear that nothing is taken any more
+    if (this.#state.kind === 'online' || this.#state.kind === 'connecting') this.#state = { kind: 'offline', since: this.#clock.now(), retryAt: Infinity, cause }
   }
 
   /** end is for good. */
@@ -259,6 +262,7 @@ export class Connection implements Session, Wire {
       if (this.#line !== line) return // it ended with a frame before
       if (frame !== undefined) this.#take(frame)
     }
+    if (this.#line === line) this.#topics.whole() // the frames of a list are in one message
   }
 
   #take(frame: NonNullable<ServerFrame['frame']>): void {
@@ -473,10 +477,4 @@ function register<T>(listeners: Set<(what: T) => void>, listener: (what: T) => v
   const own = (what: T) => { listener(what) }
   listeners.add(own)
   return () => { listeners.delete(own) }
-}
-
-/** newId is 128 random bits in base64url: a session_id. */
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
 }

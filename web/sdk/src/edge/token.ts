@@ -5,7 +5,8 @@ import type { Clock } from './clock.ts'
 export interface TokenSource {
   /**
    * token is one that is valid now. One that equals `stale` is of no use any more: it expires, or was refused. It may be asked again before it has answered. It
-   * rejects with a ServerError where the server refused; one that is no use repeating ends the connection: 4400–4499 as `wiped`, all others as `signed-out`.
+   * rejects with a ServerError where the server refused: 200–299, ask again within 60 s, with jitter. One that is no use repeating ends the connection: 4400–4499 as
+   * `wiped`, erase what is kept of the account; all others, as 102, as `signed-out`.
    */
   token(stale?: string): Promise<string>
 }

@@ -21,8 +21,8 @@ export class Topics {
   #left: string[] = []
   /** What Head.ref stands for on this line, and the epoch that was told last. */
   readonly #refs = new Map<number, { readonly topic: string; epoch: number }>()
-  /** Bundles whose list is on its way. */
-  readonly lists = new Set<Topic>()
+  /** Bundles whose list is being read, in the message that has all of it. */
+  readonly #lists = new Set<Topic>()
   #signals = defaultSignals
   /** Signals of the second that began at `second`. */
   #signalled = 0
@@ -105,7 +105,7 @@ export class Topics {
     this.#due.clear()
     this.#left = []
     this.#refs.clear()
-    this.lists.clear()
+    this.#lists.clear()
     const running = [...this.#topics.values()].filter((topic) => !topic.parked)
     for (const topic of running) topic.detach()
     for (const topic of running) topic.pause()
@@ -211,12 +211,16 @@ export class Topics {
       if (h.removed) this.#refs.delete(h.ref)
     }
     const topic = this.#topics.get(m.topic)
-    if (topic?.attached) topic.heads(heads, m.snapshot)
+    if (topic?.attached && topic.heads(heads, m.snapshot)) this.#lists.add(topic)
   }
 
-  /** whole notes that something else has come behind the lists that came. */
-  whole(except: string): void {
-    for (const topic of this.lists) if (topic.topic !== except && topic.whole()) this.lists.delete(topic)
+  /** whole is that no more comes of the lists that came, but of one perhaps. */
+  whole(except = ''): void {
+    for (const topic of this.#lists) {
+      if (topic.topic === except) continue
+      this.#lists.delete(topic)
+      topic.whole()
+    }
   }
 
   view(m: View): void {
@@ -255,7 +259,8 @@ class Topic implements Following, Holder {
   #cancelRetry: (() => void) | undefined
   /** What stands for a bundle's list, which is on its way: it counts once that has come whole. */
   #start: Cursor | undefined
-  #listed = false
+  /** What of it is here. */
+  #list: Head[] | undefined
   /** An update of a view whose parts are not all here. */
   #parts: { readonly snapshot: boolean; readonly entries: Map<string, Entry>; bytes: number } | undefined
 
@@ -318,7 +323,7 @@ class Topic implements Following, Holder {
     this.heldTo = 0
     this.#parts = undefined
     this.#start = undefined
-    this.#listed = false
+    this.#list = undefined
   }
 
   retry(clock: Out['clock'], notBefore: number): void {
@@ -338,8 +343,6 @@ class Topic implements Following, Holder {
     if (start !== undefined && (this.#mode === Mode.HEADS || head === undefined)) { // a list
       const same = this.cursor !== undefined && this.cursor.offset === start.offset && this.cursor.epoch === start.epoch
       this.#start = same ? undefined : start
-      this.#listed = false
-      if (!same) this.#topics.lists.add(this)
     } else if (start !== undefined && this.cursor?.epoch !== start.epoch) {
       // Else the own cursor stands: what the server repeats is skipped, and what it would leave out is noticed as a hole.
       this.cursor = start
@@ -355,22 +358,23 @@ class Topic implements Following, Holder {
     if (events.length > 0) this.tell({ kind: 'events', events, cursor })
   }
 
-  /** heads tells where topics stand. What has moved since a list came is in none that the cursor stands for. */
-  heads(heads: readonly Head[], snapshot: boolean): void {
-    if (snapshot) this.#listed = true
+  /** heads tells where topics stand; of a list that begins anew, once it is whole: then it returns true. What has moved since a list came is in none that the cursor stands for. */
+  heads(heads: readonly Head[], snapshot: boolean): boolean {
     this.cursor = undefined
-    this.tell({ kind: 'heads', snapshot, heads, cursor: undefined })
+    if (snapshot) this.#list = [...heads]
+    else if (this.#list !== undefined) this.#list.push(...heads)
+    else this.tell({ kind: 'heads', snapshot, heads, cursor: undefined })
+    return this.#list !== undefined
   }
 
-  /** whole notes that its list has come to its end, for something else came behind it; false: it has not begun. */
-  whole(): boolean {
-    if (this.#start === undefined) return true
-    if (!this.#listed) return false
+  /** whole tells its list, which has come to its end. */
+  whole(): void {
+    if (this.#list === undefined) return // it was left, or is begun again
+    const heads = this.#list
     this.cursor = this.#start
     this.#start = undefined
-    this.#listed = false
-    this.tell({ kind: 'heads', snapshot: false, heads: [], cursor: this.cursor })
-    return true
+    this.#list = undefined
+    this.tell({ kind: 'heads', snapshot: true, heads, cursor: this.cursor })
   }
 
   /** view tells what a view holds once an update has come whole; until then the last one stands. It returns false where that is too long. */

@@ -4,6 +4,7 @@
  */
 export { IndexedStore } from './indexeddb.ts'
 export { MemoryStore } from './memory.ts'
-export { mutation, newId } from './mutation.ts'
+export { newId } from '../id.ts'
+export { mutation } from './mutation.ts'
 export { StoredOutbox } from './send.ts'
 export type { Box, Contents, Kept, Store, Write } from './store.ts'

@@ -4,9 +4,3 @@ import { sha256 } from '../ot/sha256.ts'
 export function mutation(clientId: string, seq: number): string {
   return new DataView(sha256(`${clientId}/${seq}`).buffer).getBigUint64(0).toString()
 }
-
-/** newId makes 128 random bits in base64url without padding: a client_id, or a session_id. */
-export function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
-}

@@ -1,3 +1,4 @@
+import { tell } from '../edge/fault.ts'
 import type { Wire } from '../edge/wire.ts'
 import { Code, ServerError } from '../errors.ts'
 import { faultOf, serverError } from '../fault.ts'
@@ -5,7 +6,7 @@ import { encode, type Method } from '../method.ts'
 import type { Outbox, Pending, PutOptions } from '../session.ts'
 import { Answers } from './answers.ts'
 import { maxBytes, maxEntries } from './limits.ts'
-import { newId } from './mutation.ts'
+import { newId } from '../id.ts'
 import { Numbers } from './numbers.ts'
 import { State, type Item, type Sending } from './state.ts'
 import type { Box, Kept, Store, Write } from './store.ts'
@@ -290,7 +291,7 @@ export class StoredOutbox implements Outbox {
     this.#telling = true
     queueMicrotask(() => {
       this.#telling = false
-      for (const listener of this.#listeners) listener(this.entries)
+      for (const listener of [...this.#listeners]) tell(listener, this.entries)
     })
   }
 

@@ -4,7 +4,7 @@ import { serverError } from '../fault.ts'
 import type { Session } from '../session.ts'
 import { Host } from './host.ts'
 import type { Port } from './port.ts'
-import { Remote } from './remote.ts'
+import { openAgain, Remote } from './remote.ts'
 import type { Unites } from './united.ts'
 
 /** What pages say to all others: a page that wants a host is here; or a leader is. */
@@ -75,9 +75,6 @@ export function elect(election: Election): Remote {
   })
   return remote
 }
-
-/** After how long a leader that could not open the session tries again, in ms. */
-const openAgain = 5000
 
 const channelOf = (name: string, tab: string) => `plenum-${name}-${tab}`
 

@@ -1,7 +1,7 @@
 import { Code } from '../errors.ts'
 import type { Locks } from '../account/locks.ts'
 import { faultOf, serverError } from '../fault.ts'
-import { newId } from '../outbox/mutation.ts'
+import { newId } from '../id.ts'
 import type { FollowOptions, Pending, Session } from '../session.ts'
 import { plain, type Ask, type ToHost, type ToTab } from './messages.ts'
 import type { Port } from './port.ts'
@@ -19,6 +19,8 @@ export class Host {
   readonly #session: Session
   readonly #locks: Locks | undefined
   readonly #tabs = new Set<Tab>()
+  /** Of all that were served, until they say goodbye: also of tabs that were taken for dead. */
+  readonly #ports = new Set<Port>()
   readonly #topics = new Map<string, SharedTopic>()
   readonly #unites: Unites
   readonly #united = new Map<string, United>()
@@ -57,8 +59,9 @@ export class Host {
   /** serve takes in a tab at the other end of a port. */
   serve(port: Port): void {
     const tab = new Tab(port)
+    this.#ports.add(port)
     port.onmessage = ({ data }) => { this.#heard(tab, data as ToHost) }
-    void this.#held.then(() => { tab.say({ kind: 'open', host: this.#name, lock: this.#lock }) })
+    void this.#held.then(() => { if (this.#ports.has(port)) tab.say({ kind: 'open', host: this.#name, lock: this.#lock }) })
   }
 
   /** over says that the session has ended for good: sign in, and open another one. */
@@ -67,12 +70,24 @@ export class Host {
     return kind === 'signed-out' || kind === 'wiped' || kind === 'outdated'
   }
 
-  /** close ends the session, for all tabs. */
+  /** close ends the session, for all tabs. Nothing is heard or said behind it: another host may have the same channels. */
   close(): void {
+    this.end()
+    for (const port of this.#ports) this.#hangUp(port)
+  }
+
+  /** end ends the session, and tells those who still ask that it is over. */
+  end(): void {
     clearInterval(this.#timer)
     for (const stop of this.#stops) stop()
     for (const tab of this.#tabs) this.#drop(tab)
     this.#session.close()
+  }
+
+  #hangUp(port: Port): void {
+    this.#ports.delete(port)
+    port.onmessage = null
+    port.close()
   }
 
   #all(message: ToTab): void {
@@ -102,7 +117,7 @@ export class Host {
       this.#hello(tab, m.lock)
     } else if (m.kind === 'bye') {
       this.#drop(tab)
-      tab.port.close()
+      this.#hangUp(tab.port)
     } else if (this.#tabs.has(tab)) {
       this.#does(tab, m)
     } else {
@@ -120,7 +135,7 @@ export class Host {
     tab.locked = true
     void this.#locks.request(lock, () => {
       this.#drop(tab)
-      tab.port.close()
+      this.#hangUp(tab.port)
       return Promise.resolve()
     })
   }

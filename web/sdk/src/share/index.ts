@@ -3,7 +3,7 @@
  * several pages follow is followed once (`topic`).
  */
 export { Host } from './host.ts'
-export { join, type JoinOptions } from './join.ts'
+export { join, type JoinOptions, type Shared } from './join.ts'
 export type { Port } from './port.ts'
 export { Remote } from './remote.ts'
 export type { Unite, Unites } from './united.ts'

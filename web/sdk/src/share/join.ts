@@ -1,10 +1,18 @@
 import { browserWebLocks, type Locks } from '../account/locks.ts'
-import { newId } from '../outbox/mutation.ts'
+import { Code, ServerError } from '../errors.ts'
+import { newId } from '../id.ts'
 import type { Session } from '../session.ts'
 import { elect, tabLock } from './election.ts'
 import type { Port } from './port.ts'
-import { Remote } from './remote.ts'
+import { openAgain, Remote } from './remote.ts'
 import type { Unites } from './united.ts'
+
+/** Shared is a SharedWorker, as far as it is needed. */
+export interface Shared {
+  readonly port: Port
+  /** `error`: its script could not be loaded. */
+  addEventListener?(type: 'error', listener: () => void): void
+}
 
 export interface JoinOptions {
   /** Names what is shared: the account's id. */
@@ -15,7 +23,7 @@ export interface JoinOptions {
    * Makes the SharedWorker whose script calls `serveWorker`: `() => new SharedWorker(new URL('./worker.ts', import.meta.url), { type: 'module', name })`. Absent: none
    * is wanted.
    */
-  readonly worker?: () => { readonly port: Port }
+  readonly worker?: () => Shared
   /** For views whose parameters differ from page to page; give `serveWorker` the same. */
   readonly unites?: Unites
   readonly locks?: Locks
@@ -42,27 +50,38 @@ export async function join({ name, open, worker, unites = {}, locks = browserWeb
 }
 
 /** overWorker is a session that a SharedWorker keeps. Where that dies, another one is made. */
-export async function overWorker(worker: () => { readonly port: Port }, tab: string, locks: Locks | undefined): Promise<Remote> {
+export async function overWorker(worker: () => Shared, tab: string, locks: Locks | undefined): Promise<Remote> {
+  let closed = false
+  const reach = (remote: Remote) => {
+    if (closed) return
+    const made = worker()
+    made.addEventListener?.('error', () => {
+      remote.unreachable(made.port, new ServerError(Code.UNAVAILABLE, 'client.NO_WORKER', 'What keeps the connection could not be loaded. Check the network, and load the page again.'))
+    })
+    remote.attach(made.port)
+  }
+  const again = (remote: Remote) => { setTimeout(() => { reach(remote) }, openAgain) }
   if (locks === undefined) {
-    const remote = new Remote()
-    remote.attach(worker().port)
+    const remote: Remote = new Remote('', () => { closed = true }, undefined, () => { again(remote) })
+    reach(remote)
     return remote
   }
   const lock = tabLock(tab)
   return new Promise((resolve) => {
     void locks.request(lock, () => new Promise<void>((release) => {
-      let closed = false
       const close = () => {
         closed = true
         release()
       }
-      const remote = new Remote(lock, close, (host) => {
+      const lost = (host: string) => {
+        if (host === '') return // the worker has no locks: nobody can tell when it dies
         void locks.request(host, () => {
-          if (!closed) remote.attach(worker().port)
+          reach(remote)
           return Promise.resolve()
         })
-      })
-      remote.attach(worker().port)
+      }
+      const remote: Remote = new Remote(lock, close, lost, () => { again(remote) })
+      reach(remote)
       resolve(remote)
     }))
   })

@@ -14,12 +14,17 @@ export class Memory {
   /** It began with a snapshot: nothing is missing. */
   complete = false
 
+  /** Anything was told. */
+  get told(): boolean {
+    return this.#kind !== undefined
+  }
+
   take(update: Told): void {
     this.#kind = update.kind
     if (update.snapshot) this.#forget()
     if (update.kind === 'heads') {
       for (const head of update.heads) this.#head(head)
-      this.cursor = update.cursor ?? this.cursor
+      this.cursor = update.cursor // none where something has moved since: whoever comes with the list's would miss that
       return
     }
     for (const entry of update.entries) {

@@ -1,11 +1,15 @@
+import * as fault from '../edge/fault.ts'
 import { Code, ServerError } from '../errors.ts'
 import { errorOf } from '../fault.ts'
 import { encode, type Method } from '../method.ts'
-import { newId } from '../outbox/mutation.ts'
+import { newId } from '../id.ts'
 import type { CallOptions, FollowOptions, Following, Outbox, Pending, PutOptions, Session, State, Update } from '../session.ts'
 import { whole, type Ask, type ToHost, type ToTab } from './messages.ts'
 import type { Port } from './port.ts'
 import { RemoteFollowing } from './following.ts'
+
+/** After how long a session is opened again that could not be, in ms. */
+export const openAgain = 5000
 
 interface Asked {
   ask: Ask
@@ -31,11 +35,14 @@ export class Remote implements Session {
   readonly #followings = new Map<number, RemoteFollowing>()
   readonly #closed: () => void
   readonly #opened: (lock: string) => void
+  readonly #failed: () => void
   #port: Port | undefined
   /** The host's name, once it has said something. */
   #host = ''
   /** It was said hello to, and has answered. */
   #welcomed = false
+  /** There was a host. */
+  #begun = false
   #clientId = ''
   #welcome: () => void = () => undefined
   #refuse: (reason: ServerError) => void = () => undefined
@@ -47,12 +54,13 @@ export class Remote implements Session {
 
   /**
    * `lock` is the Web Lock that this page holds for its life; '': none. `closed` is called by close, `opened` for each host that comes, with the lock that
-   * it holds, or ''.
+   * it holds, or '', `failed` where one can't open the session after another had: it is to be tried again `openAgain` later.
    */
-  constructor(lock = '', closed: () => void = () => undefined, opened: (lock: string) => void = () => undefined) {
+  constructor(lock = '', closed: () => void = () => undefined, opened: (lock: string) => void = () => undefined, failed: () => void = () => undefined) {
     this.#lock = lock
     this.#closed = closed
     this.#opened = opened
+    this.#failed = failed
     this.ready = new Promise((resolve, reject) => {
       this.#welcome = resolve
       this.#refuse = reject
@@ -75,12 +83,23 @@ export class Remote implements Session {
     this.#port?.close()
     this.#port = port
     this.#host = ''
+    this.#welcomed = false
     port.onmessage = ({ data }) => { if (port === this.#port) this.#heard(data as ToTab) }
   }
 
-  /** refuse tells that there is no session to be had. */
+  /** unreachable tells that nobody is at the other end of a port, if nobody has said anything. */
+  unreachable(port: Port, reason: ServerError): void {
+    if (port === this.#port && this.#host === '') this.refuse(reason)
+  }
+
+  /** refuse tells that there is no session to be had, for now where there was one. */
   refuse(reason: ServerError): void {
     this.#refuse(reason)
+    if (!this.#begun || this.#ended !== undefined) return
+    for (const following of this.#followings.values()) following.pause()
+    const since = Date.now()
+    this.#stands({ kind: 'offline', since, retryAt: since + openAgain, cause: reason })
+    this.#failed()
   }
 
   call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, options: CallOptions = {}): Promise<A> {
@@ -261,6 +280,7 @@ export class Remote implements Session {
 
   #welcomes({ clientId, state, entries }: Extract<ToTab, { kind: 'welcome' }>): void {
     this.#welcomed = true
+    this.#begun = true
     this.#clientId = clientId
     this.#entries.begin(entries.map((p) => whole<Pending>(p)))
     this.#stands(whole<State>(state))
@@ -274,7 +294,7 @@ export class Remote implements Session {
 
   #stands(state: State): void {
     this.#state = state
-    for (const listener of this.#listeners) listener(state)
+    for (const listener of [...this.#listeners]) fault.tell(listener, state)
   }
 
   #take(id: number): Asked | undefined {
@@ -318,6 +338,6 @@ class RemoteEntries {
 
   #tell(): void {
     this.#all = undefined
-    for (const listener of this.#listeners) listener(this.all)
+    for (const listener of [...this.#listeners]) fault.tell(listener, this.all)
   }
 }

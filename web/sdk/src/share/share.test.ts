@@ -14,7 +14,7 @@ import { aliveEvery, Host, silences } from './host.ts'
 import { overWorker } from './join.ts'
 import type { Port } from './port.ts'
 import { rawMethod } from './raw.ts'
-import { Remote } from './remote.ts'
+import { openAgain, Remote } from './remote.ts'
 import { serveWorker, type Scope } from './worker.ts'
 
 const at = (offset: number): Cursor => ({ epoch: 1, offset })
@@ -289,6 +289,63 @@ test('a worker that dies is made anew, and all go on', async () => {
   for (const session of sessions) session.close()
 })
 
+test('a listener that throws is its own fault', async () => {
+  const thrown: unknown[] = []
+  const caught = (e: unknown) => thrown.push(e)
+  process.on('uncaughtException', caught)
+  const { session, tab } = await hosted()
+  const remote = new Remote()
+  const mine = () => { throw new Error('mine') }
+  remote.onState(mine)
+  remote.outbox.onChange(mine)
+  remote.follow('chat.channel/c', mine, { from: at(5) })
+  await tab(remote)
+  await until(() => session.followings.length)
+  session.followings[0]?.tell({ kind: 'live', head: at(5) })
+  await remote.outbox.put(send, { channel: 'c', text: 'x' }, { lane: 'c' })
+  await until(() => thrown.length >= 4)
+  process.off('uncaughtException', caught)
+  expect(new Set(thrown.map(String))).toEqual(new Set(['Error: mine']))
+})
+
+test('a worker whose script can not be loaded is told, and tried again once there was one', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  let session: FakeSession | undefined
+  let broken = false
+  const scope: Scope = { onconnect: null }
+  serveWorker(scope, async () => {
+    if (broken) throw new ServerError(100, 'client.BROKEN', 'No database.')
+    return (session = await fakeSession())
+  }, {}, undefined)
+  let loads = false
+  const worker = () => {
+    const { port1, port2 } = new MessageChannel()
+    open.push(port1, port2)
+    if (loads) scope.onconnect?.(new MessageEvent('connect', { ports: [port1] }))
+    return { port: port2 as Port, addEventListener: (_: 'error', failed: () => void) => { if (!loads) queueMicrotask(failed) } }
+  }
+  await expect((await overWorker(worker, 'a', undefined)).ready).rejects.toMatchObject({ reason: 'client.NO_WORKER' })
+
+  loads = true
+  const locks = new FakeLocks()
+  const remote = await overWorker(worker, 'b', locks.page().locks)
+  await remote.ready
+  session?.turn({ kind: 'signed-out', since: 1, cause: new ServerError(102, 'identity.SESSION_ENDED', 'Sign in again.') }) // the next one opens another session
+  broken = true
+  const put = remote.outbox.put(send, { channel: 'c', text: 'x' }, { lane: 'c' })
+  remote.attach(worker().port)
+  await until(() => remote.state.kind === 'offline')
+  expect(remote.state).toMatchObject({ cause: { reason: 'client.BROKEN' } })
+  broken = false
+  const later = remote.outbox.put(send, { channel: 'c', text: 'y' }, { lane: 'c' })
+  await vi.advanceTimersByTimeAsync(openAgain)
+  await until(() => remote.state.kind === 'online')
+  expect(await later).toBeGreaterThan(0)
+  await put.catch(() => undefined)
+  remote.close()
+  session?.close()
+})
+
 /** Browser is one whose pages come and go, over one store and one hall. */
 class Browser {
   readonly locks = new FakeLocks()
@@ -444,6 +501,19 @@ describe('where pages choose a leader', () => {
     expect(browser.sessions[0]?.session.heard).toEqual(['close'])
     await until(() => b.remote.state.kind === 'online')
     expect(browser.sessions[1]?.page).toBe('b')
+  })
+
+  test('one that closes its session and lives on answers nobody any more', async () => {
+    const browser = new Browser()
+    const [a, , c] = [await browser.page('a'), await browser.page('b'), await browser.page('c')]
+    a.remote.close() // signs in as somebody else, and stays
+    await until(() => browser.sessions.length === 2 && c.remote.state.kind === 'online')
+    await crossed()
+    c.remote.active() // a key is pressed
+    await crossed()
+    for (const text of ['0', '1', '2']) await c.remote.outbox.put(send, { channel: 'c', text }, { lane: 'c' })
+    await until(() => browser.hall.done.length === 3)
+    expect(browser.hall.done.map((d) => d.text)).toEqual(['0', '1', '2'])
   })
 
   test('one that waits to be resumed, waits over a change of the leader', async () => {

@@ -232,7 +232,27 @@ test('a bundle is told to who comes later, with what the newest heads leave out'
   s.tell(heads(false, undefined, head('x', { offset: 2, count: 2 }), head('y', { removed: true })))
   const told: Update[] = []
   s.topic.join({ told: (u) => told.push(u) }, undefined)
-  expect(told).toEqual([live(), heads(true, at(1), head('x', { offset: 2, count: 2, epoch: 3, badge, redacted: 1 }))])
+  expect(told).toEqual([live(), heads(true, undefined, head('x', { offset: 2, count: 2, epoch: 3, badge, redacted: 1 }))])
+})
+
+test('who comes with the cursor of a list is told what has moved since, however it was followed', () => {
+  const head = (offset: number) => message(Head, { topic: 'x', epoch: 1, offset })
+  const heads = (snapshot: boolean, cursor: Cursor | undefined, ...all: Head[]): Update => ({ kind: 'heads', snapshot, heads: all, cursor })
+  const listed = shared()
+  listed.join()
+  listed.tell(live(), heads(true, at(77), head(5)))
+  const [early, late]: [Update[], Update[]] = [[], []]
+  listed.topic.join({ told: (u) => early.push(u) }, at(77))
+  expect(early).toEqual([live()])
+  listed.tell(heads(false, undefined, head(6)))
+  listed.topic.join({ told: (u) => late.push(u) }, at(77))
+  expect(late).toEqual([live(), heads(true, undefined, head(6))])
+
+  const kept = shared()
+  kept.join(at(77))
+  kept.tell(live(), heads(false, undefined, head(6)))
+  kept.join(at(77))
+  expect(kept.followings.map((f) => f.options.from)).toEqual([at(77), undefined]) // all of it is told anew
 })
 
 test('a ring is bounded by count and bytes', () => {

@@ -130,7 +130,7 @@ export class SharedTopic {
   }
 
   #placeInState(reader: Reader, { at }: Place): void {
-    const known = at !== undefined && same(at, this.#memory.cursor ?? this.#began)
+    const known = at !== undefined && same(at, this.#memory.told ? this.#memory.cursor : this.#began)
     const snapshot = this.#memory.snapshot()
     if (!known && snapshot === undefined) {
       if (this.#began !== undefined) this.#go(undefined) // what was told went on from a cursor that this reader doesn't have; else the snapshot is to come

@@ -41,7 +41,7 @@ export function serveWorker(scope: Scope, open: () => Promise<Session>, unites: 
 
   /** replaced is for who signs in again: a session that has ended doesn't come back. */
   function replaced(over: Host): Promise<Host> {
-    over.close()
+    over.end() // its tabs have ports of their own
     return made()
   }
 }

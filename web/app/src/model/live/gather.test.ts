@@ -9,7 +9,7 @@ const begun = 1_000_000
 function entry(id: string, offset: number, count: number, more: { calls?: number; epoch?: number; read?: number; mentions?: number } = {}): Entry {
   const { calls = 0, epoch = 1, read = 0, mentions = 0 } = more
   return {
-    id, channel: undefined, role: undefined, readableFrom: 1, movedMs: 0, unconfirmed: false,
+    id, channel: undefined, role: undefined, readableFrom: 1, movedMs: 0,
     place: { epoch, offset, count, calls, redacted: 0 },
     badge: message(Badge, { marker: { offset: read, version: 0, count: read, calls: 0 }, mentions }),
   }

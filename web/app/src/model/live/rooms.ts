@@ -1,5 +1,5 @@
-import { encode, type Method, type Session } from '@plenum/sdk'
-import { changeOf, readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type Told, type View, type Window } from '@plenum/sdk/chat'
+import { encode, type Method, type ServerError, type Session } from '@plenum/sdk'
+import { changeOf, readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type RoomState, type Told, type View, type Window } from '@plenum/sdk/chat'
 import { Typing, type Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
@@ -119,6 +119,8 @@ class LiveRoom implements Room {
   readonly channel: Id
   readonly root: number
   readonly items: Accessor<readonly Item[] | undefined>
+  readonly trouble: Accessor<ServerError | undefined>
+  readonly again: () => void
   readonly moreBefore: Accessor<boolean>
   readonly moreAfter: Accessor<boolean>
   readonly unreadFrom: Accessor<number>
@@ -151,6 +153,11 @@ class LiveRoom implements Room {
     const room = recorder.open(channel)
     this.#signal = (key, body) => { room.signal(key, body) }
     this.#view = room.view(root)
+    const troubleOf = (state: RoomState) => (state.kind === 'failed' ? state.cause : undefined) // one that has ended leaves the list, and the screen says so
+    const [trouble, setTrouble] = createSignal(troubleOf(room.state))
+    this.trouble = trouble
+    this.again = () => { room.retry() }
+    this.#undo.push(room.onState((state) => { setTrouble(troubleOf(state)) }))
     const [window, setWindow] = createSignal(this.#view.window, { equals: false })
     this.#window = window
     let know = () => { /* the promise has it */ }

@@ -231,7 +231,7 @@ describe('the cache', () => {
     const cache = await Cache.open(user)
     const states: string[] = []
     cache.onState((s) => states.push(s))
-    const entry = (id: string, redacted = 0): Entry => ({ id, channel: undefined, role: undefined, readableFrom: 1, place: { epoch: 1, offset: 1, count: 1, calls: 0, redacted }, badge: message(Badge, {}), movedMs: 0, unconfirmed: false })
+    const entry = (id: string, redacted = 0): Entry => ({ id, channel: undefined, role: undefined, readableFrom: 1, place: { epoch: 1, offset: 1, count: 1, calls: 0, redacted }, badge: message(Badge, {}), movedMs: 0 })
     const list = (...entries: Entry[]) => new Map(entries.map((e) => [e.id, e]))
     const [one, two] = [entry('one'), entry('two')]
     const lists = [list(one), list(one, two), list(entry('one', 5), two), list(entry('one', 5), two, entry('three'))] as const

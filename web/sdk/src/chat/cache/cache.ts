@@ -278,16 +278,13 @@ export class Cache {
 
   /** forget drops what is on disk of a channel: it may not be read any more, was reset, or something in it was deleted that we haven't been told. */
   async forget(channel: string): Promise<boolean> {
-    const done = await this.#write(async (tx) => {
-      await tx.objectStore('messages').delete(within(channel))
-      await tx.objectStore('cursors').delete(topicOf(channel))
-    })
+    const done = await this.#write((tx) => forgotten(tx, channel))
     if (!done) this.#unforgotten.add(channel)
     return done
   }
 
   /**
-   * putChannels keeps the entries that changed, and drops those that left, with drafts and the inbox of which the same topic has told, and its cursor. What an
+   * putChannels keeps the entries that changed, and drops those that left with all that was kept of them, with drafts and the inbox of which the same topic has told, and its cursor. What an
    * earlier write could not keep is kept with it, here and below: a cursor is never ahead of what it stands for.
    */
   async putChannels(before: Channels, after: Channels, topic: string, cursor: Cursor | undefined, drafts: readonly Writing[] = [], inbox?: readonly [before: Inbox, after: Inbox]): Promise<boolean> {
@@ -297,7 +294,11 @@ export class Cache {
       for (const w of drafts) await tx.objectStore('drafts').put(w)
       if (inbox && oldInbox) await putInbox(tx, oldInbox, inbox[1])
       for (const [id, e] of after) if (old.get(id) !== e) await tx.objectStore('channels').put(e)
-      for (const id of old.keys()) if (!after.has(id)) await tx.objectStore('channels').delete(id)
+      for (const id of old.keys()) {
+        if (after.has(id)) continue
+        await tx.objectStore('channels').delete(id)
+        await forgotten(tx, id) // whoever says first that it may not be read any more
+      }
       await putCursor(tx, topic, cursor)
     })
     if (done) this.#channels = after
@@ -469,6 +470,11 @@ async function drop(tx: Transaction, keys: readonly (readonly [channel: string, 
 /** oldest are the keys of so many messages. */
 async function oldest(tx: Transaction, many: number): Promise<[string, number][]> {
   return many <= 0 ? [] : (await tx.objectStore('messages').index('newest').getAllKeys()).slice(-many)
+}
+
+async function forgotten(tx: Transaction, channel: string): Promise<void> {
+  await tx.objectStore('messages').delete(within(channel))
+  await tx.objectStore('cursors').delete(topicOf(channel))
 }
 
 async function raise(tx: Transaction, channel: string, from: number): Promise<void> {
