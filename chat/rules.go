@@ -123,7 +123,19 @@ func channelName(s string) (string, error) {
 	return name, nil
 }
 
+// checkEmoji accepts one emoji, or the name of one: what else there is could be words, or drawn over what is beside it.
 func checkEmoji(s string) error {
+	if err := checkReaction(s); err != nil {
+		return err
+	}
+	if !reaction.MatchString(s) {
+		return badField("emoji", "React with one emoji, like 👍, or the name of one, like :tada:.")
+	}
+	return nil
+}
+
+// checkReaction accepts what a reaction was before it had to be an emoji, so that each can be taken back.
+func checkReaction(s string) error {
 	if err := checkPlain("emoji", s, MaxEmoji); err != nil {
 		return err
 	}
