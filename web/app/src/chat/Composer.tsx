@@ -227,7 +227,7 @@ export function Composer(props: ComposerProps) {
       <div class="composer-box">
         <Show when={preview()}>
           <div ref={shown} class="composer-preview" role="region" aria-label={text().preview} tabIndex={0}>
-            <Body text={words()} />
+            <Body text={words()} whole />
           </div>
         </Show>
         <textarea

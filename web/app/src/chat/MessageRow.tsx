@@ -20,6 +20,9 @@ import type { Row } from './rows.ts'
 import { text } from './text.ts'
 import './message.css'
 
+/** unfolded are the rows of tall messages of which somebody asked for all: they are so again when they are made again. */
+const unfolded = new WeakSet<Row>()
+
 export interface RowProps {
   readonly room: Room
   readonly row: Row
@@ -153,7 +156,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
               />
             }
           >
-            <Body text={message().text} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
+            <Body text={message().text} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
           </Show>
         </Show>
         <Show when={written() || thread() || props.item.changes.length > 0 || message().reactions.length > 0}>

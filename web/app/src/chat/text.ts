@@ -28,6 +28,7 @@ export const en = {
   you: 'you',
   anotherReaction: 'Another reaction',
   others: (n: number) => plural(n, { one: '1 other', other: `${number(n)} others` }),
+  unfold: 'Show all',
   emoji: 'Emoji',
   emojis: 'Emoji to insert',
   does: {
