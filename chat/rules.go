@@ -113,14 +113,19 @@ func channelName(s string) (string, error) {
 	name := strings.ToLower(norm.NFC.String(s))
 	for i, r := range name {
 		word := unicode.IsLetter(r) || unicode.IsDigit(r)
-		if !word && (i == 0 || !strings.ContainsRune("-_.", r) && !unicode.IsMark(r)) {
-			return "", badField("name", "A name has letters, digits, '-', '_' and '.', and starts with a letter or digit.")
+		if unseen(r) || !word && (i == 0 || !strings.ContainsRune("-_.", r) && !unicode.IsMark(r)) {
+			return "", badField("name", "A name has letters, digits, '-', '_' and '.', none of them invisible, and starts with a letter or digit.")
 		}
 	}
 	if name == "" || len(name) > MaxName {
 		return "", badField("name", "A name has 1 to %d bytes.", MaxName)
 	}
 	return name, nil
+}
+
+// unseen are letters and marks, by their category, that show nothing: names that differ only by these would look the same.
+func unseen(r rune) bool {
+	return blank(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // checkEmoji accepts one emoji, or the name of one: what else there is could be words, or drawn over what is beside it.
