@@ -2,7 +2,7 @@ import type { Item } from '@plenum/sdk/chat'
 import { createMemo, createSignal, For, Show, untrack } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
-import { account, personName, useModel } from '../model/context.ts'
+import { account, isNamesake, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -78,6 +78,10 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
   const shell = useShell()
   const message = () => props.item.message
   const name = () => personName(model.person(message().author), text().nobody)
+  const namesake = () => {
+    const person = model.person(message().author)
+    return person && isNamesake(model, person) && person
+  }
   const editing = () => props.of.editing !== undefined && props.of.editing === message().offset
   const [near, setNear] = createSignal(false)
   const toThread = () => shell.go(`/t/${props.of.room.channel}/${message().root || message().offset}`)
@@ -125,6 +129,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
             <HoverCard label={name()} card={() => <PersonCard id={message().author} />}>
               <span class="message-author">{name()}</span>
             </HoverCard>
+            <Show when={namesake()}>{(person) => <span class="message-handle">@{person().handle}</span>}</Show>
             <time class="message-time numbers" dateTime={new Date(message().timeMs).toISOString()} data-tip={moment(message().timeMs)}>
               {time(message().timeMs)}
             </time>

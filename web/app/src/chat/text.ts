@@ -59,6 +59,7 @@ export const en = {
   preview: 'Preview',
   writing: 'Write on',
   alsoInChannel: 'Also in the channel',
+  notTaken: 'This is far too long for messages, and was not pasted. Paste less of it at a time.',
   tooLong: 'This is too long for a message. Shorten it.',
   theirs: 'Written on another device:',
   mine: 'Keep mine',
