@@ -3,9 +3,10 @@
  * of the right ones take it a minute. Each bound is counted in one pass before anything is parsed; what is beyond one is shown as it stands.
  */
 
-/** mostCost is how much may be spent on a text: 50 ms or so. A mark costs one, a line more, by how far inside it stands; a line of code costs little, whatever it says. */
+/** mostCost is how much may be spent on a text: 50 ms or so. A mark costs one, what begins a quote or an item two, a line more, by how far inside it stands; a line of code costs little, whatever it says. */
 export const mostCost = 1_200
 const costOfLine = 3
+const costOfMarker = 2
 const columnsForOne = 8
 const costOfCode = 0.4
 
@@ -60,7 +61,7 @@ export function isBounded(text: string, most = mostCost): boolean {
       if (begins.test(line)) end()
       length += line.length
       reaching += line.match(far)?.length ?? 0
-      cost += costOfLine + Math.min(columns(blank.exec(line)?.[0] ?? ''), mostColumns) / columnsForOne + begun + found.length
+      cost += costOfLine + Math.min(columns(blank.exec(line)?.[0] ?? ''), mostColumns) / columnsForOne + costOfMarker * begun + found.length
     }
     if (cost > most) return false
   }
