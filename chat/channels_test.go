@@ -311,10 +311,10 @@ func everyMethod(w *world, u *user, at uint64) map[string]func(channel string) e
 			return api.DeleteMessage(u.write(), &chatv1.DeleteMessageRequest{Channel: ch, Offset: at})
 		}),
 		"AddReaction": one(func(ch string) (proto.Message, error) {
-			return api.AddReaction(u.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "x"})
+			return api.AddReaction(u.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "👍"})
 		}),
 		"RemoveReaction": one(func(ch string) (proto.Message, error) {
-			return api.RemoveReaction(u.write(), &chatv1.RemoveReactionRequest{Channel: ch, Offset: at, Emoji: "x"})
+			return api.RemoveReaction(u.write(), &chatv1.RemoveReactionRequest{Channel: ch, Offset: at, Emoji: "👍"})
 		}),
 		"PinMessage": one(func(ch string) (proto.Message, error) {
 			return api.PinMessage(u.write(), &chatv1.PinMessageRequest{Channel: ch, Offset: at, Pinned: true})

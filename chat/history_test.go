@@ -26,7 +26,7 @@ func TestHistoryPages(t *testing.T) {
 		var offsets []uint64
 		for i := range 10 {
 			offsets = append(offsets, anna.send(ch, fmt.Sprint(i)))
-			must(w.api.AddReaction(anna.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: offsets[i], Emoji: "x"}))(t) // not shown
+			must(w.api.AddReaction(anna.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: offsets[i], Emoji: "👍"}))(t) // not shown
 		}
 		root := offsets[3]
 		anna.reply(ch, root, "hidden in its thread")
@@ -162,7 +162,7 @@ func TestEditAndDelete(t *testing.T) {
 		}
 		_, err = edit(bob, "back?")
 		refused(t, err, "chat.DELETED")
-		_, err = w.api.AddReaction(anna.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "x"})
+		_, err = w.api.AddReaction(anna.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "👍"})
 		refused(t, err, "chat.DELETED")
 		_, err = w.api.Send(anna.write(), &chatv1.SendRequest{Channel: ch, Root: at, Text: "x"})
 		refused(t, err, "chat.DELETED")
@@ -280,7 +280,7 @@ func TestHistoryFromJoining(t *testing.T) {
 				return err
 			},
 			"react": func() error {
-				_, err := w.api.AddReaction(carl.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: old, Emoji: "x"})
+				_, err := w.api.AddReaction(carl.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: old, Emoji: "👍"})
 				return err
 			},
 			"pin": func() error {

@@ -208,7 +208,7 @@ func (s *Server) RemoveReaction(ctx context.Context, req *chatv1.RemoveReactionR
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(checkOffset("offset", req.GetOffset()), checkEmoji(req.GetEmoji())); err != nil {
+	if err := errors.Join(checkOffset("offset", req.GetOffset()), checkReaction(req.GetEmoji())); err != nil {
 		return nil, err
 	}
 	res := &chatv1.RemoveReactionResponse{}

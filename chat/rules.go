@@ -113,8 +113,8 @@ func channelName(s string) (string, error) {
 	name := strings.ToLower(norm.NFC.String(s))
 	for i, r := range name {
 		word := unicode.IsLetter(r) || unicode.IsDigit(r)
-		if !word && (i == 0 || !strings.ContainsRune("-_.", r) && !unicode.IsMark(r)) {
-			return "", badField("name", "A name has letters, digits, '-', '_' and '.', and starts with a letter or digit.")
+		if unseen(r) || !word && (i == 0 || !strings.ContainsRune("-_.", r) && !unicode.IsMark(r)) {
+			return "", badField("name", "A name has letters, digits, '-', '_' and '.', none of them invisible, and starts with a letter or digit.")
 		}
 	}
 	if name == "" || len(name) > MaxName {
@@ -123,7 +123,24 @@ func channelName(s string) (string, error) {
 	return name, nil
 }
 
+// unseen are letters and marks, by their category, that show nothing: names that differ only by these would look the same.
+func unseen(r rune) bool {
+	return blank(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// checkEmoji accepts one emoji, or the name of one: what else there is could be words, or drawn over what is beside it.
 func checkEmoji(s string) error {
+	if err := checkReaction(s); err != nil {
+		return err
+	}
+	if !reaction.MatchString(s) {
+		return badField("emoji", "React with one emoji, like 👍, or the name of one, like :tada:.")
+	}
+	return nil
+}
+
+// checkReaction accepts what a reaction was before it had to be an emoji, so that each can be taken back.
+func checkReaction(s string) error {
 	if err := checkPlain("emoji", s, MaxEmoji); err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func TestStepsOfOneBatch(t *testing.T) {
 				return w.api.DeleteMessage(ctxDelete, &chatv1.DeleteMessageRequest{Channel: ch, Offset: at})
 			}),
 			call(func() (proto.Message, error) {
-				return w.api.AddReaction(ctxReact, &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "x"})
+				return w.api.AddReaction(ctxReact, &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "👍"})
 			}),
 			send(carl),
 			call(func() (proto.Message, error) {

@@ -53,13 +53,16 @@ func storable(s string) string {
 	return strings.ToLower(s)
 }
 
-// text checks words for people: one line of at most 80 characters. Empty becomes fallback.
+// text checks words for people: one line of at most 80 characters, in which something is to be seen. Empty becomes fallback.
 func text(field, s, fallback string) (string, error) {
 	if s = strings.TrimSpace(s); s == "" {
 		return fallback, nil
 	}
-	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > 80 || strings.ContainsFunc(s, unprintable) {
-		return "", invalid(field, "Use at most 80 characters in one line.")
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > 80 || !printable(s) {
+		return "", invalid(field, "Use at most 80 characters in one line, none of them invisible.")
+	}
+	if !strings.ContainsFunc(s, visible) {
+		return "", invalid(field, "There is nothing to see in it. Use letters.")
 	}
 	return s, nil
 }
@@ -72,9 +75,55 @@ func timeZone(s string) error {
 	return nil
 }
 
-// unprintable are control characters and those that turn the direction of what follows.
+// printable says whether all of a line is seen: two names that differ only by what is not would look the same. What joins letters or emoji stands only behind
+// those that it joins.
+func printable(s string) bool {
+	var last rune
+	for _, r := range s {
+		switch {
+		case r == zwnj || r == zwj:
+			if !unicode.In(last, joining...) && (r == zwnj || !joined(last)) {
+				return false
+			}
+		case unicode.Is(unicode.Variation_Selector, r):
+			if !unicode.In(last, unicode.S, unicode.N, unicode.P) { // of a sign, which it turns into an emoji
+				return false
+			}
+		case unprintable(r):
+			return false
+		}
+		last = r
+	}
+	return last != zwnj && last != zwj
+}
+
+// unprintable are control characters, those that turn the direction of what follows, and those of which nothing is seen.
 func unprintable(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == '\u2028' || r == '\u2029'
+	if unicode.IsSpace(r) {
+		return r != ' '
+	}
+	return !unicode.IsGraphic(r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) || unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || r == '\u2800'
+}
+
+const (
+	zwnj = '\u200C'
+	zwj  = '\u200D'
+)
+
+// joined are the signs that emoji are made of, with their tones and selectors.
+func joined(r rune) bool {
+	return unicode.In(r, unicode.So, unicode.Sk) || r == '\ufe0f'
+}
+
+// joining are the scripts in which the joiners change what is seen.
+var joining = []*unicode.RangeTable{
+	unicode.Arabic, unicode.Syriac, unicode.Mongolian, unicode.Nko, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi, unicode.Gujarati, unicode.Oriya, unicode.Tamil,
+	unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala, unicode.Tibetan, unicode.Myanmar, unicode.Khmer, unicode.Balinese, unicode.Javanese,
+}
+
+// visible are characters that stand by themselves: marks don't, and blanks show nothing.
+func visible(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S)
 }
 
 // client checks what a client says of itself.

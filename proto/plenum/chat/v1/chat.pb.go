@@ -2306,11 +2306,13 @@ func (x *Dependency) GetCursor() *v1.Cursor {
 
 // Reaction: one emoji on a message.
 type Reaction struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Emoji         string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"`  // the characters or ":name:"; 1 to 64 bytes, no space
-	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // of the people who reacted with it
-	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`  // the first 20 who reacted
-	Mine          bool                   `protobuf:"varint,4,opt,name=mine,proto3" json:"mine,omitempty"`   // the caller did
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One emoji of Unicode (UTS #51: a pictograph, with a skin tone; <= 4 of them joined; a flag; a key), or ":name:" of a-z, 0-9, "_", "+" and "-"; <= 64 bytes.
+	// Reactions from before this rule are any word without a space: bound and isolate what is shown.
+	Emoji         string   `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"`
+	Count         uint32   `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // of the people who reacted with it
+	Users         []string `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`  // the first 20 who reacted
+	Mine          bool     `protobuf:"varint,4,opt,name=mine,proto3" json:"mine,omitempty"`   // the caller did
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -1,19 +1,34 @@
-import { createMemo, Show } from 'solid-js'
+import { createEffect, createMemo, createSignal, onCleanup, Show, untrack } from 'solid-js'
 import { dom, markdown } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
 import { account, personCalled, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { find } from '../shell/paths.ts'
+import { Button } from '../ui/Button.tsx'
 import { Cards } from './Cards.tsx'
 import { cardsOf } from './cards.ts'
+import { mayFold, whenOver } from './fold.ts'
 import { text } from './text.ts'
 import './body.css'
+
+/** unfolds is the event before a message grows to its whole height: what is above it stays where it is. */
+export const unfolds = 'plenum-unfolds'
 
 /** Handles that mean all. */
 const everybody = new Set(['all', 'channel'])
 
+export interface BodyProps {
+  readonly text: string
+  /** When it was edited last, Unix ms, and how often; absent: never. */
+  readonly edited?: { readonly ms: number; readonly times: number } | undefined
+  /** It is shown whole from the beginning, however tall it is. */
+  readonly whole?: boolean
+  /** Somebody has asked for all of it. */
+  readonly onWhole?: () => void
+}
+
 /** Body shows what somebody wrote. */
-export function Body(props: { readonly text: string; /** When it was edited last, Unix ms, and how often; absent: never. */ readonly edited?: { readonly ms: number; readonly times: number } | undefined }) {
+export function Body(props: BodyProps) {
   const model = useModel()
   const shell = useShell()
   const words = createMemo(() => props.text) // whatever else becomes of the message
@@ -33,8 +48,27 @@ export function Body(props: { readonly text: string; /** When it was edited last
     })
     return [...made.childNodes]
   })
+  const [whole, setWhole] = createSignal(untrack(() => props.whole ?? false))
+  const [over, setOver] = createSignal(false)
+  const folds = createMemo(() => !whole() && mayFold(words()))
+  const unfold = () => {
+    body.dispatchEvent(new Event(unfolds, { bubbles: true }))
+    setWhole(true)
+    props.onWhole?.()
+  }
+  let body!: HTMLDivElement
+  createEffect(() => {
+    if (folds()) onCleanup(whenOver(body, setOver))
+    else setOver(false)
+  })
   return (
-    <div class="message-body" dir="auto">
+    <div
+      ref={body}
+      class="message-body"
+      classList={{ 'message-folds': folds() }}
+      dir="auto"
+      onScroll={() => folds() && over() && unfold()} // the keyboard, or a search in the page, has found something further below
+    >
       {content()}
       <Show when={cards().length > 0}>
         <Cards cards={cards()} />
@@ -45,6 +79,13 @@ export function Body(props: { readonly text: string; /** When it was edited last
             ({text().edited}<span class="unseen"> {text().editedAt(moment(edited().ms), edited().times)}</span>)
           </time>
         )}
+      </Show>
+      <Show when={over()}>
+        <div class="message-unfold">
+          <Button size="small" onClick={unfold}>
+            {text().unfold}
+          </Button>
+        </div>
       </Show>
     </div>
   )

@@ -18,6 +18,8 @@ import './channel.css'
 
 /** mostBytes is how long a message may be, as the service takes it. */
 const mostBytes = 16 * 1024
+/** mostKept is how much of what is written is kept, in characters: some messages, to be parted here. What would make it more isn't taken over. */
+const mostKept = 64 * 1024
 const mostShown = 8
 
 export interface ComposerProps {
@@ -50,6 +52,7 @@ export function Composer(props: ComposerProps) {
   const [preview, setPreview] = createSignal(false)
   const [also, setAlso] = createSignal(false)
   const [dismissed, setDismissed] = createSignal(-1)
+  const [notTaken, setNotTaken] = createSignal(false)
   let area!: HTMLTextAreaElement
   let shown: HTMLDivElement | undefined
 
@@ -146,6 +149,14 @@ export function Composer(props: ComposerProps) {
     event.preventDefault()
   }
 
+  /** What is pasted or dropped may be of any size; a whole file would hold the page up with each letter, and whenever it is loaded. */
+  const onBeforeInput = (event: InputEvent) => {
+    const more = (event.data ?? event.dataTransfer?.getData('text/plain') ?? '').length
+    const tooMuch = more > 1 && area.value.length - (area.selectionEnd - area.selectionStart) + more > mostKept
+    if (tooMuch) event.preventDefault()
+    setNotTaken(tooMuch)
+  }
+
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return
     const list = answers()
@@ -227,7 +238,7 @@ export function Composer(props: ComposerProps) {
       <div class="composer-box">
         <Show when={preview()}>
           <div ref={shown} class="composer-preview" role="region" aria-label={text().preview} tabIndex={0}>
-            <Body text={words()} />
+            <Body text={words()} whole />
           </div>
         </Show>
         <textarea
@@ -244,6 +255,7 @@ export function Composer(props: ComposerProps) {
           aria-controls={answers().length > 0 ? `${id}-answers` : undefined}
           aria-activedescendant={answers().length > 0 ? `${id}-${chosen()}` : undefined}
           aria-invalid={tooLong()}
+          onBeforeInput={onBeforeInput}
           onInput={(event) => {
             setCursor(event.currentTarget.selectionStart)
             draft().write(event.currentTarget.value)
@@ -277,9 +289,9 @@ export function Composer(props: ComposerProps) {
           </button>
         </div>
       </div>
-      <Show when={tooLong()}>
+      <Show when={notTaken() || tooLong()}>
         <p class="composer-error" role="alert">
-          {text().tooLong}
+          {notTaken() ? text().notTaken : text().tooLong}
         </p>
       </Show>
     </form>

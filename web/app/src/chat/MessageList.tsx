@@ -1,5 +1,6 @@
 import { VList, type VListHandle } from 'virtua/solid'
-import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from 'solid-js'
+import { unfolds } from './Body.tsx'
 import type { Room } from './room.ts'
 import { Rows, shifted, type Row } from './rows.ts'
 import { text } from './text.ts'
@@ -80,6 +81,10 @@ export function MessageList(props: MessageListProps) {
       { defer: true },
     ),
   )
+
+  // One that grows at the end is read from where it was: its end would be somewhere below.
+  const stay = () => setEnded(false)
+  onMount(() => around.addEventListener(unfolds, stay))
 
   const see = () => {
     if (!placed() || !document.hasFocus() || document.visibilityState !== 'visible') return

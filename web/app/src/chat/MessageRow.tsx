@@ -2,7 +2,7 @@ import type { Item } from '@plenum/sdk/chat'
 import { createMemo, createSignal, For, Show, untrack } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
-import { account, between, personName, useModel } from '../model/context.ts'
+import { account, between, isNamesake, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -21,6 +21,9 @@ import type { Room } from './room.ts'
 import type { Row } from './rows.ts'
 import { text } from './text.ts'
 import './message.css'
+
+/** unfolded are the rows of tall messages of which somebody asked for all: they are so again when they are made again. */
+const unfolded = new WeakSet<Row>()
 
 export interface RowProps {
   readonly room: Room
@@ -82,6 +85,10 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
   const shell = useShell()
   const message = () => props.item.message
   const name = () => personName(model.person(message().author), text().nobody)
+  const namesake = () => {
+    const person = model.person(message().author)
+    return person && isNamesake(model, person) && person
+  }
   const editing = () => props.of.editing.offset() === message().offset
   const [near, setNear] = createSignal(false)
   const toThread = () => shell.go(`/t/${props.of.room.channel}/${message().root || message().offset}`)
@@ -129,6 +136,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
             <HoverCard label={name()} card={() => <PersonCard id={message().author} />}>
               <span class="message-author">{name()}</span>
             </HoverCard>
+            <Show when={namesake()}>{(person) => <span class="message-handle">@{person().handle}</span>}</Show>
             <time class="message-time numbers" dateTime={new Date(message().timeMs).toISOString()} data-tip={moment(message().timeMs)}>
               {time(message().timeMs)}
             </time>
@@ -153,7 +161,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
               <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
             }
           >
-            <Body text={message().text} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
+            <Body text={message().text} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
           </Show>
         </Show>
         <Show when={written() || thread() || props.item.changes.length > 0 || message().reactions.length > 0}>

@@ -7,7 +7,7 @@ import { list } from '../i18n/format.ts'
 import { account, personName, useModel } from '../model/context.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { faceSlightlySmilingPlusIcon } from '../ui/icons.ts'
-import { reacted, whoReacted } from './reactions.ts'
+import { reacted, signOf, whoReacted } from './reactions.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
 
@@ -18,7 +18,7 @@ export function Reactions(props: { readonly item: Item; readonly room: Room }) {
   const who = (reaction: Reaction) =>
     text().reactedWith(
       list(whoReacted(reaction, account(model)?.me, { you: text().you, others: text().others, name: (id) => personName(model.person(id), text().nobody) })),
-      reaction.emoji,
+      signOf(reaction.emoji),
     )
   return (
     <Show when={message().reactions.length > 0}>
@@ -32,13 +32,13 @@ export function Reactions(props: { readonly item: Item; readonly room: Room }) {
                     type="button"
                     class="reaction"
                     aria-pressed={reaction().mine}
-                    aria-label={text().reaction(emoji, reaction().count, reaction().mine)}
+                    aria-label={text().reaction(signOf(emoji), reaction().count, reaction().mine)}
                     aria-description={who(reaction())}
                     data-tip={who(reaction())}
                     onClick={() => props.room.react(message().offset, emoji, !reaction().mine)}
                   >
                     <span class="reaction-sign" aria-hidden="true">
-                      {emoji}
+                      {signOf(emoji)}
                     </span>
                     <span class="numbers" aria-hidden="true">
                       {reaction().count}

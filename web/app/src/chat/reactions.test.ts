@@ -1,7 +1,7 @@
 import { message as made } from '@plenum/sdk'
 import { Reaction } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { expect, it } from 'vitest'
-import { named, whoReacted } from './reactions.ts'
+import { named, signOf, whoReacted } from './reactions.ts'
 
 const words = { you: 'you', others: (n: number) => `${n} more`, name: (id: string) => id.toUpperCase() }
 const who = (users: string[], count: number, mine: boolean) => whoReacted(made(Reaction, { emoji: '🎉', users, count, mine }), 'me', words)
@@ -18,4 +18,8 @@ it('names ten', () => {
   expect(who(many, 31, false)).toHaveLength(named + 1)
   expect(who(many, 31, false).at(-1)).toBe('21 more')
   expect(who(many, 31, true).slice(-2)).toEqual(['you', '20 more'])
+})
+
+it.each([['🎉', '🎉'], ['👩\u200d🚀', '👩\u200d🚀'], [':tada:', ':tada:'], ['\u202eevil', 'evil'], ['\u200b', ''], ['\u2066', ''], ['\u3164', ''], ['\u2800', '']])('what is shown of %j', (emoji, sign) => {
+  expect(signOf(emoji)).toBe(sign)
 })

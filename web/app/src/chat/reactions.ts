@@ -5,6 +5,11 @@ export function reacted(message: Message, emoji: string): boolean {
   return message.reactions.some((reaction) => reaction.emoji === emoji && reaction.mine)
 }
 
+/** signOf is what is shown of a reaction: '' where there is nothing to see in it. */
+export function signOf(emoji: string): string {
+  return emoji.replace(/[\p{Cc}\u202A-\u202E\u2066-\u2069]/gu, '').replace(/^[\p{Default_Ignorable_Code_Point}\u2800\s]*$/u, '')
+}
+
 export interface Words {
   readonly you: string
   /** "3 others". */

@@ -32,6 +32,7 @@ export const en = {
   you: 'you',
   anotherReaction: 'Another reaction',
   others: (n: number) => plural(n, { one: '1 other', other: `${number(n)} others` }),
+  unfold: 'Show all',
   emoji: 'Emoji',
   emojis: 'Emoji to insert',
   does: {
@@ -62,6 +63,7 @@ export const en = {
   preview: 'Preview',
   writing: 'Write on',
   alsoInChannel: 'Also in the channel',
+  notTaken: 'This is far too long for messages, and was not pasted. Paste less of it at a time.',
   tooLong: 'This is too long for a message. Shorten it.',
   theirs: 'Written on another device:',
   mine: 'Keep mine',

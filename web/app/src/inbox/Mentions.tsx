@@ -1,7 +1,7 @@
 import { createMemo, For, Show } from 'solid-js'
 import { messagePath } from '../chat/links.ts'
 import { moment, relative } from '../i18n/format.ts'
-import { markdown, plain } from '../markdown/markdown.ts'
+import { plainText } from '../markdown/markdown.ts'
 import { channelName, personName, useModel } from '../model/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { EmptyState } from '../ui/Empty.tsx'
@@ -63,7 +63,7 @@ function MentionRow(props: { readonly mention: Named }) {
         </span>
         <span class="inbox-said" dir="auto">
           <Show when={message()} fallback={text().notHere}>
-            {(said) => (said().deleted ? text().deleted : plain(markdown(said().text)).trim())}
+            {(said) => (said().deleted ? text().deleted : plainText(said().text).trim())}
           </Show>
         </span>
       </span>

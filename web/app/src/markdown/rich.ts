@@ -33,14 +33,17 @@ const deepest = 24
 /** A handle as identity takes it, behind what is no part of a word. */
 const mention = /(?<![\w@./])@([a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?)/gi
 
-/** rich makes of Markdown's tree what is shown of it. HTML in it is text; images are links, for nobody's server shall learn who reads a message. */
-export function rich(root: Root): Rich[] {
-  return root.children.flatMap((node) => one(node, 0))
+/**
+ * rich makes of Markdown's tree, and the text that it was read from, what is shown of it. HTML in it is text; images are links, for nobody's server shall learn
+ * who reads a message.
+ */
+export function rich(root: Root, text: string): Rich[] {
+  return root.children.flatMap((node) => one(node, 0, text))
 }
 
-function one(node: Nodes, depth: number): Rich[] {
+function one(node: Nodes, depth: number, text: string): Rich[] {
   if (depth > deepest) return [textOf(node)]
-  const inside = (): Rich[] => ('children' in node ? node.children.flatMap((child) => one(child, depth + 1)) : [])
+  const inside = (): Rich[] => ('children' in node ? node.children.flatMap((child) => one(child, depth + 1, text)) : [])
   switch (node.type) {
     case 'text':
       return mentions(node.value)
@@ -75,22 +78,24 @@ function one(node: Nodes, depth: number): Rich[] {
     case 'image':
       return link(node.url, [node.alt ?? node.url])
     case 'table':
-      return [{ tag: 'table', children: node.children.map((row, i) => tableRow(row.children, i === 0, node.align ?? [], depth)) }]
-    case 'linkReference': // who writes a message names no links at its end: show what they typed
+      return [{ tag: 'table', children: node.children.map((row, i) => tableRow(row.children, i === 0, node.align ?? [], depth, text)) }]
+    case 'definition': // who writes a message names no links at its end: show what they typed
+      return [{ tag: 'p', children: [typed(node, text)] }]
+    case 'linkReference':
     case 'imageReference':
     case 'footnoteReference':
-      return [textOf(node)]
-    default: // definitions, and what a later parser may find
+      return [typed(node, text)]
+    default: // what a later parser may find
       return inside()
   }
 }
 
-function tableRow(cells: readonly Nodes[], head: boolean, align: readonly (string | null)[], depth: number): Element {
+function tableRow(cells: readonly Nodes[], head: boolean, align: readonly (string | null)[], depth: number, text: string): Element {
   return {
     tag: 'tr',
     children: cells.map((cell, i) => ({
       tag: head ? 'th' : 'td',
-      children: 'children' in cell ? cell.children.flatMap((child) => one(child, depth + 2)) : [],
+      children: 'children' in cell ? cell.children.flatMap((child) => one(child, depth + 2, text)) : [],
       ...(align[i] === 'center' ? { align: 'center' as const } : align[i] === 'right' ? { align: 'end' as const } : {}),
     })),
   }
@@ -114,10 +119,19 @@ function mentions(text: string): Rich[] {
   return parts
 }
 
+function typed({ position }: Nodes, text: string): string {
+  return text.slice(position?.start.offset, position?.end.offset)
+}
+
 /** textOf is a node's text. */
 function textOf(node: Nodes): string {
   if ('children' in node) return node.children.map((child) => textOf(child)).join('')
   return 'value' in node ? node.value : 'alt' in node ? (node.alt ?? '') : ''
+}
+
+/** isSeen says whether there is anything to see: "#" alone is a heading of nothing. */
+export function isSeen(part: Rich): boolean {
+  return typeof part === 'string' ? part.trim() !== '' : part.tag === 'hr' || part.children.some(isSeen)
 }
 
 /** plain is the text of what is shown: for notifications, and for readers' tools. */

@@ -66,6 +66,23 @@ export function personName(person: Person | undefined, id: Id): string {
   return person?.name ?? id
 }
 
+const namesakes = new WeakMap<readonly Person[], ReadonlySet<string>>()
+
+/** seemsLike are names that look the same at a glance: by width, by case, by blanks. */
+const seemsLike = (name: string) => name.normalize('NFKC').replace(/\s+/g, ' ').toLowerCase()
+
+/** isNamesake says whether somebody else is called as a person is, so that their handle has to tell them apart. */
+export function isNamesake(model: Model, person: Person): boolean {
+  const people = model.people()
+  let shared = namesakes.get(people)
+  if (shared === undefined) {
+    const seen = new Set<string>()
+    shared = new Set(people.map(({ name }) => seemsLike(name)).filter((name) => seen.size === seen.add(name).size))
+    namesakes.set(people, shared)
+  }
+  return shared.has(seemsLike(person.name))
+}
+
 /** calls counts what asks for the account in a channel: by its level all messages, mentions or nothing; where none is set, all of a direct channel, and mentions elsewhere. */
 export function calls({ kind, muted, level, unread, mentions }: Channel): number {
   if (muted || level === 'none') return 0

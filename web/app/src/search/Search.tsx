@@ -2,7 +2,7 @@ import type { Hit, Query } from '@plenum/sdk/chat/cache'
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show } from 'solid-js'
 import { messagePath } from '../chat/links.ts'
 import { dayName, moment, time } from '../i18n/format.ts'
-import { markdown, plain } from '../markdown/markdown.ts'
+import { plainText } from '../markdown/markdown.ts'
 import { channelName, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
@@ -169,7 +169,7 @@ function Result(props: { readonly hit: Hit; readonly words: string }) {
     const channel = model.channel(props.hit.channel)
     return channel === undefined ? '' : channel.name ? text().inChannel(channel.name) : channelName(model, channel)
   }
-  const said = createMemo(() => marks(excerpt(plain(markdown(message().text)), props.words, longest), props.words))
+  const said = createMemo(() => marks(excerpt(plainText(message().text), props.words, longest), props.words))
   return (
     <a class="search-result" href={messagePath(props.hit.channel, message().offset, message().alsoInChannel ? 0 : message().root)}>
       <Avatar id={message().author} name={name()} size="large" />

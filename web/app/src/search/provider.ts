@@ -1,7 +1,7 @@
 /** Messages in the palette. */
 import { messagePath } from '../chat/links.ts'
 import { relative } from '../i18n/format.ts'
-import { markdown, plain } from '../markdown/markdown.ts'
+import { plainText } from '../markdown/markdown.ts'
 import { channelName, personName } from '../model/context.ts'
 import type { Model } from '../model/model.ts'
 import type { Candidate } from '../module.ts'
@@ -25,7 +25,7 @@ export async function find(words: string, model: Model, signal: AbortSignal): Pr
   for await (const hits of model.search(query)) {
     if (late()) return []
     for (const { channel, message } of hits) {
-      const title = excerpt(plain(markdown(message.text)), query.text, 72)
+      const title = excerpt(plainText(message.text), query.text, 72)
       const where = model.channel(channel)
       found.push({
         id: `${channel}/${message.offset}`,

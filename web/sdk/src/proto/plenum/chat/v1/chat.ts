@@ -437,7 +437,10 @@ export interface Dependency {
 
 /** Reaction: one emoji on a message. */
 export interface Reaction {
-  /** the characters or ":name:"; 1 to 64 bytes, no space */
+  /**
+   * One emoji of Unicode (UTS #51: a pictograph, with a skin tone; <= 4 of them joined; a flag; a key), or ":name:" of a-z, 0-9, "_", "+" and "-"; <= 64 bytes.
+   * Reactions from before this rule are any word without a space: bound and isolate what is shown.
+   */
   emoji: string;
   /** of the people who reacted with it */
   count: number;
