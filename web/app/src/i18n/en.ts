@@ -67,6 +67,7 @@ export const en = {
   },
   account: {
     status: 'Set a status…',
+    hidden: 'You look offline to others',
     profile: 'Profile',
     settings: 'Settings',
     administration: 'Administration',

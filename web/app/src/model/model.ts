@@ -200,6 +200,7 @@ export interface Status {
 export interface Profile {
   update(change: { readonly name: string; readonly title: string }): Promise<void>
   setStatus(status: Status): Promise<void>
+  /** Asks the server for it: Model.status is what is known. */
   status(): Promise<Status>
   changePassword(old: string, fresh: string): Promise<void>
   devices(): Promise<readonly Device[]>
@@ -267,6 +268,8 @@ export interface Model {
   /** Messages that this device holds, the newest first, a few at a time; nothing is asked of the server. Who has enough stops. */
   search(query: Query): AsyncIterable<readonly Hit[]>
 
+  /** What one has chosen to tell of oneself, which others see only a part of; undefined: not known yet. */
+  readonly status: Accessor<Status | undefined>
   /** undefined: not known yet. */
   readonly quiet: Accessor<Quiet | undefined>
   /** Of who is signed in: call it once for each who tells of them. */
