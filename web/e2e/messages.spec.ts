@@ -347,6 +347,7 @@ test('what one does the other sees: replies, edits, reactions, deletions', async
   await message(page, 'of hers').getByRole('button', { name: 'More' }).click()
   await took('deletion', async () => {
     await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   }, () => expect(peer.getByText('This message was deleted.')).toBeVisible())
   await visit.end()
 })
