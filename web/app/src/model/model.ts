@@ -173,9 +173,13 @@ export interface AuditEntry {
   readonly time: number
   /** "role.changed". */
   readonly action: string
-  /** Names, or pseudonyms of who was erased; ''. */
+  /** Names, or pseudonyms of who was erased; '': nobody, or what has no name here. */
   readonly actor: string
   readonly target: string
+  /** What it was done to, by its id; ''. */
+  readonly targetId: string
+  /** What else the service wrote down: { from: 'member', to: 'admin' }. */
+  readonly detail: Readonly<Record<string, unknown>>
 }
 
 export interface Page<T> {

@@ -163,9 +163,9 @@ export function sampleModel(variant: Variant = {}): Model {
     { id: '3', role: 'member', note: 'Noah', by: 'ines', expires: now - 24 * 60 * minute, state: 'used' },
   ]
   const audit: readonly AuditEntry[] = [
-    { seq: 214, time: now - 4 * minute, action: 'invitation.created', actor: names.ines, target: 'Mirela, new in support' },
-    { seq: 213, time: now - 62 * minute, action: 'role.changed', actor: names.ines, target: names.amara },
-    { seq: 212, time: now - 190 * minute, action: 'sign_in.failed', actor: '', target: names.samir },
+    { seq: 214, time: now - 4 * minute, action: 'invitation.created', actor: names.ines, target: '', targetId: '1', detail: { role: 'member' } },
+    { seq: 213, time: now - 62 * minute, action: 'role.changed', actor: names.ines, target: names.amara, targetId: 'amara', detail: { from: 'member', to: 'admin' } },
+    { seq: 212, time: now - 190 * minute, action: 'sign_in.failed', actor: '', target: names.samir, targetId: 'samir', detail: {} },
   ]
   const once = <T>(items: readonly T[]): Promise<Page<T>> => Promise.resolve({ items, next: '' })
 

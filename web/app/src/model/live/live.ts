@@ -266,7 +266,7 @@ function live(access: LiveAccess): Live {
       return new LiveArrivals(there.session, there.recorder, me())
     },
     profile: profileOf(session, me, () => opened()?.chosen),
-    administration: administrationOf(session, (id) => byId().get(id)?.name ?? id),
+    administration: administrationOf(session, (id) => byId().get(id)?.name),
   }
   // What is chosen on another device shows in one's own presence.
   createEffect(on(() => opened()?.watching.of(me()), () => void opened()?.chosen.refresh(), { defer: true }))
