@@ -33,6 +33,9 @@ export const en = {
     notFound: 'There is nothing here',
     notFoundWhy: 'The link may be old, or it leads to something that was never shared with you.',
     toStart: 'Go to the first channel',
+    welcome: (workspace: string) => `Welcome to ${workspace}`,
+    welcomeWhy: 'You are not in a channel yet. Create the first one, or join one that others have created.',
+    welcomeGuest: 'You are not in a channel yet. Channels appear here as soon as somebody adds you to one.',
   },
   sidebar: {
     channels: 'Channels',
