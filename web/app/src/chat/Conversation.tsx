@@ -41,6 +41,7 @@ export function Conversation(props: ConversationProps) {
         begun = true
         setMarked(to.kind === 'message' || to.kind === 'time' ? offset : undefined)
         setAt(offset)
+        if (to.kind === 'message' && !missing() && !room.items()?.some(({ message }) => message.offset === to.offset)) toast(text().noMessage, { kind: 'failure', cause: text().noMessageWhy })
         if (to.kind === 'time' && !room.items()?.some(({ message }) => message.offset === offset && midnight(message.timeMs) === midnight(to.ms))) toast(text().nothingThatDay)
       },
       (cause: unknown) => {
@@ -52,6 +53,8 @@ export function Conversation(props: ConversationProps) {
   createEffect(on(() => props.place, jump))
   createEffect(on(askedPlace, (asked) => asked?.channel === props.channel && props.root === 0 && jump(asked.place), { defer: true }))
 
+  /** missing is that there is no message of which this would be the thread. */
+  const missing = () => props.root !== 0 && room.items()?.length === 0
   const me = () => account(model)?.me
   const editLast = () => {
     const mine = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
@@ -69,7 +72,7 @@ export function Conversation(props: ConversationProps) {
         room={room}
         at={at()}
         label={props.root === 0 ? text().messages(props.name) : text().thread}
-        empty={<Beginning name={props.name} />}
+        empty={missing() ? <EmptyState title={text().noMessage} words={text().noThreadWhy} /> : <Beginning name={props.name} />}
         unknown={
           <Show when={away(model)} fallback={<Skeleton rows={8} />}>
             <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
@@ -80,15 +83,17 @@ export function Conversation(props: ConversationProps) {
       <p class="typing clip" aria-live="polite">
         {typing()}
       </p>
-      <Show
-        when={props.silent === undefined}
-        fallback={
-          <div class="channel-silent">
-            <Banner>{props.silent}</Banner>
-          </div>
-        }
-      >
-        <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} />
+      <Show when={!missing()}>
+        <Show
+          when={props.silent === undefined}
+          fallback={
+            <div class="channel-silent">
+              <Banner>{props.silent}</Banner>
+            </div>
+          }
+        >
+          <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} />
+        </Show>
       </Show>
     </>
   )

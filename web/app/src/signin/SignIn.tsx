@@ -34,7 +34,7 @@ export default function SignIn(props: { readonly welcome: Welcome }) {
     <div class="signin">
       <Hall />
       <main class="signin-main" id="main" tabIndex={-1}>
-        <Switch fallback={<Password />}>
+        <Switch fallback={<Password welcome={props.welcome} />}>
           <Match when={props.welcome.first()}>
             <FirstSteps onDone={() => props.welcome.setFirst(false)} />
           </Match>
@@ -104,7 +104,7 @@ export function Sheet(props: { readonly title: string; readonly lead?: string; r
   )
 }
 
-function Password() {
+function Password(props: { readonly welcome: Welcome }) {
   const access = useAccess()
   const expired = () => {
     const stage = access.stage()
@@ -123,6 +123,7 @@ function Password() {
     const who = again()?.handle ?? handle().trim().toLowerCase().replace(/^@/, '')
     if (slug === '' || who === '' || password() === '') return
     await access.signIn(slug, who, password())
+    props.welcome.forget()
   })
   return (
     <Sheet
@@ -131,6 +132,11 @@ function Password() {
       foot={again() ? <button type="button" class="signin-link" onClick={() => setOther(true)}>{text().expired.other}</button> : text().forgotten}
     >
       <form class="signin-form" novalidate onSubmit={submit}>
+        <Show when={props.welcome.lost()}>
+          <Banner kind="warn" icon={circleAlertIcon}>
+            {text().link.lost}
+          </Banner>
+        </Show>
         <Show
           when={again()}
           fallback={

@@ -10,11 +10,11 @@ export const en = {
   submit: 'Sign in',
   forgotten: 'Forgotten the password? An administrator of your workspace can send you a link for a new one.',
   expired: { title: 'Please sign in again', lead: (workspace: string) => `Your session in ${workspace} has ended. Drafts and what waited to be sent are still here.`, other: 'Sign in as somebody else' },
-  link: { reading: 'Opening the link…', title: 'This link does not work', toSignIn: 'Go to sign-in' },
+  link: { reading: 'Opening the link…', title: 'This link does not work', toSignIn: 'Go to sign-in', lost: 'To continue with the link you opened, open it again: it isn’t kept when the page reloads.' },
   setUp: {
     step: (n: number, of: number) => `Step ${n} of ${of}`,
     title: 'Welcome to Plenum',
-    lead: 'You are the first one here. Make an account, which will own the workspace.',
+    lead: 'Create your account first. It will own the new workspace.',
     next: 'Continue',
     back: 'Back',
     workspaceTitle: 'Name the workspace',
