@@ -119,7 +119,7 @@ test('who is in no channel is welcomed, and pages are titled by what they show',
   await page.getByRole('dialog').getByLabel('Name').fill('first')
   await page.getByRole('dialog').getByRole('button', { name: /Create/ }).click()
   await expect(page).toHaveTitle('first · Acme')
-  for (const [path, title] of [['/browse', 'Browse channels'], ['/settings/appearance', 'Settings'], ['/search', 'Search messages'], ['/inbox', 'Inbox'], ['/people', 'People'], ['/nonsense', 'There is nothing here']] as const) {
+  for (const [path, title] of [['/browse', 'Browse channels'], ['/settings/appearance', 'Settings'], ['/search', 'Search messages'], ['/inbox', 'Inbox'], ['/people', 'People'], ['/nonsense', 'Page not found']] as const) {
     await page.goto(path)
     await expect(page).toHaveTitle(`${title} · Acme`)
     if (path.startsWith('/settings')) await expect(page.getByRole('option', { name: /Pseudo/ })).toHaveCount(0)
@@ -149,10 +149,10 @@ test('a link to a message that there is not says so, and a thread says nothing o
   expect((send?.x ?? 0) - ((check?.x ?? 0) + (check?.width ?? 0))).toBeGreaterThanOrEqual(8)
 
   await page.goto(`/t/${channel}/999999`)
-  await expect(pane.getByText('There is no such message')).toBeVisible()
+  await expect(pane.getByText('Message not found')).toBeVisible()
   await expect(pane.locator('.composer-text')).toHaveCount(0)
   await page.goto(`/c/${channel}/999999`)
-  await expect(page.getByRole('status').or(page.getByRole('alert')).filter({ hasText: 'There is no such message' })).toBeVisible()
+  await expect(page.getByRole('status').or(page.getByRole('alert')).filter({ hasText: 'Message not found' })).toBeVisible()
   await expect(composer(page)).toBeVisible()
 
   // A message that is there is not said to be missing, however it is gone to.
@@ -160,6 +160,6 @@ test('a link to a message that there is not says so, and a thread says nothing o
   await visit.page.goto(`/c/${channel}/${root}`)
   await expect(visit.page.locator('.message-marked')).toContainText('what begins')
   await write(visit.page, 'and another')
-  await expect(visit.page.getByText('There is no such message')).toHaveCount(0)
+  await expect(visit.page.getByText('Message not found')).toHaveCount(0)
   await visit.end()
 })
