@@ -103,12 +103,11 @@ function Toolbar(props: ToolsProps) {
   )
 }
 
-/** How much of a message is quoted, in characters. */
+/** How much of a message is quoted, in UTF-16 units. */
 const quoted = 120
 
 /** beginning is as much of a text as tells which one it is. */
 function beginning(of: string): string {
-  const line = of.slice(0, 4 * quoted).replace(/\s+/g, ' ').trim()
-  const characters = [...line]
-  return characters.length > quoted ? `${characters.slice(0, quoted).join('').trimEnd()}…` : line
+  const line = of.replace(/\s+/g, ' ').trim()
+  return line.length > quoted ? `${line.slice(0, quoted).replace(/[\uD800-\uDBFF]$/, '').trimEnd()}…` : line
 }

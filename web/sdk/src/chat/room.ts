@@ -285,7 +285,7 @@ export class View {
 
   /** absent takes over that there is no message of which this were the thread: then it is empty. What else is wrong with the channel the room says. */
   #absent(e: unknown): void {
-    if (this.root === 0 || this.#window !== undefined || (e as ServerError).reason !== 'chat.MESSAGE') return
+    if (this.root === 0 || (this.#window?.messages.length ?? 0) > 0 || (e as ServerError).reason !== 'chat.MESSAGE') return
     this.#set(opened(this.#o.channel, this.#o.me, this.root, { messages: [], from: 0, to: Infinity, cursor: this.#base()?.cursor ?? { epoch: 0, offset: 0 } }))
   }
 
