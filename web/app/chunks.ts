@@ -12,6 +12,7 @@ export function chunks(): Rolldown.CodeSplittingOptions {
     groups: [
       { name: 'start', tags: ['$initial'], priority: 1 },
       {
+        debugName: 'together',
         name: (id, graph) => {
           for (const [name, entry] of Object.entries(together)) {
             let modules = found.get(name)

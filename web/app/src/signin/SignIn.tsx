@@ -1,4 +1,4 @@
-import { createResource, createSignal, lazy, Match, Show, Suspense, Switch, type JSX } from 'solid-js'
+import { batch, createResource, createSignal, lazy, Match, Show, Suspense, Switch, type JSX } from 'solid-js'
 import { explain } from '../i18n/refusals.ts'
 import { useAccess } from '../model/context.ts'
 import type { Link } from '../model/model.ts'
@@ -30,10 +30,32 @@ export default function SignIn(props: { readonly welcome: Welcome }) {
     const found = link.error === undefined ? link() : undefined
     return props.welcome.secret() !== undefined && found?.kind === kind ? (found as Extract<Link, { kind: K }>) : undefined
   }
+  /** The workspace in which somebody is signed in here, whom the link would sign out. */
+  const staying = () => {
+    const stage = access.stage()
+    const ofThem = link.error === undefined && link()?.kind === 'reset' && (link() as Extract<Link, { kind: 'reset' }>).slug === (stage.kind === 'signed-in' ? stage.account.workspace.slug : '')
+    return props.welcome.secret() !== undefined && stage.kind === 'signed-in' && !ofThem ? stage.account.workspace.name : undefined
+  }
   return (
     <div class="signin">
       <Hall />
       <main class="signin-main" id="main" tabIndex={-1}>
+        <Show when={staying()}>
+          {(workspace) => (
+            <div class="signin-staying">
+              <Banner
+                kind="warn"
+                does={
+                  <Button size="small" onClick={() => props.welcome.forget()}>
+                    {text().stay}
+                  </Button>
+                }
+              >
+                {text().staying(workspace())}
+              </Banner>
+            </div>
+          )}
+        </Show>
         <Switch fallback={<Password welcome={props.welcome} />}>
           <Match when={props.welcome.first()}>
             <FirstSteps onDone={() => props.welcome.setFirst(false)} />
@@ -52,8 +74,10 @@ export default function SignIn(props: { readonly welcome: Welcome }) {
             <SetUp
               secret={secret()}
               onDone={() => {
-                props.welcome.setFirst(true)
-                props.welcome.forget()
+                batch(() => { // the steps that follow need the model, which is there once the link is not
+                  props.welcome.forget()
+                  props.welcome.setFirst(true)
+                })
               }}
             />
           </Match>

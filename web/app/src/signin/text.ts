@@ -10,6 +10,8 @@ export const en = {
   submit: 'Sign in',
   forgotten: 'Forgot your password? An administrator of your workspace can send you a link for a new one.',
   expired: { title: 'Please sign in again', lead: (workspace: string) => `Your session in ${workspace} has ended. Drafts and anything waiting to be sent are still here.`, other: 'Sign in as someone else' },
+  staying: (workspace: string) => `You are signed in to ${workspace} in this browser. If you continue, you are signed out there, and what this device keeps of it is erased.`,
+  stay: 'Stay signed in',
   link: { reading: 'Opening the link…', title: 'This link doesn’t work', toSignIn: 'Go to sign-in', lost: 'To continue with the link you opened, open it again: it isn’t kept when the page reloads.' },
   setUp: {
     step: (n: number, of: number) => `Step ${n} of ${of}`,

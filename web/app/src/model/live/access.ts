@@ -138,6 +138,13 @@ export class LiveAccess implements Access {
     const doors = (this.#doors ??= await this.#load())
     doors.leave()
     this.#current = account
+    for (const other of await this.#accounts.list()) {
+      // One account at a time: who signs out leaves nobody else signed in. What can't be told to the server now is told by `finish`.
+      if (other.id === account.id || other.state !== 'active') continue
+      forgetPerson()
+      tellLeaving(other.id)
+      this.#accounts.signOut(other.id).catch(() => undefined)
+    }
     ofBrowser.set(lastKey, account.workspace.slug)
     await doors.enter(account)
     if (this.#current === account) this.#set({ kind: 'signed-in', account: accountOf(account) })
