@@ -173,7 +173,7 @@ test('one changes one’s name and password: others see the one, and other devic
   await page.getByLabel('Current password').fill(password)
   await page.getByRole('button', { name: 'Change password' }).click()
   await expect(page.getByText('Password changed.')).toBeVisible()
-  await expect(device.page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await expect(device.page.getByRole('button', { name: 'Sign in', exact: true })).toBeVisible()
   device.watch.forget()
   await device.end()
   await link(page, 'design').click()
