@@ -114,7 +114,7 @@ test('messages are edited, reacted to, pinned and deleted, and others see it', a
   await ben.call(`${chat}/AddReaction`, { channel, offset, emoji: '🎉' })
   const reaction = message(page, 'first').getByRole('button', { name: /🎉, 1 person/ })
   await reaction.click()
-  await expect(message(page, 'first').getByRole('button', { name: /🎉, 2 people, you among them/ })).toHaveAttribute('aria-pressed', 'true')
+  await expect(message(page, 'first').getByRole('button', { name: /🎉, 2 people, including you/ })).toHaveAttribute('aria-pressed', 'true')
   await message(page, 'mine').hover()
   await message(page, 'mine').getByRole('button', { name: 'Edit' }).click()
   await page.locator('.editor-text').fill('mine, mended')

@@ -107,13 +107,13 @@ test('people are added, get a role and are removed; who may not sees no buttons'
   await pane(page).getByLabel('Find by name').fill('okr')
   await expect(pane(page).getByRole('listitem')).toHaveCount(1)
   await pane(page).getByLabel('Find by name').fill('zzz')
-  await expect(pane(page).getByText('Nobody is called like that here')).toBeVisible()
+  await expect(pane(page).getByText('No one found')).toBeVisible()
 
   // The last owner cannot stop being one: it is as before, and said why.
   await pane(page).getByLabel('Find by name').fill('ada')
   await row(page, 'Ada Lovelace').getByRole('button', { name: /Role and membership/ }).click()
   await page.getByRole('menuitemradio', { name: 'Make a member' }).click()
-  await expect(page.getByText('The role of Ada Lovelace stays as it was')).toBeVisible()
+  await expect(page.getByText('The role of Ada Lovelace was not changed')).toBeVisible()
   await expect(row(page, 'Ada Lovelace')).toContainText('Owner')
   expect(cleo.name).toBe('Cleo Park')
   await other.end()
@@ -126,13 +126,13 @@ test('a member who may not change a channel sees no buttons for it', async ({ pa
   await signIn(page, ben)
   await link(page, 'design').click()
   await head(page).getByRole('button', { name: 'design' }).click()
-  await expect(pane(page).getByText('Made by Ada Lovelace on')).toBeVisible()
+  await expect(pane(page).getByText('Created by Ada Lovelace on')).toBeVisible()
   await expect(pane(page).getByRole('button', { name: /^Change/ })).toHaveCount(0)
   await expect(pane(page).getByRole('button', { name: 'Archive' })).toHaveCount(0)
   await expect(pane(page).getByRole('button', { name: 'Leave' })).toBeVisible()
   // Where moderators alone write, others have no composer; it comes back with the right.
   await ada.call(`${chat}/UpdateChannel`, { channel, posting: 'CHANNEL_POSTING_MODERATORS' })
-  await expect(page.getByText('Moderators and owners write here.')).toBeVisible()
+  await expect(page.getByText('Only moderators and owners can write here.')).toBeVisible()
   await expect(composer(page)).toHaveCount(0)
   await ada.call(`${chat}/SetMemberRole`, { channel, user: ben.id, role: 'CHANNEL_ROLE_MODERATOR' })
   await expect(composer(page)).toBeVisible()
@@ -153,9 +153,9 @@ test('the archive, and leaving what one cannot come back to', async ({ page, wor
   await head(page).getByRole('button', { name: 'secret' }).click()
   await pane(page).getByRole('button', { name: 'Archive' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Archive' }).click()
-  await expect(page.getByText('Archived: it can be read, not written.')).toBeVisible()
+  await expect(page.getByText('This channel is archived. You can read it, but not write in it.')).toBeVisible()
   await expect(pane(page).getByRole('button', { name: /^Change/ })).toHaveCount(0)
-  await pane(page).getByRole('button', { name: 'Bring back' }).click()
+  await pane(page).getByRole('button', { name: 'Unarchive' }).click()
   await expect(composer(page)).toBeVisible()
   await pane(page).getByRole('button', { name: 'Leave' }).click()
   const sure = page.getByRole('dialog', { name: 'Leave secret?' })
@@ -193,7 +193,7 @@ test('a pin is seen by others at once, and leads to its message', async ({ page,
   await expect(head(other.page).getByRole('button', { name: '2 pinned messages' })).toBeVisible()
   const pinned = pane(other.page).getByRole('list', { name: 'Pinned messages' }).getByRole('listitem')
   await expect(pinned.first()).toContainText('the rules') // the newest pin first
-  await pinned.first().getByRole('button', { name: 'Show it in the channel' }).click()
+  await pinned.first().getByRole('button', { name: 'Show in channel' }).click()
   const rules = message(other.page, 'the rules')
   await expect(rules).toBeInViewport()
   await expect(rules).toHaveClass(/message-marked/)
@@ -317,7 +317,7 @@ test('jump to a date lands there and scrolls both ways, by keyboard alone', asyn
   }
   await wheel(-900, 'line 0.')
   await wheel(900, 'line 119.')
-  await expect(page.getByRole('button', { name: 'To the newest' })).toBeHidden()
+  await expect(page.getByRole('button', { name: 'Jump to latest' })).toBeHidden()
 })
 
 test('a day without messages leads to what comes next, and says so', async ({ page, workspace }) => {

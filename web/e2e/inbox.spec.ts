@@ -20,7 +20,7 @@ test('a reply in a thread comes into the inbox, and is read on all devices', asy
   const second = await Visit.begin(browser, plenum.origin, ada)
   await link(second.page, 'other').click()
   await inbox(page).click()
-  await expect(page.getByText('Nothing waits for you')).toBeVisible()
+  await expect(page.getByText('You’re all caught up')).toBeVisible()
 
   await say(ben, channel, 'an answer', { root })
   for (const one of [page, second.page]) {
@@ -147,9 +147,9 @@ test('messages that were seen are found, by the palette and by the search, witho
   await page.goBack()
   await expect(result).toBeVisible()
   await page.getByRole('searchbox').fill('zebra from:@nobody')
-  await expect(page.getByText('Nobody has the handle @nobody')).toBeVisible()
+  await expect(page.getByText('No one has the handle @nobody')).toBeVisible()
   await page.getByRole('searchbox').fill('unsaid')
-  await expect(page.getByText('Nothing was found on this device')).toBeVisible()
+  await expect(page.getByText('Nothing found on this device')).toBeVisible()
   await plenum.restart()
   watch.forget() // the server was away
 })
@@ -189,7 +189,7 @@ test('keys go through what is unread, and mark all of it as read', async ({ page
   await at('gamma')
   await expect(unread('gamma')).toBeHidden()
   await page.keyboard.press('Alt+Shift+ArrowDown')
-  await expect(page.getByText('Nothing is unread.')).toBeVisible()
+  await expect(page.getByText('You’re all caught up.')).toBeVisible()
   await at('gamma')
 
   for (const name of ['alpha', 'delta']) await say(ben, channels.get(name) ?? '', 'more, @ada')

@@ -112,7 +112,7 @@ test('who was cut off while others wrote has all of it after, once', async ({ br
   await expect(page.getByRole('region', { name: 'Connection' })).toBeVisible()
   expect(await page.locator('.message').allTextContents()).toHaveLength(1)
   proxy.mend()
-  await page.getByRole('button', { name: 'Now' }).click()
+  await page.getByRole('button', { name: 'Retry now' }).click()
   await expect(message(page, 'missed 100.')).toBeVisible({ timeout: 35_000 })
   expect(await said(page)).toEqual(['before', ...all])
   visit.watch.forget() // it was cut off
@@ -227,7 +227,7 @@ test('what arrives while the reader looks further up moves nothing, and is count
   const toEnd = page.locator('.channel-to-end')
   await expect(async () => {
     await page.mouse.wheel(0, -900) // for the first 150 ms the list goes on to its end
-    await expect(toEnd).toHaveText('To the newest', { timeout: 500 })
+    await expect(toEnd).toHaveText('Jump to latest', { timeout: 500 })
   }).toPass()
   const moved = await drift(page, async () => {
     for (let i = 1; i <= 3; i++) await say(ben, channel, `new ${i}.`)
@@ -347,6 +347,7 @@ test('what one does the other sees: replies, edits, reactions, deletions', async
   await message(page, 'of hers').getByRole('button', { name: 'More' }).click()
   await took('deletion', async () => {
     await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
   }, () => expect(peer.getByText('This message was deleted.')).toBeVisible())
   await visit.end()
 })

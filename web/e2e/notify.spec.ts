@@ -161,7 +161,7 @@ test('who is not to be disturbed isn’t, and nor do channels that are muted; bo
     await silence(ada, true)
     await expect(page.getByRole('button', { name: 'Notifications are paused' })).toBeVisible()
     await say(ben, loud, 'hush, @ada')
-    await expect(link(page, 'loud')).toContainText(focused ? '2 ask for you' : '5 ask for you') // it came, and counts
+    await expect(link(page, 'loud')).toContainText(focused ? '2 need your attention' : '5 need your attention') // it came, and counts
     await silence(ada, false)
     await expect(page.getByRole('button', { name: 'Notifications are paused' })).toBeHidden()
     await say(ben, loud, `again, @ada ${focused}`)
@@ -270,7 +270,7 @@ test('nothing of emoji is asked for before one looks for them; then they are pic
   await page.keyboard.press('Enter')
   await expect(search).toBeHidden()
   await expect(react).toBeFocused()
-  const given = said.getByRole('button', { name: /🎉, 1 person, you among them/ })
+  const given = said.getByRole('button', { name: /🎉, 1 person, including you/ })
   await expect(given).toBeVisible()
   await expect(given).toHaveAccessibleDescription('you reacted with 🎉')
   await ben.call(`${chat}/AddReaction`, { channel, offset, emoji: '🎉' })

@@ -285,12 +285,12 @@ test('the connection is counted down, tried by a click, and told of once', async
   } finally {
     await plenum.restart()
   }
-  const now = banner(page).getByRole('button', { name: 'Now' })
+  const now = banner(page).getByRole('button', { name: 'Retry now' })
   await now.click({ timeout: 40_000 }).catch(() => undefined) // it may have come back by itself
   await expect(banner(page)).toBeHidden({ timeout: 40_000 })
   await expect(told).toHaveText('Connected again.')
   const log = await page.evaluate(() => (window as { told?: string[] }).told ?? [])
-  expect(log.filter((text) => text !== '')).toEqual(['The connection was lost. What you write is kept, and sent when it is back.', 'Connected again.'])
+  expect(log.filter((text) => text !== '')).toEqual(['The connection was lost. What you write is kept, and sent once it is back.', 'Connected again.'])
   forgiven(watch)
 })
 

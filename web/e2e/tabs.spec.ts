@@ -80,7 +80,7 @@ test('two accounts never see what is kept of the other', async ({ browser, plenu
   expect(await kept(other.page, ada.id)).toEqual([])
   expect(await kept(page, ben.id)).toEqual([])
   await other.page.goto(`/c/${channel as string}`)
-  await expect(other.page.getByText('There is no such channel')).toBeVisible()
+  await expect(other.page.getByText('Channel not found')).toBeVisible()
   await expect(other.page.getByText('a secret of hers')).toHaveCount(0)
   await other.end()
 
@@ -94,7 +94,7 @@ test('two accounts never see what is kept of the other', async ({ browser, plenu
   await signIn(page, ben)
   await link(page, 'his').click()
   await page.goto(`/c/${channel as string}`)
-  await expect(page.getByText('There is no such channel')).toBeVisible()
+  await expect(page.getByText('Channel not found')).toBeVisible()
   expect(await kept(page, ada.id)).toEqual([])
 })
 
@@ -137,7 +137,7 @@ test('who signs in where somebody else’s session has ended is who they are, al
   for (const device of devices as { id: string; current?: boolean }[]) {
     if (device.current !== true) await ada.call('plenum.identity.v1.PeopleService/RevokeDevice', { deviceId: device.id })
   }
-  await page.getByRole('button', { name: 'Sign in as somebody else' }).click()
+  await page.getByRole('button', { name: 'Sign in as someone else' }).click()
   await page.getByLabel('Workspace').fill(workspace.slug)
   await page.getByLabel('Handle').fill('ben')
   await page.getByLabel('Password', { exact: true }).fill(password)

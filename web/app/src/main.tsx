@@ -4,7 +4,7 @@ import { createSignal, lazy } from 'solid-js'
 import { render } from 'solid-js/web'
 import { modules } from 'virtual:modules'
 import { App } from './App.tsx'
-import { LiveAccess, openAccounts } from './model/live/access.ts'
+import { LiveAccess, leavers, openAccounts } from './model/live/access.ts'
 import type { Live } from './model/live/live.ts'
 import { register } from './module.ts'
 import { followVersion } from './offline/version.ts'
@@ -28,6 +28,7 @@ if (root) {
       find(registry.routes, window.location.pathname)?.route.screen().catch(() => undefined) // it is shown next: loaded by then, or its own failure
       return setLive((await import('./model/live/live.ts')).createLive(access))
     })
+    new BroadcastChannel(leavers).onmessage = ({ data }: MessageEvent<string>) => access.left(data)
     access.begin().catch((cause: unknown) => setLive(cause instanceof Error ? cause : new Error(String(cause))))
     window.addEventListener('online', () => { access.tidy() })
     return <App access={access} live={live()} registry={registry} />

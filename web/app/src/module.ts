@@ -34,6 +34,8 @@ export interface Route {
   readonly panel?: Load<PanelProps> | undefined
   /** The channel that a path is in, which the sidebar marks. */
   readonly channel?: string
+  /** What the page's title calls it, where neither a channel nor a place of the sidebar does. */
+  readonly title?: () => string
 }
 
 /** route makes a route whose screen has the params that its path names. */

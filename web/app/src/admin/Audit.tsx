@@ -1,6 +1,7 @@
 import { moment, relative } from '../i18n/format.ts'
 import { useModel } from '../model/context.ts'
 import { EmptyState } from '../ui/Empty.tsx'
+import { auditTarget, auditWords } from './audit.ts'
 import { Paged } from './Paged.tsx'
 import { text } from './text.ts'
 
@@ -35,11 +36,9 @@ export default function Audit() {
             <td class="faint numbers" data-tip={moment(entry.time)}>
               {relative(entry.time, Date.now())}
             </td>
-            <td>
-              <code>{entry.action}</code>
-            </td>
+            <td data-tip={entry.action}>{auditWords(entry)}</td>
             <td>{entry.actor || text().audit.nobody}</td>
-            <td>{entry.target || text().audit.nobody}</td>
+            <td data-tip={entry.target === '' ? entry.targetId || undefined : undefined}>{auditTarget(entry)}</td>
           </tr>
         )}
       />

@@ -7,6 +7,7 @@ import type { Person, Role } from '../model/model.ts'
 import { rank } from '../shell/palette/find.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button, IconButton } from '../ui/Button.tsx'
+import { Confirm } from '../ui/Confirm.tsx'
 import { copy } from '../ui/copy.ts'
 import { Dialog } from '../ui/Dialog.tsx'
 import { EmptyState } from '../ui/Empty.tsx'
@@ -23,6 +24,7 @@ const shown = 200 // at once
 export default function AdminPeople() {
   const model = useModel()
   const [words, setWords] = createSignal('')
+  const [asked, setAsked] = createSignal<Person>() // who is to be deactivated
   const found = createMemo((): readonly Person[] => {
     const people = model.people().filter((person) => person.role !== 'service')
     if (words().trim() === '') return [...people].sort((a, b) => compare(a.name, b.name)).slice(0, shown)
@@ -48,6 +50,7 @@ export default function AdminPeople() {
       toast(text().people.noReset(person.name), { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void reset(person) } })
     }
   }
+  const setActive = (person: Person, active: boolean) => void change(person, () => model.administration.setActive(person.id, active))
   const roles = (person: Person): readonly (readonly [Role, string])[] =>
     (['owner', 'admin', 'member', 'guest'] as const).filter((role) => may(model, 'identity.own') || role === person.role || role !== 'owner').map((role) => [role, core().role[role]])
   const fixed = (person: Person) => person.id === account(model)?.me || (person.role === 'owner' && !may(model, 'identity.own'))
@@ -90,7 +93,10 @@ export default function AdminPeople() {
                     {
                       label: person.deactivated ? text().people.reactivate : text().people.deactivate,
                       danger: !person.deactivated,
-                      run: () => void change(person, () => model.administration.setActive(person.id, person.deactivated)),
+                      run: () => {
+                        if (person.deactivated) setActive(person, true)
+                        else setAsked(person)
+                      },
                     },
                   ]}
                   button={(properties) => <IconButton icon={ellipsisIcon} label={text().people.actions(person.name)} {...properties} />}
@@ -117,6 +123,20 @@ export default function AdminPeople() {
             <p>{text().people.resetLead}</p>
             <p class="link-made">{link().made}</p>
           </Dialog>
+        )}
+      </Show>
+      <Show when={asked()}>
+        {(person) => (
+          <Confirm
+            title={text().people.deactivateTitle(person().name)}
+            words={text().people.deactivateWhy}
+            label={text().people.deactivate}
+            onDo={() => {
+              setActive(person(), false)
+              setAsked()
+            }}
+            onClose={() => setAsked()}
+          />
         )}
       </Show>
     </section>

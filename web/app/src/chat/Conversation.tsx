@@ -44,6 +44,7 @@ export function Conversation(props: ConversationProps) {
         begun = true
         setMarked(to.kind === 'message' || to.kind === 'time' ? offset : undefined)
         setAt(offset)
+        if (to.kind === 'message' && !missing() && !room.items()?.some(({ message }) => message.offset === to.offset)) toast(text().noMessage, { kind: 'failure', cause: text().noMessageWhy, action: undefined })
         if (to.kind === 'time' && !room.items()?.some(({ message }) => message.offset === offset && midnight(message.timeMs) === midnight(to.ms))) toast(text().nothingThatDay)
       },
       (cause: unknown) => {
@@ -59,6 +60,8 @@ export function Conversation(props: ConversationProps) {
   createEffect(on(place, jump))
   createEffect(on(askedPlace, (asked) => asked?.channel === props.channel && props.root === 0 && jump(asked.place), { defer: true }))
 
+  /** missing is that there is no message of which this would be the thread. */
+  const missing = () => props.root !== 0 && room.items()?.length === 0
   const me = () => account(model)?.me
   const editLast = () => {
     const mine = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
@@ -76,7 +79,7 @@ export function Conversation(props: ConversationProps) {
         room={room}
         at={at()}
         label={props.root === 0 ? text().messages(props.name) : text().thread}
-        empty={<Beginning name={props.name} between={between(model.channel(props.channel))} />}
+        empty={missing() ? <EmptyState title={text().noMessage} words={text().noThreadWhy} /> : <Beginning name={props.name} between={between(model.channel(props.channel))} />}
         unknown={
           <Show
             when={room.trouble()}
@@ -116,15 +119,17 @@ export function Conversation(props: ConversationProps) {
       <p class="typing clip" aria-live="polite">
         {typing()}
       </p>
-      <Show
-        when={props.silent === undefined}
-        fallback={
-          <div class="channel-silent">
-            <Banner>{props.silent}</Banner>
-          </div>
-        }
-      >
-        <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} />
+      <Show when={!missing()}>
+        <Show
+          when={props.silent === undefined}
+          fallback={
+            <div class="channel-silent">
+              <Banner>{props.silent}</Banner>
+            </div>
+          }
+        >
+          <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} />
+        </Show>
       </Show>
     </>
   )

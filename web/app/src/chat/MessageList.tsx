@@ -27,7 +27,7 @@ export interface MessageListProps {
  */
 export function MessageList(props: MessageListProps) {
   const made = new Rows()
-  const rows = createMemo(() => made.of(props.room.items() ?? [], props.room.unreadFrom(), !props.room.moreBefore()))
+  const rows = createMemo(() => made.of(props.room.items() ?? [], props.room.unreadFrom(), props.room.root === 0 && !props.room.moreBefore()))
   const [shift, setShift] = createSignal(false)
   const [shown, setShown] = createSignal<readonly Row[]>([])
   const [ended, setEnded] = createSignal(true)

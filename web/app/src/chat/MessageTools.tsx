@@ -1,10 +1,11 @@
 import type { Item } from '@plenum/sdk/chat'
-import { For, Show } from 'solid-js'
+import { createSignal, For, Show } from 'solid-js'
 import { EmojiButton } from '../emoji/Opener.tsx'
 import { quick, used } from '../emoji/recent.ts'
 import { account, may, useModel } from '../model/context.ts'
 import { IconButton } from '../ui/Button.tsx'
 import { copy } from '../ui/copy.ts'
+import { Confirm } from '../ui/Confirm.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { copyIcon, ellipsisIcon, faceSlightlySmilingPlusIcon, linkIcon, messageSquareTextIcon, pencilIcon, pinIcon, trashIcon, bellIcon } from '../ui/icons.ts'
 import { Menu, type MenuItem } from '../ui/Menu.tsx'
@@ -50,6 +51,7 @@ function Toolbar(props: ToolsProps) {
   const mine = () => message().author === account(model)?.me
   const edits = () => mine() && may(model, 'chat.edit_own')
   const rights = useRights(() => model.channel(props.room.channel))
+  const [asked, setAsked] = createSignal(false) // whether it is to be deleted
   const react = (emoji: string) => {
     used(emoji)
     props.room.react(message().offset, emoji, !reacted(message(), emoji))
@@ -61,7 +63,7 @@ function Toolbar(props: ToolsProps) {
     { label: text().does.copyText, icon: copyIcon, run: () => void copy(message().text) },
     { label: text().does.copyLink, icon: linkIcon, run: () => void copy(`${window.location.origin}${messagePath(props.room.channel, message().offset, props.room.root)}`) },
     ...(edits() || rights()?.deleteOthers
-      ? (['line', { label: text().does.remove, icon: trashIcon, danger: true, run: () => props.room.remove(message().offset) }] as const)
+      ? (['line', { label: text().does.remove, icon: trashIcon, danger: true, run: () => void setAsked(true) }] as const)
       : []),
   ]
   return (
@@ -83,6 +85,27 @@ function Toolbar(props: ToolsProps) {
         <IconButton data-edits icon={pencilIcon} label={text().does.edit} onClick={() => props.onEdit()} />
       </Show>
       <Menu label={text().does.more} align="end" items={items()} button={(properties) => <IconButton icon={ellipsisIcon} label={text().does.more} {...properties} />} />
+      <Show when={asked()}>
+        <Confirm
+          title={text().deleteTitle}
+          words={text().deleteWhy(beginning(message().text))}
+          label={text().does.remove}
+          onDo={() => {
+            setAsked(false)
+            props.room.remove(message().offset)
+          }}
+          onClose={() => setAsked(false)}
+        />
+      </Show>
     </div>
   )
+}
+
+/** How much of a message is quoted, in UTF-16 units. */
+const quoted = 120
+
+/** beginning is as much of a text as tells which one it is. */
+function beginning(of: string): string {
+  const line = of.replace(/\s+/g, ' ').trim()
+  return line.length > quoted ? `${line.slice(0, quoted).replace(/[\uD800-\uDBFF]$/, '').trimEnd()}…` : line
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { forgetPerson } from '../shell/stored.ts'
 import { parse, quick, recent, used } from './recent.ts'
 
 it('survives anything', () => {
@@ -16,4 +17,10 @@ it('offers the usual ones, and the last ones before them, each once', () => {
   expect(recent()).toEqual(['👀'])
   expect(quick(3)).toEqual(['👀', '👍', '❤️'])
   expect(quick(9).filter((sign) => sign === '👀')).toHaveLength(1)
+})
+
+it('goes with who has signed out', () => {
+  used('🎉')
+  forgetPerson()
+  expect(recent()).toEqual([])
 })

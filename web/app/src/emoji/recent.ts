@@ -1,9 +1,9 @@
 /** What was picked last, in this browser, and the colour of skin. Known without the data: reactions offer them at once. */
 import { createSignal } from 'solid-js'
-import { ofBrowser } from '../shell/stored.ts'
+import { ofBrowser, onForget, personal } from '../shell/stored.ts'
 import type { Tone } from './emoji.ts'
 
-const key = 'plenum.emoji'
+const key = personal.emoji
 const kept = 24 // three rows
 
 /** What most reactions are, for who has picked nothing yet. */
@@ -30,6 +30,7 @@ export function parse(stored: string | null): Kept {
 const read = () => parse(ofBrowser.get(key))
 
 const [now, setNow] = createSignal<Kept>(read())
+onForget(() => setNow(read()))
 
 function keep(next: Kept): void {
   setNow(next)

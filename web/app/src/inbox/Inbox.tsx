@@ -37,8 +37,9 @@ export default function Inbox(props: ScreenProps<{ readonly tab?: string }>) {
         <Tabs
           label={text().title}
           tabs={[
-            ['threads', text().threads, unread().length],
-            ['mentions', text().mentions, model.inbox.mentions().filter((mention) => mention.unread).length],
+            // Together they are the number in the sidebar: a mention in an unread thread counts there.
+            ['threads', text().threads, model.inbox.unreadThreads()],
+            ['mentions', text().mentions, model.inbox.unread() - model.inbox.unreadThreads()],
           ]}
           value={tab()}
           onChange={(to) => shell.go(to === 'threads' ? '/inbox' : '/inbox/mentions')}

@@ -173,9 +173,13 @@ export interface AuditEntry {
   readonly time: number
   /** "role.changed". */
   readonly action: string
-  /** Names, or pseudonyms of who was erased; ''. */
+  /** Names, or pseudonyms of who was erased; '': nobody, or what has no name here. */
   readonly actor: string
   readonly target: string
+  /** What it was done to, by its id; ''. */
+  readonly targetId: string
+  /** What else the service wrote down: { from: 'member', to: 'admin' }. */
+  readonly detail: Readonly<Record<string, unknown>>
 }
 
 export interface Page<T> {
@@ -200,6 +204,7 @@ export interface Status {
 export interface Profile {
   update(change: { readonly name: string; readonly title: string }): Promise<void>
   setStatus(status: Status): Promise<void>
+  /** Asks the server for it: Model.status is what is known. */
   status(): Promise<Status>
   changePassword(old: string, fresh: string): Promise<void>
   devices(): Promise<readonly Device[]>
@@ -279,6 +284,8 @@ export interface Model {
   /** Messages that this device holds, the newest first, a few at a time; nothing is asked of the server. Who has enough stops. */
   search(query: Query): AsyncIterable<readonly Hit[]>
 
+  /** What one has chosen to tell of oneself, which others see only a part of; undefined: not known yet. */
+  readonly status: Accessor<Status | undefined>
   /** undefined: not known yet. */
   readonly quiet: Accessor<Quiet | undefined>
   /** Of who is signed in: call it once for each who tells of them. */

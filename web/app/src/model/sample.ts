@@ -144,6 +144,7 @@ export function sampleModel(variant: Variant = {}): Model {
   const [sending] = createSignal(variant.sending ?? 0)
   const [all, setAll] = createSignal<readonly Person[]>(variant.empty ? people.slice(0, 1) : people)
   const [mine, setMine] = createSignal<Presence>(presence['ines'] ?? none)
+  const [told, setTold] = createSignal<Status>({ state: variant.paused ? 'silent' : 'automatic', emoji: mine().emoji, text: mine().text, until: undefined })
   const [quiet, setQuiet] = createSignal<Quiet>(variant.paused ? { on: true, until: new Date().setHours(23, 30, 0, 0) } : { on: false })
   const change = (id: string, to: Partial<Channel>) => setChannels(channels().map((channel) => (channel.id === id ? { ...channel, ...to } : channel)))
   const enter = async () => {
@@ -162,9 +163,9 @@ export function sampleModel(variant: Variant = {}): Model {
     { id: '3', role: 'member', note: 'Noah', by: 'ines', expires: now - 24 * 60 * minute, state: 'used' },
   ]
   const audit: readonly AuditEntry[] = [
-    { seq: 214, time: now - 4 * minute, action: 'invitation.created', actor: names.ines, target: 'Mirela, new in support' },
-    { seq: 213, time: now - 62 * minute, action: 'role.changed', actor: names.ines, target: names.amara },
-    { seq: 212, time: now - 190 * minute, action: 'sign_in.failed', actor: '', target: names.samir },
+    { seq: 214, time: now - 4 * minute, action: 'invitation.created', actor: names.ines, target: '', targetId: '1', detail: { role: 'member' } },
+    { seq: 213, time: now - 62 * minute, action: 'role.changed', actor: names.ines, target: names.amara, targetId: 'amara', detail: { from: 'member', to: 'admin' } },
+    { seq: 212, time: now - 190 * minute, action: 'sign_in.failed', actor: '', target: names.samir, targetId: 'samir', detail: {} },
   ]
   const once = <T>(items: readonly T[]): Promise<Page<T>> => Promise.resolve({ items, next: '' })
 
@@ -240,6 +241,7 @@ export function sampleModel(variant: Variant = {}): Model {
     },
     inbox: sampleInbox(variant.empty ?? false),
     search: sampleSearch,
+    status: told,
     quiet,
     arrivals: () => ({ now: () => Date.now(), listen: (listening) => arrive(listening, variant.arriving ?? false), read: () => false }),
     profile: {
@@ -247,16 +249,14 @@ export function sampleModel(variant: Variant = {}): Model {
         setAll(all().map((person) => (person.id === 'ines' ? { ...person, name, title } : person)))
         return Promise.resolve()
       },
-      setStatus: ({ state, emoji, text, until }) => {
+      setStatus: (status) => {
+        const { state, emoji, text, until } = status
+        setTold(status)
         setQuiet(state === 'silent' ? { on: true, until } : { on: false })
-        setMine({ ...none, state: state === 'automatic' ? 'online' : state === 'invisible' ? 'offline' : state, emoji, text })
+        setMine(state === 'invisible' ? none : { ...none, state: state === 'automatic' ? 'online' : state, emoji, text })
         return Promise.resolve()
       },
-      status: () => {
-        const { state, emoji, text } = mine()
-        const told: Status = { state: state === 'busy' || state === 'silent' ? state : 'automatic', emoji, text, until: undefined }
-        return Promise.resolve(told)
-      },
+      status: () => Promise.resolve(told()),
       changePassword: (old) => (old === 'wrong' ? refuse('identity.PASSWORD', 'This is not the password that you have') : Promise.resolve()),
       devices: () => Promise.resolve(devices),
       revoke: () => Promise.resolve(),

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import type { Model, Presence, Status } from '../model/model.ts'
+import type { Model, Status } from '../model/model.ts'
 import { dismiss, toasts } from '../ui/toasts.ts'
 import { pause, resume } from './pausing.ts'
 
 /** A model of who says something of themselves, or nothing. */
-function modelOf(said: Partial<Presence>) {
+function modelOf(said: Partial<Status>) {
   const set: Status[] = []
   const model = {
     access: { stage: () => ({ kind: 'signed-in', account: { me: 'ada' } }) },
-    presence: () => ({ state: 'online', mobile: false, emoji: '', text: '', ...said }),
+    status: () => ({ state: 'automatic', emoji: '', text: '', until: undefined, ...said }),
     profile: { setStatus: (status: Status) => Promise.resolve(void set.push(status)) },
   }
   return { model: model as unknown as Model, set }

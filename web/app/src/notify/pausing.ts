@@ -1,7 +1,6 @@
 /** Pausing notifications: the account is not to be disturbed then, on all devices, and others see it. */
 import { text as core } from '../i18n/en.ts'
 import { explain } from '../i18n/refusals.ts'
-import { account } from '../model/context.ts'
 import type { Model } from '../model/model.ts'
 import { arrowLeftIcon, clockIcon } from '../ui/icons.ts'
 import type { MenuItem } from '../ui/Menu.tsx'
@@ -21,8 +20,8 @@ export async function resume(model: Model): Promise<void> {
 }
 
 async function choose(model: Model, state: 'silent' | 'automatic', until: number | undefined, said: string, again: () => void): Promise<void> {
-  const { emoji, text: words } = model.presence(account(model)?.me ?? '')
   try {
+    const { emoji, text: words } = model.status() ?? (await model.profile.status())
     await model.profile.setStatus({ state, emoji, text: words, until })
     const status = `${emoji} ${words}`.trim()
     toast(status === '' || until === undefined ? said : text().statusToo(said, status))

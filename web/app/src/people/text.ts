@@ -3,15 +3,15 @@ import { texts } from '../i18n/locale.ts'
 
 export const en = {
   title: 'People',
-  search: 'Find somebody',
+  search: 'Find people',
   count: (n: number) => plural(n, { one: '1 person', other: `${number(n)} people` }),
   write: 'Write',
   writeTo: (name: string) => `Write to ${name}`,
   failed: (name: string) => `The conversation with ${name} could not be opened`,
-  nobody: 'Nobody is called like that',
-  nobodyWhy: 'Try fewer letters, or a handle.',
-  alone: 'You are alone here',
-  aloneWhy: 'Invite the people that you work with: they appear here as soon as they have joined.',
+  nobody: 'No one found',
+  nobodyWhy: 'Try a shorter search, or a handle.',
+  alone: 'It’s just you so far',
+  aloneWhy: 'Invite the people you work with. They appear here once they have joined.',
   invite: 'Invite people',
   deactivated: 'deactivated',
 }

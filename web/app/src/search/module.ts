@@ -8,7 +8,7 @@ export const searchPath = (words: string) => (words === '' ? '/search' : `/searc
 
 export const manifest: Manifest = {
   name: 'search',
-  routes: [route('/search', () => import('./Search.tsx'))],
+  routes: [{ ...route('/search', () => import('./Search.tsx')), title: () => text().command.searchMessages }],
   commands: [
     { id: 'search.open', group: 'go', title: () => text().command.searchMessages, icon: searchIcon, keys: ['Mod+Shift+F'], words: 'find look words history', run: (shell) => shell.go('/search') },
   ],

@@ -3,14 +3,14 @@ import { texts } from '../i18n/locale.ts'
 
 export const en = {
   title: 'Search messages',
-  placeholder: 'Words, as they were written',
-  scope: 'Searches what this device holds: up to 30 days of the channels that were opened here. It works offline, and asks no server.',
+  placeholder: 'Search for words',
+  scope: 'Searches the messages on this device: up to 30 days of the channels you’ve opened here. Works offline.',
   looking: 'Searching…',
   found: (n: number, more: boolean) => `${plural(n, { one: '1 message', other: `${number(n)} messages` })}${more ? ', and older ones' : ''}`,
   results: 'Messages',
-  more: 'Show older ones',
-  nothing: 'Nothing was found on this device',
-  nothingWhy: 'Words are found by their beginnings: try fewer letters, or fewer words. What was said before you opened a channel here may be found by scrolling up in it.',
+  more: 'Show older',
+  nothing: 'Nothing found on this device',
+  nothingWhy: 'Words match from their beginning: try fewer letters, or fewer words. To find older messages, open their channel and scroll up.',
   inChannel: (name: string) => `in #${name}`,
   inThread: (where: string) => `${where}, in a thread`,
   filter: {
@@ -21,9 +21,9 @@ export const en = {
     'on:': 'On a day: on:2026-05-04',
   },
   problem: {
-    person: (said: string) => `Nobody has the handle ${said}`,
-    channel: (said: string) => `You are in no channel ${said}`,
-    day: (said: string) => `“${said}” is no day`,
+    person: (said: string) => `No one has the handle ${said}`,
+    channel: (said: string) => `You are not in a channel called ${said}`,
+    day: (said: string) => `“${said}” is not a date`,
   },
   problemWhy: 'Write people as from:@ada, channels as in:#design, and days as before:2026-05-04.',
 }

@@ -1,4 +1,5 @@
 import { For } from 'solid-js'
+import { locale } from '../i18n/locale.ts'
 import { prefer, preferences, type Preferences } from '../shell/preferences.ts'
 import { Select } from '../ui/Field.tsx'
 import { text } from './text.ts'
@@ -10,6 +11,8 @@ export default function Appearance() {
       ['light', text().appearance.light],
       ['dark', text().appearance.dark],
     ] as const
+  /** Languages for tests are offered only where one of them is chosen already: in the browser's list, in what is kept, or by the gallery. */
+  const pseudo = () => (locale() === 'en' ? [] : ([['pseudo', text().appearance.pseudo], ['pseudo-rtl', text().appearance.pseudoRtl]] as const))
   return (
     <section class="settings-part">
       <header class="settings-head">
@@ -69,8 +72,7 @@ export default function Appearance() {
         options={[
           ['system', text().appearance.system],
           ['en', text().appearance.english],
-          ['pseudo', text().appearance.pseudo],
-          ['pseudo-rtl', text().appearance.pseudoRtl],
+          ...pseudo(),
         ]}
         onChange={(locale) => prefer({ locale })}
       />

@@ -1,8 +1,8 @@
 import { createSignal, For, Show } from 'solid-js'
 import { EmojiButton } from '../emoji/Opener.tsx'
 import { text as core } from '../i18n/en.ts'
-import { account, useModel } from '../model/context.ts'
-import type { PresenceState } from '../model/model.ts'
+import { useModel } from '../model/context.ts'
+import type { PresenceState, Status as Chosen } from '../model/model.ts'
 import { endWords } from '../notify/pause.ts'
 import { Button } from '../ui/Button.tsx'
 import { Dialog } from '../ui/Dialog.tsx'
@@ -22,22 +22,19 @@ type Until = 'kept' | 'never' | 'hour' | 'fourHours' | 'today'
 /** Status is what one says of oneself: a few words, and whether one may be disturbed. */
 export default function Status(props: { readonly onClose: () => void }) {
   const model = useModel()
-  const now = model.presence(account(model)?.me ?? '')
-  const [emoji, setEmoji] = createSignal(now.emoji)
-  const [words, setWords] = createSignal(now.text)
-  const [state, setState] = createSignal<State>(now.state === 'busy' || now.state === 'silent' ? now.state : 'automatic')
-  const [until, setUntil] = createSignal<Until>('never')
-  // What was chosen, and until when, others don't see: it is asked for, and what was changed meanwhile stays.
-  const [kept, setKept] = createSignal<number>()
-  model.profile.status().then(
-    (chosen) => {
-      if (state() === 'automatic') setState(chosen.state)
-      if (chosen.until === undefined || until() !== 'never') return
-      setKept(chosen.until)
-      setUntil('kept')
-    },
-    () => undefined, // it is chosen anew
-  )
+  // What was chosen is not what others see, who may see one as offline. It is asked for as well, and what was changed meanwhile stays.
+  const [known, setKnown] = createSignal<Chosen | undefined>(model.status())
+  const [newEmoji, setEmoji] = createSignal<string>()
+  const [newWords, setWords] = createSignal<string>()
+  const [newState, setState] = createSignal<State>()
+  const [newUntil, setUntil] = createSignal<Until>()
+  const kept = () => known()?.until
+  const emoji = () => newEmoji() ?? known()?.emoji ?? ''
+  const words = () => newWords() ?? known()?.text ?? ''
+  const state = () => newState() ?? known()?.state ?? 'automatic'
+  const until = () => newUntil() ?? (kept() === undefined ? 'never' : 'kept')
+  const ask = async () => setKnown(await model.profile.status())
+  ask().catch(() => undefined) // it is asked for again before it is overwritten
   const suggestions = () =>
     [
       ['📅', text().status.meeting],
@@ -61,6 +58,7 @@ export default function Status(props: { readonly onClose: () => void }) {
     }
   }
   const { busy, error, submit } = submission(async () => {
+    if (known() === undefined) await ask() // what it says there must not be erased by what is not known here
     await model.profile.setStatus({ state: state(), emoji: emoji().trim(), text: words().trim(), until: ends() })
     props.onClose()
   })
@@ -76,6 +74,7 @@ export default function Status(props: { readonly onClose: () => void }) {
               setEmoji('')
               setWords('')
               setState('automatic')
+              setUntil('never')
             }}
           >
             {text().status.clear}

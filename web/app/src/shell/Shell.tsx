@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
-import { account, channelName, titleCount, useModel } from '../model/context.ts'
+import { account, channelName, may, titleCount, useModel } from '../model/context.ts'
 import { whenIdle } from '../offline/idle.ts'
 import { renew } from '../offline/version.ts'
 import type { PanelProps, Registry, Route, ScreenProps, Shell as Around } from '../module.ts'
@@ -9,9 +9,10 @@ import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { Toasts } from '../ui/Toasts.tsx'
 import { Tooltips } from '../ui/Tooltip.tsx'
-import { ShellProvider } from './context.ts'
+import { ShellProvider, useShell } from './context.ts'
 import { enterPart, followKeys } from './keyboard.ts'
 import { narrow } from './media.ts'
+import { newChannel } from './module.ts'
 import { Notices } from './Notices.tsx'
 import { find, within } from './paths.ts'
 import { visited } from './recent.ts'
@@ -130,7 +131,8 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     const channel = channelId() === undefined ? undefined : model.channel(channelId() ?? '')
     if (channel) return channelName(model, channel)
     const path = props.router.path()
-    return props.registry.places.find((one) => within(path, one.path))?.title() ?? text().shell.home
+    if (found() === undefined && path !== '/') return text().shell.notFound
+    return props.registry.places.find((one) => within(path, one.path))?.title() ?? found()?.route.title?.() ?? text().shell.home
   }
   createEffect(() => {
     const beside = props.registry.places.reduce((sum, one) => sum + (one.beside?.(model) ?? 0), 0)
@@ -239,15 +241,34 @@ function Broken(props: { readonly children: JSX.Element }) {
   )
 }
 
+/** Nothing is shown where a path leads to nothing, and, at "/", to whom no channel is known. */
 function Nothing(props: { readonly known: boolean }) {
   const model = useModel()
+  const shell = useShell()
+  const makes = () => may(model, 'chat.create_channel')
   return (
     <Show when={props.known || (model.ready() && model.channels().length === 0)} fallback={<Skeleton />}>
-      <EmptyState title={props.known ? text().shell.notFound : text().shell.noChannels} words={props.known ? text().shell.notFoundWhy : text().shell.noChannelsWhy}>
-        <a class="button button-primary" href={model.channels().length > 0 ? '/' : '/browse'}>
-          {model.channels().length > 0 ? text().shell.toStart : text().sidebar.browse}
-        </a>
-      </EmptyState>
+      <Show
+        when={!props.known}
+        fallback={
+          <EmptyState title={text().shell.notFound} words={text().shell.notFoundWhy}>
+            <a class="button button-primary" href={model.channels().length > 0 ? '/' : '/browse'}>
+              {model.channels().length > 0 ? text().shell.toStart : text().sidebar.browse}
+            </a>
+          </EmptyState>
+        }
+      >
+        <EmptyState title={text().shell.welcome(account(model)?.workspace.name ?? '')} words={makes() ? text().shell.welcomeWhy : text().shell.welcomeGuest}>
+          <Show when={makes()}>
+            <Button kind="primary" onClick={() => shell.openDialog(newChannel)}>
+              {text().sidebar.newChannel}
+            </Button>
+          </Show>
+          <a class="button" href="/browse">
+            {text().sidebar.browse}
+          </a>
+        </EmptyState>
+      </Show>
     </Show>
   )
 }

@@ -1,7 +1,7 @@
 import { createSignal, Show } from 'solid-js'
 import { text } from '../i18n/en.ts'
 import { account, may, personName, useModel } from '../model/context.ts'
-import type { Model, Quiet } from '../model/model.ts'
+import type { Model, Presence, Quiet } from '../model/model.ts'
 import { endWords, pausedWords } from '../notify/pause.ts'
 import { Avatar, presenceWords } from '../ui/Avatar.tsx'
 import { IconButton } from '../ui/Button.tsx'
@@ -47,6 +47,13 @@ const loadPausing = () => import('../notify/pausing.ts')
 function silent(model: Model): Extract<Quiet, { on: true }> | undefined {
   const quiet = model.quiet()
   return quiet?.on ? quiet : undefined
+}
+
+/** own is how one is oneself: of who looks offline, with what they say all the same, which nobody else is shown. */
+function own(model: Model): Presence & { readonly hidden: boolean } {
+  const seen = model.presence(account(model)?.me ?? '')
+  const chosen = model.status()
+  return chosen?.state === 'invisible' ? { ...seen, state: 'offline', emoji: chosen.emoji, text: chosen.text, hidden: true } : { ...seen, hidden: false }
 }
 
 /** Paused says that nothing is told now, and until when. */
@@ -108,7 +115,7 @@ function AccountMenu() {
           <Avatar id={me()} name={name()} size="large" />
           <div class="clip">
             <div class="strong clip">{name()}</div>
-            <div class="faint clip">{presenceWords(model.presence(me()))}</div>
+            <div class="faint clip">{own(model).hidden ? text().account.hidden : presenceWords(own(model))}</div>
             <Show when={silent(model)}>{(quiet) => <div class="account-paused">{pausedWords(quiet().until)}</div>}</Show>
           </div>
         </div>
@@ -116,10 +123,10 @@ function AccountMenu() {
       button={(properties) => (
         <button type="button" class="account-button" {...properties}>
           <span class="unseen">{text().shell.account(name())}</span>
-          <Avatar id={me()} name={name()} presence={model.presence(me())} />
-          <Show when={model.presence(me()).emoji}>
+          <Avatar id={me()} name={name()} presence={own(model)} />
+          <Show when={own(model).emoji}>
             <span aria-hidden="true">
-              {model.presence(me()).emoji}
+              {own(model).emoji}
             </span>
           </Show>
         </button>

@@ -53,9 +53,9 @@ export const manifest: Manifest = {
   name: 'shell',
   routes: [
     route('/people', () => import('../people/People.tsx')),
-    route('/browse', () => import('../channels/Browse.tsx')),
-    route('/settings/:page', () => import('../settings/Settings.tsx')),
-    route('/admin/:page', () => import('../admin/Admin.tsx')),
+    { ...route('/browse', () => import('../channels/Browse.tsx')), title: () => text().sidebar.browse },
+    { ...route('/settings/:page', () => import('../settings/Settings.tsx')), title: () => text().account.settings },
+    { ...route('/admin/:page', () => import('../admin/Admin.tsx')), title: () => text().account.administration },
   ],
   places: [{ path: '/people', icon: usersIcon, title: () => text().sidebar.people }],
   commands: [

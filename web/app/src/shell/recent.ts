@@ -1,11 +1,12 @@
 /** Where one was in this tab, the last place first: the palette begins with it. */
 import { createSignal } from 'solid-js'
-import { ofTab } from './stored.ts'
+import { ofTab, onForget } from './stored.ts'
 
 const key = 'plenum.recent'
 const most = 12
 
 const [ids, setIds] = createSignal<readonly string[]>(stored())
+onForget(() => setIds([]))
 
 /** recent are channels by their ids, which may be gone. */
 export const recent = ids

@@ -30,3 +30,19 @@ export function stored(storage: () => Storage): Stored {
 /** ofBrowser is all tabs', until it is erased; ofTab lives as long as its tab does. */
 export const ofBrowser = stored(() => localStorage)
 export const ofTab = stored(() => sessionStorage)
+
+/** Keys of ofBrowser that are of who is signed in: they go at sign-out. */
+export const personal = { emoji: 'plenum.emoji' } as const
+
+const forgetting = new Set<() => void>()
+
+/** onForget is called when who was here has signed out: what a page has of them in memory goes, too. */
+export function onForget(forget: () => void): void {
+  forgetting.add(forget)
+}
+
+/** forgetPerson erases what is kept in few words of who has signed out. */
+export function forgetPerson(): void {
+  for (const key of Object.values(personal)) ofBrowser.remove(key)
+  for (const forget of forgetting) forget()
+}

@@ -56,7 +56,7 @@ export default function SignIn(props: { readonly welcome: Welcome }) {
             </div>
           )}
         </Show>
-        <Switch fallback={<Password />}>
+        <Switch fallback={<Password welcome={props.welcome} />}>
           <Match when={props.welcome.first()}>
             <FirstSteps onDone={() => props.welcome.setFirst(false)} />
           </Match>
@@ -128,7 +128,7 @@ export function Sheet(props: { readonly title: string; readonly lead?: string; r
   )
 }
 
-function Password() {
+function Password(props: { readonly welcome: Welcome }) {
   const access = useAccess()
   const expired = () => {
     const stage = access.stage()
@@ -147,6 +147,7 @@ function Password() {
     const who = again()?.handle ?? handle().trim().toLowerCase().replace(/^@/, '')
     if (slug === '' || who === '' || password() === '') return
     await access.signIn(slug, who, password())
+    props.welcome.forget()
   })
   return (
     <Sheet
@@ -155,6 +156,11 @@ function Password() {
       foot={again() ? <button type="button" class="signin-link" onClick={() => setOther(true)}>{text().expired.other}</button> : text().forgotten}
     >
       <form class="signin-form" novalidate onSubmit={submit}>
+        <Show when={props.welcome.lost()}>
+          <Banner kind="warn" icon={circleAlertIcon}>
+            {text().link.lost}
+          </Banner>
+        </Show>
         <Show
           when={again()}
           fallback={

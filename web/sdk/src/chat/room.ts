@@ -302,7 +302,13 @@ export class View {
       const lacks = this.root === 0 ? this.#window === undefined && this.#going === 0 && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
       return lacks ? this.#show(undefined) : undefined // of a channel that isn't followed yet, the room reads the end
     }
-    painted().then(rest).catch(() => undefined) // the room says what is wrong with the channel
+    painted().then(rest).catch((e: unknown) => { this.#absent(e) })
+  }
+
+  /** absent takes over that there is no message of which this were the thread: then it is empty. What else is wrong with the channel the room says. */
+  #absent(e: unknown): void {
+    if (this.root === 0 || (this.#window?.messages.length ?? 0) > 0 || (e as ServerError).reason !== 'chat.MESSAGE') return
+    this.#set(opened(this.#o.channel, this.#o.me, this.root, { messages: [], from: 0, to: Infinity, cursor: this.#base()?.cursor ?? { epoch: 0, offset: 0 } }))
   }
 
   /** told is called by the room. */

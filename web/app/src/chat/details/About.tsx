@@ -6,7 +6,7 @@ import type { Channel } from '../../model/model.ts'
 import { useShell } from '../../shell/context.ts'
 import { Avatar, presenceWords } from '../../ui/Avatar.tsx'
 import { Button } from '../../ui/Button.tsx'
-import { Dialog } from '../../ui/Dialog.tsx'
+import { Confirm } from '../../ui/Confirm.tsx'
 import { Select } from '../../ui/Field.tsx'
 import { archiveIcon, archiveRestoreIcon, logOutIcon } from '../../ui/icons.ts'
 import { toast } from '../../ui/toasts.ts'
@@ -147,27 +147,5 @@ function Ends(props: { readonly channel: Channel; readonly beside: Beside; reado
         </Show>
       </section>
     </Show>
-  )
-}
-
-/** Confirm asks before something is done that others see, or that can't be undone. */
-function Confirm(props: { readonly title: string; readonly words: string; readonly label: string; readonly onDo: () => void; readonly onClose: () => void }) {
-  return (
-    <Dialog
-      title={props.title}
-      onClose={props.onClose}
-      foot={
-        <>
-          <Button autofocus onClick={() => props.onClose()}>
-            {core().cancel}
-          </Button>
-          <Button kind="danger" onClick={() => props.onDo()}>
-            {props.label}
-          </Button>
-        </>
-      }
-    >
-      <p>{props.words}</p>
-    </Dialog>
   )
 }

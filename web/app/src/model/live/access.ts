@@ -1,13 +1,16 @@
 import { Accounts, type Account as Stored } from '@plenum/sdk/account'
 import { createSignal, type Accessor } from 'solid-js'
 import type { Access, Account, Link, NewPerson, Stage, Workspace } from '../model.ts'
-import { ofBrowser, ofTab } from '../../shell/stored.ts'
+import { forgetPerson, ofBrowser, ofTab } from '../../shell/stored.ts'
 import { agent } from './agent.ts'
 import { roleName } from './names.ts'
 
 /** The page's own server. */
 const server = ''
 const lastKey = 'plenum.workspace'
+
+/** The BroadcastChannel on which tabs tell each other whose account is being signed out. */
+export const leavers = 'plenum-leavers'
 
 /** accountOf is an account as the screens see it. */
 export function accountOf(stored: Stored): Account {
@@ -50,7 +53,10 @@ export class LiveAccess implements Access {
   constructor(accounts: Accounts, load: () => Promise<Doors>) {
     const [stage, set] = createSignal<Stage>({ kind: 'starting' })
     this.stage = stage
-    this.#set = set
+    this.#set = (to) => {
+      if (to.kind === 'signed-out') forgetPerson()
+      set(to)
+    }
     this.#accounts = accounts
     this.#load = load
   }
@@ -154,7 +160,19 @@ export class LiveAccess implements Access {
     this.#doors?.leave()
     this.#current = undefined
     ofTab.clear() // where somebody was
-    if (account !== undefined) await this.#accounts.signOut(account.id)
+    if (account !== undefined) {
+      tellLeaving(account.id)
+      await this.#accounts.signOut(account.id)
+    }
+    this.#set({ kind: 'signed-out' })
+  }
+
+  /** left is that an account is being signed out in another tab: nobody sees it here either, whether or not the server answers. */
+  left(id: string): void {
+    if (this.#current?.id !== id) return
+    this.#doors?.leave()
+    this.#current = undefined
+    ofTab.clear()
     this.#set({ kind: 'signed-out' })
   }
 
@@ -170,7 +188,10 @@ export class LiveAccess implements Access {
     this.#current = account
     for (const other of await this.#accounts.list()) {
       // One account at a time: who signs out leaves nobody else signed in. What can't be told to the server now is told by `finish`.
-      if (other.id !== account.id && other.state === 'active') this.#accounts.signOut(other.id).catch(() => undefined)
+      if (other.id === account.id || other.state !== 'active') continue
+      forgetPerson()
+      tellLeaving(other.id)
+      this.#accounts.signOut(other.id).catch(() => undefined)
     }
     ofBrowser.set(lastKey, account.workspace.slug)
     await doors.enter(account)
@@ -190,6 +211,12 @@ export class LiveAccess implements Access {
 
 function report(cause: unknown): undefined {
   console.error(cause)
+}
+
+function tellLeaving(id: string): void {
+  const channel = new BroadcastChannel(leavers)
+  channel.postMessage(id)
+  channel.close()
 }
 
 /** browserName is what the list of devices shows: "Firefox on Linux". */

@@ -6,8 +6,8 @@ import { done, roleName, roleNumber } from './names.ts'
 const week = 7 * 86_400_000
 const page = 50
 
-/** administrationOf is what owners and administrators do, over the session. `name` is what somebody is called. */
-export function administrationOf(session: () => Session, name: (id: string) => string): Administration {
+/** administrationOf is what owners and administrators do, over the session. `name` is what somebody is called; undefined: it isn't a person who is known. */
+export function administrationOf(session: () => Session, name: (id: string) => string | undefined): Administration {
   const link = (kind: string, secret: string) => `${location.origin}/#${kind}=${secret}`
   return {
     invite: async (role, note) => link('join', (await session().call(admin.invite, { role: roleNumber(role), note, ttlMs: week })).secret),
@@ -24,8 +24,18 @@ export function administrationOf(session: () => Session, name: (id: string) => s
     audit: async (from): Promise<Page<AuditEntry>> => {
       const { entries } = await session().call(admin.listAudit, { before: Number(from), limit: page })
       const last = entries.at(-1)?.seq ?? 0
-      const who = (id: string, pseudonym: string) => (id !== '' ? name(id) : pseudonym)
-      return { items: entries.map((e) => ({ seq: e.seq, time: e.timeMs, action: e.action, actor: who(e.actorId, e.actor), target: who(e.targetId, e.target) })), next: entries.length === page && last > 1 ? String(last) : '' }
+      const who = (id: string, pseudonym: string) => (id !== '' ? (name(id) ?? '') : pseudonym)
+      return { items: entries.map((e) => ({ seq: e.seq, time: e.timeMs, action: e.action, actor: name(e.actorId) ?? e.actor, target: who(e.targetId, e.target), targetId: e.targetId, detail: detailOf(e.detail) })), next: entries.length === page && last > 1 ? String(last) : '' }
     },
+  }
+}
+
+/** detailOf reads the JSON of an entry; '' where its person was erased. */
+function detailOf(json: string): Readonly<Record<string, unknown>> {
+  try {
+    const detail: unknown = JSON.parse(json)
+    return typeof detail === 'object' && detail !== null ? (detail as Record<string, unknown>) : {}
+  } catch {
+    return {}
   }
 }

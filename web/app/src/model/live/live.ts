@@ -17,12 +17,12 @@ import { change, forgotten } from './change.ts'
 import { browse, preview } from './browse.ts'
 import { administrationOf } from './administration.ts'
 import { LiveArrivals } from './arrivals.ts'
+import { Chosen, quietOf } from './chosen.ts'
 import { LiveInbox } from './inbox.ts'
 import { Keeper, type NotKept } from './keep.ts'
 import { channelRoleName, done, historyName, kindName, levelName, levelNumber, personOf, postingName } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
-import { Quieted } from './quiet.ts'
 import { LiveRooms, marks } from './rooms.ts'
 import { watchStorage } from './storage.ts'
 import { unites } from './shared.ts'
@@ -35,7 +35,7 @@ interface Opened {
   readonly keeper: Keeper
   readonly rooms: LiveRooms
   readonly watching: Watching
-  readonly quieted: Quieted
+  readonly chosen: Chosen
   close(): void
 }
 
@@ -89,7 +89,7 @@ function live(access: LiveAccess): Live {
     const rooms = new LiveRooms({ session, recorder: () => recorder, me, outgoing, keeper, onNotKept })
     const unwatched = watchStorage(cache, session.outbox.clientId, setStorage, 'storage' in navigator ? navigator.storage : undefined)
     const watching = new Watching(session)
-    const quieted = new Quieted(session, me)
+    const chosen = new Chosen(session, me)
     const quiet = attend(session)
     recorder.onChange((part) => {
       if (part === 'channels') {
@@ -122,13 +122,13 @@ function live(access: LiveAccess): Live {
     stands(session.state) // it may have connected while the cache was opened
     await recorder.start()
     setOpened({
-      session, recorder, cache, keeper, rooms, watching, quieted,
+      session, recorder, cache, keeper, rooms, watching, chosen,
       close: () => {
         window.removeEventListener('pagehide', flush)
         quiet()
         unwatched()
         watching.close()
-        quieted.close()
+        chosen.close()
         recorder.close()
         cache.close()
         session.close()
@@ -220,6 +220,7 @@ function live(access: LiveAccess): Live {
     leave: (beside) => opened()?.rooms.leave(beside),
   }
 
+  const quiet = createMemo(() => quietOf(opened()?.chosen.status()))
   const model: Model = {
     access,
     connection,
@@ -262,17 +263,18 @@ function live(access: LiveAccess): Live {
       const cache = opened()?.cache
       if (cache) yield* search(cache, query)
     },
-    quiet: () => opened()?.quieted.now(),
+    status: () => opened()?.chosen.status(),
+    quiet,
     arrivals: () => {
       const there = opened()
       if (there === undefined) throw new Error('nobody is signed in')
       return new LiveArrivals(there.session, there.recorder, me())
     },
-    profile: profileOf(session, me, ({ state, until }) => opened()?.quieted.set(state === 'silent', until)),
-    administration: administrationOf(session, (id) => byId().get(id)?.name ?? id),
+    profile: profileOf(session, me, () => opened()?.chosen),
+    administration: administrationOf(session, (id) => byId().get(id)?.name),
   }
   // What is chosen on another device shows in one's own presence.
-  createEffect(on(() => opened()?.watching.of(me()).state, () => void opened()?.quieted.refresh(), { defer: true }))
+  createEffect(on(() => opened()?.watching.of(me()), () => void opened()?.chosen.refresh(), { defer: true }))
   return { model, rooms, enter, leave }
 }
 

@@ -3,14 +3,14 @@ import { texts } from '../../i18n/locale.ts'
 
 export const en = {
   title: 'Search and commands',
-  placeholder: 'A person, a channel, a message, or what you want to do',
+  placeholder: 'Search people, channels, messages and commands',
   commands: 'Commands',
   recent: 'Recent',
   choose: 'choose',
   run: 'open',
-  leave: 'leave',
-  nothing: (words: string) => `Nothing is called “${words}”`,
-  nothingWhy: 'Try fewer letters, or browse all channels.',
+  leave: 'close',
+  nothing: (words: string) => `No results for “${words}”`,
+  nothingWhy: 'Try a shorter search, or browse all channels.',
   results: (n: number) => plural(n, { one: '1 result', other: `${number(n)} results` }),
   you: 'you',
 }
