@@ -366,8 +366,8 @@ func TestEventsAboutEarlierMessages(t *testing.T) {
 		}
 		from := young + 1
 		for _, at := range []uint64{old, young} {
-			must(w.api.AddReaction(bob.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "👍"}))(t)
-			must(w.api.RemoveReaction(bob.write(), &chatv1.RemoveReactionRequest{Channel: ch, Offset: at, Emoji: "👍"}))(t)
+			must(w.api.AddReaction(bob.write(), &chatv1.AddReactionRequest{Channel: ch, Offset: at, Emoji: "🎉"}))(t)
+			must(w.api.RemoveReaction(bob.write(), &chatv1.RemoveReactionRequest{Channel: ch, Offset: at, Emoji: "🎉"}))(t)
 			must(w.api.PinMessage(bob.write(), &chatv1.PinMessageRequest{Channel: ch, Offset: at, Pinned: true}))(t)
 			must(w.api.EditMessage(anna.write(), &chatv1.EditMessageRequest{Channel: ch, Offset: at, Text: "edited"}))(t)
 			if at == young {
