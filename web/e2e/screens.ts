@@ -346,7 +346,10 @@ export const screens: readonly Screen[] = [
     await page.locator('.emoji-search').fill('zzzz')
   }) },
   { name: 'what to do with a message', of: 'ada', shows: '.message-does', open: toChannel('design', async (page) => { await page.locator('.main .message').last().hover() }) },
-  { name: 'menu of a message', of: 'ada', shows: '.menu:popover-open .menu-item', open: toChannel('design', async (page) => { await press(page, '.main .message:last-of-type .message-does [aria-haspopup=menu]', 2) }) },
+  { name: 'menu of a message', of: 'ada', shows: '.menu:popover-open .menu-item', open: toChannel('design', async (page) => {
+    await page.locator('.main .message').last().hover()
+    await press(page, '.main .message-does [aria-haspopup=menu]')
+  }) },
   { name: 'a message being edited', of: 'ada', shows: '.editor-text', open: toChannel('design', async (page) => {
     await page.locator('.main .composer-text').press('ArrowUp')
   }), close: async (page) => { await page.locator('.editor-text').press('Escape') } },

@@ -204,16 +204,16 @@ test('pictures of the first run, and of what is empty', async ({ browser, plenum
   await page.getByLabel('Handle').fill('ada')
   await page.getByLabel('Password', { exact: true }).fill(password)
   await next()
-  await picture(page, 'first-workspace', () => page.getByLabel('Name of the workspace').fill('Skerry Observatory'))
-  await page.getByRole('button', { name: 'Create the workspace' }).click()
+  await picture(page, 'first-workspace', () => page.getByLabel('Workspace name').fill('Skerry Observatory'))
+  await page.getByRole('button', { name: 'Create workspace' }).click()
   await picture(page, 'first-people', async () => {
-    await page.getByLabel('For whom?').fill('Bob, optics')
-    await page.getByRole('button', { name: 'Make a link' }).click()
+    await page.getByLabel('Who is it for?').fill('Bob, optics')
+    await page.getByRole('button', { name: 'Create link' }).click()
     await expect(page.getByText('#join=')).toBeVisible()
   })
   await next()
   await picture(page, 'first-channel', () => page.getByLabel('What is it about?').fill('What everybody should know'))
-  await page.getByRole('button', { name: 'Open the workspace' }).click()
+  await page.getByRole('button', { name: 'Open workspace' }).click()
   await picture(page, 'empty-channel', () => heading('general')(page))
   for (const [name, path] of [['inbox', '/inbox'], ['mentions', '/inbox/mentions'], ['people', '/people'], ['search', '/search'], ['nothing', '/nowhere']] as const) {
     await picture(page, `empty-${name}`, async () => {

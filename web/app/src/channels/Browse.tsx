@@ -101,8 +101,11 @@ export default function Browse() {
                         <span class="channel-sign">
                           <Icon path={hashIcon} />
                         </span>
-                        <button type="button" class="person-look" aria-label={text().browse.preview(channel.name)} onClick={() => setLooking(channel)}>
-                          <span class="strong clip">{channel.name}</span>
+                        <button type="button" class="person-look" onClick={() => setLooking(channel)}>
+                          <span class="strong clip">
+                            <span class="unseen">{text().browse.preview} </span>
+                            {channel.name}
+                          </span>
                           <span class="faint clip">
                             {text().browse.members(channel.members)}
                             {channel.topic && ` · ${channel.topic}`}

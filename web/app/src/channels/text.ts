@@ -36,7 +36,7 @@ export const en = {
     archived: 'Archived',
     noArchived: 'No archived channels found',
     noArchivedWhy: 'Archived channels can be read, but no one writes in them.',
-    preview: (name: string) => `Preview #${name}`,
+    preview: 'Preview',
     none: 'No channels found',
     noneWhy: 'Private channels aren’t listed. You can create a channel with this name.',
     failed: 'The channels could not be loaded',

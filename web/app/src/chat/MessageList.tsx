@@ -9,6 +9,9 @@ import { text } from './text.ts'
 const ahead = 1200
 const atEnd = 48
 
+/** For so many frames the list goes on correcting where it was sent, by what it measures: 150 ms. What came in above meanwhile would send it elsewhere. */
+const settling = 12
+
 export interface MessageListProps {
   readonly room: Room
   readonly row: (row: Row) => JSX.Element
@@ -56,6 +59,7 @@ export function MessageList(props: MessageListProps) {
     on(
       () => props.at,
       (at) => {
+        setPlaced(false)
         queueMicrotask(() => {
           const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item().message.offset >= at)
           setEnded(index < 0)
@@ -69,7 +73,7 @@ export function MessageList(props: MessageListProps) {
             setPlaced(true)
             look()
           }
-          frames(2, () => { // by then it is there, and measured
+          frames(index < 0 ? 2 : settling, () => { // by then it is there, and measured
             if (index < 0 && untrack(last)?.message.offset !== end) {
               setEnded(true)
               toEnd() // what has come meanwhile is the end now
@@ -95,6 +99,7 @@ export function MessageList(props: MessageListProps) {
     if (list === undefined) return
     setEnded(isEnded())
     if (ended()) setMissed(0)
+    if (!placed()) return
     if (list.scrollOffset < ahead) props.room.readBefore()
     if (list.scrollSize - list.scrollOffset - list.viewportSize < ahead) props.room.readAfter()
     see()
