@@ -112,7 +112,7 @@ test('who browses looks into a channel before joining it, and finds archived one
   await page.setViewportSize({ width: 360, height: 740 })
   await page.screenshot({ path: test.info().outputPath('browse-narrow.png') })
 
-  await page.getByLabel('Which channels').selectOption({ label: 'In use' })
+  await page.getByLabel('Which channels').selectOption({ label: 'Active' })
   await opener.click()
   await preview.getByRole('button', { name: 'Join' }).click()
   await expect(page).toHaveURL(new RegExp(`/c/${books}$`))

@@ -2,7 +2,7 @@ import { chromium, type BrowserContext, type Page } from '@playwright/test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { channelWith, composer, link, message, say, signIn, texts, write } from './app.ts'
+import { channelWith, chat, composer, link, message, say, signIn, texts, write } from './app.ts'
 import { Front } from './front.ts'
 import { expect, test } from './test.ts'
 import type { Watch } from './watch.ts'
@@ -27,8 +27,9 @@ test('a server that is gone: a reload shows the shell, channels and history, and
   const bob = await workspace.person('bob', 'Bob Moss')
   const [quiet, busy] = [await channelWith(workspace.owner, 'alpha', bob), await channelWith(workspace.owner, 'beta', bob)]
   const never = await channelWith(workspace.owner, 'gamma', bob)
-  await say(workspace.owner, quiet, 'said in alpha')
-  await say(workspace.owner, busy, 'said in beta')
+  for (const [channel, words] of [[quiet, 'said in alpha'], [busy, 'said in beta']] as const) {
+    await bob.call(`${chat}/MarkRead`, { channel, offset: await say(workspace.owner, channel, words) }) // so that nothing but what is written here waits
+  }
   await say(workspace.owner, never, 'said in gamma')
   await signIn(page, bob)
   await link(page, 'beta').click()
@@ -240,7 +241,7 @@ test('the worker keeps the files of its build, and has nothing to do with calls'
   expect(found.credentials).toBe(false)
   expect(found.paths).toContain('/')
   expect(found.paths.length).toBeGreaterThan(40)
-  for (const path of found.paths) expect(path).toMatch(/^\/($|assets\/[\w.-]+\.(js|css)$|icons\/[\w-]+\.png$|icon[\w-]*\.svg$|manifest\.webmanifest$)/)
+  for (const path of found.paths) expect(path).toMatch(/^\/($|assets\/[\w.-]+\.(js|css|woff2)$|icons\/[\w-]+\.png$|icon[\w-]*\.svg$|manifest\.webmanifest$)/)
   const its = watch.requests.filter((each) => each.serviceWorker() !== null)
   expect(its.length).toBeGreaterThan(40)
   for (const request of its) expect(new URL(request.url()).pathname).toMatch(/^\/($|assets\/|icon|manifest|sw\.js)/)

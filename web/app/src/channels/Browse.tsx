@@ -102,10 +102,8 @@ export default function Browse() {
                           <Icon path={hashIcon} />
                         </span>
                         <button type="button" class="person-look" onClick={() => setLooking(channel)}>
-                          <span class="strong clip">
-                            <span class="unseen">{text().browse.preview} </span>
-                            {channel.name}
-                          </span>
+                          <span class="unseen">{text().browse.preview} </span>
+                          <span class="strong clip">{channel.name}</span>
                           <span class="faint clip">
                             {text().browse.members(channel.members)}
                             {channel.topic && ` · ${channel.topic}`}

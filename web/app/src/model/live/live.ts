@@ -1,5 +1,5 @@
 /** The application's model over the SDK. */
-import { attend, type Method, type Session, type State } from '@plenum/sdk'
+import { attend, ServerError, type Method, type Session, type State } from '@plenum/sdk'
 import type { Account as Stored } from '@plenum/sdk/account'
 import { emptyInbox, isDirect, mentions, readTo, Recorder, sections, unread, unreadFrom, type Counts, type Entry, type Mark } from '@plenum/sdk/chat'
 import { Cache, search } from '@plenum/sdk/chat/cache'
@@ -38,6 +38,9 @@ interface Opened {
   readonly chosen: Chosen
   close(): void
 }
+
+/** What a call that was under way fails with as its session ends: the page says so itself. */
+const over: ReadonlySet<string> = new Set(['identity.SESSION_ENDED', 'client.CLOSED'])
 
 /** When this page was loaded. */
 const begun = Date.now()
@@ -82,7 +85,9 @@ function live(access: LiveAccess): Live {
       onSignal: (channel, { from, key, body }) => {
         if (key === 'typing') rooms.heard(channel, from, body)
       },
-      onFault: (cause) => { console.warn(cause) },
+      onFault: (cause) => {
+        if (!(cause instanceof ServerError && over.has(cause.reason))) console.warn(cause)
+      },
     })
     const onNotKept: NotKept = (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again))
     const keeper = new Keeper({ session, makeRoom: () => cache.makeRoom(), onNotKept })
