@@ -24,8 +24,7 @@ export function administrationOf(session: () => Session, name: (id: string) => s
     audit: async (from): Promise<Page<AuditEntry>> => {
       const { entries } = await session().call(admin.listAudit, { before: Number(from), limit: page })
       const last = entries.at(-1)?.seq ?? 0
-      const who = (id: string, pseudonym: string) => (id !== '' ? (name(id) ?? '') : pseudonym)
-      return { items: entries.map((e) => ({ seq: e.seq, time: e.timeMs, action: e.action, actor: name(e.actorId) ?? e.actor, target: who(e.targetId, e.target), targetId: e.targetId, detail: detailOf(e.detail) })), next: entries.length === page && last > 1 ? String(last) : '' }
+      return { items: entries.map((e) => ({ seq: e.seq, time: e.timeMs, action: e.action, actor: name(e.actorId) ?? e.actor, target: name(e.targetId) ?? '', targetId: e.targetId || e.target, detail: detailOf(e.detail) })), next: entries.length === page && last > 1 ? String(last) : '' }
     },
   }
 }
