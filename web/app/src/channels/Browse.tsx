@@ -7,7 +7,8 @@ import { useShell } from '../shell/context.ts'
 import { newChannel } from '../shell/module.ts'
 import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
-import { Select, TextField } from '../ui/Field.tsx'
+import { Choose } from '../ui/Choose.tsx'
+import { TextField } from '../ui/Field.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { hashIcon, plusIcon } from '../ui/icons.ts'
 import { toast } from '../ui/toasts.ts'
@@ -51,16 +52,18 @@ export default function Browse() {
             </Button>
           </Show>
         </header>
-        <TextField label={text().browse.search} type="search" autocomplete="off" value={words()} onInput={setWords} />
-        <Select
-          label={text().browse.which}
-          value={archived() ? 'archived' : 'inUse'}
-          options={[
-            ['inUse', text().browse.inUse],
-            ['archived', text().browse.archived],
-          ]}
-          onChange={(to) => setArchived(to === 'archived')}
-        />
+        <div class="browse-find">
+          <TextField label={text().browse.search} type="search" autocomplete="off" value={words()} onInput={setWords} />
+          <Choose
+            label={text().browse.which}
+            value={archived() ? 'archived' : 'inUse'}
+            options={[
+              ['inUse', text().browse.inUse],
+              ['archived', text().browse.archived],
+            ]}
+            onChange={(to) => setArchived(to === 'archived')}
+          />
+        </div>
         <Show when={looking()}>
           {(channel) => (
             <Suspense>
