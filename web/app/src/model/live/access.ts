@@ -4,6 +4,7 @@ import type { Access, Account, Link, NewPerson, Stage, Workspace } from '../mode
 import { forgetPerson, ofBrowser, ofTab } from '../../shell/stored.ts'
 import { agent } from './agent.ts'
 import { roleName } from './names.ts'
+import { warn } from './warn.ts'
 
 /** The page's own server. */
 const server = ''
@@ -80,14 +81,14 @@ export class LiveAccess implements Access {
       await this.#accounts.finish()
       const all = await this.#accounts.list()
       if (all.some((account) => account.state === 'active')) await Promise.all(all.filter((account) => account.state === 'ended').map((account) => this.#accounts.wipe(account)))
-    }).catch(report)
+    }).catch(warn)
   }
 
   /** renewed is that the session stands, maybe by another token, with which comes what one may do now. */
   async renewed(): Promise<void> {
     const account = this.#current
     if (account === undefined) return
-    const now = await this.#accounts.get(account.id).catch(report)
+    const now = await this.#accounts.get(account.id).catch(warn)
     const stage = this.stage()
     if (this.#current !== account || stage.kind !== 'signed-in') return // who comes in is looked at again then
     if (now === undefined || now.state !== 'active' || now.session !== account.session) return
@@ -104,10 +105,10 @@ export class LiveAccess implements Access {
     if (account === undefined) return
     if (wiped) {
       this.#doors?.leave()
-      await this.#accounts.wipe(account).catch(report) // what could not be erased is at the next start
+      await this.#accounts.wipe(account).catch(warn) // what could not be erased is at the next start
     }
     await this.#entering
-    const now = await this.#accounts.get(account.id).catch(report)
+    const now = await this.#accounts.get(account.id).catch(warn)
     if (this.#current !== account) return
     this.#doors?.leave()
     this.#current = undefined
@@ -207,10 +208,6 @@ export class LiveAccess implements Access {
   #expired(account: Stored): void {
     this.#set({ kind: 'expired', workspace: workspaceOf(account), handle: account.person.handle })
   }
-}
-
-function report(cause: unknown): undefined {
-  console.error(cause)
 }
 
 function tellLeaving(id: string): void {

@@ -6,6 +6,7 @@ import { createSignal, type Accessor } from 'solid-js'
 import type { Arrivals, Listening, Said } from '../../notify/arrivals.ts'
 import { moved, standOf, type Ask } from './gather.ts'
 import { kindName, levelName } from './names.ts'
+import { warn } from './warn.ts'
 
 /** How long it waits for what belongs together, in ms: a message moves its channel, its thread and the list of mentions. */
 const gathering = 300
@@ -64,7 +65,7 @@ export class LiveArrivals implements Arrivals {
       timer ??= setTimeout(() => {
         timer = undefined
         busy = busy.then(look).catch((cause: unknown) => {
-          if (!stop.signal.aborted) console.warn(cause)
+          if (!stop.signal.aborted) warn(cause)
         })
       }, gathering)
     })

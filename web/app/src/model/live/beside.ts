@@ -9,6 +9,7 @@ import type { ChannelRole, Id } from '../model.ts'
 import { change } from './change.ts'
 import { Membership } from './membership.ts'
 import { done, historyNumber, postingNumber } from './names.ts'
+import { warn } from './warn.ts'
 
 /** For how long a channel has to stay on the screen, in ms, before more is asked of it than its messages: who only passes by costs nothing. */
 export const settled = 400
@@ -195,6 +196,6 @@ export class LiveBeside implements Beside {
 
   /** call takes over what a read answers. It is read again with the next connection, and when the channel is opened the next time. */
   #call<T>(asked: Promise<T>, then: (answer: T) => void): void {
-    asked.then(then, (error: unknown) => { if (!this.#stop.signal.aborted) console.warn(error) })
+    asked.then(then, (error: unknown) => { if (!this.#stop.signal.aborted) warn(error) })
   }
 }

@@ -1,5 +1,5 @@
 /** The application's model over the SDK. */
-import { attend, ServerError, type Method, type Session, type State } from '@plenum/sdk'
+import { attend, type Method, type Session, type State } from '@plenum/sdk'
 import type { Account as Stored } from '@plenum/sdk/account'
 import { emptyInbox, isDirect, mentions, readTo, Recorder, sections, unread, unreadFrom, type Counts, type Entry, type Mark } from '@plenum/sdk/chat'
 import { Cache, search } from '@plenum/sdk/chat/cache'
@@ -26,6 +26,7 @@ import { profileOf } from './profile.ts'
 import { LiveRooms, marks } from './rooms.ts'
 import { watchStorage } from './storage.ts'
 import { unites } from './shared.ts'
+import { warn } from './warn.ts'
 
 /** Opened is all that is open of an account. */
 interface Opened {
@@ -38,9 +39,6 @@ interface Opened {
   readonly chosen: Chosen
   close(): void
 }
-
-/** What a call that was under way fails with as its session ends: the page says so itself. */
-const over: ReadonlySet<string> = new Set(['identity.SESSION_ENDED', 'client.CLOSED'])
 
 /** When this page was loaded. */
 const begun = Date.now()
@@ -85,9 +83,7 @@ function live(access: LiveAccess): Live {
       onSignal: (channel, { from, key, body }) => {
         if (key === 'typing') rooms.heard(channel, from, body)
       },
-      onFault: (cause) => {
-        if (!(cause instanceof ServerError && over.has(cause.reason))) console.warn(cause)
-      },
+      onFault: warn,
     })
     const onNotKept: NotKept = (cause, again) => void import('../../offline/told.ts').then(({ notKept }) => notKept(cause, again))
     const keeper = new Keeper({ session, makeRoom: () => cache.makeRoom(), onNotKept })
@@ -107,7 +103,7 @@ function live(access: LiveAccess): Live {
         for (const entry of forgotten(recorder.outgoing.entries, begun)) {
           session.outbox.drop(entry.seq).then(
             (dropped) => dropped && toast(text().toast.refused, { kind: 'failure', cause: explain(entry.cause), action: undefined }),
-            (cause: unknown) => { console.warn(cause) }, // it is told again when the page is loaded the next time
+            warn, // it is told again when the page is loaded the next time
           )
         }
       }

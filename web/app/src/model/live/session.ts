@@ -3,6 +3,7 @@ import { Accounts, databaseOf } from '@plenum/sdk/account'
 import { IndexedStore, MemoryStore, newId, StoredOutbox } from '@plenum/sdk/outbox'
 import { agent } from './agent.ts'
 import { unkept } from './storage.ts'
+import { warn } from './warn.ts'
 
 /** openSession keeps the session of an account that is signed in, with what waits in its outbox. One of all pages does so at a time, or a worker for them. */
 export async function openSession(id: string): Promise<Session> {
@@ -20,7 +21,7 @@ async function openOutbox(id: string, clientId: string): Promise<StoredOutbox> {
   try {
     return await StoredOutbox.open(await IndexedStore.open(databaseOf(id, 'outbox')), clientId)
   } catch (e) {
-    console.warn(e)
+    warn(e)
     return StoredOutbox.open(new MemoryStore(), unkept + newId())
   }
 }
