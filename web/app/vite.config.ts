@@ -23,7 +23,7 @@ export default defineConfig({
     cssTarget: ['chrome123', 'firefox128', 'safari17.5'], // the first with light-dark()
     assetsInlineLimit: 0, // the Content-Security-Policy admits no data: URLs
     modulePreload: { polyfill: false }, // nor inline scripts
-    rolldownOptions: { output: { codeSplitting: chunks() } },
+    rolldownOptions: { output: { codeSplitting: chunks() }, checks: { bundlerTimings: false } },
   },
   worker: { format: 'es' },
   server: {
