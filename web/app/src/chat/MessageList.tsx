@@ -9,8 +9,8 @@ import { text } from './text.ts'
 const ahead = 1200
 const atEnd = 48
 
-/** For so many frames the list goes on correcting where it was sent, by what it measures: 150 ms. What came in above meanwhile would send it elsewhere. */
-const settling = 12
+/** For so long, in ms, the list goes on correcting where it was sent, by what it measures. What came in above meanwhile would send it elsewhere. */
+const settling = 150
 
 export interface MessageListProps {
   readonly room: Room
@@ -73,13 +73,14 @@ export function MessageList(props: MessageListProps) {
             setPlaced(true)
             look()
           }
-          frames(index < 0 ? 2 : settling, () => { // by then it is there, and measured
+          const settled = () => {
             if (index < 0 && untrack(last)?.message.offset !== end) {
               setEnded(true)
               toEnd() // what has come meanwhile is the end now
               frames(2, there)
             } else there()
-          })
+          }
+          frames(2, index < 0 ? settled : () => setTimeout(settled, settling)) // by then it is there, and measured
         })
       },
       { defer: true },

@@ -65,7 +65,8 @@ export class Recorder {
   readonly #o: RecorderOptions
   readonly #stop = new AbortController()
   readonly #rooms = new Map<string, { readonly room: Room; users: number }>()
-  readonly #warm = new Set<string>()
+  /** By channel, the last one that was opened last; called as it cools. */
+  readonly #warm = new Map<string, () => void>()
   readonly #followings: Following[] = []
   readonly #listeners = new Set<(part: Part) => void>()
   readonly #asked = new Set<number>()
@@ -254,20 +255,26 @@ export class Recorder {
 
   /** keepWarm follows a channel until WARM others were opened since, or it may not be read any more. */
   #keepWarm(channel: string): void {
-    if (this.#warm.delete(channel)) {
-      this.#warm.add(channel) // it is the last one now
+    const warm = this.#warm.get(channel)
+    if (warm !== undefined) {
+      this.#warm.delete(channel)
+      this.#warm.set(channel, warm) // it is the last one now
       return
     }
-    this.#warm.add(channel)
-    this.#enter(channel).onState(({ kind }) => {
+    const unheard = this.#enter(channel).onState(({ kind }) => {
       if (kind === 'ended' || kind === 'failed') this.#cool(channel)
     })
-    const [oldest] = this.#warm
+    this.#warm.set(channel, unheard)
+    const [oldest] = this.#warm.keys()
     if (this.#warm.size > WARM && oldest !== undefined) this.#cool(oldest)
   }
 
   #cool(channel: string): void {
-    if (this.#warm.delete(channel)) this.leave(channel)
+    const unheard = this.#warm.get(channel)
+    if (unheard === undefined) return
+    this.#warm.delete(channel)
+    unheard()
+    this.leave(channel)
   }
 
   #told(channel: string, events: readonly Told[]): void {
