@@ -21,6 +21,9 @@ const sharp = { deviceScaleFactor: published === undefined ? 1 : 2, reducedMotio
 const desk: BrowserContextOptions = { viewport: { width: 1280, height: 800 }, ...sharp }
 const phone: BrowserContextOptions = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, ...sharp }
 
+/** How long after a start Plenum may not know of who has not come whether they are on their way back, in ms: the time of grace, and some more. */
+const grace = 90_000
+
 type Theme = 'light' | 'dark'
 const both: readonly Theme[] = ['light', 'dark']
 
@@ -110,7 +113,7 @@ const screens: readonly Screen[] = [
     path: () => '/people',
     until: async (page) => {
       await expect(page.locator('.main').getByText('Hugo Almeida')).toBeVisible()
-      await expect(page.locator('.main [data-state=unknown]')).toHaveCount(0)
+      await expect(page.locator('.main [data-state=unknown]')).toHaveCount(0, { timeout: grace })
     },
   },
   { name: 'browse', path: () => '/browse', until: (page) => expect(page.locator('.main').getByText('telescope')).toBeVisible() },
