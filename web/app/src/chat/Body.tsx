@@ -1,5 +1,5 @@
 import { createEffect, createMemo, createSignal, onCleanup, Show, untrack } from 'solid-js'
-import { dom, markdown } from '../markdown/markdown.ts'
+import { dom, markdown, type Rich } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
 import { account, personCalled, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
@@ -31,11 +31,13 @@ export interface BodyProps {
 export function Body(props: BodyProps) {
   const model = useModel()
   const shell = useShell()
-  const words = createMemo(() => props.text) // whatever else becomes of the message
-  const parts = createMemo(() => markdown(words()))
-  const cards = createMemo(() => cardsOf(parts(), shell.registry.cards))
-  const content = createMemo(() => {
-    const made = dom(parts(), {
+  const words = createMemo((before?: { readonly text: string; readonly parts: readonly Rich[] }) => {
+    const { text } = props
+    return before?.text === text ? before : { text, parts: markdown(text) } // whatever else becomes of the message
+  })
+  const cards = () => cardsOf(words().parts, shell.registry.cards)
+  const content = () => {
+    const made = dom(words().parts, {
       inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
       mention: (handle, typed) => {
         const person = personCalled(model, handle)
@@ -47,10 +49,10 @@ export function Body(props: BodyProps) {
       },
     })
     return [...made.childNodes]
-  })
+  }
   const [whole, setWhole] = createSignal(untrack(() => props.whole ?? false))
   const [over, setOver] = createSignal(false)
-  const folds = createMemo(() => !whole() && mayFold(words()))
+  const folds = () => !whole() && mayFold(words().text)
   const unfold = () => {
     body.dispatchEvent(new Event(unfolds, { bubbles: true }))
     setWhole(true)
@@ -58,35 +60,37 @@ export function Body(props: BodyProps) {
   }
   let body!: HTMLDivElement
   createEffect(() => {
-    if (folds()) onCleanup(whenOver(body, setOver))
-    else setOver(false)
+    if (!folds()) {
+      setOver(false)
+      return
+    }
+    const found = () => over() && unfold() // the keyboard, or a search in the page, has found something further below
+    body.addEventListener('scroll', found)
+    onCleanup(whenOver(body, setOver))
+    onCleanup(() => { body.removeEventListener('scroll', found) })
   })
   return (
-    <div
-      ref={body}
-      class="message-body"
-      classList={{ 'message-folds': folds() }}
-      dir="auto"
-      onScroll={() => folds() && over() && unfold()} // the keyboard, or a search in the page, has found something further below
-    >
+    <div ref={body} class="message-body" classList={{ 'message-folds': folds() }} dir="auto">
       {content()}
-      <Show when={cards().length > 0}>
-        <Cards cards={cards()} />
-      </Show>
-      <Show when={props.edited}>
-        {(edited) => (
-          <time class="message-edited" dateTime={new Date(edited().ms).toISOString()} data-tip={text().editedAt(moment(edited().ms), edited().times)}>
-            ({text().edited}<span class="unseen"> {text().editedAt(moment(edited().ms), edited().times)}</span>)
-          </time>
-        )}
-      </Show>
-      <Show when={over()}>
-        <div class="message-unfold">
-          <Button size="small" onClick={unfold}>
-            {text().unfold}
-          </Button>
-        </div>
-      </Show>
+      {cards().length > 0 || props.edited || over() ? (
+        <>
+          <Cards cards={cards()} />
+          <Show when={props.edited}>
+            {(edited) => (
+              <time class="message-edited" dateTime={new Date(edited().ms).toISOString()} data-tip={text().editedAt(moment(edited().ms), edited().times)}>
+                ({text().edited}<span class="unseen"> {text().editedAt(moment(edited().ms), edited().times)}</span>)
+              </time>
+            )}
+          </Show>
+          <Show when={over()}>
+            <div class="message-unfold">
+              <Button size="small" onClick={unfold}>
+                {text().unfold}
+              </Button>
+            </div>
+          </Show>
+        </>
+      ) : undefined}
     </div>
   )
 }

@@ -73,9 +73,7 @@ function Happened(props: { readonly item: Item; readonly between: boolean }) {
   return (
     <p class="happened">
       {name(props.item.message.author)} {happened(props.item.message, name, props.between)}
-      <time class="message-time numbers" dateTime={new Date(props.item.message.timeMs).toISOString()} data-tip={moment(props.item.message.timeMs)}>
-        {time(props.item.message.timeMs)}
-      </time>
+      <At ms={props.item.message.timeMs} class="message-time" tip />
     </p>
   )
 }
@@ -103,6 +101,14 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
     return props.of.room.root === 0 && thread !== undefined && thread.replies > 0 && thread
   }
 
+  const edited = () => {
+    const { edits, editedMs } = message()
+    return edits > 0 ? { ms: editedMs, times: edits } : undefined
+  }
+  /** Most messages have nothing below their words. */
+  const below = () => written() || thread() || props.item.changes.length > 0 || message().reactions.length > 0
+
+  // Conditions stand here as they are, without <Show>: it makes three computations of each, and rows are what a switch of channels makes and forgets most of.
   return (
     <article
       class="message"
@@ -115,31 +121,18 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
       data-offset={message().offset}
       data-state={props.item.state}
       aria-label={`${name()}, ${time(message().timeMs)}`}
-      onPointerEnter={() => setNear(true)}
+      onPointerOver={() => setNear(true)}
       onFocusIn={() => setNear(true)}
     >
-      <div class="message-side">
-        <Show
-          when={props.first}
-          fallback={
-            <time class="message-hover-time numbers" dateTime={new Date(message().timeMs).toISOString()}>
-              {time(message().timeMs)}
-            </time>
-          }
-        >
-          <Avatar id={message().author} name={name()} size="large" />
-        </Show>
-      </div>
+      <div class="message-side">{props.first ? <Avatar id={message().author} name={name()} size="large" /> : <At ms={message().timeMs} class="message-hover-time" />}</div>
       <div class="message-main">
-        <Show when={props.first}>
+        {props.first ? (
           <header class="message-head">
             <HoverCard label={name()} card={() => <PersonCard id={message().author} />}>
               <span class="message-author">{name()}</span>
             </HoverCard>
             <Show when={namesake()}>{(person) => <span class="message-handle">@{person().handle}</span>}</Show>
-            <time class="message-time numbers" dateTime={new Date(message().timeMs).toISOString()} data-tip={moment(message().timeMs)}>
-              {time(message().timeMs)}
-            </time>
+            <At ms={message().timeMs} class="message-time" tip />
             <Show when={message().pinned}>
               <span data-tip={text().pinned}>
                 <Icon path={pinIcon} small />
@@ -147,44 +140,47 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
               </span>
             </Show>
           </header>
-        </Show>
-        <Show when={!props.first && message().pinned}>
+        ) : message().pinned ? (
           <p class="message-pinned">
             <Icon path={pinIcon} small />
             {text().pinned}
           </p>
-        </Show>
-        <Show when={!message().deleted} fallback={<p class="message-gone">{text().deleted}</p>}>
-          <Show
-            when={!editing()}
-            fallback={
-              <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
-            }
-          >
-            <Body text={message().text} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
-          </Show>
-        </Show>
-        <Show when={written() || thread() || props.item.changes.length > 0 || message().reactions.length > 0}>
-          <Sent item={props.item} room={props.of.room} written={written()} />
-          <Unchanged item={props.item} room={props.of.room} />
-          <Reactions item={props.item} room={props.of.room} />
-          <Show when={thread()}>
-            {(thread) => (
-              <button type="button" class="thread-summary" onClick={toThread}>
-                <span class="unseen">{text().openThread(name())}</span>
-                <span class="thread-count">{text().replies(thread().replies)}</span>
-                <span class="faint clip">{text().lastReply(relative(thread().lastReplyMs, Date.now()))}</span>
-                <Icon path={chevronRightIcon} small mirrored />
-              </button>
-            )}
-          </Show>
-        </Show>
+        ) : undefined}
+        {message().deleted ? (
+          <p class="message-gone">{text().deleted}</p>
+        ) : editing() ? (
+          <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
+        ) : (
+          <Body text={message().text} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
+        )}
+        {below() ? (
+          <>
+            <Sent item={props.item} room={props.of.room} written={written()} />
+            <Unchanged item={props.item} room={props.of.room} />
+            <Reactions item={props.item} room={props.of.room} />
+            <Show when={thread()}>
+              {(thread) => (
+                <button type="button" class="thread-summary" onClick={toThread}>
+                  <span class="unseen">{text().openThread(name())}</span>
+                  <span class="thread-count">{text().replies(thread().replies)}</span>
+                  <span class="faint clip">{text().lastReply(relative(thread().lastReplyMs, Date.now()))}</span>
+                  <Icon path={chevronRightIcon} small mirrored />
+                </button>
+              )}
+            </Show>
+          </>
+        ) : undefined}
       </div>
-      <Show when={props.item.state === 'sent' && !message().deleted && message().offset > 0 && !editing()}>
+      {props.item.state === 'sent' && !message().deleted && message().offset > 0 && !editing() ? (
         <MessageTools near={near()} onNear={() => setNear(true)} item={props.item} room={props.of.room} onEdit={() => props.of.editing.begin(message().offset)} onThread={toThread} />
-      </Show>
+      ) : undefined}
     </article>
   )
+}
+
+/** At is when a message was said, in Unix ms; `tip`: with its day, to whom the pointer comes. */
+function At(props: { readonly ms: number; readonly class: string; readonly tip?: boolean }) {
+  return <time class={`${props.class} numbers`} dateTime={new Date(props.ms).toISOString()} data-tip={props.tip ? moment(props.ms) : undefined} textContent={time(props.ms)} />
 }
 
 /**

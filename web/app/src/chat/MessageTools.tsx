@@ -31,11 +31,7 @@ export function MessageTools(props: ToolsProps & { readonly near: boolean; reado
     const buttons = around?.querySelectorAll<HTMLElement>('.message-does > button') ?? []
     buttons[back ? buttons.length - 1 : 0]?.focus()
   }
-  return (
-    <Show when={props.near} fallback={<button type="button" class="message-does" aria-label={text().does.bar} onFocus={enter} onClick={() => props.onNear()} />}>
-      <Toolbar {...props} />
-    </Show>
-  )
+  return <>{props.near ? <Toolbar {...props} /> : <button type="button" class="message-does" aria-label={text().does.bar} onFocusIn={enter} onClick={() => props.onNear()} />}</>
 }
 
 interface ToolsProps {
