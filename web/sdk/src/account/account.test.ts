@@ -173,6 +173,14 @@ test('each way in keeps who came', async () => {
   expect(await again.tokens('u1').token()).toBe('access 4')
 })
 
+test('a sign-in that can not be kept says so', async () => {
+  const { accounts } = await opened(new Identity())
+  const full = vi.spyOn(AccountStore.prototype, 'put').mockRejectedValueOnce(new DOMException('no room', 'QuotaExceededError'))
+  await expect(accounts.signIn(server, credentials)).rejects.toMatchObject({ code: 200, reason: 'client.NOT_KEPT' })
+  full.mockRestore()
+  expect((await accounts.signIn(server, credentials)).tokens.access).toBe('access 2')
+})
+
 test('a sign-in that is refused keeps nobody', async () => {
   const identity = new Identity()
   const { accounts } = await opened(identity)
