@@ -1,3 +1,4 @@
+import { tell } from '../edge/fault.ts'
 import { ServerError } from '../errors.ts'
 import {
   addReaction, archiveChannel, deleteMessage, editMessage, followThread, getChannel, leaveChannel, listMentions, listMyChannels, listThreads, markRead,
@@ -284,7 +285,7 @@ export class Recorder {
       else if (what?.$case === 'members') next = membersChanged(next, channel, this.#o.me, what.value)
     }
     this.#setChannels(next, mine, undefined)
-    this.#o.onTold?.(channel, events)
+    tell((e) => this.#o.onTold?.(channel, e), events)
     this.#settle(events)
   }
 
@@ -505,7 +506,7 @@ export class Recorder {
   }
 
   #tell(...parts: Part[]): void {
-    for (const part of parts) for (const listener of this.#listeners) listener(part)
+    for (const part of parts) for (const listener of this.#listeners) tell(listener, part)
   }
 
   #call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>): Promise<A> {

@@ -1,4 +1,5 @@
 import type { IDBPIndex, IDBPTransaction } from 'idb'
+import { tell } from '../../edge/fault.ts'
 import type { Cursor } from '../../proto/plenum/edge/v1/edge.ts'
 import type { Message } from '../../proto/plenum/chat/v1/chat.ts'
 import { databaseOf } from '../../account/wipe.ts'
@@ -98,7 +99,7 @@ export class Cache {
   #set(state: CacheState): void {
     if (state === this.#state) return
     this.#state = state
-    for (const tell of this.#listeners) tell(state)
+    for (const listener of this.#listeners) tell(listener, state)
   }
 
   // ---- reads: what a page paints before the network answers
