@@ -171,7 +171,7 @@ export class Connection implements Session, Wire {
 
   active(): void {
     this.#used = this.#clock.now()
-    if (this.#welcomed && this.#used - this.#told >= activeGap) this.#ping(true)
+    if (this.#welcomed && Math.abs(this.#used - this.#told) >= activeGap) this.#ping(true) // a clock may be set back
   }
 
   probe(): void {
