@@ -1,4 +1,4 @@
-import { tell } from '../edge/fault.ts'
+import { tell } from '../tell.ts'
 import type { ServerError } from '../errors.ts'
 import { listDrafts, send, setDraft } from '../proto/plenum/chat/v1/chat.methods.ts'
 import type { DraftChanged } from '../proto/plenum/chat/v1/chat.ts'

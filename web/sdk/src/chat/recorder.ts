@@ -1,4 +1,4 @@
-import { tell } from '../edge/fault.ts'
+import { tell } from '../tell.ts'
 import { ServerError } from '../errors.ts'
 import {
   addReaction, archiveChannel, deleteMessage, editMessage, followThread, getChannel, leaveChannel, listMentions, listMyChannels, listThreads, markRead,

@@ -1,4 +1,4 @@
-import { tell } from '../edge/fault.ts'
+import { tell } from '../tell.ts'
 import { Code, type ServerError } from '../errors.ts'
 import type { HistoryRequest } from '../proto/plenum/chat/v1/chat.ts'
 import { getMessages, history } from '../proto/plenum/chat/v1/chat.methods.ts'

@@ -1,4 +1,4 @@
-import * as fault from '../edge/fault.ts'
+import { tell } from '../tell.ts'
 import { Code, ServerError } from '../errors.ts'
 import { errorOf } from '../fault.ts'
 import { encode, type Method } from '../method.ts'
@@ -308,7 +308,7 @@ export class Remote implements Session {
 
   #stands(state: State): void {
     this.#state = state
-    for (const listener of [...this.#listeners]) fault.tell(listener, state)
+    for (const listener of [...this.#listeners]) tell(listener, state)
   }
 
   #take(id: number): Asked | undefined {
@@ -352,6 +352,6 @@ class RemoteEntries {
 
   #tell(): void {
     this.#all = undefined
-    for (const listener of [...this.#listeners]) fault.tell(listener, this.all)
+    for (const listener of [...this.#listeners]) tell(listener, this.all)
   }
 }

@@ -1,5 +1,5 @@
 import type { IDBPIndex, IDBPTransaction } from 'idb'
-import { tell } from '../../edge/fault.ts'
+import { tell } from '../../tell.ts'
 import type { Cursor } from '../../proto/plenum/edge/v1/edge.ts'
 import type { Message } from '../../proto/plenum/chat/v1/chat.ts'
 import { databaseOf } from '../../account/wipe.ts'
