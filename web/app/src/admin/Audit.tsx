@@ -2,7 +2,7 @@ import { moment, relative } from '../i18n/format.ts'
 import { useModel } from '../model/context.ts'
 import { EmptyState } from '../ui/Empty.tsx'
 import { auditTarget, auditWords } from './audit.ts'
-import { Paged } from './Paged.tsx'
+import { Paged } from '../ui/Paged.tsx'
 import { text } from './text.ts'
 
 export default function Audit() {
@@ -14,6 +14,8 @@ export default function Audit() {
         <p class="soft">{text().audit.lead}</p>
       </header>
       <Paged
+        failed={text().failed}
+        more={text().more}
         load={(page) => model.administration.audit(page)}
         empty={<EmptyState title={text().audit.none} words={text().audit.noneWhy} />}
         frame={(rows) => (

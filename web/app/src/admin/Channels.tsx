@@ -3,7 +3,7 @@ import { EmptyState } from '../ui/Empty.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { hashIcon } from '../ui/icons.ts'
 import { number } from '../i18n/format.ts'
-import { Paged } from './Paged.tsx'
+import { Paged } from '../ui/Paged.tsx'
 import { text } from './text.ts'
 import '../people/people.css'
 
@@ -16,6 +16,8 @@ export default function AdminChannels() {
         <p class="soft">{text().channels.lead}</p>
       </header>
       <Paged
+        failed={text().failed}
+        more={text().more}
         load={(page) => model.browse('', page, false)}
         empty={<EmptyState title={text().channels.none} words={text().channels.noneWhy} />}
         row={(channel) => (

@@ -13,7 +13,7 @@ import { copyIcon, mailPlusIcon } from '../ui/icons.ts'
 import { Refused } from '../ui/Refused.tsx'
 import { submission } from '../ui/submission.ts'
 import { toast } from '../ui/toasts.ts'
-import { Paged } from './Paged.tsx'
+import { Paged } from '../ui/Paged.tsx'
 import { text } from './text.ts'
 import '../people/people.css'
 
@@ -74,6 +74,8 @@ export default function Invitations() {
         )}
       </Show>
       <Paged
+        failed={text().failed}
+        more={text().more}
         version={version()}
         load={(page) => model.administration.invitations(page)}
         empty={<EmptyState title={text().invitations.none} words={text().invitations.noneWhy} />}

@@ -1,4 +1,4 @@
-import { createResource, createSignal, For, lazy, Show, Suspense } from 'solid-js'
+import { createSignal, lazy, Show, Suspense } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { explain } from '../i18n/refusals.ts'
 import { may, useModel } from '../model/context.ts'
@@ -6,11 +6,12 @@ import type { Browsed } from '../model/model.ts'
 import { useShell } from '../shell/context.ts'
 import { newChannel } from '../shell/module.ts'
 import { Button } from '../ui/Button.tsx'
-import { EmptyState, Skeleton } from '../ui/Empty.tsx'
+import { EmptyState } from '../ui/Empty.tsx'
 import { Choose } from '../ui/Choose.tsx'
 import { TextField } from '../ui/Field.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { hashIcon, plusIcon } from '../ui/icons.ts'
+import { Paged } from '../ui/Paged.tsx'
 import { toast } from '../ui/toasts.ts'
 import { text } from './text.ts'
 import '../people/people.css'
@@ -24,13 +25,7 @@ export default function Browse() {
   const [words, setWords] = createSignal('')
   const [archived, setArchived] = createSignal(false)
   const [looking, setLooking] = createSignal<Browsed>()
-  const [page, { mutate, refetch }] = createResource(() => ({ words: words().trim(), archived: archived() }), ({ words: wanted, archived: old }) => model.browse(wanted, '', old))
   const [joining, setJoining] = createSignal<string>()
-  const more = async (next: string) => {
-    const first = page()
-    const rest = await model.browse(words().trim(), next, archived())
-    mutate({ items: [...(first?.items ?? []), ...rest.items], next: rest.next })
-  }
   const join = async (channel: Browsed) => {
     setJoining(channel.id)
     try {
@@ -79,61 +74,41 @@ export default function Browse() {
             </Suspense>
           )}
         </Show>
-        <Show
-          when={page.error === undefined}
-          fallback={
-            <EmptyState title={text().browse.failed} words={explain(page.error)}>
-              <Button onClick={() => void refetch()}>{core().retry}</Button>
-            </EmptyState>
-          }
-        >
-          <Show when={page.latest} fallback={<Skeleton />}>
-            {(found) => (
-              <>
-                <ul class="people-list">
-                  <For
-                    each={found().items}
-                    fallback={
-                      <li>
-                        <EmptyState title={archived() ? text().browse.noArchived : text().browse.none} words={archived() ? text().browse.noArchivedWhy : text().browse.noneWhy} />
-                      </li>
-                    }
-                  >
-                    {(channel) => (
-                      <li class="person-row">
-                        <span class="channel-sign">
-                          <Icon path={hashIcon} />
-                        </span>
-                        <button type="button" class="person-look" onClick={() => setLooking(channel)}>
-                          <span class="unseen">{text().browse.preview} </span>
-                          <span class="strong clip">{channel.name}</span>
-                          <span class="faint clip">
-                            {text().browse.members(channel.members)}
-                            {channel.topic && ` · ${channel.topic}`}
-                          </span>
-                        </button>
-                        <Show
-                          when={channel.joined}
-                          fallback={channel.archived ? <span class="pill">{text().browse.archived}</span> :
-                            <Button size="small" busy={joining() === channel.id} onClick={() => void join(channel)} aria-label={`${text().browse.join}: ${channel.name}`}>
-                              {text().browse.join}
-                            </Button>
-                          }
-                        >
-                          <span class="pill">{text().browse.joined}</span>
-                          <a class="button button-quiet button-small" href={`/c/${channel.id}`} aria-label={`${text().browse.open}: ${channel.name}`}>
-                            {text().browse.open}
-                          </a>
-                        </Show>
-                      </li>
-                    )}
-                  </For>
-                </ul>
-                <Show when={found().next}>{(next) => <Button onClick={() => void more(next())}>{text().browse.more}</Button>}</Show>
-              </>
-            )}
-          </Show>
-        </Show>
+        <Paged
+          version={`${archived() ? 'archived' : 'inUse'} ${words().trim()}`}
+          load={(page) => model.browse(words().trim(), page, archived())}
+          failed={text().browse.failed}
+          more={text().browse.more}
+          empty={<EmptyState title={archived() ? text().browse.noArchived : text().browse.none} words={archived() ? text().browse.noArchivedWhy : text().browse.noneWhy} />}
+          row={(channel) => (
+            <li class="person-row">
+              <span class="channel-sign">
+                <Icon path={hashIcon} />
+              </span>
+              <button type="button" class="person-look" onClick={() => setLooking(channel)}>
+                <span class="unseen">{text().browse.preview} </span>
+                <span class="strong clip">{channel.name}</span>
+                <span class="faint clip">
+                  {text().browse.members(channel.members)}
+                  {channel.topic && ` · ${channel.topic}`}
+                </span>
+              </button>
+              <Show
+                when={channel.joined}
+                fallback={channel.archived ? <span class="pill">{text().browse.archived}</span> :
+                  <Button size="small" busy={joining() === channel.id} onClick={() => void join(channel)} aria-label={`${text().browse.join}: ${channel.name}`}>
+                    {text().browse.join}
+                  </Button>
+                }
+              >
+                <span class="pill">{text().browse.joined}</span>
+                <a class="button button-quiet button-small" href={`/c/${channel.id}`} aria-label={`${text().browse.open}: ${channel.name}`}>
+                  {text().browse.open}
+                </a>
+              </Show>
+            </li>
+          )}
+        />
       </div>
     </div>
   )

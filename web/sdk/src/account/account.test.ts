@@ -173,6 +173,14 @@ test('each way in keeps who came', async () => {
   expect(await again.tokens('u1').token()).toBe('access 4')
 })
 
+test('a sign-in that can not be kept says so', async () => {
+  const { accounts } = await opened(new Identity())
+  const full = vi.spyOn(AccountStore.prototype, 'put').mockRejectedValueOnce(new DOMException('no room', 'QuotaExceededError'))
+  await expect(accounts.signIn(server, credentials)).rejects.toMatchObject({ code: 200, reason: 'client.NOT_KEPT' })
+  full.mockRestore()
+  expect((await accounts.signIn(server, credentials)).tokens.access).toBe('access 2')
+})
+
 test('a sign-in that is refused keeps nobody', async () => {
   const identity = new Identity()
   const { accounts } = await opened(identity)
@@ -240,6 +248,20 @@ describe('a token', () => {
     expect((await accounts.get('u1'))?.tokens.accessUntil).toBe(Date.now() - 120_000 + 600_000)
   })
 
+  test('that could not be stored is not stored over what another page has got since', async () => {
+    const { identity, database, tokens } = await signedIn()
+    const full = vi.spyOn(AccountStore.prototype, 'change').mockRejectedValueOnce(new DOMException('no room', 'QuotaExceededError'))
+    await expect(tokens.token('access 1')).rejects.toMatchObject({ reason: 'client.NOT_KEPT' })
+    full.mockRestore()
+    const other = await Accounts.open({ name: '', agent: '', database, fetch: identity.fetch, locks: new OwnLocks() })
+    expect(await other.tokens('u1').token('access 1')).toBe('access 2') // within 60 s: the same answer
+    vi.advanceTimersByTime(580_000)
+    expect(await other.tokens('u1').token()).toBe('access 3')
+    vi.advanceTimersByTime(580_000)
+    expect(await tokens.token()).toBe('access 4')
+    expect(identity.stolen).toBe(false)
+  })
+
   test.for([
     [102, 'identity.SESSION_ENDED'],
     [4400, 'identity.WIPE'],
@@ -250,6 +272,24 @@ describe('a token', () => {
     await expect(tokens.token()).rejects.toMatchObject({ code: 102, reason: 'client.SIGNED_OUT' })
     expect(identity.asked).toHaveLength(1)
     expect(await accounts.list()).toMatchObject([{ id: 'u1', state: 'ended', tokens: { refresh: '' } }])
+  })
+
+  test('that is refreshed while somebody signs in again is theirs', async () => {
+    const { identity, accounts, database } = await signedIn()
+    let answer: () => void = () => undefined
+    const out = new Promise<void>((resolve) => { answer = resolve })
+    const slow: Fetch = async (url, init) => {
+      const response = await identity.fetch(url, init)
+      await out
+      return response
+    }
+    const other = await Accounts.open({ name: '', agent: '', database, fetch: slow, locks: new OwnLocks() }) // as without Web Locks
+    const token = other.tokens('u1').token('access 1')
+    while (identity.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await accounts.signIn(server, credentials)
+    answer()
+    expect(await token).toBe('access 3')
+    expect((await (await AccountStore.open(database)).get('u1'))?.tokens).toMatchObject({ access: 'access 3', refresh: 'plr_3' })
   })
 
   test('that is refreshed while somebody signs out is none', async () => {

@@ -1,6 +1,7 @@
 import type { TokenSource } from '../edge/token.ts'
 import { Code, ServerError } from '../errors.ts'
 import type { Method } from '../method.ts'
+import { serverError } from '../fault.ts'
 import { newId } from '../id.ts'
 import type { Client, Session } from '../proto/plenum/identity/v1/model.ts'
 import { describeLink, join, setUp, signIn, signOut, useReset } from '../proto/plenum/identity/v1/session.methods.ts'
@@ -29,7 +30,7 @@ export interface AccountsOptions {
 
 /**
  * Accounts are who is signed in in this browser. Each way in returns the account once it is stored; it rejects with a ServerError, of which 2xx may be tried
- * again, unchanged: a link that this installation itself has used still signs it in with the same password.
+ * again, unchanged (200 `client.NOT_KEPT`: the disk is full): a link that this installation itself has used still signs it in with the same password.
  */
 export class Accounts {
   readonly #store: AccountStore
@@ -135,7 +136,7 @@ export class Accounts {
     const facts = { id: person.id, server, clientId: this.clientId, deviceId, person, workspace, permissions }
     const account: Account = { ...facts, session: newId(), tokens: tokensOf(session), state: 'active' }
     // Behind a sign-out that is going on, and a refresh, whose session this one has ended.
-    await this.#locks.request(refreshLock(account.id), () => this.#store.put(account))
+    await this.#locks.request(refreshLock(account.id), () => this.#store.put(account)).catch((e: unknown) => { throw serverError(e, Code.UNAVAILABLE, 'client.NOT_KEPT') })
     return account
   }
 

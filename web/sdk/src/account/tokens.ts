@@ -22,8 +22,8 @@ export class AccountTokens implements TokenSource {
   readonly #id: string
   readonly #locks: Locks
   readonly #fetch: Fetch
-  /** A new session that could not be stored yet. It isn't used before it is. */
-  #unsaved: { readonly session: Session; readonly fresh: Tokens } | undefined
+  /** A new session that could not be stored yet, and the refresh token that was spent for it. It isn't used before it is stored. */
+  #unsaved: { readonly spent: string; readonly session: Session; readonly fresh: Tokens } | undefined
 
   constructor(store: AccountStore, id: string, locks: Locks, fetch: Fetch) {
     this.#store = store
@@ -49,17 +49,19 @@ export class AccountTokens implements TokenSource {
   }
 
   async #refreshed({ server, clientId, tokens }: Account): Promise<string> {
-    this.#unsaved ??= await this.#refresh(server, tokens.refresh, clientId)
+    const spent = tokens.refresh
+    if (this.#unsaved?.spent !== spent) this.#unsaved = { spent, ...(await this.#refresh(server, spent, clientId)) }
     const { session, fresh } = this.#unsaved
     const { person, workspace, permissions, deviceId } = session
     const kept = await this.#save((account) => {
       if (account.state !== 'active') return undefined
+      if (account.tokens.refresh !== spent) return account // where there are no locks: another page was faster, or somebody has signed in again
       const facts = { permissions, deviceId, person: person ?? account.person, workspace: workspace ?? account.workspace }
       return { ...account, ...facts, tokens: fresh }
     })
     this.#unsaved = undefined
     if (kept === undefined) throw signedOut() // meanwhile
-    return fresh.access
+    return kept.tokens.access
   }
 
   /** refresh asks the server, also again where the answer is lost: the same token gets the same answer within 60 s. */

@@ -1,3 +1,4 @@
+import { tell } from '../tell.ts'
 import type { ServerError } from '../errors.ts'
 import { listDrafts, send, setDraft } from '../proto/plenum/chat/v1/chat.methods.ts'
 import type { DraftChanged } from '../proto/plenum/chat/v1/chat.ts'
@@ -125,7 +126,7 @@ export class Book {
     const key = draftKey(w.channel, w.root)
     if (this.#drafts.get(key) === w) return Promise.resolve()
     this.#drafts.set(key, w)
-    for (const tell of this.#listeners) tell(w)
+    for (const listener of this.#listeners) tell(listener, w)
     this.#later(key)
     return this.#cache?.putDraft(w) ?? Promise.resolve()
   }

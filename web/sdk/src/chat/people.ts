@@ -26,6 +26,12 @@ export function withGroups(d: Directory, groups: readonly Group[]): Directory {
   return news.length === 0 ? d : { ...d, groups: new Map([...d.groups, ...news.map((g) => [g.id, g] as const)]) }
 }
 
+/** groupsListed is after all pages of ListGroups, which had these: what else is known was deleted without a word to us. */
+export function groupsListed(d: Directory, ids: ReadonlySet<string>): Directory {
+  const groups = new Map([...d.groups].filter(([id]) => ids.has(id)))
+  return groups.size === d.groups.size ? d : { ...d, groups }
+}
+
 /** workspaceTold applies an event; one of something unknown that doesn't say all of it waits for the page that does. */
 export function workspaceTold(d: Directory, { event }: WorkspaceEvent): Directory {
   switch (event?.$case) {

@@ -1,3 +1,4 @@
+import { tell } from '../tell.ts'
 import { ServerError } from '../errors.ts'
 import {
   addReaction, archiveChannel, deleteMessage, editMessage, followThread, getChannel, leaveChannel, listMentions, listMyChannels, listThreads, markRead,
@@ -16,7 +17,7 @@ import { MENTIONS, emptyInbox, inboxTold, isUnread, mentionsRead, overlaidInbox,
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
 import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
-import { nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
+import { groupsListed, nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
 import { Renames } from './renames.ts'
 import { Room } from './room.ts'
 
@@ -284,7 +285,7 @@ export class Recorder {
       else if (what?.$case === 'members') next = membersChanged(next, channel, this.#o.me, what.value)
     }
     this.#setChannels(next, mine, undefined)
-    this.#o.onTold?.(channel, events)
+    tell((e) => this.#o.onTold?.(channel, e), events)
     this.#settle(events)
   }
 
@@ -374,13 +375,15 @@ export class Recorder {
       page = answer.next
       if (page === '') break
     }
+    const groups = new Set<string>()
     for (let page = ''; ;) {
       const answer = await this.#call(listGroups, { page, limit: 50 })
+      for (const { id } of answer.groups) groups.add(id)
       this.#setDirectory(withGroups(this.#directory, answer.groups), undefined)
       page = answer.next
       if (page === '') break
     }
-    this.#setDirectory(this.#directory, cursor)
+    this.#setDirectory(groupsListed(this.#directory, groups), cursor)
     this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, cursor)
   }
 
@@ -505,7 +508,7 @@ export class Recorder {
   }
 
   #tell(...parts: Part[]): void {
-    for (const part of parts) for (const listener of this.#listeners) listener(part)
+    for (const part of parts) for (const listener of this.#listeners) tell(listener, part)
   }
 
   #call<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>): Promise<A> {

@@ -1,3 +1,4 @@
+import { tell } from '../tell.ts'
 import { Code, type ServerError } from '../errors.ts'
 import type { HistoryRequest } from '../proto/plenum/chat/v1/chat.ts'
 import { getMessages, history } from '../proto/plenum/chat/v1/chat.methods.ts'
@@ -187,7 +188,7 @@ export class Room {
 
   #set(state: RoomState): void {
     this.#state = state
-    for (const tell of this.#listeners) tell(state)
+    for (const listener of this.#listeners) tell(listener, state)
   }
 }
 
@@ -337,7 +338,7 @@ export class View {
   #set(w: Window): void {
     if (!this.#open || w === this.#window) return
     this.#window = w
-    for (const tell of this.#listeners) tell(w)
+    for (const listener of this.#listeners) tell(listener, w)
     if (w.omitted.length > 0) this.#once('omitted', () => this.#reread()).catch(() => undefined)
   }
 

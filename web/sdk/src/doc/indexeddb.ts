@@ -1,4 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb'
+import { transact } from '../transaction.ts'
 import { TakenOverError, type Journal, type Store } from './store.ts'
 
 interface Schema extends DBSchema {
@@ -63,15 +64,6 @@ async function takeOver(tx: Writing, document: string): Promise<number> {
   return owner
 }
 
-/** abort undoes all of a transaction; the browser may have done so. */
-function abort(tx: Writing): void {
-  try {
-    tx.abort()
-  } catch {
-    // It has.
-  }
-}
-
 /** rangeOf is where a document's texts lie: in keys an array comes behind all numbers. */
 const rangeOf = (document: string) => IDBKeyRange.bound([document, -Infinity], [document, Infinity])
 
@@ -105,21 +97,11 @@ class IndexedJournal implements Journal {
   /** write is one transaction: all of it is there after a crash, or nothing. */
   async #write(texts: readonly string[], first: (tx: Writing) => Promise<void>): Promise<void> {
     if (this.#closed) throw new Error('the journal is closed')
-    const tx = this.#db.transaction(stores, 'readwrite', { durability: 'strict' })
-    if ((await tx.objectStore('owners').get(this.#document)) !== this.#owner) {
-      await tx.done
-      throw new TakenOverError()
-    }
-    const done = tx.done
-    done.catch(() => undefined) // where it is aborted, the reason is thrown below
-    try {
+    await transact(this.#db.transaction(stores, 'readwrite', { durability: 'strict' }), async (tx) => {
+      if ((await tx.objectStore('owners').get(this.#document)) !== this.#owner) throw new TakenOverError()
       await first(tx)
       for (const [i, text] of texts.entries()) await tx.objectStore('texts').put(text, [this.#document, this.#next + i])
-    } catch (e) {
-      abort(tx)
-      throw e
-    }
-    await done
+    })
     this.#next += texts.length
   }
 

@@ -292,6 +292,18 @@ describe('a connection', () => {
     expect(edge.dials.length).toBe(2)
   })
 
+  test('says that the person is at it also after the clock was set back', async () => {
+    const { edge, connection } = start()
+    const peer = await login(edge)
+    connection.active()
+    vi.setSystemTime(Date.now() - 3_600_000)
+    await rest(1)
+    connection.active()
+    await rest(1)
+    expect(peer.take('ping').filter(({ active }) => active).length).toBe(2)
+    connection.close()
+  })
+
   test('says that the person is at it once a minute, and at Hello since when they are not', async () => {
     const { edge, connection } = start({ idle: 7_900 })
     await rest(1)

@@ -8,6 +8,7 @@ import { Calls, type Out } from './calls.ts'
 import type { Dependencies } from './causal.ts'
 import { Alarm, system, type Clock } from './clock.ts'
 import * as fault from './fault.ts'
+import { tell } from '../tell.ts'
 import { activeGap, dialBy, maxAgent, pongBy, refreshAgain, refreshBefore, silence, welcomeBy } from './limits.ts'
 import type { Fetch } from './http.ts'
 import { anyTransport } from './ladder.ts'
@@ -171,7 +172,7 @@ export class Connection implements Session, Wire {
 
   active(): void {
     this.#used = this.#clock.now()
-    if (this.#welcomed && this.#used - this.#told >= activeGap) this.#ping(true)
+    if (this.#welcomed && Math.abs(this.#used - this.#told) >= activeGap) this.#ping(true) // a clock may be set back
   }
 
   probe(): void {
@@ -251,7 +252,7 @@ export class Connection implements Session, Wire {
     this.#topics.up()
     this.#topics.flush()
     this.#calls.up()
-    for (const listener of [...this.#ups]) fault.tell(listener, true)
+    for (const listener of [...this.#ups]) tell(listener, true)
   }
 
   #heard(frames: readonly ServerFrame[]): void {
@@ -396,7 +397,7 @@ export class Connection implements Session, Wire {
     this.#up = false
     this.#calls.down(refused)
     this.#topics.down()
-    for (const listener of [...this.#ups]) fault.tell(listener, false)
+    for (const listener of [...this.#ups]) tell(listener, false)
   }
 
   /** lost decides what follows the end of a line. `refused`: the server has taken nothing that was sent. */
@@ -468,7 +469,7 @@ export class Connection implements Session, Wire {
 
   #setState(state: State): void {
     this.#state = state
-    for (const listener of [...this.#states]) fault.tell(listener, state)
+    for (const listener of [...this.#states]) tell(listener, state)
   }
 }
 

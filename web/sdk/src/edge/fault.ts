@@ -35,12 +35,3 @@ export function courseOf(code: number): Course {
 export function final(code: number): boolean {
   return (code > 0 && code < 200 && code !== Code.INTERNAL) || courseOf(code) !== 'again'
 }
-
-/** tell tells a listener something. What it throws is its own fault, and reported as that of any event listener: uncaught, and behind this. */
-export function tell<T>(listener: (of: T) => void, what: T): void {
-  try {
-    listener(what)
-  } catch (e) {
-    queueMicrotask(() => { throw e })
-  }
-}

@@ -184,23 +184,27 @@ class Trial implements Line {
       const best = this.#rungs[0]
       if (best === undefined) return
       const vain = () => {
-        if (this.#ended || this.#beside === undefined) return
+        if (this.#ended) return
         this.#cancel?.()
-        this.#beside.close()
+        this.#beside?.close()
         this.#beside = undefined
         this.#known.vain()
         this.#climb()
       }
       this.#cancel = this.#clock.after(trialBy, vain)
-      this.#beside = best({
-        opened: () => {
-          if (this.#ended) return
-          this.close()
-          this.#ear.closed(new ServerError(Code.CONNECTION_FAULT, 'client.BETTER', 'A better way to the server is open again.'))
-        },
-        heard: () => undefined,
-        closed: vain,
-      })
+      try {
+        this.#beside = best({
+          opened: () => {
+            if (this.#ended) return
+            this.close()
+            this.#ear.closed(new ServerError(Code.CONNECTION_FAULT, 'client.BETTER', 'A better way to the server is open again.'))
+          },
+          heard: () => undefined,
+          closed: vain,
+        })
+      } catch { // as in #try
+        vain()
+      }
     })
   }
 }

@@ -5,6 +5,7 @@ import { Backoff } from './backoff.ts'
 import type { Out } from './calls.ts'
 import { HoldBack, type Dependencies, type Held, type Holder } from './causal.ts'
 import * as fault from './fault.ts'
+import { tell } from '../tell.ts'
 import { defaultSignals, viewBytes, maxFollowed, maxRefs, maxWants, signalBody, signalKey, signalRoom, subscribeBytes } from './limits.ts'
 import { own } from './own.ts'
 
@@ -303,7 +304,7 @@ class Topic implements Following, Holder {
       this.detach()
       this.closed = true
     }
-    fault.tell(this.#told, update)
+    tell(this.#told, update)
   }
 
   /** pause tells that nothing comes for now. */

@@ -275,6 +275,20 @@ describe('a ladder', () => {
     close(s)
   })
 
+  test('stays with a stream where a page may not even make a WebSocket', async () => {
+    const h = new Hall()
+    const made: string[] = []
+    const Maker = function (url: string) { made.push(url); throw new DOMException('not from here', 'SecurityError') } as unknown as typeof h.Maker
+    const s = start({ dial: anyTransport({ server, fetch: h.fetch, clock: system }, Maker), random: random(3) })
+    await settle(1000)
+    expect([transport(s), made.length]).toEqual(['sse', 1])
+    await settle(600_000)
+    expect([transport(s), made.length]).toEqual(['sse', 2])
+    await settle(1_200_000)
+    expect([transport(s), made.length]).toEqual(['sse', 3]) // and is tried again, later
+    close(s)
+  })
+
   test('takes a stream where it opens and is silent, polls where that is held back', async () => {
     const h = new Hall()
     h.silent = true

@@ -1,4 +1,5 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb'
+import { transact } from '../transaction.ts'
 import { taken, type Box, type Contents, type Kept, type Past, type Store, type Write } from './store.ts'
 
 interface Schema extends DBSchema {
@@ -71,16 +72,7 @@ class IndexedBox implements Box {
 
   async write(w: Write): Promise<void> {
     if (this.#closed) throw new Error('the outbox is closed')
-    const tx = this.#db.transaction(stores, 'readwrite', { durability: 'strict' })
-    const done = tx.done
-    done.catch(() => undefined) // where it is aborted, the reason is thrown below
-    try {
-      await this.#fill(tx, w)
-    } catch (e) {
-      abort(tx)
-      throw e
-    }
-    await done
+    await transact(this.#db.transaction(stores, 'readwrite', { durability: 'strict' }), (tx) => this.#fill(tx, w))
   }
 
   async #fill(tx: Writing, w: Write): Promise<void> {
@@ -96,14 +88,5 @@ class IndexedBox implements Box {
 
   close(): void {
     this.#closed = true
-  }
-}
-
-/** abort undoes all of a transaction; the browser may have done so. */
-function abort(tx: Writing): void {
-  try {
-    tx.abort()
-  } catch {
-    // It has.
   }
 }

@@ -1,4 +1,4 @@
-import { tell } from '../edge/fault.ts'
+import { tell } from '../tell.ts'
 import type { Wire } from '../edge/wire.ts'
 import { Code, ServerError } from '../errors.ts'
 import { faultOf, serverError } from '../fault.ts'

@@ -1,4 +1,4 @@
-import * as fault from '../edge/fault.ts'
+import { tell } from '../tell.ts'
 import type { Cursor } from '../proto/plenum/edge/v1/edge.ts'
 import type { FollowOptions, Following, Update } from '../session.ts'
 import { startingAt } from './from.ts'
@@ -41,7 +41,7 @@ export class RemoteFollowing implements Following {
     this.#begun = false
     if (this.#state !== 'following') return
     this.#state = 'paused'
-    fault.tell(this.#told, { kind: 'paused' })
+    tell(this.#told, { kind: 'paused' })
   }
 
   hear(update: Update): void {
@@ -67,7 +67,7 @@ export class RemoteFollowing implements Following {
       case 'signal':
       case 'paused':
     }
-    fault.tell(this.#told, update)
+    tell(this.#told, update)
   }
 
   resume(from: Cursor): void {

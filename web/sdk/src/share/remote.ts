@@ -1,4 +1,4 @@
-import * as fault from '../edge/fault.ts'
+import { tell } from '../tell.ts'
 import { Code, ServerError } from '../errors.ts'
 import { errorOf } from '../fault.ts'
 import { encode, type Method } from '../method.ts'
@@ -10,6 +10,12 @@ import { RemoteFollowing } from './following.ts'
 
 /** After how long a session is opened again that could not be, in ms. */
 export const openAgain = 5000
+
+/**
+ * How much a page may have asked that isn't answered yet; more is 202 `client.TOO_MANY_CALLS`. Answers that it waits for are as many as the outbox has entries. The host
+ * has limits of its own, for all pages.
+ */
+export const mostAsks = 1000
 
 interface Asked {
   ask: Ask
@@ -180,6 +186,7 @@ export class Remote implements Session {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) throw this.#ended
       signal?.throwIfAborted()
+      if (ask.kind !== 'answer' && this.#waiting() >= mostAsks) throw new ServerError(Code.TOO_MANY_CALLS, 'client.TOO_MANY_CALLS', `${mostAsks} calls are under way. Wait for one to end.`)
       const id = ++this.#last
       const abort = () => {
         if (!this.#asks.delete(id)) return
@@ -204,6 +211,13 @@ export class Remote implements Session {
       this.#asks.set(id, asked)
       if (this.#welcomed) this.#sayAsk(id, asked)
     })
+  }
+
+  /** waiting counts what was asked, but for answers of the outbox. */
+  #waiting(): number {
+    let n = 0
+    for (const { ask } of this.#asks.values()) if (ask.kind !== 'answer') n++
+    return n
   }
 
   #sayAsk(id: number, asked: Asked): void {
@@ -294,7 +308,7 @@ export class Remote implements Session {
 
   #stands(state: State): void {
     this.#state = state
-    for (const listener of [...this.#listeners]) fault.tell(listener, state)
+    for (const listener of [...this.#listeners]) tell(listener, state)
   }
 
   #take(id: number): Asked | undefined {
@@ -338,6 +352,6 @@ class RemoteEntries {
 
   #tell(): void {
     this.#all = undefined
-    for (const listener of [...this.#listeners]) fault.tell(listener, this.all)
+    for (const listener of [...this.#listeners]) tell(listener, this.all)
   }
 }

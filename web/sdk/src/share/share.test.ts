@@ -14,7 +14,7 @@ import { aliveEvery, Host, silences } from './host.ts'
 import { overWorker } from './join.ts'
 import type { Port } from './port.ts'
 import { rawMethod } from './raw.ts'
-import { openAgain, Remote } from './remote.ts'
+import { mostAsks, openAgain, Remote } from './remote.ts'
 import { serveWorker, type Scope } from './worker.ts'
 
 const at = (offset: number): Cursor => ({ epoch: 1, offset })
@@ -194,6 +194,15 @@ describe('a tab', () => {
     }
     expect(session.followings[1]?.closed).toBe(false) // a and b answer
     b.close()
+  })
+
+  test('asks so much of a host that is not there, and no more', async () => {
+    const remote = new Remote()
+    const all: Promise<unknown>[] = Array.from({ length: mostAsks }, (_, seq) => remote.outbox.answer(seq, send)) // of what waits in the outbox
+    all.push(...Array.from({ length: mostAsks }, () => remote.call(history, {})))
+    await expect(remote.call(history, {})).rejects.toMatchObject({ code: 202, reason: 'client.TOO_MANY_CALLS' })
+    remote.close()
+    expect((await Promise.allSettled(all)).map(({ status }) => status)).toEqual(all.map(() => 'rejected'))
   })
 })
 

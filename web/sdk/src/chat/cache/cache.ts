@@ -1,7 +1,9 @@
 import type { IDBPIndex, IDBPTransaction } from 'idb'
+import { tell } from '../../tell.ts'
 import type { Cursor } from '../../proto/plenum/edge/v1/edge.ts'
 import type { Message } from '../../proto/plenum/chat/v1/chat.ts'
 import { databaseOf } from '../../account/wipe.ts'
+import { transact } from '../../transaction.ts'
 import { topicOf, type Channels } from '../channels.ts'
 import type { Writing } from '../drafts.ts'
 import { mentionsRead, threadKey, type Inbox } from '../inbox.ts'
@@ -98,7 +100,7 @@ export class Cache {
   #set(state: CacheState): void {
     if (state === this.#state) return
     this.#state = state
-    for (const tell of this.#listeners) tell(state)
+    for (const listener of this.#listeners) tell(listener, state)
   }
 
   // ---- reads: what a page paints before the network answers
@@ -385,7 +387,7 @@ export class Cache {
     if (full && !must && Date.now() < this.#retryAt) return false
     this.#retryAt = full && !must ? Date.now() + RETRY_MS : this.#retryAt
     try {
-      await transact(db, write)
+      await transact(db.transaction(all, 'readwrite'), write)
       if (full && !must) this.#hasRoom() // what must be kept is small, and says nothing
       return true
     } catch (e) {
@@ -394,7 +396,7 @@ export class Cache {
     }
     try {
       await evict(db)
-      await transact(db, write)
+      await transact(db.transaction(all, 'readwrite'), write)
       return true
     } catch (e) {
       if (!isQuota(e)) return this.#failed(e)
@@ -420,28 +422,10 @@ export class Cache {
   }
 }
 
-async function transact(db: Database, write: (tx: Transaction) => Promise<void>): Promise<void> {
-  const tx = db.transaction(all, 'readwrite')
-  const done = tx.done
-  done.catch(() => undefined) // where it is aborted, the reason is thrown below
-  try {
-    await write(tx)
-  } catch (e) {
-    const cause = tx.error ?? e // the disk may have been found full as an earlier request was written
-    try {
-      tx.abort()
-    } catch {
-      // It has been.
-    }
-    throw cause
-  }
-  await done
-}
-
 /** evict drops a part of all messages, the oldest, and returns how many. */
 async function evict(db: Database): Promise<number> {
   let gone = 0
-  await transact(db, async (tx) => {
+  await transact(db.transaction(all, 'readwrite'), async (tx) => {
     gone = await drop(tx, await oldest(tx, Math.ceil((await tx.objectStore('messages').count()) * EVICTED)))
   })
   return gone

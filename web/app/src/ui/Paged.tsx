@@ -2,10 +2,9 @@ import { createResource, createSignal, For, Show, type JSX } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { explain } from '../i18n/refusals.ts'
 import type { Page } from '../model/model.ts'
-import { Button } from '../ui/Button.tsx'
-import { EmptyState, Skeleton } from '../ui/Empty.tsx'
-import { toast } from '../ui/toasts.ts'
-import { text } from './text.ts'
+import { Button } from './Button.tsx'
+import { EmptyState, Skeleton } from './Empty.tsx'
+import { toast } from './toasts.ts'
 
 export interface PagedProps<T> {
   readonly load: (page: string) => Promise<Page<T>>
@@ -14,7 +13,10 @@ export interface PagedProps<T> {
   /** What is around the rows; absent: a list. */
   readonly frame?: (rows: JSX.Element) => JSX.Element
   /** Another value loads it anew. */
-  readonly version?: number
+  readonly version?: string | number
+  /** What is said where it can't be loaded, and on the button that reads on. */
+  readonly failed: string
+  readonly more: string
 }
 
 /** Paged is a list that the server gives page by page. */
@@ -24,13 +26,15 @@ export function Paged<T>(props: PagedProps<T>) {
     () => props.load(''),
   )
   const [busy, setBusy] = createSignal(false)
-  const more = async (next: string) => {
+  const more = async () => {
+    const before = page()
+    if (!before?.next) return
     setBusy(true)
     try {
-      const rest = await props.load(next)
-      mutate({ items: [...(page()?.items ?? []), ...rest.items], next: rest.next })
+      const rest = await props.load(before.next)
+      if (page() === before) mutate({ items: [...before.items, ...rest.items], next: rest.next }) // else another list is shown since
     } catch (error) {
-      toast(text().failed, { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void more(next) } })
+      toast(props.failed, { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void more() } })
     }
     setBusy(false)
   }
@@ -39,7 +43,7 @@ export function Paged<T>(props: PagedProps<T>) {
     <Show
       when={page.error === undefined}
       fallback={
-        <EmptyState title={text().failed} words={explain(page.error)}>
+        <EmptyState title={props.failed} words={explain(page.error)}>
           <Button onClick={() => void refetch()}>{core().retry}</Button>
         </EmptyState>
       }
@@ -49,11 +53,9 @@ export function Paged<T>(props: PagedProps<T>) {
           <Show when={found().items.length > 0} fallback={props.empty}>
             {frame(<For each={found().items}>{(item) => props.row(item, () => void refetch())}</For>)}
             <Show when={found().next}>
-              {(next) => (
-                <Button busy={busy()} onClick={() => void more(next())}>
-                  {text().more}
-                </Button>
-              )}
+              <Button busy={busy()} onClick={() => void more()}>
+                {props.more}
+              </Button>
             </Show>
           </Show>
         )}
