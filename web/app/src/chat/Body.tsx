@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, onCleanup, Show, untrack } from 'solid-js'
+import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack } from 'solid-js'
 import { dom, markdown } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
 import { account, personCalled, personName, useModel } from '../model/context.ts'
@@ -34,15 +34,23 @@ export function Body(props: BodyProps) {
   const words = createMemo(() => props.text) // whatever else becomes of the message
   const parts = createMemo(() => markdown(words()))
   const cards = createMemo(() => cardsOf(parts(), shell.registry.cards))
+  /** Handles that were nobody's as these words were first shown: a name that comes later would break their lines anew while they are read. */
+  const unmet = createMemo(on(words, () => new Set<string>()))
   const content = createMemo(() => {
     const made = dom(parts(), {
       inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
       mention: (handle, typed) => {
         const person = personCalled(model, handle)
-        if (!person && !everybody.has(handle)) return undefined
+        if (!person && !everybody.has(handle)) {
+          unmet().add(handle)
+          return undefined
+        }
+        const late = person !== undefined && unmet().has(handle)
         const chip = document.createElement('span')
         chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'
-        chip.textContent = person ? `@${personName(person, person.id)}` : typed
+        chip.classList.toggle('mention-late', late)
+        chip.textContent = person && !late ? `@${personName(person, person.id)}` : typed
+        if (late) chip.dataset['tip'] = personName(person, person.id)
         return chip
       },
     })
