@@ -62,6 +62,7 @@ export function Conversation(props: ConversationProps) {
 
   /** missing is that there is no message of which this would be the thread. */
   const missing = () => props.root !== 0 && room.items()?.length === 0
+  const what = () => (props.root === 0 ? props.name : text().thisThread)
   const me = () => account(model)?.me
   const editLast = () => {
     const mine = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
@@ -85,12 +86,12 @@ export function Conversation(props: ConversationProps) {
             when={room.trouble()}
             fallback={
               <Show when={away(model)} fallback={<Skeleton rows={8} />}>
-                <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
+                <EmptyState title={text().notKept(what())} words={text().notKeptWhy} />
               </Show>
             }
           >
             {(cause) => (
-              <EmptyState title={text().notRead(props.name)} words={explain(cause())}>
+              <EmptyState title={text().notRead(what())} words={explain(cause())}>
                 <Button kind="primary" onClick={() => room.again()}>
                   {text().retry}
                 </Button>

@@ -97,6 +97,7 @@ export const en = {
     unpinned: 'unpinned a message',
   },
   thread: 'Thread',
+  thisThread: 'This thread',
   follow: 'Follow this thread',
   unfollow: 'Stop following',
   noMessage: 'Message not found',

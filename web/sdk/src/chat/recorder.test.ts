@@ -620,6 +620,46 @@ describe('a channel that nobody has opened', () => {
 })
 
 describe('a view', () => {
+  test('of a thread that can’t be read says why, and shows it when it is tried again', async () => {
+    const server = new Server()
+    const root = server.log('c').post('bob', 'one')
+    server.log('c').post('bob', 'a reply', { root })
+    const answer = server.answer.bind(server)
+    const broken = (method: string, q: object) => {
+      if (method.endsWith('/History') && (q as { root?: number }).root === root) throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    server.answer = broken
+    const page = await Page.at(server, true, false)
+    const channel = await page.view('c')
+    const thread = await page.view('c', root)
+    const told: unknown[] = []
+    thread.onTrouble((cause) => told.push(cause?.reason))
+    expect([texts(channel), channel.trouble]).toEqual([['one'], undefined])
+    expect([texts(thread), thread.trouble]).toMatchObject([undefined, { reason: 'chat.INTERNAL' }])
+    thread.retry() // in vain
+    await rest()
+    expect(told).toEqual([undefined, 'chat.INTERNAL'])
+    server.answer = answer
+    thread.retry()
+    await rest()
+    expect([texts(thread), thread.trouble, told.length]).toEqual([['one', 'a reply'], undefined, 3])
+    thread.retry() // nothing is wrong
+    await rest()
+    expect(page.session.calls.filter((call) => call === 'History')).toHaveLength(4)
+
+    // After a reset, too: what it shows can't go on.
+    server.answer = broken
+    page.session.followings.find((f) => f.topic === 'chat.channel/c')?.told({ kind: 'reset', cause: new ServerError(320, 'edge.RESET', 'Lost.') })
+    await rest()
+    expect([texts(thread), thread.trouble, texts(channel)]).toMatchObject([['one', 'a reply'], { reason: 'chat.INTERNAL' }, ['one']])
+    server.answer = answer
+    thread.retry()
+    await rest()
+    expect(thread.trouble).toBeUndefined()
+    await page.quit()
+  })
+
   test('shows where one went last, whichever answer comes last', async () => {
     const server = new Server()
     for (let n = 0; n < 2 * PAGE; n++) server.log('c').post('bob', `${n}`)
