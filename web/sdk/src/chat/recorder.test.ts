@@ -15,7 +15,7 @@ import { search } from './cache/search.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
 import { Recorder, WARM } from './recorder.ts'
-import { AGAIN_MS, SOON_MS } from './renames.ts'
+import { AGAIN_MS, IN_VAIN, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
 const me = 'ada'
@@ -540,14 +540,34 @@ describe('a channel that nobody has opened', () => {
     server.flush()
     await later(2 * SOON_MS)
     expect([name(page), asked(page)]).toEqual(['renamed', 1])
+    for (let n = 2; n < 9; n++) { // and so each time
+      named(server, `renamed ${n}`)
+      server.log('c').pin('bob', offset, n % 2 > 0)
+      server.flush()
+      await later(2 * SOON_MS)
+      expect([name(page), asked(page)]).toEqual([`renamed ${n}`, n])
+    }
+    await page.quit()
+  })
 
-    named(server, 'again')
-    server.log('c').react('bob', offset, '🎉', false)
-    server.flush()
-    await later(2 * SOON_MS)
-    expect([name(page), asked(page)]).toEqual(['renamed', 1]) // it isn't asked for with each reaction
+  test('isn’t asked for with each reaction', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    page.session.calls.length = 0
+    let on = false
+    const react = async (ms: number) => {
+      server.log('c').react('bob', offset, '🎉', (on = !on))
+      server.flush()
+      await later(ms)
+    }
+    for (let n = 0; n < 20; n++) await react(2 * SOON_MS)
+    expect(asked(page)).toBe(IN_VAIN)
+    named(server, 'renamed')
     await later(AGAIN_MS)
-    expect([name(page), asked(page)]).toEqual(['again', 2])
+    expect([name(page), asked(page)]).toEqual(['renamed', IN_VAIN + 1])
+    for (let n = 0; n < 20; n++) await react(AGAIN_MS / 10)
+    expect(asked(page)).toBe(IN_VAIN + 1 + 3) // at once, for what was found there didn't count, then once each AGAIN_MS
     await page.quit()
   })
 

@@ -75,7 +75,7 @@ export class Recorder {
   readonly #sought = new Set<string>()
   #due: string[] = []
   readonly #undo: (() => void)[] = []
-  readonly #renames = new Renames((channel) => { this.#background(this.#read(channel)) })
+  readonly #renames = new Renames((channel) => this.#renamed(channel))
   #channels: Channels = new Map()
   #directory: Directory = nobody
   #inbox: Inbox = emptyInbox
@@ -431,6 +431,16 @@ export class Recorder {
         this.#naming.delete(id)
       }
     }
+  }
+
+  /** renamed reads a channel anew, and returns whether it is called otherwise than it was. */
+  async #renamed(channel: string): Promise<boolean> {
+    const before = this.#channels.get(channel)?.channel
+    const reading = this.#read(channel)
+    this.#background(reading)
+    await reading.catch(() => undefined)
+    const now = this.#channels.get(channel)?.channel
+    return before !== undefined && now !== undefined && now.name !== before.name
   }
 
   /** read reads what a channel is called now. One that has left the list meanwhile doesn't matter. */
