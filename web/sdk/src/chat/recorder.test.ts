@@ -9,12 +9,13 @@ import { encode, message } from '../method.ts'
 import { leaveChannel, send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Badge, Channel, ChannelKind, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
 import { Head } from '../proto/plenum/edge/v1/edge.ts'
+import { Person } from '../proto/plenum/identity/v1/model.ts'
 import { PAUSE_MS } from './book.ts'
 import { Cache } from './cache/cache.ts'
 import { search } from './cache/search.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
-import { Recorder, WARM } from './recorder.ts'
+import { MEET_MS, Recorder, WARM } from './recorder.ts'
 import { AGAIN_MS, IN_VAIN, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
@@ -412,6 +413,35 @@ describe('a recorder', () => {
     await rest()
     expect(page.recorder.directory.people.has('cyd')).toBe(true)
     await page.quit()
+  })
+
+  test('tells a guest what people are called now: after a start, and each minute', async () => {
+    const server = new Server()
+    server.guest = true
+    let version = 1
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => (method.endsWith('/GetPeople') ? { people: (q as { ids: string[] }).ids.map((id) => message(Person, { id, version, displayName: `${id} ${version}` })) } : answer(method, q))
+    const first = await Page.at(server)
+    const name = (page: Page) => page.recorder.directory.people.get('bob')?.displayName
+    first.recorder.need(['bob'])
+    await rest()
+    expect(name(first)).toBe('bob 1')
+    version++
+    await vi.advanceTimersByTimeAsync(MEET_MS)
+    await rest()
+    expect(name(first)).toBe('bob 2')
+    await first.quit()
+
+    version++
+    const offline = await Page.at(server, false)
+    expect(name(offline)).toBe('bob 2')
+    offline.session.online = true
+    await rest()
+    expect(name(offline)).toBe('bob 3')
+    await offline.quit()
+    const calls = offline.session.calls.length
+    await vi.advanceTimersByTimeAsync(2 * MEET_MS)
+    expect(offline.session.calls).toHaveLength(calls)
   })
 
   test('leaves unread what others wrote behind a message whose answer comes late', async () => {

@@ -26,6 +26,9 @@ export const WARM = 20
 /** PRUNE_MS is how often the cache is pruned, in milliseconds. */
 export const PRUNE_MS = 6 * 3_600_000
 
+/** MEET_MS is how often a guest's client reads anew those whom the guest has met, in milliseconds. */
+export const MEET_MS = 60_000
+
 const offsetOf = (answer: unknown) => ('offset' in (answer as object) ? (answer as { offset: number }).offset : 0)
 
 const mine = 'chat.mine/me'
@@ -86,6 +89,7 @@ export class Recorder {
   #outgoing: Outgoing = nothingOutgoing
   #forget: ReturnType<typeof setTimeout> | undefined
   #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
+  #meeting: ReturnType<typeof setTimeout> | undefined
   #prune: ReturnType<typeof setInterval> | undefined
 
   constructor(o: RecorderOptions) {
@@ -200,14 +204,27 @@ export class Recorder {
     const ids = this.#due
     this.#due = []
     try {
-      for (let i = 0; i < ids.length; i += 500) {
-        const { people } = await this.#call(getPeople, { ids: ids.slice(i, i + 500) })
-        this.#setDirectory(withPeople(this.#directory, people), undefined)
-      }
+      await this.#meet(ids)
     } catch (e) {
       for (const id of ids) this.#sought.delete(id) // they may be asked for again
       throw e
     }
+  }
+
+  async #meet(ids: readonly string[]): Promise<void> {
+    for (let i = 0; i < ids.length; i += 500) {
+      const { people } = await this.#call(getPeople, { ids: ids.slice(i, i + 500) })
+      this.#setDirectory(withPeople(this.#directory, people), undefined)
+    }
+  }
+
+  /** meetAgain reads those anew whom a guest has met, now and each MEET_MS: nobody tells a guest what they are called now. */
+  #meetAgain(): void {
+    if (this.#closed()) return
+    const met = () => this.#meet([...this.#directory.people.keys()])
+    this.#background(met().finally(() => {
+      if (!this.#closed()) this.#meeting = setTimeout(() => { this.#meetAgain() }, MEET_MS)
+    }))
   }
 
   close(): void {
@@ -215,6 +232,7 @@ export class Recorder {
     this.drafts.close()
     this.#renames.close()
     clearTimeout(this.#forget)
+    clearTimeout(this.#meeting)
     clearInterval(this.#prune)
     for (const undo of this.#undo) undo()
     for (const f of this.#followings) f.close()
@@ -361,6 +379,7 @@ export class Recorder {
   #readPeople(): void {
     this.#background(this.#people().catch((e: unknown) => {
       if (!(e instanceof ServerError) || e.reason !== 'identity.DIRECTORY') throw e
+      this.#meetAgain()
     }))
   }
 
