@@ -279,41 +279,6 @@ test('what changes above what is read moves nothing, and the end stays the end',
   expect(moved).toBeLessThanOrEqual(1)
 })
 
-test('what comes late shifts nothing', async ({ browser, plenum, workspace }) => {
-  const ada = workspace.owner
-  const ben = await workspace.person('ben', 'Ben Okri')
-  const channel = await channelWith(ada, 'design', ben)
-  let last = 0
-  for (let i = 0; i < 20; i++) last = await say(ben, channel, `${long(i)}\n\n@ada https://plenum.example/${i}`)
-  await ada.call(`${chat}/MarkRead`, { channel, offset: last })
-  const proxy = await Proxy.start(plenum.origin)
-  const visit = await Visit.begin(browser, proxy.origin, ada)
-  const { page } = visit
-  await link(page, 'design').click()
-  await expect(message(page, 'message 19')).toBeVisible()
-  await page.addInitScript(() => {
-    const shifts = { sum: 0 }
-    Object.assign(window, { shifts })
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) shifts.sum += entry.value
-    }).observe({ type: 'layout-shift', buffered: true })
-  })
-  // The page with what is cached, then people, names, presence and badges from the server, a second later.
-  proxy.hold()
-  await page.goto('about:blank')
-  proxy.release()
-  await page.goto(`/c/${channel}`)
-  await expect(message(page, 'message 19')).toBeVisible()
-  await expect(page.getByRole('region', { name: 'Connection' })).toBeHidden()
-  await say(ben, channel, 'the last')
-  await expect(message(page, 'the last')).toBeInViewport()
-  const sum = await page.evaluate(() => (window as unknown as { shifts: { sum: number } }).shifts.sum)
-  test.info().annotations.push({ type: 'layout shift', description: String(sum) })
-  expect(sum).toBeLessThan(0.06)
-  await visit.end()
-  await proxy.stop()
-})
-
 test('what one does the other sees: replies, edits, reactions, deletions', async ({ browser, page, plenum, workspace }) => {
   const ada = workspace.owner
   const ben = await workspace.person('ben', 'Ben Okri')

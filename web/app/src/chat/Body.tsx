@@ -31,20 +31,29 @@ export interface BodyProps {
 export function Body(props: BodyProps) {
   const model = useModel()
   const shell = useShell()
-  const words = createMemo((before?: { readonly text: string; readonly parts: readonly Rich[] }) => {
+  // The words, whatever else becomes of the message; and handles that were nobody's as they were first shown: a name that comes later would break their lines
+  // anew while they are read.
+  const words = createMemo((before?: { readonly text: string; readonly parts: readonly Rich[]; readonly unmet: Set<string> }) => {
     const { text } = props
-    return before?.text === text ? before : { text, parts: markdown(text) } // whatever else becomes of the message
+    return before?.text === text ? before : { text, parts: markdown(text), unmet: new Set<string>() }
   })
   const cards = () => cardsOf(words().parts, shell.registry.cards)
   const content = () => {
-    const made = dom(words().parts, {
+    const { parts, unmet } = words()
+    const made = dom(parts, {
       inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
       mention: (handle, typed) => {
         const person = personCalled(model, handle)
-        if (!person && !everybody.has(handle)) return undefined
+        if (!person && !everybody.has(handle)) {
+          unmet.add(handle)
+          return undefined
+        }
+        const late = person !== undefined && unmet.has(handle)
         const chip = document.createElement('span')
         chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'
-        chip.textContent = person ? `@${personName(person, person.id)}` : typed
+        chip.classList.toggle('mention-late', late)
+        chip.textContent = person && !late ? `@${personName(person, person.id)}` : typed
+        if (late) chip.dataset['tip'] = personName(person, person.id)
         return chip
       },
     })

@@ -1,6 +1,6 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, type JSX } from 'solid-js'
 import { list } from '../i18n/format.ts'
-import { explain } from '../i18n/refusals.ts'
+import { explain, isRefusal } from '../i18n/refusals.ts'
 import { away } from '../model/away.ts'
 import { account, between, personName, useModel } from '../model/context.ts'
 import { Banner } from '../ui/Banner.tsx'
@@ -12,6 +12,7 @@ import { Composer } from './Composer.tsx'
 import { useRooms } from './context.ts'
 import { midnight } from './details/days.ts'
 import { editingOf } from './editing.ts'
+import { Later } from './Later.tsx'
 import { MessageList } from './MessageList.tsx'
 import { MessageRow } from './MessageRow.tsx'
 import { askedPlace } from './places.ts'
@@ -37,8 +38,11 @@ export function Conversation(props: ConversationProps) {
   const [at, setAt] = createSignal<number | undefined>(undefined, { equals: false })
   const [marked, setMarked] = createSignal<number | undefined>()
   const editing = editingOf(props.channel, props.root)
+  /** Where to go once there is a connection. */
+  const [later, setLater] = createSignal<Place>()
   let begun = false
   const jump = (to: Place) => {
+    setLater(undefined)
     room.jump(to).then(
       (offset) => {
         begun = true
@@ -48,8 +52,12 @@ export function Conversation(props: ConversationProps) {
         if (to.kind === 'time' && !room.items()?.some(({ message }) => message.offset === offset && midnight(message.timeMs) === midnight(to.ms))) toast(text().nothingThatDay)
       },
       (cause: unknown) => {
-        // There is no connection: the place stays where it is, and the banner says why. An AbortError: somewhere else was gone to.
-        if (!begun && !(cause instanceof DOMException)) setAt(undefined)
+        if (cause instanceof DOMException) return // somewhere else was gone to
+        if (!begun) setAt(undefined)
+        begun = true
+        if (to.kind !== 'message' && to.kind !== 'time') return // the place stays where it is, and the banner of the connection says why
+        if (isRefusal(cause) && cause.reason === 'client.OFFLINE') setLater(to)
+        else if (!missing()) toast(text().notGone, { kind: 'failure', cause: explain(cause), action: { label: text().retry, run: () => jump(to) } })
       },
     )
   }
@@ -62,6 +70,7 @@ export function Conversation(props: ConversationProps) {
 
   /** missing is that there is no message of which this would be the thread. */
   const missing = () => props.root !== 0 && room.items()?.length === 0
+  const what = () => (props.root === 0 ? props.name : text().thisThread)
   const me = () => account(model)?.me
   const editLast = () => {
     const mine = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
@@ -85,12 +94,12 @@ export function Conversation(props: ConversationProps) {
             when={room.trouble()}
             fallback={
               <Show when={away(model)} fallback={<Skeleton rows={8} />}>
-                <EmptyState title={text().notKept(props.name)} words={text().notKeptWhy} />
+                <EmptyState title={text().notKept(what())} words={text().notKeptWhy} />
               </Show>
             }
           >
             {(cause) => (
-              <EmptyState title={text().notRead(props.name)} words={explain(cause())}>
+              <EmptyState title={text().notRead(what())} words={explain(cause())}>
                 <Button kind="primary" onClick={() => room.again()}>
                   {text().retry}
                 </Button>
@@ -100,6 +109,9 @@ export function Conversation(props: ConversationProps) {
         }
         row={(row) => <MessageRow room={room} row={row} name={props.name} marked={marked()} editing={editing} />}
       />
+      <Show when={later()} keyed>
+        {(to) => <Later to={to} shown={room.items() !== undefined} onGo={() => jump(to)} onDismiss={() => setLater(undefined)} />}
+      </Show>
       <Show when={room.items() && room.trouble()}>
         {(cause) => (
           <div class="channel-silent">

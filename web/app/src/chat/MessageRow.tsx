@@ -70,9 +70,23 @@ export function MessageRow(props: RowProps) {
 function Happened(props: { readonly item: Item; readonly between: boolean }) {
   const model = useModel()
   const name = (id: string) => personName(model.person(id), text().nobody)
+  const words = () => `${name(props.item.message.author)} ${happened(props.item.message, name, props.between)}`
+  // Names that come later have no more room than one line: none is broken anew while it is read.
+  const late = untrack(() => {
+    let unmet = false
+    const meet = (id: string) => {
+      unmet ||= model.person(id) === undefined
+      return id
+    }
+    meet(props.item.message.author)
+    happened(props.item.message, meet, props.between)
+    return unmet
+  })
   return (
-    <p class="happened">
-      {name(props.item.message.author)} {happened(props.item.message, name, props.between)}
+    <p class="happened" classList={{ 'happened-late': late }}>
+      <span classList={{ clip: late }} data-tip={late ? words() : undefined}>
+        {words()}
+      </span>
       <At ms={props.item.message.timeMs} class="message-time" tip />
     </p>
   )

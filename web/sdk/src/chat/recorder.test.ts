@@ -9,13 +9,14 @@ import { encode, message } from '../method.ts'
 import { leaveChannel, send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Badge, Channel, ChannelKind, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
 import { Head } from '../proto/plenum/edge/v1/edge.ts'
+import { Person } from '../proto/plenum/identity/v1/model.ts'
 import { PAUSE_MS } from './book.ts'
 import { Cache } from './cache/cache.ts'
 import { search } from './cache/search.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
-import { Recorder, WARM } from './recorder.ts'
-import { AGAIN_MS, SOON_MS } from './renames.ts'
+import { MEET_MS, Recorder, WARM } from './recorder.ts'
+import { AGAIN_MS, IN_VAIN, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
 const me = 'ada'
@@ -414,6 +415,35 @@ describe('a recorder', () => {
     await page.quit()
   })
 
+  test('tells a guest what people are called now: after a start, and each minute', async () => {
+    const server = new Server()
+    server.guest = true
+    let version = 1
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => (method.endsWith('/GetPeople') ? { people: (q as { ids: string[] }).ids.map((id) => message(Person, { id, version, displayName: `${id} ${version}` })) } : answer(method, q))
+    const first = await Page.at(server)
+    const name = (page: Page) => page.recorder.directory.people.get('bob')?.displayName
+    first.recorder.need(['bob'])
+    await rest()
+    expect(name(first)).toBe('bob 1')
+    version++
+    await vi.advanceTimersByTimeAsync(MEET_MS)
+    await rest()
+    expect(name(first)).toBe('bob 2')
+    await first.quit()
+
+    version++
+    const offline = await Page.at(server, false)
+    expect(name(offline)).toBe('bob 2')
+    offline.session.online = true
+    await rest()
+    expect(name(offline)).toBe('bob 3')
+    await offline.quit()
+    const calls = offline.session.calls.length
+    await vi.advanceTimersByTimeAsync(2 * MEET_MS)
+    expect(offline.session.calls).toHaveLength(calls)
+  })
+
   test('leaves unread what others wrote behind a message whose answer comes late', async () => {
     const server = new Server()
     const log = server.log('c')
@@ -540,14 +570,34 @@ describe('a channel that nobody has opened', () => {
     server.flush()
     await later(2 * SOON_MS)
     expect([name(page), asked(page)]).toEqual(['renamed', 1])
+    for (let n = 2; n < 9; n++) { // and so each time
+      named(server, `renamed ${n}`)
+      server.log('c').pin('bob', offset, n % 2 > 0)
+      server.flush()
+      await later(2 * SOON_MS)
+      expect([name(page), asked(page)]).toEqual([`renamed ${n}`, n])
+    }
+    await page.quit()
+  })
 
-    named(server, 'again')
-    server.log('c').react('bob', offset, '🎉', false)
-    server.flush()
-    await later(2 * SOON_MS)
-    expect([name(page), asked(page)]).toEqual(['renamed', 1]) // it isn't asked for with each reaction
+  test('isn’t asked for with each reaction', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    page.session.calls.length = 0
+    let on = false
+    const react = async (ms: number) => {
+      server.log('c').react('bob', offset, '🎉', (on = !on))
+      server.flush()
+      await later(ms)
+    }
+    for (let n = 0; n < 20; n++) await react(2 * SOON_MS)
+    expect(asked(page)).toBe(IN_VAIN)
+    named(server, 'renamed')
     await later(AGAIN_MS)
-    expect([name(page), asked(page)]).toEqual(['again', 2])
+    expect([name(page), asked(page)]).toEqual(['renamed', IN_VAIN + 1])
+    for (let n = 0; n < 20; n++) await react(AGAIN_MS / 10)
+    expect(asked(page)).toBe(IN_VAIN + 1 + 3) // at once, for what was found there didn't count, then once each AGAIN_MS
     await page.quit()
   })
 
@@ -620,6 +670,46 @@ describe('a channel that nobody has opened', () => {
 })
 
 describe('a view', () => {
+  test('of a thread that can’t be read says why, and shows it when it is tried again', async () => {
+    const server = new Server()
+    const root = server.log('c').post('bob', 'one')
+    server.log('c').post('bob', 'a reply', { root })
+    const answer = server.answer.bind(server)
+    const broken = (method: string, q: object) => {
+      if (method.endsWith('/History') && (q as { root?: number }).root === root) throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    server.answer = broken
+    const page = await Page.at(server, true, false)
+    const channel = await page.view('c')
+    const thread = await page.view('c', root)
+    const told: unknown[] = []
+    thread.onTrouble((cause) => told.push(cause?.reason))
+    expect([texts(channel), channel.trouble]).toEqual([['one'], undefined])
+    expect([texts(thread), thread.trouble]).toMatchObject([undefined, { reason: 'chat.INTERNAL' }])
+    thread.retry() // in vain
+    await rest()
+    expect(told).toEqual([undefined, 'chat.INTERNAL'])
+    server.answer = answer
+    thread.retry()
+    await rest()
+    expect([texts(thread), thread.trouble, told.length]).toEqual([['one', 'a reply'], undefined, 3])
+    thread.retry() // nothing is wrong
+    await rest()
+    expect(page.session.calls.filter((call) => call === 'History')).toHaveLength(4)
+
+    // After a reset, too: what it shows can't go on.
+    server.answer = broken
+    page.session.followings.find((f) => f.topic === 'chat.channel/c')?.told({ kind: 'reset', cause: new ServerError(320, 'edge.RESET', 'Lost.') })
+    await rest()
+    expect([texts(thread), thread.trouble, texts(channel)]).toMatchObject([['one', 'a reply'], { reason: 'chat.INTERNAL' }, ['one']])
+    server.answer = answer
+    thread.retry()
+    await rest()
+    expect(thread.trouble).toBeUndefined()
+    await page.quit()
+  })
+
   test('shows where one went last, whichever answer comes last', async () => {
     const server = new Server()
     for (let n = 0; n < 2 * PAGE; n++) server.log('c').post('bob', `${n}`)

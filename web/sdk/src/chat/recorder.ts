@@ -27,6 +27,9 @@ export const WARM = 20
 /** PRUNE_MS is how often the cache is pruned, in milliseconds. */
 export const PRUNE_MS = 6 * 3_600_000
 
+/** MEET_MS is how often a guest's client reads anew those whom the guest has met, in milliseconds. */
+export const MEET_MS = 60_000
+
 const offsetOf = (answer: unknown) => ('offset' in (answer as object) ? (answer as { offset: number }).offset : 0)
 
 const mine = 'chat.mine/me'
@@ -76,7 +79,7 @@ export class Recorder {
   readonly #sought = new Set<string>()
   #due: string[] = []
   readonly #undo: (() => void)[] = []
-  readonly #renames = new Renames((channel) => { this.#background(this.#read(channel)) })
+  readonly #renames = new Renames((channel) => this.#renamed(channel))
   #channels: Channels = new Map()
   #directory: Directory = nobody
   #inbox: Inbox = emptyInbox
@@ -87,6 +90,7 @@ export class Recorder {
   #outgoing: Outgoing = nothingOutgoing
   #forget: ReturnType<typeof setTimeout> | undefined
   #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
+  #meeting: ReturnType<typeof setTimeout> | undefined
   #prune: ReturnType<typeof setInterval> | undefined
 
   constructor(o: RecorderOptions) {
@@ -201,14 +205,27 @@ export class Recorder {
     const ids = this.#due
     this.#due = []
     try {
-      for (let i = 0; i < ids.length; i += 500) {
-        const { people } = await this.#call(getPeople, { ids: ids.slice(i, i + 500) })
-        this.#setDirectory(withPeople(this.#directory, people), undefined)
-      }
+      await this.#meet(ids)
     } catch (e) {
       for (const id of ids) this.#sought.delete(id) // they may be asked for again
       throw e
     }
+  }
+
+  async #meet(ids: readonly string[]): Promise<void> {
+    for (let i = 0; i < ids.length; i += 500) {
+      const { people } = await this.#call(getPeople, { ids: ids.slice(i, i + 500) })
+      this.#setDirectory(withPeople(this.#directory, people), undefined)
+    }
+  }
+
+  /** meetAgain reads those anew whom a guest has met, now and each MEET_MS: nobody tells a guest what they are called now. */
+  #meetAgain(): void {
+    if (this.#closed()) return
+    const met = () => this.#meet([...this.#directory.people.keys()])
+    this.#background(met().finally(() => {
+      if (!this.#closed()) this.#meeting = setTimeout(() => { this.#meetAgain() }, MEET_MS)
+    }))
   }
 
   close(): void {
@@ -216,6 +233,7 @@ export class Recorder {
     this.drafts.close()
     this.#renames.close()
     clearTimeout(this.#forget)
+    clearTimeout(this.#meeting)
     clearInterval(this.#prune)
     for (const undo of this.#undo) undo()
     for (const f of this.#followings) f.close()
@@ -362,6 +380,7 @@ export class Recorder {
   #readPeople(): void {
     this.#background(this.#people().catch((e: unknown) => {
       if (!(e instanceof ServerError) || e.reason !== 'identity.DIRECTORY') throw e
+      this.#meetAgain()
     }))
   }
 
@@ -434,6 +453,16 @@ export class Recorder {
         this.#naming.delete(id)
       }
     }
+  }
+
+  /** renamed reads a channel anew, and returns whether it is called otherwise than it was. */
+  async #renamed(channel: string): Promise<boolean> {
+    const before = this.#channels.get(channel)?.channel
+    const reading = this.#read(channel)
+    this.#background(reading)
+    await reading.catch(() => undefined)
+    const now = this.#channels.get(channel)?.channel
+    return before !== undefined && now !== undefined && now.name !== before.name
   }
 
   /** read reads what a channel is called now. One that has left the list meanwhile doesn't matter. */

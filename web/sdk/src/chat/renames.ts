@@ -3,7 +3,11 @@ import type { Channels } from './channels.ts'
 /** SOON_MS is how long it waits before it asks what a channel is called now, in milliseconds: a rename seldom comes alone. */
 export const SOON_MS = 1_000
 
-/** AGAIN_MS is how long it doesn't ask for the same channel again, in milliseconds: most of what it takes for a rename is a reaction. */
+/**
+ * IN_VAIN is how often it asks for a channel that is called as before, for most of what it takes for a rename is a reaction: then once each AGAIN_MS,
+ * in milliseconds. A question that finds another name doesn't count: one rename is soon followed by another.
+ */
+export const IN_VAIN = 3
 export const AGAIN_MS = 5 * 60_000
 
 /** SPREAD_MS is over how long the clients of a channel's members spread their questions, in milliseconds for each member: 100 ask in a second. */
@@ -14,12 +18,13 @@ const SPREAD_MS = 10
  * moved, and how many messages there are: what moves one by more than its messages may be a rename.
  */
 export class Renames {
-  readonly #ask: (channel: string) => void
+  readonly #ask: (channel: string) => Promise<boolean>
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>()
-  /** When it was asked for last, Unix milliseconds. */
-  readonly #asked = new Map<string, number>()
+  /** When each channel may be asked for IN_VAIN times again, Unix milliseconds: each question in vain puts it off by AGAIN_MS. */
+  readonly #free = new Map<string, number>()
 
-  constructor(ask: (channel: string) => void) {
+  /** Whoever is asked says whether the channel is called otherwise now. */
+  constructor(ask: (channel: string) => Promise<boolean>) {
     this.#ask = ask
   }
 
@@ -31,13 +36,18 @@ export class Renames {
       if (old.place.epoch === place.epoch && place.offset - old.place.offset <= place.count - old.place.count) continue
       if (old.place.epoch === 0 || this.#timers.has(id)) continue // of epoch 0: its name was read just now
       const spread = SOON_MS + Math.random() * channel.members * SPREAD_MS
-      const wait = Math.max(spread, (this.#asked.get(id) ?? -Infinity) + AGAIN_MS - Date.now())
-      this.#timers.set(id, setTimeout(() => {
-        this.#timers.delete(id)
-        this.#asked.set(id, Date.now())
-        this.#ask(id)
-      }, wait))
+      const wait = Math.max(spread, (this.#free.get(id) ?? -Infinity) - (IN_VAIN - 1) * AGAIN_MS - Date.now())
+      this.#timers.set(id, setTimeout(() => { void this.#due(id) }, wait))
     }
+  }
+
+  async #due(id: string): Promise<void> {
+    this.#timers.delete(id)
+    const before = this.#free.get(id)
+    this.#free.set(id, Math.max(before ?? -Infinity, Date.now()) + AGAIN_MS)
+    if (!(await this.#ask(id))) return
+    if (before === undefined) this.#free.delete(id)
+    else this.#free.set(id, before)
   }
 
   /** read is that channels have been read by other ways. */

@@ -1,5 +1,5 @@
 import { tell } from '../tell.ts'
-import { Code, type ServerError } from '../errors.ts'
+import { Code, ServerError } from '../errors.ts'
 import type { HistoryRequest } from '../proto/plenum/chat/v1/chat.ts'
 import { getMessages, history } from '../proto/plenum/chat/v1/chat.methods.ts'
 import type { Cursor } from '../proto/plenum/edge/v1/edge.ts'
@@ -200,6 +200,8 @@ export class View {
   readonly #stop: AbortSignal
   readonly #closed: () => void
   readonly #listeners = new Set<(w: Window) => void>()
+  readonly #troubled = new Set<(cause: ServerError | undefined) => void>()
+  #trouble: ServerError | undefined
   #window: Window | undefined
   /** What is being asked for: one page at each side at a time. */
   readonly #asking = new Map<string, Promise<void>>()
@@ -224,6 +226,24 @@ export class View {
   onChange(listener: (w: Window) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
+  }
+
+  /** Why it isn't shown, or not all of it: its page could not be read, though the channel could. undefined: nothing is wrong; see `retry`. */
+  get trouble(): ServerError | undefined {
+    return this.#trouble
+  }
+
+  /** onTrouble tells each change of it, until the function that it returns is called. */
+  onTrouble(listener: (cause: ServerError | undefined) => void): () => void {
+    this.#troubled.add(listener)
+    return () => { this.#troubled.delete(listener) }
+  }
+
+  /** retry reads again what could not be read. */
+  retry(): void {
+    if (this.#trouble === undefined) return
+    this.#turn(undefined)
+    this.#read(undefined)
   }
 
   /** older reads the messages before those that are shown, from the cache where it has them. */
@@ -286,6 +306,7 @@ export class View {
     this.#open = false
     this.#closed()
     this.#listeners.clear()
+    this.#troubled.clear()
   }
 
   /** begin is called by the room. */
@@ -303,13 +324,28 @@ export class View {
       const lacks = this.root === 0 ? this.#window === undefined && this.#going === 0 && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
       return lacks ? this.#show(undefined) : undefined // of a channel that isn't followed yet, the room reads the end
     }
-    painted().then(rest).catch((e: unknown) => { this.#absent(e) })
+    painted().then(rest).catch((e: unknown) => { this.#failed(e) })
   }
 
-  /** absent takes over that there is no message of which this were the thread: then it is empty. What else is wrong with the channel the room says. */
-  #absent(e: unknown): void {
-    if (this.root === 0 || (this.#window?.messages.length ?? 0) > 0 || (e as ServerError).reason !== 'chat.MESSAGE') return
-    this.#set(opened(this.#o.channel, this.#o.me, this.root, { messages: [], from: 0, to: Infinity, cursor: this.#base()?.cursor ?? { epoch: 0, offset: 0 } }))
+  /** read reads a page in place of what is shown, and keeps why it could not. */
+  #read(place: HistoryRequest['place']): void {
+    this.#show(place).catch((e: unknown) => { this.#failed(e) })
+  }
+
+  /** failed takes over why a page could not be read. That there is no message of which this were the thread is none: then it is empty. */
+  #failed(e: unknown): void {
+    if (!(e instanceof ServerError)) return // it is closed, or somewhere else was gone to
+    if (this.root !== 0 && (this.#window?.messages.length ?? 0) === 0 && e.reason === 'chat.MESSAGE') {
+      this.#set(opened(this.#o.channel, this.#o.me, this.root, { messages: [], from: 0, to: Infinity, cursor: this.#base()?.cursor ?? { epoch: 0, offset: 0 } }))
+    } else {
+      this.#turn(e)
+    }
+  }
+
+  #turn(trouble: ServerError | undefined): void {
+    if (!this.#open || trouble === this.#trouble) return
+    this.#trouble = trouble
+    for (const tell of this.#troubled) tell(trouble)
   }
 
   /** told is called by the room. */
@@ -320,9 +356,12 @@ export class View {
   /** reset is called by the room, with the end of the channel as it is now. Who has jumped elsewhere stays there. */
   reset(w: Window): void {
     const old = this.#window
-    if (this.root !== 0) this.#show(undefined).catch(() => undefined)
-    else if (old === undefined || old.to === Infinity) this.#set(w)
-    else if (old.cursor.epoch !== w.cursor.epoch || old.cursor.offset < w.cursor.offset) this.#show({ $case: 'around', value: old.messages[old.messages.length >> 1]?.offset ?? old.from }).catch(() => undefined)
+    if (this.root !== 0) this.#read(undefined)
+    else if (old === undefined || old.to === Infinity) {
+      this.#set(w)
+      this.#turn(undefined)
+    }
+    else if (old.cursor.epoch !== w.cursor.epoch || old.cursor.offset < w.cursor.offset) this.#read({ $case: 'around', value: old.messages[old.messages.length >> 1]?.offset ?? old.from })
   }
 
   /** paint shows what is kept, with what was told while it was read from disk; false: it can't be brought up to date. */
@@ -332,6 +371,7 @@ export class View {
     const now = base === undefined ? opened(this.#o.channel, this.#o.me, this.root, kept) : caughtUp({ ...base, root: this.root }, kept)
     if (now === undefined) return false
     this.#set(now)
+    if (this.root === 0) this.#turn(undefined) // of a thread the cache may lack some
     return true
   }
 
@@ -386,6 +426,7 @@ export class View {
       if (w === undefined) continue
       this.#keep(w, page)
       this.#set(w)
+      this.#turn(undefined)
       return
     }
   }

@@ -22,7 +22,7 @@ function desk() {
     onChange: () => () => did.push('listens no more'),
     open: (channel: string) => {
       did.push(`open ${channel}`)
-      return { state: { kind: 'live' }, onState: () => () => undefined, signal: () => undefined, view: (root: number) => ({ window: undefined, onChange: () => undefined, close: () => did.push(`close ${channel}/${root}`) }) }
+      return { state: { kind: 'live' }, onState: () => () => undefined, signal: () => undefined, view: (root: number) => ({ window: undefined, onChange: () => undefined, onTrouble: () => () => undefined, close: () => did.push(`close ${channel}/${root}`) }) }
     },
     leave: (channel: string) => did.push(`leave ${channel}`),
     drafts: {

@@ -155,9 +155,13 @@ class LiveRoom implements Room {
     this.#view = room.view(root)
     const troubleOf = (state: RoomState) => (state.kind === 'failed' ? state.cause : undefined) // one that has ended leaves the list, and the screen says so
     const [trouble, setTrouble] = createSignal(troubleOf(room.state))
-    this.trouble = trouble
-    this.again = () => { room.retry() }
-    this.#undo.push(room.onState((state) => { setTrouble(troubleOf(state)) }))
+    const [lacking, setLacking] = createSignal(this.#view.trouble)
+    this.trouble = () => trouble() ?? lacking()
+    this.again = () => {
+      room.retry()
+      this.#view.retry()
+    }
+    this.#undo.push(room.onState((state) => { setTrouble(troubleOf(state)) }), this.#view.onTrouble(setLacking))
     const [window, setWindow] = createSignal(this.#view.window, { equals: false })
     this.#window = window
     let know = () => { /* the promise has it */ }
