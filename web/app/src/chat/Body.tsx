@@ -1,5 +1,5 @@
 import { createEffect, createMemo, createSignal, onCleanup, Show, untrack } from 'solid-js'
-import { dom, markdown } from '../markdown/markdown.ts'
+import { dom, inTurn } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
 import { account, personCalled, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
@@ -32,7 +32,13 @@ export function Body(props: BodyProps) {
   const model = useModel()
   const shell = useShell()
   const words = createMemo(() => props.text) // whatever else becomes of the message
-  const parts = createMemo(() => markdown(words()))
+  const [turn, setTurn] = createSignal(undefined, { equals: false })
+  const parts = createMemo(() => {
+    turn()
+    const { parts, leave } = inTurn(words(), setTurn)
+    if (leave) onCleanup(leave)
+    return parts
+  })
   const cards = createMemo(() => cardsOf(parts(), shell.registry.cards))
   const content = createMemo(() => {
     const made = dom(parts(), {
