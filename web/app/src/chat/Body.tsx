@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, onCleanup, Show, untrack } from 'solid-js'
 import { dom, inTurn } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
-import { account, personCalled, personName, useModel } from '../model/context.ts'
+import { account, nameApart, personCalled, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { find } from '../shell/paths.ts'
 import { Button } from '../ui/Button.tsx'
@@ -48,7 +48,7 @@ export function Body(props: BodyProps) {
         if (!person && !everybody.has(handle)) return undefined
         const chip = document.createElement('span')
         chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'
-        chip.textContent = person ? `@${personName(person, person.id)}` : typed
+        chip.textContent = person ? `@${nameApart(model, person.id)}` : typed
         return chip
       },
     })
