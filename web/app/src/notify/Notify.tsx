@@ -138,6 +138,9 @@ export default function Notify() {
     const done = count > 0 ? navigator.setAppBadge(count) : navigator.clearAppBadge()
     done.catch(() => undefined) // the application isn't installed
   })
+  onCleanup(() => {
+    if ('clearAppBadge' in navigator) navigator.clearAppBadge().catch(() => undefined)
+  })
 
   return <Cards cards={cards} />
 }
