@@ -21,6 +21,8 @@ type Config struct {
 	TLS    TLS    `koanf:"tls"`
 	// Origins are the pages that may talk to the gateway from a browser, "https://chat.example.com". The gateway's own host always may.
 	Origins []string `koanf:"origins" doc:"web origins admitted besides the gateway's own host, scheme://host[:port]"`
+	// Hosts is what a page's own host is compared with, besides the request's: whoever owns a name may have it lead to any address (DNS rebinding).
+	Hosts []string `koanf:"hosts" doc:"names under which browsers find the gateway, without port; addresses and localhost are admitted besides. Empty: any name, so that a foreign page whose name is made to lead here may make calls that need no token"`
 	// ContentOrigin keeps what users made apart from the application: a page in it has nothing to steal there.
 	ContentOrigin string `koanf:"content_origin" doc:"origin for what users made, scheme://host[:port], on a host without cookies that leads here, too; name the application's in origins. Empty: it comes from the application's own, in a sandbox"`
 	// Proxies are believed in X-Forwarded-For and -Proto.
@@ -150,6 +152,11 @@ func (c Config) Validate() error {
 	for _, o := range c.Origins {
 		if !isOrigin(o) {
 			return fmt.Errorf("gateway.origins: %q is not scheme://host[:port]", o)
+		}
+	}
+	for _, h := range c.Hosts {
+		if u, err := url.Parse("http://" + h); err != nil || h == "" || u.Hostname() != h || strings.ContainsAny(h, "* ,") {
+			return fmt.Errorf("gateway.hosts: %q is not the name of a host: write chat.example.com, without scheme and port", h)
 		}
 	}
 	if o := c.ContentOrigin; o != "" && (!isOrigin(o) || slices.ContainsFunc(c.Origins, func(x string) bool { return strings.EqualFold(x, o) })) {

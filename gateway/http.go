@@ -240,8 +240,16 @@ func (g *Gateway) originAllowed(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return false // "null" too
 	}
-	own := strings.EqualFold(u.Host, r.Host) && !g.atContent(r) && (u.Scheme == "https" || u.Scheme == "http" && !g.encrypted(r))
+	own := strings.EqualFold(u.Host, r.Host) && g.isHost(u.Hostname()) && !g.atContent(r) && (u.Scheme == "https" || u.Scheme == "http" && !g.encrypted(r))
 	return own || slices.ContainsFunc(g.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
+}
+
+// isHost reports whether a page of this host may be the gateway's own. Nobody else can have an address, or localhost, lead here.
+func (g *Gateway) isHost(name string) bool {
+	if _, err := netip.ParseAddr(name); err == nil || len(g.cfg.Hosts) == 0 || strings.EqualFold(name, "localhost") {
+		return true
+	}
+	return slices.ContainsFunc(g.cfg.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
 }
 
 // address is the client's: the last one of X-Forwarded-For that is no proxy of ours, if the request comes through one.

@@ -40,6 +40,9 @@ func (s *system) request(method, path, body string, header ...string) (response,
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	if host := r.Header.Get("Host"); host != "" {
+		r.Host = host
+	}
 	res, err := s.http().Do(r)
 	s.must(err)
 	data, err := io.ReadAll(res.Body)
@@ -168,6 +171,36 @@ func TestOriginOfAnotherScheme(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Where the operator names the gateway's hosts, a page of another name is nobody's own, though that name leads here (DNS rebinding).
+func TestHosts(t *testing.T) {
+	inBubble(t, func(c *Config) { c.Hosts, c.Origins = []string{"plenum.test"}, []string{"http://page.test"} }, func(t *testing.T, s *system) {
+		for host, allowed := range map[string]bool{"plenum.test": true, "Plenum.test:8080": true, "localhost:8080": true, "127.0.0.1:8080": true, "[::1]:8080": true, "page.test": true, "evil.test": false, "plenum.test.evil.test": false, "127.0.0.1.evil.test": false} {
+			res, _ := s.request("POST", "/plenum.test.v1.TestService/Hello", `{}`, "Content-Type", asJSON, "Host", host, "Origin", "http://"+host)
+			if got := res.StatusCode == 200; got != allowed {
+				t.Errorf("call at %q: %v", host, res.Status)
+			}
+			ws, _, err := websocket.Dial(t.Context(), "ws://plenum.test/edge/v1/ws", &websocket.DialOptions{ //nolint:bodyclose // the library has
+				HTTPClient: s.http(), Host: host, Subprotocols: []string{wire.ProtoName}, HTTPHeader: http.Header{"Origin": {"http://" + host}},
+			})
+			if (err == nil) != allowed {
+				t.Errorf("WebSocket at %q: %v", host, err)
+			}
+			if err == nil {
+				_ = ws.CloseNow()
+			}
+		}
+		if res, data := s.request("GET", "/app.v1/main", "", "Host", "evil.test"); res.StatusCode != 200 {
+			t.Errorf("what anybody may have: %v %s", res.Status, data)
+		}
+	})
+	for host, ok := range map[string]bool{"chat.example.com": true, "https://chat.example.com": false, "chat.example.com:443": false, "": false, "*.example.com": false, "a/b": false} {
+		c := DefaultConfig()
+		if c.Hosts = []string{host}; (c.Validate() == nil) != ok {
+			t.Errorf("%q: %v", host, c.Validate())
+		}
+	}
 }
 
 // What looks like a call is one if it is posted; a page is one unless there is a service of that name.

@@ -1,4 +1,4 @@
-import { ErrorBoundary, Match, Show, Suspense, Switch } from 'solid-js'
+import { createComputed, ErrorBoundary, Match, Show, Suspense, Switch } from 'solid-js'
 import { RoomsProvider } from './chat/context.ts'
 import type { Rooms } from './chat/room.ts'
 import { text } from './i18n/en.ts'
@@ -30,6 +30,14 @@ export function App(props: AppProps) {
   followPreferences()
   followTheme()
   const stage = () => props.access.stage().kind
+  let last: string | undefined // who was here
+  createComputed(() => {
+    const now = props.access.stage()
+    const who = now.kind === 'signed-in' ? now.account.me : last
+    // Where somebody was, and what they looked for, stands in the address: whoever comes next begins anew.
+    if (last !== undefined && (now.kind === 'signed-out' || who !== last)) router.go('/', { replace: true })
+    last = who
+  })
   const live = () => {
     if (props.live instanceof Error) throw props.live
     return stage() === 'signed-in' && props.live

@@ -1,5 +1,5 @@
 import { createMemo, createSignal, For, Show } from 'solid-js'
-import { account, personName, useModel } from '../model/context.ts'
+import { account, nameApart, personName, useModel } from '../model/context.ts'
 import type { Id } from '../model/model.ts'
 import { rank } from '../shell/palette/find.ts'
 import { Avatar } from '../ui/Avatar.tsx'
@@ -71,8 +71,8 @@ export function PickPeople(props: PickPeopleProps) {
             {(id) => (
               <li class="chip">
                 <Avatar id={id} name={personName(model.person(id), id)} />
-                {personName(model.person(id), id)}
-                <IconButton icon={xIcon} label={text().direct.remove(personName(model.person(id), id))} onClick={() => props.onChange(props.chosen.filter((other) => other !== id))} />
+                {nameApart(model, id)}
+                <IconButton icon={xIcon} label={text().direct.remove(nameApart(model, id))} onClick={() => props.onChange(props.chosen.filter((other) => other !== id))} />
               </li>
             )}
           </For>

@@ -3,7 +3,7 @@ import { Body } from '../chat/Body.tsx'
 import { text as core } from '../i18n/en.ts'
 import { moment } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
-import { personName, useModel } from '../model/context.ts'
+import { nameApart, useModel } from '../model/context.ts'
 import type { Browsed } from '../model/model.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -15,7 +15,7 @@ import { text } from './text.ts'
 export default function Preview(props: { readonly channel: Browsed; readonly onJoin: () => void; readonly onClose: () => void }) {
   const model = useModel()
   const [preview, { refetch }] = createResource(() => props.channel.id, (id) => model.preview(id))
-  const name = (id: string) => personName(model.person(id), id)
+  const name = (id: string) => nameApart(model, id)
   return (
     <Dialog
       title={`#${props.channel.name}`}

@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, onCleanup, Show, untrack } from 'solid-js'
-import { dom, markdown, type Rich } from '../markdown/markdown.ts'
+import { dom, inTurn } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
-import { account, personCalled, personName, useModel } from '../model/context.ts'
+import { account, nameApart, personCalled, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { find } from '../shell/paths.ts'
 import { Button } from '../ui/Button.tsx'
@@ -33,14 +33,21 @@ export function Body(props: BodyProps) {
   const shell = useShell()
   // The words, whatever else becomes of the message; and handles that were nobody's as they were first shown: a name that comes later would break their lines
   // anew while they are read.
-  const words = createMemo((before?: { readonly text: string; readonly parts: readonly Rich[]; readonly unmet: Set<string> }) => {
+  const words = createMemo((before?: { readonly text: string; readonly unmet: Set<string> }) => {
     const { text } = props
-    return before?.text === text ? before : { text, parts: markdown(text), unmet: new Set<string>() }
+    return before?.text === text ? before : { text, unmet: new Set<string>() }
   })
-  const cards = () => cardsOf(words().parts, shell.registry.cards)
+  const [turn, setTurn] = createSignal(undefined, { equals: false })
+  const parts = createMemo(() => {
+    turn()
+    const { parts, leave } = inTurn(words().text, setTurn)
+    if (leave) onCleanup(leave)
+    return parts
+  })
+  const cards = () => cardsOf(parts(), shell.registry.cards)
   const content = () => {
-    const { parts, unmet } = words()
-    const made = dom(parts, {
+    const { unmet } = words()
+    const made = dom(parts(), {
       inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
       mention: (handle, typed) => {
         const person = personCalled(model, handle)
@@ -52,8 +59,8 @@ export function Body(props: BodyProps) {
         const chip = document.createElement('span')
         chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'
         chip.classList.toggle('mention-late', late)
-        chip.textContent = person && !late ? `@${personName(person, person.id)}` : typed
-        if (late) chip.dataset['tip'] = personName(person, person.id)
+        chip.textContent = person && !late ? `@${nameApart(model, person.id)}` : typed
+        if (late) chip.dataset['tip'] = nameApart(model, person.id)
         return chip
       },
     })

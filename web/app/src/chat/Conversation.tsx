@@ -2,7 +2,7 @@ import { createEffect, createMemo, createSignal, on, onCleanup, Show, untrack, t
 import { list } from '../i18n/format.ts'
 import { explain, isRefusal } from '../i18n/refusals.ts'
 import { away } from '../model/away.ts'
-import { account, between, personName, useModel } from '../model/context.ts'
+import { account, between, nameApart, useModel } from '../model/context.ts'
 import { Banner } from '../ui/Banner.tsx'
 import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
@@ -77,7 +77,7 @@ export function Conversation(props: ConversationProps) {
     if (mine) editing.begin(mine.message.offset)
   }
   const typing = createMemo(() => {
-    const names = room.typing().filter((id) => id !== me()).map((id) => personName(model.person(id), text().nobody))
+    const names = room.typing().filter((id) => id !== me()).map((id) => nameApart(model, id, text().nobody))
     return names.length === 0 ? '' : names.length > 3 ? text().several : text().typing(list(names), names.length)
   })
 

@@ -1,7 +1,7 @@
 import { createMemo, For, Show } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { list, number } from '../i18n/format.ts'
-import { channelName, counterparts, personName, useModel } from '../model/context.ts'
+import { channelName, counterparts, nameApart, personName, useModel } from '../model/context.ts'
 import type { Channel as Told } from '../model/model.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar, presenceWords } from '../ui/Avatar.tsx'
@@ -73,7 +73,7 @@ function Here(props: { readonly beside: Beside; readonly onOpen: () => void }) {
   const name = (id: string) => personName(model.person(id), text().nobody)
   const words = createMemo(() => {
     const { people, count } = looking()
-    const said = people.slice(0, names).map(name)
+    const said = people.slice(0, names).map((id) => nameApart(model, id, text().nobody))
     const rest = count - said.length
     return text().here(count, list(rest > 0 ? [...said, text().more(rest)] : said))
   })

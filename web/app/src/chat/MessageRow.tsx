@@ -2,7 +2,7 @@ import type { Item } from '@plenum/sdk/chat'
 import { createMemo, createSignal, For, Show, untrack } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
-import { account, between, isNamesake, personName, useModel } from '../model/context.ts'
+import { account, between, isNamesake, nameApart, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -69,7 +69,7 @@ export function MessageRow(props: RowProps) {
 /** Happened is a message of the system: who came, what was changed. */
 function Happened(props: { readonly item: Item; readonly between: boolean }) {
   const model = useModel()
-  const name = (id: string) => personName(model.person(id), text().nobody)
+  const name = (id: string) => nameApart(model, id, text().nobody)
   const words = () => `${name(props.item.message.author)} ${happened(props.item.message, name, props.between)}`
   // Names that come later have no more room than one line: none is broken anew while it is read.
   const late = untrack(() => {

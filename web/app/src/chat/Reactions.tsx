@@ -4,7 +4,7 @@ import { For, Show } from 'solid-js'
 import { EmojiButton } from '../emoji/Opener.tsx'
 import { used } from '../emoji/recent.ts'
 import { list } from '../i18n/format.ts'
-import { account, personName, useModel } from '../model/context.ts'
+import { account, nameApart, useModel } from '../model/context.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { faceSlightlySmilingPlusIcon } from '../ui/icons.ts'
 import { reacted, signOf, whoReacted } from './reactions.ts'
@@ -17,7 +17,7 @@ export function Reactions(props: { readonly item: Item; readonly room: Room }) {
   const message = () => props.item.message
   const who = (reaction: Reaction) =>
     text().reactedWith(
-      list(whoReacted(reaction, account(model)?.me, { you: text().you, others: text().others, name: (id) => personName(model.person(id), text().nobody) })),
+      list(whoReacted(reaction, account(model)?.me, { you: text().you, others: text().others, name: (id) => nameApart(model, id, text().nobody) })),
       signOf(reaction.emoji),
     )
   return (

@@ -2,7 +2,7 @@ import { createMemo, For, Show } from 'solid-js'
 import { messagePath } from '../chat/links.ts'
 import { moment, relative } from '../i18n/format.ts'
 import { plainText } from '../markdown/markdown.ts'
-import { channelName, personName, useModel } from '../model/context.ts'
+import { channelName, nameApart, personName, useModel } from '../model/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { EmptyState } from '../ui/Empty.tsx'
 import type { Named } from './inbox.ts'
@@ -49,7 +49,7 @@ function MentionRow(props: { readonly mention: Named }) {
       <Avatar id={props.mention.author} name={name()} size="large" />
       <span class="inbox-words">
         <span class="inbox-by">
-          <span class="strong clip">{name()}</span>
+          <span class="strong clip">{nameApart(model, props.mention.author)}</span>
           <span class="inbox-when clip">{props.mention.root > 0 ? text().inThread(where()) : where()}</span>
           <Show when={props.mention.group}>
             <span class="pill">@{props.mention.group}</span>

@@ -6,7 +6,7 @@ import { useRooms } from '../chat/context.ts'
 import type { Room } from '../chat/room.ts'
 import { text as core } from '../i18n/en.ts'
 import { moment, relative } from '../i18n/format.ts'
-import { channelName, personName, useModel } from '../model/context.ts'
+import { channelName, nameApart, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Badge } from '../ui/Badge.tsx'
@@ -118,7 +118,7 @@ function Line(props: { readonly item: Item; readonly root?: boolean; readonly fr
       <Avatar id={message().author} name={name()} size={props.root ? 'large' : undefined} />
       <div class="inbox-words">
         <div class="inbox-by">
-          <span class="strong clip">{name()}</span>
+          <span class="strong clip">{nameApart(model, message().author)}</span>
           <time class="inbox-time numbers" dateTime={new Date(message().timeMs).toISOString()} data-tip={moment(message().timeMs)}>
             {relative(message().timeMs, Date.now())}
           </time>

@@ -63,6 +63,8 @@ test.each([
   ['links', times('http://a.b ')],
   ['a table of 900 columns', `${'a|'.repeat(900)}\n${'-|'.repeat(900)}\n${'a\n'.repeat(4_000)}`],
   ['brackets far from each other', '['.repeat(500) + 'a '.repeat(7_500) + ']'.repeat(500)],
+  ['a bracket, and words', `[${'a '.repeat(8_000)}`],
+  ['a bracket far from its end, and words', `${'a '.repeat(2_000)}![${'a '.repeat(5_000)}](b)`],
   ['backticks that nothing closes', Array.from({ length: 49 }, (_, i) => `${'`'.repeat(i + 1)} `).join('') + 'a '.repeat(7_000)],
   ['emphasis', times('*a **b [c](d) ')],
 ])('%s: shown as they stand', (_, text) => {
@@ -75,6 +77,7 @@ test.each([
   ['a log of 16 KiB', `\`\`\`\n${times('[info] a|b *c* <d> a@b.co --flag=1\n').slice(0, most - 8)}\n\`\`\``, 'pre'],
   ['a table', `${'a|'.repeat(12)}\n${'-|'.repeat(12)}\n${`${'1|'.repeat(12)}\n`.repeat(40)}`, 'table'],
   ['long paragraphs', `${'Some *words* of `prose`, with a [link](https://a.example/). '.repeat(8)}\n\n`.repeat(8), 'p'],
+  ['a long paragraph with a link at its beginning', `[what](https://a.example/) ${'is said of it at length '.repeat(150)}`, 'p'],
   ['a list of links', '- [what](https://a.example/) was `done`, and *by whom*\n'.repeat(60), 'ul'],
 ])('%s: is what people write', (_, text, tag) => {
   expect(isBounded(text)).toBe(true)

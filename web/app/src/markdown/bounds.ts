@@ -27,6 +27,13 @@ const marks = /[`*_[\]<>|~@&\\]|:\/\/|www\./gi
 const far = /`+|[\]<]/g
 const charactersForOne = 400
 
+/**
+ * Behind a bracket the parser walks back to it from each word, in case it stands in a link, where no address becomes one (previousUnbalanced in
+ * micromark-extension-gfm-autolink-literal): they cost by the square of their number.
+ */
+const walking = /[A-Za-z0-9+\-._]+/g
+const walkedForOne = 2_000
+
 /** The quotes and lists that a line begins, behind blanks; a rule (`- - -`) looks the same. */
 const marker = /[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))/y
 
@@ -34,15 +41,22 @@ const fence = /^(`{3,}(?=[^`]*$)|~{3,})/
 
 /** isBounded says whether a text may be parsed, for no more than `most`. */
 export function isBounded(text: string, most = mostCost): boolean {
-  if (text.length > mostLength) return false
+  return costOf(text, most) <= most
+}
+
+/** costOf is what a text asks of the parser; Infinity: more than `most`. */
+export function costOf(text: string, most = mostCost): number {
+  if (text.length > mostLength) return Infinity
   let cost = 0
   let code: string | undefined // the fence that has to be closed
   let html = false // what looks like a fence may be HTML from here on
   let length = 0 // of the paragraph so far, and how many of its marks reach through it
   let reaching = 0
+  let walked: number | undefined // its words behind its first bracket
   const end = () => {
-    cost += (reaching * length) / charactersForOne
+    cost += (reaching * length) / charactersForOne + (walked ?? 0) ** 2 / walkedForOne
     length = reaching = 0
+    walked = undefined
   }
   for (const line of lines(text)) {
     const opening = code === undefined && !html ? fence.exec(line)?.[1] : undefined
@@ -57,16 +71,18 @@ export function isBounded(text: string, most = mostCost): boolean {
       html ||= line.includes('<')
       const begun = markers(line)
       const found = line.match(marks) ?? []
-      if (begun > mostMarkers || (line.includes('-') && found.filter((mark) => mark === '|').length > mostCells)) return false
+      if (begun > mostMarkers || (line.includes('-') && found.filter((mark) => mark === '|').length > mostCells)) return Infinity
       if (begins.test(line)) end()
       length += line.length
       reaching += line.match(far)?.length ?? 0
+      const behind = walked === undefined ? (line.includes('[') ? line.slice(line.indexOf('[')) : undefined) : line
+      if (behind !== undefined) walked = (walked ?? 0) + (behind.match(walking)?.length ?? 0)
       cost += costOfLine + Math.min(columns(blank.exec(line)?.[0] ?? ''), mostColumns) / columnsForOne + costOfMarker * begun + found.length
     }
-    if (cost > most) return false
+    if (cost > most) return Infinity
   }
   end()
-  return cost <= most
+  return cost <= most ? cost : Infinity
 }
 
 const blank = /^[ \t]*/

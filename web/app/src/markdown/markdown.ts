@@ -4,9 +4,10 @@
  */
 export { dom, type Shown } from './dom.ts'
 export { plain, rich, type Rich } from './rich.ts'
-import { isBounded, mostCost } from './bounds.ts'
+import { costOf, isBounded, mostCost } from './bounds.ts'
 import { parse } from './parse.ts'
 import { isSeen, plain, rich, type Rich } from './rich.ts'
+import { takes, wait } from './turns.ts'
 
 /** special finds whatever Markdown could read as more than text: most messages have none of it. */
 const special = /[\\`*_{}[\]()#+\-!|~<>&@:\n=]|\.|\d\)/
@@ -18,10 +19,26 @@ const kept = 500 // the newest; one more takes the place of the oldest
 export function markdown(text: string): Rich[] {
   const known = read.get(text)
   if (known) return known
-  const made = formatted(text) ?? [{ tag: 'p', children: [text] }]
+  const made = formatted(text) ?? asItStands(text)
   if (read.size >= kept) read.delete(read.keys().next().value ?? '')
   read.set(text, made)
   return made
+}
+
+const asItStands = (text: string): Rich[] => [{ tag: 'p', children: [text] }]
+
+/**
+ * inTurn is markdown, unless many others are read already: then it is the text as it stands, and `again` is called when it is to be asked again, unless `leave` is
+ * called before.
+ */
+export function inTurn(text: string, again: () => void): { readonly parts: Rich[]; readonly leave?: () => void } {
+  const cost = read.has(text) || !special.test(text) ? 0 : costOf(text)
+  if (cost === Infinity || takes(cost)) return { parts: markdown(text) }
+  const leave = wait(cost, () => {
+    markdown(text) // is remembered
+    again()
+  })
+  return { parts: asItStands(text), leave }
 }
 
 /** plainText is what a text says, without its marks, for lists that show parts of many: what costs more than a tenth of the most keeps them. */

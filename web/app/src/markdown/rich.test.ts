@@ -54,6 +54,7 @@ test('mentions are handles behind no word', () => {
   expect(shown('@ada, @grace.hopper and @all: a@b.example')).toBe(
     '<p><mention handle=ada>@ada</mention>, <mention handle=grace.hopper>@grace.hopper</mention> and <mention handle=all>@all</mention>: <a href=mailto:a@b.example>a@b.example</a></p>',
   )
+  expect(shown('[**@ada** says](https://evil.example)')).toBe('<p><a href=https://evil.example/><strong>@ada</strong> says</a></p>') // who is called https://bank.example is no link there
   expect(shown('`@ada`')).toBe('<p><code>@ada</code></p>')
 })
 

@@ -104,7 +104,12 @@ function tableRow(cells: readonly Nodes[], head: boolean, align: readonly (strin
 /** link leads somewhere, unless it could do something instead: then it is its text. */
 function link(url: string, children: Rich[]): Rich[] {
   const to = destination(url, plain(children))
-  return to ? [{ tag: 'a', children, ...to }] : children
+  return to ? [{ tag: 'a', children: asTyped(children), ...to }] : children
+}
+
+/** asTyped names nobody: a person may be called as if they were another host, and who looks at a link's text for where it leads reads what was typed. */
+function asTyped(parts: readonly Rich[]): Rich[] {
+  return parts.map((part) => (typeof part === 'string' ? part : part.tag === 'mention' ? plain(part.children) : { ...part, children: asTyped(part.children) }))
 }
 
 function mentions(text: string): Rich[] {

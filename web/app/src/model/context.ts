@@ -1,5 +1,6 @@
 /** How components reach the model, and what they derive from it. */
 import { createContext, useContext } from 'solid-js'
+import { lookOf } from './lookalikes.ts'
 import type { Access, Account, Channel, Id, Model, Person } from './model.ts'
 
 const Context = createContext<Model>()
@@ -44,7 +45,7 @@ export function counterparts(model: Model, channel: Channel): readonly Id[] {
 export function channelName(model: Model, channel: Channel): string {
   if (channel.name) return channel.name
   return counterparts(model, channel)
-    .map((id) => personName(model.person(id), id))
+    .map((id) => nameApart(model, id))
     .join(', ')
 }
 
@@ -66,21 +67,25 @@ export function personName(person: Person | undefined, id: Id): string {
   return person?.name ?? id
 }
 
+/** nameApart is what somebody is called where nothing but their name is to be seen: with their handle, where somebody else's looks the same. */
+export function nameApart(model: Model, id: Id, unknown: string = id): string {
+  const person = model.person(id)
+  if (person === undefined) return unknown
+  return isNamesake(model, person) ? `${person.name} (@${person.handle})` : person.name
+}
+
 const namesakes = new WeakMap<readonly Person[], ReadonlySet<string>>()
 
-/** seemsLike are names that look the same at a glance: by width, by case, by blanks. */
-const seemsLike = (name: string) => name.normalize('NFKC').replace(/\s+/g, ' ').toLowerCase()
-
-/** isNamesake says whether somebody else is called as a person is, so that their handle has to tell them apart. */
+/** isNamesake says whether somebody else's name looks as a person's does, so that their handle has to tell them apart. */
 export function isNamesake(model: Model, person: Person): boolean {
   const people = model.people()
   let shared = namesakes.get(people)
   if (shared === undefined) {
     const seen = new Set<string>()
-    shared = new Set(people.map(({ name }) => seemsLike(name)).filter((name) => seen.size === seen.add(name).size))
+    shared = new Set(people.map(({ name }) => lookOf(name)).filter((name) => seen.size === seen.add(name).size))
     namesakes.set(people, shared)
   }
-  return shared.has(seemsLike(person.name))
+  return shared.has(lookOf(person.name))
 }
 
 /** calls counts what asks for the account in a channel: by its level all messages, mentions or nothing; where none is set, all of a direct channel, and mentions elsewhere. */

@@ -1,6 +1,6 @@
 import { createEffect, createSignal, onCleanup, onMount } from 'solid-js'
 import { list } from '../i18n/format.ts'
-import { account, channelName, counterparts, personName, titleCount, useModel } from '../model/context.ts'
+import { account, channelName, counterparts, nameApart, titleCount, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { preferences } from '../shell/preferences.ts'
 import type { Batch, Said } from './arrivals.ts'
@@ -46,14 +46,14 @@ export default function Notify() {
   })
 
   const looking = (said: Said) => (said.shown && shell.channel() === said.channel) || (said.root !== 0 && shell.path() === `/t/${said.channel}/${said.root}`)
-  const who = (said: Said) => personName(model.person(said.author), text().nobody)
+  const who = (said: Said) => nameApart(model, said.author, text().nobody)
   const where = (said: Said): string => {
     const channel = model.channel(said.channel)
     if (!channel) return ''
     if (channel.name) return said.shown ? text().channel(channel.name) : text().thread(channel.name)
     if (!said.shown) return text().threadDirect
     const others = counterparts(model, channel).filter((id) => id !== said.author)
-    return channel.kind === 'group' ? text().group(list(others.map((id) => personName(model.person(id), text().nobody)))) : text().direct
+    return channel.kind === 'group' ? text().group(list(others.map((id) => nameApart(model, id, text().nobody)))) : text().direct
   }
   const toldOf = (said: Said): Told => ({
     key: conversation(said),
@@ -137,6 +137,9 @@ export default function Notify() {
     if (!('setAppBadge' in navigator)) return
     const done = count > 0 ? navigator.setAppBadge(count) : navigator.clearAppBadge()
     done.catch(() => undefined) // the application isn't installed
+  })
+  onCleanup(() => {
+    if ('clearAppBadge' in navigator) navigator.clearAppBadge().catch(() => undefined)
   })
 
   return <Cards cards={cards} />

@@ -3,7 +3,7 @@ import { createEffect, createMemo, createSignal, For, on, onCleanup, Show } from
 import { messagePath } from '../chat/links.ts'
 import { dayName, moment, time } from '../i18n/format.ts'
 import { plainText } from '../markdown/markdown.ts'
-import { channelName, personName, useModel } from '../model/context.ts'
+import { channelName, nameApart, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -175,7 +175,7 @@ function Result(props: { readonly hit: Hit; readonly words: string }) {
       <Avatar id={message().author} name={name()} size="large" />
       <span class="search-words">
         <span class="search-by">
-          <span class="strong clip">{name()}</span>
+          <span class="strong clip">{nameApart(model, message().author)}</span>
           <span class="search-where clip">{message().root > 0 ? text().inThread(where()) : where()}</span>
           <time class="search-when numbers" dateTime={new Date(message().timeMs).toISOString()} data-tip={moment(message().timeMs)}>
             {dayName(message().timeMs, Date.now())}, {time(message().timeMs)}

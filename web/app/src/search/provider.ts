@@ -2,7 +2,7 @@
 import { messagePath } from '../chat/links.ts'
 import { relative } from '../i18n/format.ts'
 import { plainText } from '../markdown/markdown.ts'
-import { channelName, personName } from '../model/context.ts'
+import { channelName, nameApart } from '../model/context.ts'
 import type { Model } from '../model/model.ts'
 import type { Candidate } from '../module.ts'
 import { excerpt, marks } from './marks.ts'
@@ -31,7 +31,7 @@ export async function find(words: string, model: Model, signal: AbortSignal): Pr
         id: `${channel}/${message.offset}`,
         title,
         at: marks(title, query.text).reduce<{ at: number[]; from: number }>((all, part) => ({ at: part.marked ? [...all.at, ...Array.from(part.text, (_, i) => all.from + i)] : all.at, from: all.from + part.text.length }), { at: [], from: 0 }).at,
-        detail: `${personName(model.person(message.author), '')} · ${where ? channelName(model, where) : ''} · ${relative(message.timeMs, Date.now())}`,
+        detail: `${nameApart(model, message.author, '')} · ${where ? channelName(model, where) : ''} · ${relative(message.timeMs, Date.now())}`,
         person: message.author,
         run: (shell) => shell.go(messagePath(channel, message.offset, message.alsoInChannel ? 0 : message.root)),
       })

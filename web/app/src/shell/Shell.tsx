@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onCleanup, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
 import { account, channelName, may, titleCount, useModel } from '../model/context.ts'
@@ -40,6 +40,9 @@ interface OpenPanel {
   readonly part: Component<PanelProps>
   readonly params: Readonly<Record<string, string>>
 }
+
+/** The title of a page that shows no place. */
+const untitled = document.title
 
 /** Shell is the application's frame for who is signed in. */
 export function Shell(props: { readonly registry: Registry; readonly router: Router }) {
@@ -139,6 +142,10 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     const count = titleCount(model.channels()) + beside
     document.title = text().shell.title(count, place(), account(model)?.workspace.name ?? '')
     document.querySelector('link[rel="icon"]')?.setAttribute('href', count > 0 ? '/icon-unread.svg' : '/icon.svg')
+  })
+  onCleanup(() => { // the way in has no place's name, and nothing that is unread
+    document.title = untitled
+    document.querySelector('link[rel="icon"]')?.setAttribute('href', '/icon.svg')
   })
 
   return (

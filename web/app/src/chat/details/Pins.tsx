@@ -2,7 +2,7 @@ import { For, Show } from 'solid-js'
 import { dayName, moment, time } from '../../i18n/format.ts'
 import { text as core } from '../../i18n/en.ts'
 import { explain } from '../../i18n/refusals.ts'
-import { personName, useModel } from '../../model/context.ts'
+import { nameApart, personName, useModel } from '../../model/context.ts'
 import type { Channel } from '../../model/model.ts'
 import { narrow } from '../../shell/media.ts'
 import { Avatar } from '../../ui/Avatar.tsx'
@@ -40,7 +40,7 @@ export function Pins(props: { readonly channel: Channel; readonly beside: Beside
               <li class="pinned">
                 <header class="pinned-head">
                   <Avatar id={message.author} name={name(message.author)} />
-                  <span class="strong clip">{name(message.author)}</span>
+                  <span class="strong clip">{nameApart(model, message.author, chat().nobody)}</span>
                   <time class="faint" dateTime={new Date(message.timeMs).toISOString()} data-tip={moment(message.timeMs)}>
                     {dayName(message.timeMs, Date.now())}, {time(message.timeMs)}
                   </time>
