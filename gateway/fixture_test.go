@@ -229,6 +229,7 @@ type client struct {
 	s      *system
 	ws     *websocket.Conn
 	frames []*edgev1.ServerFrame // received, not looked at
+	read   int                   // messages that were received
 	closed error
 }
 
@@ -282,6 +283,7 @@ func (c *client) next() *edgev1.ServerFrame {
 		}
 		var m edgev1.ServerMessage
 		c.s.must(proto.Unmarshal(data, &m))
+		c.read++
 		c.frames = append(c.frames, m.GetFrames()...)
 	}
 	f := c.frames[0]

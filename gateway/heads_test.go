@@ -67,8 +67,13 @@ func (s *system) bundle(user string, members ...*edgev1.Head) (*client, *list) {
 		s.t.Fatal(x)
 	}
 	l := &list{}
-	for len(l.heads) < len(members) || l.frames == 0 {
+	l.take(s.t, c.next().GetHeads())
+	whole := c.read
+	for len(l.heads) < len(members) {
 		l.take(s.t, c.next().GetHeads())
+	}
+	if c.read != whole { // a client can't know otherwise when it has all of it
+		s.t.Errorf("the list of %d came in %d messages, in %d frames", len(members), 1+c.read-whole, l.frames)
 	}
 	return c, l
 }
@@ -138,6 +143,26 @@ func TestBundle(t *testing.T) {
 		}
 		if n := s.g.index.Size(); n != 0 {
 			t.Errorf("%d topics are still followed", n)
+		}
+	})
+}
+
+// A list is whole with the last frame of its message, however long it is: PROTOCOL.md §7 says so, and clients go by it.
+func TestBundlesListIsOneMessage(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, s *system) {
+		var members []*edgev1.Head
+		size := 0
+		for i := range 3000 {
+			members = append(members, member(i, 5))
+			size += proto.Size(members[i])
+		}
+		if size <= flushBytes {
+			t.Fatalf("a list of %d bytes is no longer than other messages are", size)
+		}
+		c, l := s.bundle("u", members...) // which looks
+		defer c.close()
+		if len(l.heads) != len(members) || l.frames < size/headsBytes {
+			t.Errorf("%d heads in %d frames", len(l.heads), l.frames)
 		}
 	})
 }

@@ -82,7 +82,8 @@ export interface Rooms {
   /** Of one that was refused, by Unsent.seq. */
   retry(seq: number): void
   drop(seq: number): void
-  open(channel: Id, root: number): Room
+  /** `glance`: it is shown among many others, and its channel doesn't count as one that was opened, which are kept ready. */
+  open(channel: Id, root: number, glance?: boolean): Room
   /** Who has it open no longer. */
   close(room: Room): void
   /** What is beside a channel's messages: the same one for all who ask. */

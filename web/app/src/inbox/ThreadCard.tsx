@@ -78,7 +78,7 @@ export function ThreadCard(props: { readonly channel: string; readonly root: num
 
 function Talk(props: { readonly thread: Followed; readonly onOpen: () => void }) {
   const rooms = useRooms()
-  const room = rooms.open(props.thread.channel, props.thread.root)
+  const room = rooms.open(props.thread.channel, props.thread.root, true)
   onCleanup(() => rooms.close(room))
   const first = createMemo(() => room.items()?.find((item) => item.message.offset === props.thread.root))
   const replies = createMemo(() => (room.items() ?? []).filter((item) => item.message.root === props.thread.root && !item.message.system))

@@ -186,6 +186,28 @@ describe('a recorder', () => {
     await third.quit()
   })
 
+  test('keeps none ready, nor pushes one out, for a little that is shown of it among others', async () => {
+    const server = new Server()
+    const many = Array.from({ length: WARM + 5 }, (_, n) => `other ${n}`)
+    for (const c of ['c', ...many]) server.log(c).post('bob', 'one')
+    const first = await Page.at(server)
+    await first.view('c')
+    first.recorder.leave('c')
+    const glances = many.map((c) => first.recorder.glance(c).view(1))
+    for (let n = 0; n < 100 && !glances.every((v) => v.window); n++) await rest()
+    expect(glances.map((v) => texts(v)?.[0])).toEqual(many.map(() => 'one'))
+    for (const [n, v] of glances.entries()) {
+      v.close()
+      first.recorder.leave(many[n] ?? '')
+    }
+    expect(follows(first).filter((topic) => topic.startsWith('chat.channel/'))).toEqual(['chat.channel/c'])
+    await first.quit()
+    const second = await Page.at(server)
+    await rest()
+    expect(follows(second).filter((topic) => topic.startsWith('chat.channel/'))).toEqual(['chat.channel/c'])
+    await second.quit()
+  })
+
   test('shows a channel that was left at once, as it is now, and follows no more than WARM that nobody looks at', async () => {
     const server = new Server()
     for (let n = 1; n <= 3 * PAGE; n++) server.log('c').post('bob', `${n}`)

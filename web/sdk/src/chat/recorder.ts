@@ -71,6 +71,8 @@ export class Recorder {
   readonly #rooms = new Map<string, { readonly room: Room; users: number }>()
   /** By channel, the last one that was opened last; called as it cools. */
   readonly #warm = new Map<string, () => void>()
+  /** When the reader opened channels here, Unix milliseconds. */
+  readonly #opened = new Map<string, number>()
   readonly #followings: Following[] = []
   readonly #listeners = new Set<(part: Part) => void>()
   readonly #asked = new Set<number>()
@@ -178,13 +180,24 @@ export class Recorder {
 
   /** open follows a channel, once however often it is opened; call the room's views' `close`, then `leave`. */
   open(channel: string): Room {
-    this.#background(this.#o.cache?.used(channel, Date.now()))
-    const room = this.#enter(channel)
-    this.#keepWarm(channel)
-    return room
+    this.use(channel)
+    return this.#enter(channel)
   }
 
-  /** leave is the counterpart of open. */
+  /** glance follows a channel as open does, but doesn't count as opening it: for what shows a little of many. Call `leave`, too. */
+  glance(channel: string): Room {
+    return this.#enter(channel)
+  }
+
+  /** use says that the reader has opened a channel: the ones that were opened last are kept ready. */
+  use(channel: string): void {
+    const now = Date.now()
+    this.#opened.set(channel, now)
+    this.#background(this.#o.cache?.used(channel, now))
+    this.#keepWarm(channel)
+  }
+
+  /** leave is the counterpart of open and glance. */
   leave(channel: string): void {
     const there = this.#rooms.get(channel)
     if (there === undefined || --there.users > 0) return
@@ -251,7 +264,7 @@ export class Recorder {
     if (there === undefined) {
       const { session, me, cache, onSignal } = this.#o
       const room = Room.open({
-        session, me, cache, channel, head: this.#channels.get(channel)?.place.offset ?? 0,
+        session, me, cache, channel, openedMs: () => this.#opened.get(channel) ?? 0, head: this.#channels.get(channel)?.place.offset ?? 0,
         onTold: (events) => { this.#told(channel, events) },
         onSignal: (signal) => { onSignal?.(channel, signal) },
       })

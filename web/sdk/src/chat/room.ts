@@ -27,6 +27,8 @@ export interface RoomOptions {
   readonly cache?: Cache | undefined
   /** Where the channel's topic stands, by the list: 0, not known. */
   readonly head?: number
+  /** When the reader opened the channel last, Unix milliseconds; 0: not here. */
+  readonly openedMs?: () => number
   /** Each run of events, when the views have them. */
   readonly onTold?: (events: readonly Told[]) => void
   readonly onSignal?: (signal: Extract<Update, { kind: 'signal' }>) => void
@@ -119,7 +121,7 @@ export class Room {
   async #load(): Promise<Cursor> {
     const answer = await this.#o.session.call(history, { channel: this.channel, limit: PAGE }, { signal: this.#stop.signal })
     const w = opened(this.channel, this.#o.me, 0, pageOf(undefined, answer))
-    await this.#o.cache?.opened(w, Date.now())
+    await this.#o.cache?.opened(w, this.#o.openedMs?.() ?? 0)
     this.#base = w
     for (const v of this.#views) v.reset(w)
     return w.cursor

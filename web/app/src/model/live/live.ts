@@ -204,10 +204,10 @@ function live(access: LiveAccess): Live {
     }
   }
   const rooms: Rooms = {
-    open: (channel, root) => {
+    open: (channel, root, glance) => {
       const there = opened()
       if (there === undefined) throw new Error('nobody is signed in')
-      return there.rooms.open(channel, root)
+      return there.rooms.open(channel, root, glance)
     },
     close: (room) => opened()?.rooms.close(room),
     unsent: (channel) => opened()?.rooms.unsent(channel) ?? [],

@@ -20,7 +20,8 @@ function desk() {
     directory: { people: new Map(), groups: new Map(), gone: new Set() },
     inbox: { threads: new Map(), mentions: [] },
     onChange: () => () => did.push('listens no more'),
-    open: (channel: string) => {
+    use: (channel: string) => did.push(`use ${channel}`),
+    glance: (channel: string) => {
       did.push(`open ${channel}`)
       return { state: { kind: 'live' }, onState: () => () => undefined, signal: () => undefined, view: (root: number) => ({ window: undefined, onChange: () => undefined, onTrouble: () => () => undefined, close: () => did.push(`close ${channel}/${root}`) }) }
     },
@@ -49,7 +50,7 @@ const settled = async () => { for (let n = 0; n < 8; n++) await Promise.resolve(
 
 it('opens one room for all who ask, until the last has gone', () => {
   const { rooms, did } = desk()
-  const [a, b, thread] = [rooms.open('c', 0), rooms.open('c', 0), rooms.open('c', 7)]
+  const [a, b, thread] = [rooms.open('c', 0, true), rooms.open('c', 0, true), rooms.open('c', 7, true)]
   expect(a).toBe(b)
   expect(thread).not.toBe(a)
   expect(did).toEqual(['open c', 'open c'])
@@ -62,11 +63,20 @@ it('opens one room for all who ask, until the last has gone', () => {
   expect(rooms.open('c', 0)).not.toBe(a)
 })
 
+it('says which channels were opened, also where a little of them is shown already', () => {
+  const { rooms, did } = desk()
+  const glance = rooms.open('c', 7, true)
+  expect(did).toEqual(['open c'])
+  expect(rooms.open('c', 7)).toBe(glance)
+  rooms.open('d', 0)
+  expect(did).toEqual(['open c', 'use c', 'use d', 'open d'])
+})
+
 it('empties the composer at once, and keeps the message on disk until the outbox has it', async () => {
   const { rooms, did, puts, notKept } = desk()
   const room = rooms.open('c', 7)
   room.send('hello', { alsoInChannel: true })
-  expect(did.slice(1)).toEqual(['leaves c/7 hello true'])
+  expect(did.slice(2)).toEqual(['leaves c/7 hello true'])
   expect(puts).toMatchObject([{ request: { channel: 'c', text: 'hello', root: 7, alsoInChannel: true }, key: expect.stringMatching(/\d/) as string }])
   puts[0]?.done()
   await settled()

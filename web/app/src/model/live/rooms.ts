@@ -56,7 +56,8 @@ export class LiveRooms implements Rooms {
     this.#o.keeper.drop(seq)
   }
 
-  open(channel: Id, root: number): Room {
+  open(channel: Id, root: number, glance = false): Room {
+    if (!glance) this.#o.recorder().use(channel)
     const key = keyOf(channel, root)
     let there = this.#open.get(key)
     if (there === undefined) {
@@ -150,7 +151,7 @@ class LiveRoom implements Room {
     this.#o = o
     this.#recorder = recorder
     this.#me = me
-    const room = recorder.open(channel)
+    const room = recorder.glance(channel)
     this.#signal = (key, body) => { room.signal(key, body) }
     this.#view = room.view(root)
     const troubleOf = (state: RoomState) => (state.kind === 'failed' ? state.cause : undefined) // one that has ended leaves the list, and the screen says so

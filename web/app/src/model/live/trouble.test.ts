@@ -31,7 +31,7 @@ function desk() {
     }),
     retry: () => { made.tried++ },
   }
-  const recorder = { open: () => room, leave: undo, channels: new Map(), inbox: { threads: new Map() }, drafts: { of: () => ({ text: '' }), onChange: () => undo }, onChange: () => undo }
+  const recorder = { use: undo, glance: () => room, leave: undo, channels: new Map(), inbox: { threads: new Map() }, drafts: { of: () => ({ text: '' }), onChange: () => undo }, onChange: () => undo }
   const rooms = new LiveRooms({
     session: {} as Session, recorder: () => recorder as unknown as Recorder, me: 'ada', outgoing: () => nothingOutgoing, keeper: new Keeper({} as KeeperOptions), onNotKept: undo,
   })

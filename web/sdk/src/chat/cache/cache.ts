@@ -203,7 +203,7 @@ export class Cache {
       const tx = db.transaction('cursors')
       const [keys, stands] = await Promise.all([tx.store.getAllKeys(range(topicOf(''))), tx.store.getAll(range(topicOf('')))])
       const opened = keys.map((topic, i) => ({ id: topic.slice(topicOf('').length), at: stands[i]?.openedMs ?? 0 }))
-      return opened.sort((a, b) => b.at - a.at).slice(0, limit).map((o) => o.id)
+      return opened.filter(({ at }) => at > 0).sort((a, b) => b.at - a.at).slice(0, limit).map((o) => o.id)
     })
   }
 
@@ -215,14 +215,17 @@ export class Cache {
 
   // ---- writes
 
-  /** opened puts a window that reaches to the end in place of all that is on disk of its channel, where another page isn't further. */
-  opened(w: Window, now: number): Promise<boolean> {
+  /**
+   * opened puts a window that reaches to the end in place of all that is on disk of its channel, where another page isn't further. `openedMs` is when the reader
+   * opened the channel last, Unix milliseconds; 0: not here.
+   */
+  opened(w: Window, openedMs: number): Promise<boolean> {
     return this.#write(async (tx) => {
       const stand = await tx.objectStore('cursors').get(topicOf(w.channel))
       if (stand?.epoch === w.cursor.epoch && stand.offset > w.cursor.offset) return
       await tx.objectStore('messages').delete(within(w.channel))
       for (const m of w.messages) await tx.objectStore('messages').put(rowOf(w.channel, m, undefined))
-      await tx.objectStore('cursors').put(standOf(w, now), topicOf(w.channel))
+      await tx.objectStore('cursors').put(standOf(w, Math.max(stand?.openedMs ?? 0, openedMs)), topicOf(w.channel))
     })
   }
 
@@ -530,8 +533,8 @@ function rowOf(channel: string, m: Message, asOf: number | undefined): Row {
 const aheadOf = (rows: readonly Row[]) => new Map(rows.flatMap((r) => (r.asOf === undefined ? [] : [[r.offset, r.asOf] as const])))
 const omittedOf = (stand: Stand, list: readonly Message[]) => stand.omitted.filter((o) => list.some((m) => m.offset === o))
 
-function standOf(w: Window, now: number): Stand {
-  return { epoch: w.cursor.epoch, offset: w.cursor.offset, from: w.from, openedMs: now, omitted: w.omitted }
+function standOf(w: Window, openedMs: number): Stand {
+  return { epoch: w.cursor.epoch, offset: w.cursor.offset, from: w.from, openedMs, omitted: w.omitted }
 }
 
 /** fromOf is where a window from disk begins: of a thread at its root, where all replies that it counts are there. */

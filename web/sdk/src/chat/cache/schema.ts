@@ -26,7 +26,7 @@ export interface Stand {
   readonly offset: number
   /** Of a channel: all that is shown in it from here on is on disk; 0: from the beginning. */
   readonly from: number
-  /** When the channel was opened last, Unix milliseconds. */
+  /** When the reader opened the channel last, Unix milliseconds; 0: never. */
   readonly openedMs: number
   /** Messages whose text has to be read anew. */
   readonly omitted: readonly number[]
