@@ -68,7 +68,8 @@ export class Recorder {
   readonly #rooms = new Map<string, { readonly room: Room; users: number }>()
   /** By channel, the last one that was opened last; called as it cools. */
   readonly #warm = new Map<string, () => void>()
-  readonly #followings: Following[] = []
+  /** By topic. */
+  readonly #followings = new Map<string, Following>()
   readonly #listeners = new Set<(part: Part) => void>()
   readonly #asked = new Set<number>()
   readonly #naming = new Set<string>()
@@ -218,7 +219,7 @@ export class Recorder {
     clearTimeout(this.#forget)
     clearInterval(this.#prune)
     for (const undo of this.#undo) undo()
-    for (const f of this.#followings) f.close()
+    for (const f of this.#followings.values()) f.close()
     for (const { room } of this.#rooms.values()) room.close()
     this.#rooms.clear()
     this.#listeners.clear()
@@ -301,7 +302,7 @@ export class Recorder {
   #follow(topic: string, told: (u: Update, f: Following) => void, from: Cursor | undefined): void {
     const cursor = from && { epoch: from.epoch, offset: from.offset }
     const f: Following = this.#o.session.follow(topic, (u) => { if (!this.#stop.signal.aborted) told(u, f) }, cursor === undefined ? {} : { from: cursor })
-    this.#followings.push(f)
+    this.#followings.set(topic, f)
   }
 
   #mine(u: Update): void {
