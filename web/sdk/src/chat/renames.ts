@@ -16,7 +16,7 @@ const SPREAD_MS = 10
 export class Renames {
   readonly #ask: (channel: string) => void
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>()
-  /** When it was asked for last, Unix milliseconds. */
+  /** When it was asked for last, Unix milliseconds: of each channel of the list, once. */
   readonly #asked = new Map<string, number>()
 
   constructor(ask: (channel: string) => void) {
