@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig, mergeConfig } from 'vite'
 import config from './vite.config.ts'
 
-// The gallery, to be looked at and tested: npx vite build -c vite.gallery.config.ts && npx vite preview --outDir dist-gallery
+// The gallery, to be looked at and tested: npx vite build -c vite.gallery.config.ts && npx vite preview -c vite.gallery.config.ts
 export default mergeConfig(
   config,
   defineConfig({

@@ -1,6 +1,6 @@
 /**
  * The seam of modules: a module is a folder with a module.ts that exports `manifest`. All that a manifest names is loaded when it is needed, but for the manifest itself: keep
- * it small, and reach the rest by import(). vite.config.ts finds the folders; PLENUM_WITHOUT=documents,calls leaves some out of a build.
+ * it small, and reach the rest by import(). modules.ts finds the folders; PLENUM_WITHOUT=search,inbox leaves some out of a build.
  */
 import type { Component } from 'solid-js'
 import type { Id, Model } from './model/model.ts'

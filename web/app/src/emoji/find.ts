@@ -41,11 +41,6 @@ export function completions(all: readonly Emoji[], word: string, most: number): 
   return find(all, word, most).map((emoji) => ({ emoji, code: emoji.codes.find((code) => code.startsWith(begin)) ?? emoji.codes[0] ?? '' }))
 }
 
-/** byCode is the emoji that a code names. */
-export function byCode(all: readonly Emoji[], code: string): Emoji | undefined {
-  return all.find((emoji) => emoji.codes.includes(code))
-}
-
 /**
  * step is where an arrow leads in sections of `sizes` emoji, each in rows of `columns`. Left and right are as in a text; up and down stay in their column, or go to
  * the last one of a row that is shorter; at either end it stays. `at` < 0 is before the first.

@@ -89,9 +89,10 @@ export function isNamesake(model: Model, person: Person): boolean {
 }
 
 /** calls counts what asks for the account in a channel: by its level all messages, mentions or nothing; where none is set, all of a direct channel, and mentions elsewhere. */
-export function calls({ kind, muted, level, unread, mentions }: Channel): number {
+export function calls(channel: Channel): number {
+  const { muted, level, unread, mentions } = channel
   if (muted || level === 'none') return 0
-  return level === 'all' || (level === 'default' && (kind === 'direct' || kind === 'group')) ? unread : mentions
+  return level === 'all' || (level === 'default' && between(channel)) ? unread : mentions
 }
 
 /** titleCount is the sum that the page's title shows. */
@@ -116,6 +117,6 @@ export function nextUnread(channels: readonly Channel[], current: Id | undefined
 }
 
 /** between says that a channel is a conversation of two or a few. */
-export function between(channel: Channel | undefined): boolean {
+export function between(channel: Pick<Channel, 'kind'> | undefined): boolean {
   return channel?.kind === 'direct' || channel?.kind === 'group'
 }

@@ -1,4 +1,5 @@
 /** What is told of a message, and where. All rules stand here, one behind the other; decide.test.ts has a line for each. */
+import { between } from '../model/context.ts'
 import type { Channel, Id } from '../model/model.ts'
 import type { Preferences } from '../shell/preferences.ts'
 import type { Said } from './arrivals.ts'
@@ -33,11 +34,12 @@ export type Verdict =
   | { readonly kind: 'tell'; readonly where: 'card' | 'desk'; readonly why: 'message' | 'mention' | 'reply'; readonly late: boolean }
 
 /** wants is what of a channel is told: by its own level; where there is none, by the account's standard, which for direct messages is all or nothing. */
-export function wants({ kind, muted, level }: Context['channel'], standard: Context['standard']): 'all' | 'mentions' | 'none' {
+export function wants(channel: Context['channel'], standard: Context['standard']): 'all' | 'mentions' | 'none' {
+  const { muted, level } = channel
   if (muted) return 'none'
   if (level !== 'default') return level
   if (standard === 'none') return 'none'
-  return kind === 'direct' || kind === 'group' ? 'all' : standard
+  return between(channel) ? 'all' : standard
 }
 
 /** decide says what is told of a message. The first rule that fits holds. */

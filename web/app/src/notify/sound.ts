@@ -7,7 +7,7 @@ let context: AudioContext | undefined
 /** sound is two soft tones. Before the person has done anything in the page browsers keep it silent. */
 export function sound(): void {
   context ??= new AudioContext()
-  if (context.state !== 'running') void context.resume().catch(() => undefined)
+  if (context.state !== 'running') void context.resume().catch(() => undefined) // it stays silent
   const begin = context.currentTime
   tones.forEach((hertz, n) => {
     if (!context) return

@@ -22,8 +22,8 @@ import { ofTab } from './stored.ts'
 import { TopBar } from './TopBar.tsx'
 import './shell.css'
 
-/** A module's part is loaded once, however often it is shown. */
-const loaded = new Map<unknown, Component<never>>()
+/** A module's part is loaded once, however often it is shown; what is loaded by a function that is made for it goes with that. */
+const loaded = new WeakMap<object, Component<never>>()
 function once<P extends object>(load: () => Promise<{ readonly default: Component<P> }>): Component<P> {
   let part = loaded.get(load) as Component<P> | undefined
   if (!part) {

@@ -1,6 +1,6 @@
 import { createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import { text } from '../i18n/en.ts'
-import { calls, channelName, counterparts, isUnread, may, personName, useModel } from '../model/context.ts'
+import { between, calls, channelName, counterparts, isUnread, may, personName, useModel } from '../model/context.ts'
 import type { Channel } from '../model/model.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Badge } from '../ui/Badge.tsx'
@@ -16,9 +16,8 @@ import './sidebar.css'
 export function Sidebar() {
   const model = useModel()
   const shell = useShell()
-  const direct = (channel: Channel) => channel.kind === 'direct' || channel.kind === 'group'
-  const channels = createMemo(() => model.channels().filter((channel) => !direct(channel)))
-  const conversations = createMemo(() => model.channels().filter(direct))
+  const channels = createMemo(() => model.channels().filter((channel) => !between(channel)))
+  const conversations = createMemo(() => model.channels().filter(between))
 
   const onKeyDown = (event: KeyboardEvent & { readonly currentTarget: HTMLElement }) => {
     if ((event.key !== 'ArrowDown' && event.key !== 'ArrowUp') || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return

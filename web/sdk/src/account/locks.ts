@@ -17,12 +17,13 @@ export function browserWebLocks(): Locks | undefined {
 
 /** OwnLocks are for one page alone. */
 export class OwnLocks implements Locks {
+  /** Of each name: as many as there are accounts. */
   readonly #last = new Map<string, Promise<unknown>>()
 
   request<T>(name: string, held: () => Promise<T>): Promise<T> {
     const before = this.#last.get(name) ?? Promise.resolve()
     const done = before.then(held, held)
-    this.#last.set(name, done.catch(() => undefined))
+    this.#last.set(name, done.catch(() => undefined)) // who asked hears of it; the next one only waits
     return done
   }
 }

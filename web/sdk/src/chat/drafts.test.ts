@@ -4,7 +4,7 @@ import { encode, message } from '../method.ts'
 import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Draft, DraftChanged, SetDraftResponse, type SetDraftRequest } from '../proto/plenum/chat/v1/chat.ts'
 import type { Pending } from '../session.ts'
-import { answeredDraft, dirty, due, outrun, readDraft, refusedDraft, resent, resolved, spent, toldDraft, typed, unwritten, type Writing } from './drafts.ts'
+import { answeredDraft, due, outrun, readDraft, refusedDraft, resent, resolved, spent, toldDraft, typed, unwritten, type Writing } from './drafts.ts'
 
 /** Register is a draft as the server keeps it. */
 class Register {
@@ -98,7 +98,7 @@ describe('a draft', () => {
         for (let round = 0; round < 30; round++) {
           for (const d of devices) for (const what of ['hear', 'hear', 'read', 'mine', 'send', 'lose', 'serve', 'answer', 'hear']) take(d, what)
         }
-        for (const d of devices) expect({ text: d.w.text, theirs: d.w.theirs, dirty: dirty(d.w) }).toEqual({ text: server.text, theirs: undefined, dirty: false })
+        for (const d of devices) expect({ text: d.w.text, theirs: d.w.theirs, saved: d.w.saved, sending: d.w.sending }).toEqual({ text: server.text, theirs: undefined, saved: server.text, sending: undefined })
       }),
       { numRuns: 1_000 },
     )

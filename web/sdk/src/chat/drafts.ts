@@ -47,11 +47,6 @@ export function typed(w: Writing, text: string, now: number): Writing {
   return text === w.text ? w : { ...w, text, timeMs: now }
 }
 
-/** dirty says that the server doesn't have what the composer shows. */
-export function dirty(w: Writing): boolean {
-  return w.text !== w.saved || w.sending !== undefined
-}
-
 /** due is what to send to the server now, with the state in which it is under way; undefined: nothing, or something is, or the person has to decide first. */
 export function due(w: Writing): { readonly request: SetDraftRequest; readonly sending: Writing } | undefined {
   if (w.text === w.saved || w.text === w.refused || w.sending !== undefined || w.theirs !== undefined || w.wanted > 0) return undefined

@@ -4,6 +4,7 @@
  */
 export { Book } from './book.ts'
 export * from './channels.ts'
+export { chatDependencies } from './dependencies.ts'
 export * from './drafts.ts'
 export { foldText, wordsOf } from './fold.ts'
 export * from './inbox.ts'

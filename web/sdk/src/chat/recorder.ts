@@ -73,7 +73,8 @@ export class Recorder {
   readonly #warm = new Map<string, () => void>()
   /** When the reader opened channels here, Unix milliseconds. */
   readonly #opened = new Map<string, number>()
-  readonly #followings: Following[] = []
+  /** By topic. */
+  readonly #followings = new Map<string, Following>()
   readonly #listeners = new Set<(part: Part) => void>()
   readonly #asked = new Set<number>()
   readonly #naming = new Set<string>()
@@ -249,7 +250,7 @@ export class Recorder {
     clearTimeout(this.#meeting)
     clearInterval(this.#prune)
     for (const undo of this.#undo) undo()
-    for (const f of this.#followings) f.close()
+    for (const f of this.#followings.values()) f.close()
     for (const { room } of this.#rooms.values()) room.close()
     this.#rooms.clear()
     this.#listeners.clear()
@@ -332,7 +333,7 @@ export class Recorder {
   #follow(topic: string, told: (u: Update, f: Following) => void, from: Cursor | undefined): void {
     const cursor = from && { epoch: from.epoch, offset: from.offset }
     const f: Following = this.#o.session.follow(topic, (u) => { if (!this.#stop.signal.aborted) told(u, f) }, cursor === undefined ? {} : { from: cursor })
-    this.#followings.push(f)
+    this.#followings.set(topic, f)
   }
 
   #mine(u: Update): void {

@@ -355,7 +355,7 @@ export class View {
     if (this.#window !== undefined && cursor.epoch === this.#window.cursor.epoch) this.#set(apply(this.#window, events, cursor))
   }
 
-  /** reset is called by the room, with the end of the channel as it is now. Who has jumped elsewhere stays there. */
+  /** reset is called by the room, with the end of the channel as it is now. Who has jumped elsewhere stays there; where that can't be read, what was shown does. */
   reset(w: Window): void {
     const old = this.#window
     if (this.root !== 0) this.#read(undefined)
@@ -381,7 +381,7 @@ export class View {
     if (!this.#open || w === this.#window) return
     this.#window = w
     for (const listener of this.#listeners) tell(listener, w)
-    if (w.omitted.length > 0) this.#once('omitted', () => this.#reread()).catch(() => undefined)
+    if (w.omitted.length > 0) this.#once('omitted', () => this.#reread()).catch(() => undefined) // with the next change, then
   }
 
   #once(what: string, ask: () => Promise<void>): Promise<void> {

@@ -390,7 +390,7 @@ export abstract class Carrier implements Line {
     const stop = new AbortController()
     await this.#within(signalBy, stop, async () => {
       for await (const chunk of chunks(await this.ask('/edge/v1/poll?wait=0', frames, stop.signal))) chunk.fill(0)
-    }).catch(() => undefined)
+    }).catch(() => undefined) // lost, then
     this.#signaling = false
     this.#dispatch()
   }

@@ -56,7 +56,7 @@ export async function* chunks(body: ReadableStream<Uint8Array>): AsyncGenerator<
       yield value
     }
   } finally {
-    reader.cancel().catch(() => undefined)
+    reader.cancel().catch(() => undefined) // it has ended already, as it may
   }
 }
 

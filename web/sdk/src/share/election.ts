@@ -28,7 +28,7 @@ export interface Election {
 export function elect(election: Election): Remote {
   const { name, tab, open, unites, locks, channel } = election
   let leading: Host | undefined
-  const served = new Set<string>()
+  const served = new Set<string>() // of all pages that this one has seen: a name each
   const all = channel(`plenum-${name}`)
   const say = (call: Call) => { all.postMessage(call) }
   const end = signal()

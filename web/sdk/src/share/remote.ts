@@ -71,7 +71,7 @@ export class Remote implements Session {
       this.#welcome = resolve
       this.#refuse = reject
     })
-    this.ready.catch(() => undefined)
+    this.ready.catch(() => undefined) // who doesn't wait for it is told by the state
     this.outbox = this.#outbox()
   }
 

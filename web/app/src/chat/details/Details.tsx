@@ -1,6 +1,6 @@
 import { createEffect, createSignal, Match, on, onCleanup, onMount, Show, Switch } from 'solid-js'
 import { text as core } from '../../i18n/en.ts'
-import { channelName, useModel } from '../../model/context.ts'
+import { between, channelName, useModel } from '../../model/context.ts'
 import type { Channel } from '../../model/model.ts'
 import type { PanelProps } from '../../module.ts'
 import { IconButton } from '../../ui/Button.tsx'
@@ -48,7 +48,7 @@ interface InsideProps {
 
 function Inside(props: InsideProps) {
   const model = useModel()
-  const direct = () => props.channel.kind === 'direct' || props.channel.kind === 'group'
+  const direct = () => between(props.channel)
   const people = () => (direct() ? props.channel.people.length : props.channel.members)
   const pins = () => props.beside.pins()?.length ?? 0
   let element!: HTMLDivElement

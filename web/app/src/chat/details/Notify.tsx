@@ -1,6 +1,6 @@
 import { text as core } from '../../i18n/en.ts'
 import { explain } from '../../i18n/refusals.ts'
-import { useModel } from '../../model/context.ts'
+import { between, useModel } from '../../model/context.ts'
 import type { Channel, NotifyLevel } from '../../model/model.ts'
 import { Choice, Switch } from '../../ui/Field.tsx'
 import { toast } from '../../ui/toasts.ts'
@@ -11,7 +11,7 @@ const levels: readonly NotifyLevel[] = ['default', 'all', 'mentions', 'none']
 /** Notify chooses what of a channel notifies, for all of the account's devices. */
 export function Notify(props: { readonly channel: Channel }) {
   const model = useModel()
-  const direct = () => props.channel.kind === 'direct' || props.channel.kind === 'group'
+  const direct = () => between(props.channel)
   const set = (change: Partial<Pick<Channel, 'muted' | 'level'>>) => {
     const { id, muted, level } = props.channel
     model.setNotifications(id, { muted, level, ...change }).catch((error: unknown) =>

@@ -1,4 +1,5 @@
 import { ServerError, type Method, type Session } from '@plenum/sdk'
+import { newId } from '@plenum/sdk/outbox'
 
 /** NotKept is told of a change that could not be put into the outbox, and why; `again` tries it again. */
 export type NotKept = (cause: unknown, again: (() => void) | undefined) => void
@@ -33,7 +34,7 @@ export class Keeper {
 
   /** keep puts a change; it rejects where it can't be kept. */
   async keep<Q extends object, A>(method: Method<Q, A>, request: Partial<Q>, how: Put): Promise<void> {
-    const { key = newKey() } = how
+    const { key = newId() } = how
     const put = () => this.#o.session.outbox.put(method, request, { ...how, key })
     try {
       await put()
@@ -52,6 +53,3 @@ export class Keeper {
     this.#o.session.outbox.drop(seq).catch((cause: unknown) => this.#o.onNotKept(cause, () => this.drop(seq)))
   }
 }
-
-/** newKey names a change, so that it takes place once where it is put again after a doubt. */
-export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join('-')

@@ -40,6 +40,9 @@ interface Opened {
   close(): void
 }
 
+/** For how long a connection has to stand, in ms, before a list without channels is taken for all that there is. */
+const listedBy = 1_000
+
 /** When this page was loaded. */
 const begun = Date.now()
 
@@ -111,10 +114,12 @@ function live(access: LiveAccess): Live {
     recorder.drafts.onChange(() => setWritten(new Set(recorder.drafts.all.filter((w) => w.root === 0 && w.text !== '').map((w) => w.channel))))
     const flush = () => { recorder.drafts.flush() }
     window.addEventListener('pagehide', flush)
+    let listed: ReturnType<typeof setTimeout> | undefined
     const stands = (state: State) => {
       setConnection(connectionOf(state))
       if (state.kind === 'online') {
-        setTimeout(() => setReady(true), 1000) // who has no channel is told of none
+        clearTimeout(listed)
+        listed = setTimeout(() => setReady(true), listedBy) // who has no channel is told of none
         void access.renewed()
       }
       if (state.kind === 'signed-out' || state.kind === 'wiped') void access.ended(state.kind === 'wiped')
@@ -126,6 +131,7 @@ function live(access: LiveAccess): Live {
       session, recorder, cache, keeper, rooms, watching, chosen,
       close: () => {
         window.removeEventListener('pagehide', flush)
+        clearTimeout(listed)
         quiet()
         unwatched()
         watching.close()

@@ -1,5 +1,6 @@
 import { encode, type Method, type ServerError, type Session } from '@plenum/sdk'
 import { changeOf, readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type RoomState, type Told, type View, type Window } from '@plenum/sdk/chat'
+import { newId } from '@plenum/sdk/outbox'
 import { Typing, type Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { createMemo, createRoot, createSignal, type Accessor } from 'solid-js'
@@ -8,7 +9,7 @@ import type { Beside } from '../../chat/beside.ts'
 import { createTypists, sayEvery, type Typists } from '../../chat/typing.ts'
 import type { Id } from '../model.ts'
 import { LiveBeside } from './beside.ts'
-import { newKey, type Keeper, type NotKept } from './keep.ts'
+import type { Keeper, NotKept } from './keep.ts'
 import { forgetUnread, isKeptUnread, keepUnread } from './unread.ts'
 
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
@@ -251,7 +252,7 @@ class LiveRoom implements Room {
     const { channel, root } = this
     const { drafts } = this.#recorder
     const { alsoInChannel = false } = options
-    const key = newKey()
+    const key = newId() // so that it takes place once, where it is put again after a doubt
     void drafts.leave(channel, root, { key, text, alsoInChannel }) // until the outbox has it, this is where it is
     this.#o.keeper.keep(chat.send, { channel, text, root, alsoInChannel }, { lane: channel, key }).then(
       () => drafts.left(channel, root, key),

@@ -1,6 +1,6 @@
 /** What the palette always finds: channels, people and commands. */
 import { text as core } from '../../i18n/en.ts'
-import { account, calls, channelName, counterparts, isUnread } from '../../model/context.ts'
+import { account, between, calls, channelName, counterparts, isUnread } from '../../model/context.ts'
 import type { Channel, Model } from '../../model/model.ts'
 import type { Candidate, SearchProvider, Shell } from '../../module.ts'
 import { hashIcon, lockIcon, usersIcon } from '../../ui/icons.ts'
@@ -44,7 +44,7 @@ export const providers: readonly SearchProvider[] = [
     // Where one was, the last place first; then conversations, as the sidebar has them: by what was said last.
     candidates: (model, shell) => {
       const there = recent().flatMap((id) => model.channel(id) ?? [])
-      const direct = model.channels().filter((channel) => channel.kind === 'direct' || channel.kind === 'group')
+      const direct = model.channels().filter(between)
       return [...new Map([...there, ...direct].map((channel) => [channel.id, channel])).values()].filter((channel) => channel.id !== shell.channel()).map((channel) => toChannel(model, channel))
     },
   },
