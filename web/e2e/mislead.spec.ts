@@ -1,4 +1,4 @@
-import { channelWith, chat, link, message, say } from './app.ts'
+import { channelWith, chat, link, message, say, signIn } from './app.ts'
 import { password } from './people.ts'
 import { expect, test } from './test.ts'
 import { Visit } from './visit.ts'
@@ -79,4 +79,18 @@ test('a link that is opened before one signs in is where one comes to', async ({
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await expect(page.getByRole('heading', { name: 'zebra' })).toBeVisible()
   await expect(page).toHaveURL(new RegExp(other))
+})
+
+test('a link to the thread of what can be no message says so, and takes nothing that is written', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  await say(ada, channel, 'hello')
+  await signIn(page, ada)
+  for (const root of ['-1', 'NaN', '0', '9007199254740993']) {
+    await page.goto(`/t/${channel}/${root}`)
+    const thread = page.locator('[data-thread]')
+    await expect(thread.getByText('Message not found')).toBeVisible()
+    await expect(thread.locator('.composer-text')).toHaveCount(0)
+    await expect(message(page, 'hello')).toBeVisible()
+  }
 })

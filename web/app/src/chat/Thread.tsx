@@ -1,40 +1,56 @@
 import { Show } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { channelName, useModel } from '../model/context.ts'
+import type { Channel } from '../model/model.ts'
 import type { PanelProps } from '../module.ts'
 import { IconButton } from '../ui/Button.tsx'
+import { EmptyState } from '../ui/Empty.tsx'
 import { bellIcon, bellOffIcon, xIcon } from '../ui/icons.ts'
 import { Conversation } from './Conversation.tsx'
-import { placeOf } from './links.ts'
+import { offsetOf, placeOf } from './links.ts'
 import { text } from './text.ts'
 import './channel.css'
 
 /** Thread is a message and its replies, beside its channel. */
 export default function Thread(props: PanelProps<{ readonly channel: string; readonly root: string; readonly reply?: string }>) {
   const model = useModel()
+  const root = () => offsetOf(props.params.root)
+  const head = (channel: Channel) => (
+    <header class="channel-head">
+      <h2 class="channel-name">{text().thread}</h2>
+      <p class="channel-topic clip">
+        <a href={`/t/${props.params.channel}/${props.params.root}`}>{channelName(model, channel)}</a>
+      </p>
+      <Show when={root()}>{(root) => <Follow channel={props.params.channel} root={root()} />}</Show>
+      <IconButton icon={xIcon} label={core().shell.closePane} keys="Escape" onClick={() => props.onClose()} />
+    </header>
+  )
   return (
     <Show when={`${props.params.channel}/${props.params.root}`} keyed>
       {(id) => (
         <Show when={model.channel(props.params.channel)}>
           {(channel) => (
             <div class="channel" data-thread={id}>
-              <Conversation
-                channel={props.params.channel}
-                root={Number(props.params.root)}
-                name={channelName(model, channel())}
-                place={placeOf(props.params.reply)}
-                silent={channel().archived ? text().archived : undefined}
-                head={() => (
-                  <header class="channel-head">
-                    <h2 class="channel-name">{text().thread}</h2>
-                    <p class="channel-topic clip">
-                      <a href={`/t/${props.params.channel}/${props.params.root}`}>{channelName(model, channel())}</a>
-                    </p>
-                    <Follow channel={props.params.channel} root={Number(props.params.root)} />
-                    <IconButton icon={xIcon} label={core().shell.closePane} keys="Escape" onClick={() => props.onClose()} />
-                  </header>
+              <Show
+                when={root()}
+                fallback={
+                  <>
+                    {head(channel())}
+                    <EmptyState title={text().noMessage} words={text().noThreadWhy} />
+                  </>
+                }
+              >
+                {(root) => (
+                  <Conversation
+                    channel={props.params.channel}
+                    root={root()}
+                    name={channelName(model, channel())}
+                    place={placeOf(props.params.reply)}
+                    silent={channel().archived ? text().archived : undefined}
+                    head={() => head(channel())}
+                  />
                 )}
-              />
+              </Show>
             </div>
           )}
         </Show>

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { modules } from 'virtual:modules'
 import { register } from '../module.ts'
 import { find } from '../shell/paths.ts'
-import { messagePath, placeOf } from './links.ts'
+import { messagePath, offsetOf, placeOf } from './links.ts'
 
 test('a message has a path that leads to it', () => {
   const { routes } = register(modules)
@@ -16,4 +16,9 @@ test('a message has a path that leads to it', () => {
 test('a place is a message, or what is unread', () => {
   expect(placeOf('7')).toEqual({ kind: 'message', offset: 7 })
   for (const none of [undefined, '', '0', '-1', '1.5', 'x']) expect(placeOf(none)).toEqual({ kind: 'unread' })
+})
+
+test('an offset is one that a message may have, written as one is', () => {
+  expect(offsetOf('9007199254740991')).toBe(9007199254740991)
+  for (const none of [undefined, '', '0', '-1', '1.5', '1e3', '0x2', ' 7', '007', 'NaN', 'Infinity', '9007199254740993']) expect(offsetOf(none)).toBeUndefined()
 })

@@ -11,8 +11,21 @@ const alike = new Map(
   ].flatMap(([like = '', ...others]) => others.map((other) => [other, like] as const)),
 )
 
+const known = new Map<string, string>() // a workspace's names are asked for anew whenever one of them changes
+const kept = 10_000 // the newest; one more takes the place of the oldest
+
 /** lookOf is what a name looks like: the same for two that are easily taken for each other. */
 export function lookOf(name: string): string {
+  let look = known.get(name)
+  if (look === undefined) {
+    look = made(name)
+    if (known.size >= kept) known.delete(known.keys().next().value ?? '')
+    known.set(name, look)
+  }
+  return look
+}
+
+function made(name: string): string {
   const plain = name.normalize('NFKD').replace(/[\u0300-\u036f\u0483-\u0489]/g, '') // accents: they are overlooked
   const letters = (text: string) => Array.from(text, (letter) => alike.get(letter) ?? letter).join('')
   return letters(letters(plain).toLowerCase()).replace(/rn/g, 'm').replace(/vv/g, 'w').replace(/\s+/g, ' ').trim()
