@@ -19,3 +19,13 @@ for (const width of [1024, 900, 780]) {
     await expect.poll(async () => pane.boundingBox()).toMatchObject({ y: before?.y, height: before?.height })
   })
 }
+
+test('a dialog’s fields stand below its title', async ({ page, workspace }) => {
+  await channelWith(workspace.owner, 'design')
+  await signIn(page, workspace.owner)
+  await page.getByRole('button', { name: 'New channel' }).click()
+  const dialog = page.getByRole('dialog')
+  const title = await dialog.getByRole('heading').boundingBox()
+  const field = await dialog.getByLabel('Name').locator('xpath=ancestor::*[contains(@class, "field")][last()]').boundingBox()
+  expect(field?.x).toBe(title?.x)
+})
