@@ -1,5 +1,5 @@
 /** What people do without thinking who have written in such applications before. */
-import { channelWith, composer, link, message, say, signIn } from './app.ts'
+import { channelWith, composer, link, message, say, signIn, texts } from './app.ts'
 import { expect, test } from './test.ts'
 
 for (const width of [1024, 900, 780]) {
@@ -19,6 +19,49 @@ for (const width of [1024, 900, 780]) {
     await expect.poll(async () => pane.boundingBox()).toMatchObject({ y: before?.y, height: before?.height })
   })
 }
+
+test('what the composer does to a text can be undone', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  await workspace.person('ben', 'Ben Okri')
+  await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).click()
+  await page.keyboard.type('some words')
+  await composer(page).selectText()
+  await page.keyboard.press('Control+B')
+  await expect(composer(page)).toHaveValue('**some words**')
+  await page.keyboard.press('Control+Z')
+  await expect.poll(async () => composer(page).inputValue()).not.toContain('**')
+  await expect(composer(page)).toHaveValue(/words/)
+
+  await composer(page).fill('')
+  await page.keyboard.type('hello @be')
+  await expect(page.getByRole('option', { name: /Ben Okri/ })).toBeVisible()
+  await page.keyboard.press('Tab')
+  await expect(composer(page)).toHaveValue('hello @ben ')
+  await page.keyboard.press('Control+Z')
+  await expect(composer(page)).toHaveValue(/^hello @be$/)
+})
+
+test('Enter goes on within a block of code, and sends it once that is closed', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).click()
+  for (const line of ['```js', 'let a = 1', '```']) {
+    await page.keyboard.type(line)
+    await page.keyboard.press('Enter')
+  }
+  await expect(message(page, 'let a = 1').locator('pre')).toBeVisible()
+  await page.keyboard.type('```')
+  await page.keyboard.press('Enter')
+  await page.keyboard.type('b')
+  await page.keyboard.press('Control+Enter')
+  await expect(composer(page)).toHaveValue('')
+  await expect.poll(async () => texts(ada, channel)).toEqual(['```js\nlet a = 1\n```', '```\nb'])
+})
 
 test('a dialog’s fields stand below its title', async ({ page, workspace }) => {
   await channelWith(workspace.owner, 'design')
