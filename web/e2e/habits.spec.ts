@@ -20,6 +20,39 @@ for (const width of [1024, 900, 780]) {
   })
 }
 
+test('who opens a thread writes in it at once; who presses letters elsewhere writes in the channel', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  await channelWith(ada, 'kitchen')
+  await say(ada, channel, 'a question')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  const opener = message(page, 'a question').getByRole('button', { name: 'Reply in a thread' })
+  await message(page, 'a question').hover()
+  await opener.click()
+  const reply = page.getByRole('complementary').locator('.composer-text')
+  await expect(reply).toBeFocused()
+  await page.keyboard.type('an answer')
+  await page.keyboard.press('Enter')
+  await expect(message(page, 'an answer')).toHaveCount(1)
+  await page.keyboard.press('Escape')
+  await expect(opener).toBeFocused()
+  await opener.press('Enter')
+  await expect(reply).toBeFocused() // again, as it was opened again
+  await page.keyboard.press('Escape')
+
+  await page.keyboard.press('Control+K')
+  await page.keyboard.type('kitchen')
+  await expect(page.getByRole('option', { name: 'kitchen', exact: true })).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveTitle(/kitchen/)
+  await page.keyboard.type('soup!')
+  await expect(composer(page)).toHaveValue('soup!')
+  await page.keyboard.press('Enter')
+  await expect(message(page, 'soup!')).toHaveAttribute('data-state', 'sent')
+  expect(await texts(ada, channel)).toEqual(['a question'])
+})
+
 test('what the composer does to a text can be undone', async ({ page, workspace }) => {
   const ada = workspace.owner
   await workspace.person('ben', 'Ben Okri')
@@ -61,6 +94,39 @@ test('Enter goes on within a block of code, and sends it once that is closed', a
   await page.keyboard.press('Control+Enter')
   await expect(composer(page)).toHaveValue('')
   await expect.poll(async () => texts(ada, channel)).toEqual(['```js\nlet a = 1\n```', '```\nb'])
+})
+
+test('who edits what was just sent sees nothing of that it was', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).fill('a wrod')
+  await composer(page).press('Enter')
+  const sent = message(page, 'a wrod')
+  await expect(sent.getByText('Sent', { exact: true })).toBeVisible()
+  await composer(page).press('ArrowUp')
+  await expect(page.getByRole('button', { name: 'Save' })).toBeVisible()
+  await expect(page.getByText('Sent', { exact: true })).toHaveCount(0)
+})
+
+test('people are offered by their names; a conversation is said to begin, not a person', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  for (const [handle, name] of [['zoe', 'Zoe'], ['ben', 'Ben Okri'], ['max', 'Max'], ['cho', 'Cho']] as const) await workspace.person(handle, name)
+  await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).click()
+  await page.keyboard.type('@')
+  const offered = page.getByRole('listbox').getByRole('option')
+  await expect(offered).toHaveText([/^AL.*Ada/, /Ben/, /Cho/, /Max/, /Zoe/])
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'New message' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByRole('listitem')).toHaveText([/Ben/, /Cho/, /Max/, /Zoe/])
+  await dialog.getByRole('button', { name: /Cho/ }).click()
+  await dialog.getByRole('button', { name: 'Write' }).click()
+  await expect(page.getByText('This is where your conversation with Cho begins')).toBeVisible()
 })
 
 test('a dialog’s fields stand below its title', async ({ page, workspace }) => {

@@ -37,11 +37,11 @@ export function Conversation(props: ConversationProps) {
   const [at, setAt] = createSignal<number | undefined>(undefined, { equals: false })
   const [marked, setMarked] = createSignal<number | undefined>()
   const editing = editingOf(props.channel, props.root)
-  let begun = false
+  const [begun, setBegun] = createSignal(false)
   const jump = (to: Place) => {
     room.jump(to).then(
       (offset) => {
-        begun = true
+        setBegun(true)
         setMarked(to.kind === 'message' || to.kind === 'time' ? offset : undefined)
         setAt(offset)
         if (to.kind === 'message' && !missing() && !room.items()?.some(({ message }) => message.offset === to.offset)) toast(text().noMessage, { kind: 'failure', cause: text().noMessageWhy, action: undefined })
@@ -49,7 +49,7 @@ export function Conversation(props: ConversationProps) {
       },
       (cause: unknown) => {
         // There is no connection: the place stays where it is, and the banner says why. An AbortError: somewhere else was gone to.
-        if (!begun && !(cause instanceof DOMException)) setAt(undefined)
+        if (!begun() && !(cause instanceof DOMException)) setAt(undefined)
       },
     )
   }
@@ -60,8 +60,8 @@ export function Conversation(props: ConversationProps) {
   createEffect(on(place, jump))
   createEffect(on(askedPlace, (asked) => asked?.channel === props.channel && props.root === 0 && jump(asked.place), { defer: true }))
 
-  /** missing is that there is no message of which this would be the thread. */
-  const missing = () => props.root !== 0 && room.items()?.length === 0
+  /** missing is that there is no message of which this would be the thread. That is known once it was looked for: until then, who writes here is left where they are. */
+  const missing = createMemo(() => props.root !== 0 && begun() && room.items()?.length === 0 && !room.moreBefore())
   const me = () => account(model)?.me
   const editLast = () => {
     const mine = room.items()?.findLast((item) => item.message.author === me() && !item.message.deleted && !item.message.system && item.message.offset > 0)
@@ -119,7 +119,7 @@ export function Conversation(props: ConversationProps) {
       <p class="typing clip" aria-live="polite">
         {typing()}
       </p>
-      <Show when={!missing()}>
+      <div class="channel-write" hidden={missing()}>
         <Show
           when={props.silent === undefined}
           fallback={
@@ -130,7 +130,7 @@ export function Conversation(props: ConversationProps) {
         >
           <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} />
         </Show>
-      </Show>
+      </div>
     </>
   )
 }
