@@ -1,6 +1,7 @@
 /** What people do without thinking who have written in such applications before. */
-import { channelWith, composer, link, message, say, signIn, texts } from './app.ts'
+import { channelWith, chat, composer, link, message, say, signIn, texts } from './app.ts'
 import { expect, test } from './test.ts'
+import { Visit } from './visit.ts'
 
 for (const width of [1024, 900, 780]) {
   test(`a thread lies over its channel where both have no room, ${width} px`, async ({ page, workspace }) => {
@@ -94,6 +95,30 @@ test('Enter goes on within a block of code, and sends it once that is closed', a
   await page.keyboard.press('Control+Enter')
   await expect(composer(page)).toHaveValue('')
   await expect.poll(async () => texts(ada, channel)).toEqual(['```js\nlet a = 1\n```', '```\nb'])
+})
+
+test('a link to a public channel that somebody is not in shows it, and lets them in; to a private one it says nothing', async ({ browser, plenum, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  const books = await channelWith(ada, 'books')
+  await ada.call(`${chat}/UpdateChannel`, { channel: books, topic: 'One a month', purpose: 'What we read' })
+  await say(ada, books, 'Chapter **four**?')
+  const { channel: secret } = await ada.call(`${chat}/CreateChannel`, { name: 'secret', kind: 'CHANNEL_KIND_PRIVATE' })
+  const visit = await Visit.begin(browser, plenum.origin, ben)
+  const { page } = visit
+  await page.goto(`/c/${secret as string}`)
+  await expect(page.getByText('Channel not found')).toBeVisible()
+  await page.goto(`/c/${books}/2`)
+  await expect(page.getByRole('heading', { name: 'books' })).toBeVisible()
+  await expect(page.getByText('What we read')).toBeVisible()
+  await expect(page.getByRole('list', { name: 'Latest messages' }).getByText('Chapter four?')).toBeVisible()
+  await page.screenshot({ path: test.info().outputPath('outside.png') })
+  await page.getByRole('main').getByRole('button', { name: 'Join' }).click()
+  await expect(link(page, 'books')).toHaveAttribute('aria-current', 'page')
+  await expect(message(page, 'Chapter four?')).toBeVisible()
+  await expect(composer(page)).toBeVisible()
+  visit.watch.forget() // the private one was refused
+  await visit.end()
 })
 
 test('who edits what was just sent sees nothing of that it was', async ({ page, workspace }) => {
