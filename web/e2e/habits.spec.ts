@@ -1,5 +1,5 @@
 /** What people do without thinking who have written in such applications before. */
-import { channelWith, chat, composer, link, message, say, signIn, texts } from './app.ts'
+import { channelWith, chat, composer, each, link, message, say, signIn, texts } from './app.ts'
 import { expect, test } from './test.ts'
 import { Visit } from './visit.ts'
 
@@ -121,6 +121,24 @@ test('a link to a public channel that somebody is not in shows it, and lets them
   await visit.end()
 })
 
+test('a new tab goes on where somebody was last; where they are is in sight among many channels', async ({ page, context, workspace }) => {
+  const ada = workspace.owner
+  await page.setViewportSize({ width: 1280, height: 420 })
+  await each(16, async (i) => channelWith(ada, `channel-${String(i).padStart(2, '0')}`))
+  await signIn(page, ada)
+  await expect(page).toHaveTitle(/channel-00/) // the first one, though they come in any order
+  await page.keyboard.press('Control+K')
+  await page.keyboard.type('channel-15')
+  await expect(page.getByRole('option', { name: 'channel-15', exact: true })).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveTitle(/channel-15/)
+  await expect(link(page, 'channel-15')).toBeInViewport({ ratio: 1 })
+  const other = await context.newPage()
+  await other.goto('/')
+  await expect(other).toHaveTitle(/channel-15/)
+  await expect(link(other, 'channel-15')).toBeInViewport({ ratio: 1 })
+})
+
 test('who edits what was just sent sees nothing of that it was', async ({ page, workspace }) => {
   const ada = workspace.owner
   await channelWith(ada, 'design')
@@ -162,4 +180,22 @@ test('a dialog’s fields stand below its title', async ({ page, workspace }) =>
   const title = await dialog.getByRole('heading').boundingBox()
   const field = await dialog.getByLabel('Name').locator('xpath=ancestor::*[contains(@class, "field")][last()]').boundingBox()
   expect(field?.x).toBe(title?.x)
+})
+
+test('who goes through channels by keys stays at a link while what is unread there is read', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  await channelWith(ada, 'design', ben)
+  const kitchen = await channelWith(ada, 'kitchen', ben)
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await say(ben, kitchen, 'Soup, @ada?')
+  await expect(link(page, 'kitchen')).toContainText('1')
+  await link(page, 'kitchen').focus()
+  await page.keyboard.press('Enter')
+  await expect(message(page, 'Soup')).toBeVisible()
+  await expect(link(page, 'kitchen')).not.toContainText('1')
+  await expect(link(page, 'kitchen')).toBeFocused()
+  await page.keyboard.press('ArrowUp')
+  await expect(link(page, 'design')).toBeFocused()
 })
