@@ -150,7 +150,7 @@ test('a link to a message that there is not says so, and a thread says nothing o
 
   await page.goto(`/t/${channel}/999999`)
   await expect(pane.getByText('Message not found')).toBeVisible()
-  await expect(pane.locator('.composer-text')).toHaveCount(0)
+  await expect(pane.locator('.composer-text')).toBeHidden()
   await page.goto(`/c/${channel}/999999`)
   await expect(page.getByRole('status').or(page.getByRole('alert')).filter({ hasText: 'Message not found' })).toBeVisible()
   await expect(composer(page)).toBeVisible()

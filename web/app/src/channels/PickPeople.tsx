@@ -1,4 +1,5 @@
 import { createMemo, createSignal, For, Show } from 'solid-js'
+import { compare } from '../i18n/format.ts'
 import { account, nameApart, personName, useModel } from '../model/context.ts'
 import type { Id } from '../model/model.ts'
 import { rank } from '../shell/palette/find.ts'
@@ -36,8 +37,9 @@ export function PickPeople(props: PickPeopleProps) {
     const candidates = model
       .people()
       .filter((person) => !person.deactivated && person.id !== me && !props.chosen.includes(person.id) && !props.without?.(person.id))
+      .sort((a, b) => compare(a.name, b.name))
       .map((person) => ({ id: person.id, title: person.name, detail: `@${person.handle}`, run: () => undefined }))
-    return rank(candidates, words(), offered)
+    return words().trim() === '' ? candidates.slice(0, offered) : rank(candidates, words(), offered).map(({ candidate }) => candidate)
   })
   const add = (id: Id | undefined) => {
     if (id === undefined || props.chosen.length >= props.most) return
@@ -50,7 +52,7 @@ export function PickPeople(props: PickPeopleProps) {
         novalidate
         onSubmit={(event) => {
           event.preventDefault()
-          if (words() !== '' || props.chosen.length === 0) add(found()[0]?.candidate.id)
+          if (words() !== '' || props.chosen.length === 0) add(found()[0]?.id)
           else props.onDone()
         }}
       >
@@ -81,7 +83,7 @@ export function PickPeople(props: PickPeopleProps) {
       <Refused error={props.error} />
       <ul class="people-list people-pick">
         <For each={found()} fallback={<li><EmptyState title={text().direct.nobody} words={text().direct.nobodyWhy} /></li>}>
-          {({ candidate }) => (
+          {(candidate) => (
             <li>
               <button type="button" class="person-row" onClick={() => add(candidate.id)}>
                 <Avatar id={candidate.id} name={candidate.title} presence={model.presence(candidate.id)} />

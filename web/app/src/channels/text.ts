@@ -45,6 +45,8 @@ export const en = {
     nothingSaid: 'No messages yet. Be the first.',
     unreadable: 'You can read it once you have joined.',
     previewFailed: 'The channel could not be loaded',
+    outside: (name: string) => `You are not in #${name}. Join it to write, and to see new messages.`,
+    archivedOutside: 'This channel is archived, and you are not in it.',
     joinFailed: (name: string) => `#${name} could not be joined`,
   },
 }

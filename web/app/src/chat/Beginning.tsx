@@ -3,5 +3,5 @@ import { text } from './text.ts'
 
 /** Beginning is what a channel without messages shows; `between`: a conversation. */
 export function Beginning(props: { readonly name: string; readonly between: boolean }) {
-  return <EmptyState title={text().begin(props.name)} words={props.between ? text().beginBetween : text().beginWhy} />
+  return <EmptyState title={props.between ? text().beginWith(props.name) : text().begin(props.name)} words={props.between ? text().beginBetween : text().beginWhy} />
 }

@@ -1,5 +1,6 @@
-import { Index, Show } from 'solid-js'
+import { createResource, Index, lazy, Show, Suspense } from 'solid-js'
 import { explain } from '../i18n/refusals.ts'
+import { away } from '../model/away.ts'
 import { channelName, useModel } from '../model/context.ts'
 import type { ScreenProps } from '../module.ts'
 import { Button } from '../ui/Button.tsx'
@@ -15,6 +16,8 @@ import { useRights } from './rights.ts'
 import { text } from './text.ts'
 import './channel.css'
 import './message.css'
+
+const Outside = lazy(() => import('../channels/Outside.tsx'))
 
 /** Channel is the screen of a channel: its head, what is said in it, and where one writes. */
 export default function Channel(props: ScreenProps<{ readonly channel: string; readonly message?: string }>) {
@@ -35,9 +38,11 @@ export default function Channel(props: ScreenProps<{ readonly channel: string; r
   )
 }
 
-/** Gone is a channel that isn't there any more, with what was written to it and not sent: who was removed may not lose that. */
+/** Gone is a channel that one isn't in, with what was written to it and not sent: who was removed may not lose that. What may be read all the same is shown. */
 function Gone(props: { readonly channel: string; readonly ready: boolean }) {
   const rooms = useRooms()
+  const model = useModel()
+  const [preview] = createResource(() => props.ready && props.channel, (id) => model.preview(id).catch(() => undefined)) // there is none, or one may not know
   return (
     <Show when={props.ready} fallback={<Skeleton />}>
       <ul class="unsent" aria-label={text().unsent}>
@@ -61,11 +66,22 @@ function Gone(props: { readonly channel: string; readonly ready: boolean }) {
           )}
         </Index>
       </ul>
-      <EmptyState title={text().gone} words={text().goneWhy}>
-        <a class="button button-primary" href="/browse">
-          {text().browse}
-        </a>
-      </EmptyState>
+      <Suspense fallback={<Skeleton />}>
+        <Show
+          when={preview.latest}
+          fallback={
+            <Show when={preview.state !== 'pending' || away(model)} fallback={<Skeleton />}>
+              <EmptyState title={text().gone} words={text().goneWhy}>
+                <a class="button button-primary" href="/browse">
+                  {text().browse}
+                </a>
+              </EmptyState>
+            </Show>
+          }
+        >
+          {(found) => <Outside id={props.channel} preview={found()} />}
+        </Show>
+      </Suspense>
     </Show>
   )
 }

@@ -2,6 +2,7 @@ import { createEffect, createMemo, createSignal, createUniqueId, For, on, Show, 
 import type { Tone } from '../emoji/emoji.ts'
 import { EmojiButton } from '../emoji/Opener.tsx'
 import { tone, used } from '../emoji/recent.ts'
+import { compare } from '../i18n/format.ts'
 import { useModel } from '../model/context.ts'
 import type { Person } from '../model/model.ts'
 import { Avatar } from '../ui/Avatar.tsx'
@@ -11,7 +12,8 @@ import { matches } from '../ui/chord.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
 import { Body } from './Body.tsx'
-import { asked, completed, spelled, wrapped } from './complete.ts'
+import { asked, completed, fenced, spelled, wrapped } from './complete.ts'
+import { replace } from './replace.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
 import './channel.css'
@@ -43,7 +45,7 @@ async function loadCompleter(): Promise<Completer> {
   return (word, tone) => completions(all, word, mostShown).map(({ emoji, code }) => ({ kind: 'emoji', name: emoji.name, code, puts: toned(emoji, tone) }))
 }
 
-/** Composer is where one writes: Enter sends, Shift+Enter begins a line. What stands in it is the room's draft, and survives everything. */
+/** Composer is where one writes: Enter sends, Shift+Enter begins a line, and so does Enter within a block of code, where Ctrl+Enter sends. What stands in it is the room's draft, and survives everything. */
 export function Composer(props: ComposerProps) {
   const model = useModel()
   const id = createUniqueId()
@@ -74,7 +76,7 @@ export function Composer(props: ComposerProps) {
     if (q?.sign !== '@') return []
     const word = q.word.toLowerCase()
     const found = model.people().filter((p) => !p.deactivated && (p.handle.startsWith(word) || p.name.toLowerCase().split(' ').some((part) => part.startsWith(word))))
-    return found.slice(0, mostShown).map((person) => ({ kind: 'person', person, puts: `@${person.handle}` }))
+    return found.sort((a, b) => compare(a.name, b.name)).slice(0, mostShown).map((person) => ({ kind: 'person', person, puts: `@${person.handle}` }))
   })
   createEffect(on(question, () => setChosen(0)))
   createEffect(
@@ -84,7 +86,7 @@ export function Composer(props: ComposerProps) {
   )
 
   const put = (now: string, from: number, to = from) => {
-    area.value = now
+    replace(area, now)
     area.setSelectionRange(from, to)
     setCursor(to)
     draft().write(now)
@@ -114,7 +116,9 @@ export function Composer(props: ComposerProps) {
     const now = area.value.trim()
     if (now === '' || tooLong()) return
     props.room.send(now, { alsoInChannel: also() })
-    put('', 0)
+    area.value = '' // nothing to undo: it is sent
+    draft().write('')
+    setCursor(0)
     setAlso(false)
     setPreview(false)
     area.focus()
@@ -168,7 +172,7 @@ export function Composer(props: ComposerProps) {
     } else if (list.length > 0 && event.key === 'Escape') {
       setDismissed(question()?.from ?? -1)
       event.stopPropagation()
-    } else if (event.key === 'Enter' && !event.shiftKey) {
+    } else if (event.key === 'Enter' && !event.shiftKey && (mod || !fenced(area.value, area.selectionStart))) {
       send()
     } else if (event.key === 'ArrowUp' && area.value === '' && !event.altKey && !event.shiftKey && !mod) {
       props.onEditLast()
@@ -247,6 +251,7 @@ export function Composer(props: ComposerProps) {
             area.value = untrack(words) // before it is in the document, where that would lay out the page
           }}
           class="composer-text"
+          data-types
           classList={{ 'composer-hidden': preview() }}
           rows={1}
           aria-label={props.label}

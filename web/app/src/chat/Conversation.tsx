@@ -40,12 +40,14 @@ export function Conversation(props: ConversationProps) {
   const editing = editingOf(props.channel, props.root)
   /** Where to go once there is a connection. */
   const [later, setLater] = createSignal<Place>()
-  let begun = false
+  const [begun, setBegun] = createSignal(false)
+  let placed = false // a jump that fails later leaves the reader where they are
   const jump = (to: Place) => {
     setLater(undefined)
     room.jump(to).then(
       (offset) => {
-        begun = true
+        setBegun(true)
+        placed = true
         setMarked(to.kind === 'message' || to.kind === 'time' ? offset : undefined)
         setAt(offset)
         if (to.kind === 'message' && !missing() && !room.items()?.some(({ message }) => message.offset === to.offset)) toast(text().noMessage, { kind: 'failure', cause: text().noMessageWhy, action: undefined })
@@ -53,8 +55,8 @@ export function Conversation(props: ConversationProps) {
       },
       (cause: unknown) => {
         if (cause instanceof DOMException) return // somewhere else was gone to
-        if (!begun) setAt(undefined)
-        begun = true
+        if (!placed) setAt(undefined)
+        placed = true
         if (to.kind !== 'message' && to.kind !== 'time') return // the place stays where it is, and the banner of the connection says why
         if (isRefusal(cause) && cause.reason === 'client.OFFLINE') setLater(to)
         else if (!missing()) toast(text().notGone, { kind: 'failure', cause: explain(cause), action: { label: text().retry, run: () => jump(to) } })
@@ -68,8 +70,8 @@ export function Conversation(props: ConversationProps) {
   createEffect(on(place, jump))
   createEffect(on(askedPlace, (asked) => asked?.channel === props.channel && props.root === 0 && jump(asked.place), { defer: true }))
 
-  /** missing is that there is no message of which this would be the thread. */
-  const missing = () => props.root !== 0 && room.items()?.length === 0
+  /** missing is that there is no message of which this would be the thread. That is known once it was looked for: until then, who writes here is left where they are. */
+  const missing = createMemo(() => props.root !== 0 && begun() && room.items()?.length === 0 && !room.moreBefore())
   const what = () => (props.root === 0 ? props.name : text().thisThread)
   const me = () => account(model)?.me
   const editLast = () => {
@@ -131,7 +133,7 @@ export function Conversation(props: ConversationProps) {
       <p class="typing clip" aria-live="polite">
         {typing()}
       </p>
-      <Show when={!missing()}>
+      <div class="channel-write" hidden={missing()}>
         <Show
           when={props.silent === undefined}
           fallback={
@@ -142,7 +144,7 @@ export function Conversation(props: ConversationProps) {
         >
           <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} />
         </Show>
-      </Show>
+      </div>
     </>
   )
 }

@@ -16,6 +16,7 @@ import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
 import { MessageTools } from './MessageTools.tsx'
 import { PersonCard } from './PersonCard.tsx'
+import { openThread } from './places.ts'
 import { Reactions } from './Reactions.tsx'
 import type { Room } from './room.ts'
 import type { Row } from './rows.ts'
@@ -60,7 +61,7 @@ export function MessageRow(props: RowProps) {
     case 'begin':
       return (
         <Show when={said()} fallback={<Beginning name={props.name} between={of()} />}>
-          <p class="begin">{text().begin(props.name)}</p>
+          <p class="begin">{of() ? text().beginWith(props.name) : text().begin(props.name)}</p>
         </Show>
       )
   }
@@ -103,7 +104,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
   }
   const editing = () => props.of.editing.offset() === message().offset
   const [near, setNear] = createSignal(false)
-  const toThread = () => shell.go(`/t/${props.of.room.channel}/${message().root || message().offset}`)
+  const toThread = () => openThread(shell, props.of.room.channel, message().root || message().offset)
   const mentionsMe = () => {
     const me = account(model)?.me
     const { mentions, author } = message()
@@ -169,7 +170,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
         )}
         {below() ? (
           <>
-            <Sent item={props.item} room={props.of.room} written={written()} />
+            <Sent item={props.item} room={props.of.room} written={written() && !editing()} />
             <Unchanged item={props.item} room={props.of.room} />
             <Reactions item={props.item} room={props.of.room} />
             <Show when={thread()}>

@@ -1,13 +1,15 @@
-import { Show } from 'solid-js'
+import { createEffect, Show } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { channelName, useModel } from '../model/context.ts'
 import type { Channel } from '../model/model.ts'
 import type { PanelProps } from '../module.ts'
+import { coarse } from '../shell/media.ts'
 import { IconButton } from '../ui/Button.tsx'
 import { EmptyState } from '../ui/Empty.tsx'
 import { bellIcon, bellOffIcon, xIcon } from '../ui/icons.ts'
 import { Conversation } from './Conversation.tsx'
 import { offsetOf, placeOf } from './links.ts'
+import { enteredThread, enterThread } from './places.ts'
 import { text } from './text.ts'
 import './channel.css'
 
@@ -25,12 +27,19 @@ export default function Thread(props: PanelProps<{ readonly channel: string; rea
       <IconButton icon={xIcon} label={core().shell.closePane} keys="Escape" onClick={() => props.onClose()} />
     </header>
   )
+  /** enter has what is typed go here, as soon as this is there. */
+  const enter = (element: HTMLElement, id: string) =>
+    createEffect(() => {
+      if (enteredThread() !== id) return
+      enterThread()
+      if (!coarse()) element.querySelector<HTMLElement>('[data-types]')?.focus() // a keyboard on the glass would hide what one came to read
+    })
   return (
     <Show when={`${props.params.channel}/${props.params.root}`} keyed>
       {(id) => (
         <Show when={model.channel(props.params.channel)}>
           {(channel) => (
-            <div class="channel" data-thread={id}>
+            <div ref={(element) => enter(element, id)} class="channel" data-thread={id}>
               <Show
                 when={root()}
                 fallback={

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asked, completed, spelled, wrapped } from './complete.ts'
+import { asked, completed, fenced, spelled, wrapped } from './complete.ts'
 
 test.each([
   ['@', '@', ''],
@@ -32,4 +32,17 @@ test('a code that is typed out is known by its second colon', () => {
   expect(spelled('so :tada:', 9)).toEqual({ sign: ':', word: 'tada', from: 3, to: 9 })
   expect(spelled(':+1: x', 4)).toMatchObject({ word: '+1', from: 0, to: 4 })
   for (const text of [':tada', 'a:b:', '10:30:', '::', ':a:', ': tada:', 'x :tada: ']) expect(spelled(text, text.length), text).toBeUndefined()
+})
+
+test.each([
+  ['```', true],
+  ['```js\nlet a', true],
+  ['```js\nlet a\n```', false],
+  ['say ```', false],
+  ['``` all in one ```', false],
+  ['~~~\n```', true],
+  ['````\n```', true],
+  ['', false],
+])('%j is within code: %s', (text, within) => {
+  expect(fenced(text, text.length)).toBe(within)
 })

@@ -42,3 +42,16 @@ export function wrapped(text: string, from: number, to: number, mark: string): {
   }
   return { text: text.slice(0, from) + mark + text.slice(from, to) + mark + text.slice(to), from: from + n, to: to + n }
 }
+
+/** fenced is whether the cursor stands in a block of code that was begun before it and isn't ended. */
+export function fenced(text: string, cursor: number): boolean {
+  let fence = ''
+  for (const line of text.slice(0, cursor).split('\n')) {
+    const found = /^ {0,3}(`{3,}|~{3,})(.*)$/.exec(line)
+    const [, signs = '', rest = ''] = found ?? []
+    if (fence === '') {
+      if (signs !== '' && !(signs.startsWith('`') && rest.includes('`'))) fence = signs
+    } else if (signs.startsWith(fence) && rest.trim() === '') fence = ''
+  }
+  return fence !== ''
+}

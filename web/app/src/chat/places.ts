@@ -14,6 +14,22 @@ export function showPlace(channel: Id, place: Place): void {
   setAsked({ channel, place })
 }
 
+const [entered, setEntered] = createSignal<string | undefined>(undefined, { equals: false })
+
+/** enteredThread is `channel/root` of the thread that somebody has opened to write in it; it tells again of the same one. */
+export const enteredThread = entered
+
+/** openThread shows a thread beside its channel, and lets one write there at once. */
+export function openThread(shell: Shell, channel: Id, root: number): void {
+  shell.go(`/t/${channel}/${root}`)
+  setEntered(`${channel}/${root}`)
+}
+
+/** enterThread is called by the thread that was entered. */
+export function enterThread(): void {
+  setEntered(undefined)
+}
+
 /** Parts of the pane of details. */
 export type Part = 'about' | 'people' | 'pins'
 

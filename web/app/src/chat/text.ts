@@ -6,6 +6,7 @@ export const en = {
   archived: 'This channel is archived. You can read it, but not write in it.',
   messages: (name: string) => `Messages in ${name}`,
   begin: (name: string) => `This is where ${name} begins`,
+  beginWith: (name: string) => `This is where your conversation with ${name} begins`,
   channel: (name: string) => `#${name}`,
   beginWhy: 'Write the first message. Everyone in the channel sees it.',
   beginBetween: 'Write the first message. Only the people in this conversation see it.',
@@ -24,7 +25,7 @@ export const en = {
   changeRefused: { EditMessage: 'Your edit was not saved', DeleteMessage: 'The message was not deleted', AddReaction: 'Your reaction was not added', RemoveReaction: 'Your reaction was not removed', PinMessage: 'The pin was not changed' },
   dismiss: 'Dismiss',
   replies: (n: number) => plural(n, { one: '1 reply', other: `${number(n)} replies` }),
-  lastReply: (when: string) => `last ${when}`,
+  lastReply: (when: string) => `last reply ${when}`,
   openThread: (name: string) => `Open the thread of ${name}:`,
   reaction: (emoji: string, n: number, mine: boolean) =>
     `${emoji}, ${plural(n, { one: '1 person', other: `${number(n)} people` })}${mine ? ', including you' : ''}`,

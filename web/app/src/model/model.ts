@@ -242,7 +242,12 @@ export interface Browsed {
 
 /** Preview is what one may know of a channel before one joins it. */
 export interface Preview {
+  readonly name: string
+  readonly topic: string
   readonly purpose: string
+  /** How many are in it. */
+  readonly members: number
+  readonly archived: boolean
   /** Some of its people, eight at most. */
   readonly people: readonly Id[]
   /** What was said last, oldest first; undefined: one may not read it. */

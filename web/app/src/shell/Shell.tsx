@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onCleanup, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
-import { account, channelName, may, titleCount, useModel } from '../model/context.ts'
+import { account, between, channelName, may, titleCount, useModel } from '../model/context.ts'
 import { whenIdle } from '../offline/idle.ts'
 import { renew } from '../offline/version.ts'
 import type { PanelProps, Registry, Route, ScreenProps, Shell as Around } from '../module.ts'
@@ -18,7 +18,7 @@ import { find, within } from './paths.ts'
 import { visited } from './recent.ts'
 import type { Router } from './router.ts'
 import { Sidebar } from './Sidebar.tsx'
-import { ofTab } from './stored.ts'
+import { ofBrowser, ofTab, personal } from './stored.ts'
 import { TopBar } from './TopBar.tsx'
 import './shell.css'
 
@@ -35,6 +35,9 @@ function once<P extends object>(load: () => Promise<{ readonly default: Componen
 
 const Palette = lazy(() => import('./palette/Palette.tsx'))
 const Notify = lazy(() => import('../notify/Notify.tsx'))
+
+/** How long the first channel is looked for by its name, in ms. */
+const namesWait = 3000
 
 interface OpenPanel {
   readonly part: Component<PanelProps>
@@ -117,16 +120,23 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     if (document.activeElement === document.body) document.getElementById('main')?.focus()
   }, { defer: true }))
 
-  // "/" is the channel that was read last, else the first one.
+  // "/" is the channel that was read last, in this tab, else in this browser; else the first one, once their names have come, or don't.
+  const [named, setNamed] = createSignal(false)
+  const late = setTimeout(() => setNamed(true), namesWait)
+  onCleanup(() => clearTimeout(late))
   createEffect(() => {
     const path = props.router.path()
-    const first = model.channels()[0]
-    if (path === '/' && first) props.router.go(`/c/${lastChannel(model.channels().map((channel) => channel.id)) ?? first.id}`, { replace: true })
+    if (path !== '/') return
+    const channels = model.channels()
+    const first = channels[0] // what has no name yet comes first
+    const to = lastChannel(channels.map((channel) => channel.id)) ?? (first && (named() || first.name !== '' || between(first)) ? first.id : undefined)
+    if (to !== undefined) props.router.go(`/c/${to}`, { replace: true })
   })
   createEffect(() => {
     const channel = channelId()
     if (channel === undefined) return
-    ofTab.set(lastKey, channel)
+    ofTab.set(personal.channel, channel)
+    ofBrowser.set(personal.channel, channel)
     untrack(() => visited(channel))
   })
 
@@ -285,9 +295,6 @@ function skip(event: MouseEvent): void {
   document.getElementById('main')?.focus()
 }
 
-const lastKey = 'plenum.channel'
-
 function lastChannel(known: readonly string[]): string | undefined {
-  const last = ofTab.get(lastKey)
-  return last !== null && known.includes(last) ? last : undefined
+  return [ofTab, ofBrowser].map((kept) => kept.get(personal.channel)).find((last) => last !== null && known.includes(last)) ?? undefined
 }

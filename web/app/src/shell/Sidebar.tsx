@@ -1,4 +1,4 @@
-import { createMemo, createSignal, For, Show, type JSX } from 'solid-js'
+import { createEffect, createMemo, createSignal, For, Show, type JSX } from 'solid-js'
 import { text } from '../i18n/en.ts'
 import { between, calls, channelName, counterparts, isUnread, may, personName, useModel } from '../model/context.ts'
 import type { Channel } from '../model/model.ts'
@@ -73,6 +73,7 @@ function Section(props: { readonly name: string; readonly empty: string; readonl
   const [folded, setFolded] = createSignal(false)
   // Folded, what is new or chosen still shows.
   const shown = () => (folded() ? props.channels.filter((channel) => isUnread(channel) || channel.id === shell.channel()) : props.channels)
+  const ids = createMemo(() => shown().map((channel) => channel.id)) // a channel that changes keeps its link, and that its focus
   return (
     <section>
       <header class="side-head">
@@ -86,10 +87,10 @@ function Section(props: { readonly name: string; readonly empty: string; readonl
       </header>
       <Show when={model.ready()} fallback={<SidebarSkeleton />}>
         <ul>
-          <For each={shown()}>
-            {(channel) => (
+          <For each={ids()}>
+            {(id) => (
               <li>
-                <Item channel={channel} />
+                <Show when={model.channel(id)}>{(channel) => <Item channel={channel()} />}</Show>
               </li>
             )}
           </For>
@@ -118,8 +119,11 @@ function Item(props: { readonly channel: Channel }) {
   const name = () => channelName(model, props.channel)
   const here = () => shell.channel() === props.channel.id
   const count = () => calls(props.channel)
+  let item!: HTMLAnchorElement
+  createEffect(() => here() && item.scrollIntoView({ block: 'nearest' }))
   return (
     <a
+      ref={item}
       class="side-item"
       classList={{ 'side-unread': isUnread(props.channel), 'side-muted': props.channel.muted }}
       href={`/c/${props.channel.id}`}

@@ -26,13 +26,27 @@ function situation(target: EventTarget | null): Situation {
 export function followKeys(shell: Shell): void {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.isComposing) return
-    const command = commandFor(shell.registry.commands, event, situation(event.target))
+    const now = situation(event.target)
+    const command = commandFor(shell.registry.commands, event, now)
+    if (!command && types(event, now)) typedAt(event.target)?.focus()
     if (!command || command.when?.(shell) === false) return
     event.preventDefault()
     command.run(shell)
   }
   document.addEventListener('keydown', onKeyDown)
   onCleanup(() => document.removeEventListener('keydown', onKeyDown))
+}
+
+/** types is whether somebody who presses a key means to write, wherever the focus is. A blank presses buttons, and scrolls. */
+export function types(event: Pressed, { typing, dialog }: Situation): boolean {
+  return !typing && !dialog && /^.$/u.test(event.key) && event.key !== ' ' && !event.ctrlKey && !event.metaKey && !event.altKey
+}
+
+/** typedAt is where one writes, in the part of the window where the focus is, else in the main one; a menu takes letters itself. The key that is pressed goes there. */
+function typedAt(target: EventTarget | null): HTMLElement | undefined {
+  if (!(target instanceof Element) || target.closest('[role=menu], [role=listbox], [role=grid]')) return undefined
+  const parts = [target.closest('[data-part]'), document.getElementById('main')]
+  return parts.flatMap((part) => [...(part?.querySelectorAll<HTMLElement>('[data-types]') ?? [])]).find((element) => element.offsetParent !== null)
 }
 
 const starts = ['[data-part-start]', '[aria-current=page]', 'textarea', 'a[href], button:not(:disabled), input']

@@ -10,3 +10,6 @@ export function media(query: string): Accessor<boolean> {
 
 /** narrow: one column, and the sidebar is a drawer. As in shell.css. */
 export const narrow = media('(width < 48rem)')
+
+/** coarse: one points with a finger, and types on the glass. */
+export const coarse = media('(pointer: coarse)')

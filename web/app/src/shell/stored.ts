@@ -32,7 +32,7 @@ export const ofBrowser = stored(() => localStorage)
 export const ofTab = stored(() => sessionStorage)
 
 /** Keys of ofBrowser that are of who is signed in: they go at sign-out. */
-export const personal = { emoji: 'plenum.emoji' } as const
+export const personal = { emoji: 'plenum.emoji', channel: 'plenum.channel' } as const
 
 const forgetting = new Set<() => void>()
 

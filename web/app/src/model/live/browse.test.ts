@@ -26,12 +26,12 @@ it('lists what is archived, and nothing else, over as many pages as it takes', a
 })
 
 it('shows what may be read of a channel, and tells what may not from what failed', async () => {
-  const GetChannel = () => ({ channel: { purpose: 'to read' } })
+  const GetChannel = () => ({ channel: { name: 'books', topic: 'One a month', purpose: 'to read', members: 3, archived: false } })
   const ListMembers = () => ({ members: [{ user: 'ben' }] })
   const said = (offset: number, more = {}) => ({ offset, author: 'ben', timeMs: 1, text: `${offset}`, deleted: false, system: undefined, ...more })
   const History = () => ({ messages: [said(1), said(2), said(3), said(4), said(5), said(6, { deleted: true }), said(7, { system: {} }), said(8)] })
   const open = await preview(desk({ GetChannel, ListMembers, History }).session, 'c')
   expect([open.purpose, open.people, open.said?.map(({ offset }) => offset)]).toEqual(['to read', ['ben'], [2, 3, 4, 5, 8]])
-  expect(await preview(desk({ GetChannel, ListMembers: refused(102), History: refused(102) }).session, 'c')).toEqual({ purpose: 'to read', people: [], said: undefined })
+  expect(await preview(desk({ GetChannel, ListMembers: refused(102), History: refused(102) }).session, 'c')).toEqual({ name: 'books', topic: 'One a month', purpose: 'to read', members: 3, archived: false, people: [], said: undefined })
   await expect(preview(desk({ GetChannel, ListMembers, History: refused(200) }).session, 'c')).rejects.toMatchObject({ code: 200 })
 })

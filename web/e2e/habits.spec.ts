@@ -1,0 +1,201 @@
+/** What people do without thinking who have written in such applications before. */
+import { channelWith, chat, composer, each, link, message, say, signIn, texts } from './app.ts'
+import { expect, test } from './test.ts'
+import { Visit } from './visit.ts'
+
+for (const width of [1024, 900, 780]) {
+  test(`a thread lies over its channel where both have no room, ${width} px`, async ({ page, workspace }) => {
+    const ada = workspace.owner
+    const channel = await channelWith(ada, 'design')
+    await say(ada, channel, 'a question')
+    await page.setViewportSize({ width, height: 600 })
+    await signIn(page, ada)
+    await link(page, 'design').click()
+    const before = await page.getByRole('main').boundingBox()
+    await message(page, 'a question').getByRole('button', { name: 'Message actions' }).focus()
+    await message(page, 'a question').getByRole('button', { name: 'Reply in a thread' }).click()
+    const pane = page.getByRole('complementary')
+    await expect(pane.locator('.composer-text')).toBeVisible()
+    expect(await page.getByRole('main').boundingBox()).toEqual(before)
+    await expect.poll(async () => pane.boundingBox()).toMatchObject({ y: before?.y, height: before?.height })
+  })
+}
+
+test('who opens a thread writes in it at once; who presses letters elsewhere writes in the channel', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  await channelWith(ada, 'kitchen')
+  await say(ada, channel, 'a question')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  const opener = message(page, 'a question').getByRole('button', { name: 'Reply in a thread' })
+  await message(page, 'a question').hover()
+  await opener.click()
+  const reply = page.getByRole('complementary').locator('.composer-text')
+  await expect(reply).toBeFocused()
+  await page.keyboard.type('an answer')
+  await page.keyboard.press('Enter')
+  await expect(message(page, 'an answer')).toHaveCount(1)
+  await page.keyboard.press('Escape')
+  await expect(opener).toBeFocused()
+  await opener.press('Enter')
+  await expect(reply).toBeFocused() // again, as it was opened again
+  await page.keyboard.press('Escape')
+
+  await page.keyboard.press('Control+K')
+  await page.keyboard.type('kitchen')
+  await expect(page.getByRole('option', { name: 'kitchen', exact: true })).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveTitle(/kitchen/)
+  await page.keyboard.type('soup!')
+  await expect(composer(page)).toHaveValue('soup!')
+  await page.keyboard.press('Enter')
+  await expect(message(page, 'soup!')).toHaveAttribute('data-state', 'sent')
+  expect(await texts(ada, channel)).toEqual(['a question'])
+})
+
+test('what the composer does to a text can be undone', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  await workspace.person('ben', 'Ben Okri')
+  await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).click()
+  await page.keyboard.type('some words')
+  await composer(page).selectText()
+  await page.keyboard.press('Control+B')
+  await expect(composer(page)).toHaveValue('**some words**')
+  await page.keyboard.press('Control+Z')
+  await expect.poll(async () => composer(page).inputValue()).not.toContain('**')
+  await expect(composer(page)).toHaveValue(/words/)
+
+  await composer(page).fill('')
+  await page.keyboard.type('hello @be')
+  await expect(page.getByRole('option', { name: /Ben Okri/ })).toBeVisible()
+  await page.keyboard.press('Tab')
+  await expect(composer(page)).toHaveValue('hello @ben ')
+  await page.keyboard.press('Control+Z')
+  await expect(composer(page)).toHaveValue(/^hello @be$/)
+})
+
+test('Enter goes on within a block of code, and sends it once that is closed', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).click()
+  for (const line of ['```js', 'let a = 1', '```']) {
+    await page.keyboard.type(line)
+    await page.keyboard.press('Enter')
+  }
+  await expect(message(page, 'let a = 1').locator('pre')).toBeVisible()
+  await page.keyboard.type('```')
+  await page.keyboard.press('Enter')
+  await page.keyboard.type('b')
+  await page.keyboard.press('Control+Enter')
+  await expect(composer(page)).toHaveValue('')
+  await expect.poll(async () => texts(ada, channel)).toEqual(['```js\nlet a = 1\n```', '```\nb'])
+})
+
+test('a link to a public channel that somebody is not in shows it, and lets them in; to a private one it says nothing', async ({ browser, plenum, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  const books = await channelWith(ada, 'books')
+  await ada.call(`${chat}/UpdateChannel`, { channel: books, topic: 'One a month', purpose: 'What we read' })
+  await say(ada, books, 'Chapter **four**?')
+  const { channel: secret } = await ada.call(`${chat}/CreateChannel`, { name: 'secret', kind: 'CHANNEL_KIND_PRIVATE' })
+  const visit = await Visit.begin(browser, plenum.origin, ben)
+  const { page } = visit
+  await page.goto(`/c/${secret as string}`)
+  await expect(page.getByText('Channel not found')).toBeVisible()
+  await page.goto(`/c/${books}/2`)
+  await expect(page.getByRole('heading', { name: 'books' })).toBeVisible()
+  await expect(page.getByText('What we read')).toBeVisible()
+  await expect(page.getByRole('list', { name: 'Latest messages' }).getByText('Chapter four?')).toBeVisible()
+  await page.screenshot({ path: test.info().outputPath('outside.png') })
+  await page.getByRole('main').getByRole('button', { name: 'Join' }).click()
+  await expect(link(page, 'books')).toHaveAttribute('aria-current', 'page')
+  await expect(message(page, 'Chapter four?')).toBeVisible()
+  await expect(composer(page)).toBeVisible()
+  visit.watch.forget() // the private one was refused
+  await visit.end()
+})
+
+test('a new tab goes on where somebody was last; where they are is in sight among many channels', async ({ page, context, workspace }) => {
+  const ada = workspace.owner
+  await page.setViewportSize({ width: 1280, height: 420 })
+  await each(16, async (i) => channelWith(ada, `channel-${String(i).padStart(2, '0')}`))
+  await signIn(page, ada)
+  await expect(page).toHaveTitle(/channel-00/) // the first one, though they come in any order
+  await page.keyboard.press('Control+K')
+  await page.keyboard.type('channel-15')
+  await expect(page.getByRole('option', { name: 'channel-15', exact: true })).toBeVisible()
+  await page.keyboard.press('Enter')
+  await expect(page).toHaveTitle(/channel-15/)
+  await expect(link(page, 'channel-15')).toBeInViewport({ ratio: 1 })
+  const other = await context.newPage()
+  await other.goto('/')
+  await expect(other).toHaveTitle(/channel-15/)
+  await expect(link(other, 'channel-15')).toBeInViewport({ ratio: 1 })
+})
+
+test('who edits what was just sent sees nothing of that it was', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).fill('a wrod')
+  await composer(page).press('Enter')
+  const sent = message(page, 'a wrod')
+  await expect(sent.getByText('Sent', { exact: true })).toBeVisible()
+  await composer(page).press('ArrowUp')
+  await expect(page.getByRole('button', { name: 'Save' })).toBeVisible()
+  await expect(page.getByText('Sent', { exact: true })).toHaveCount(0)
+})
+
+test('people are offered by their names; a conversation is said to begin, not a person', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  for (const [handle, name] of [['zoe', 'Zoe'], ['ben', 'Ben Okri'], ['max', 'Max'], ['cho', 'Cho']] as const) await workspace.person(handle, name)
+  await channelWith(ada, 'design')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).click()
+  await page.keyboard.type('@')
+  const offered = page.getByRole('listbox').getByRole('option')
+  await expect(offered).toHaveText([/^AL.*Ada/, /Ben/, /Cho/, /Max/, /Zoe/])
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'New message' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByRole('listitem')).toHaveText([/Ben/, /Cho/, /Max/, /Zoe/])
+  await dialog.getByRole('button', { name: /Cho/ }).click()
+  await dialog.getByRole('button', { name: 'Write' }).click()
+  await expect(page.getByText('This is where your conversation with Cho begins')).toBeVisible()
+})
+
+test('a dialog’s fields stand below its title', async ({ page, workspace }) => {
+  await channelWith(workspace.owner, 'design')
+  await signIn(page, workspace.owner)
+  await page.getByRole('button', { name: 'New channel' }).click()
+  const dialog = page.getByRole('dialog')
+  const title = await dialog.getByRole('heading').boundingBox()
+  const field = await dialog.getByLabel('Name').locator('xpath=ancestor::*[contains(@class, "field")][last()]').boundingBox()
+  expect(field?.x).toBe(title?.x)
+})
+
+test('who goes through channels by keys stays at a link while what is unread there is read', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  await channelWith(ada, 'design', ben)
+  const kitchen = await channelWith(ada, 'kitchen', ben)
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await say(ben, kitchen, 'Soup, @ada?')
+  await expect(link(page, 'kitchen')).toContainText('1')
+  await link(page, 'kitchen').focus()
+  await page.keyboard.press('Enter')
+  await expect(message(page, 'Soup')).toBeVisible()
+  await expect(link(page, 'kitchen')).not.toContainText('1')
+  await expect(link(page, 'kitchen')).toBeFocused()
+  await page.keyboard.press('ArrowUp')
+  await expect(link(page, 'design')).toBeFocused()
+})
