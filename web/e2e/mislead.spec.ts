@@ -94,3 +94,23 @@ test('a link to the thread of what can be no message says so, and takes nothing 
     await expect(message(page, 'hello')).toBeVisible()
   }
 })
+
+test('of many messages that cost much to read, each is shown as it stands until its turn comes', async ({ browser, plenum, workspace }) => {
+  const ada = workspace.owner
+  const eve = await workspace.person('eve', 'Eve Moss')
+  const channel = await channelWith(ada, 'design', eve)
+  const dear = (i: number) => `${'[](http://b)'.repeat(135)} number ${i}`
+  for (let i = 0; i < 12; i++) await say(eve, channel, dear(i))
+  const visit = await Visit.begin(browser, plenum.origin, ada, {}, (context) => context.addInitScript(() => {
+    // What is shown as it stands, even for a moment.
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) for (const node of addedNodes) if (node.textContent?.includes('[](http://b)')) document.documentElement.dataset['waited'] = 'yes'
+    }).observe(document, { childList: true, subtree: true })
+  }))
+  const { page } = visit
+  await link(page, 'design').click()
+  for (let i = 0; i < 12; i++) await expect(message(page, `number ${i}`).first()).toBeVisible()
+  await expect(page.locator('.message-body', { hasText: '[](http://b)' })).toHaveCount(0)
+  await expect(page.locator('html')).toHaveAttribute('data-waited', 'yes')
+  await visit.end()
+})
