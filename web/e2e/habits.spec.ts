@@ -162,7 +162,7 @@ test('people are offered by their names; a conversation is said to begin, not a 
   await composer(page).click()
   await page.keyboard.type('@')
   const offered = page.getByRole('listbox').getByRole('option')
-  await expect(offered).toHaveText([/^AL.*Ada/, /Ben/, /Cho/, /Max/, /Zoe/])
+  await expect(offered).toHaveText([/^AL.*Ada/, /Ben/, /Cho/, /Max/, /Zoe/, /Everyone in this channel/])
   await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'New message' }).click()
   const dialog = page.getByRole('dialog')
@@ -198,4 +198,29 @@ test('who goes through channels by keys stays at a link while what is unread the
   await expect(link(page, 'kitchen')).toBeFocused()
   await page.keyboard.press('ArrowUp')
   await expect(link(page, 'design')).toBeFocused()
+})
+
+test('everyone in a channel is offered to whom may call them, and is called', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  const channel = await channelWith(ada, 'design', ben)
+  const root = await say(ben, channel, 'a question')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await composer(page).click()
+  await page.keyboard.type('Listen, @chan')
+  await expect(page.getByRole('option', { name: 'Everyone in this channel @channel' })).toBeVisible()
+  await page.keyboard.press('Enter')
+  await page.keyboard.type('it is ready')
+  await expect(composer(page)).toHaveValue('Listen, @channel it is ready')
+  await page.keyboard.press('Enter')
+  await expect(message(page, 'it is ready')).toHaveAttribute('data-state', 'sent')
+  const { messages } = (await ben.call(`${chat}/History`, { channel, limit: 1 })) as { messages: { mentions?: { everybody?: boolean } }[] }
+  expect(messages[0]?.mentions?.everybody).toBe(true)
+
+  await page.goto(`/t/${channel}/${root}`)
+  await page.getByRole('complementary').locator('.composer-text').click()
+  await page.keyboard.type('@')
+  await expect(page.getByRole('option', { name: /Ben Okri/ })).toBeVisible()
+  await expect(page.getByRole('option', { name: /Everyone/ })).toHaveCount(0)
 })
