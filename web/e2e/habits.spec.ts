@@ -224,3 +224,21 @@ test('everyone in a channel is offered to whom may call them, and is called', as
   await expect(page.getByRole('option', { name: /Ben Okri/ })).toBeVisible()
   await expect(page.getByRole('option', { name: /Everyone/ })).toHaveCount(0)
 })
+
+test('an invitation that was used is not said to expire; channels are listed with their people, and lead there', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  await channelWith(ben, 'books')
+  await signIn(page, ada)
+  await page.goto('/admin/invitations')
+  const used = page.getByRole('listitem').filter({ hasText: 'used' })
+  await expect(used).toContainText('by Ada Lovelace')
+  await expect(used).not.toContainText('expires')
+  await page.getByLabel('Who is it for?').fill('Cho')
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('listitem').filter({ hasText: 'Cho' })).toContainText('expires')
+  await page.goto('/admin/channels')
+  await page.getByRole('link', { name: 'books 1 person' }).click()
+  await expect(page.getByRole('heading', { name: 'books' })).toBeVisible()
+  await expect(page.getByRole('main').getByRole('button', { name: 'Join' })).toBeVisible()
+})
