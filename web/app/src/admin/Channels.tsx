@@ -2,7 +2,6 @@ import { useModel } from '../model/context.ts'
 import { EmptyState } from '../ui/Empty.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { hashIcon } from '../ui/icons.ts'
-import { number } from '../i18n/format.ts'
 import { Paged } from '../ui/Paged.tsx'
 import { text } from './text.ts'
 import '../people/people.css'
@@ -30,7 +29,7 @@ export default function AdminChannels() {
                 <span class="strong clip">{channel.name}</span>
                 <span class="faint clip">{channel.topic}</span>
               </span>
-              <span class="faint numbers">{number(channel.members)}</span>
+              <span class="faint numbers">{text().channels.members(channel.members)}</span>
             </a>
           </li>
         )}

@@ -84,7 +84,7 @@ export default function Invitations() {
             <span class="person-words">
               <span class="strong clip">{name(invitation)}</span>
               <span class="faint clip">
-                {core().role[invitation.role]} · {text().invitations.by(personName(model.person(invitation.by), invitation.by), relative(invitation.expires, Date.now()))}
+                {core().role[invitation.role]} · {text().invitations.by(personName(model.person(invitation.by), invitation.by), invitation.state === 'open' ? relative(invitation.expires, Date.now()) : undefined)}
               </span>
             </span>
             <span class="pill" classList={{ 'pill-quiet': invitation.state !== 'open' }}>

@@ -1,3 +1,4 @@
+import { number, plural } from '../i18n/format.ts'
 import { texts } from '../i18n/locale.ts'
 
 export const en = {
@@ -34,7 +35,7 @@ export const en = {
     make: 'Create link',
     link: 'Link to send',
     copy: 'Copy link',
-    by: (who: string, when: string) => `by ${who}, expires ${when}`,
+    by: (who: string, until: string | undefined) => (until === undefined ? `by ${who}` : `by ${who}, expires ${until}`),
     state: { open: 'open', used: 'used', revoked: 'withdrawn', expired: 'expired' },
     withdraw: 'Withdraw',
     withdrawOf: (note: string) => `Withdraw invitation: ${note}`,
@@ -45,6 +46,7 @@ export const en = {
   },
   channels: {
     lead: 'All public channels of the workspace.',
+    members: (n: number) => plural(n, { one: '1 person', other: `${number(n)} people` }),
     none: 'No channels yet',
     noneWhy: 'Anyone can create the first one.',
   },

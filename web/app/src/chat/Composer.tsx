@@ -10,10 +10,11 @@ import { Button, IconButton } from '../ui/Button.tsx'
 import { Checkbox } from '../ui/Field.tsx'
 import { matches } from '../ui/chord.ts'
 import { Icon } from '../ui/Icon.tsx'
-import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
+import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon, usersIcon } from '../ui/icons.ts'
 import { Body } from './Body.tsx'
 import { asked, completed, fenced, spelled, wrapped } from './complete.ts'
 import { replace } from './replace.ts'
+import { useRights } from './rights.ts'
 import type { Room } from './room.ts'
 import { text } from './text.ts'
 import './channel.css'
@@ -34,6 +35,7 @@ export interface ComposerProps {
 /** Answer is what may be meant by what is typed. */
 type Answer =
   | { readonly kind: 'person'; readonly person: Person; readonly puts: string }
+  | { readonly kind: 'everybody'; readonly puts: string }
   | { readonly kind: 'emoji'; readonly name: string; readonly code: string; readonly puts: string }
 
 /** Completer finds emoji by the beginning of a code or name. */
@@ -48,6 +50,7 @@ async function loadCompleter(): Promise<Completer> {
 /** Composer is where one writes: Enter sends, Shift+Enter begins a line, and so does Enter within a block of code, where Ctrl+Enter sends. What stands in it is the room's draft, and survives everything. */
 export function Composer(props: ComposerProps) {
   const model = useModel()
+  const rights = useRights(() => model.channel(props.room.channel))
   const id = createUniqueId()
   const [cursor, setCursor] = createSignal(0)
   const [chosen, setChosen] = createSignal(0)
@@ -76,7 +79,9 @@ export function Composer(props: ComposerProps) {
     if (q?.sign !== '@') return []
     const word = q.word.toLowerCase()
     const found = model.people().filter((p) => !p.deactivated && (p.handle.startsWith(word) || p.name.toLowerCase().split(' ').some((part) => part.startsWith(word))))
-    return found.sort((a, b) => compare(a.name, b.name)).slice(0, mostShown).map((person) => ({ kind: 'person', person, puts: `@${person.handle}` }))
+    // In a thread nobody is called by this.
+    const all: readonly Answer[] = props.room.root === 0 && rights()?.mentionAll && 'channel'.startsWith(word) ? [{ kind: 'everybody', puts: '@channel' }] : []
+    return [...found.sort((a, b) => compare(a.name, b.name)).slice(0, mostShown - all.length).map((person): Answer => ({ kind: 'person', person, puts: `@${person.handle}` })), ...all]
   })
   createEffect(on(question, () => setChosen(0)))
   createEffect(
@@ -223,6 +228,14 @@ export function Composer(props: ComposerProps) {
                   <>
                     <Avatar id={answer.person.id} name={answer.person.name} />
                     <span>{answer.person.name}</span>
+                    <span class="faint">{answer.puts}</span>
+                  </>
+                ) : answer.kind === 'everybody' ? (
+                  <>
+                    <span class="composer-emoji" aria-hidden="true">
+                      <Icon path={usersIcon} small />
+                    </span>
+                    <span>{text().everybody}</span>
                     <span class="faint">{answer.puts}</span>
                   </>
                 ) : (

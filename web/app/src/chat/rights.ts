@@ -23,6 +23,8 @@ export interface Rights {
   readonly post: boolean
   readonly pin: boolean
   readonly deleteOthers: boolean
+  /** Mention all who are in it. */
+  readonly mentionAll: boolean
 }
 
 /** rights are those of who asks, in a channel that they are in: as the roles of plenum/chat/v1 and the permissions of the token say. */
@@ -43,6 +45,7 @@ export function rights({ kind, role, archived, posting }: Pick<Channel, 'kind' |
     leave: named,
     post: posts && (posting === 'members' || role === 'moderator' || role === 'owner'),
     pin: posts,
+    mentionAll: named && posts && (role === 'moderator' || role === 'owner' || permissions.has('chat.mention_all')),
     deleteOthers: named && live && (role === 'moderator' || role === 'owner' || permissions.has('chat.delete_others')),
   }
 }

@@ -63,6 +63,7 @@ export const en = {
   typing: (names: string, n: number) => plural(n, { one: `${names} is typing…`, other: `${names} are typing…` }),
   several: 'Several people are typing…',
   people: 'People to mention',
+  everybody: 'Everyone in this channel',
   preview: 'Preview',
   writing: 'Keep writing',
   alsoInChannel: 'Also send to channel',
