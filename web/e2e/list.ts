@@ -2,6 +2,13 @@ import type { Page } from '@playwright/test'
 
 /** What the reader sees of a list of messages, measured as frames are painted. */
 
+/** long is a message whose height depends on its number: a line, paragraphs, code, a list, a quotation. */
+export function long(i: number): string {
+  const words = `message ${i} `
+  const kinds = [words, words.repeat(30), `${words}\n\n${'and more\n\n'.repeat(i % 5)}`, `${words}\n\`\`\`\n${'let there = be(light)\n'.repeat(1 + (i % 12))}\`\`\``, `${words}\n\n- one\n- two\n- three`, words, `> ${words}\n\nyes`]
+  return (kinds[i % kinds.length] ?? words).trim()
+}
+
 /** said collects what a list shows from its end to its beginning, oldest first, by scrolling up: each row as often as it is there. */
 export async function said(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
@@ -78,6 +85,57 @@ export async function scrolled(page: Page, by: number): Promise<number | undefin
     for (let i = 0; i < 4; i++) await new Promise(requestAnimationFrame)
     return Math.abs(top() - before + by)
   }, by)
+}
+
+/** For so many frames it is scrolled on behind a jump. */
+const steps = 6
+
+/**
+ * jumped moves the scrollbar to a place, a share of the way from the beginning to where it is, and on by so many px in each of the next frames, down where it
+ * is positive. It returns how far what stood in the middle there has moved against that at most, in px, in any frame that was painted from the first that had it on until
+ * older messages had come in and all was measured. `came` lets them in: begun so many frames behind the jump; -1: the jump follows in the frame in which they come.
+ */
+export async function jumped(page: Page, share: number, by: number, frames: number, came: () => Promise<unknown>): Promise<number> {
+  const watched = await page.evaluateHandle(({ share, by, now, steps }) => {
+    const list = document.querySelector<HTMLElement>('.channel-scroll')
+    if (!list) throw new Error('there is no list')
+    const painted = () => new Promise<void>((done) => { requestAnimationFrame(() => { const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { done() }; port2.postMessage(0) }) })
+    const state = { worst: 0, frames: 0, on: true }
+    const watch = async () => {
+      const before = list.scrollHeight
+      while (!now && list.scrollHeight === before) await painted()
+      list.scrollTop *= share
+      const middle = list.getBoundingClientRect().top + list.clientHeight / 2
+      let row: HTMLElement | undefined
+      while (!row) {
+        await painted()
+        row = [...list.querySelectorAll<HTMLElement>('.message')].find((row) => row.getBoundingClientRect().bottom > middle)
+      }
+      const offset = row.dataset['offset'] ?? ''
+      const top = () => list.querySelector(`.message[data-offset="${offset}"] .message-body`)?.getBoundingClientRect().top ?? Infinity // a message may lose its author's name, above that
+      let should = top()
+      while (state.on) {
+        if (state.frames < steps) {
+          list.scrollTop += by
+          should -= by
+        }
+        await painted()
+        state.worst = Math.max(state.worst, Math.abs(top() - should))
+        state.frames++
+      }
+    }
+    void watch()
+    return state
+  }, { share, by, now: frames >= 0, steps })
+  await page.evaluate(async ({ state, frames }) => {
+    while (state.frames < frames) await new Promise(requestAnimationFrame)
+  }, { state: watched, frames })
+  await came()
+  await watched.evaluate(async (state) => {
+    for (const from = state.frames; state.frames < from + 20;) await new Promise(requestAnimationFrame) // what has come in is measured
+    state.on = false
+  })
+  return watched.evaluate((state) => state.worst)
 }
 
 /** rows is how many messages of a list are in the document. */

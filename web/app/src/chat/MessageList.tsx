@@ -1,6 +1,7 @@
 import { VList, type VListHandle } from 'virtua/solid'
 import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from 'solid-js'
 import { unfolds } from './Body.tsx'
+import { Hold } from './hold.ts'
 import type { Room } from './room.ts'
 import { Rows, shifted, type Row } from './rows.ts'
 import { text } from './text.ts'
@@ -9,7 +10,7 @@ import { text } from './text.ts'
 const ahead = 1200
 const atEnd = 48
 
-/** For so long, in ms, the list goes on correcting where it was sent, by what it measures. What came in above meanwhile would send it elsewhere. */
+/** For so long, in ms, a message that was gone to is kept in the middle, by what is measured around it. */
 const settling = 150
 
 export interface MessageListProps {
@@ -38,8 +39,9 @@ export function MessageList(props: MessageListProps) {
   const [placed, setPlaced] = createSignal(false) // where the reader begins has been gone to: before, nothing is seen
   let list: VListHandle | undefined
   let around!: HTMLDivElement
+  const hold = new Hold(() => list, () => around.querySelector<HTMLElement>('.channel-scroll') ?? undefined, () => untrack(shown))
 
-  const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: 'end' })
+  const toEnd = () => { hold.to('end') }
   const isEnded = () => list !== undefined && list.scrollSize - list.scrollOffset - list.viewportSize < atEnd
   const last = () => props.room.items()?.at(-1)
 
@@ -50,9 +52,11 @@ export function MessageList(props: MessageListProps) {
       const reached = whole
       whole = !props.room.moreAfter()
       setShift(before !== undefined && !follow && shifted(before, next)) // at the end it goes there anyway; and one that doesn't scroll can't be shifted
+      if (hold.atEnd && !follow) hold.leave()
+      hold.changing(untrack(shift))
       setShown(next)
-      if (follow) queueMicrotask(toEnd)
-      else if (before !== undefined && reached) setMissed((n) => n + arrived(before, next))
+      queueMicrotask(() => { if (follow) toEnd(); else hold.changed() })
+      if (!follow && before !== undefined && reached) setMissed((n) => n + arrived(before, next))
     }),
   )
   createEffect(
@@ -61,26 +65,22 @@ export function MessageList(props: MessageListProps) {
       (at) => {
         setPlaced(false)
         queueMicrotask(() => {
-          const index = at === undefined ? -1 : untrack(shown).findIndex((row) => row.kind === 'message' && row.item().message.offset >= at)
-          setEnded(index < 0)
-          if (index < 0) {
-            const scroll = around.querySelector('.channel-scroll')
-            if (scroll) scroll.scrollTop = scroll.scrollHeight // at once, by what heights are guessed: else the beginning would be made first
-            toEnd()
-          } else list?.scrollToIndex(index, { align: 'center' })
+          const row = at === undefined ? undefined : untrack(shown).find((row) => row.kind === 'message' && row.item().message.offset >= at)
+          setEnded(row === undefined)
+          hold.to(row ?? 'end')
           const end = untrack(last)?.message.offset
           const there = () => {
+            if (!hold.atEnd) hold.leave()
             setPlaced(true)
             look()
           }
           const settled = () => {
-            if (index < 0 && untrack(last)?.message.offset !== end) {
-              setEnded(true)
+            if (row === undefined && untrack(ended) && untrack(last)?.message.offset !== end) {
               toEnd() // what has come meanwhile is the end now
               frames(2, there)
             } else there()
           }
-          frames(2, index < 0 ? settled : () => setTimeout(settled, settling)) // by then it is there, and measured
+          frames(2, row === undefined ? settled : () => setTimeout(settled, settling)) // by then it is there, and measured
         })
       },
       { defer: true },
@@ -88,7 +88,10 @@ export function MessageList(props: MessageListProps) {
   )
 
   // One that grows at the end is read from where it was: its end would be somewhere below.
-  const stay = () => setEnded(false)
+  const stay = () => {
+    hold.leave()
+    setEnded(false)
+  }
   onMount(() => around.addEventListener(unfolds, stay))
 
   const see = () => {
@@ -121,10 +124,14 @@ export function MessageList(props: MessageListProps) {
           data={shown()}
           shift={shift()}
           bufferSize={600}
-          onScroll={look}
+          onScroll={() => {
+            hold.scrolled(!props.room.moreAfter())
+            look()
+          }}
+          onScrollEnd={() => { hold.stands() }}
           onResize={() => {
-            if (ended()) toEnd()
-            else if (placed()) look() // all may be in the window now
+            hold.measured(!props.room.moreAfter())
+            if (!hold.atEnd && placed()) look() // all may be in the window now
           }}
           role="log"
           aria-label={props.label}

@@ -1,0 +1,79 @@
+import { channelWith, chat, each, link, message, say, signIn } from './app.ts'
+import { jumped, long } from './list.ts'
+import { Proxy } from './proxy.ts'
+import { expect, test } from './test.ts'
+import { Visit } from './visit.ts'
+
+// So that a long channel is there in seconds.
+test.use({ flags: ['--gateway.write.per_second', '20000', '--gateway.write.burst', '20000'] })
+
+test('who scrolls as soon as a channel is there is not taken back', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  for (const name of ['one', 'two', 'three', 'four']) {
+    const channel = await channelWith(ada, name)
+    for (let i = 0; i < 60; i++) await say(ada, channel, long(i))
+    await ada.call(`${chat}/MarkRead`, { channel, offset: await say(ada, channel, 'the last') })
+  }
+  await signIn(page, ada)
+  await page.locator('#main').hover()
+  for (const name of ['one', 'two', 'three', 'four']) {
+    await page.evaluate(() => {
+      const left: number[] = []
+      const old = document.querySelector('.channel-scroll')
+      Object.assign(window, { left })
+      const look = () => {
+        const list = document.querySelector('.channel-scroll')
+        if (list && list !== old && list.querySelector('.message')) left.push(list.scrollHeight - list.scrollTop - list.clientHeight)
+        if (left.length < 90) requestAnimationFrame(look)
+      }
+      requestAnimationFrame(look)
+    })
+    await link(page, name).evaluate((a: HTMLElement) => { a.click() })
+    const left = () => page.evaluate(() => (window as unknown as { left: number[] }).left)
+    while ((await left()).length === 0) await page.mouse.wheel(0, -30) // until there is something to scroll
+    for (let i = 0; i < 30; i++) await page.mouse.wheel(0, -30)
+    await expect.poll(async () => (await left()).length).toBe(90)
+    await expect(page.locator('.channel-to-end')).toHaveText('Jump to latest')
+    const way = await left()
+    expect(way.at(-1)).toBeGreaterThan(300)
+    expect(way.some((px, i) => px < (way[i - 1] ?? 0) - 1), way.join(' ')).toBe(false)
+    await expect(message(page, 'the last')).not.toBeInViewport()
+  }
+})
+
+test('older history moves nothing where the reader has just jumped by the scrollbar', async ({ browser, plenum, workspace }) => {
+  test.setTimeout(150_000)
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  await each(2000, (i) => say(ada, channel, long(i)))
+  const proxy = await Proxy.start(plenum.origin)
+  const visit = await Visit.begin(browser, proxy.origin, ada)
+  const { page } = visit
+  await link(page, 'design').click()
+  await expect(page.locator('.message').first()).toBeVisible()
+  const list = page.locator('.channel-scroll')
+  const height = () => list.evaluate((list) => list.scrollHeight)
+  const moved: string[] = []
+  let worst = 0
+  for (let round = 0; round < 28; round++) {
+    const frames = [-1, -1, 0, -1, 2][round % 5] ?? 0
+    const share = (2 + ((round * 17) % 40)) / 100 // 0: what is measured above may have no room
+    proxy.hold()
+    const before = await height()
+    await list.evaluate(async (list) => {
+      list.scrollTop = 1100 // above which all is unseen; and more is asked for
+      for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame)
+    })
+    const by = [0, 30][round % 2] ?? 0
+    const drift = await jumped(page, share, by, frames, async () => {
+      proxy.release()
+      await expect.poll(height).toBeGreaterThan(before + 500)
+    })
+    moved.push(`to ${share} of it, on by ${by} px a frame, ${frames} frames before: ${drift}`)
+    worst = Math.max(worst, drift)
+  }
+  test.info().annotations.push({ type: 'drift', description: `${worst} px` })
+  expect(worst, moved.join('\n')).toBeLessThanOrEqual(1)
+  await visit.end()
+  await proxy.stop()
+})
