@@ -59,7 +59,7 @@ func text(field, s, fallback string) (string, error) {
 		return fallback, nil
 	}
 	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > 80 || !printable(s) {
-		return "", invalid(field, "Use at most 80 characters in one line, none of them invisible.")
+		return "", invalid(field, "Use at most 80 characters in one line, none of them invisible, and at most %d accents on a letter.", maxMarks)
 	}
 	if !strings.ContainsFunc(s, visible) {
 		return "", invalid(field, "There is nothing to see in it. Use letters.")
@@ -75,12 +75,21 @@ func timeZone(s string) error {
 	return nil
 }
 
+// maxMarks is how many marks one letter has at most: as many as a language needs, and none that scribble over the lines around.
+const maxMarks = 4
+
 // printable says whether all of a line is seen: two names that differ only by what is not would look the same. What joins letters or emoji stands only behind
 // those that it joins.
 func printable(s string) bool {
 	var last rune
+	marks := 0 // on one letter so far
 	for _, r := range s {
+		if marks++; !unicode.In(r, unicode.Mn, unicode.Me) {
+			marks = 0
+		}
 		switch {
+		case marks > maxMarks:
+			return false
 		case r == zwnj || r == zwj:
 			if !unicode.In(last, joining...) && (r == zwnj || !joined(last)) {
 				return false
