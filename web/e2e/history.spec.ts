@@ -1,5 +1,5 @@
 import { channelWith, chat, each, link, message, say, signIn } from './app.ts'
-import { jumped, long } from './list.ts'
+import { drift, jumped, long, walked } from './list.ts'
 import { Proxy } from './proxy.ts'
 import { expect, test } from './test.ts'
 import { Visit } from './visit.ts'
@@ -76,4 +76,36 @@ test('older history moves nothing where the reader has just jumped by the scroll
   expect(worst, moved.join('\n')).toBeLessThanOrEqual(1)
   await visit.end()
   await proxy.stop()
+})
+
+test('a long channel is held in part, shows each message once, in order, up and down, and new ones are counted and gone to', async ({ page, workspace }) => {
+  test.setTimeout(240_000)
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  const channel = await channelWith(ada, 'design', ben)
+  const count = 2200
+  await each(count, (i) => say(ada, channel, `short ${i}`))
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await expect(page.locator('.message').first()).toBeVisible()
+  const up = await walked(page, -1)
+  expect(up.offsets).toHaveLength(count)
+  expect(up.order).toBe(true)
+  expect(up.highest).toBeLessThan(1100 * 60) // 1,000 are held, and a page; a line of them has up to 56 px
+  const toEnd = page.locator('.channel-to-end')
+  await expect(toEnd).toHaveText('Jump to latest')
+  const moved = await drift(page, async () => {
+    for (let i = 1; i <= 2; i++) await say(ben, channel, `new ${i}.`)
+    await expect(toEnd).toHaveText('2 new messages')
+  })
+  expect(moved).toBeLessThanOrEqual(1)
+  await toEnd.click()
+  await expect(message(page, 'new 2.')).toBeInViewport()
+  await expect(toEnd).toBeHidden()
+  await walked(page, -1)
+  const down = await walked(page, 1)
+  expect(down.offsets).toHaveLength(count + 2)
+  expect(down.order).toBe(true)
+  expect(down.highest).toBeLessThan(1100 * 60)
+  await expect(toEnd).toBeHidden()
 })

@@ -138,5 +138,33 @@ export async function jumped(page: Page, share: number, by: number, frames: numb
   return watched.evaluate((state) => state.worst)
 }
 
+/**
+ * walked scrolls to the beginning, -1, or to the end, 1, half a window a frame, and returns the offsets of the messages that it has seen, whether each was seen
+ * once at a time and in the list's order, and how high the list was at most, px.
+ */
+export async function walked(page: Page, way: -1 | 1): Promise<{ readonly offsets: readonly number[]; readonly order: boolean; readonly highest: number }> {
+  return page.evaluate(async (way) => {
+    const list = document.querySelector<HTMLElement>('.channel-scroll')
+    if (!list) throw new Error('there is no list')
+    const painted = () => new Promise<void>((done) => { requestAnimationFrame(() => { const { port1, port2 } = new MessageChannel(); port1.onmessage = () => { done() }; port2.postMessage(0) }) })
+    const seen = new Set<number>()
+    let order = true
+    let highest = 0
+    const over = () => way < 0
+      ? list.scrollTop <= 0 && list.querySelector('.begin') !== null
+      : list.scrollHeight - list.scrollTop - list.clientHeight < 2 && document.querySelector('.channel-to-end') === null
+    for (let still = 0; still < 10;) {
+      await painted()
+      const now = [...list.querySelectorAll<HTMLElement>('.message')].map((row) => [Number(row.dataset['offset']), row.getBoundingClientRect().top] as const).sort((a, b) => a[1] - b[1])
+      order &&= now.every(([offset], i) => offset > (now[i - 1]?.[0] ?? 0))
+      for (const [offset] of now) seen.add(offset)
+      highest = Math.max(highest, list.scrollHeight)
+      still = over() ? still + 1 : 0
+      list.scrollTop += (way * list.clientHeight) / 2
+    }
+    return { offsets: [...seen], order, highest }
+  }, way)
+}
+
 /** rows is how many messages of a list are in the document. */
 export const rows = (page: Page): Promise<number> => page.locator('.channel-scroll .message').count()

@@ -35,7 +35,8 @@ export function MessageList(props: MessageListProps) {
   const [shift, setShift] = createSignal(false)
   const [shown, setShown] = createSignal<readonly Row[]>([])
   const [ended, setEnded] = createSignal(true)
-  const [missed, setMissed] = createSignal(0)
+  const [met, setMet] = createSignal(untrack(() => props.room.arrived())) // of those that arrived
+  const missed = () => props.room.arrived() - met()
   const [placed, setPlaced] = createSignal(false) // where the reader begins has been gone to: before, nothing is seen
   let list: VListHandle | undefined
   let around!: HTMLDivElement
@@ -45,18 +46,17 @@ export function MessageList(props: MessageListProps) {
   const isEnded = () => list !== undefined && list.scrollSize - list.scrollOffset - list.viewportSize < atEnd
   const last = () => props.room.items()?.at(-1)
 
-  let whole = false // it reached to the end, so that what stands behind it now has arrived
+  let whole = true // it reaches to the end: what is read behind it where it did not is read on from where one is
   createEffect(
     on(rows, (next, before) => {
-      const follow = untrack(ended) && !props.room.moreAfter()
       const reached = whole
       whole = !props.room.moreAfter()
+      const follow = untrack(ended) && whole && reached
       setShift(before !== undefined && !follow && shifted(before, next)) // at the end it goes there anyway; and one that doesn't scroll can't be shifted
       if (hold.atEnd && !follow) hold.leave()
       hold.changing(untrack(shift))
       setShown(next)
       queueMicrotask(() => { if (follow) toEnd(); else hold.changed() })
-      if (!follow && before !== undefined && reached) setMissed((n) => n + arrived(before, next))
     }),
   )
   createEffect(
@@ -102,12 +102,14 @@ export function MessageList(props: MessageListProps) {
   const look = () => {
     if (list === undefined) return
     setEnded(isEnded())
-    if (ended()) setMissed(0)
     if (!placed()) return
     if (list.scrollOffset < ahead) props.room.readBefore()
     if (list.scrollSize - list.scrollOffset - list.viewportSize < ahead) props.room.readAfter()
     see()
   }
+  createEffect(() => {
+    if (ended() && !props.room.moreAfter()) setMet(props.room.arrived())
+  })
   createEffect(on([last, ended], () => queueMicrotask(see)))
   for (const event of ['focus', 'visibilitychange'] as const) {
     window.addEventListener(event, see)
@@ -161,11 +163,4 @@ export function MessageList(props: MessageListProps) {
 /** frames calls back when so many have been painted. */
 function frames(n: number, then: () => void): void {
   requestAnimationFrame(() => { if (n > 1) frames(n - 1, then); else then() })
-}
-
-/** arrived counts messages that came behind the last one that there was. */
-function arrived(before: readonly Row[], after: readonly Row[]): number {
-  const last = before.findLast((row) => row.kind === 'message')
-  const at = after.findIndex((row) => row.key === last?.key)
-  return at < 0 ? 0 : after.slice(at + 1).filter((row) => row.kind === 'message').length
 }

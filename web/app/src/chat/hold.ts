@@ -50,10 +50,9 @@ export class Hold {
   /** leave has the list where it is, whatever grows in sight grows down. */
   leave(): void {
     this.#at = undefined
-    this.#anchor = undefined
     const list = this.#list()
     if (this.#virtua !== 'distance') this.#virtua = undefined
-    else if (list !== undefined) this.#keep(this.#rows()[list.findItemIndex(list.scrollOffset)])
+    this.#keep(this.#virtua && list && this.#rows()[list.findItemIndex(list.scrollOffset)])
   }
 
   /** scrolled is that it was, by whomever. `last`: its end is the room's, where it stays. */

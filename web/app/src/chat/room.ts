@@ -30,13 +30,15 @@ export interface Room {
   /** There are older or newer ones than those held. */
   readonly moreBefore: Accessor<boolean>
   readonly moreAfter: Accessor<boolean>
-  /** Reads them; does nothing while it does so, or where there are none. */
+  /** Reads them; does nothing while it does so, or where there are none. As many are held as a room may hold: those at the other side go, and can be read again. */
   readBefore(): void
   readAfter(): void
   /** Goes somewhere else: `items` are others then. It resolves with the offset to show, once it is among them; undefined: the end. */
   jump(to: Place): Promise<number | undefined>
   /** The first unread message as the room was opened, or marked unread since; 0: none. It stays, so that the divider does. */
   readonly unreadFrom: Accessor<number>
+  /** How many have been posted since it was opened, held or not. */
+  readonly arrived: Accessor<number>
   /** Who types here now. */
   readonly typing: Accessor<readonly Id[]>
 

@@ -51,4 +51,10 @@ test('what is read before shifts the list, what is said since does not', () => {
   expect(shifted(some, more)).toBe(true)
   expect(shifted(more, rows.of([item(4, 'ada', -1), item(5, 'ada', 0), item(6, 'ada', 1)], 0, false))).toBe(false)
   expect(shifted([], more)).toBe(false)
+  expect(shifted(more, rows.of([item(5, 'ada', 0), item(6, 'ada', 1)], 0, false))).toBe(true) // some have gone there
+})
+
+test('the divider is not where what is unread begins further up', () => {
+  expect(say(new Rows().of([item(7, 'ada', 0), item(8, 'ada', 1)], 5, false))).toBe('day, ada: 7, + 8')
+  expect(say(new Rows().of([item(7, 'ada', 0), item(8, 'ada', 1)], 5, true))).toBe('begin, day, unread, ada: 7, + 8')
 })

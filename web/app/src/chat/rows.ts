@@ -46,7 +46,7 @@ export class Rows {
     }
     if (whole) add('begin', () => begin)
     let last: Item | undefined
-    let divided = unreadFrom === 0
+    let divided = unreadFrom === 0 || (!whole && (items[0]?.message.offset ?? 0) > unreadFrom) // it stands further up
     for (const item of items) {
       const { message } = item
       const newDay = last === undefined || dayOf(last.message.timeMs) !== dayOf(message.timeMs)
@@ -98,9 +98,14 @@ function dayOf(ms: number): number {
   return day.from
 }
 
-/** shifted says that rows were added before those that there were: the list keeps its place from the end then. */
+/** shifted says that rows were added before those that there were, or have gone there: the list keeps its place from the end then. */
 export function shifted(before: readonly Row[], after: readonly Row[]): boolean {
-  const first = before.find((row) => row.kind === 'message' || row.kind === 'event')
-  const [a, b] = [before, after].map((rows) => rows.findIndex((row) => row.key === first?.key))
-  return first !== undefined && a !== undefined && b !== undefined && b > a
+  return precede(before, after) || precede(after, before)
+}
+
+/** precede says that the first message of some rows stands further down among others. */
+function precede(some: readonly Row[], others: readonly Row[]): boolean {
+  const first = some.findIndex((row) => row.kind === 'message' || row.kind === 'event')
+  const row = some[first]
+  return row !== undefined && others.indexOf(row) > first
 }

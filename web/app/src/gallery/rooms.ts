@@ -66,6 +66,7 @@ export function sampleRooms(empty: boolean): Rooms {
         readBefore: nothing,
         readAfter: nothing,
         jump: () => Promise.resolve(undefined),
+        arrived: () => 0,
         unreadFrom: () => (thread === 0 ? 5 : 0),
         typing: () => (thread === 0 && !empty ? ['wei'] : []),
         seen: nothing,

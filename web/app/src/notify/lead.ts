@@ -58,6 +58,7 @@ export class Lead {
     this.#turn = turn
     const options: LockOptions = how.steal ? how : { signal: turn.signal } // a lock that is stolen can't be given up before
     const held = () => {
+      if (this.#closed) return undefined // one that is stolen comes, whoever has left meanwhile
       this.#speaks = true
       return new Promise<void>((step) => { this.#step = step })
     }

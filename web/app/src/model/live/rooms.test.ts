@@ -1,17 +1,17 @@
 import { encode, message, type Session } from '@plenum/sdk'
 import { nothingOutgoing, unwritten, type Outgoing, type Recorder } from '@plenum/sdk/chat'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
-import { SendRequest } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import { Message, SendRequest } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { createSignal } from 'solid-js'
 import { expect, it, vi } from 'vitest'
 import type { Keeper } from './keep.ts'
-import { LiveRooms } from './rooms.ts'
+import { LiveRooms, most } from './rooms.ts'
 
 // Node is given the Solid of servers, in which nothing follows.
 vi.mock('solid-js', () => vi.importActual('solid-js/dist/solid.js'))
 
 /** All that rooms need, and what they do with it. */
-function desk() {
+function desk(view?: () => object) {
   const did: string[] = []
   const puts: { request: object; key: string | undefined; done: () => void; fail: (cause: unknown) => void }[] = []
   const [outgoing, setOutgoing] = createSignal<Outgoing>(nothingOutgoing)
@@ -23,7 +23,7 @@ function desk() {
     use: (channel: string) => did.push(`use ${channel}`),
     glance: (channel: string) => {
       did.push(`open ${channel}`)
-      return { state: { kind: 'live' }, onState: () => () => undefined, signal: () => undefined, view: (root: number) => ({ window: undefined, onChange: () => undefined, onTrouble: () => () => undefined, close: () => did.push(`close ${channel}/${root}`) }) }
+      return { state: { kind: 'live' }, onState: () => () => undefined, signal: () => undefined, view: (root: number) => view?.() ?? ({ window: undefined, onChange: () => undefined, onTrouble: () => () => undefined, close: () => did.push(`close ${channel}/${root}`) }) }
     },
     leave: (channel: string) => did.push(`leave ${channel}`),
     drafts: {
@@ -100,4 +100,34 @@ it('tells what was written to a channel and isn’t sent, and lets it be sent ag
   rooms.retry(1)
   rooms.drop(3)
   expect(did).toEqual(['retry 1', 'drop 3'])
+})
+
+it('holds so many messages: what is read at one side goes at the other; and counts what is posted, also behind what it holds', async () => {
+  const trims: string[] = []
+  let tell: (w: object) => void = () => undefined
+  const at = (to: number, offset: number, posted: readonly number[], shown: readonly number[]) => ({
+    root: 0, from: 5, to, cursor: { epoch: 1, offset }, ahead: new Map(), omitted: [], channel: 'c', me: 'ada',
+    messages: shown.map((offset) => message(Message, { offset, text: 'x' })),
+    tail: { after: 0, events: posted.map((offset) => ({ offset, timeMs: 0, mutation: '0', actor: 'ben', what: { $case: 'posted', value: message(Message, { offset, root: offset === 14 ? 3 : 0 }) } })) },
+  })
+  const { rooms } = desk(() => ({
+    window: at(Infinity, 10, [], [9, 10]),
+    onChange: (listener: typeof tell) => { tell = listener },
+    older: () => Promise.resolve(),
+    newer: () => Promise.resolve(),
+    trim: (n: number, drop: string) => trims.push(`${n} ${drop}`),
+    close: () => undefined,
+  }))
+  const room = rooms.open('c', 0)
+  room.readBefore()
+  await settled()
+  expect(trims).toEqual([`${most} after`])
+  tell(at(Infinity, 12, [11, 12], [9, 10, 11, 12]))
+  expect(room.arrived()).toBe(2)
+  tell(at(10, 12, [11, 12], [9, 10]))
+  tell(at(10, 15, [11, 12, 13, 14, 15], [9, 10])) // one of them in a thread
+  expect(room.arrived()).toBe(4)
+  room.readAfter()
+  await settled()
+  expect(trims.at(-1)).toBe(`${most} before`)
 })

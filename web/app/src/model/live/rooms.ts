@@ -15,6 +15,9 @@ import { forgetUnread, isKeptUnread, keepUnread } from './unread.ts'
 /** The lane of all that is read and marked unread: each marker's version follows the one before. */
 export const marks = 'marks'
 
+/** So many messages a room holds: 20 pages, of which one that is read drops one at the other side. */
+export const most = 1_000
+
 interface Open {
   readonly room: LiveRoom
   users: number
@@ -117,6 +120,17 @@ export class LiveRooms implements Rooms {
 const unreadOf = (entry: Entry | undefined) => (entry === undefined ? 0 : unread(entry))
 const keyOf = (channel: Id, root: number) => `${channel}/${root}`
 
+/** posted counts the messages that a window's room has had since a cursor, also those behind the window. */
+function posted(w: Window, since: Window['cursor']): number {
+  if (w.cursor.epoch !== since.epoch) return 0
+  if (w.to === Infinity) return w.messages.filter((m) => m.offset > since.offset && m.system === undefined).length
+  return w.tail.events.filter(({ offset, what }) => {
+    if (offset <= since.offset || what?.$case !== 'posted') return false
+    const { root, alsoInChannel } = what.value
+    return w.root === 0 ? root === 0 || alsoInChannel : root === w.root
+  }).length
+}
+
 class LiveRoom implements Room {
   readonly channel: Id
   readonly root: number
@@ -125,6 +139,7 @@ class LiveRoom implements Room {
   readonly again: () => void
   readonly moreBefore: Accessor<boolean>
   readonly moreAfter: Accessor<boolean>
+  readonly arrived: Accessor<number>
   readonly unreadFrom: Accessor<number>
   readonly typing: Accessor<readonly Id[]>
   readonly draft: Draft
@@ -169,7 +184,12 @@ class LiveRoom implements Room {
     let know = () => { /* the promise has it */ }
     this.#known = new Promise((resolve) => { know = resolve })
     if (this.#view.window !== undefined) know()
+    const [arrived, setArrived] = createSignal(0)
+    this.arrived = arrived
+    let known = this.#view.window
     this.#view.onChange((w) => {
+      setArrived((n) => n + (known === undefined ? 0 : posted(w, known.cursor)))
+      known = w
       setWindow(w)
       know()
     })
@@ -195,11 +215,11 @@ class LiveRoom implements Room {
   }
 
   readBefore(): void {
-    if (this.moreBefore()) this.#view.older().catch(() => undefined) // it is asked for again as one scrolls
+    if (this.moreBefore()) this.#view.older().then(() => { this.#view.trim(most, 'after') }, () => undefined) // it is asked for again as one scrolls
   }
 
   readAfter(): void {
-    if (this.moreAfter()) this.#view.newer().catch(() => undefined)
+    if (this.moreAfter()) this.#view.newer().then(() => { this.#view.trim(most, 'before') }, () => undefined)
   }
 
   async jump(to: Place): Promise<number | undefined> {
