@@ -113,6 +113,7 @@ it('holds so many messages: what is read at one side goes at the other; and coun
   const { rooms } = desk(() => ({
     window: at(Infinity, 10, [], [9, 10]),
     onChange: (listener: typeof tell) => { tell = listener },
+    onTrouble: () => () => undefined,
     older: () => Promise.resolve(),
     newer: () => Promise.resolve(),
     trim: (n: number, drop: string) => trims.push(`${n} ${drop}`),
