@@ -45,7 +45,7 @@ export function counterparts(model: Model, channel: Channel): readonly Id[] {
 export function channelName(model: Model, channel: Channel): string {
   if (channel.name) return channel.name
   return counterparts(model, channel)
-    .map((id) => nameApart(model, id))
+    .map((id) => nameApart(model, id, '…')) // until they are known
     .join(', ')
 }
 
