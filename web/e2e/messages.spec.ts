@@ -231,6 +231,11 @@ test('what arrives while the reader looks further up moves nothing, and is count
   await expect(toEnd).toBeHidden()
   await say(ben, channel, 'new 4.') // at the end one stays there
   await expect(message(page, 'new 4.')).toBeInViewport()
+  await page.mouse.wheel(0, -900)
+  await expect(toEnd).toBeVisible()
+  await write(page, 'mine') // who writes sees what they wrote
+  await expect(message(page, 'mine')).toBeInViewport()
+  await expect(toEnd).toBeHidden()
 })
 
 test('what changes above what is read moves nothing, and the end stays the end', async ({ page, workspace }) => {

@@ -30,6 +30,8 @@ export interface ComposerProps {
   readonly label: string
   /** The last message of one's own is to be edited: ArrowUp in an empty composer. */
   readonly onEditLast: () => void
+  /** A message was sent from here. */
+  readonly onSend?: () => void
 }
 
 /** Answer is what may be meant by what is typed. */
@@ -121,6 +123,7 @@ export function Composer(props: ComposerProps) {
     const now = area.value.trim()
     if (now === '' || tooLong()) return
     props.room.send(now, { alsoInChannel: also() })
+    props.onSend?.()
     area.value = '' // nothing to undo: it is sent
     draft().write('')
     setCursor(0)

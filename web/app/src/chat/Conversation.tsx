@@ -142,7 +142,7 @@ export function Conversation(props: ConversationProps) {
             </div>
           }
         >
-          <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} />
+          <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} onSend={() => jump({ kind: 'end' })} />
         </Show>
       </div>
     </>
