@@ -30,7 +30,7 @@ export class World {
   readonly ben: Person
   readonly cho: Person
   readonly first: Person
-  readonly at: Readonly<Record<'design' | 'other' | 'old' | 'quiet' | 'direct' | 'group' | 'unsaid', string>>
+  readonly at: Readonly<Record<'design' | 'other' | 'old' | 'quiet' | 'direct' | 'group' | 'unsaid' | 'outside', string>>
   /** The offset of a message that has a thread. */
   readonly root: number
   readonly links: { readonly join: string; readonly reset: string }
@@ -59,7 +59,8 @@ export class World {
     await ada.call(`${chat}/SetNotifications`, { channel: quiet, muted: true })
     const { channel: old } = await ada.call(`${chat}/CreateChannel`, { name: 'old', kind: 'CHANNEL_KIND_PRIVATE' })
     await ada.call(`${chat}/ArchiveChannel`, { channel: old, archived: true })
-    await channelWith(ben, 'not-joined')
+    const outside = await channelWith(ben, 'not-joined')
+    await say(ben, outside, 'Whoever comes by may read this.')
     const { channel: direct } = await ada.call(`${chat}/OpenDirect`, { users: [ben.id] })
     const { channel: unsaid } = await ada.call(`${chat}/OpenDirect`, { users: [cho.id] })
     const { channel: group } = await ada.call(`${chat}/OpenDirect`, { users: [ben.id, cho.id] })
@@ -82,7 +83,7 @@ export class World {
     return new World({
       plenum, ada, ben, cho, root, first: empty.owner,
       proxy: await Proxy.start(plenum.origin),
-      at: { design, other, quiet, old: old as string, direct: direct as string, group: group as string, unsaid: unsaid as string },
+      at: { design, other, quiet, old: old as string, direct: direct as string, group: group as string, unsaid: unsaid as string, outside },
       links: { join: join as string, reset: reset as string },
     })
   }
@@ -360,6 +361,7 @@ export const screens: readonly Screen[] = [
   { name: 'conversation in which nothing was said', of: 'ada', shows: '.main .empty', empty: true, open: toChannel('unsaid') },
   { name: 'channel with a long name, muted, and nothing in it', of: 'ada', shows: '.main .channel-muted', open: toChannel('quiet') },
   { name: 'archived channel', of: 'ada', shows: '.main .channel-silent', open: toChannel('old') },
+  { name: 'channel that one is not in', of: 'ada', shows: '.main .preview-said', open: toChannel('outside') },
   { name: 'drawer', of: 'ada', narrow: true, shows: '.shell[data-drawer] .side-item', open: toChannel('design', async (page) => { await page.locator('.drawer-button button').click() }), close: async (page) => { await page.keyboard.press('Escape') } },
   { name: 'channel browser', of: 'ada', shows: '.main .person-row', open: to('/browse') },
   { name: 'channel browser: nothing is found', of: 'ada', shows: '.main .empty', empty: true, open: to('/browse', async (page) => { await page.locator('.main input').fill('zzz') }) },
