@@ -93,7 +93,8 @@ const steps = 6
 /**
  * jumped moves the scrollbar to a place, a share of the way from the beginning to where it is, and on by so many px in each of the next frames, down where it
  * is positive. It returns how far what stood in the middle there has moved against that at most, in px, in any frame that was painted from the first that had it on until
- * older messages had come in and all was measured. `came` lets them in: begun so many frames behind the jump; -1: the jump follows in the frame in which they come.
+ * older messages had come in and all was measured; Infinity, if it wasn't in the document in more than one of them: in the frame in which rows come, virtua may show
+ * those of where the list was before. `came` lets them in: begun so many frames behind the jump; -1: the jump follows in the frame in which they come.
  */
 export async function jumped(page: Page, share: number, by: number, frames: number, came: () => Promise<unknown>): Promise<number> {
   const watched = await page.evaluateHandle(({ share, by, now, steps }) => {
@@ -112,15 +113,18 @@ export async function jumped(page: Page, share: number, by: number, frames: numb
         row = [...list.querySelectorAll<HTMLElement>('.message')].find((row) => row.getBoundingClientRect().bottom > middle)
       }
       const offset = row.dataset['offset'] ?? ''
-      const top = () => list.querySelector(`.message[data-offset="${offset}"] .message-body`)?.getBoundingClientRect().top ?? Infinity // a message may lose its author's name, above that
-      let should = top()
+      const top = () => list.querySelector(`.message[data-offset="${offset}"] .message-body`)?.getBoundingClientRect().top // a message may lose its author's name, above that
+      let should = top() ?? NaN
+      let gone = 0
       while (state.on) {
         if (state.frames < steps) {
           list.scrollTop += by
           should -= by
         }
         await painted()
-        state.worst = Math.max(state.worst, Math.abs(top() - should))
+        const at = top()
+        if (at === undefined) gone++
+        state.worst = Math.max(state.worst, gone > 1 ? Infinity : Math.abs((at ?? should) - should))
         state.frames++
       }
     }

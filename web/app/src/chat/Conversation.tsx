@@ -63,6 +63,7 @@ export function Conversation(props: ConversationProps) {
       },
     )
   }
+  const toEnd = () => { jump({ kind: 'end' }) }
   const place = (): Place => {
     const edited = untrack(editing.offset) // one goes on there, unless another place is meant
     return props.place.kind === 'unread' && edited !== undefined ? { kind: 'message', offset: edited } : props.place
@@ -90,6 +91,7 @@ export function Conversation(props: ConversationProps) {
         room={room}
         at={at()}
         label={props.root === 0 ? text().messages(props.name) : text().thread}
+        onEnd={toEnd}
         empty={missing() ? <EmptyState title={text().noMessage} words={text().noThreadWhy} /> : <Beginning name={props.name} between={between(model.channel(props.channel))} />}
         unknown={
           <Show
@@ -142,7 +144,7 @@ export function Conversation(props: ConversationProps) {
             </div>
           }
         >
-          <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} onSend={() => jump({ kind: 'end' })} />
+          <Composer room={room} label={props.root === 0 ? text().compose(props.name) : text().reply} onEditLast={editLast} onSend={toEnd} />
         </Show>
       </div>
     </>

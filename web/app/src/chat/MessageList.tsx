@@ -19,6 +19,8 @@ export interface MessageListProps {
   /** The offset to show; undefined: the end. */
   readonly at: number | undefined
   readonly label: string
+  /** The reader wants to go to the end. */
+  readonly onEnd: () => void
   /** What is shown where there is nothing. */
   readonly empty: JSX.Element
   /** Until it is known what there is. */
@@ -148,10 +150,7 @@ export function MessageList(props: MessageListProps) {
         <button
           type="button"
           class="channel-to-end"
-          onClick={() => {
-            if (props.room.moreAfter()) props.room.jump({ kind: 'end' }).then(toEnd, () => undefined) // without a connection it stays, and the banner says why
-            else toEnd()
-          }}
+          onClick={() => props.onEnd()}
         >
           {missed() > 0 ? text().newBelow(missed()) : text().toEnd}
         </button>

@@ -1,5 +1,5 @@
 import { encode, message, type Session } from '@plenum/sdk'
-import { nothingOutgoing, unwritten, type Outgoing, type Recorder } from '@plenum/sdk/chat'
+import { nothingOutgoing, PAGE, unwritten, type Outgoing, type Recorder } from '@plenum/sdk/chat'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
 import { Message, SendRequest } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { createSignal } from 'solid-js'
@@ -77,7 +77,7 @@ it('empties the composer at once, and keeps the message on disk until the outbox
   const room = rooms.open('c', 7)
   room.send('hello', { alsoInChannel: true })
   expect(did.slice(2)).toEqual(['leaves c/7 hello true'])
-  expect(puts).toMatchObject([{ request: { channel: 'c', text: 'hello', root: 7, alsoInChannel: true }, key: expect.stringMatching(/\d/) as string }])
+  expect(puts).toMatchObject([{ request: { channel: 'c', text: 'hello', root: 7, alsoInChannel: true }, key: expect.stringMatching(/^[\w-]{22}$/) as string }])
   puts[0]?.done()
   await settled()
   expect(did.at(-1)).toBe('left c/7')
@@ -116,6 +116,7 @@ it('holds so many messages: what is read at one side goes at the other; and coun
     onTrouble: () => () => undefined,
     older: () => Promise.resolve(),
     newer: () => Promise.resolve(),
+    latest: () => Promise.resolve(),
     trim: (n: number, drop: string) => trims.push(`${n} ${drop}`),
     close: () => undefined,
   }))
@@ -131,4 +132,28 @@ it('holds so many messages: what is read at one side goes at the other; and coun
   room.readAfter()
   await settled()
   expect(trims.at(-1)).toBe(`${most} before`)
+
+  // Who goes to the end while an older page is on its way keeps the end.
+  room.readBefore()
+  void room.jump({ kind: 'end' })
+  await settled()
+  expect(trims.filter((trim) => trim.endsWith('after'))).toHaveLength(1)
+  // What comes while the reader stays there makes it no longer.
+  tell(at(Infinity, 9_000, [], Array.from({ length: most + PAGE + 1 }, (_, i) => i + 1)))
+  await settled()
+  expect(trims.filter((trim) => trim.endsWith('before'))).toHaveLength(2)
+})
+
+it('counts what is held before it is told once', () => {
+  let tell: (w: object) => void = () => undefined
+  const at = (offset: number, shown: readonly number[]) => ({
+    root: 0, from: 0, to: Infinity, cursor: { epoch: 1, offset }, ahead: new Map(), omitted: [], channel: 'c', me: 'ada', tail: { after: 0, events: [] },
+    messages: shown.map((offset) => message(Message, { offset, text: 'x' })),
+  })
+  const { rooms } = desk(() => ({ window: at(10, [10]), onChange: (listener: typeof tell) => { tell = listener }, onTrouble: () => () => undefined, close: () => undefined }))
+  const room = rooms.open('c', 0)
+  tell(at(10, [10, 11])) // a page that was read meanwhile
+  tell(at(10, [10, 11]))
+  tell(at(11, [10, 11]))
+  expect(room.arrived()).toBe(1)
 })

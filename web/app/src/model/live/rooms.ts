@@ -1,5 +1,5 @@
 import { encode, type Method, type ServerError, type Session } from '@plenum/sdk'
-import { changeOf, readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type RoomState, type Told, type View, type Window } from '@plenum/sdk/chat'
+import { changeOf, PAGE, readTo, shown, threadKey, unreadFrom, unread, groupsOf, type Entry, type Item, type Recorder, type RoomState, type Told, type View, type Window } from '@plenum/sdk/chat'
 import { newId } from '@plenum/sdk/outbox'
 import { Typing, type Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
@@ -123,7 +123,7 @@ const keyOf = (channel: Id, root: number) => `${channel}/${root}`
 /** posted counts the messages that a window's room has had since a cursor, also those behind the window. */
 function posted(w: Window, since: Window['cursor']): number {
   if (w.cursor.epoch !== since.epoch) return 0
-  if (w.to === Infinity) return w.messages.filter((m) => m.offset > since.offset && m.system === undefined).length
+  if (w.to === Infinity) return w.messages.filter((m) => m.offset > since.offset && m.offset <= w.cursor.offset && m.system === undefined).length
   return w.tail.events.filter(({ offset, what }) => {
     if (offset <= since.offset || what?.$case !== 'posted') return false
     const { root, alsoInChannel } = what.value
@@ -146,6 +146,8 @@ class LiveRoom implements Room {
   readonly #o: RoomsOptions
   readonly #recorder: Recorder
   readonly #me: Id
+  /** The side that the reader has come near to last. */
+  #toward: 'before' | 'after' = 'after'
   readonly #view: View
   readonly #window: Accessor<Window | undefined>
   readonly #setUnread: (offset: number) => void
@@ -190,6 +192,7 @@ class LiveRoom implements Room {
     this.#view.onChange((w) => {
       setArrived((n) => n + (known === undefined ? 0 : posted(w, known.cursor)))
       known = w
+      if (w.messages.length > most + PAGE) queueMicrotask(() => { this.#trim('after') }) // so many came while it was open
       setWindow(w)
       know()
     })
@@ -214,17 +217,25 @@ class LiveRoom implements Room {
     this.draft = this.#drafted()
   }
 
+  /** trim has the room hold no more than `most`, for who has come near to one side: they may have gone to the other one while a page was on its way. */
+  #trim(side: 'before' | 'after'): void {
+    if (this.#toward === side) this.#view.trim(most, side === 'before' ? 'after' : 'before')
+  }
+
   readBefore(): void {
-    if (this.moreBefore()) this.#view.older().then(() => { this.#view.trim(most, 'after') }, () => undefined) // it is asked for again as one scrolls
+    this.#toward = 'before'
+    if (this.moreBefore()) this.#view.older().then(() => { this.#trim('before') }, () => undefined) // it is asked for again as one scrolls
   }
 
   readAfter(): void {
-    if (this.moreAfter()) this.#view.newer().then(() => { this.#view.trim(most, 'before') }, () => undefined)
+    this.#toward = 'after'
+    if (this.moreAfter()) this.#view.newer().then(() => { this.#trim('after') }, () => undefined)
   }
 
   async jump(to: Place): Promise<number | undefined> {
     switch (to.kind) {
       case 'end':
+        this.#toward = 'after'
         await this.#view.latest()
         return undefined
       case 'message':
