@@ -139,6 +139,22 @@ test('a new tab goes on where somebody was last; where they are is in sight amon
   await expect(link(other, 'channel-15')).toBeInViewport({ ratio: 1 })
 })
 
+test('a sidebar that was scrolled stays where it is while somebody writes in the channel that is open', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  await page.setViewportSize({ width: 1280, height: 420 })
+  const first = await channelWith(ada, 'channel-00', ben)
+  await each(15, async (i) => channelWith(ada, `channel-${String(i + 1).padStart(2, '0')}`))
+  await signIn(page, ada)
+  await link(page, 'channel-00').click()
+  await link(page, 'channel-15').scrollIntoViewIfNeeded()
+  await expect(link(page, 'channel-00')).not.toBeInViewport()
+  await say(ben, first, 'moves nothing')
+  await expect(message(page, 'moves nothing')).toBeVisible()
+  await expect(link(page, 'channel-00')).not.toBeInViewport()
+  await expect(link(page, 'channel-15')).toBeInViewport()
+})
+
 test('who edits what was just sent sees nothing of that it was', async ({ page, workspace }) => {
   const ada = workspace.owner
   await channelWith(ada, 'design')
