@@ -57,6 +57,10 @@ export function Conversation(props: ConversationProps) {
         if (cause instanceof DOMException) return // somewhere else was gone to
         if (!placed) setAt(undefined)
         placed = true
+        if (props.root !== 0 && isRefusal(cause) && cause.reason === 'chat.MESSAGE' && !room.items()?.length) {
+          setBegun(true) // there is no such thread, as `missing` says
+          return
+        }
         if (to.kind !== 'message' && to.kind !== 'time') return // the place stays where it is, and the banner of the connection says why
         if (isRefusal(cause) && cause.reason === 'client.OFFLINE') setLater(to)
         else if (!missing()) toast(text().notGone, { kind: 'failure', cause: explain(cause), action: { label: text().retry, run: () => jump(to) } })
