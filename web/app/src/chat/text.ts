@@ -113,6 +113,8 @@ export const en = {
   gone: 'Channel not found',
   goneWhy: 'It may be private, or you may have left it.',
   browse: 'Browse channels',
+  thisChannel: 'This channel',
+  channelNotKeptWhy: 'You haven’t opened it here lately. It loads once you’re connected.',
 }
 
 export const text = texts(en)
