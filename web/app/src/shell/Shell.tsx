@@ -171,7 +171,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
         <Show when={drawer()}>
           <div class="scrim" onClick={() => toggleDrawer(false)} />
         </Show>
-        <main class="main" id="main" tabIndex={-1} data-part>
+        <main class="main" id="main" tabIndex={-1} data-part inert={narrow() && panel() !== undefined /* which covers it */}>
           <Broken>
             <Suspense fallback={<Skeleton />}>
               <Show when={found()} fallback={<Nothing known={props.router.path() !== '/'} />}>
