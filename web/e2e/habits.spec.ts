@@ -121,6 +121,32 @@ test('a link to a public channel that somebody is not in shows it, and lets them
   await visit.end()
 })
 
+test('who only looks at a channel goes on where they were, and gets out of its threads, which cover all on a phone', async ({ browser, plenum, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  await channelWith(ada, 'design', ben)
+  await channelWith(ada, 'kitchen', ben)
+  const books = await channelWith(ada, 'books')
+  const root = await say(ada, books, 'Chapter four?')
+  const visit = await Visit.begin(browser, plenum.origin, ben)
+  const { page } = visit
+  await expect(page).toHaveTitle(/design/)
+  await link(page, 'kitchen').click()
+  await expect(page).toHaveTitle(/kitchen/)
+  await page.setViewportSize({ width: 360, height: 740 })
+  await page.goto(`/t/${books}/${root}`)
+  const pane = page.getByRole('complementary')
+  await expect(pane.getByRole('heading', { name: 'Thread' })).toBeVisible()
+  await expect(pane.getByText('You are not in this thread’s channel')).toBeVisible()
+  await page.screenshot({ path: test.info().outputPath('thread-outside.png') })
+  await pane.getByRole('button', { name: 'Close the pane' }).click()
+  await expect(page).toHaveURL(new RegExp(`/c/${books}$`))
+  await expect(page.getByRole('main').getByRole('button', { name: 'Join' })).toBeVisible()
+  await page.goto('/')
+  await expect(page).toHaveTitle(/kitchen/)
+  await visit.end()
+})
+
 test('a new tab goes on where somebody was last; where they are is in sight among many channels', async ({ page, context, workspace }) => {
   const ada = workspace.owner
   await page.setViewportSize({ width: 1280, height: 420 })

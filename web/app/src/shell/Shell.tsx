@@ -134,10 +134,14 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   })
   createEffect(() => {
     const channel = channelId()
+    if (channel !== undefined) untrack(() => visited(channel))
+  })
+  const inside = createMemo(() => model.channel(channelId() ?? '')?.id) // one that somebody only looks at is not where they go on
+  createEffect(() => {
+    const channel = inside()
     if (channel === undefined) return
     ofTab.set(personal.channel, channel)
     ofBrowser.set(personal.channel, channel)
-    untrack(() => visited(channel))
   })
 
   const place = () => {
