@@ -372,6 +372,8 @@ test('Escape closes the pane and gives the focus back, and at 360 px nothing scr
     expect(await small()).toEqual([])
     await page.screenshot({ path: test.info().outputPath(`360-${tab}.png`) })
   }
+  await page.keyboard.type('x') // what lies below the pane takes no letters
+  await expect(composer(page)).toHaveValue('')
   await page.keyboard.press('Escape')
   await expect(pane(page)).toBeHidden()
   await expect(title).toBeFocused()

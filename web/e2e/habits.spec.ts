@@ -121,6 +121,32 @@ test('a link to a public channel that somebody is not in shows it, and lets them
   await visit.end()
 })
 
+test('who only looks at a channel goes on where they were, and gets out of its threads, which cover all on a phone', async ({ browser, plenum, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  await channelWith(ada, 'design', ben)
+  await channelWith(ada, 'kitchen', ben)
+  const books = await channelWith(ada, 'books')
+  const root = await say(ada, books, 'Chapter four?')
+  const visit = await Visit.begin(browser, plenum.origin, ben)
+  const { page } = visit
+  await expect(page).toHaveTitle(/design/)
+  await link(page, 'kitchen').click()
+  await expect(page).toHaveTitle(/kitchen/)
+  await page.setViewportSize({ width: 360, height: 740 })
+  await page.goto(`/t/${books}/${root}`)
+  const pane = page.getByRole('complementary')
+  await expect(pane.getByRole('heading', { name: 'Thread' })).toBeVisible()
+  await expect(pane.getByText('You are not in this thread’s channel')).toBeVisible()
+  await page.screenshot({ path: test.info().outputPath('thread-outside.png') })
+  await pane.getByRole('button', { name: 'Close the pane' }).click()
+  await expect(page).toHaveURL(new RegExp(`/c/${books}$`))
+  await expect(page.getByRole('main').getByRole('button', { name: 'Join' })).toBeVisible()
+  await page.goto('/')
+  await expect(page).toHaveTitle(/kitchen/)
+  await visit.end()
+})
+
 test('a new tab goes on where somebody was last; where they are is in sight among many channels', async ({ page, context, workspace }) => {
   const ada = workspace.owner
   await page.setViewportSize({ width: 1280, height: 420 })
@@ -139,6 +165,22 @@ test('a new tab goes on where somebody was last; where they are is in sight amon
   await expect(link(other, 'channel-15')).toBeInViewport({ ratio: 1 })
 })
 
+test('a sidebar that was scrolled stays where it is while somebody writes in the channel that is open', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  await page.setViewportSize({ width: 1280, height: 420 })
+  const first = await channelWith(ada, 'channel-00', ben)
+  await each(15, async (i) => channelWith(ada, `channel-${String(i + 1).padStart(2, '0')}`))
+  await signIn(page, ada)
+  await link(page, 'channel-00').click()
+  await link(page, 'channel-15').scrollIntoViewIfNeeded()
+  await expect(link(page, 'channel-00')).not.toBeInViewport()
+  await say(ben, first, 'moves nothing')
+  await expect(message(page, 'moves nothing')).toBeVisible()
+  await expect(link(page, 'channel-00')).not.toBeInViewport()
+  await expect(link(page, 'channel-15')).toBeInViewport()
+})
+
 test('who edits what was just sent sees nothing of that it was', async ({ page, workspace }) => {
   const ada = workspace.owner
   await channelWith(ada, 'design')
@@ -147,10 +189,16 @@ test('who edits what was just sent sees nothing of that it was', async ({ page, 
   await composer(page).fill('a wrod')
   await composer(page).press('Enter')
   const sent = message(page, 'a wrod')
-  await expect(sent.getByText('Sent', { exact: true })).toBeVisible()
+  const state = sent.locator('.message-state')
+  await expect(state).toHaveText('Sent')
+  await expect(state).toHaveCSS('opacity', '1')
+  await state.evaluate((element) => { element.setAttribute('data-first', '') })
   await composer(page).press('ArrowUp')
   await expect(page.getByRole('button', { name: 'Save' })).toBeVisible()
-  await expect(page.getByText('Sent', { exact: true })).toHaveCount(0)
+  await expect(page.locator('.message-state')).toHaveCSS('opacity', '0')
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('button', { name: 'Save' })).toBeHidden()
+  await expect(page.locator('.message-state[data-first]')).toHaveCSS('opacity', '1') // the same one: another would be said again
 })
 
 test('people are offered by their names; a conversation is said to begin, not a person', async ({ page, workspace }) => {

@@ -27,6 +27,7 @@ test('a server that is gone: a reload shows the shell, channels and history, and
   const bob = await workspace.person('bob', 'Bob Moss')
   const [quiet, busy] = [await channelWith(workspace.owner, 'alpha', bob), await channelWith(workspace.owner, 'beta', bob)]
   const never = await channelWith(workspace.owner, 'gamma', bob)
+  const foreign = await channelWith(workspace.owner, 'delta') // he isn't in it
   for (const [channel, words] of [[quiet, 'said in alpha'], [busy, 'said in beta']] as const) {
     await bob.call(`${chat}/MarkRead`, { channel, offset: await say(workspace.owner, channel, words) }) // so that nothing but what is written here waits
   }
@@ -58,6 +59,8 @@ test('a server that is gone: a reload shows the shell, channels and history, and
     // Screens that were never gone to are there as well.
     await page.goto('/settings/appearance')
     await expect(page.getByRole('heading', { name: 'Appearance' })).toBeVisible()
+    await page.goto(`/c/${foreign}`)
+    await expect(page.getByText('This channel is not on this device')).toBeVisible()
     await page.goto(`/c/${never}`)
     await expect(page.getByText('is not on this device')).toBeVisible()
   } finally {

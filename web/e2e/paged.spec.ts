@@ -29,5 +29,15 @@ test('a list of channels is read on, says that it does, and keeps to what is loo
   await expect(rows).toHaveCount(1)
   await expect(rows).toContainText('place-07')
   await expect(more).toHaveCount(0)
+
+  await page.getByRole('searchbox').fill('place')
+  await expect(rows).toHaveCount(50)
+  proxy.hold()
+  await page.getByRole('searchbox').fill('place-')
+  await expect(more).toHaveAttribute('aria-busy', 'true') // what comes next of the list before isn't asked for
+  proxy.release()
+  await expect(more).not.toHaveAttribute('aria-busy', 'true')
+  await more.click()
+  await expect(rows).toHaveCount(60)
   await visit.end()
 })

@@ -148,9 +148,11 @@ test('a link to a message that there is not says so, and a thread says nothing o
   const [check, send] = [await box('.composer-bar .check'), await box('.composer-send')]
   expect((send?.x ?? 0) - ((check?.x ?? 0) + (check?.width ?? 0))).toBeGreaterThanOrEqual(8)
 
-  await page.goto(`/t/${channel}/999999`)
-  await expect(pane.getByText('Message not found')).toBeVisible()
-  await expect(pane.locator('.composer-text')).toBeHidden()
+  for (const path of ['999999', '999999/1000000']) {
+    await page.goto(`/t/${channel}/${path}`)
+    await expect(pane.getByText('Message not found')).toBeVisible()
+    await expect(pane.locator('.composer-text')).toBeHidden()
+  }
   await page.goto(`/c/${channel}/999999`)
   await expect(page.getByRole('status').or(page.getByRole('alert')).filter({ hasText: 'Message not found' })).toBeVisible()
   await expect(composer(page)).toBeVisible()

@@ -10,7 +10,7 @@ import '../people/people.css'
 /** Glimpse is what one may know of a channel before one joins it: what it is for, who is in it, what was said last. */
 export function Glimpse(props: { readonly preview: Preview }) {
   const model = useModel()
-  const name = (id: string) => nameApart(model, id)
+  const name = (id: string) => nameApart(model, id, '…') // until they are known
   return (
     <>
       <Show when={props.preview.purpose}>{(purpose) => <p>{purpose()}</p>}</Show>

@@ -1,7 +1,8 @@
-import { createResource, Index, lazy, Show, Suspense } from 'solid-js'
+import { createResource, Index, lazy, Match, Show, Suspense, Switch } from 'solid-js'
 import { explain } from '../i18n/refusals.ts'
 import { away } from '../model/away.ts'
 import { channelName, useModel } from '../model/context.ts'
+import { isFinal } from '../model/final.ts'
 import type { ScreenProps } from '../module.ts'
 import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
@@ -42,7 +43,13 @@ export default function Channel(props: ScreenProps<{ readonly channel: string; r
 function Gone(props: { readonly channel: string; readonly ready: boolean }) {
   const rooms = useRooms()
   const model = useModel()
-  const [preview] = createResource(() => props.ready && props.channel, (id) => model.preview(id).catch(() => undefined)) // there is none, or one may not know
+  /** undefined: there is none, or one may not know of it. */
+  const look = (id: string) =>
+    model.preview(id).catch((cause: unknown) => {
+      if (isFinal(cause)) return undefined
+      throw cause
+    })
+  const [preview, { refetch }] = createResource(() => props.ready && props.channel, look)
   return (
     <Show when={props.ready} fallback={<Skeleton />}>
       <ul class="unsent" aria-label={text().unsent}>
@@ -67,20 +74,27 @@ function Gone(props: { readonly channel: string; readonly ready: boolean }) {
         </Index>
       </ul>
       <Suspense fallback={<Skeleton />}>
-        <Show
-          when={preview.latest}
-          fallback={
-            <Show when={preview.state !== 'pending' || away(model)} fallback={<Skeleton />}>
-              <EmptyState title={text().gone} words={text().goneWhy}>
-                <a class="button button-primary" href="/browse">
-                  {text().browse}
-                </a>
-              </EmptyState>
-            </Show>
-          }
-        >
-          {(found) => <Outside id={props.channel} preview={found()} />}
-        </Show>
+        <Switch fallback={<Skeleton />}>
+          <Match when={preview.state === 'ready' ? preview() : undefined}>{(found) => <Outside id={props.channel} preview={found()} />}</Match>
+          <Match when={preview.state === 'ready'}>
+            <EmptyState title={text().gone} words={text().goneWhy}>
+              <a class="button button-primary" href="/browse">
+                {text().browse}
+              </a>
+            </EmptyState>
+          </Match>
+          <Match when={preview.state === 'errored'}>
+            <EmptyState title={text().notRead(text().thisChannel)} words={explain(preview.error)}>
+              <Button kind="primary" onClick={() => void refetch()}>
+                {text().retry}
+              </Button>
+            </EmptyState>
+          </Match>
+          {/* It isn't read before there is an answer: that would suspend what says so. */}
+          <Match when={away(model)}>
+            <EmptyState title={text().notKept(text().thisChannel)} words={text().channelNotKeptWhy} />
+          </Match>
+        </Switch>
       </Suspense>
     </Show>
   )

@@ -34,7 +34,11 @@ export function Conversation(props: ConversationProps) {
   const rooms = useRooms()
   const model = useModel()
   const room = rooms.open(props.channel, props.root)
-  onCleanup(() => rooms.close(room))
+  let left = false
+  onCleanup(() => {
+    left = true
+    rooms.close(room)
+  })
   const [at, setAt] = createSignal<number | undefined>(undefined, { equals: false })
   const [marked, setMarked] = createSignal<number | undefined>()
   const editing = editingOf(props.channel, props.root)
@@ -54,12 +58,16 @@ export function Conversation(props: ConversationProps) {
         if (to.kind === 'time' && !room.items()?.some(({ message }) => message.offset === offset && midnight(message.timeMs) === midnight(to.ms))) toast(text().nothingThatDay)
       },
       (cause: unknown) => {
-        if (cause instanceof DOMException) return // somewhere else was gone to
+        if (left || cause instanceof DOMException) return // somewhere else was gone to
         if (!placed) setAt(undefined)
         placed = true
-        if (to.kind !== 'message' && to.kind !== 'time') return // the place stays where it is, and the banner of the connection says why
-        if (isRefusal(cause) && cause.reason === 'client.OFFLINE') setLater(to)
-        else if (!missing()) toast(text().notGone, { kind: 'failure', cause: explain(cause), action: { label: text().retry, run: () => jump(to) } })
+        if (props.root !== 0 && isRefusal(cause) && cause.reason === 'chat.MESSAGE' && !room.items()?.length) {
+          setBegun(true) // there is no such thread, as `missing` says
+          return
+        }
+        if (isRefusal(cause) && cause.reason === 'client.OFFLINE') {
+          if (to.kind === 'message' || to.kind === 'time') setLater(to) // else the place stays where it is, and the banner of the connection says why
+        } else if (!missing()) toast(text().notGone, { kind: 'failure', cause: explain(cause), action: { label: text().retry, run: () => jump(to) } })
       },
     )
   }

@@ -170,7 +170,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
         )}
         {below() ? (
           <>
-            <Sent item={props.item} room={props.of.room} written={written() && !editing()} />
+            <Sent item={props.item} room={props.of.room} written={written()} editing={editing()} />
             <Unchanged item={props.item} room={props.of.room} />
             <Reactions item={props.item} room={props.of.room} />
             <Show when={thread()}>
@@ -200,13 +200,13 @@ function At(props: { readonly ms: number; readonly class: string; readonly tip?:
 
 /**
  * Sent says how far a message has come that is written here: beside it, so that nothing moves as it goes out; below it, with what can be done, where it was
- * refused.
+ * refused. While it is edited, it is there unseen: made anew, it would be said again.
  */
-function Sent(props: { readonly item: Item; readonly room: Room; readonly written: boolean }) {
+function Sent(props: { readonly item: Item; readonly room: Room; readonly written: boolean; readonly editing: boolean }) {
   const refused = () => props.item.state === 'refused'
   return (
     <Show when={props.written}>
-      <div class="message-state" classList={{ 'message-failed': refused(), 'message-came': props.item.state === 'sent' }} role="status">
+      <div class="message-state" classList={{ 'message-failed': refused(), 'message-came': props.item.state === 'sent', 'message-hushed': props.editing }} role="status">
         <Icon path={refused() ? circleAlertIcon : props.item.state === 'sent' ? checkIcon : clockIcon} small />
         <span>
           {text().state[props.item.state]}

@@ -5,7 +5,7 @@ import type { Channel } from '../model/model.ts'
 import type { PanelProps } from '../module.ts'
 import { coarse } from '../shell/media.ts'
 import { IconButton } from '../ui/Button.tsx'
-import { EmptyState } from '../ui/Empty.tsx'
+import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { bellIcon, bellOffIcon, xIcon } from '../ui/icons.ts'
 import { Conversation } from './Conversation.tsx'
 import { offsetOf, placeOf } from './links.ts'
@@ -17,13 +17,12 @@ import './channel.css'
 export default function Thread(props: PanelProps<{ readonly channel: string; readonly root: string; readonly reply?: string }>) {
   const model = useModel()
   const root = () => offsetOf(props.params.root)
-  const head = (channel: Channel) => (
+  /** head is of a thread whose channel one is in; of others there is nothing but a way out. */
+  const head = (channel?: Channel) => (
     <header class="channel-head">
       <h2 class="channel-name">{text().thread}</h2>
-      <p class="channel-topic clip">
-        <a href={`/t/${props.params.channel}/${props.params.root}`}>{channelName(model, channel)}</a>
-      </p>
-      <Show when={root()}>{(root) => <Follow channel={props.params.channel} root={root()} />}</Show>
+      <p class="channel-topic clip">{channel && <a href={`/t/${props.params.channel}/${props.params.root}`}>{channelName(model, channel)}</a>}</p>
+      <Show when={channel && root()}>{(root) => <Follow channel={props.params.channel} root={root()} />}</Show>
       <IconButton icon={xIcon} label={core().shell.closePane} keys="Escape" onClick={() => props.onClose()} />
     </header>
   )
@@ -37,7 +36,21 @@ export default function Thread(props: PanelProps<{ readonly channel: string; rea
   return (
     <Show when={`${props.params.channel}/${props.params.root}`} keyed>
       {(id) => (
-        <Show when={model.channel(props.params.channel)}>
+        <Show
+          when={model.channel(props.params.channel)}
+          fallback={
+            <div class="channel">
+              {head()}
+              <Show when={model.ready()} fallback={<Skeleton rows={3} />}>
+                <EmptyState title={text().threadOutside} words={text().threadOutsideWhy}>
+                  <a class="button button-primary" href={`/c/${props.params.channel}`}>
+                    {text().toChannel}
+                  </a>
+                </EmptyState>
+              </Show>
+            </div>
+          }
+        >
           {(channel) => (
             <div ref={(element) => enter(element, id)} class="channel" data-thread={id}>
               <Show

@@ -100,6 +100,9 @@ export const en = {
   },
   thread: 'Thread',
   thisThread: 'This thread',
+  threadOutside: 'You are not in this thread’s channel',
+  threadOutsideWhy: 'Threads can be read by those who are in their channel.',
+  toChannel: 'Go to the channel',
   follow: 'Follow this thread',
   unfollow: 'Stop following',
   messageNotHere: 'That message is not on this device.',
@@ -113,6 +116,8 @@ export const en = {
   gone: 'Channel not found',
   goneWhy: 'It may be private, or you may have left it.',
   browse: 'Browse channels',
+  thisChannel: 'This channel',
+  channelNotKeptWhy: 'You haven’t opened it here lately. It loads once you’re connected.',
 }
 
 export const text = texts(en)

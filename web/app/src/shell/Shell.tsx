@@ -134,10 +134,14 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   })
   createEffect(() => {
     const channel = channelId()
+    if (channel !== undefined) untrack(() => visited(channel))
+  })
+  const inside = createMemo(() => model.channel(channelId() ?? '')?.id) // one that somebody only looks at is not where they go on
+  createEffect(() => {
+    const channel = inside()
     if (channel === undefined) return
     ofTab.set(personal.channel, channel)
     ofBrowser.set(personal.channel, channel)
-    untrack(() => visited(channel))
   })
 
   const place = () => {
@@ -171,7 +175,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
         <Show when={drawer()}>
           <div class="scrim" onClick={() => toggleDrawer(false)} />
         </Show>
-        <main class="main" id="main" tabIndex={-1} data-part>
+        <main class="main" id="main" tabIndex={-1} data-part inert={narrow() && panel() !== undefined /* which covers it */}>
           <Broken>
             <Suspense fallback={<Skeleton />}>
               <Show when={found()} fallback={<Nothing known={props.router.path() !== '/'} />}>

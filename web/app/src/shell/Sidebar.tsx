@@ -117,7 +117,7 @@ function Item(props: { readonly channel: Channel }) {
   const model = useModel()
   const shell = useShell()
   const name = () => channelName(model, props.channel)
-  const here = () => shell.channel() === props.channel.id
+  const here = createMemo(() => shell.channel() === props.channel.id) // what changes of the channel scrolls nothing
   const count = () => calls(props.channel)
   let item!: HTMLAnchorElement
   createEffect(() => here() && item.scrollIntoView({ block: 'nearest' }))

@@ -46,7 +46,7 @@ export function types(event: Pressed, { typing, dialog }: Situation): boolean {
 function typedAt(target: EventTarget | null): HTMLElement | undefined {
   if (!(target instanceof Element) || target.closest('[role=menu], [role=listbox], [role=grid]')) return undefined
   const parts = [target.closest('[data-part]'), document.getElementById('main')]
-  return parts.flatMap((part) => [...(part?.querySelectorAll<HTMLElement>('[data-types]') ?? [])]).find((element) => element.offsetParent !== null)
+  return parts.flatMap((part) => [...(part?.querySelectorAll<HTMLElement>('[data-types]') ?? [])]).find((element) => element.offsetParent !== null && !element.closest('[inert]'))
 }
 
 const starts = ['[data-part-start]', '[aria-current=page]', 'textarea', 'a[href], button:not(:disabled), input']

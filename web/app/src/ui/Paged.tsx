@@ -27,16 +27,18 @@ export function Paged<T>(props: PagedProps<T>) {
   )
   const [busy, setBusy] = createSignal(false)
   const more = async () => {
-    const before = page()
-    if (!before?.next) return
+    if (page.loading) return // another list is about to be shown
     setBusy(true)
     try {
+      const before = page()
+      if (!before?.next) return
       const rest = await props.load(before.next)
       if (page() === before) mutate({ items: [...before.items, ...rest.items], next: rest.next }) // else another list is shown since
     } catch (error) {
       toast(props.failed, { kind: 'failure', cause: explain(error), action: { label: core().retry, run: () => void more() } })
+    } finally {
+      setBusy(false)
     }
-    setBusy(false)
   }
   const frame = (rows: JSX.Element) => props.frame?.(rows) ?? <ul class="people-list">{rows}</ul>
   return (
@@ -53,7 +55,7 @@ export function Paged<T>(props: PagedProps<T>) {
           <Show when={found().items.length > 0} fallback={props.empty}>
             {frame(<For each={found().items}>{(item) => props.row(item, () => void refetch())}</For>)}
             <Show when={found().next}>
-              <Button busy={busy()} onClick={() => void more()}>
+              <Button busy={busy() || page.loading} onClick={() => void more()}>
                 {props.more}
               </Button>
             </Show>

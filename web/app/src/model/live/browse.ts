@@ -1,5 +1,6 @@
-import { ServerError, type Session } from '@plenum/sdk'
+import type { Session } from '@plenum/sdk'
 import * as chat from '@plenum/sdk/proto/plenum/chat/v1/chat.methods.ts'
+import { isFinal } from '../final.ts'
 import type { Browsed, Id, Page, Preview } from '../model.ts'
 
 /** How many channels are asked for at a time. */
@@ -34,6 +35,6 @@ export async function preview(session: Session, channel: Id): Promise<Preview> {
 
 /** unless is what stands for an answer that is refused for good, as what may not be read is; what may still come is thrown. */
 const unless = <T>(instead: T) => (error: unknown): T => {
-  if (error instanceof ServerError && error.code >= 100 && error.code < 200) return instead
+  if (isFinal(error)) return instead
   throw error
 }
