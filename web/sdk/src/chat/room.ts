@@ -347,7 +347,7 @@ export class View {
   #turn(trouble: ServerError | undefined): void {
     if (!this.#open || trouble === this.#trouble) return
     this.#trouble = trouble
-    for (const tell of this.#troubled) tell(trouble)
+    for (const listener of this.#troubled) tell(listener, trouble)
   }
 
   /** told is called by the room. */
