@@ -732,6 +732,91 @@ describe('a view', () => {
     await page.quit()
   })
 
+  const lost = (page: Page) => {
+    page.session.followings.find((f) => f.open && f.topic === 'chat.channel/c')?.told({ kind: 'reset', cause: new ServerError(320, 'edge.RESET_EPOCH', 'Another history.') })
+  }
+  /** anew is the channel with another history, in which as much was said. */
+  const anew = (server: Server, count: number) => {
+    server.logs.set('c', new ChannelLog(8))
+    for (let n = 1; n <= count; n++) server.log('c').post('bob', `${n}`)
+  }
+  /** holds keeps answers of History of some place back, until it is called. */
+  const holds = (page: Page, place: string | undefined) => {
+    const waiting: (() => void)[] = []
+    const call = page.session.call.bind(page.session)
+    page.session.call = async (...asked: Parameters<typeof call>) => {
+      const q = asked[1] as { place?: { $case: string } }
+      if (asked[0].name.endsWith('/History') && q.place?.$case === place) await new Promise<void>((go) => waiting.push(go))
+      return call(...asked) as never
+    }
+    return () => { for (const go of waiting.splice(0)) go() }
+  }
+
+  test('whose place can’t be read shows that place when it is tried again, not the end', async () => {
+    const server = new Server()
+    for (let n = 1; n <= 4 * PAGE; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server, true, false)
+    const view = await page.view('c')
+    await view.jump({ offset: 60 })
+    anew(server, 4 * PAGE)
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      if ((q as { place?: { $case: string } }).place?.$case === 'around') throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    lost(page)
+    await rest()
+    expect([view.trouble?.reason, view.window?.cursor.epoch]).toEqual(['chat.INTERNAL', 7])
+    server.answer = answer
+    view.retry()
+    await rest()
+    expect([view.trouble, view.window?.cursor.epoch]).toEqual([undefined, 8])
+    expect(texts(view)).toContain('60')
+    await page.quit()
+  })
+
+  test('is in no trouble by what was asked for before one went elsewhere', async () => {
+    const server = new Server()
+    const root = server.log('c').post('bob', 'one')
+    for (let n = 1; n <= 2 * PAGE; n++) server.log('c').post('bob', `${n}`, { root })
+    const page = await Page.at(server, true, false)
+    await page.view('c')
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      const { place, root: of } = q as { place?: object; root?: number }
+      if (method.endsWith('/History') && of === root && place === undefined) throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    const go = holds(page, undefined)
+    const view = page.recorder.open('c').view(root)
+    await rest() // it has asked for its end
+    await view.jump({ offset: 10 })
+    go()
+    await rest()
+    expect(view.trouble).toBeUndefined()
+    expect(texts(view)).toContain('9')
+    await page.quit()
+  })
+
+  test('of a thread that is empty after all is in trouble no longer', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const answer = server.answer.bind(server)
+    let reason = 'chat.INTERNAL'
+    server.answer = (method, q) => {
+      if (method.endsWith('/History') && (q as { root: number }).root === 99) throw new ServerError(102, reason, 'No.')
+      return answer(method, q)
+    }
+    const page = await Page.at(server, true, false)
+    const view = await page.view('c', 99)
+    expect([view.trouble?.reason, texts(view)]).toEqual(['chat.INTERNAL', undefined])
+    reason = 'chat.MESSAGE'
+    lost(page)
+    await rest()
+    expect([view.trouble, texts(view)]).toEqual([undefined, []])
+    await page.quit()
+  })
+
   test('shows where one went last, whichever answer comes last', async () => {
     const server = new Server()
     for (let n = 0; n < 2 * PAGE; n++) server.log('c').post('bob', `${n}`)
