@@ -817,6 +817,32 @@ describe('a view', () => {
     await page.quit()
   })
 
+  test.each([true, false])('of a long thread stays at the reply that a link names, and shows the end where that can’t be read; with a cache: %s', async (kept) => {
+    const server = new Server()
+    const root = server.log('c').post('bob', 'one')
+    for (let n = 1; n <= 3 * PAGE; n++) server.log('c').post('bob', `${n}`, { root })
+    const page = await Page.at(server, true, kept)
+    await page.view('c')
+    const room = page.recorder.open('c')
+    const view = room.view(root)
+    await view.jump({ offset: 60 })
+    await rest()
+    expect(texts(view)).toContain('59')
+    expect(view.window?.to).toBeLessThan(3 * PAGE)
+    view.close()
+
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      if ((q as { place?: { $case: string } }).place?.$case === 'around') throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    const other = room.view(root)
+    await expect(other.jump({ offset: 60 })).rejects.toMatchObject({ reason: 'chat.INTERNAL' })
+    await rest()
+    expect(texts(other)?.at(-1)).toBe(`${3 * PAGE}`)
+    await page.quit()
+  })
+
   test('shows where one went last, whichever answer comes last', async () => {
     const server = new Server()
     for (let n = 0; n < 2 * PAGE; n++) server.log('c').post('bob', `${n}`)
