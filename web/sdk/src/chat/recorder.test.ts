@@ -775,6 +775,22 @@ describe('a view', () => {
     await page.quit()
   })
 
+  test.each(['older', 'newer'] as const)('that is read anew shows where the reader is in much that was gone through, reading %s', async (way) => {
+    const server = new Server()
+    for (let n = 1; n <= 20 * PAGE; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server, true, false)
+    const view = await page.view('c')
+    await view.jump({ offset: way === 'older' ? 15 * PAGE : 5 * PAGE })
+    for (let n = 0; n < 8; n++) await view[way]()
+    const side = (way === 'older' ? view.window?.messages[PAGE] : view.window?.messages.at(-PAGE))?.text
+    anew(server, 20 * PAGE)
+    lost(page)
+    await rest()
+    expect(view.window?.cursor.epoch).toBe(8)
+    expect(texts(view)).toContain(side)
+    await page.quit()
+  })
+
   test('is in no trouble by what was asked for before one went elsewhere', async () => {
     const server = new Server()
     const root = server.log('c').post('bob', 'one')

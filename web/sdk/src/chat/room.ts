@@ -214,6 +214,8 @@ export class View {
   #moving = false
   /** What is to be read in place of what is shown, until it or something later is shown. Each time that it is asked for is another object. */
   #due: { readonly place: HistoryRequest['place'] } | undefined
+  /** The offset that the reader is near, by what was asked for last: a window may hold far more than a screen. 0: not known. */
+  #near = 0
 
   constructor(o: RoomOptions, root: number, base: () => Window | undefined, stop: AbortSignal, closed: () => void) {
     this.root = root
@@ -257,6 +259,7 @@ export class View {
     return this.#once('older', async () => {
       const w = this.#window
       if (w === undefined || w.from === 0) return
+      this.#near = w.from
       const kept = this.root === 0 ? await this.#o.cache?.older(this.#o.channel, w.from, PAGE) : undefined
       if (kept !== undefined && kept.messages.length > 0 && this.#join(kept)) return
       await this.#ask({ $case: 'before', value: w.from })
@@ -268,6 +271,7 @@ export class View {
     return this.#once('newer', async () => {
       const w = this.#window
       if (w === undefined || w.to === Infinity) return
+      this.#near = w.to
       const kept = this.root === 0 ? await this.#o.cache?.newer(this.#o.channel, w.to, PAGE) : undefined
       if (kept !== undefined && (kept.messages.length > 0 || kept.to === Infinity) && this.#join(kept)) return
       await this.#ask({ $case: 'after', value: w.to })
@@ -284,23 +288,25 @@ export class View {
       if ('offset' in place && this.root === 0) {
         const kept = await this.#o.cache?.around(this.#o.channel, place.offset, PAGE)
         still()
-        if (this.#paint(kept)) return
+        if (this.#paint(kept)) return place.offset
       }
       const to = 'offset' in place ? ({ $case: 'around', value: place.offset } as const) : ({ $case: 'atMs', value: place.atMs } as const)
       await this.#show(to, still, true)
+      return 'offset' in place ? place.offset : 0
     })
   }
 
   /** latest shows the end again. It rejects as jump does. */
   latest(): Promise<void> {
     return this.#go(async (still) => {
-      if (this.#window?.to === Infinity) return
+      if (this.#window?.to === Infinity) return 0
       if (this.root === 0) {
         const kept = await this.#o.cache?.window(this.#o.channel, 0, PAGE)
         still()
-        if (this.#paint(kept)) return
+        if (this.#paint(kept)) return 0
       }
       await this.#show(undefined, still, true)
+      return 0
     })
   }
 
@@ -335,12 +341,12 @@ export class View {
     painted().then(rest, () => { rest(false) })
   }
 
-  /** go goes somewhere. Where that is in vain, or shows nothing new, what was to be read meanwhile is. */
-  async #go(to: (still: () => void) => Promise<void>): Promise<void> {
+  /** go goes somewhere, and remembers the offset that it returns. Where that is in vain, or shows nothing new, what was to be read meanwhile is. */
+  async #go(to: (still: () => void) => Promise<number>): Promise<void> {
     const going = ++this.#going
     this.#moving = true
     try {
-      await to(() => { if (going !== this.#going) throw elsewhere() })
+      this.#near = await to(() => { if (going !== this.#going) throw elsewhere() })
     } finally {
       if (going === this.#going) {
         this.#moving = false
@@ -399,8 +405,13 @@ export class View {
     else if (old === undefined || old.to === Infinity) {
       this.#set(w)
       this.#whole()
-    }
-    else if (old.cursor.epoch !== w.cursor.epoch || old.cursor.offset < w.cursor.offset) this.#read({ $case: 'around', value: old.messages[old.messages.length >> 1]?.offset ?? old.from })
+    } else if (old.cursor.epoch !== w.cursor.epoch || old.cursor.offset < w.cursor.offset) this.#read({ $case: 'around', value: this.#place(old) })
+  }
+
+  /** place is the offset of a window that the reader is at, or nearest to. */
+  #place({ messages, from, to }: Window): number {
+    if (this.#near === 0) return messages[messages.length >> 1]?.offset ?? from
+    return Math.min(Math.max(this.#near, from), to)
   }
 
   /** paint shows what is kept, with what was told while it was read from disk; false: it can't be brought up to date. */
