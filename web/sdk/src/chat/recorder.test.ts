@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { act, doings, steps } from '../../test/chance.ts'
 import { ChannelLog } from '../../test/channel.ts'
 import { Server, TestSession } from '../../test/session.ts'
-import { ServerError } from '../errors.ts'
+import { Code, ServerError } from '../errors.ts'
 import { encode, message } from '../method.ts'
 import { leaveChannel, send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Badge, Channel, ChannelKind, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
@@ -464,6 +464,47 @@ describe('a recorder', () => {
     const calls = offline.session.calls.length
     await vi.advanceTimersByTimeAsync(2 * MEET_MS)
     expect(offline.session.calls).toHaveLength(calls)
+  })
+
+  test('tells who was made a guest what people are called now, whether they had the page open or open it later', async () => {
+    const server = new Server()
+    let version = 1
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => (method.endsWith('/GetPeople') ? { people: (q as { ids: string[] }).ids.map((id) => message(Person, { id, version, displayName: `${id} ${version}` })) } : answer(method, q))
+    const name = (page: Page) => page.recorder.directory.people.get('ada')?.displayName
+    const first = await Page.at(server)
+    expect(name(first)).toBe('Ada')
+    server.guest = true
+    version++
+    server.flush()
+    await rest()
+    expect(name(first)).toBe('ada 2')
+    await first.quit()
+
+    version++
+    const later = await Page.at(server)
+    expect(name(later)).toBe('ada 3')
+    version++
+    await vi.advanceTimersByTimeAsync(MEET_MS)
+    await rest()
+    expect(name(later)).toBe('ada 4')
+    await later.quit()
+  })
+
+  test('asks no more than once each minute for a directory that may be read but not followed', async () => {
+    const server = new Server()
+    const page = await Page.at(server, true, false)
+    const deny = async () => {
+      page.session.followings.find((f) => f.open && f.topic === 'identity.workspace/me')?.told({ kind: 'ended', cause: new ServerError(Code.REVOKED, 'identity.DIRECTORY', 'No.') })
+      await rest()
+    }
+    const asked = () => page.session.calls.filter((call) => call === 'ListPeople').length
+    for (let n = 0; n < 5; n++) await deny()
+    expect(asked()).toBe(2)
+    await vi.advanceTimersByTimeAsync(MEET_MS)
+    await rest()
+    expect(asked()).toBe(3)
+    await page.quit()
   })
 
   test('leaves unread what others wrote behind a message whose answer comes late', async () => {

@@ -1,5 +1,5 @@
 import { tell } from '../tell.ts'
-import { ServerError } from '../errors.ts'
+import { Code, ServerError } from '../errors.ts'
 import {
   addReaction, archiveChannel, deleteMessage, editMessage, followThread, getChannel, leaveChannel, listMentions, listMyChannels, listThreads, markRead,
   markThreadRead, markUnread, pinMessage, removeReaction, send, setNotifications, updateChannel,
@@ -29,6 +29,9 @@ export const PRUNE_MS = 6 * 3_600_000
 
 /** MEET_MS is how often a guest's client reads anew those whom the guest has met, in milliseconds. */
 export const MEET_MS = 60_000
+
+/** What ends the following of the directory where the reader may not read it any more: who was made a guest. */
+const closedToMe: readonly number[] = [Code.REVOKED, Code.PERMISSION_DENIED]
 
 const offsetOf = (answer: unknown) => ('offset' in (answer as object) ? (answer as { offset: number }).offset : 0)
 
@@ -94,6 +97,8 @@ export class Recorder {
   #forget: ReturnType<typeof setTimeout> | undefined
   #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
   #meeting: ReturnType<typeof setTimeout> | undefined
+  /** When the directory was read since following it had ended, Unix milliseconds. */
+  #denied = -Infinity
   #prune: ReturnType<typeof setInterval> | undefined
 
   constructor(o: RecorderOptions) {
@@ -383,6 +388,13 @@ export class Recorder {
     if (u.kind === 'reset') {
       f.close()
       this.#readPeople()
+    }
+    if (u.kind === 'ended' && closedToMe.includes(u.cause.code)) {
+      f.close()
+      const wait = Math.min(this.#denied + MEET_MS - Date.now(), MEET_MS) // where it may be read but not followed, not without end
+      this.#denied = Date.now() + Math.max(wait, 0)
+      if (wait > 0) this.#meeting = setTimeout(() => { this.#readPeople() }, wait)
+      else this.#readPeople()
     }
     if (u.kind !== 'events') return
     let next = this.#directory
