@@ -16,7 +16,7 @@ import { search } from './cache/search.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
 import { MEET_MS, Recorder, WARM } from './recorder.ts'
-import { AGAIN_MS, IN_VAIN, SOON_MS } from './renames.ts'
+import { AGAIN_MS, FOUND, IN_VAIN, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
 const me = 'ada'
@@ -661,6 +661,42 @@ describe('a channel that nobody has opened', () => {
     expect([name(page), asked(page)]).toEqual(['renamed', IN_VAIN + 1])
     for (let n = 0; n < 20; n++) await react(AGAIN_MS / 10)
     expect(asked(page)).toBe(IN_VAIN + 1 + 3) // at once, for what was found there didn't count, then once each AGAIN_MS
+    await page.quit()
+  })
+
+  test('that is called otherwise all the time is asked for as one that is not', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    page.session.calls.length = 0
+    for (let n = 0; n < 2 * FOUND; n++) {
+      named(server, `renamed ${n}`)
+      server.log('c').pin('bob', offset, n % 2 === 0)
+      server.flush()
+      await later(2 * SOON_MS)
+    }
+    expect(asked(page)).toBe(FOUND + IN_VAIN)
+    await later(AGAIN_MS)
+    expect([name(page), asked(page)]).toEqual([`renamed ${2 * FOUND - 1}`, FOUND + IN_VAIN + 1])
+    await page.quit()
+  })
+
+  test('is asked for soon enough after the clock was set back', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    vi.setSystemTime(100 * AGAIN_MS)
+    const page = await Page.at(server)
+    page.session.calls.length = 0
+    const react = async (removed: boolean, ms: number) => {
+      server.log('c').react('bob', offset, '🎉', removed)
+      server.flush()
+      await later(ms)
+    }
+    for (let n = 0; n < IN_VAIN; n++) await react(n % 2 > 0, 2 * SOON_MS)
+    vi.setSystemTime(1_000)
+    named(server, 'renamed')
+    await react(true, AGAIN_MS)
+    expect([name(page), asked(page)]).toEqual(['renamed', IN_VAIN + 1])
     await page.quit()
   })
 
