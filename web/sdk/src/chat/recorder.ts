@@ -17,7 +17,7 @@ import { MENTIONS, emptyInbox, inboxTold, isUnread, mentionsRead, overlaidInbox,
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
 import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
-import { groupsListed, nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
+import { groupsListed, lacksGroup, nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
 import { Renames } from './renames.ts'
 import { Room } from './room.ts'
 
@@ -397,9 +397,10 @@ export class Recorder {
       else this.#readPeople()
     }
     if (u.kind !== 'events') return
-    let next = this.#directory
-    for (const e of u.events) if (e.body.length > 0) next = workspaceTold(next, WorkspaceEvent.decode(e.body))
+    const events = u.events.flatMap((e) => (e.body.length > 0 ? [WorkspaceEvent.decode(e.body)] : []))
+    const next = events.reduce(workspaceTold, this.#directory)
     this.#setDirectory(next, u.cursor)
+    if (lacksGroup(next, events)) this.#background(this.#groups())
   }
 
   /** readPeople leaves a guest, who may not read the directory, with those whom it `need`s. */
@@ -420,16 +421,21 @@ export class Recorder {
       page = answer.next
       if (page === '') break
     }
-    const groups = new Set<string>()
-    for (let page = ''; ;) {
-      const answer = await this.#call(listGroups, { page, limit: 50 })
-      for (const { id } of answer.groups) groups.add(id)
-      this.#setDirectory(withGroups(this.#directory, answer.groups), undefined)
-      page = answer.next
-      if (page === '') break
-    }
+    const groups = await this.#groups()
     this.#setDirectory(groupsListed(this.#directory, groups), cursor)
     this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, cursor)
+  }
+
+  /** groups reads all groups with their members, and returns their ids. */
+  async #groups(): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>()
+    for (let page = ''; ;) {
+      const answer = await this.#call(listGroups, { page, limit: 50 })
+      for (const { id } of answer.groups) ids.add(id)
+      this.#setDirectory(withGroups(this.#directory, answer.groups), undefined)
+      page = answer.next
+      if (page === '') return ids
+    }
   }
 
   /** lists reads what no topic says as a whole: names and roles, followed threads, mentions, drafts. */
