@@ -182,6 +182,11 @@ export class TestSession implements Session {
     if (!this.#online) return
     for (const f of this.followings) {
       if (!f.open || f.waiting) continue
+      if (this.server.guest && f.topic === 'identity.workspace/me') {
+        f.open = false
+        f.told({ kind: 'ended', cause: new ServerError(102, 'identity.DIRECTORY', 'No.') })
+        continue
+      }
       if (!f.live) {
         f.live = true
         f.told({ kind: 'live', head: undefined })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Server, TestSession } from '../../test/session.ts'
+import { ServerError } from '../errors.ts'
 import { send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Recorder } from './recorder.ts'
 
@@ -35,6 +36,32 @@ test('a listener that throws keeps nothing from the others: neither of what is t
   expect(recorder.drafts.of('c', 0).text).toBe('half a thought')
   await session.outbox.put(send, { channel: 'c', text: 'three' }, { lane: 'c' })
   expect(recorder.outgoing.entries).toHaveLength(1)
+  recorder.close()
+  await vi.waitUntil(() => thrown.length > 0)
+  expect(new Set(thrown.map(String))).toEqual(new Set(['Error: mine']))
+})
+
+test('nor does one that is told why something is not shown', async () => {
+  const server = new Server()
+  server.log('c').post('bob', 'one')
+  const answer = server.answer.bind(server)
+  server.answer = (method, q) => {
+    if (method.endsWith('/History') && (q as { root: number }).root === 1) throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+    return answer(method, q)
+  }
+  const recorder = new Recorder({ session: new TestSession(server), me: 'ada', onFault: caught })
+  await recorder.start()
+  const room = recorder.open('c')
+  await vi.waitUntil(() => room.state.kind === 'live')
+  const thread = room.view(1)
+  const told: unknown[] = []
+  thread.onTrouble(mine)
+  thread.onTrouble((cause) => told.push(cause?.reason))
+  await vi.waitUntil(() => thread.trouble !== undefined)
+  server.answer = answer
+  thread.retry()
+  await vi.waitUntil(() => thread.window !== undefined)
+  expect(told).toEqual(['chat.INTERNAL', undefined])
   recorder.close()
   await vi.waitUntil(() => thrown.length > 0)
   expect(new Set(thrown.map(String))).toEqual(new Set(['Error: mine']))

@@ -32,7 +32,18 @@ export function groupsListed(d: Directory, ids: ReadonlySet<string>): Directory 
   return groups.size === d.groups.size ? d : { ...d, groups }
 }
 
-/** workspaceTold applies an event; one of something unknown that doesn't say all of it waits for the page that does. */
+/**
+ * lacksGroup is after these events: whether one was of a group that was on no page. Pages of ListGroups are by handle, so that one that gets another handle
+ * meanwhile may miss them all. ListGroups is to be asked once more.
+ */
+export function lacksGroup(d: Directory, events: readonly WorkspaceEvent[]): boolean {
+  return events.some(({ event }) => {
+    const id = event?.$case === 'groupChanged' ? event.value.group?.id : event?.$case === 'groupMembersChanged' ? event.value.groupId : undefined
+    return id !== undefined && !d.groups.has(id) && !d.gone.has(id)
+  })
+}
+
+/** workspaceTold applies an event; one of something unknown that doesn't say all of it waits for the page that does, see lacksGroup. */
 export function workspaceTold(d: Directory, { event }: WorkspaceEvent): Directory {
   switch (event?.$case) {
     case 'personAdded':

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { act, doings, steps } from '../../test/chance.ts'
 import { ChannelLog } from '../../test/channel.ts'
 import { Server, TestSession } from '../../test/session.ts'
-import { ServerError } from '../errors.ts'
+import { Code, ServerError } from '../errors.ts'
 import { encode, message } from '../method.ts'
 import { leaveChannel, send } from '../proto/plenum/chat/v1/chat.methods.ts'
 import { Badge, Channel, ChannelKind, Draft, Marker, Mention, MyThread, Thread } from '../proto/plenum/chat/v1/chat.ts'
@@ -16,7 +16,7 @@ import { search } from './cache/search.ts'
 import { unread } from './channels.ts'
 import { shown } from './overlay.ts'
 import { MEET_MS, Recorder, WARM } from './recorder.ts'
-import { AGAIN_MS, IN_VAIN, SOON_MS } from './renames.ts'
+import { AGAIN_MS, FOUND, IN_VAIN, SOON_MS } from './renames.ts'
 import { FAR, PAGE, type Room, type View } from './room.ts'
 
 const me = 'ada'
@@ -466,6 +466,47 @@ describe('a recorder', () => {
     expect(offline.session.calls).toHaveLength(calls)
   })
 
+  test('tells who was made a guest what people are called now, whether they had the page open or open it later', async () => {
+    const server = new Server()
+    let version = 1
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => (method.endsWith('/GetPeople') ? { people: (q as { ids: string[] }).ids.map((id) => message(Person, { id, version, displayName: `${id} ${version}` })) } : answer(method, q))
+    const name = (page: Page) => page.recorder.directory.people.get('ada')?.displayName
+    const first = await Page.at(server)
+    expect(name(first)).toBe('Ada')
+    server.guest = true
+    version++
+    server.flush()
+    await rest()
+    expect(name(first)).toBe('ada 2')
+    await first.quit()
+
+    version++
+    const later = await Page.at(server)
+    expect(name(later)).toBe('ada 3')
+    version++
+    await vi.advanceTimersByTimeAsync(MEET_MS)
+    await rest()
+    expect(name(later)).toBe('ada 4')
+    await later.quit()
+  })
+
+  test('asks no more than once each minute for a directory that may be read but not followed', async () => {
+    const server = new Server()
+    const page = await Page.at(server, true, false)
+    const deny = async () => {
+      page.session.followings.find((f) => f.open && f.topic === 'identity.workspace/me')?.told({ kind: 'ended', cause: new ServerError(Code.REVOKED, 'identity.DIRECTORY', 'No.') })
+      await rest()
+    }
+    const asked = () => page.session.calls.filter((call) => call === 'ListPeople').length
+    for (let n = 0; n < 5; n++) await deny()
+    expect(asked()).toBe(2)
+    await vi.advanceTimersByTimeAsync(MEET_MS)
+    await rest()
+    expect(asked()).toBe(3)
+    await page.quit()
+  })
+
   test('leaves unread what others wrote behind a message whose answer comes late', async () => {
     const server = new Server()
     const log = server.log('c')
@@ -623,6 +664,42 @@ describe('a channel that nobody has opened', () => {
     await page.quit()
   })
 
+  test('that is called otherwise all the time is asked for as one that is not', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    const page = await Page.at(server)
+    page.session.calls.length = 0
+    for (let n = 0; n < 2 * FOUND; n++) {
+      named(server, `renamed ${n}`)
+      server.log('c').pin('bob', offset, n % 2 === 0)
+      server.flush()
+      await later(2 * SOON_MS)
+    }
+    expect(asked(page)).toBe(FOUND + IN_VAIN)
+    await later(AGAIN_MS)
+    expect([name(page), asked(page)]).toEqual([`renamed ${2 * FOUND - 1}`, FOUND + IN_VAIN + 1])
+    await page.quit()
+  })
+
+  test('is asked for soon enough after the clock was set back', async () => {
+    const server = new Server()
+    const offset = server.log('c').post('bob', 'one')
+    vi.setSystemTime(100 * AGAIN_MS)
+    const page = await Page.at(server)
+    page.session.calls.length = 0
+    const react = async (removed: boolean, ms: number) => {
+      server.log('c').react('bob', offset, '🎉', removed)
+      server.flush()
+      await later(ms)
+    }
+    for (let n = 0; n < IN_VAIN; n++) await react(n % 2 > 0, 2 * SOON_MS)
+    vi.setSystemTime(1_000)
+    named(server, 'renamed')
+    await react(true, AGAIN_MS)
+    expect([name(page), asked(page)]).toEqual(['renamed', IN_VAIN + 1])
+    await page.quit()
+  })
+
   test('gets its name when it comes into the list, once, and keeps what came meanwhile', async () => {
     const server = new Server()
     const page = await Page.at(server)
@@ -729,6 +806,133 @@ describe('a view', () => {
     thread.retry()
     await rest()
     expect(thread.trouble).toBeUndefined()
+    await page.quit()
+  })
+
+  const lost = (page: Page) => {
+    page.session.followings.find((f) => f.open && f.topic === 'chat.channel/c')?.told({ kind: 'reset', cause: new ServerError(320, 'edge.RESET_EPOCH', 'Another history.') })
+  }
+  /** anew is the channel with another history, in which as much was said. */
+  const anew = (server: Server, count: number) => {
+    server.logs.set('c', new ChannelLog(8))
+    for (let n = 1; n <= count; n++) server.log('c').post('bob', `${n}`)
+  }
+  /** holds keeps answers of History of some place back, until it is called. */
+  const holds = (page: Page, place: string | undefined) => {
+    const waiting: (() => void)[] = []
+    const call = page.session.call.bind(page.session)
+    page.session.call = async (...asked: Parameters<typeof call>) => {
+      const q = asked[1] as { place?: { $case: string } }
+      if (asked[0].name.endsWith('/History') && q.place?.$case === place) await new Promise<void>((go) => waiting.push(go))
+      return call(...asked) as never
+    }
+    return () => { for (const go of waiting.splice(0)) go() }
+  }
+
+  test('whose place can’t be read shows that place when it is tried again, not the end', async () => {
+    const server = new Server()
+    for (let n = 1; n <= 4 * PAGE; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server, true, false)
+    const view = await page.view('c')
+    await view.jump({ offset: 60 })
+    anew(server, 4 * PAGE)
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      if ((q as { place?: { $case: string } }).place?.$case === 'around') throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    lost(page)
+    await rest()
+    expect([view.trouble?.reason, view.window?.cursor.epoch]).toEqual(['chat.INTERNAL', 7])
+    server.answer = answer
+    view.retry()
+    await rest()
+    expect([view.trouble, view.window?.cursor.epoch]).toEqual([undefined, 8])
+    expect(texts(view)).toContain('60')
+    await page.quit()
+  })
+
+  test.each(['older', 'newer'] as const)('that is read anew shows where the reader is in much that was gone through, reading %s', async (way) => {
+    const server = new Server()
+    for (let n = 1; n <= 20 * PAGE; n++) server.log('c').post('bob', `${n}`)
+    const page = await Page.at(server, true, false)
+    const view = await page.view('c')
+    await view.jump({ offset: way === 'older' ? 15 * PAGE : 5 * PAGE })
+    for (let n = 0; n < 8; n++) await view[way]()
+    const side = (way === 'older' ? view.window?.messages[PAGE] : view.window?.messages.at(-PAGE))?.text
+    anew(server, 20 * PAGE)
+    lost(page)
+    await rest()
+    expect(view.window?.cursor.epoch).toBe(8)
+    expect(texts(view)).toContain(side)
+    await page.quit()
+  })
+
+  test('is in no trouble by what was asked for before one went elsewhere', async () => {
+    const server = new Server()
+    const root = server.log('c').post('bob', 'one')
+    for (let n = 1; n <= 2 * PAGE; n++) server.log('c').post('bob', `${n}`, { root })
+    const page = await Page.at(server, true, false)
+    await page.view('c')
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      const { place, root: of } = q as { place?: object; root?: number }
+      if (method.endsWith('/History') && of === root && place === undefined) throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    const go = holds(page, undefined)
+    const view = page.recorder.open('c').view(root)
+    await rest() // it has asked for its end
+    await view.jump({ offset: 10 })
+    go()
+    await rest()
+    expect(view.trouble).toBeUndefined()
+    expect(texts(view)).toContain('9')
+    await page.quit()
+  })
+
+  test('of a thread that is empty after all is in trouble no longer', async () => {
+    const server = new Server()
+    server.log('c').post('bob', 'one')
+    const answer = server.answer.bind(server)
+    let reason = 'chat.INTERNAL'
+    server.answer = (method, q) => {
+      if (method.endsWith('/History') && (q as { root: number }).root === 99) throw new ServerError(102, reason, 'No.')
+      return answer(method, q)
+    }
+    const page = await Page.at(server, true, false)
+    const view = await page.view('c', 99)
+    expect([view.trouble?.reason, texts(view)]).toEqual(['chat.INTERNAL', undefined])
+    reason = 'chat.MESSAGE'
+    lost(page)
+    await rest()
+    expect([view.trouble, texts(view)]).toEqual([undefined, []])
+    await page.quit()
+  })
+
+  test.each([true, false])('of a long thread stays at the reply that a link names, and shows the end where that can’t be read; with a cache: %s', async (kept) => {
+    const server = new Server()
+    const root = server.log('c').post('bob', 'one')
+    for (let n = 1; n <= 3 * PAGE; n++) server.log('c').post('bob', `${n}`, { root })
+    const page = await Page.at(server, true, kept)
+    await page.view('c')
+    const room = page.recorder.open('c')
+    const view = room.view(root)
+    await view.jump({ offset: 60 })
+    await rest()
+    expect(texts(view)).toContain('59')
+    expect(view.window?.to).toBeLessThan(3 * PAGE)
+    view.close()
+
+    const answer = server.answer.bind(server)
+    server.answer = (method, q) => {
+      if ((q as { place?: { $case: string } }).place?.$case === 'around') throw new ServerError(107, 'chat.INTERNAL', 'It is broken.')
+      return answer(method, q)
+    }
+    const other = room.view(root)
+    await expect(other.jump({ offset: 60 })).rejects.toMatchObject({ reason: 'chat.INTERNAL' })
+    await rest()
+    expect(texts(other)?.at(-1)).toBe(`${3 * PAGE}`)
     await page.quit()
   })
 

@@ -1,5 +1,5 @@
 import { tell } from '../tell.ts'
-import { ServerError } from '../errors.ts'
+import { Code, ServerError } from '../errors.ts'
 import {
   addReaction, archiveChannel, deleteMessage, editMessage, followThread, getChannel, leaveChannel, listMentions, listMyChannels, listThreads, markRead,
   markThreadRead, markUnread, pinMessage, removeReaction, send, setNotifications, updateChannel,
@@ -17,7 +17,7 @@ import { MENTIONS, emptyInbox, inboxTold, isUnread, mentionsRead, overlaidInbox,
 import { overlaid, taken } from './marking.ts'
 import type { Told } from './messages.ts'
 import { UNKNOWN_MS, answered, came, changeOf, listed, nothingOutgoing, type Change, type Outgoing } from './outgoing.ts'
-import { groupsListed, nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
+import { groupsListed, lacksGroup, nobody, unknown, withGroups, withPeople, workspaceTold, type Directory } from './people.ts'
 import { Renames } from './renames.ts'
 import { Room } from './room.ts'
 
@@ -29,6 +29,9 @@ export const PRUNE_MS = 6 * 3_600_000
 
 /** MEET_MS is how often a guest's client reads anew those whom the guest has met, in milliseconds. */
 export const MEET_MS = 60_000
+
+/** What ends the following of the directory where the reader may not read it any more: who was made a guest. */
+const closedToMe: readonly number[] = [Code.REVOKED, Code.PERMISSION_DENIED]
 
 const offsetOf = (answer: unknown) => ('offset' in (answer as object) ? (answer as { offset: number }).offset : 0)
 
@@ -94,6 +97,8 @@ export class Recorder {
   #forget: ReturnType<typeof setTimeout> | undefined
   #overlaid: { readonly of: Channels; readonly by: Outgoing; readonly channels: Channels } | undefined
   #meeting: ReturnType<typeof setTimeout> | undefined
+  /** When the directory was read since following it had ended, Unix milliseconds. */
+  #denied = -Infinity
   #prune: ReturnType<typeof setInterval> | undefined
 
   constructor(o: RecorderOptions) {
@@ -384,10 +389,18 @@ export class Recorder {
       f.close()
       this.#readPeople()
     }
+    if (u.kind === 'ended' && closedToMe.includes(u.cause.code)) {
+      f.close()
+      const wait = Math.min(this.#denied + MEET_MS - Date.now(), MEET_MS) // where it may be read but not followed, not without end
+      this.#denied = Date.now() + Math.max(wait, 0)
+      if (wait > 0) this.#meeting = setTimeout(() => { this.#readPeople() }, wait)
+      else this.#readPeople()
+    }
     if (u.kind !== 'events') return
-    let next = this.#directory
-    for (const e of u.events) if (e.body.length > 0) next = workspaceTold(next, WorkspaceEvent.decode(e.body))
+    const events = u.events.flatMap((e) => (e.body.length > 0 ? [WorkspaceEvent.decode(e.body)] : []))
+    const next = events.reduce(workspaceTold, this.#directory)
     this.#setDirectory(next, u.cursor)
+    if (lacksGroup(next, events)) this.#background(this.#groups())
   }
 
   /** readPeople leaves a guest, who may not read the directory, with those whom it `need`s. */
@@ -408,16 +421,21 @@ export class Recorder {
       page = answer.next
       if (page === '') break
     }
-    const groups = new Set<string>()
-    for (let page = ''; ;) {
-      const answer = await this.#call(listGroups, { page, limit: 50 })
-      for (const { id } of answer.groups) groups.add(id)
-      this.#setDirectory(withGroups(this.#directory, answer.groups), undefined)
-      page = answer.next
-      if (page === '') break
-    }
+    const groups = await this.#groups()
     this.#setDirectory(groupsListed(this.#directory, groups), cursor)
     this.#follow(workspace, (u, f) => { this.#workspace(u, f) }, cursor)
+  }
+
+  /** groups reads all groups with their members, and returns their ids. */
+  async #groups(): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>()
+    for (let page = ''; ;) {
+      const answer = await this.#call(listGroups, { page, limit: 50 })
+      for (const { id } of answer.groups) ids.add(id)
+      this.#setDirectory(withGroups(this.#directory, answer.groups), undefined)
+      page = answer.next
+      if (page === '') return ids
+    }
   }
 
   /** lists reads what no topic says as a whole: names and roles, followed threads, mentions, drafts. */

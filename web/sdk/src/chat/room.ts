@@ -208,8 +208,14 @@ export class View {
   /** What is being asked for: one page at each side at a time. */
   readonly #asking = new Map<string, Promise<void>>()
   #open = true
-  /** Counts where it was gone to: the last one holds. 0: to where it begins. */
+  /** Counts where it was gone to: the last one holds. */
   #going = 0
+  /** The last one is under way: what is read without anybody going there waits for what it comes to. */
+  #moving = false
+  /** What is to be read in place of what is shown, until it or something later is shown. Each time that it is asked for is another object. */
+  #due: { readonly place: HistoryRequest['place'] } | undefined
+  /** The offset that the reader is near, by what was asked for last: a window may hold far more than a screen. 0: not known. */
+  #near = 0
 
   constructor(o: RoomOptions, root: number, base: () => Window | undefined, stop: AbortSignal, closed: () => void) {
     this.root = root
@@ -245,7 +251,7 @@ export class View {
   retry(): void {
     if (this.#trouble === undefined) return
     this.#turn(undefined)
-    this.#read(undefined)
+    this.#catchUp()
   }
 
   /** older reads the messages before those that are shown, from the cache where it has them. */
@@ -253,6 +259,7 @@ export class View {
     return this.#once('older', async () => {
       const w = this.#window
       if (w === undefined || w.from === 0) return
+      this.#near = w.from
       const kept = this.root === 0 ? await this.#o.cache?.older(this.#o.channel, w.from, PAGE) : undefined
       if (kept !== undefined && kept.messages.length > 0 && this.#join(kept)) return
       await this.#ask({ $case: 'before', value: w.from })
@@ -264,6 +271,7 @@ export class View {
     return this.#once('newer', async () => {
       const w = this.#window
       if (w === undefined || w.to === Infinity) return
+      this.#near = w.to
       const kept = this.root === 0 ? await this.#o.cache?.newer(this.#o.channel, w.to, PAGE) : undefined
       if (kept !== undefined && (kept.messages.length > 0 || kept.to === Infinity) && this.#join(kept)) return
       await this.#ask({ $case: 'after', value: w.to })
@@ -275,27 +283,31 @@ export class View {
    * meanwhile, by jump or latest, is not taken back: it rejects with an AbortError then. Without a connection it rejects with 200 `client.OFFLINE`, so that nobody is
    * taken away later.
    */
-  async jump(place: { readonly offset: number } | { readonly atMs: number }): Promise<void> {
-    const going = ++this.#going
-    if ('offset' in place && this.root === 0) {
-      const kept = await this.#o.cache?.around(this.#o.channel, place.offset, PAGE)
-      this.#still(going)
-      if (this.#paint(kept)) return
-    }
-    const to = 'offset' in place ? ({ $case: 'around', value: place.offset } as const) : ({ $case: 'atMs', value: place.atMs } as const)
-    await this.#show(to, going, true)
+  jump(place: { readonly offset: number } | { readonly atMs: number }): Promise<void> {
+    return this.#go(async (still) => {
+      if ('offset' in place && this.root === 0) {
+        const kept = await this.#o.cache?.around(this.#o.channel, place.offset, PAGE)
+        still()
+        if (this.#paint(kept)) return place.offset
+      }
+      const to = 'offset' in place ? ({ $case: 'around', value: place.offset } as const) : ({ $case: 'atMs', value: place.atMs } as const)
+      await this.#show(to, still, true)
+      return 'offset' in place ? place.offset : 0
+    })
   }
 
   /** latest shows the end again. It rejects as jump does. */
-  async latest(): Promise<void> {
-    const going = ++this.#going
-    if (this.#window?.to === Infinity) return
-    if (this.root === 0) {
-      const kept = await this.#o.cache?.window(this.#o.channel, 0, PAGE)
-      this.#still(going)
-      if (this.#paint(kept)) return
-    }
-    await this.#show(undefined, going, true)
+  latest(): Promise<void> {
+    return this.#go(async (still) => {
+      if (this.#window?.to === Infinity) return 0
+      if (this.root === 0) {
+        const kept = await this.#o.cache?.window(this.#o.channel, 0, PAGE)
+        still()
+        if (this.#paint(kept)) return 0
+      }
+      await this.#show(undefined, still, true)
+      return 0
+    })
   }
 
   /** trim forgets all but so many messages at one side, which scrolled away. */
@@ -320,34 +332,65 @@ export class View {
     }
     const painted = async () => {
       const kept = await this.#o.cache?.window(this.#o.channel, this.root, PAGE)
-      if (this.#window === undefined) this.#paint(kept)
+      return this.#window === undefined && this.#paint(kept)
     }
-    const rest = () => {
-      const lacks = this.root === 0 ? this.#window === undefined && this.#going === 0 && this.#base() !== undefined : this.#window === undefined || this.#window.from > 0
-      return lacks ? this.#show(undefined) : undefined // of a channel that isn't followed yet, the room reads the end
+    const rest = (kept: boolean) => {
+      const lacks = this.#window === undefined ? this.root !== 0 || this.#base() !== undefined : kept && this.root !== 0 && this.#window.from > 0
+      if (lacks) this.#read(undefined) // of a channel that isn't followed yet, the room reads the end
     }
-    painted().then(rest).catch((e: unknown) => { this.#failed(e) })
+    painted().then(rest, () => { rest(false) })
   }
 
-  /** read reads a page in place of what is shown, and keeps why it could not. */
+  /** go goes somewhere, and remembers the offset that it returns. Where that is in vain, or shows nothing new, what was to be read meanwhile is. */
+  async #go(to: (still: () => void) => Promise<number>): Promise<void> {
+    const going = ++this.#going
+    this.#moving = true
+    try {
+      this.#near = await to(() => { if (going !== this.#going) throw elsewhere() })
+    } finally {
+      if (going === this.#going) {
+        this.#moving = false
+        this.#catchUp()
+      }
+    }
+  }
+
+  /** read reads a page in place of what is shown, unless somebody goes elsewhere, and keeps why it could not. */
   #read(place: HistoryRequest['place']): void {
-    this.#show(place).catch((e: unknown) => { this.#failed(e) })
+    this.#due = { place }
+    this.#catchUp()
+  }
+
+  #catchUp(): void {
+    if (this.#due === undefined || this.#moving || !this.#open) return
+    const due = { ...this.#due }
+    this.#due = due // what was asked for before doesn't count
+    const stands = () => this.#due === due && !this.#moving
+    const still = () => { if (!stands()) throw elsewhere() }
+    this.#show(due.place, still).catch((e: unknown) => { if (stands()) this.#failed(e) })
   }
 
   /** failed takes over why a page could not be read. That there is no message of which this were the thread is none: then it is empty. */
   #failed(e: unknown): void {
-    if (!(e instanceof ServerError)) return // it is closed, or somewhere else was gone to
+    if (!(e instanceof ServerError)) return // it is closed
     if (this.root !== 0 && (this.#window?.messages.length ?? 0) === 0 && e.reason === 'chat.MESSAGE') {
       this.#set(opened(this.#o.channel, this.#o.me, this.root, { messages: [], from: 0, to: Infinity, cursor: this.#base()?.cursor ?? { epoch: 0, offset: 0 } }))
+      this.#whole()
     } else {
       this.#turn(e)
     }
   }
 
+  /** whole says that what is shown is as it is now: nothing else is to be read, and nothing is wrong. */
+  #whole(): void {
+    this.#due = undefined
+    this.#turn(undefined)
+  }
+
   #turn(trouble: ServerError | undefined): void {
     if (!this.#open || trouble === this.#trouble) return
     this.#trouble = trouble
-    for (const tell of this.#troubled) tell(trouble)
+    for (const listener of this.#troubled) tell(listener, trouble)
   }
 
   /** told is called by the room. */
@@ -361,9 +404,14 @@ export class View {
     if (this.root !== 0) this.#read(undefined)
     else if (old === undefined || old.to === Infinity) {
       this.#set(w)
-      this.#turn(undefined)
-    }
-    else if (old.cursor.epoch !== w.cursor.epoch || old.cursor.offset < w.cursor.offset) this.#read({ $case: 'around', value: old.messages[old.messages.length >> 1]?.offset ?? old.from })
+      this.#whole()
+    } else if (old.cursor.epoch !== w.cursor.epoch || old.cursor.offset < w.cursor.offset) this.#read({ $case: 'around', value: this.#place(old) })
+  }
+
+  /** place is the offset of a window that the reader is at, or nearest to. */
+  #place({ messages, from, to }: Window): number {
+    if (this.#near === 0) return messages[messages.length >> 1]?.offset ?? from
+    return Math.min(Math.max(this.#near, from), to)
   }
 
   /** paint shows what is kept, with what was told while it was read from disk; false: it can't be brought up to date. */
@@ -373,7 +421,7 @@ export class View {
     const now = base === undefined ? opened(this.#o.channel, this.#o.me, this.root, kept) : caughtUp({ ...base, root: this.root }, kept)
     if (now === undefined) return false
     this.#set(now)
-    if (this.root === 0) this.#turn(undefined) // of a thread the cache may lack some
+    if (this.root === 0) this.#whole() // of a thread the cache may lack some
     return true
   }
 
@@ -413,22 +461,18 @@ export class View {
     return true
   }
 
-  #still(going: number): void {
-    if (going !== this.#going) throw new DOMException('somewhere else was gone to meanwhile', 'AbortError')
-  }
-
-  /** show reads a page in place of what is shown. */
-  async #show(place: HistoryRequest['place'], going = this.#going, onlyOnline = false): Promise<void> {
+  /** show reads a page in place of what is shown; `still` throws where it isn't to be shown any more. */
+  async #show(place: HistoryRequest['place'], still: () => void, onlyOnline = false): Promise<void> {
     if (onlyOnline) await connected(this.#o.session, this.#stop)
     for (let n = 0; n < ASKS; n++) {
       const page = await this.#page(place, onlyOnline)
-      this.#still(going)
+      still()
       const base = this.#base()
       const w = base === undefined ? opened(this.#o.channel, this.#o.me, this.root, page) : caughtUp({ ...base, root: this.root }, page)
       if (w === undefined) continue
       this.#keep(w, page)
       this.#set(w)
-      this.#turn(undefined)
+      this.#whole()
       return
     }
   }
@@ -451,6 +495,8 @@ export class View {
     }
   }
 }
+
+const elsewhere = () => new DOMException('somewhere else was gone to meanwhile', 'AbortError')
 
 /** connected waits for what an attempt to connect comes to: who opens a page at a message of it is no one who is offline. */
 function connected(session: Session, stop: AbortSignal): Promise<void> {
