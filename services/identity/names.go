@@ -84,7 +84,11 @@ func printable(s string) bool {
 	var last rune
 	marks := 0 // on one letter so far
 	for _, r := range s {
-		if marks++; !unicode.In(r, unicode.Mn, unicode.Me) {
+		switch {
+		case r == zwnj || r == zwj: // not seen: what follows is drawn over the same letter
+		case unicode.In(r, unicode.Mn, unicode.Me):
+			marks++
+		default:
 			marks = 0
 		}
 		switch {

@@ -1,6 +1,9 @@
 package identity
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNamesAreSeen(t *testing.T) {
 	for _, name := range []string{
@@ -30,6 +33,7 @@ func TestNamesAreSeen(t *testing.T) {
 		"nothing but a blank pattern":  "\u2800",
 		"nothing but marks":            "\u0301\u0301",
 		"more marks than a letter has": "Z\u0300\u0301\u0302\u0303\u0304",
+		"marks beyond non-joiners":     "\u0628" + strings.Repeat(strings.Repeat("\u06e1", 4)+"\u200c", 15) + "\u06e1",
 		"another blank":                "Ada\u00a0Lovelace",
 		"a wide blank":                 "Ada\u2003Lovelace",
 		"an override":                  "\u202eadA",
