@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"plenum.internal/gateway/internal/intake"
 	"plenum.internal/gateway/internal/limit"
@@ -155,8 +156,8 @@ func (c Config) Validate() error {
 		}
 	}
 	for _, h := range c.Hosts {
-		if u, err := url.Parse("http://" + h); err != nil || h == "" || u.Hostname() != h || strings.ContainsAny(h, "* ,") {
-			return fmt.Errorf("gateway.hosts: %q is not the name of a host: write chat.example.com, without scheme and port", h)
+		if u, err := url.Parse("http://" + h); err != nil || h == "" || u.Hostname() != h || strings.ContainsAny(h, "* ,") || strings.HasSuffix(h, ".") || strings.ContainsFunc(h, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return fmt.Errorf("gateway.hosts: %q is not the name of a host: write chat.example.com, without scheme and port, as browsers send it (xn--…)", h)
 		}
 	}
 	if o := c.ContentOrigin; o != "" && (!isOrigin(o) || slices.ContainsFunc(c.Origins, func(x string) bool { return strings.EqualFold(x, o) })) {

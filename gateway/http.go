@@ -203,6 +203,9 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
+// foreign is what is told to a page of an origin that is not admitted.
+const foreign = "Pages of this origin may not talk to this Plenum. Its operator names them in gateway.origins, or this host in gateway.hosts if that is set."
+
 // admitsOrigin refuses pages of origins that are not admitted, and lets the others read the answer.
 func (g *Gateway) admitsOrigin(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
@@ -211,7 +214,7 @@ func (g *Gateway) admitsOrigin(w http.ResponseWriter, r *http.Request) bool {
 	if origin != "" {
 		if !g.originAllowed(r) {
 			g.deps.Refusals.Origin(g.address(r))
-			http.Error(w, "origin not allowed", http.StatusForbidden)
+			http.Error(w, foreign, http.StatusForbidden)
 			return false
 		}
 		h.Set("Access-Control-Allow-Origin", origin)

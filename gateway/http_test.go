@@ -195,7 +195,7 @@ func TestHosts(t *testing.T) {
 			t.Errorf("what anybody may have: %v %s", res.Status, data)
 		}
 	})
-	for host, ok := range map[string]bool{"chat.example.com": true, "https://chat.example.com": false, "chat.example.com:443": false, "": false, "*.example.com": false, "a/b": false} {
+	for host, ok := range map[string]bool{"chat.example.com": true, "https://chat.example.com": false, "chat.example.com:443": false, "": false, "*.example.com": false, "a/b": false, "chat.example.com.": false, "chat.bücher.example": false, "chat.xn--bcher-kva.example": true} {
 		c := DefaultConfig()
 		if c.Hosts = []string{host}; (c.Validate() == nil) != ok {
 			t.Errorf("%q: %v", host, c.Validate())

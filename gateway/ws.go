@@ -24,7 +24,7 @@ func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if !g.originAllowed(r) {
 		g.deps.Refusals.Origin(g.address(r))
 		secure(w.Header(), g.encrypted(r))
-		http.Error(w, "origin not allowed", http.StatusForbidden)
+		http.Error(w, foreign, http.StatusForbidden)
 		return
 	}
 	address := g.address(r)
