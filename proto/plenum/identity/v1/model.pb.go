@@ -215,7 +215,7 @@ type Person struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                      // set by identity; also after deactivation: ids are never reused
 	Handle        string                 `protobuf:"bytes,2,opt,name=handle,proto3" json:"handle,omitempty"`                              // for @mentions and sign-in: [a-z0-9._-], 2-32 bytes, begins and ends with a letter or digit, unique in the workspace
-	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"` // 1-80 characters in one line, none invisible; not unique: tell people apart by handle
+	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"` // 1-80 characters in one line, none invisible, at most 4 marks on a letter; not unique: tell people apart by handle
 	Role          Role                   `protobuf:"varint,4,opt,name=role,proto3,enum=plenum.identity.v1.Role" json:"role,omitempty"`    // in the workspace
 	Deactivated   bool                   `protobuf:"varint,5,opt,name=deactivated,proto3" json:"deactivated,omitempty"`                   // may not sign in; still named as author of what was written
 	Version       uint64                 `protobuf:"varint,6,opt,name=version,proto3" json:"version,omitempty"`                           // grows by one with each change: keep the higher one

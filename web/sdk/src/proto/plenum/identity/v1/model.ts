@@ -85,7 +85,7 @@ export interface Person {
   id: string;
   /** for @mentions and sign-in: [a-z0-9._-], 2-32 bytes, begins and ends with a letter or digit, unique in the workspace */
   handle: string;
-  /** 1-80 characters in one line, none invisible; not unique: tell people apart by handle */
+  /** 1-80 characters in one line, none invisible, at most 4 marks on a letter; not unique: tell people apart by handle */
   displayName: string;
   /** in the workspace */
   role: Role;
