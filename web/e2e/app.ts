@@ -43,6 +43,17 @@ export async function write(page: Page, text: string): Promise<void> {
 
 export const message = (page: Page, text: string): Locator => page.locator('.message', { hasText: text })
 
+/** banner tells that the connection is away. */
+export const banner = (page: Page): Locator => page.getByRole('region', { name: 'Connection' })
+
+/** back waits until a page that can reach Plenum again is connected, and presses Retry now meanwhile: it tries by itself at any moment, and the button is gone then. */
+export async function back(page: Page): Promise<void> {
+  await expect(async () => {
+    await banner(page).getByRole('button', { name: 'Retry now' }).click({ timeout: 1_000 }).catch(() => undefined)
+    await expect(banner(page)).toBeHidden({ timeout: 4_000 })
+  }).toPass({ timeout: 40_000 })
+}
+
 export const link = (page: Page, channel: string): Locator => page.getByRole('navigation').getByRole('link', { name: channel })
 
 /** each does something for every number below n, a few at a time. */

@@ -1,6 +1,6 @@
 /** What is beside a channel's messages: its details, its people, pins, notifications, who looks at it, and days. */
 import type { Locator, Page } from '@playwright/test'
-import { channelWith, chat, composer, link, message, say, signIn } from './app.ts'
+import { banner, channelWith, chat, composer, link, message, say, signIn } from './app.ts'
 import type { Person } from './people.ts'
 import { expect, test } from './test.ts'
 import { Visit } from './visit.ts'
@@ -360,7 +360,7 @@ test('Escape closes the pane and gives the focus back, and at 360 px nothing scr
   await signIn(page, ada)
   await link(page, 'a-channel').click()
   await page.setViewportSize({ width: 360, height: 740 })
-  await expect(page.getByRole('region', { name: 'Connection' })).toBeHidden() // it lies over the head there
+  await expect(banner(page)).toBeHidden() // it lies over the head there
   const sideways = () => page.evaluate(() => [...document.querySelectorAll('.main, .pane, .details, .details-scroll, .details-list, dialog, html')].filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className))
   const small = () => page.evaluate(() => [...document.querySelectorAll('.pane button, .main .channel-head button, dialog button')].filter((e) => e.getBoundingClientRect().width > 0).filter((e) => { const r = e.getBoundingClientRect(); return r.width < 24 || r.height < 24 }).map((e) => e.outerHTML.slice(0, 80)))
   const title = head(page).getByRole('heading', { level: 1 }).getByRole('button')

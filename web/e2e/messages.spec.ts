@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { channelWith, chat, composer, each, link, message, say, signIn, texts, write } from './app.ts'
+import { back, banner, channelWith, chat, composer, each, link, message, say, signIn, texts, write } from './app.ts'
 import { drift, long, rows, said, scrolled } from './list.ts'
 import { password, type Person } from './people.ts'
 import { Proxy } from './proxy.ts'
@@ -102,10 +102,10 @@ test('who was cut off while others wrote has all of it after, once', async ({ br
   proxy.cut()
   const all = Array.from({ length: 100 }, (_, i) => `missed ${i + 1}.`)
   for (const text of all) await say(ben, channel, text)
-  await expect(page.getByRole('region', { name: 'Connection' })).toBeVisible()
+  await expect(banner(page)).toBeVisible()
   expect(await page.locator('.message').allTextContents()).toHaveLength(1)
   proxy.mend()
-  await page.getByRole('button', { name: 'Retry now' }).click()
+  await back(page)
   await expect(message(page, 'missed 100.')).toBeVisible({ timeout: 35_000 })
   expect(await said(page)).toEqual(['before', ...all])
   visit.watch.forget() // it was cut off

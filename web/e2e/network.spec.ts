@@ -1,4 +1,4 @@
-import { channelWith, chat, composer, link, message, say, texts, write } from './app.ts'
+import { banner, channelWith, chat, composer, link, message, say, texts, write } from './app.ts'
 import { said } from './list.ts'
 import { Proxy } from './proxy.ts'
 import { expect, test } from './test.ts'
@@ -109,11 +109,10 @@ test('a server that can’t be reached is tried again after waits by chance, lon
   const slow = 1_500 // the attempt itself, on a busy machine
   waits.forEach((wait, i) => { expect(wait).toBeLessThanOrEqual((ceilings[i] ?? 0) + slow) })
   expect(waits.every((wait, i) => Math.abs(wait - (ceilings[i] ?? 0)) < 0.05 * (ceilings[i] ?? 0))).toBe(false)
-  const banner = page.getByRole('region', { name: 'Connection' })
-  await expect(banner).toBeVisible()
-  await expect(banner).toContainText(/Reconnecting in ([12]?\d|30) s/)
+  await expect(banner(page)).toBeVisible()
+  await expect(banner(page)).toContainText(/Reconnecting in ([12]?\d|30) s/)
   proxy.mend()
-  await expect(banner).toBeHidden({ timeout: 45_000 })
+  await expect(banner(page)).toBeHidden({ timeout: 45_000 })
   await say(workspace.owner, channel, 'after')
   await expect(message(page, 'after')).toBeVisible()
   visit.watch.forget() // it was cut off
@@ -177,7 +176,7 @@ test('two people talk on while the server is killed, and nothing is lost or doub
   await round(7)
   for (const { page } of visits) {
     for (const text of all.flat()) await expect(message(page, text)).toHaveAttribute('data-state', 'sent', { timeout: 60_000 })
-    await expect(page.getByRole('region', { name: 'Connection' })).toBeHidden()
+    await expect(banner(page)).toBeHidden()
   }
   const kept = await texts(ada, channel)
   expect(kept.toSorted()).toEqual(all.flat().toSorted())
