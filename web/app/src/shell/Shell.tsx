@@ -151,15 +151,12 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     if (found() === undefined && path !== '/') return text().shell.notFound
     return props.registry.places.find((one) => within(path, one.path))?.title() ?? found()?.route.title?.() ?? text().shell.home
   }
-  createEffect(() => {
-    const beside = props.registry.places.reduce((sum, one) => sum + (one.beside?.(model) ?? 0), 0)
-    const count = titleCount(model.channels()) + beside
-    document.title = text().shell.title(count, place(), account(model)?.workspace.name ?? '')
-    document.querySelector('link[rel="icon"]')?.setAttribute('href', count > 0 ? '/icon-unread.svg' : '/icon.svg')
-  })
+  const unread = createMemo(() => titleCount(model.channels()) + props.registry.places.reduce((sum, one) => sum + (one.beside?.(model) ?? 0), 0))
+  createEffect(() => { document.title = text().shell.title(unread(), place(), account(model)?.workspace.name ?? '') })
+  createEffect(() => { tabIcon(unread() > 0 ? 'tab-unread' : 'tab') })
   onCleanup(() => { // the way in has no place's name, and nothing that is unread
     document.title = untitled
-    document.querySelector('link[rel="icon"]')?.setAttribute('href', '/icon.svg')
+    tabIcon('tab')
   })
 
   return (
@@ -297,6 +294,13 @@ function Nothing(props: { readonly known: boolean }) {
 function skip(event: MouseEvent): void {
   event.preventDefault()
   document.getElementById('main')?.focus()
+}
+
+/** tabIcon sets the tab's picture, of icons/. It is read anew whenever it is set, also to what it is. */
+function tabIcon(name: string): void {
+  const link = document.querySelector('link[rel="icon"]')
+  const href = `/icons/${name}.png`
+  if (link?.getAttribute('href') !== href) link?.setAttribute('href', href)
 }
 
 function lastChannel(known: readonly string[]): string | undefined {
