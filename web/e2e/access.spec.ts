@@ -17,13 +17,14 @@ const test = base.extend<object, { world: World }>({
   ],
 })
 
-test.use({ trace: 'off' }) // of some hundred screens it would take longer than they do
+// What is traced of some hundred screens would take longer than they do; and who makes them doesn't sign in anew meanwhile.
+test.use({ trace: 'off', flags: ['--identity.access_ttl', '1h'] })
 
 const wide = { viewport: { width: 1280, height: 800 } }
 const narrow = { viewport: { width: 360, height: 720 } } // with a mouse: fingers get more room
 
 test('axe finds nothing on any screen, in both themes, and with more contrast', async ({ browser, world }) => {
-  test.setTimeout(300_000) // some ninety screens
+  test.setTimeout(600_000) // some ninety screens
   const pages = new Pages(browser, world, wide)
   let n = 0
   const found = await pages.each(async (page) => {
@@ -43,7 +44,7 @@ test('axe finds nothing on any screen, in both themes, and with more contrast', 
 })
 
 test('at 360 px nothing scrolls sideways, and what is pressed has its 24 px', async ({ browser, world }) => {
-  test.setTimeout(300_000) // some ninety screens
+  test.setTimeout(600_000) // some ninety screens
   const pages = new Pages(browser, world, narrow)
   const found = await pages.each(async (page) => [...(await sideways(page)), ...(await small(page)), ...(await clipped(page))])
   expect(found).toEqual({})
@@ -52,7 +53,7 @@ test('at 360 px nothing scrolls sideways, and what is pressed has its 24 px', as
 
 for (const [size, options] of [['wide', wide], ['360 px', narrow]] as const) {
   test(`longer words, from right to left, ${size}: nothing scrolls sideways, is cut off, or lies over what is beside it`, async ({ browser, world }) => {
-    test.setTimeout(300_000) // some ninety screens
+    test.setTimeout(600_000) // some ninety screens
     const pages = new Pages(browser, world, options, { locale: 'pseudo-rtl' })
     const found = await pages.each(async (page) => [...(await sideways(page)), ...(await clipped(page))])
     expect(found).toEqual({})

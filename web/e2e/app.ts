@@ -43,6 +43,14 @@ export async function write(page: Page, text: string): Promise<void> {
 
 export const message = (page: Page, text: string): Locator => page.locator('.message', { hasText: text })
 
+/** live waits until a page follows a channel: what is said there reaches it by itself, and so does who types. */
+export async function live(person: Person, channel: string, page: Page): Promise<void> {
+  for (const text of ['Are you there?', 'And now?']) { // the first may be read with the channel
+    await say(person, channel, text)
+    await expect(message(page, text)).toBeVisible()
+  }
+}
+
 /** banner tells that the connection is away. */
 export const banner = (page: Page): Locator => page.getByRole('region', { name: 'Connection' })
 
@@ -52,6 +60,28 @@ export async function back(page: Page): Promise<void> {
     await banner(page).getByRole('button', { name: 'Retry now' }).click({ timeout: 1_000 }).catch(() => undefined)
     await expect(banner(page)).toBeHidden({ timeout: 4_000 })
   }).toPass({ timeout: 40_000 })
+}
+
+/** drafted waits until what stands in the composer is on the browser's disk: a page that is closed sooner takes its last letters along. */
+export async function drafted(page: Page, text: string): Promise<void> {
+  const drafts = () =>
+    page.evaluate(async () => {
+      const name = (await indexedDB.databases()).find(({ name }) => name?.startsWith('plenum-cache-') === true)?.name
+      if (name === undefined) return []
+      const db = await new Promise<IDBDatabase>((done, failed) => {
+        const open = indexedDB.open(name)
+        open.onsuccess = () => { done(open.result) }
+        open.onerror = () => { failed(new Error(open.error?.message)) }
+      })
+      const all = await new Promise<{ text: string }[]>((done, failed) => {
+        const read = db.transaction('drafts').objectStore('drafts').getAll()
+        read.onsuccess = () => { done(read.result as { text: string }[]) }
+        read.onerror = () => { failed(new Error(read.error?.message)) }
+      })
+      db.close()
+      return all.map(({ text }) => text)
+    })
+  await expect.poll(drafts).toContain(text)
 }
 
 export const link = (page: Page, channel: string): Locator => page.getByRole('navigation').getByRole('link', { name: channel })

@@ -1,4 +1,4 @@
-import { channelWith, chat, composer, link, message, say, signIn, texts, write } from './app.ts'
+import { channelWith, chat, composer, drafted, link, live, message, say, signIn, texts, write } from './app.ts'
 import { expect, test } from './test.ts'
 import { Visit } from './visit.ts'
 
@@ -12,6 +12,7 @@ test('two people talk', async ({ page, workspace, browser, plenum }) => {
   await link(page, 'design').click()
   await expect(message(page, 'Hello Ada, see')).toBeVisible()
   await composer(page).fill('Good morning, @be')
+  await expect(page.getByRole('option', { name: /Ben Okri/ })).toBeVisible()
   await composer(page).press('Enter') // chooses Ben
   await expect(composer(page)).toHaveValue('Good morning, @ben ')
   await composer(page).press('Enter')
@@ -23,6 +24,7 @@ test('two people talk', async ({ page, workspace, browser, plenum }) => {
   const other = visit.page
   await link(other, 'design').click()
   await expect(message(other, 'Good morning,')).toBeVisible()
+  await live(ada, channel, other)
   await composer(page).pressSequentially('I am wri')
   await expect(other.locator('.typing')).toHaveText('Ada Lovelace is typing…')
   await write(other, 'And to you')
@@ -73,6 +75,7 @@ test('a draft outlives its page', async ({ page, workspace }) => {
   await signIn(page, workspace.owner)
   await link(page, 'design').click()
   await composer(page).fill('half a thought')
+  await drafted(page, 'half a thought')
   await page.reload()
   await expect(composer(page)).toHaveValue('half a thought')
   await composer(page).press('Enter')

@@ -147,6 +147,38 @@ test('who only looks at a channel goes on where they were, and gets out of its t
   await visit.end()
 })
 
+test('what is typed before the palette has come is typed into it', async ({ browser, plenum, workspace }) => {
+  const ada = workspace.owner
+  for (const name of ['design', 'kitchen']) await channelWith(ada, name)
+  let come = (): void => undefined
+  const held = new Promise<void>((done) => { come = done })
+  const visit = await Visit.begin(browser, plenum.origin, undefined, {}, (context) => context.addInitScript(() => { Reflect.deleteProperty(Navigator.prototype, 'serviceWorker') })) // it would have the palette already
+  const { page } = visit
+  await page.route('**/assets/Palette-*.js', async (route) => {
+    await held
+    await route.continue()
+  })
+  await signIn(page, ada)
+  await expect(page).toHaveTitle(/design/)
+  await composer(page).focus()
+  await page.keyboard.press('Control+K')
+  await page.keyboard.press('Escape')
+  await expect(composer(page)).toBeFocused()
+  await page.keyboard.press('Control+K')
+  await page.keyboard.type('kitc')
+  const field = page.getByRole('dialog').getByRole('textbox')
+  await expect(field).toHaveValue('kitc')
+  await page.screenshot({ path: test.info().outputPath('comes.png') })
+  come()
+  await expect(page.getByRole('combobox')).toHaveValue('kitc')
+  await page.keyboard.type('hen')
+  await expect(page.getByRole('option', { name: 'kitchen', exact: true })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(composer(page)).toBeFocused()
+  await expect(composer(page)).toHaveValue('')
+  await visit.end()
+})
+
 test('a new tab goes on where somebody was last; where they are is in sight among many channels', async ({ page, context, workspace }) => {
   const ada = workspace.owner
   await page.setViewportSize({ width: 1280, height: 420 })

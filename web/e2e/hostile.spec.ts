@@ -32,6 +32,7 @@ test('messages that would hold the parser up are shown as they stand, and a tall
   await page.locator('.channel-scroll').evaluate((list) => { list.scrollTop = list.scrollHeight })
   await expect(row.getByText('ends')).toBeAttached()
   expect(await height()).toBeGreaterThan(2_000)
+  await visit.end()
 })
 
 test('a paste of megabytes is refused with words', async ({ browser, plenum, workspace }) => {
@@ -49,6 +50,7 @@ test('a paste of megabytes is refused with words', async ({ browser, plenum, wor
   await expect(composer(page)).toHaveValue('mine xxx')
   await expect(page.getByRole('alert')).toHaveCount(0)
   expect(channel).not.toBe('')
+  await visit.end()
 })
 
 test('who is called as somebody else is told by their handle', async ({ browser, plenum, workspace }) => {
@@ -65,4 +67,5 @@ test('who is called as somebody else is told by their handle', async ({ browser,
   await say(other, channel, 'me, too')
   await expect(message(page, 'me, too')).toContainText('@eve')
   await expect(message(page, 'hello')).toContainText('@ben')
+  await visit.end()
 })

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { back, banner, channelWith, chat, composer, each, link, message, say, signIn, texts, write } from './app.ts'
+import { back, banner, channelWith, chat, composer, drafted, each, link, message, say, signIn, texts, write } from './app.ts'
 import { drift, long, rows, said, scrolled } from './list.ts'
 import { password, type Person } from './people.ts'
 import { Proxy } from './proxy.ts'
@@ -44,7 +44,10 @@ test('a message says how far it has come; one that was refused can be retried an
   await expect(refused.getByRole('status')).toHaveText(/Not sent: \w/)
   await page.screenshot({ path: test.info().outputPath('refused.png') })
 
+  proxy.hold() // or it may be refused anew before it was seen to be sent
   await refused.getByRole('button', { name: 'Retry' }).click() // in vain
+  await expect(refused.getByRole('status')).toHaveText(/Sending…/)
+  proxy.release()
   await expect(refused.getByRole('status')).toHaveText(/Not sent/)
   await posting(ada, channel, 'MEMBERS')
   await refused.getByRole('button', { name: 'Retry' }).click()
@@ -124,6 +127,7 @@ test('a draft survives the browser', async ({ playwright, launchOptions, plenum,
   await signIn(page, workspace.owner)
   await link(page, 'design').click()
   await composer(page).fill('half a thought')
+  await drafted(page, 'half a thought')
   await context.close()
   ;({ context, page } = await open())
   await page.goto(`/c/${channel}`)

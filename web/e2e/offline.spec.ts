@@ -2,7 +2,7 @@ import { chromium, type BrowserContext, type Page } from '@playwright/test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { back, banner, channelWith, chat, composer, link, message, say, signIn, texts, write } from './app.ts'
+import { back, banner, channelWith, chat, composer, drafted, link, message, say, signIn, texts, write } from './app.ts'
 import { Front } from './front.ts'
 import { expect, test } from './test.ts'
 import type { Watch } from './watch.ts'
@@ -88,6 +88,7 @@ test('a browser that is started without a server has the shell and what was read
     await expect(message(page, 'read yesterday')).toBeVisible()
     await kept(page)
     await composer(page).fill('half a sentence')
+    await drafted(page, 'half a sentence')
     await browser.close()
     await plenum.kill()
 
@@ -191,6 +192,7 @@ test('an operator frees browsers of the worker; it can come back', async ({ page
   await link(page, 'general').click()
   await kept(page)
   await composer(page).fill('a draft')
+  await drafted(page, 'a draft')
   const keeps = () => page.evaluate(async () => ({ caches: await caches.keys(), workers: (await navigator.serviceWorker.getRegistrations()).length })).catch(() => undefined)
   await plenum.kill()
   await plenum.restart('--gateway.offline=false')
@@ -198,8 +200,8 @@ test('an operator frees browsers of the worker; it can come back', async ({ page
   page.on('load', () => loads++)
   await page.reload()
   await expect.poll(keeps, { timeout: 40_000 }).toEqual({ caches: [], workers: 0 })
+  await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller === null).catch(() => false)).toBe(true) // the worker has it load anew, when it is gone
   await expect(composer(page)).toHaveValue('a draft')
-  expect(await page.evaluate(() => navigator.serviceWorker.controller)).toBeNull()
 
   // By now the page comes from the gateway, and asks for a worker each time: that one does nothing, and nothing is loaded a second time.
   const before = loads

@@ -19,12 +19,15 @@ export class Proxy {
   readonly origin: string
   /** When WebSockets were asked for, Date.now(), whatever became of it. */
   readonly attempts: number[] = []
+  /** For how long nothing had been asked for before each of these, in milliseconds. */
+  readonly pauses: number[] = []
   /** Paths of all that was asked for. */
   readonly asked: string[] = []
   readonly #server: Server
   readonly #to: number
   readonly #ways = new Set<Way>()
   #refused: RegExp | undefined
+  #last = 0
   #held = false
   #cut = false
 
@@ -111,8 +114,13 @@ export class Proxy {
       const path = /^(?:GET|POST|HEAD) (\S+) HTTP\/1\.1\r\n/.exec(data.toString('latin1', 0, 2048))?.[1] // a browser doesn't ask again before it has its answer
       if (path !== undefined) {
         this.asked.push(path)
+        const now = Date.now()
         const socket = path.startsWith('/edge/v1/ws')
-        if (socket) this.attempts.push(Date.now())
+        if (socket) {
+          this.attempts.push(now)
+          this.pauses.push(now - this.#last)
+        }
+        this.#last = now
         if (this.#cut) {
           way.browser.destroy()
           return

@@ -399,9 +399,9 @@ export const screens: readonly Screen[] = [
   { name: 'cards of what arrives', of: 'ada', shows: '.notice', open: to('/people', async (page, { ben, at }) => {
     await expect(page.locator('.arrived')).toBeAttached()
     await say(ben, at.direct, 'This arrives, and it is so long that it does not fit into one line, nor into two of them')
+    await page.locator('.notice').first().hover() // as long as one points at them they stay
     await say(ben, at.other, 'And this, @ada')
     await expect(page.locator('.notice')).toHaveCount(2)
-    await page.locator('.notice').first().hover() // as long as one points at them they stay
   }) },
   { name: 'toast', of: 'ada', shows: '.toast', open: to('/settings/profile', async (page) => { await page.locator('.settings-form').first().evaluate((form: HTMLFormElement) => { form.requestSubmit() }) }) },
   { name: 'toast of what failed', of: 'ada', shows: '.toast-failure', open: details('people', async (page) => {

@@ -50,6 +50,7 @@ test('what was loaded once is not loaded again', async ({ page }) => {
   await page.goto('/')
   await page.waitForLoadState('networkidle')
   expect(Math.max(...(await transferred()))).toBeGreaterThan(0)
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined)) // what registers it is loaded once the page is idle
   await page.goto('/settings')
   await page.waitForLoadState('networkidle')
   expect(Math.max(...(await transferred()))).toBe(0)

@@ -100,21 +100,26 @@ test('two people, and a second device', async ({ page, browser, plenum, workspac
   told('own', ...own)
 
   await expect(message(other, 'own 0')).toBeVisible()
-  const offset = await say(ben, channel, 'mine')
-  await expect(message(page, 'mine')).toBeVisible()
-  const reaches: number[] = []
   /** reach is how long a call of Ben's takes until Ada sees it. */
   const reach = async (method: string, body: object, selector: string, text: string, gone = false) => {
     const end = await painted(page, selector, text, gone)
     const begin = Date.now()
     await ben.call(`${chat}/${method}`, { channel, ...body })
-    reaches.push((await end.at) - begin)
+    return (await end.at) - begin
   }
-  await reach('EditMessage', { offset, text: 'mended' }, '.message', 'mended')
-  await reach('AddReaction', { offset, emoji: '🎉' }, '.reaction', '🎉')
-  await reach('Send', { text: 'in the thread', root: offset }, '.message', '1 reply')
-  await reach('DeleteMessage', { offset }, '.message', 'mended', true)
-  told('peer', Math.max(...reaches))
+  const slowest: number[] = []
+  for (let i = 0; i < 3; i++) {
+    const offset = await say(ben, channel, `mine ${i}`)
+    await expect(message(page, `mine ${i}`)).toBeVisible()
+    const row = `.message[data-offset="${offset}"]`
+    slowest.push(Math.max(
+      await reach('EditMessage', { offset, text: `mended ${i}` }, row, 'mended'),
+      await reach('AddReaction', { offset, emoji: '🎉' }, `${row} .reaction`, '🎉'),
+      await reach('Send', { text: 'in the thread', root: offset }, row, '1 reply'),
+      await reach('DeleteMessage', { offset }, row, 'mended', true),
+    ))
+  }
+  told('peer', ...slowest)
 
   const typing: number[] = []
   for (let i = 0; i < tries; i++) {

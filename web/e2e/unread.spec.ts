@@ -50,11 +50,13 @@ test('a divider stands before the first unread message; what is below the window
   await link(page, 'design').click()
   const fresh = page.locator('.fresh')
   await expect(fresh).toBeInViewport()
-  const top = async (text: string) => (await message(page, text).boundingBox())?.y ?? NaN
-  const divider = (await fresh.boundingBox())?.y ?? NaN
-  expect(await top('message 10.')).toBeLessThan(divider)
-  expect(await top('message 11.')).toBeGreaterThan(divider)
-  expect((await top('message 11.')) - divider).toBeLessThan(60)
+  const from = (offset: number | undefined) => page.evaluate((offset) => {
+    const top = (selector: string) => document.querySelector(selector)?.getBoundingClientRect().top ?? NaN
+    return top(`.message[data-offset="${offset}"]`) - top('.fresh')
+  }, offset)
+  await expect.poll(() => from(offsets[9])).toBeLessThan(0)
+  await expect.poll(() => from(offsets[10])).toBeGreaterThan(0)
+  expect(await from(offsets[10])).toBeLessThan(60)
   await expect(message(page, 'message 70.')).not.toBeInViewport()
   await ben.call(`${chat}/AddReaction`, { channel, offset: offsets[11], emoji: '🎉' }) // whatever else happens meanwhile
   await expect(message(page, 'message 12.').locator('.reaction').first()).toBeVisible()
@@ -108,7 +110,7 @@ test('a badge goes when the message is read in a window that has the focus, and 
     await unread(second.page, 'design', 3)
     const begun = performance.now()
     await becomes(page, back)
-    await read(second.page, 'design', 3_000)
+    await read(second.page, 'design')
     test.info().annotations.push({ type: 'second device', description: `${Math.round(performance.now() - begun)} ms` })
     await read(page, 'design')
     expect(await marker(ada, channel)).toBe(last)

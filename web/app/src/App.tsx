@@ -79,11 +79,12 @@ export function App(props: AppProps) {
   )
 }
 
-/** Boot is what index.html shows before the script is there: the same picture. */
+/** Boot is what index.html shows before the script is there: the same picture, and a word for those who don't see it, that has the font come. */
 function Boot() {
   return (
-    <div class="boot" role="status" aria-label={text().loading}>
+    <div class="boot" role="status">
       <Mark />
+      <span class="unseen">{text().loading}</span>
     </div>
   )
 }

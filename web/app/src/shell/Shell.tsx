@@ -14,6 +14,7 @@ import { enterPart, followKeys } from './keyboard.ts'
 import { narrow } from './media.ts'
 import { newChannel } from './module.ts'
 import { Notices } from './Notices.tsx'
+import { PaletteComes } from './PaletteComes.tsx'
 import { find, within } from './paths.ts'
 import { visited } from './recent.ts'
 import type { Router } from './router.ts'
@@ -194,10 +195,12 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
         </Show>
         <Notices />
       </div>
-      <Suspense>
-        <Show when={palette() !== undefined}>
+      <Show when={palette() !== undefined}>
+        <Suspense fallback={<PaletteComes words={palette() ?? ''} onWords={setPalette} onClose={() => setPalette(undefined)} />}>
           <Palette shell={shell} words={palette() ?? ''} onClose={() => setPalette(undefined)} />
-        </Show>
+        </Suspense>
+      </Show>
+      <Suspense>
         <Show when={dialog()}>{(part) => <Dynamic component={part()} onClose={() => setDialog(undefined)} />}</Show>
       </Suspense>
       <Suspense>
