@@ -452,10 +452,10 @@ func (x *Channel) GetPeople() []string {
 
 type CreateChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                           // 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit; folded to lower case, NFC
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                           // 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit, at most 4 marks on a letter; folded to lower case, NFC
 	Kind          ChannelKind            `protobuf:"varint,2,opt,name=kind,proto3,enum=plenum.chat.v1.ChannelKind" json:"kind,omitempty"`          // PUBLIC or PRIVATE
-	Topic         string                 `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`                                         // <= 250 bytes
-	Purpose       string                 `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`                                     // <= 1,000 bytes
+	Topic         string                 `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`                                         // <= 250 bytes, at most 4 marks on a letter
+	Purpose       string                 `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`                                     // <= 1,000 bytes, at most 4 marks on a letter
 	History       ChannelHistory         `protobuf:"varint,5,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"` // JOINED: PRIVATE only
 	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"` // who may post
 	unknownFields protoimpl.UnknownFields
@@ -678,8 +678,8 @@ type UpdateChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                                     // id of the channel, <= 26 bytes
 	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`                                     // absent: unchanged; limits as in CreateChannelRequest
-	Topic         *string                `protobuf:"bytes,3,opt,name=topic,proto3,oneof" json:"topic,omitempty"`                                   // <= 250 bytes
-	Purpose       *string                `protobuf:"bytes,4,opt,name=purpose,proto3,oneof" json:"purpose,omitempty"`                               // <= 1,000 bytes
+	Topic         *string                `protobuf:"bytes,3,opt,name=topic,proto3,oneof" json:"topic,omitempty"`                                   // absent: unchanged; limits as in CreateChannelRequest
+	Purpose       *string                `protobuf:"bytes,4,opt,name=purpose,proto3,oneof" json:"purpose,omitempty"`                               // absent: unchanged; limits as in CreateChannelRequest
 	History       ChannelHistory         `protobuf:"varint,5,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"` // for those who join from now on
 	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"` // who may post
 	unknownFields protoimpl.UnknownFields

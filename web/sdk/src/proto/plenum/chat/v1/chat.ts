@@ -142,13 +142,13 @@ export interface Channel {
 }
 
 export interface CreateChannelRequest {
-  /** 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit; folded to lower case, NFC */
+  /** 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit, at most 4 marks on a letter; folded to lower case, NFC */
   name: string;
   /** PUBLIC or PRIVATE */
   kind: ChannelKind;
-  /** <= 250 bytes */
+  /** <= 250 bytes, at most 4 marks on a letter */
   topic: string;
-  /** <= 1,000 bytes */
+  /** <= 1,000 bytes, at most 4 marks on a letter */
   purpose: string;
   /** JOINED: PRIVATE only */
   history: ChannelHistory;
@@ -180,11 +180,11 @@ export interface UpdateChannelRequest {
   name?:
     | string
     | undefined;
-  /** <= 250 bytes */
+  /** absent: unchanged; limits as in CreateChannelRequest */
   topic?:
     | string
     | undefined;
-  /** <= 1,000 bytes */
+  /** absent: unchanged; limits as in CreateChannelRequest */
   purpose?:
     | string
     | undefined;
