@@ -298,7 +298,13 @@ func checkAbout(about, purpose string) error {
 	if err := checkPlain("topic", about, MaxTopic); err != nil {
 		return err
 	}
-	return checkPlain("purpose", purpose, MaxPurpose)
+	if err := checkPlain("purpose", purpose, MaxPurpose); err != nil {
+		return err
+	}
+	if err := checkMarks("topic", about); err != nil {
+		return err
+	}
+	return checkMarks("purpose", purpose)
 }
 
 // OpenDirect finds or makes the direct channel of some people.

@@ -144,51 +144,6 @@ func (s *Server) myChannels(ctx context.Context, tx *sql.Tx, keys []memberKey) (
 	return found, nil
 }
 
-// BrowseChannels lists public channels by name; for a guest, those joined.
-func (s *Server) BrowseChannels(ctx context.Context, req *chatv1.BrowseChannelsRequest) (*chatv1.BrowseChannelsResponse, error) {
-	caller, err := rpc.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	limit, err := pageSize(req.GetLimit(), 100, 200)
-	if err != nil {
-		return nil, err
-	}
-	prefix, beyond := "", ""
-	if req.GetPrefix() != "" {
-		if prefix, err = channelName(req.GetPrefix()); err != nil {
-			return nil, rpc.Errorf(rpc.CodeOf(err), "chat.BAD_FIELD", "No channel's name begins like this.").On("prefix")
-		}
-	}
-	if err := readPage(req.GetPage(), &beyond); err != nil {
-		return nil, err
-	}
-	guest := caller.Kind == auth.KindGuest
-	res := &chatv1.BrowseChannelsResponse{}
-	err = each(ctx, s.db.Query, `SELECT c.id, `+channelColumns+` FROM chat_channel c
-		LEFT JOIN chat_member m ON m.workspace = c.workspace AND m.channel = c.id AND m.user_id = $2
-		WHERE c.workspace = $1 AND c.kind = 1 AND c.name > $3 AND substr(c.name, 1, length($4)) = $4
-			AND (c.archived = false OR $5) AND (m.user_id IS NOT NULL OR NOT $6) ORDER BY c.name LIMIT $7`,
-		[]any{caller.Workspace, caller.User, beyond, prefix, req.GetArchived(), guest, limit + 1}, func(r *sql.Rows) error {
-			ch := channel{channelKey: channelKey{workspace: caller.Workspace}}
-			fields, done := ch.scan()
-			if err := r.Scan(append([]any{&ch.channel}, fields...)...); err != nil {
-				return fmt.Errorf("scan: %w", err)
-			}
-			done()
-			res.Channels = append(res.Channels, ch.proto())
-			return nil
-		})
-	if err != nil {
-		return nil, fmt.Errorf("chat: browse: %w", err)
-	}
-	if len(res.GetChannels()) > limit {
-		res.Channels = res.GetChannels()[:limit]
-		res.Next = pageToken(res.GetChannels()[limit-1].GetName())
-	}
-	return res, nil
-}
-
 // ListMembers lists the members of a channel.
 func (s *Server) ListMembers(ctx context.Context, req *chatv1.ListMembersRequest) (*chatv1.ListMembersResponse, error) {
 	caller, err := rpc.Caller(ctx)

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+	"plenum.internal/mesh/letters"
 	"plenum.internal/mesh/rpc"
 	chatv1 "plenum.internal/proto/plenum/chat/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -120,7 +121,15 @@ func channelName(s string) (string, error) {
 	if name == "" || len(name) > MaxName {
 		return "", badField("name", "A name has 1 to %d bytes.", MaxName)
 	}
-	return name, nil
+	return name, checkMarks("name", name)
+}
+
+// checkMarks keeps what stands in a line among others from scribbling over these.
+func checkMarks(field, s string) error {
+	if letters.Crowded(s) {
+		return badField(field, "Put at most %d accents on a letter.", letters.MaxMarks)
+	}
+	return nil
 }
 
 // unseen are letters and marks, by their category, that show nothing: names that differ only by these would look the same.

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"plenum.internal/docs/ot"
+	"plenum.internal/mesh/letters"
 	"plenum.internal/mesh/rpc"
 	"plenum.internal/mesh/topic"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
@@ -192,6 +193,8 @@ func checkLine(field, s string, most int) (string, error) {
 		return "", badField(field, "Too long: %d bytes are allowed, these are %d.", most, len(t))
 	case !utf8.ValidString(t) || strings.ContainsFunc(t, breaksLine):
 		return "", badField(field, "This has to be one line of UTF-8, without characters that control how it is shown.")
+	case letters.Crowded(t):
+		return "", badField(field, "Put at most %d accents on a letter.", letters.MaxMarks)
 	case t != "" && !strings.ContainsFunc(t, shows):
 		return "", badField(field, "Nothing of this can be seen. Use letters.")
 	}

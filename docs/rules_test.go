@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"plenum.internal/mesh/letters"
 	"plenum.internal/mesh/rpc"
 	docsv1 "plenum.internal/proto/plenum/docs/v1"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
@@ -28,6 +29,18 @@ func TestOneLine(t *testing.T) {
 		for _, err := range []error{title, folder, name} {
 			refused(t, fmt.Sprintf("%q", text), err, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
 		}
+	}
+}
+
+// A title or a name is no taller than its line.
+func TestMarksOnALetter(t *testing.T) {
+	marks := strings.Repeat("\u0301", letters.MaxMarks)
+	for _, check := range []func(string) (string, error){checkTitle, checkFolder, func(s string) (string, error) { return checkLine("name", s, MaxName) }} {
+		if _, err := check("a" + marks + "b" + marks); err != nil {
+			t.Error(err)
+		}
+		_, err := check("a" + marks + "\u0301")
+		refused(t, "a mark too many", err, edgev1.Code_CODE_INVALID_ARGUMENT, "docs.BAD_FIELD")
 	}
 }
 

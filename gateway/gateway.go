@@ -67,6 +67,7 @@ type Gateway struct {
 	windows     windows
 	bundles     crew // opens bundles
 	shared      shared
+	strangers   strangers
 
 	openings  openings
 	looks     looks

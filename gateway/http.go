@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -203,9 +202,6 @@ func (g *Gateway) cors(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// foreign is what is told to a page of an origin that is not admitted.
-const foreign = "Pages of this origin may not talk to this Plenum. Its operator names them in gateway.origins, or this host in gateway.hosts if that is set."
-
 // admitsOrigin refuses pages of origins that are not admitted, and lets the others read the answer.
 func (g *Gateway) admitsOrigin(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
@@ -213,8 +209,7 @@ func (g *Gateway) admitsOrigin(w http.ResponseWriter, r *http.Request) bool {
 	h.Add("Vary", "Origin")
 	if origin != "" {
 		if !g.originAllowed(r) {
-			g.deps.Refusals.Origin(g.address(r))
-			http.Error(w, foreign, http.StatusForbidden)
+			g.refuseOrigin(w, r)
 			return false
 		}
 		h.Set("Access-Control-Allow-Origin", origin)
@@ -230,29 +225,6 @@ func preflight(w http.ResponseWriter, methods, headers string) {
 	h.Set("Access-Control-Allow-Headers", headers)
 	h.Set("Access-Control-Max-Age", corsAge)
 	w.WriteHeader(http.StatusNoContent)
-}
-
-// originAllowed admits requests without an Origin (no browser), from the gateway's own host, and from configured pages. Whoever is on
-// the way can make up a page of http://host, so that it is not the host's own where clients are known to come by TLS.
-func (g *Gateway) originAllowed(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false // "null" too
-	}
-	own := strings.EqualFold(u.Host, r.Host) && g.isHost(u.Hostname()) && !g.atContent(r) && (u.Scheme == "https" || u.Scheme == "http" && !g.encrypted(r))
-	return own || slices.ContainsFunc(g.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) })
-}
-
-// isHost reports whether a page of this host may be the gateway's own. Nobody else can have an address, or localhost, lead here.
-func (g *Gateway) isHost(name string) bool {
-	if _, err := netip.ParseAddr(name); err == nil || len(g.cfg.Hosts) == 0 || strings.EqualFold(name, "localhost") {
-		return true
-	}
-	return slices.ContainsFunc(g.cfg.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
 }
 
 // address is the client's: the last one of X-Forwarded-For that is no proxy of ours, if the request comes through one.

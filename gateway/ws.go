@@ -22,9 +22,8 @@ import (
 // where a browser's script can see it.
 func (g *Gateway) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	if !g.originAllowed(r) {
-		g.deps.Refusals.Origin(g.address(r))
 		secure(w.Header(), g.encrypted(r))
-		http.Error(w, foreign, http.StatusForbidden)
+		g.refuseOrigin(w, r)
 		return
 	}
 	address := g.address(r)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"plenum.internal/mesh/letters"
 	edgev1 "plenum.internal/proto/plenum/edge/v1"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
@@ -56,6 +57,8 @@ func checkActivity(q *presencev1.SetActivityRequest, now time.Time) (s said, err
 		return s, badField("subject", "Say what you are doing, too.")
 	case !isSubject(subject):
 		return s, badField("subject", "A subject has at most %d bytes: letters, digits, blanks and %s", MaxSubject, subjectMarks)
+	case letters.Crowded(subject):
+		return s, badField("subject", "Put at most %d accents on a letter.", letters.MaxMarks)
 	}
 	if err := checkUntil(q.GetUntilMs(), now); err != nil {
 		return s, err

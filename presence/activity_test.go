@@ -479,6 +479,7 @@ func TestWrongActivity(t *testing.T) {
 		"markup":           {User: "ada", Kind: writing, Subject: "<b>"},
 		"hidden direction": {User: "ada", Kind: writing, Subject: "a\u202eb"},
 		"no width":         {User: "ada", Kind: writing, Subject: "a\u200bb"},
+		"a pile of marks":  {User: "ada", Kind: writing, Subject: "q\u0301\u0301\u0301\u0301\u0301"},
 		"a tab":            {User: "ada", Kind: writing, Subject: "a\tb"},
 		"ended long ago":   {User: "ada", Kind: writing, UntilMs: 1},
 		"ends far ahead":   {User: "ada", Kind: writing, UntilMs: time.Now().Add(MaxAhead + time.Hour).UnixMilli()},

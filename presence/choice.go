@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"plenum.internal/mesh/letters"
 	"plenum.internal/mesh/sqldb"
 	"plenum.internal/mesh/topic"
 	presencev1 "plenum.internal/proto/plenum/presence/v1"
@@ -131,6 +132,8 @@ func checkChoice(q *presencev1.SetStatusRequest) (c choice, err error) {
 		return c, badField("custom.emoji", "Choose one emoji, of at most %d bytes, and say the rest by the text.", MaxEmoji)
 	case !isText(text):
 		return c, badField("custom.text", "A text has one line of at most %d bytes: letters, digits, blanks, marks and emoji, and no invisible characters.", MaxText)
+	case letters.Crowded(text):
+		return c, badField("custom.text", "Put at most %d accents on a letter.", letters.MaxMarks)
 	}
 	c = choice{state: q.GetState(), emoji: emoji, text: text}
 	if q.GetUntilMs() != 0 {

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"plenum.internal/mesh/letters"
+	presencev1 "plenum.internal/proto/plenum/presence/v1"
 )
 
 func TestEmoji(t *testing.T) {
@@ -43,6 +46,23 @@ func TestText(t *testing.T) {
 	} {
 		if isText(s) {
 			t.Errorf("%s: %q is one", name, s)
+		}
+	}
+}
+
+// Whoever scribbles over what is beside their status is told how many accents a letter may have.
+func TestMarksOnALetter(t *testing.T) {
+	marks := strings.Repeat("\u0301", letters.MaxMarks)
+	ask := func(text string) error {
+		_, err := checkChoice(&presencev1.SetStatusRequest{Custom: &presencev1.Custom{Text: text}})
+		return err
+	}
+	if err := ask("a" + marks + "b" + marks); err != nil {
+		t.Error(err)
+	}
+	for _, s := range []string{"a" + marks + "\u0301", "ي" + marks + "\u200d\u0301"} {
+		if err := ask(s); err == nil || !strings.Contains(err.Error(), "at most 4 accents on a letter") {
+			t.Errorf("%q: %v", s, err)
 		}
 	}
 }

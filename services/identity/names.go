@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"plenum.internal/mesh/letters"
 	identityv1 "plenum.internal/proto/plenum/identity/v1"
 )
 
@@ -58,8 +59,8 @@ func text(field, s, fallback string) (string, error) {
 	if s = strings.TrimSpace(s); s == "" {
 		return fallback, nil
 	}
-	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > 80 || !printable(s) {
-		return "", invalid(field, "Use at most 80 characters in one line, none of them invisible, and at most %d accents on a letter.", maxMarks)
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > 80 || !printable(s) || letters.Crowded(s) {
+		return "", invalid(field, "Use at most 80 characters in one line, none of them invisible, and at most %d accents on a letter.", letters.MaxMarks)
 	}
 	if !strings.ContainsFunc(s, visible) {
 		return "", invalid(field, "There is nothing to see in it. Use letters.")
@@ -75,25 +76,12 @@ func timeZone(s string) error {
 	return nil
 }
 
-// maxMarks is how many marks one letter has at most: as many as a language needs, and none that scribble over the lines around.
-const maxMarks = 4
-
 // printable says whether all of a line is seen: two names that differ only by what is not would look the same. What joins letters or emoji stands only behind
 // those that it joins.
 func printable(s string) bool {
 	var last rune
-	marks := 0 // on one letter so far
 	for _, r := range s {
 		switch {
-		case r == zwnj || r == zwj: // not seen: what follows is drawn over the same letter
-		case unicode.In(r, unicode.Mn, unicode.Me):
-			marks++
-		default:
-			marks = 0
-		}
-		switch {
-		case marks > maxMarks:
-			return false
 		case r == zwnj || r == zwj:
 			if !unicode.In(last, joining...) && (r == zwnj || !joined(last)) {
 				return false

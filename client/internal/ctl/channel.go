@@ -63,13 +63,18 @@ func channelID(ctx context.Context, h *client.HTTP, text string) (string, error)
 			break
 		}
 	}
-	res, err := chat.BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Prefix: name, Archived: true})
-	if err != nil && client.CodeOf(err) != edgev1.Code_CODE_PERMISSION_DENIED {
-		return "", err
-	}
-	for _, c := range res.GetChannels() {
-		if strings.EqualFold(c.GetName(), name) {
-			return c.GetId(), nil
+	for page := ""; ; {
+		res, err := chat.BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Prefix: name, Archived: true, Page: page})
+		if err != nil && client.CodeOf(err) != edgev1.Code_CODE_PERMISSION_DENIED {
+			return "", err
+		}
+		for _, c := range res.GetChannels() {
+			if strings.EqualFold(c.GetName(), name) {
+				return c.GetId(), nil
+			}
+		}
+		if page = res.GetNext(); page == "" {
+			break
 		}
 	}
 	if strings.HasPrefix(text, "#") {

@@ -452,10 +452,10 @@ func (x *Channel) GetPeople() []string {
 
 type CreateChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                           // 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit; folded to lower case, NFC
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                           // 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit, at most 4 marks on a letter; folded to lower case, NFC
 	Kind          ChannelKind            `protobuf:"varint,2,opt,name=kind,proto3,enum=plenum.chat.v1.ChannelKind" json:"kind,omitempty"`          // PUBLIC or PRIVATE
-	Topic         string                 `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`                                         // <= 250 bytes
-	Purpose       string                 `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`                                     // <= 1,000 bytes
+	Topic         string                 `protobuf:"bytes,3,opt,name=topic,proto3" json:"topic,omitempty"`                                         // <= 250 bytes, at most 4 marks on a letter
+	Purpose       string                 `protobuf:"bytes,4,opt,name=purpose,proto3" json:"purpose,omitempty"`                                     // <= 1,000 bytes, at most 4 marks on a letter
 	History       ChannelHistory         `protobuf:"varint,5,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"` // JOINED: PRIVATE only
 	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"` // who may post
 	unknownFields protoimpl.UnknownFields
@@ -678,8 +678,8 @@ type UpdateChannelRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Channel       string                 `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`                                     // id of the channel, <= 26 bytes
 	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`                                     // absent: unchanged; limits as in CreateChannelRequest
-	Topic         *string                `protobuf:"bytes,3,opt,name=topic,proto3,oneof" json:"topic,omitempty"`                                   // <= 250 bytes
-	Purpose       *string                `protobuf:"bytes,4,opt,name=purpose,proto3,oneof" json:"purpose,omitempty"`                               // <= 1,000 bytes
+	Topic         *string                `protobuf:"bytes,3,opt,name=topic,proto3,oneof" json:"topic,omitempty"`                                   // absent: unchanged; limits as in CreateChannelRequest
+	Purpose       *string                `protobuf:"bytes,4,opt,name=purpose,proto3,oneof" json:"purpose,omitempty"`                               // absent: unchanged; limits as in CreateChannelRequest
 	History       ChannelHistory         `protobuf:"varint,5,opt,name=history,proto3,enum=plenum.chat.v1.ChannelHistory" json:"history,omitempty"` // for those who join from now on
 	Posting       ChannelPosting         `protobuf:"varint,6,opt,name=posting,proto3,enum=plenum.chat.v1.ChannelPosting" json:"posting,omitempty"` // who may post
 	unknownFields protoimpl.UnknownFields
@@ -1253,11 +1253,14 @@ func (x *Mine) GetHead() *v1.Cursor {
 }
 
 type BrowseChannelsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`      // of the name; <= 64 bytes; empty = all
-	Archived      bool                   `protobuf:"varint,2,opt,name=archived,proto3" json:"archived,omitempty"` // true: archived ones too
-	Page          string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`          // `next` of the answer before; empty: the first page
-	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`       // 1 to 200; 0 = 100
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Prefix   string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`      // of the name; <= 64 bytes; empty = all
+	Archived bool                   `protobuf:"varint,2,opt,name=archived,proto3" json:"archived,omitempty"` // true: archived ones too
+	Page     string                 `protobuf:"bytes,3,opt,name=page,proto3" json:"page,omitempty"`          // `next` of the answer before; empty: the first page
+	Limit    uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`       // 1 to 200; 0 = 100
+	// <= 4 words, divided by blanks, <= 64 bytes: each of them is to begin a word of the name, which begins in front or behind a '-', '_' or '.'; one of a script that has no
+	// blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) may stand anywhere. Case doesn't matter, nor which of the three divides. Empty = all.
+	Words         string `protobuf:"bytes,5,opt,name=words,proto3" json:"words,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1318,6 +1321,13 @@ func (x *BrowseChannelsRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *BrowseChannelsRequest) GetWords() string {
+	if x != nil {
+		return x.Words
+	}
+	return ""
 }
 
 type BrowseChannelsResponse struct {
@@ -6131,12 +6141,13 @@ const file_plenum_chat_v1_chat_proto_rawDesc = "" +
 	"\x05muted\x18\x05 \x01(\bR\x05muted\x121\n" +
 	"\x05level\x18\x06 \x01(\x0e2\x1b.plenum.chat.v1.NotifyLevelR\x05level\x12#\n" +
 	"\rreadable_from\x18\a \x01(\x04R\freadableFrom\x12*\n" +
-	"\x04head\x18\b \x01(\v2\x16.plenum.edge.v1.CursorR\x04head\"u\n" +
+	"\x04head\x18\b \x01(\v2\x16.plenum.edge.v1.CursorR\x04head\"\x8b\x01\n" +
 	"\x15BrowseChannelsRequest\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1a\n" +
 	"\barchived\x18\x02 \x01(\bR\barchived\x12\x12\n" +
 	"\x04page\x18\x03 \x01(\tR\x04page\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"a\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05words\x18\x05 \x01(\tR\x05words\"a\n" +
 	"\x16BrowseChannelsResponse\x123\n" +
 	"\bchannels\x18\x01 \x03(\v2\x17.plenum.chat.v1.ChannelR\bchannels\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\"\x80\x01\n" +

@@ -104,7 +104,8 @@ type ChatServiceClient interface {
 	GetChannel(ctx context.Context, in *GetChannelRequest, opts ...grpc.CallOption) (*GetChannelResponse, error)
 	// ListMyChannels lists the channels that the caller is a member of, with marker, counts and settings; ordered by id.
 	ListMyChannels(ctx context.Context, in *ListMyChannelsRequest, opts ...grpc.CallOption) (*ListMyChannelsResponse, error)
-	// BrowseChannels lists the public channels of the workspace by name; for a guest those joined.
+	// BrowseChannels lists the public channels of the workspace by name; for a guest those joined. A page is looked for in 10,000 names at the most: it may be short, or
+	// empty, and not the last one.
 	BrowseChannels(ctx context.Context, in *BrowseChannelsRequest, opts ...grpc.CallOption) (*BrowseChannelsResponse, error)
 	// JoinChannel joins a public channel; guests cannot (NOT_FOUND). Joined already: no change, the same answer.
 	JoinChannel(ctx context.Context, in *JoinChannelRequest, opts ...grpc.CallOption) (*JoinChannelResponse, error)
@@ -497,7 +498,8 @@ type ChatServiceServer interface {
 	GetChannel(context.Context, *GetChannelRequest) (*GetChannelResponse, error)
 	// ListMyChannels lists the channels that the caller is a member of, with marker, counts and settings; ordered by id.
 	ListMyChannels(context.Context, *ListMyChannelsRequest) (*ListMyChannelsResponse, error)
-	// BrowseChannels lists the public channels of the workspace by name; for a guest those joined.
+	// BrowseChannels lists the public channels of the workspace by name; for a guest those joined. A page is looked for in 10,000 names at the most: it may be short, or
+	// empty, and not the last one.
 	BrowseChannels(context.Context, *BrowseChannelsRequest) (*BrowseChannelsResponse, error)
 	// JoinChannel joins a public channel; guests cannot (NOT_FOUND). Joined already: no change, the same answer.
 	JoinChannel(context.Context, *JoinChannelRequest) (*JoinChannelResponse, error)

@@ -648,7 +648,7 @@ func (x *Document) GetFloor() uint64 {
 
 type CreateDocumentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`     // 1 to 200 bytes; empty: "Untitled"
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`     // one line of 1 to 200 bytes, at most 4 marks on a letter; empty: "Untitled"
 	Content       string                 `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"` // a delta that inserts alone, <= 1 MiB; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1277,7 +1277,7 @@ func (x *SubmitResponse) GetEpoch() uint64 {
 type RenameDocumentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`       // 1 to 200 bytes
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`       // one line of 1 to 200 bytes, at most 4 marks on a letter
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2017,7 +2017,7 @@ func (x *ListFoldersResponse) GetOffset() uint64 {
 
 type CreateFolderRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes, at most 4 marks on a letter
 	Parent        string                 `protobuf:"bytes,2,opt,name=parent,proto3" json:"parent,omitempty"` // id of the folder to stand in; empty: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2122,7 +2122,7 @@ func (x *CreateFolderResponse) GetOffset() uint64 {
 type RenameFolderRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Folder        string                 `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"` // id of the folder, <= 26 bytes
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`     // one line of 1 to 100 bytes, at most 4 marks on a letter
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4803,7 +4803,7 @@ func (x *Overview) GetKinds() uint32 {
 
 type ImportDocumentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                               // 1 to 200 bytes; empty: "Untitled"
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`                               // one line of 1 to 200 bytes, at most 4 marks on a letter; empty: "Untitled"
 	Format        Format                 `protobuf:"varint,2,opt,name=format,proto3,enum=plenum.docs.v1.Format" json:"format,omitempty"` // of content
 	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`                           // UTF-8, <= 1 MiB
 	unknownFields protoimpl.UnknownFields
@@ -5226,7 +5226,7 @@ type NameVersionRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Document      string                 `protobuf:"bytes,1,opt,name=document,proto3" json:"document,omitempty"` // id of the document, <= 26 bytes
 	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`  // from 1
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`         // one line of <= 100 bytes; empty: the name is taken away
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`         // one line of <= 100 bytes, at most 4 marks on a letter; empty: the name is taken away
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

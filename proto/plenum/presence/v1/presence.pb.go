@@ -618,7 +618,7 @@ func (x *Status) GetCountry() string {
 type Activity struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          ActivityKind           `protobuf:"varint,1,opt,name=kind,proto3,enum=plenum.presence.v1.ActivityKind" json:"kind,omitempty"` // what
-	Subject       string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`                                 // what it is about, as they said; <= 80 bytes of letters, digits, blanks and -_.,'&()+#
+	Subject       string                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`                                 // what it is about, as they said; <= 80 bytes of letters, digits, blanks and -_.,'&()+#, at most 4 marks on a letter
 	SinceMs       int64                  `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`                 // since when; inferred ones in whole minutes
 	Inferred      bool                   `protobuf:"varint,4,opt,name=inferred,proto3" json:"inferred,omitempty"`                              // by the rules in presence/README.md; only of who has switched it on
 	Confidence    uint32                 `protobuf:"varint,5,opt,name=confidence,proto3" json:"confidence,omitempty"`                          // of an inferred one: 1 to 100
@@ -695,8 +695,8 @@ func (x *Activity) GetConfidence() uint32 {
 type Custom struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Emoji string                 `protobuf:"bytes,1,opt,name=emoji,proto3" json:"emoji,omitempty"` // one emoji, <= 64 bytes; empty: none
-	// <= 100 bytes, one line: letters, digits, blanks and marks of any script, and emoji. Nothing invisible: no control characters or directions, and
-	// joiners and selectors only where writing needs them. Blanks around it are taken off.
+	// <= 100 bytes, one line: letters, digits, blanks and marks of any script, at most 4 marks on a letter, and emoji. Nothing invisible: no control characters or
+	// directions, and joiners and selectors only where writing needs them. Blanks around it are taken off.
 	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

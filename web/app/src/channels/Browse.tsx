@@ -48,7 +48,7 @@ export default function Browse() {
           </Show>
         </header>
         <div class="browse-find">
-          <TextField label={text().browse.search} type="search" autocomplete="off" value={words()} onInput={setWords} />
+          <TextField label={text().browse.search} type="search" autocomplete="off" maxlength={64} value={words()} onInput={setWords} />
           <Choose
             label={text().browse.which}
             value={archived() ? 'archived' : 'inUse'}

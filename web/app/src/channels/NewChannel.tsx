@@ -49,9 +49,9 @@ export default function NewChannel(props: { readonly onClose: () => void }) {
           error={tried() && name().trim() === '' ? text().fresh.nameWrong : field() === 'name' ? error() : undefined}
           onInput={setName}
         />
-        <TextField label={text().fresh.topic} hint={text().fresh.topicHint} autocomplete="off" maxlength={250} value={topic()} onInput={setTopic} />
+        <TextField label={text().fresh.topic} hint={text().fresh.topicHint} autocomplete="off" maxlength={250} value={topic()} error={field() === 'topic' ? error() : undefined} onInput={setTopic} />
         <Switch label={text().fresh.private} hint={text().fresh.privateHint} checked={hidden()} onChange={setHidden} />
-        <Refused error={field() === 'name' ? undefined : error()} />
+        <Refused error={field() === 'name' || field() === 'topic' ? undefined : error()} />
         <button type="submit" hidden />
       </form>
     </Dialog>

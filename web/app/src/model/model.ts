@@ -275,7 +275,7 @@ export interface Model {
   createChannel(channel: NewChannel): Promise<Id>
   /** The channel with exactly these and the account. */
   openDirect(people: readonly Id[]): Promise<Id>
-  /** `archived`: archived ones alone. */
+  /** Channels in whose names each of at most four words begins a word. `archived`: archived ones alone. */
   browse(words: string, page: string, archived: boolean): Promise<Page<Browsed>>
   preview(channel: Id): Promise<Preview>
   join(channel: Id): Promise<void>

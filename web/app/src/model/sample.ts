@@ -216,7 +216,7 @@ export function sampleModel(variant: Variant = {}): Model {
     browse: (words, _page, archived) =>
       once(
         [...channels().filter((channel) => channel.kind === 'public'), { ...plain, id: 'books', name: 'books', topic: 'One a month, more or less', members: 23 }]
-          .filter((channel) => channel.name.includes(words.toLowerCase()))
+          .filter((channel) => words.toLowerCase().split(' ').every((word) => `-${channel.name}`.includes(`-${word}`)))
           .filter((channel) => channel.archived === archived)
           .map(({ id, name, topic, members }) => ({ id, name, topic, members, joined: id !== 'books', archived })),
       ),

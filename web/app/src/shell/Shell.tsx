@@ -1,4 +1,4 @@
-import { createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onCleanup, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
+import { createComputed, createEffect, createMemo, createSignal, ErrorBoundary, getOwner, lazy, on, onCleanup, onMount, runWithOwner, Show, Suspense, untrack, type Accessor, type Component, type JSX } from 'solid-js'
 import { Dynamic } from 'solid-js/web'
 import { text } from '../i18n/en.ts'
 import { account, between, channelName, may, titleCount, useModel } from '../model/context.ts'
@@ -55,7 +55,6 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   const [palette, setPalette] = createSignal<string>()
   const [dialog, setDialog] = createSignal<Component<{ readonly onClose: () => void }>>()
   const [opened, setOpened] = createSignal<OpenPanel>()
-  let before: Element | null = null // what had the focus as the pane was opened
 
   const found = createMemo(() => find(props.registry.routes, props.router.path()))
   const channelId = createMemo(() => {
@@ -67,28 +66,40 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     return opened() ?? (at?.route.panel ? { part: once(at.route.panel), params: at.params } : undefined)
   })
 
+  // By whatever the pane was opened (a button, a link, a command, the history), that has the focus again when it is closed.
+  let before: Element | null = null
+  createComputed(on(panel, (now, was) => {
+    if (now && !was) before = document.activeElement
+  }))
+  const giveBack = (to: Element | null) => {
+    before = null
+    const there = to instanceof HTMLElement && to.isConnected && to !== document.body
+    ;(there ? to : document.getElementById('main'))?.focus()
+  }
+  // Where it covers the screen, it has the focus from the start, and what is in it passes that on when it is there: what is covered can't keep it.
+  let pane: HTMLElement | undefined
+  createEffect(on([panel, narrow], ([now, covers]) => {
+    if (now && covers && !pane?.contains(document.activeElement)) pane?.focus()
+  }, { defer: true }))
+
   const shell: Around = {
     model,
     registry: props.registry,
     path: props.router.path,
     query: props.router.query,
     channel: channelId,
-    go: (path, options) => {
-      if (!panel()) before = document.activeElement
-      props.router.go(path, options)
-    },
+    go: (path, options) => props.router.go(path, options),
     openPanel: (name, params = {}) => {
       const wanted = props.registry.panels.find((one) => one.name === name)
       if (!wanted) throw new Error(`no module has a panel ${name}`)
-      if (!panel()) before = document.activeElement
       setOpened({ part: once(wanted.load), params })
     },
     closePanel: () => {
+      const back = before
       const channel = channelId()
       if (opened()) setOpened(undefined)
       else if (channel !== undefined) props.router.go(`/c/${channel}`)
-      if (before instanceof HTMLElement && before.isConnected) before.focus()
-      else document.getElementById('main')?.focus()
+      giveBack(back)
     },
     panelOpen: () => panel() !== undefined,
     openPalette: (words = '') => setPalette(words),
@@ -118,7 +129,10 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   createEffect(on(props.router.path, () => {
     setOpened(undefined)
     setDrawer(false)
-    if (document.activeElement === document.body) document.getElementById('main')?.focus()
+    const lost = document.activeElement === document.body
+    if (lost && !panel()) giveBack(before)
+    else if (lost) document.getElementById('main')?.focus()
+    else if (!panel()) before = null
   }, { defer: true }))
 
   // "/" is the channel that was read last, in this tab, else in this browser; else the first one, once their names have come, or don't.
@@ -184,7 +198,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
         </main>
         <Show when={panel()}>
           {(at) => (
-            <aside class="pane" aria-label={text().shell.pane} data-part>
+            <aside ref={pane} class="pane" tabIndex={-1} aria-label={text().shell.pane} data-part>
               <Broken>
                 <Suspense fallback={<Skeleton rows={3} />}>
                   <Dynamic component={at().part} params={at().params} onClose={() => shell.closePanel()} />

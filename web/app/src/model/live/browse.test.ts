@@ -25,6 +25,14 @@ it('lists what is archived, and nothing else, over as many pages as it takes', a
   expect(await browse(session, 'x', '', false, () => false)).toMatchObject({ items: [{ id: 'a' }], next: 'b' })
 })
 
+it('goes on through names of which none is meant, for an empty page would say that there is nothing', async () => {
+  const pages: Record<string, object> = { '': { channels: [], next: 'm' }, m: { channels: [], next: 't' }, t: { channels: [channel('web-design', false)], next: 'z' }, z: { channels: [], next: '' } }
+  const { session, asked } = desk({ BrowseChannels: ({ page }) => pages[page as string] ?? {} })
+  expect(await browse(session, 'des', '', false, () => false)).toMatchObject({ items: [{ id: 'web-design' }], next: 'z' })
+  expect(asked).toMatchObject([{ words: 'des', page: '' }, { words: 'des', page: 'm' }, { words: 'des', page: 't' }])
+  expect(await browse(session, 'des', 'z', false, () => false)).toEqual({ items: [], next: '' })
+})
+
 it('shows what may be read of a channel, and tells what may not from what failed', async () => {
   const GetChannel = () => ({ channel: { name: 'books', topic: 'One a month', purpose: 'to read', members: 3, archived: false } })
   const ListMembers = () => ({ members: [{ user: 'ben' }] })

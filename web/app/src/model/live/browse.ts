@@ -11,14 +11,17 @@ const mostPeople = 8
 const mostRead = 12
 const mostSaid = 5
 
-/** browse lists channels that one may join. The service gives archived ones beside the others: a page of archived ones is made of as many as it takes. */
-export async function browse(session: Session, prefix: string, page: string, archived: boolean, joined: (id: Id) => boolean): Promise<Page<Browsed>> {
+/**
+ * browse lists channels that one may join, in whose names each of the words begins a word. The service gives archived ones beside the others, and looks through so many names
+ * at a time: a page of archived ones is made of as many as it takes, one of the others until something is found.
+ */
+export async function browse(session: Session, words: string, page: string, archived: boolean, joined: (id: Id) => boolean): Promise<Page<Browsed>> {
   const items: Browsed[] = []
   for (let next = page; ;) {
-    const answer = await session.call(chat.browseChannels, { prefix, page: next, limit: archived ? 200 : limit, archived })
+    const answer = await session.call(chat.browseChannels, { words, page: next, limit: archived ? 200 : limit, archived })
     for (const c of answer.channels) if (c.archived === archived) items.push({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: joined(c.id), archived })
     next = answer.next
-    if (!archived || next === '' || items.length >= limit) return { items, next }
+    if (next === '' || items.length >= (archived ? limit : 1)) return { items, next }
   }
 }
 

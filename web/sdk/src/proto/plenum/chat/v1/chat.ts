@@ -142,13 +142,13 @@ export interface Channel {
 }
 
 export interface CreateChannelRequest {
-  /** 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit; folded to lower case, NFC */
+  /** 1 to 64 bytes: letters, digits, '-', '_', '.', of any script, starting with a letter or digit, at most 4 marks on a letter; folded to lower case, NFC */
   name: string;
   /** PUBLIC or PRIVATE */
   kind: ChannelKind;
-  /** <= 250 bytes */
+  /** <= 250 bytes, at most 4 marks on a letter */
   topic: string;
-  /** <= 1,000 bytes */
+  /** <= 1,000 bytes, at most 4 marks on a letter */
   purpose: string;
   /** JOINED: PRIVATE only */
   history: ChannelHistory;
@@ -180,11 +180,11 @@ export interface UpdateChannelRequest {
   name?:
     | string
     | undefined;
-  /** <= 250 bytes */
+  /** absent: unchanged; limits as in CreateChannelRequest */
   topic?:
     | string
     | undefined;
-  /** <= 1,000 bytes */
+  /** absent: unchanged; limits as in CreateChannelRequest */
   purpose?:
     | string
     | undefined;
@@ -280,6 +280,11 @@ export interface BrowseChannelsRequest {
   page: string;
   /** 1 to 200; 0 = 100 */
   limit: number;
+  /**
+   * <= 4 words, divided by blanks, <= 64 bytes: each of them is to begin a word of the name, which begins in front or behind a '-', '_' or '.'; one of a script that has no
+   * blanks between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) may stand anywhere. Case doesn't matter, nor which of the three divides. Empty = all.
+   */
+  words: string;
 }
 
 export interface BrowseChannelsResponse {
@@ -2120,7 +2125,7 @@ export const Mine: MessageFns<Mine> = {
 };
 
 function createBaseBrowseChannelsRequest(): BrowseChannelsRequest {
-  return { prefix: "", archived: false, page: "", limit: 0 };
+  return { prefix: "", archived: false, page: "", limit: 0, words: "" };
 }
 
 export const BrowseChannelsRequest: MessageFns<BrowseChannelsRequest> = {
@@ -2136,6 +2141,9 @@ export const BrowseChannelsRequest: MessageFns<BrowseChannelsRequest> = {
     }
     if (message.limit !== 0) {
       writer.uint32(32).uint32(message.limit);
+    }
+    if (message.words !== "") {
+      writer.uint32(42).string(message.words);
     }
     return writer;
   },
@@ -2183,6 +2191,14 @@ export const BrowseChannelsRequest: MessageFns<BrowseChannelsRequest> = {
             }
 
             message.limit = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.words = reader.string();
             continue;
           }
         }

@@ -218,7 +218,7 @@ export interface Document {
 }
 
 export interface CreateDocumentRequest {
-  /** 1 to 200 bytes; empty: "Untitled" */
+  /** one line of 1 to 200 bytes, at most 4 marks on a letter; empty: "Untitled" */
   title: string;
   /** a delta that inserts alone, <= 1 MiB; empty: none */
   content: string;
@@ -324,7 +324,7 @@ export interface SubmitResponse {
 export interface RenameDocumentRequest {
   /** id of the document, <= 26 bytes */
   document: string;
-  /** 1 to 200 bytes */
+  /** one line of 1 to 200 bytes, at most 4 marks on a letter */
   title: string;
 }
 
@@ -418,7 +418,7 @@ export interface ListFoldersResponse {
 }
 
 export interface CreateFolderRequest {
-  /** one line of 1 to 100 bytes */
+  /** one line of 1 to 100 bytes, at most 4 marks on a letter */
   name: string;
   /** id of the folder to stand in; empty: none */
   parent: string;
@@ -434,7 +434,7 @@ export interface CreateFolderResponse {
 export interface RenameFolderRequest {
   /** id of the folder, <= 26 bytes */
   folder: string;
-  /** one line of 1 to 100 bytes */
+  /** one line of 1 to 100 bytes, at most 4 marks on a letter */
   name: string;
 }
 
@@ -860,7 +860,7 @@ export interface Overview {
 }
 
 export interface ImportDocumentRequest {
-  /** 1 to 200 bytes; empty: "Untitled" */
+  /** one line of 1 to 200 bytes, at most 4 marks on a letter; empty: "Untitled" */
   title: string;
   /** of content */
   format: Format;
@@ -928,7 +928,7 @@ export interface NameVersionRequest {
   document: string;
   /** from 1 */
   version: number;
-  /** one line of <= 100 bytes; empty: the name is taken away */
+  /** one line of <= 100 bytes, at most 4 marks on a letter; empty: the name is taken away */
   name: string;
 }
 

@@ -180,7 +180,7 @@ export interface Status {
 export interface Activity {
   /** what */
   kind: ActivityKind;
-  /** what it is about, as they said; <= 80 bytes of letters, digits, blanks and -_.,'&()+# */
+  /** what it is about, as they said; <= 80 bytes of letters, digits, blanks and -_.,'&()+#, at most 4 marks on a letter */
   subject: string;
   /** since when; inferred ones in whole minutes */
   sinceMs: number;
@@ -195,8 +195,8 @@ export interface Custom {
   /** one emoji, <= 64 bytes; empty: none */
   emoji: string;
   /**
-   * <= 100 bytes, one line: letters, digits, blanks and marks of any script, and emoji. Nothing invisible: no control characters or directions, and
-   * joiners and selectors only where writing needs them. Blanks around it are taken off.
+   * <= 100 bytes, one line: letters, digits, blanks and marks of any script, at most 4 marks on a letter, and emoji. Nothing invisible: no control characters or
+   * directions, and joiners and selectors only where writing needs them. Blanks around it are taken off.
    */
   text: string;
 }
