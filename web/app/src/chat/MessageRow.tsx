@@ -15,6 +15,7 @@ import type { Editing } from './editing.ts'
 import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
 import { MessageTools } from './MessageTools.tsx'
+import { calledBy } from './named.ts'
 import { PersonCard } from './PersonCard.tsx'
 import { openThread } from './places.ts'
 import { Reactions } from './Reactions.tsx'
@@ -166,7 +167,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
         ) : editing() ? (
           <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
         ) : (
-          <Body text={message().text} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
+          <Body text={message().text} called={calledBy(model, props.of.room.channel, props.item)} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
         )}
         {below() ? (
           <>

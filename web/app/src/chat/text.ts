@@ -64,6 +64,7 @@ export const en = {
   several: 'Several people are typing…',
   people: 'People to mention',
   everybody: 'Everyone in this channel',
+  everybodyBetween: 'Everyone in this conversation',
   preview: 'Preview',
   writing: 'Keep writing',
   alsoInChannel: 'Also send to channel',

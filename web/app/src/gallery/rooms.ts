@@ -12,7 +12,7 @@ const base = new Date().setHours(9, 41, 0, 0)
 
 function item(offset: number, author: string, timeMs: number, text: string, more: Partial<Message> = {}, state: Item['state'] = 'sent'): Item {
   const cause = state === 'refused' ? new ServerError(103, 'chat.ARCHIVED', 'the channel was archived') : undefined
-  return { key: String(offset), message: message(Message, { offset, author, timeMs, text, ...more }), state, cause, seq: state === 'sent' ? undefined : offset, changes: [] }
+  return { key: String(offset), message: message(Message, { offset, author, timeMs, text, ...more }), resolved: state === 'sent', state, cause, seq: state === 'sent' ? undefined : offset, changes: [] }
 }
 const reaction = (emoji: string, count: number, mine = false) => ({ emoji, count, mine, users: [] })
 const mentions = (...users: string[]) => ({ users, groups: [], everybody: false })

@@ -50,10 +50,11 @@ test.each([
   expect(shown(text)).toBe(want)
 })
 
-test('mentions are handles behind no word', () => {
-  expect(shown('@ada, @grace.hopper and @all: a@b.example')).toBe(
-    '<p><mention handle=ada>@ada</mention>, <mention handle=grace.hopper>@grace.hopper</mention> and <mention handle=all>@all</mention>: <a href=mailto:a@b.example>a@b.example</a></p>',
+test('names are handles behind no word', () => {
+  expect(shown('@ada, @grace.hopper. And @all: a@b.example')).toBe(
+    '<p><name>@ada</name>, <name>@grace.hopper</name>. And <name>@all</name>: <a href=mailto:a@b.example>a@b.example</a></p>',
   )
+  expect(shown('@adaü ü@ada x/@ada @@ada (@Ada) _@ada_')).toBe('<p><name>@adaü</name> ü@ada x/@ada @@ada (<name>@Ada</name>) <em><name>@ada</name></em></p>') // as the service reads them
   expect(shown('[**@ada** says](https://evil.example)')).toBe('<p><a href=https://evil.example/><strong>@ada</strong> says</a></p>') // who is called https://bank.example is no link there
   expect(shown('`@ada`')).toBe('<p><code>@ada</code></p>')
 })

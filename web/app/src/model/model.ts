@@ -3,6 +3,7 @@
  * sample.ts implements it over nothing, for the gallery. Each function that returns a promise rejects with a Refusal.
  */
 import type { Hit, Query } from '@plenum/sdk/chat/cache'
+import type { Mentions } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import type { Accessor } from 'solid-js'
 import type { Inbox } from '../inbox/inbox.ts'
 import type { Arrivals } from '../notify/arrivals.ts'
@@ -251,7 +252,7 @@ export interface Preview {
   /** Some of its people, eight at most. */
   readonly people: readonly Id[]
   /** What was said last, oldest first; undefined: one may not read it. */
-  readonly said: readonly { readonly offset: number; readonly author: Id; readonly timeMs: number; readonly text: string }[] | undefined
+  readonly said: readonly { readonly offset: number; readonly author: Id; readonly timeMs: number; readonly text: string; readonly mentions: Mentions | undefined }[] | undefined
 }
 
 export interface Model {

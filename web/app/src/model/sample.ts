@@ -220,7 +220,7 @@ export function sampleModel(variant: Variant = {}): Model {
           .filter((channel) => channel.archived === archived)
           .map(({ id, name, topic, members }) => ({ id, name, topic, members, joined: id !== 'books', archived })),
       ),
-    preview: (id) => Promise.resolve({ name: id, topic: 'One a month', purpose: 'What we read, and what we think of it', members: 2, archived: false, people: ['wei', 'noah'], said: [{ offset: 1, author: 'wei', timeMs: Date.now() - 3_600_000, text: 'Chapter four for **Thursday**, then?' }] }),
+    preview: (id) => Promise.resolve({ name: id, topic: 'One a month', purpose: 'What we read, and what we think of it', members: 2, archived: false, people: ['wei', 'noah'], said: [{ offset: 1, author: 'wei', timeMs: Date.now() - 3_600_000, text: 'Chapter four for **Thursday**, then?', mentions: undefined }] }),
     join: (id) => {
       setChannels([...channels(), { ...plain, id, name: id }])
       return Promise.resolve()

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import type { Person } from '../model/model.ts'
+import { mentionable, mostShown } from './answers.ts'
+
+const person = (handle: string, name: string, more: Partial<Person> = {}): Person => ({ id: handle, handle, name, role: 'member', title: '', deactivated: false, ...more })
+const people = [person('ada', 'Ada Lovelace'), person('grace.h', 'Grace Hopper'), person('al', 'Zoë Alba'), person('gone', 'Al Gone', { deactivated: true }), person('carl', 'Carl Channing')]
+const puts = (word: string, all = false) => mentionable(word, people, all).map((answer) => answer.puts)
+
+test('who is meant is found by the handle and by each part of the name, the best first', () => {
+  expect(puts('')).toEqual(['@ada', '@carl', '@grace.h', '@al'])
+  expect(puts('al')).toEqual(['@al'])
+  expect(puts('A')).toEqual(['@ada', '@al']) // one by its name, one by a handle
+  expect(puts('l')).toEqual(['@ada'])
+  expect(puts('h')).toEqual(['@grace.h'])
+  expect(puts('x')).toEqual([])
+})
+
+test('everybody is offered to whom may call them: last, unless by the whole name', () => {
+  expect(puts('chan')).toEqual(['@carl'])
+  expect(puts('chan', true)).toEqual(['@carl', '@channel'])
+  expect(puts('channel', true)).toEqual(['@channel'])
+  expect(puts('al', true)).toEqual(['@al', '@all'])
+  expect(puts('all', true)).toEqual(['@all'])
+  expect(puts('', true).at(-1)).toBe('@channel')
+  expect(puts('here', true)).toEqual([]) // which chat doesn't have
+})
+
+test('no more are offered than can be looked over', () => {
+  const many = Array.from({ length: 5_000 }, (_, n) => person(`p${n}`, `Person ${n}`))
+  expect(mentionable('p', many, false).map(({ puts }) => puts)).toEqual(Array.from({ length: mostShown }, (_, n) => `@p${n}`))
+  expect(mentionable('', many, true)).toHaveLength(mostShown)
+})

@@ -1,0 +1,42 @@
+import { message } from '@plenum/sdk'
+import { Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import { expect, test } from 'vitest'
+import { markdown } from '../markdown/markdown.ts'
+import { sampleModel } from '../model/sample.ts'
+import { calledBy, namesOf, nobody, sameNames, typedIn, type Called } from './named.ts'
+
+const model = sampleModel()
+const anybody: Called = { everybody: false }
+const shown = (text: string, called: Called = anybody) => Object.fromEntries([...namesOf(model, typedIn(markdown(text)), called)].map(([typed, { words, mine }]) => [typed, mine ? `${words}!` : words]))
+
+test('a name is shown where somebody has it, and one’s own stands out', () => {
+  expect(shown('@TOMAS and @ines, not @nemo or `@wei`')).toEqual({ '@TOMAS': '@Tomáš Novák', '@ines': '@Inès Duval!' })
+})
+
+test('what the service has found decides who is named', () => {
+  expect(shown('@tomas @wei', { users: ['wei'], everybody: false })).toEqual({ '@wei': '@Wei Zhang' }) // @tomas is another one’s by now, or was nobody’s to its author
+  expect(shown('@tomas @channel', nobody)).toEqual({})
+})
+
+test('all are called only where the service has found so', () => {
+  expect(shown('@channel @All @here', anybody)).toEqual({})
+  expect(shown('@channel @All @here', { everybody: true })).toEqual({ '@channel': '@channel!', '@All': '@All!' })
+})
+
+test('what waits is shown as it will be: all are called by who may, where all are told', () => {
+  const text = message(Message, { text: '@channel' })
+  const by = (channel: string, more: Partial<Message> = {}, resolved = false) => calledBy(model, channel, { message: { ...text, ...more }, resolved }).everybody
+  expect([by('design'), by('nowhere'), by('design', { root: 1 }), by('design', { root: 1, alsoInChannel: true })]).toEqual([true, false, false, true])
+  expect(by('design', {}, true)).toBe(false) // the service has spoken
+  expect(by('design', { mentions: { users: [], groups: [], everybody: true } }, true)).toBe(true)
+})
+
+test('a text is made anew only where a name is', () => {
+  const names = (text: string) => namesOf(model, typedIn(markdown(text)), anybody)
+  expect(sameNames(names('@tomas @nemo'), names('for @tomas'))).toBe(true)
+  expect(sameNames(names('@tomas'), names('@tomas @wei'))).toBe(false)
+  expect(sameNames(names('@tomas'), new Map([['@tomas', { words: '@Tom', mine: false }]]))).toBe(false)
+  const parts = markdown('@tomas, **@wei** and @tomas')
+  expect(typedIn(parts)).toEqual(['@tomas', '@wei'])
+  expect(typedIn(parts)).toBe(typedIn(parts))
+})

@@ -1,0 +1,87 @@
+/** Whom a name in a message means, and how it is shown. */
+import type { Item } from '@plenum/sdk/chat'
+import { plain, type Rich } from '../markdown/markdown.ts'
+import { personCalled } from '../model/called.ts'
+import { account, nameApart } from '../model/context.ts'
+import type { Id, Model } from '../model/model.ts'
+import { rightsOf } from './rights.ts'
+
+/** Handles that mean all who are in the channel, as chat has them. */
+export const everybody: readonly string[] = ['channel', 'all']
+
+/**
+ * Called is whom a text calls: as the service has found, message.mentions. `users` absent: it has not seen the text, and whoever has a handle is shown as
+ * named; `everybody` is then whether who writes may call all.
+ */
+export interface Called {
+  readonly users?: readonly Id[]
+  readonly everybody: boolean
+}
+
+/** A message without mentions calls nobody, whatever stands in it. */
+export const nobody: Called = { users: [], everybody: false }
+
+/** calledBy is whom a message calls. One that waits is shown as it will be, as far as that is known here. */
+export function calledBy(model: Model, channel: Id, { message, resolved }: Pick<Item, 'message' | 'resolved'>): Called {
+  if (resolved) return message.mentions ?? nobody
+  return { everybody: (message.root === 0 || message.alsoInChannel) && (rightsOf(model, model.channel(channel))?.mentionAll ?? false) }
+}
+
+/** Named is what is shown of a name. */
+export interface Named {
+  readonly words: string
+  /** It names the reader. */
+  readonly mine: boolean
+}
+
+/** Names are those of a text, as they were typed, that name somebody. */
+export type Names = ReadonlyMap<string, Named>
+
+/** namesOf are the names of a text that mean somebody to the reader. */
+export function namesOf(model: Model, typed: readonly string[], called: Called): Names {
+  const found = new Map<string, Named>()
+  for (const one of typed) {
+    const named = somebody(model, one, called)
+    if (named) found.set(one, named)
+  }
+  return found
+}
+
+function somebody(model: Model, typed: string, called: Called): Named | undefined {
+  const handle = typed.slice(1).toLowerCase()
+  if (everybody.includes(handle)) return called.everybody ? { words: typed, mine: true } : undefined
+  const person = personCalled(model, handle)
+  if (person === undefined || called.users?.includes(person.id) === false) return undefined
+  return { words: `@${nameApart(model, person.id)}`, mine: person.id === account(model)?.me }
+}
+
+/** sameNames says that nothing is to be shown otherwise: whatever else becomes of people, what is read stays as it is. */
+export function sameNames(a: Names, b: Names): boolean {
+  if (a.size !== b.size) return false
+  for (const [typed, one] of a) {
+    const other = b.get(typed)
+    if (other?.words !== one.words || other.mine !== one.mine) return false
+  }
+  return true
+}
+
+const typed = new WeakMap<readonly Rich[], readonly string[]>()
+
+/** typedIn are the names that stand in a text, each once. */
+export function typedIn(parts: readonly Rich[]): readonly string[] {
+  let found = typed.get(parts)
+  if (found === undefined) {
+    const all = new Set<string>()
+    collect(parts, all)
+    typed.set(parts, (found = [...all]))
+  }
+  return found
+}
+
+function collect(parts: readonly Rich[], found: Set<string>): void {
+  for (const part of parts) {
+    if (typeof part === 'string') continue
+    if (part.tag === 'name') found.add(plain(part.children))
+    else collect(part.children, found)
+  }
+}
