@@ -1,7 +1,7 @@
 import { For, Match, Switch } from 'solid-js'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Icon } from '../ui/Icon.tsx'
-import { megaphoneIcon } from '../ui/icons.ts'
+import { megaphoneIcon, usersIcon } from '../ui/icons.ts'
 import type { Answer } from './answers.ts'
 import { text } from './text.ts'
 
@@ -32,6 +32,18 @@ export function Answers(props: AnswersProps) {
                     <Avatar id={found().person.id} name={found().person.name} />
                     <span class="clip">{found().person.name}</span>
                     <span class="faint clip">{found().puts}</span>
+                  </>
+                )}
+              </Match>
+              <Match when={answer.kind === 'group' && answer}>
+                {(found) => (
+                  <>
+                    <span class="composer-sign" aria-hidden="true">
+                      <Icon path={usersIcon} small />
+                    </span>
+                    <span class="clip">{found().group.name}</span>
+                    <span class="faint clip">{found().puts}</span>
+                    <span class="composer-more faint">{text().members(found().group.members)}</span>
                   </>
                 )}
               </Match>

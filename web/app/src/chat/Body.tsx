@@ -66,7 +66,8 @@ export function Body(props: BodyProps) {
         chip.className = named.mine ? 'mention mention-me' : 'mention'
         chip.classList.toggle('mention-late', late)
         chip.textContent = late ? typed : named.words
-        if (late && named.words !== typed) chip.dataset['tip'] = named.words
+        const tip = named.tip || (late && named.words !== typed ? named.words : '')
+        if (tip) chip.dataset['tip'] = tip
         return chip
       },
     })

@@ -65,7 +65,7 @@ export function Composer(props: ComposerProps) {
   const answers = createMemo((): readonly Answer[] => {
     const q = question()
     if (q?.sign === ':') return emoji()?.(q.word, tone()) ?? []
-    if (q?.sign === '@') return mentionable(q.word, model.people(), offersAll())
+    if (q?.sign === '@') return mentionable(q.word, model.people(), model.groups(), offersAll())
     return []
   })
   createEffect(on(question, () => setChosen(0)))

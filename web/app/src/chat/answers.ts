@@ -1,12 +1,13 @@
 /** What may be meant by what is being typed in a composer. */
 import type { Tone } from '../emoji/emoji.ts'
 import { compare } from '../i18n/format.ts'
-import type { Person } from '../model/model.ts'
+import type { Group, Person } from '../model/model.ts'
 import { everybody } from './named.ts'
 
 /** Answer is one of them, and what is put in place of what was typed. */
 export type Answer =
   | { readonly kind: 'person'; readonly person: Person; readonly puts: string }
+  | { readonly kind: 'group'; readonly group: Group; readonly puts: string }
   | { readonly kind: 'everybody'; readonly puts: string }
   | { readonly kind: 'emoji'; readonly name: string; readonly code: string; readonly puts: string }
 
@@ -36,12 +37,16 @@ function best(found: readonly Found[], most = mostShown): readonly Answer[] {
 }
 
 /** mentionable is who may be meant by "@" and a word. `all`: who writes may call everybody here, who stand last unless they are called by their whole name. */
-export function mentionable(typed: string, people: readonly Person[], all: boolean): readonly Answer[] {
+export function mentionable(typed: string, people: readonly Person[], groups: readonly Group[], all: boolean): readonly Answer[] {
   const word = typed.toLowerCase()
   const found: Found[] = []
   for (const person of people) {
     const how = person.deactivated ? undefined : fit(word, person.handle, person.name)
     if (how !== undefined) found.push({ answer: { kind: 'person', person, puts: `@${person.handle}` }, name: person.name, fit: how })
+  }
+  for (const group of groups) {
+    const how = fit(word, group.handle, group.name)
+    if (how !== undefined) found.push({ answer: { kind: 'group', group, puts: `@${group.handle}` }, name: group.name, fit: how })
   }
   const called = all ? everybody.find((handle) => handle.startsWith(word)) : undefined
   if (called === undefined) return best(found)

@@ -2,8 +2,9 @@ import { message } from '@plenum/sdk'
 import { Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import { expect, test } from 'vitest'
 import { markdown } from '../markdown/markdown.ts'
+import type { Model } from '../model/model.ts'
 import { sampleModel } from '../model/sample.ts'
-import { calledBy, namesOf, nobody, sameNames, typedIn, type Called } from './named.ts'
+import { calledBy, callsReader, namesOf, nobody, sameNames, typedIn, type Called } from './named.ts'
 
 const model = sampleModel()
 const anybody: Called = { everybody: false }
@@ -16,6 +17,24 @@ test('a name is shown where somebody has it, and one’s own stands out', () => 
 test('what the service has found decides who is named', () => {
   expect(shown('@tomas @wei', { users: ['wei'], everybody: false })).toEqual({ '@wei': '@Wei Zhang' }) // @tomas is another one’s by now, or was nobody’s to its author
   expect(shown('@tomas @channel', nobody)).toEqual({})
+})
+
+test('a group is shown by its handle, with its name as the tip; one’s own stands out', () => {
+  expect(shown('@Research @on-call')).toEqual({ '@Research': '@research!', '@on-call': '@on-call' })
+  expect(namesOf(model, ['@on-call'], anybody).get('@on-call')?.tip).toBe('On call this week: 2 people')
+  expect(shown('@research @on-call', { users: [], groups: ['on-call'], everybody: false })).toEqual({ '@on-call': '@on-call' })
+  expect(shown('@research', nobody)).toEqual({})
+})
+
+test('a message calls the reader by name, with all, by a group that they are in, or that their inbox tells', () => {
+  const calls = (mentions: Partial<NonNullable<Message['mentions']>> | undefined, author = 'wei', offset = 1, of: Model = model) =>
+    callsReader(of, 'field-notes', message(Message, { author, offset, mentions: mentions && { users: [], groups: [], everybody: false, ...mentions } }))
+  expect([calls({ users: ['ines'] }), calls({ everybody: true }), calls({ groups: ['on-call', 'research'] })]).toEqual([true, true, true])
+  expect([calls(undefined), calls({ users: ['wei'] }), calls({ groups: ['on-call'] }), calls({ everybody: true }, 'ines')]).toEqual([false, false, false, false])
+  const guest: Model = { ...model, groups: () => [] }
+  expect(calls({ groups: ['research'] }, 'wei', 19, guest)).toBe(true)
+  expect([calls({ groups: ['research'] }, 'wei', 18, guest), calls({ groups: ['on-call'] }, 'wei', 19, guest)]).toEqual([false, false])
+  expect(namesOf(guest, ['@research'], { users: [], groups: ['research'], everybody: false }).size).toBe(0) // its name isn't theirs to know
 })
 
 test('all are called only where the service has found so', () => {
@@ -35,7 +54,7 @@ test('a text is made anew only where a name is', () => {
   const names = (text: string) => namesOf(model, typedIn(markdown(text)), anybody)
   expect(sameNames(names('@tomas @nemo'), names('for @tomas'))).toBe(true)
   expect(sameNames(names('@tomas'), names('@tomas @wei'))).toBe(false)
-  expect(sameNames(names('@tomas'), new Map([['@tomas', { words: '@Tom', mine: false }]]))).toBe(false)
+  expect(sameNames(names('@tomas'), new Map([['@tomas', { words: '@Tom', tip: '', mine: false }]]))).toBe(false)
   const parts = markdown('@tomas, **@wei** and @tomas')
   expect(typedIn(parts)).toEqual(['@tomas', '@wei'])
   expect(typedIn(parts)).toBe(typedIn(parts))

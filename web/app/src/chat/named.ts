@@ -1,25 +1,29 @@
 /** Whom a name in a message means, and how it is shown. */
-import type { Item } from '@plenum/sdk/chat'
+import { threadKey, type Item } from '@plenum/sdk/chat'
+import type { Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
+import type { Named as Mentioned } from '../inbox/inbox.ts'
 import { plain, type Rich } from '../markdown/markdown.ts'
-import { personCalled } from '../model/called.ts'
+import { groupCalled, groupKnown, keyed, personCalled } from '../model/called.ts'
 import { account, nameApart } from '../model/context.ts'
 import type { Id, Model } from '../model/model.ts'
 import { rightsOf } from './rights.ts'
+import { text } from './text.ts'
 
 /** Handles that mean all who are in the channel, as chat has them. */
 export const everybody: readonly string[] = ['channel', 'all']
 
 /**
- * Called is whom a text calls: as the service has found, message.mentions. `users` absent: it has not seen the text, and whoever has a handle is shown as
- * named; `everybody` is then whether who writes may call all.
+ * Called is whom a text calls: as the service has found, message.mentions. `users` and `groups` absent: it has not seen the text, and whoever has a handle is
+ * shown as named; `everybody` is then whether who writes may call all.
  */
 export interface Called {
   readonly users?: readonly Id[]
+  readonly groups?: readonly Id[]
   readonly everybody: boolean
 }
 
 /** A message without mentions calls nobody, whatever stands in it. */
-export const nobody: Called = { users: [], everybody: false }
+export const nobody: Called = { users: [], groups: [], everybody: false }
 
 /** calledBy is whom a message calls. One that waits is shown as it will be, as far as that is known here. */
 export function calledBy(model: Model, channel: Id, { message, resolved }: Pick<Item, 'message' | 'resolved'>): Called {
@@ -27,9 +31,20 @@ export function calledBy(model: Model, channel: Id, { message, resolved }: Pick<
   return { everybody: (message.root === 0 || message.alsoInChannel) && (rightsOf(model, model.channel(channel))?.mentionAll ?? false) }
 }
 
+const toldOf = keyed<Mentioned>(({ channel, offset }) => threadKey(channel, offset))
+
+/** callsReader says that a message of somebody else's calls the reader: by name, with all, or by a group. Whose groups aren't known is told by their inbox. */
+export function callsReader(model: Model, channel: Id, { author, offset, mentions }: Pick<Message, 'author' | 'offset' | 'mentions'>): boolean {
+  const me = account(model)?.me ?? ''
+  if (mentions === undefined || author === me) return false
+  return mentions.everybody || mentions.users.includes(me) || mentions.groups.some((id) => groupKnown(model, id)?.mine ?? toldOf(model.inbox.mentions(), threadKey(channel, offset))?.group === id)
+}
+
 /** Named is what is shown of a name. */
 export interface Named {
   readonly words: string
+  /** What else there is to say of it; ''. */
+  readonly tip: string
   /** It names the reader. */
   readonly mine: boolean
 }
@@ -49,10 +64,15 @@ export function namesOf(model: Model, typed: readonly string[], called: Called):
 
 function somebody(model: Model, typed: string, called: Called): Named | undefined {
   const handle = typed.slice(1).toLowerCase()
-  if (everybody.includes(handle)) return called.everybody ? { words: typed, mine: true } : undefined
+  if (everybody.includes(handle)) return called.everybody ? { words: typed, tip: '', mine: true } : undefined
   const person = personCalled(model, handle)
-  if (person === undefined || called.users?.includes(person.id) === false) return undefined
-  return { words: `@${nameApart(model, person.id)}`, mine: person.id === account(model)?.me }
+  if (person !== undefined) {
+    return called.users?.includes(person.id) === false ? undefined : { words: `@${nameApart(model, person.id)}`, tip: '', mine: person.id === account(model)?.me }
+  }
+  const group = groupCalled(model, handle)
+  if (group === undefined || called.groups?.includes(group.id) === false) return undefined
+  // By its handle, which nobody else has: it may be named as somebody is.
+  return { words: `@${group.handle}`, tip: text().group(group.name, text().members(group.members)), mine: group.mine }
 }
 
 /** sameNames says that nothing is to be shown otherwise: whatever else becomes of people, what is read stays as it is. */
@@ -60,7 +80,7 @@ export function sameNames(a: Names, b: Names): boolean {
   if (a.size !== b.size) return false
   for (const [typed, one] of a) {
     const other = b.get(typed)
-    if (other?.words !== one.words || other.mine !== one.mine) return false
+    if (other?.words !== one.words || other.tip !== one.tip || other.mine !== one.mine) return false
   }
   return true
 }

@@ -43,6 +43,18 @@ export interface Person {
   readonly deactivated: boolean
 }
 
+/** Group is a named set of people, who are mentioned as one. */
+export interface Group {
+  readonly id: Id
+  /** As a person's; no person has the same. */
+  readonly handle: string
+  readonly name: string
+  /** How many are in it, <= 1,000. */
+  readonly members: number
+  /** The account is in it. */
+  readonly mine: boolean
+}
+
 export type PresenceState = 'unknown' | 'offline' | 'online' | 'away' | 'busy' | 'silent'
 
 export interface Presence {
@@ -271,6 +283,8 @@ export interface Model {
   channel(id: Id): Channel | undefined
   readonly people: Accessor<readonly Person[]>
   person(id: Id): Person | undefined
+  /** <= 1,000; who may not see the directory knows none. */
+  readonly groups: Accessor<readonly Group[]>
   presence(id: Id): Presence
 
   createChannel(channel: NewChannel): Promise<Id>
