@@ -1,7 +1,7 @@
 import { For, Match, Switch } from 'solid-js'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Icon } from '../ui/Icon.tsx'
-import { megaphoneIcon, usersIcon } from '../ui/icons.ts'
+import { hashIcon, lockIcon, megaphoneIcon, usersIcon } from '../ui/icons.ts'
 import type { Answer } from './answers.ts'
 import { text } from './text.ts'
 
@@ -31,7 +31,7 @@ export function Answers(props: AnswersProps) {
                   <>
                     <Avatar id={found().person.id} name={found().person.name} />
                     <span class="clip">{found().person.name}</span>
-                    <span class="faint clip">{found().puts}</span>
+                    <span class="composer-handle faint clip">{found().puts}</span>
                   </>
                 )}
               </Match>
@@ -42,7 +42,7 @@ export function Answers(props: AnswersProps) {
                       <Icon path={usersIcon} small />
                     </span>
                     <span class="clip">{found().group.name}</span>
-                    <span class="faint clip">{found().puts}</span>
+                    <span class="composer-handle faint clip">{found().puts}</span>
                     <span class="composer-more faint">{text().members(found().group.members)}</span>
                   </>
                 )}
@@ -52,7 +52,18 @@ export function Answers(props: AnswersProps) {
                   <Icon path={megaphoneIcon} small />
                 </span>
                 <span class="clip">{props.between ? text().everybodyBetween : text().everybody}</span>
-                <span class="faint clip">{answer.puts}</span>
+                <span class="composer-handle faint clip">{answer.puts}</span>
+              </Match>
+              <Match when={answer.kind === 'channel' && answer}>
+                {(found) => (
+                  <>
+                    <span class="composer-sign" aria-hidden="true">
+                      <Icon path={found().channel.kind === 'private' ? lockIcon : hashIcon} small />
+                    </span>
+                    <span class="clip">{found().channel.name}</span>
+                    <span class="composer-topic faint clip">{found().channel.topic}</span>
+                  </>
+                )}
               </Match>
               <Match when={answer.kind === 'emoji' && answer}>
                 {(found) => (

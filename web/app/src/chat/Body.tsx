@@ -62,13 +62,17 @@ export function Body(props: BodyProps) {
           return undefined
         }
         const late = unmet.has(typed)
-        const chip = document.createElement('span')
+        const chip = document.createElement(named.href ? 'a' : 'span')
+        if (named.href) chip.setAttribute('href', named.href)
         chip.className = named.mine ? 'mention mention-me' : 'mention'
         chip.classList.toggle('mention-late', late)
-        chip.textContent = late ? typed : named.words
+        chip.textContent = late ? typed.slice(0, typed.length - named.behind.length) : named.words
         const tip = named.tip || (late && named.words !== typed ? named.words : '')
         if (tip) chip.dataset['tip'] = tip
-        return chip
+        if (named.behind === '') return chip
+        const both = document.createDocumentFragment()
+        both.append(chip, named.behind)
+        return both
       },
     })
     return [...made.childNodes]

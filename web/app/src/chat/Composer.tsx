@@ -8,7 +8,7 @@ import { matches } from '../ui/chord.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
 import { Answers, answerId } from './Answers.tsx'
-import { loadCompleter, mentionable, type Answer, type Completer } from './answers.ts'
+import { channelsBy, loadCompleter, mentionable, type Answer, type Completer } from './answers.ts'
 import { Body } from './Body.tsx'
 import { asked, completed, fenced, spelled, wrapped } from './complete.ts'
 import { replace } from './replace.ts'
@@ -55,7 +55,7 @@ export function Composer(props: ComposerProps) {
   const offersAll = createMemo(() => callsAll() && channel()?.kind !== 'direct') // to two of them it says nothing
   const question = createMemo(() => {
     const found = asked(words(), cursor())
-    return found && found.from !== dismissed() ? found : undefined
+    return found && found.from !== dismissed() && !fenced(words(), cursor()) ? found : undefined // code names nobody
   })
   // The emoji are asked for with the first colon that means one.
   const [emoji, setEmoji] = createSignal<Completer>()
@@ -66,7 +66,7 @@ export function Composer(props: ComposerProps) {
     const q = question()
     if (q?.sign === ':') return emoji()?.(q.word, tone()) ?? []
     if (q?.sign === '@') return mentionable(q.word, model.people(), model.groups(), offersAll())
-    return []
+    return q?.sign === '#' ? channelsBy(q.word, untrack(model.channels)) : [] // which move with each message
   })
   createEffect(on(question, () => setChosen(0)))
   createEffect(
@@ -208,7 +208,7 @@ export function Composer(props: ComposerProps) {
       <Show when={answers().length > 0}>
         <Answers
           id={`${id}-answers`}
-          label={question()?.sign === ':' ? text().emojis : text().people}
+          label={{ '@': text().people, '#': text().channels, ':': text().emojis }[question()?.sign ?? '@']}
           answers={answers()}
           chosen={chosen()}
           between={between(channel())}

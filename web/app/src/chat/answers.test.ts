@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Group, Person } from '../model/model.ts'
-import { mentionable, mostShown } from './answers.ts'
+import type { Channel, Group, Person } from '../model/model.ts'
+import { channelsBy, mentionable, mostShown } from './answers.ts'
 
 const person = (handle: string, name: string, more: Partial<Person> = {}): Person => ({ id: handle, handle, name, role: 'member', title: '', deactivated: false, ...more })
 const people = [person('ada', 'Ada Lovelace'), person('grace.h', 'Grace Hopper'), person('al', 'Zoë Alba'), person('gone', 'Al Gone', { deactivated: true }), person('carl', 'Carl Channing')]
@@ -33,6 +33,17 @@ test('groups stand among people, by how well they fit', () => {
   expect(offered('ada')).toEqual(['@ada', '@data', '@lovers']) // the whole handle, the beginning of a name, a later part of it
   expect(offered('design')).toEqual(['@design'])
   expect(mentionable('de', people, groups, false)[0]).toMatchObject({ kind: 'group', group: { members: 3 } })
+})
+
+test('channels are found by their names, and by each part of them, whatever their case', () => {
+  const channel = (name: string, more: Partial<Channel> = {}) => ({ id: name, name, kind: 'public', archived: false, ...more }) as Channel
+  const all = [channel('random'), channel('old-design'), channel('design'), channel('design-reviews'), channel('designed', { archived: true }), channel('führung'), channel('', { kind: 'direct' })]
+  const offered = (word: string) => channelsBy(word, all).map(({ puts }) => puts)
+  expect(offered('design')).toEqual(['#design', '#design-reviews', '#old-design'])
+  expect(offered('REV')).toEqual(['#design-reviews'])
+  expect(offered('FU\u0308')).toEqual(['#führung'])
+  expect(offered('esign')).toEqual([])
+  expect(channelsBy('c', Array.from({ length: 500 }, (_, n) => channel(`c${n}`)))).toHaveLength(mostShown)
 })
 
 test('no more are offered than can be looked over', () => {

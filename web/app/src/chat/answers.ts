@@ -1,7 +1,8 @@
 /** What may be meant by what is being typed in a composer. */
 import type { Tone } from '../emoji/emoji.ts'
 import { compare } from '../i18n/format.ts'
-import type { Group, Person } from '../model/model.ts'
+import { folded } from '../model/called.ts'
+import type { Channel, Group, Person } from '../model/model.ts'
 import { everybody } from './named.ts'
 
 /** Answer is one of them, and what is put in place of what was typed. */
@@ -9,6 +10,7 @@ export type Answer =
   | { readonly kind: 'person'; readonly person: Person; readonly puts: string }
   | { readonly kind: 'group'; readonly group: Group; readonly puts: string }
   | { readonly kind: 'everybody'; readonly puts: string }
+  | { readonly kind: 'channel'; readonly channel: Channel; readonly puts: string }
   | { readonly kind: 'emoji'; readonly name: string; readonly code: string; readonly puts: string }
 
 /** mostShown is how many are offered. */
@@ -53,6 +55,19 @@ export function mentionable(typed: string, people: readonly Person[], groups: re
   const everyone: Answer = { kind: 'everybody', puts: `@${called}` }
   const others = best(found, mostShown - 1)
   return called === word ? [everyone, ...others] : [...others, everyone]
+}
+
+/** channelsBy are the channels that may be meant by "#" and a word. */
+export function channelsBy(typed: string, channels: readonly Channel[]): readonly Answer[] {
+  const word = folded(typed)
+  const found: Found[] = []
+  for (const channel of channels) {
+    const { name, archived } = channel
+    if (name === '' || archived) continue
+    const fit = name === word ? fits.whole : name.startsWith(word) ? fits.first : name.split(/[._-]/).some((part) => part.startsWith(word)) ? fits.later : undefined
+    if (fit !== undefined) found.push({ answer: { kind: 'channel', channel, puts: `#${name}` }, name, fit })
+  }
+  return best(found)
 }
 
 /** Completer finds emoji by the beginning of a code or name. */

@@ -1,11 +1,12 @@
-/** Whom a name in a message means, and how it is shown. */
+/** Whom or which channel a name in a message means, and how it is shown. */
 import { threadKey, type Item } from '@plenum/sdk/chat'
 import type { Message } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import type { Named as Mentioned } from '../inbox/inbox.ts'
 import { plain, type Rich } from '../markdown/markdown.ts'
-import { groupCalled, groupKnown, keyed, personCalled } from '../model/called.ts'
+import { channelCalled, groupCalled, groupKnown, keyed, personCalled } from '../model/called.ts'
 import { account, nameApart } from '../model/context.ts'
 import type { Id, Model } from '../model/model.ts'
+import { href } from '../shell/paths.ts'
 import { rightsOf } from './rights.ts'
 import { text } from './text.ts'
 
@@ -43,20 +44,26 @@ export function callsReader(model: Model, channel: Id, { author, offset, mention
 /** Named is what is shown of a name. */
 export interface Named {
   readonly words: string
+  /** Where it leads; '': nowhere. */
+  readonly href: string
+  /** What follows it, and was taken for a part of it; ''. */
+  readonly behind: string
   /** What else there is to say of it; ''. */
   readonly tip: string
   /** It names the reader. */
   readonly mine: boolean
 }
 
-/** Names are those of a text, as they were typed, that name somebody. */
+const plainly = { href: '', behind: '', tip: '', mine: false } as const
+
+/** Names are those of a text, as they were typed, that mean something. */
 export type Names = ReadonlyMap<string, Named>
 
-/** namesOf are the names of a text that mean somebody to the reader. */
+/** namesOf are the names of a text that mean somebody, or a channel, to the reader. */
 export function namesOf(model: Model, typed: readonly string[], called: Called): Names {
   const found = new Map<string, Named>()
   for (const one of typed) {
-    const named = somebody(model, one, called)
+    const named = one.startsWith('#') ? channel(model, one) : somebody(model, one, called)
     if (named) found.set(one, named)
   }
   return found
@@ -64,15 +71,28 @@ export function namesOf(model: Model, typed: readonly string[], called: Called):
 
 function somebody(model: Model, typed: string, called: Called): Named | undefined {
   const handle = typed.slice(1).toLowerCase()
-  if (everybody.includes(handle)) return called.everybody ? { words: typed, tip: '', mine: true } : undefined
+  if (everybody.includes(handle)) return called.everybody ? { ...plainly, words: typed, mine: true } : undefined
   const person = personCalled(model, handle)
   if (person !== undefined) {
-    return called.users?.includes(person.id) === false ? undefined : { words: `@${nameApart(model, person.id)}`, tip: '', mine: person.id === account(model)?.me }
+    return called.users?.includes(person.id) === false ? undefined : { ...plainly, words: `@${nameApart(model, person.id)}`, mine: person.id === account(model)?.me }
   }
   const group = groupCalled(model, handle)
   if (group === undefined || called.groups?.includes(group.id) === false) return undefined
   // By its handle, which nobody else has: it may be named as somebody is.
-  return { words: `@${group.handle}`, tip: text().group(group.name, text().members(group.members)), mine: group.mine }
+  return { ...plainly, words: `@${group.handle}`, tip: text().group(group.name, text().members(group.members)), mine: group.mine }
+}
+
+/** mostName is how long a channel's name may be. */
+const mostName = 64
+
+/** channel is one of the reader's. A name may end with a full stop, or a sentence behind it. */
+function channel(model: Model, typed: string): Named | undefined {
+  for (let end = typed.length; end > 1; end--) {
+    const id = end - 1 <= mostName ? channelCalled(model, typed.slice(1, end)) : undefined
+    if (id !== undefined) return { ...plainly, words: typed.slice(0, end), href: href('/c/:channel', { channel: id }), behind: typed.slice(end) }
+    if (!'._-'.includes(typed.charAt(end - 1))) return undefined
+  }
+  return undefined
 }
 
 /** sameNames says that nothing is to be shown otherwise: whatever else becomes of people, what is read stays as it is. */
@@ -80,7 +100,7 @@ export function sameNames(a: Names, b: Names): boolean {
   if (a.size !== b.size) return false
   for (const [typed, one] of a) {
     const other = b.get(typed)
-    if (other?.words !== one.words || other.tip !== one.tip || other.mine !== one.mine) return false
+    if (other?.words !== one.words || other.href !== one.href || other.tip !== one.tip || other.mine !== one.mine) return false
   }
   return true
 }

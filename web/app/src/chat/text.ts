@@ -63,6 +63,7 @@ export const en = {
   typing: (names: string, n: number) => plural(n, { one: `${names} is typing…`, other: `${names} are typing…` }),
   several: 'Several people are typing…',
   people: 'People and groups to mention',
+  channels: 'Channels to link to',
   group: (name: string, members: string) => `${name}: ${members}`,
   everybody: 'Everyone in this channel',
   everybodyBetween: 'Everyone in this conversation',

@@ -37,7 +37,7 @@ const conversation: readonly Item[] = [
   ),
   item(5, 'wei', base - 0.3 * hour, 'Rolled out to the first cluster, for those who want to try:\n\n```sh\ncurl -s https://plenum.example/livez\n```', { reactions: [reaction('🚀', 4)] }),
   item(6, 'tomas', base - 0.2 * hour, '@ines shall we show it to the board on Thursday? @amara has the numbers.', { mentions: mentions(['ines', 'amara']) }),
-  item(7, 'tomas', base - 0.19 * hour, 'Ten minutes would do. @research may want to come, and @on-call should know.', { mentions: mentions([], ['research', 'on-call']) }),
+  item(7, 'tomas', base - 0.19 * hour, 'Ten minutes would do. @research may want to come, and @on-call should know. The rest is in #field-notes.', { mentions: mentions([], ['research', 'on-call']) }),
   item(8, 'ines', base, 'Yes. I’ll put it first, before the budget: they are awake then.', {}, 'refused'),
 ]
 

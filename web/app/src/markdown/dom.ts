@@ -2,7 +2,7 @@ import { plain, type Element as RichElement, type Rich } from './rich.ts'
 
 /** Shown is what differs between places where a message is shown. */
 export interface Shown {
-  /** What stands for a name as it was typed, "@handle"; undefined: it is text. */
+  /** What stands for a name as it was typed, "@handle" or "#channel", with a full stop that may be no part of it; undefined: it is text. */
   name(typed: string): Node | undefined
   /** A place within the application, which is gone to in this window. */
   inside?(url: URL): boolean

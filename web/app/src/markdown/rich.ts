@@ -23,14 +23,17 @@ export interface Element {
 
 export type Tag =
   | 'p' | 'h1' | 'h2' | 'h3' | 'strong' | 'em' | 's' | 'code' | 'pre' | 'blockquote' | 'ul' | 'ol' | 'li' | 'hr' | 'br' | 'a'
-  /** What may name somebody: "@handle" as it was typed. Whether it does depends on who wrote it and who reads it. */
+  /** What may name somebody, or a channel: "@handle" or "#name" as it was typed. Whether it does depends on who wrote it and who reads it. */
   | 'table' | 'tr' | 'th' | 'td' | 'name'
 
 /** deepest is how deep elements may stand in each other: what is deeper is shown as text. */
 const deepest = 24
 
-/** Where the service looks for handles, too (mesh/markdown): behind what is no part of a word or an address, to the last letter or digit. */
-const name = /(?<![\p{L}\p{Nd}@/\\.\-+=&?:])@[\p{L}\p{Nd}._-]*[\p{L}\p{Nd}]/gu
+/**
+ * Where the service looks for handles, too (mesh/markdown): behind what is no part of a word or an address, to the last letter or digit. And where channels'
+ * names are: of any script, with a full stop at their end, for all that is known here. What is not seen is no part of one.
+ */
+const name = /(?<![\p{L}\p{Nd}@/\\.\-+=&?:])@[\p{L}\p{Nd}._-]*[\p{L}\p{Nd}]|(?<![\p{L}\p{M}\p{Nd}_@#/\\.\-+=&?:])#[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}._-]*/gu
 
 /**
  * rich makes of Markdown's tree, and the text that it was read from, what is shown of it. HTML in it is text; images are links, for nobody's server shall learn
