@@ -25,7 +25,6 @@ async function group(owner: Person, handle: string, name: string, ...members: Pe
 /** pictures are taken of a page as it is, light, dark, and as narrow as they come. */
 async function pictures(page: Page, name: string): Promise<void> {
   const wide = page.viewportSize()
-  for (const card of await page.getByRole('button', { name: /^(Close|No, thanks|Dismiss)/ }).all()) await card.click()
   await page.emulateMedia({ reducedMotion: 'reduce' })
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })

@@ -20,6 +20,7 @@ test('everybody is offered to whom may call them: last, unless by the whole name
   expect(puts('chan')).toEqual(['@carl'])
   expect(puts('chan', true)).toEqual(['@carl', '@channel'])
   expect(puts('channel', true)).toEqual(['@channel'])
+  expect(mentionable('channel', [person('c', 'Channel Island')], [], true).map(({ puts }) => puts)).toEqual(['@channel', '@c'])
   expect(puts('al', true)).toEqual(['@al', '@all'])
   expect(puts('all', true)).toEqual(['@all'])
   expect(puts('', true).at(-1)).toBe('@channel')
@@ -32,6 +33,7 @@ test('groups stand among people, by how well they fit', () => {
   expect(offered('d')).toEqual(['@data', '@design'])
   expect(offered('ada')).toEqual(['@ada', '@data', '@lovers']) // the whole handle, the beginning of a name, a later part of it
   expect(offered('design')).toEqual(['@design'])
+  expect(mentionable('al', people, [group('alarm', 'Alarm'), group('b', 'A of Al')], false).map(({ puts }) => puts)).toEqual(['@al', '@alarm', '@b'])
   expect(mentionable('de', people, groups, false)[0]).toMatchObject({ kind: 'group', group: { members: 3 } })
 })
 

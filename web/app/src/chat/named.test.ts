@@ -34,6 +34,7 @@ test('a message calls the reader by name, with all, by a group that they are in,
   const guest: Model = { ...model, groups: () => [] }
   expect(calls({ groups: ['research'] }, 'wei', 19, guest)).toBe(true)
   expect([calls({ groups: ['research'] }, 'wei', 18, guest), calls({ groups: ['on-call'] }, 'wei', 19, guest)]).toEqual([false, false])
+  expect(calls({ groups: ['research'] }, 'wei', 19, { ...model, groups: () => model.groups().map((group) => ({ ...group, mine: false })) })).toBe(false) // they have left it
   expect(namesOf(guest, ['@research'], { users: [], groups: ['research'], everybody: false }).size).toBe(0) // its name isn't theirs to know
 })
 
