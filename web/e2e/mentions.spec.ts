@@ -1,5 +1,6 @@
 import type { Locator, Page } from '@playwright/test'
 import { channelWith, chat, composer, link, message, say, signIn, write } from './app.ts'
+import { axeFaults, clipped, sideways, small } from './audit.ts'
 import type { Person } from './people.ts'
 import { Proxy } from './proxy.ts'
 import { expect, test } from './test.ts'
@@ -22,17 +23,19 @@ async function group(owner: Person, handle: string, name: string, ...members: Pe
   return (group as { id: string }).id
 }
 
-/** pictures are taken of a page as it is, light, dark, and as narrow as they come. */
+/** pictures are taken of a page as it is, light, dark, and as narrow as they come; and it is looked at as all screens are. */
 async function pictures(page: Page, name: string): Promise<void> {
   const wide = page.viewportSize()
   await page.emulateMedia({ reducedMotion: 'reduce' })
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
     await page.screenshot({ path: test.info().outputPath(`${name}-${colorScheme}.png`) })
+    expect(await axeFaults(page), colorScheme).toEqual([])
   }
   await page.emulateMedia({ colorScheme: null })
   await page.setViewportSize({ width: 360, height: 740 })
   await page.screenshot({ path: test.info().outputPath(`${name}-narrow.png`) })
+  expect([...(await sideways(page)), ...(await small(page)), ...(await clipped(page))]).toEqual([])
   if (wide) await page.setViewportSize(wide)
 }
 
