@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 const names = `hash lock search menu x check chevron-down chevron-right plus bell bell-off message-square-text ellipsis pencil pin link users settings sun moon
   monitor contrast log-out keyboard wifi-off refresh-cw circle-alert circle-check eye eye-off copy send-horizontal bold italic code list text-quote
   compass arrow-left arrow-up arrow-down shield scroll-text mail-plus laptop smartphone clock circle-question-mark square-pen face-slightly-smiling-plus
-  user-round trash inbox at-sign check-check corner-down-right calendar-days user-round-plus user-round-minus archive archive-restore chevron-left`
+  user-round trash inbox at-sign check-check corner-down-right calendar-days user-round-plus user-round-minus archive archive-restore chevron-left megaphone`
   .trim()
   .split(/\s+/)
 

@@ -43,8 +43,8 @@ export class Workspace {
   }
 
   /** person joins by an invitation. */
-  async person(handle: string, name = handle): Promise<Person> {
-    const { secret } = await this.owner.call('plenum.identity.v1.AdminService/Invite', { role: 'ROLE_MEMBER', ttlMs: 3_600_000 })
+  async person(handle: string, name = handle, role: 'ROLE_MEMBER' | 'ROLE_GUEST' = 'ROLE_MEMBER'): Promise<Person> {
+    const { secret } = await this.owner.call('plenum.identity.v1.AdminService/Invite', { role, ttlMs: 3_600_000 })
     return enter(this.#plenum, this.slug, 'Join', { secret, handle, displayName: name })
   }
 }

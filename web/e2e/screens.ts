@@ -336,6 +336,7 @@ export const screens: readonly Screen[] = [
     await untyped(page)
   } },
   { name: 'composer: people to mention', of: 'ada', shows: '.composer-answers', open: typed('@'), close: untyped },
+  { name: 'composer: channels to link to', of: 'ada', shows: '.composer-answers', open: typed('#d'), close: untyped },
   { name: 'composer: emoji to insert', of: 'ada', shows: '.composer-answers', open: typed(':tad'), close: untyped },
   { name: 'emoji picker', of: 'ada', shows: '.emoji-cell', open: toChannel('design', async (page) => { await press(page, '.main .composer-bar [aria-haspopup=dialog]') }) },
   { name: 'emoji picker: skin', of: 'ada', shows: '.emoji-tones', open: toChannel('design', async (page) => {

@@ -1,5 +1,6 @@
 import { For, Show } from 'solid-js'
 import { Body } from '../chat/Body.tsx'
+import { nobody } from '../chat/named.ts'
 import { moment } from '../i18n/format.ts'
 import { nameApart, useModel } from '../model/context.ts'
 import type { Preview } from '../model/model.ts'
@@ -37,7 +38,7 @@ export function Glimpse(props: { readonly preview: Preview }) {
                   <p>
                     <span class="strong">{name(message.author)}</span> <span class="faint">{moment(message.timeMs)}</span>
                   </p>
-                  <Body text={message.text} />
+                  <Body text={message.text} called={message.mentions ?? nobody} />
                 </li>
               )}
             </For>

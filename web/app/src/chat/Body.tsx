@@ -1,24 +1,27 @@
 import { createEffect, createMemo, createSignal, onCleanup, Show, untrack } from 'solid-js'
 import { dom, inTurn } from '../markdown/markdown.ts'
 import { moment } from '../i18n/format.ts'
-import { account, nameApart, personCalled, useModel } from '../model/context.ts'
+import { useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { find } from '../shell/paths.ts'
 import { Button } from '../ui/Button.tsx'
 import { Cards } from './Cards.tsx'
 import { cardsOf } from './cards.ts'
 import { mayFold, whenOver } from './fold.ts'
+import { namesOf, sameNames, typedIn, type Called } from './named.ts'
 import { text } from './text.ts'
 import './body.css'
 
 /** unfolds is the event before a message grows to its whole height: what is above it stays where it is. */
 export const unfolds = 'plenum-unfolds'
 
-/** Handles that mean all. */
-const everybody = new Set(['all', 'channel'])
+/** Of what isn't sent, by who may not call all. */
+const unsent: Called = { everybody: false }
 
 export interface BodyProps {
   readonly text: string
+  /** Whom it calls; absent: it isn't sent. */
+  readonly called?: Called
   /** When it was edited last, Unix ms, and how often; absent: never. */
   readonly edited?: { readonly ms: number; readonly times: number } | undefined
   /** It is shown whole from the beginning, however tall it is. */
@@ -47,21 +50,29 @@ export function Body(props: BodyProps) {
   const cards = () => cardsOf(parts(), shell.registry.cards)
   const content = () => {
     const { unmet } = words()
+    const typed = typedIn(parts())
+    // Most messages name nobody; and one that does is made anew only where somebody is called otherwise, whatever else becomes of people.
+    const names = typed.length > 0 ? createMemo(() => namesOf(model, typed, props.called ?? unsent), undefined, { equals: sameNames }) : undefined
     const made = dom(parts(), {
       inside: (url) => url.origin === window.location.origin && url.hash === '' && find(shell.registry.routes, url.pathname) !== undefined,
-      mention: (handle, typed) => {
-        const person = personCalled(model, handle)
-        if (!person && !everybody.has(handle)) {
-          unmet.add(handle)
+      name: (typed) => {
+        const named = names?.().get(typed)
+        if (!named) {
+          unmet.add(typed)
           return undefined
         }
-        const late = person !== undefined && unmet.has(handle)
-        const chip = document.createElement('span')
-        chip.className = !person || person.id === account(model)?.me ? 'mention mention-me' : 'mention'
+        const late = unmet.has(typed)
+        const chip = document.createElement(named.href ? 'a' : 'span')
+        if (named.href) chip.setAttribute('href', named.href)
+        chip.className = named.mine ? 'mention mention-me' : 'mention'
         chip.classList.toggle('mention-late', late)
-        chip.textContent = person && !late ? `@${nameApart(model, person.id)}` : typed
-        if (late) chip.dataset['tip'] = nameApart(model, person.id)
-        return chip
+        chip.textContent = late ? typed.slice(0, typed.length - named.behind.length) : named.words
+        const tip = named.tip || (late && named.words !== typed ? named.words : '')
+        if (tip) chip.dataset['tip'] = tip
+        if (named.behind === '') return chip
+        const both = document.createDocumentFragment()
+        both.append(chip, named.behind)
+        return both
       },
     })
     return [...made.childNodes]

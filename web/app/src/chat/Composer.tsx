@@ -1,16 +1,14 @@
-import { createEffect, createMemo, createSignal, createUniqueId, For, on, Show, untrack } from 'solid-js'
-import type { Tone } from '../emoji/emoji.ts'
+import { createEffect, createMemo, createSignal, createUniqueId, on, Show, untrack } from 'solid-js'
 import { EmojiButton } from '../emoji/Opener.tsx'
 import { tone, used } from '../emoji/recent.ts'
-import { compare } from '../i18n/format.ts'
-import { useModel } from '../model/context.ts'
-import type { Person } from '../model/model.ts'
-import { Avatar } from '../ui/Avatar.tsx'
+import { between, useModel } from '../model/context.ts'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Checkbox } from '../ui/Field.tsx'
 import { matches } from '../ui/chord.ts'
 import { Icon } from '../ui/Icon.tsx'
-import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon, usersIcon } from '../ui/icons.ts'
+import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
+import { Answers, answerId } from './Answers.tsx'
+import { channelsBy, loadCompleter, mentionable, type Answer, type Completer } from './answers.ts'
 import { Body } from './Body.tsx'
 import { asked, completed, fenced, spelled, wrapped } from './complete.ts'
 import { replace } from './replace.ts'
@@ -23,7 +21,6 @@ import './channel.css'
 const mostBytes = 16 * 1024
 /** mostKept is how much of what is written is kept, in characters: some messages, to be parted here. What would make it more isn't taken over. */
 const mostKept = 64 * 1024
-const mostShown = 8
 
 export interface ComposerProps {
   readonly room: Room
@@ -34,25 +31,11 @@ export interface ComposerProps {
   readonly onSend?: () => void
 }
 
-/** Answer is what may be meant by what is typed. */
-type Answer =
-  | { readonly kind: 'person'; readonly person: Person; readonly puts: string }
-  | { readonly kind: 'everybody'; readonly puts: string }
-  | { readonly kind: 'emoji'; readonly name: string; readonly code: string; readonly puts: string }
-
-/** Completer finds emoji by the beginning of a code or name. */
-type Completer = (word: string, tone: Tone) => readonly Answer[]
-
-async function loadCompleter(): Promise<Completer> {
-  const [{ loadEmoji, toned }, { completions }] = await Promise.all([import('../emoji/emoji.ts'), import('../emoji/find.ts')])
-  const all = await loadEmoji()
-  return (word, tone) => completions(all, word, mostShown).map(({ emoji, code }) => ({ kind: 'emoji', name: emoji.name, code, puts: toned(emoji, tone) }))
-}
-
 /** Composer is where one writes: Enter sends, Shift+Enter begins a line, and so does Enter within a block of code, where Ctrl+Enter sends. What stands in it is the room's draft, and survives everything. */
 export function Composer(props: ComposerProps) {
   const model = useModel()
-  const rights = useRights(() => model.channel(props.room.channel))
+  const channel = () => model.channel(props.room.channel)
+  const rights = useRights(channel)
   const id = createUniqueId()
   const [cursor, setCursor] = createSignal(0)
   const [chosen, setChosen] = createSignal(0)
@@ -66,9 +49,13 @@ export function Composer(props: ComposerProps) {
   const draft = () => props.room.draft
   const words = () => draft().text()
   const tooLong = createMemo(() => words().length > mostBytes / 4 && new TextEncoder().encode(words()).length > mostBytes)
+  /** What is sent now may call all; in a thread nobody but its followers is told. */
+  const callsAll = () => (props.room.root === 0 || also()) && (rights()?.mentionAll ?? false)
+  const called = () => ({ everybody: callsAll() })
+  const offersAll = createMemo(() => callsAll() && channel()?.kind !== 'direct') // to two of them it says nothing
   const question = createMemo(() => {
     const found = asked(words(), cursor())
-    return found && found.from !== dismissed() ? found : undefined
+    return found && found.from !== dismissed() && !fenced(words(), cursor()) ? found : undefined // code names nobody
   })
   // The emoji are asked for with the first colon that means one.
   const [emoji, setEmoji] = createSignal<Completer>()
@@ -78,12 +65,8 @@ export function Composer(props: ComposerProps) {
   const answers = createMemo((): readonly Answer[] => {
     const q = question()
     if (q?.sign === ':') return emoji()?.(q.word, tone()) ?? []
-    if (q?.sign !== '@') return []
-    const word = q.word.toLowerCase()
-    const found = model.people().filter((p) => !p.deactivated && (p.handle.startsWith(word) || p.name.toLowerCase().split(' ').some((part) => part.startsWith(word))))
-    // In a thread nobody is called by this.
-    const all: readonly Answer[] = props.room.root === 0 && rights()?.mentionAll && 'channel'.startsWith(word) ? [{ kind: 'everybody', puts: '@channel' }] : []
-    return [...found.sort((a, b) => compare(a.name, b.name)).slice(0, mostShown - all.length).map((person): Answer => ({ kind: 'person', person, puts: `@${person.handle}` })), ...all]
+    if (q?.sign === '@') return mentionable(q.word, model.people(), model.groups(), offersAll())
+    return q?.sign === '#' ? channelsBy(q.word, untrack(model.channels)) : [] // which move with each message
   })
   createEffect(on(question, () => setChosen(0)))
   createEffect(
@@ -209,7 +192,7 @@ export function Composer(props: ComposerProps) {
         {(theirs) => (
           <div class="composer-theirs" role="alert">
             <p>{text().theirs}</p>
-            <Body text={theirs()} />
+            <Body text={theirs()} called={called()} />
             <Button size="small" onClick={() => draft().resolve('mine')}>
               {text().mine}
             </Button>
@@ -223,42 +206,19 @@ export function Composer(props: ComposerProps) {
         )}
       </Show>
       <Show when={answers().length > 0}>
-        <ul class="composer-answers" role="listbox" id={`${id}-answers`} aria-label={question()?.sign === ':' ? text().emojis : text().people}>
-          <For each={answers()}>
-            {(answer, n) => (
-              <li id={`${id}-${n()}`} role="option" aria-selected={n() === chosen()} onPointerDown={(event) => event.preventDefault()} onClick={() => take(answer)}>
-                {answer.kind === 'person' ? (
-                  <>
-                    <Avatar id={answer.person.id} name={answer.person.name} />
-                    <span>{answer.person.name}</span>
-                    <span class="faint">{answer.puts}</span>
-                  </>
-                ) : answer.kind === 'everybody' ? (
-                  <>
-                    <span class="composer-emoji" aria-hidden="true">
-                      <Icon path={usersIcon} small />
-                    </span>
-                    <span>{text().everybody}</span>
-                    <span class="faint">{answer.puts}</span>
-                  </>
-                ) : (
-                  <>
-                    <span class="composer-emoji" aria-hidden="true">
-                      {answer.puts}
-                    </span>
-                    <span>{answer.name}</span>
-                    <span class="faint">{`:${answer.code}:`}</span>
-                  </>
-                )}
-              </li>
-            )}
-          </For>
-        </ul>
+        <Answers
+          id={`${id}-answers`}
+          label={{ '@': text().people, '#': text().channels, ':': text().emojis }[question()?.sign ?? '@']}
+          answers={answers()}
+          chosen={chosen()}
+          between={between(channel())}
+          onTake={take}
+        />
       </Show>
       <div class="composer-box">
         <Show when={preview()}>
           <div ref={shown} class="composer-preview" role="region" aria-label={text().preview} tabIndex={0}>
-            <Body text={words()} whole />
+            <Body text={words()} called={called()} whole />
           </div>
         </Show>
         <textarea
@@ -274,7 +234,7 @@ export function Composer(props: ComposerProps) {
           placeholder={props.label}
           aria-autocomplete="list"
           aria-controls={answers().length > 0 ? `${id}-answers` : undefined}
-          aria-activedescendant={answers().length > 0 ? `${id}-${chosen()}` : undefined}
+          aria-activedescendant={answers().length > 0 ? answerId(`${id}-answers`, chosen()) : undefined}
           aria-invalid={tooLong()}
           onBeforeInput={onBeforeInput}
           onInput={(event) => {

@@ -79,12 +79,13 @@ function Here(props: { readonly beside: Beside; readonly onOpen: () => void }) {
   })
   return (
     <Show when={looking().count > 0}>
-      <button type="button" class="here" aria-label={words()} data-tip={words()} onClick={() => props.onOpen()}>
-        <span class="here-faces">
+      <button type="button" class="here" data-tip={words()} onClick={() => props.onOpen()}>
+        <span class="unseen">{words()}</span>
+        <span class="here-faces" aria-hidden="true">
           <For each={looking().people.slice(0, faces)}>{(id) => <Avatar id={id} name={name(id)} />}</For>
         </span>
         <Show when={looking().count > faces}>
-          <span class="here-more numbers">+{number(looking().count - Math.min(faces, looking().people.length))}</span>
+          <span class="here-more numbers" aria-hidden="true">+{number(looking().count - Math.min(faces, looking().people.length))}</span>
         </Show>
       </button>
     </Show>

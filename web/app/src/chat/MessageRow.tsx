@@ -2,7 +2,7 @@ import type { Item } from '@plenum/sdk/chat'
 import { createMemo, createSignal, For, Show, untrack } from 'solid-js'
 import { dayName, moment, relative, time } from '../i18n/format.ts'
 import { explain } from '../i18n/refusals.ts'
-import { account, between, isNamesake, nameApart, personName, useModel } from '../model/context.ts'
+import { between, isNamesake, nameApart, personName, useModel } from '../model/context.ts'
 import { useShell } from '../shell/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Button } from '../ui/Button.tsx'
@@ -15,6 +15,7 @@ import type { Editing } from './editing.ts'
 import { Editor } from './Editor.tsx'
 import { happened } from './happened.ts'
 import { MessageTools } from './MessageTools.tsx'
+import { calledBy, callsReader } from './named.ts'
 import { PersonCard } from './PersonCard.tsx'
 import { openThread } from './places.ts'
 import { Reactions } from './Reactions.tsx'
@@ -105,11 +106,6 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
   const editing = () => props.of.editing.offset() === message().offset
   const [near, setNear] = createSignal(false)
   const toThread = () => openThread(shell, props.of.room.channel, message().root || message().offset)
-  const mentionsMe = () => {
-    const me = account(model)?.me
-    const { mentions, author } = message()
-    return author !== me && mentions !== undefined && (mentions.everybody || (me !== undefined && mentions.users.includes(me)))
-  }
   const written = createMemo((before: boolean) => before || props.item.state !== 'sent', false)
   const thread = () => {
     const { thread } = message()
@@ -129,7 +125,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
       class="message"
       classList={{
         'message-joined': !props.first,
-        'message-mention': mentionsMe(),
+        'message-mention': callsReader(model, props.of.room.channel, message()),
         'message-marked': props.of.marked === message().offset,
         'message-pending': props.item.state !== 'sent',
       }}
@@ -166,7 +162,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
         ) : editing() ? (
           <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
         ) : (
-          <Body text={message().text} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
+          <Body text={message().text} called={calledBy(model, props.of.room.channel, props.item)} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
         )}
         {below() ? (
           <>

@@ -5,13 +5,15 @@ test.each([
   ['@', '@', ''],
   ['hi @ad', '@', 'ad'],
   ['(#gen', '#', 'gen'],
+  ['see #führung-2.0', '#', 'führung-2.0'],
+  [`#${'x'.repeat(64)}`, '#', 'x'.repeat(64)],
   ['so :ta', ':', 'ta'],
   ['@grace.h', '@', 'grace.h'],
 ])('%s asks', (text, sign, word) => {
   expect(asked(text, text.length)).toMatchObject({ sign, word, from: text.length - word.length - 1, to: text.length })
 })
 
-test.each(['', 'hello', 'a@b', 'x:', ':)', 'no :a', '@ada ', `@${'x'.repeat(40)}`, 'https://x'])('%s asks nothing', (text) => {
+test.each(['', '#', 'a\n#', '# ', '##', '## a', 'a#b', 'C#', `#${'x'.repeat(65)}`, 'hello', 'a@b', 'x:', ':)', 'no :a', '@ada ', `@${'x'.repeat(40)}`, 'https://x'])('%s asks nothing', (text) => {
   expect(asked(text, text.length)).toBeUndefined()
 })
 

@@ -6,15 +6,19 @@ export interface Asked {
   readonly to: number
 }
 
-/** A sign behind nothing, a blank or a bracket, and up to 32 of what handles, names and emoji are made of. */
-const open = /(?:^|[\s([{"'>])([@#:])([\p{L}\p{N}._+-]{0,32})$/u
+/** A sign behind nothing, a blank or a bracket, and some of what handles, names and emoji are made of. */
+const open = /(?:^|[\s([{"'>])([@#:])([\p{L}\p{M}\p{N}._+-]*)$/u
 
-/** asked is what the text before the cursor asks for. Of ":" at least two letters: a smiley is no question. */
+/** How many characters a word has at least and at most. One of ":" is a smiley, and "#" alone begins a heading. */
+const lengths = { '@': [0, 32], '#': [1, 64], ':': [2, 32] } as const
+
+/** asked is what the text before the cursor asks for. */
 export function asked(text: string, cursor: number): Asked | undefined {
-  const found = open.exec(text.slice(Math.max(0, cursor - 40), cursor))
+  const found = open.exec(text.slice(Math.max(0, cursor - 66), cursor))
   if (!found) return undefined
   const [sign, word] = [found[1] as Asked['sign'], found[2] ?? '']
-  if (sign === ':' && word.length < 2) return undefined
+  const [least, most] = lengths[sign]
+  if (word.length < least || word.length > most) return undefined
   return { sign, word, from: cursor - word.length - 1, to: cursor }
 }
 

@@ -18,7 +18,7 @@ it('gives each role what it may do', () => {
 
 it('leaves nothing but the way back of an archived channel, and no roles to conversations', () => {
   expect(held(rights(channel({ role: 'owner', archived: true }), who()))).toBe('archive leave')
-  expect(held(rights(channel({ kind: 'direct', role: 'none' }), who({}, 'chat.manage_channels', 'chat.delete_others', 'chat.mention_all')))).toBe('post pin')
+  expect(held(rights(channel({ kind: 'direct', role: 'none' }), who({}, 'chat.manage_channels', 'chat.delete_others', 'chat.mention_all')))).toBe('post pin mentionAll')
   expect(held(rights(channel({ kind: 'group', role: 'none' }), who()))).toBe('post pin')
 })
 

@@ -1,7 +1,7 @@
 /** What somebody may do in a channel, so that nothing is offered that would be refused. The service decides. */
 import { createMemo, type Accessor } from 'solid-js'
 import { account, useModel } from '../model/context.ts'
-import type { Channel } from '../model/model.ts'
+import type { Channel, Model } from '../model/model.ts'
 
 /** Who asks. */
 export interface Asking {
@@ -45,7 +45,7 @@ export function rights({ kind, role, archived, posting }: Pick<Channel, 'kind' |
     leave: named,
     post: posts && (posting === 'members' || role === 'moderator' || role === 'owner'),
     pin: posts,
-    mentionAll: named && posts && (role === 'moderator' || role === 'owner' || permissions.has('chat.mention_all')),
+    mentionAll: posts && (role === 'moderator' || role === 'owner' || permissions.has('chat.mention_all')),
     deleteOthers: named && live && (role === 'moderator' || role === 'owner' || permissions.has('chat.delete_others')),
   }
 }
@@ -55,9 +55,11 @@ const same = (a: Rights | undefined, b: Rights | undefined) => a === b || (a !==
 /** useRights are the account's in a channel. They tell when one of them changes, and not with every message that is read: a menu that is open stays. */
 export function useRights(channel: () => Channel | undefined): Accessor<Rights | undefined> {
   const model = useModel()
-  return createMemo(() => {
-    const there = channel()
-    const who = account(model)
-    return there && rights(there, { permissions: who?.permissions ?? new Set(), guest: model.person(who?.me ?? '')?.role === 'guest' })
-  }, undefined, { equals: same })
+  return createMemo(() => rightsOf(model, channel()), undefined, { equals: same })
+}
+
+/** rightsOf are the account's in a channel now. */
+export function rightsOf(model: Model, channel: Channel | undefined): Rights | undefined {
+  const who = account(model)
+  return channel && rights(channel, { permissions: who?.permissions ?? new Set(), guest: model.person(who?.me ?? '')?.role === 'guest' })
 }

@@ -8,7 +8,7 @@ const noon = new Date(2026, 4, 4, 12).getTime()
 const minute = 60_000
 
 function item(offset: number, author: string, at: number, more: Partial<Message> = {}): Item {
-  return { key: `m${offset}`, message: message(Message, { offset, author, timeMs: noon + at * minute, text: 'x', ...more }), state: 'sent', cause: undefined, seq: undefined, changes: [] }
+  return { key: `m${offset}`, message: message(Message, { offset, author, timeMs: noon + at * minute, text: 'x', ...more }), resolved: true, state: 'sent', cause: undefined, seq: undefined, changes: [] }
 }
 const say = (rows: readonly Row[]) =>
   rows.map((row) => (row.kind === 'message' ? `${row.first() ? `${row.item().message.author}: ` : '+ '}${row.item().message.offset}` : row.kind === 'event' ? `! ${row.item().message.offset}` : row.kind)).join(', ')

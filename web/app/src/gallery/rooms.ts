@@ -12,10 +12,10 @@ const base = new Date().setHours(9, 41, 0, 0)
 
 function item(offset: number, author: string, timeMs: number, text: string, more: Partial<Message> = {}, state: Item['state'] = 'sent'): Item {
   const cause = state === 'refused' ? new ServerError(103, 'chat.ARCHIVED', 'the channel was archived') : undefined
-  return { key: String(offset), message: message(Message, { offset, author, timeMs, text, ...more }), state, cause, seq: state === 'sent' ? undefined : offset, changes: [] }
+  return { key: String(offset), message: message(Message, { offset, author, timeMs, text, ...more }), resolved: state === 'sent', state, cause, seq: state === 'sent' ? undefined : offset, changes: [] }
 }
 const reaction = (emoji: string, count: number, mine = false) => ({ emoji, count, mine, users: [] })
-const mentions = (...users: string[]) => ({ users, groups: [], everybody: false })
+const mentions = (users: string[], groups: string[] = []) => ({ users, groups, everybody: false })
 
 const root = item(
   1,
@@ -36,8 +36,8 @@ const conversation: readonly Item[] = [
     'Three things from yesterday’s interviews:\n\n- Everybody looks for the unread line first, and only then for who wrote.\n- Nobody notices avatars’ colours, until two people have the same.\n- “It feels quiet” was said by four out of six, as praise.',
   ),
   item(5, 'wei', base - 0.3 * hour, 'Rolled out to the first cluster, for those who want to try:\n\n```sh\ncurl -s https://plenum.example/livez\n```', { reactions: [reaction('🚀', 4)] }),
-  item(6, 'tomas', base - 0.2 * hour, '@ines shall we show it to the board on Thursday? @amara has the numbers.', { mentions: mentions('ines', 'amara') }),
-  item(7, 'tomas', base - 0.19 * hour, 'Ten minutes would do.'),
+  item(6, 'tomas', base - 0.2 * hour, '@ines shall we show it to the board on Thursday? @amara has the numbers.', { mentions: mentions(['ines', 'amara']) }),
+  item(7, 'tomas', base - 0.19 * hour, 'Ten minutes would do. @research may want to come, and @on-call should know. The rest is in #field-notes.', { mentions: mentions([], ['research', 'on-call']) }),
   item(8, 'ines', base, 'Yes. I’ll put it first, before the budget: they are awake then.', {}, 'refused'),
 ]
 

@@ -2,6 +2,7 @@ import { createMemo, For, Show } from 'solid-js'
 import { messagePath } from '../chat/links.ts'
 import { moment, relative } from '../i18n/format.ts'
 import { plainText } from '../markdown/markdown.ts'
+import { groupKnown } from '../model/called.ts'
 import { channelName, nameApart, personName, useModel } from '../model/context.ts'
 import { Avatar } from '../ui/Avatar.tsx'
 import { EmptyState } from '../ui/Empty.tsx'
@@ -37,6 +38,7 @@ export function Mentions() {
 function MentionRow(props: { readonly mention: Named }) {
   const model = useModel()
   const name = () => personName(model.person(props.mention.author), props.mention.author)
+  const group = () => groupKnown(model, props.mention.group)
   const channel = () => model.channel(props.mention.channel)
   const message = () => model.inbox.message(props.mention.channel, props.mention.offset)
   const path = () => messagePath(props.mention.channel, props.mention.offset, message()?.alsoInChannel ? 0 : props.mention.root)
@@ -52,7 +54,7 @@ function MentionRow(props: { readonly mention: Named }) {
           <span class="strong clip">{nameApart(model, props.mention.author)}</span>
           <span class="inbox-when clip">{props.mention.root > 0 ? text().inThread(where()) : where()}</span>
           <Show when={props.mention.group}>
-            <span class="pill">@{props.mention.group}</span>
+            <span class="pill" data-tip={group()?.name}>{group() ? `@${group()?.handle}` : text().aGroup}</span>
           </Show>
           <time class="inbox-time numbers" dateTime={new Date(props.mention.timeMs).toISOString()} data-tip={moment(props.mention.timeMs)}>
             {relative(props.mention.timeMs, Date.now())}

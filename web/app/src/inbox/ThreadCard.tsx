@@ -3,6 +3,7 @@ import { createMemo, createSignal, For, onCleanup, onMount, Show } from 'solid-j
 import { Body } from '../chat/Body.tsx'
 import { Composer } from '../chat/Composer.tsx'
 import { useRooms } from '../chat/context.ts'
+import { calledBy } from '../chat/named.ts'
 import type { Room } from '../chat/room.ts'
 import { text as core } from '../i18n/en.ts'
 import { moment, relative } from '../i18n/format.ts'
@@ -89,7 +90,7 @@ function Talk(props: { readonly thread: Followed; readonly onOpen: () => void })
   return (
     <div class="inbox-talk">
       <Show when={first()} fallback={<div class="inbox-line inbox-later" />}>
-        {(item) => <Line item={item()} root />}
+        {(item) => <Line channel={props.thread.channel} item={item()} root />}
       </Show>
       <button type="button" class="inbox-open" onClick={() => props.onOpen()}>
         <Icon path={cornerDownRightIcon} small mirrored />
@@ -99,7 +100,7 @@ function Talk(props: { readonly thread: Followed; readonly onOpen: () => void })
         <For each={last()}>
           {(item) => (
             <li>
-              <Line item={item} fresh={isNew(item)} />
+              <Line channel={props.thread.channel} item={item} fresh={isNew(item)} />
             </li>
           )}
         </For>
@@ -109,7 +110,7 @@ function Talk(props: { readonly thread: Followed; readonly onOpen: () => void })
   )
 }
 
-function Line(props: { readonly item: Item; readonly root?: boolean; readonly fresh?: boolean }) {
+function Line(props: { readonly channel: string; readonly item: Item; readonly root?: boolean; readonly fresh?: boolean }) {
   const model = useModel()
   const message = () => props.item.message
   const name = () => personName(model.person(message().author), message().author)
@@ -128,7 +129,7 @@ function Line(props: { readonly item: Item; readonly root?: boolean; readonly fr
         </div>
         <Show when={!message().deleted} fallback={<p class="faint">{text().deleted}</p>}>
           <div class="inbox-text">
-            <Body text={message().text} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
+            <Body text={message().text} called={calledBy(model, props.channel, props.item)} edited={message().edits > 0 ? { ms: message().editedMs, times: message().edits } : undefined} />
           </div>
         </Show>
       </div>

@@ -30,8 +30,8 @@ export interface Named {
   /** Of its thread; 0: none. */
   readonly root: number
   readonly author: Id
-  /** The group's name; '': by name. */
-  readonly group: string
+  /** By which group; '': by name. */
+  readonly group: Id
   /** Unix ms. */
   readonly timeMs: number
   readonly unread: boolean

@@ -24,6 +24,7 @@ export const en = {
   allRead: (n: number) => plural(n, { one: '1 thread marked as read.', other: `${number(n)} threads marked as read.` }),
   unfollow: 'Stop following',
   unfollowed: (channel: string) => `You no longer follow this thread in ${channel}.`,
+  aGroup: 'a group',
   deleted: 'This message was deleted.',
   notHere: 'This message is not on this device.',
   inChannel: (name: string) => `in #${name}`,

@@ -20,8 +20,8 @@ export const mostColumns = 40
 /** mostCells is how many columns a table may have: a browser lays out all of them in each row. */
 export const mostCells = 64
 
-/** Whatever may be the beginning or the end of something within a line. */
-const marks = /[`*_[\]<>|~@&\\]|:\/\/|www\./gi
+/** Whatever may be the beginning or the end of something within a line, or a name: of which each becomes an element. */
+const marks = /[`*_[\]<>|~@#&\\]|:\/\/|www\./gi
 
 /** For these the parser reads a paragraph to its end, or again from its beginning, for each of them: they cost one more for so many characters of it. */
 const far = /`+|[\]<]/g

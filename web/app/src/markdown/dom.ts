@@ -2,8 +2,8 @@ import { plain, type Element as RichElement, type Rich } from './rich.ts'
 
 /** Shown is what differs between places where a message is shown. */
 export interface Shown {
-  /** What stands for a mention of somebody; undefined: nobody has that handle, and it is text. */
-  mention(handle: string, text: string): Node | undefined
+  /** What stands for a name as it was typed, "@handle" or "#channel", with a full stop that may be no part of it; undefined: it is text. */
+  name(typed: string): Node | undefined
   /** A place within the application, which is gone to in this window. */
   inside?(url: URL): boolean
 }
@@ -21,9 +21,9 @@ export function dom(parts: readonly Rich[], shown: Shown): DocumentFragment {
 
 function element(e: RichElement, shown: Shown): Node {
   switch (e.tag) {
-    case 'mention': {
-      const text = plain(e.children)
-      return shown.mention(e.handle ?? '', text) ?? document.createTextNode(text)
+    case 'name': {
+      const typed = plain(e.children)
+      return shown.name(typed) ?? document.createTextNode(typed)
     }
     case 'a':
       return anchor(e, shown)

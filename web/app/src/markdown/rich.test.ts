@@ -50,12 +50,34 @@ test.each([
   expect(shown(text)).toBe(want)
 })
 
-test('mentions are handles behind no word', () => {
-  expect(shown('@ada, @grace.hopper and @all: a@b.example')).toBe(
-    '<p><mention handle=ada>@ada</mention>, <mention handle=grace.hopper>@grace.hopper</mention> and <mention handle=all>@all</mention>: <a href=mailto:a@b.example>a@b.example</a></p>',
+test('names are handles behind no word', () => {
+  expect(shown('@ada, @grace.hopper. And @all: a@b.example')).toBe(
+    '<p><name>@ada</name>, <name>@grace.hopper</name>. And <name>@all</name>: <a href=mailto:a@b.example>a@b.example</a></p>',
   )
+  expect(shown('@adaü ü@ada x/@ada @@ada (@Ada) _@ada_')).toBe('<p><name>@adaü</name> ü@ada x/@ada @@ada (<name>@Ada</name>) <em><name>@ada</name></em></p>') // as the service reads them
   expect(shown('[**@ada** says](https://evil.example)')).toBe('<p><a href=https://evil.example/><strong>@ada</strong> says</a></p>') // who is called https://bank.example is no link there
   expect(shown('`@ada`')).toBe('<p><code>@ada</code></p>')
+})
+
+test('names are those of channels, too, behind no word', () => {
+  expect(shown('#design, (#führung_2.0). #1 and #fff')).toBe('<p><name>#design</name>, (<name>#führung_2.0</name>). <name>#1</name> and <name>#fff</name></p>')
+  expect(shown('# design\n## #design')).toBe('<h1>design</h1><h2><name>#design</name></h2>')
+  expect(shown('#design')).toBe('<p><name>#design</name></p>')
+  expect(shown('see #design.')).toBe('<p>see <name>#design.</name></p>') // its reader knows whether that is its end
+  for (const none of ['a#b', 'C#', '##design', '#', '# ', '#-a', '/#/design', '#\u200bdesign', '\u0301#']) expect(shown(none), none).not.toContain('<name>')
+  expect(shown('`#design` https://plenum.example/#design [#design](https://a.example)')).toBe(
+    '<p><code>#design</code> <a href=https://plenum.example/#design>https://plenum.example/#design</a> <a href=https://a.example/>#design</a></p>',
+  )
+  expect(shown('#<b>x</b> #a<img src=x onerror=alert(1)>')).toBe('<p>#‹b>x‹/b> <name>#a</name>‹img src=x onerror=alert(1)></p>')
+})
+
+test('thousands of names are shown as they stand', () => {
+  for (const dear of ['#a '.repeat(5_000), '#'.repeat(16_000), '@a '.repeat(5_000)]) expect(markdown(dear)).toEqual([{ tag: 'p', children: [dear] }])
+  for (const long of [`#a${'.'.repeat(16_000)}`, `#${'a'.repeat(16_000)}`, `@${'.'.repeat(16_000)}a`, `#a${'\u0301'.repeat(8_000)}`]) {
+    const begun = performance.now()
+    markdown(long)
+    expect(performance.now() - begun, long.slice(0, 9)).toBeLessThan(300)
+  }
 })
 
 test('what would take the parser seconds is shown as it stands', () => {

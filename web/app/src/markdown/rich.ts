@@ -19,19 +19,21 @@ export interface Element {
   readonly align?: 'center' | 'end'
   /** Of `li`: it is a task, and whether it is done. */
   readonly done?: boolean
-  /** Of `mention`: the handle, without its @. */
-  readonly handle?: string
 }
 
 export type Tag =
   | 'p' | 'h1' | 'h2' | 'h3' | 'strong' | 'em' | 's' | 'code' | 'pre' | 'blockquote' | 'ul' | 'ol' | 'li' | 'hr' | 'br' | 'a'
-  | 'table' | 'tr' | 'th' | 'td' | 'mention'
+  /** What may name somebody, or a channel: "@handle" or "#name" as it was typed. Whether it does depends on who wrote it and who reads it. */
+  | 'table' | 'tr' | 'th' | 'td' | 'name'
 
 /** deepest is how deep elements may stand in each other: what is deeper is shown as text. */
 const deepest = 24
 
-/** A handle as identity takes it, behind what is no part of a word. */
-const mention = /(?<![\w@./])@([a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9])?)/gi
+/**
+ * Where the service looks for handles, too (mesh/markdown): behind what is no part of a word or an address, to the last letter or digit. And where channels'
+ * names are: of any script, with a full stop at their end, for all that is known here. What is not seen is no part of one.
+ */
+const name = /(?<![\p{L}\p{Nd}@/\\.\-+=&?:])@[\p{L}\p{Nd}._-]*[\p{L}\p{Nd}]|(?<![\p{L}\p{M}\p{Nd}_@#/\\.\-+=&?:])#[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}._-]*/gu
 
 /**
  * rich makes of Markdown's tree, and the text that it was read from, what is shown of it. HTML in it is text; images are links, for nobody's server shall learn
@@ -46,7 +48,7 @@ function one(node: Nodes, depth: number, text: string): Rich[] {
   const inside = (): Rich[] => ('children' in node ? node.children.flatMap((child) => one(child, depth + 1, text)) : [])
   switch (node.type) {
     case 'text':
-      return mentions(node.value)
+      return names(node.value)
     case 'html':
       return [node.value]
     case 'paragraph':
@@ -109,15 +111,15 @@ function link(url: string, children: Rich[]): Rich[] {
 
 /** asTyped names nobody: a person may be called as if they were another host, and who looks at a link's text for where it leads reads what was typed. */
 function asTyped(parts: readonly Rich[]): Rich[] {
-  return parts.map((part) => (typeof part === 'string' ? part : part.tag === 'mention' ? plain(part.children) : { ...part, children: asTyped(part.children) }))
+  return parts.map((part) => (typeof part === 'string' ? part : part.tag === 'name' ? plain(part.children) : { ...part, children: asTyped(part.children) }))
 }
 
-function mentions(text: string): Rich[] {
+function names(text: string): Rich[] {
   const parts: Rich[] = []
   let from = 0
-  for (const found of text.matchAll(mention)) {
+  for (const found of text.matchAll(name)) {
     if (found.index > from) parts.push(text.slice(from, found.index))
-    parts.push({ tag: 'mention', handle: (found[1] ?? '').toLowerCase(), children: [found[0]] })
+    parts.push({ tag: 'name', children: [found[0]] })
     from = found.index + found[0].length
   }
   if (from < text.length) parts.push(text.slice(from))

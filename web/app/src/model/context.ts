@@ -49,19 +49,6 @@ export function channelName(model: Model, channel: Channel): string {
     .join(', ')
 }
 
-const handles = new WeakMap<readonly Person[], ReadonlyMap<string, Person>>() // of each list once, however many messages ask
-
-/** personCalled is who has a handle; undefined: nobody who is known. */
-export function personCalled(model: Model, handle: string): Person | undefined {
-  const people = model.people()
-  let by = handles.get(people)
-  if (by === undefined) {
-    by = new Map(people.map((person) => [person.handle, person]))
-    handles.set(people, by)
-  }
-  return by.get(handle)
-}
-
 /** personName is what somebody is called; of who isn't known yet, their id. */
 export function personName(person: Person | undefined, id: Id): string {
   return person?.name ?? id

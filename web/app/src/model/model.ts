@@ -3,6 +3,7 @@
  * sample.ts implements it over nothing, for the gallery. Each function that returns a promise rejects with a Refusal.
  */
 import type { Hit, Query } from '@plenum/sdk/chat/cache'
+import type { Mentions } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
 import type { Accessor } from 'solid-js'
 import type { Inbox } from '../inbox/inbox.ts'
 import type { Arrivals } from '../notify/arrivals.ts'
@@ -40,6 +41,18 @@ export interface Person {
   /** '': none. */
   readonly title: string
   readonly deactivated: boolean
+}
+
+/** Group is a named set of people, who are mentioned as one. */
+export interface Group {
+  readonly id: Id
+  /** As a person's; no person has the same. */
+  readonly handle: string
+  readonly name: string
+  /** How many are in it, <= 1,000. */
+  readonly members: number
+  /** The account is in it. */
+  readonly mine: boolean
 }
 
 export type PresenceState = 'unknown' | 'offline' | 'online' | 'away' | 'busy' | 'silent'
@@ -251,7 +264,7 @@ export interface Preview {
   /** Some of its people, eight at most. */
   readonly people: readonly Id[]
   /** What was said last, oldest first; undefined: one may not read it. */
-  readonly said: readonly { readonly offset: number; readonly author: Id; readonly timeMs: number; readonly text: string }[] | undefined
+  readonly said: readonly { readonly offset: number; readonly author: Id; readonly timeMs: number; readonly text: string; readonly mentions: Mentions | undefined }[] | undefined
 }
 
 export interface Model {
@@ -270,6 +283,8 @@ export interface Model {
   channel(id: Id): Channel | undefined
   readonly people: Accessor<readonly Person[]>
   person(id: Id): Person | undefined
+  /** <= 1,000; who may not see the directory knows none. */
+  readonly groups: Accessor<readonly Group[]>
   presence(id: Id): Presence
 
   createChannel(channel: NewChannel): Promise<Id>

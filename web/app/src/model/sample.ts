@@ -1,7 +1,7 @@
 /** A model without a server: a lively workspace for the gallery and for tests of screens. Nothing of it is in a build. */
 import { createSignal } from 'solid-js'
 import type { Listening, Said } from '../notify/arrivals.ts'
-import type { AuditEntry, Channel, Connection, Device, Invitation, Kept, Link, Model, Page, Person, Presence, Quiet, Refusal, Role, Stage, Status } from './model.ts'
+import type { AuditEntry, Channel, Connection, Device, Group, Invitation, Kept, Link, Model, Page, Person, Presence, Quiet, Refusal, Role, Stage, Status } from './model.ts'
 import { sampleInbox, sampleSearch } from './sampleInbox.ts'
 
 /** Variant is what the gallery shows. */
@@ -55,6 +55,11 @@ const people: readonly Person[] = (Object.keys(names) as Name[]).map((id, n) => 
   title: titles[id],
   deactivated: false,
 }))
+
+const groups: readonly Group[] = [
+  { id: 'research', handle: 'research', name: 'Research', members: 4, mine: true },
+  { id: 'on-call', handle: 'on-call', name: 'On call this week', members: 2, mine: false },
+]
 
 const none: Presence = { state: 'offline', mobile: false, emoji: '', text: '' }
 
@@ -199,6 +204,7 @@ export function sampleModel(variant: Variant = {}): Model {
     channel: (id) => channels().find((channel) => channel.id === id),
     people: all,
     person: (id) => all().find((person) => person.id === id),
+    groups: () => (variant.empty ? [] : groups),
     presence: (id) => (id === 'ines' ? mine() : (presence[id] ?? none)),
     createChannel: ({ name, topic, private: hidden }) => {
       if (channels().some((channel) => channel.name === name)) return refuse('chat.NAME_TAKEN', 'There is a channel of this name', 'name')
@@ -220,7 +226,7 @@ export function sampleModel(variant: Variant = {}): Model {
           .filter((channel) => channel.archived === archived)
           .map(({ id, name, topic, members }) => ({ id, name, topic, members, joined: id !== 'books', archived })),
       ),
-    preview: (id) => Promise.resolve({ name: id, topic: 'One a month', purpose: 'What we read, and what we think of it', members: 2, archived: false, people: ['wei', 'noah'], said: [{ offset: 1, author: 'wei', timeMs: Date.now() - 3_600_000, text: 'Chapter four for **Thursday**, then?' }] }),
+    preview: (id) => Promise.resolve({ name: id, topic: 'One a month', purpose: 'What we read, and what we think of it', members: 2, archived: false, people: ['wei', 'noah'], said: [{ offset: 1, author: 'wei', timeMs: Date.now() - 3_600_000, text: 'Chapter four for **Thursday**, then?', mentions: undefined }] }),
     join: (id) => {
       setChannels([...channels(), { ...plain, id, name: id }])
       return Promise.resolve()

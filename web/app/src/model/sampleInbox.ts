@@ -26,7 +26,7 @@ export function sampleInbox(empty: boolean): Inbox {
   const [threads, setThreads] = createSignal<readonly Followed[]>(empty ? [] : [thread('design', 1, 4, 2), thread('launch', 9, 52, 1, 2), thread('field-notes', 3, 26 * 60, 0, 2)])
   const mentions: readonly Named[] = empty
     ? []
-    : messages.map(({ channel, message: m }, n) => ({ key: `${channel}/${m.offset}`, channel, offset: m.offset, root: 0, author: m.author, group: n === 2 ? 'Research' : '', timeMs: m.timeMs, unread: n < 1 }))
+    : messages.map(({ channel, message: m }, n) => ({ key: `${channel}/${m.offset}`, channel, offset: m.offset, root: 0, author: m.author, group: n === 2 ? 'research' : '', timeMs: m.timeMs, unread: n < 1 }))
   const change = (key: string, to: Partial<Followed>) => setThreads(threads().map((t) => (t.key === key ? { ...t, ...to } : t)))
   const unreadThreads = () => threads().filter((t) => t.unread > 0 && t.following).length
   return {

@@ -11,6 +11,8 @@ export interface Item {
   readonly key: string
   /** With what the outbox does to it. Its offset is 0 as long as it has none. */
   readonly message: Message
+  /** message.mentions are of this text: not of one that was written or edited here, and that the server has not told yet. */
+  readonly resolved: boolean
   /** `waiting`: for a connection, or behind others; `sending`: under way; `refused`: see cause, and retry or drop `seq`. */
   readonly state: 'sent' | 'waiting' | 'sending' | 'refused'
   readonly cause: ServerError | undefined
@@ -59,7 +61,7 @@ export function shown(w: Window, o: Outgoing): readonly Item[] {
   for (const p of o.entries) take(p, undefined, false)
   const items = w.messages.map((m) => {
     const t = touched.get(m.offset)
-    return t === undefined || (t.message === m && t.changes.length === 0) ? itemOf(m) : { ...itemOf(m), message: t.message, changes: t.changes }
+    return t === undefined || (t.message === m && t.changes.length === 0) ? itemOf(m) : { ...itemOf(m), message: t.message, resolved: t.message.text === m.text, changes: t.changes }
   })
   return [...items, ...unsent]
 }
@@ -67,7 +69,7 @@ export function shown(w: Window, o: Outgoing): readonly Item[] {
 function itemOf(m: Message): Item {
   let item = plain.get(m)
   if (item === undefined) {
-    item = { key: keyOf(m.mutation, m.offset), message: m, state: 'sent', cause: undefined, seq: undefined, changes: untouched }
+    item = { key: keyOf(m.mutation, m.offset), message: m, resolved: true, state: 'sent', cause: undefined, seq: undefined, changes: untouched }
     plain.set(m, item)
   }
   return item
@@ -85,6 +87,7 @@ function sendOf(w: Window, p: Pending, { text, root, alsoInChannel, context }: S
   return {
     key: keyOf(p.mutation, 0),
     message: message(Message, { ...fields, offset: landed ?? 0 }),
+    resolved: false,
     state: answered ? 'sent' : states[p.state],
     cause: answered ? undefined : p.cause,
     seq: answered ? undefined : p.seq,

@@ -11,6 +11,7 @@ import { EmptyState, Skeleton } from '../../ui/Empty.tsx'
 import { toast } from '../../ui/toasts.ts'
 import { Body } from '../Body.tsx'
 import type { Beside } from '../beside.ts'
+import { nobody } from '../named.ts'
 import { showPlace } from '../places.ts'
 import { useRights } from '../rights.ts'
 import { text as chat } from '../text.ts'
@@ -46,7 +47,7 @@ export function Pins(props: { readonly channel: Channel; readonly beside: Beside
                   </time>
                 </header>
                 <div class="pinned-words">
-                  <Body text={message.text} />
+                  <Body text={message.text} called={message.mentions ?? nobody} />
                 </div>
                 <div class="pinned-does">
                   <Button size="small" onClick={() => show(message.offset)}>

@@ -33,7 +33,7 @@ export async function preview(session: Session, channel: Id): Promise<Preview> {
     session.call(chat.history, { channel, limit: mostRead }).then(({ messages }) => messages.filter((m) => !m.system && !m.deleted).slice(-mostSaid), unless(undefined)),
   ])
   const { name = '', topic = '', purpose = '', members = 0, archived = false } = about.channel ?? {}
-  return { name, topic, purpose, members, archived, people, said: said?.map(({ offset, author, timeMs, text }) => ({ offset, author, timeMs, text })) }
+  return { name, topic, purpose, members, archived, people, said: said?.map(({ offset, author, timeMs, text, mentions }) => ({ offset, author, timeMs, text, mentions })) }
 }
 
 /** unless is what stands for an answer that is refused for good, as what may not be read is; what may still come is thrown. */

@@ -42,7 +42,7 @@ export class LiveInbox implements Inbox {
   #wanted: (readonly [channel: string, offset: number])[] = []
 
   /** The recorder's values, as signals. */
-  constructor(around: Accessor<Around | undefined>, of: Accessor<Recorder['inbox']>, channels: Accessor<Channels>, directory: Accessor<Recorder['directory'] | undefined>) {
+  constructor(around: Accessor<Around | undefined>, of: Accessor<Recorder['inbox']>, channels: Accessor<Channels>) {
     this.#around = around
     this.#of = of
     ;[this.#also, this.#setAlso] = createSignal<ReadonlySet<string>>(new Set())
@@ -56,7 +56,7 @@ export class LiveInbox implements Inbox {
     this.mentions = createMemo(() =>
       of()
         .mentions.filter((m) => channels().has(m.channel))
-        .map((m) => namedOf(m, isUnread(m, of(), channels(), this.#also().has(threadKey(m.channel, m.offset))), directory()?.groups.get(m.group)?.name ?? '')),
+        .map((m) => namedOf(m, isUnread(m, of(), channels(), this.#also().has(threadKey(m.channel, m.offset))))),
     )
     const loud = (channel: string) => channels().get(channel)?.badge.muted === false
     this.unreadThreads = createMemo(() => this.threads().filter((t) => t.unread > 0 && loud(t.channel)).length)
@@ -158,6 +158,6 @@ function followedOf({ channel, thread, read, unread, following }: MyThread): Fol
   return { key: threadKey(channel, root), channel, root, replies, lastReply, lastReplyMs, read, unread, following }
 }
 
-function namedOf({ channel, offset, root, author, timeMs }: Mention, unread: boolean, group: string): Named {
+function namedOf({ channel, offset, root, author, group, timeMs }: Mention, unread: boolean): Named {
   return { key: threadKey(channel, offset), channel, offset, root, author, group, timeMs, unread }
 }

@@ -20,7 +20,7 @@ import { LiveArrivals } from './arrivals.ts'
 import { Chosen, quietOf } from './chosen.ts'
 import { LiveInbox } from './inbox.ts'
 import { Keeper, type NotKept } from './keep.ts'
-import { channelRoleName, done, historyName, kindName, levelName, levelNumber, personOf, postingName } from './names.ts'
+import { channelRoleName, done, groupOf, historyName, kindName, levelName, levelNumber, personOf, postingName } from './names.ts'
 import { Watching } from './presence.ts'
 import { profileOf } from './profile.ts'
 import { LiveRooms, marks } from './rooms.ts'
@@ -150,7 +150,7 @@ function live(access: LiveAccess): Live {
     setDirectory(undefined)
     setInbox(emptyInbox)
   }
-  const liveInbox = new LiveInbox(opened, inbox, channels, directory)
+  const liveInbox = new LiveInbox(opened, inbox, channels)
 
   const session = () => {
     const there = opened()
@@ -161,8 +161,15 @@ function live(access: LiveAccess): Live {
     const stage = access.stage()
     return stage.kind === 'signed-in' ? stage.account.me : ''
   }
-  const people = createMemo(() => [...(directory()?.people.values() ?? [])].map(personOf))
+  const toldPeople = createMemo(() => directory()?.people) // what becomes of groups changes nothing of people
+  const people = createMemo(() => [...(toldPeople()?.values() ?? [])].map(personOf))
   const byId = createMemo(() => new Map(people().map((person) => [person.id, person])))
+  const toldGroups = createMemo(() => directory()?.groups)
+  const groups = createMemo(() => {
+    const stage = access.stage()
+    const sees = stage.kind === 'signed-in' && stage.account.permissions.has('identity.directory') // not who was made a guest, whatever is known from before
+    return sees ? [...(toldGroups()?.values() ?? [])].map((group) => groupOf(group, stage.account.me)) : []
+  })
   const known = new WeakMap<Entry, Channel>()
   const channelOf = (e: Entry): Channel => {
     const draft = written().has(e.id)
@@ -246,6 +253,7 @@ function live(access: LiveAccess): Live {
       if (person === undefined && id !== '') opened()?.recorder.need([id]) // '': whose it is isn't known yet
       return person
     },
+    groups,
     presence: (id) => (id === '' ? absent : (opened()?.watching.of(id) ?? absent)),
     createChannel: async ({ name, topic, private: hidden }) => {
       const { channel } = await session().call(chat.createChannel, { name, topic, kind: hidden ? ChannelKind.PRIVATE : ChannelKind.PUBLIC })

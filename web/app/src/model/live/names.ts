@@ -1,7 +1,7 @@
 import { ChannelHistory, ChannelKind as Kind, ChannelPosting, ChannelRole as Place, NotifyLevel as Level } from '@plenum/sdk/proto/plenum/chat/v1/chat.ts'
-import { Role as Number_, type Person as Told } from '@plenum/sdk/proto/plenum/identity/v1/model.ts'
+import { Role as Number_, type Group as ToldGroup, type Person as Told } from '@plenum/sdk/proto/plenum/identity/v1/model.ts'
 import { State } from '@plenum/sdk/proto/plenum/presence/v1/presence.ts'
-import type { Channel, ChannelKind, ChannelRole, NotifyLevel, Person, PresenceState, Role } from '../model.ts'
+import type { Channel, ChannelKind, ChannelRole, Group, Id, NotifyLevel, Person, PresenceState, Role } from '../model.ts'
 
 /** What the contract numbers, and what the screens call it. */
 const roles: readonly Role[] = ['guest', 'owner', 'admin', 'member', 'guest', 'service'] // by number; what is newer may do least
@@ -67,4 +67,8 @@ export function stateNumber(state: PresenceState | 'automatic' | 'invisible'): S
 
 export function personOf({ id, handle, displayName, role, title, deactivated }: Told): Person {
   return { id, handle, name: displayName, role: roleName(role), title, deactivated }
+}
+
+export function groupOf({ id, handle, name, members }: ToldGroup, me: Id): Group {
+  return { id, handle, name, members: members.length, mine: members.includes(me) }
 }
