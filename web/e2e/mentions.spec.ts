@@ -131,7 +131,17 @@ test('groups that come late move nothing', async ({ browser, plenum, workspace }
   proxy.hold()
   await page.goto(`/c/${channel}`)
   await expect(last).toBeVisible()
-  const places = () => page.locator('.message').evaluateAll((rows) => rows.map((row) => { const { left, top, right, bottom } = row.getBoundingClientRect(); return [left, top, right, bottom] }))
+  /** Where the rows are, by their offsets, once they have stayed there for some frames. */
+  const places = () => page.locator('.channel-scroll').evaluate(async (list) => {
+    const now = () => Object.fromEntries([...list.querySelectorAll<HTMLElement>('.message')].map((row) => { const { left, top, right, bottom } = row.getBoundingClientRect(); return [row.dataset['offset'] ?? '', [left, top, right, bottom]] }))
+    for (let [before, same] = ['', 0]; same < 10;) {
+      await new Promise(requestAnimationFrame)
+      const after = JSON.stringify(now())
+      same = after === before ? same + 1 : 0
+      before = after
+    }
+    return now()
+  })
   await expect(mentions(last)).toHaveCount(0)
   const before = await places()
   proxy.release()
