@@ -51,7 +51,7 @@ func (s *Server) BrowseChannels(ctx context.Context, req *chatv1.BrowseChannelsR
 		if err != nil {
 			return err
 		}
-		res.Channels, err = browse(ctx, tx, caller, append([]any{beyond, end}, filter...))
+		res.Channels, err = browse(ctx, tx, caller, beyond, end, filter)
 		res.Next = ""
 		if end != "" {
 			res.Next = pageToken(end)
@@ -81,15 +81,19 @@ func endOfLook(ctx context.Context, tx *sql.Tx, workspace, beyond string) (end s
 // spelt is a channel's name in which every word has a hyphen before it.
 const spelt = `'-' || replace(replace(c.name, '_', '-'), '.', '-')`
 
-// browse reads public channels by name: beyond one and up to another (empty: all), of a prefix, archived ones or not, those that a guest is in or all, so many, and of
-// maxWords patterns, of which an empty one is any.
-func browse(ctx context.Context, tx *sql.Tx, caller auth.Caller, filter []any) (found []*chatv1.Channel, err error) {
+// browse reads public channels by name: beyond one and up to another (empty: all). The filter is: of a prefix, archived ones or not, those that a guest is in or all, so
+// many, and of maxWords patterns, of which an empty one is any.
+func browse(ctx context.Context, tx *sql.Tx, caller auth.Caller, beyond, end string, filter []any) (found []*chatv1.Channel, err error) {
+	args, upTo := append([]any{caller.Workspace, caller.User, beyond}, filter...), ""
+	if end != "" { // by itself, so that the index is read no further
+		args, upTo = append(args, end), ` AND c.name <= $12`
+	}
 	err = each(ctx, tx.QueryContext, `SELECT c.id, `+channelColumns+` FROM chat_channel c
 		LEFT JOIN chat_member m ON m.workspace = c.workspace AND m.channel = c.id AND m.user_id = $2
-		WHERE c.workspace = $1 AND c.kind = 1 AND c.name > $3 AND (c.name <= $4 OR $4 = '') AND substr(c.name, 1, length($5)) = $5
-			AND ($9 = '' OR `+spelt+` LIKE $9) AND ($10 = '' OR `+spelt+` LIKE $10) AND ($11 = '' OR `+spelt+` LIKE $11) AND ($12 = '' OR `+spelt+` LIKE $12)
-			AND (c.archived = false OR $6) AND (m.user_id IS NOT NULL OR NOT $7) ORDER BY c.name LIMIT $8`,
-		append([]any{caller.Workspace, caller.User}, filter...), func(r *sql.Rows) error {
+		WHERE c.workspace = $1 AND c.kind = 1 AND c.name > $3`+upTo+` AND substr(c.name, 1, length($4)) = $4
+			AND ($8 = '' OR `+spelt+` LIKE $8) AND ($9 = '' OR `+spelt+` LIKE $9) AND ($10 = '' OR `+spelt+` LIKE $10) AND ($11 = '' OR `+spelt+` LIKE $11)
+			AND (c.archived = false OR $5) AND (m.user_id IS NOT NULL OR NOT $6) ORDER BY c.name LIMIT $7`,
+		args, func(r *sql.Rows) error {
 			ch := channel{channelKey: channelKey{workspace: caller.Workspace}}
 			fields, done := ch.scan()
 			if err := r.Scan(append([]any{&ch.channel}, fields...)...); err != nil {

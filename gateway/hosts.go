@@ -53,7 +53,7 @@ const (
 	maxHost        = 253 // bytes of a name of DNS; what is longer is cut
 )
 
-// strangers tells of hosts that were refused, of each once a minute at most. Anybody may ask by any number of names: of those beyond maxStrangers only how often is told.
+// strangers tells of hosts that were refused, of each once in a minute that begins with the first of them. Anybody may ask by any number of names: of those beyond maxStrangers only how often is told.
 type strangers struct {
 	mu    sync.Mutex
 	begin time.Time // of the minute

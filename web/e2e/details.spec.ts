@@ -289,6 +289,36 @@ test('a conversation has its people, and begins a group with more of them', asyn
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(/Ben Okri, Cleo Park|Cleo Park, Ben Okri/)
 })
 
+test('by whatever a pane is left, the focus is somewhere', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const channel = await channelWith(ada, 'design')
+  await channelWith(ada, 'other')
+  const root = await say(ada, channel, 'a question')
+  await say(ada, channel, 'an answer', { root })
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await page.keyboard.press('Alt+o')
+  await expect(pane(page).getByRole('tab', { name: 'About' })).toBeFocused()
+  await page.keyboard.press('Alt+ArrowDown')
+  await expect(page).toHaveTitle(/other/)
+  await expect(pane(page)).toBeHidden()
+  expect(await page.evaluate(() => document.activeElement === document.body)).toBe(false)
+
+  // Of two that lie over each other, what is below has it again, and then by what that was opened.
+  await link(page, 'design').click()
+  const replies = message(page, 'a question').getByRole('button', { name: /1 reply/ })
+  await replies.press('Enter')
+  await expect(pane(page).locator('.composer-text')).toBeFocused()
+  await page.keyboard.press('Alt+o')
+  await expect(pane(page).getByRole('tab', { name: 'About' })).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(pane(page).getByText('an answer')).toBeVisible()
+  await expect(pane(page)).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(pane(page)).toBeHidden()
+  await expect(replies).toBeFocused()
+})
+
 test('jump to a date lands there and scrolls both ways, by keyboard alone', async ({ page, workspace }) => {
   const ada = workspace.owner
   const channel = await channelWith(ada, 'design')

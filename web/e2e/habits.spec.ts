@@ -78,23 +78,28 @@ test('what the composer does to a text can be undone', async ({ page, workspace 
   await expect(composer(page)).toHaveValue(/^hello @be$/)
 })
 
-test('Enter goes on within a block of code, and sends it once that is closed', async ({ page, workspace }) => {
+test('within a block of code Enter goes on, and nothing becomes an emoji; once it is closed, Enter sends it', async ({ page, workspace }) => {
   const ada = workspace.owner
   const channel = await channelWith(ada, 'design')
   await signIn(page, ada)
   await link(page, 'design').click()
   await composer(page).click()
-  for (const line of ['```js', 'let a = 1', '```']) {
+  await page.keyboard.type(':tad')
+  await expect(page.getByRole('option', { name: /party popper/ })).toBeVisible()
+  await page.keyboard.type('a:')
+  await expect(composer(page)).toHaveValue('🎉 ')
+  await composer(page).fill('')
+  for (const line of ['```js', 'let a = ":tada:"', '```']) {
     await page.keyboard.type(line)
     await page.keyboard.press('Enter')
   }
-  await expect(message(page, 'let a = 1').locator('pre')).toBeVisible()
+  await expect(message(page, 'let a =').locator('pre')).toBeVisible()
   await page.keyboard.type('```')
   await page.keyboard.press('Enter')
   await page.keyboard.type('b')
   await page.keyboard.press('Control+Enter')
   await expect(composer(page)).toHaveValue('')
-  await expect.poll(async () => texts(ada, channel)).toEqual(['```js\nlet a = 1\n```', '```\nb'])
+  await expect.poll(async () => texts(ada, channel)).toEqual(['```js\nlet a = ":tada:"\n```', '```\nb'])
 })
 
 test('a link to a public channel that somebody is not in shows it, and lets them in; to a private one it says nothing', async ({ browser, plenum, workspace }) => {
@@ -176,6 +181,28 @@ test('what is typed before the palette has come is typed into it', async ({ brow
   await page.keyboard.press('Escape')
   await expect(composer(page)).toBeFocused()
   await expect(composer(page)).toHaveValue('')
+  await visit.end()
+})
+
+test('a palette that cannot be loaded says so, and is asked for again; the rest goes on', async ({ browser, plenum, workspace }) => {
+  const ada = workspace.owner
+  await channelWith(ada, 'design')
+  const visit = await Visit.begin(browser, plenum.origin, undefined, {}, (context) => context.addInitScript(() => { Reflect.deleteProperty(Navigator.prototype, 'serviceWorker') }))
+  const { page } = visit
+  await page.route('**/assets/Palette-*.js', (route) => route.abort())
+  await signIn(page, ada)
+  await expect(page).toHaveTitle(/design/)
+  await composer(page).focus()
+  await page.keyboard.press('Control+K')
+  await expect(page.getByRole('alert')).toContainText('could not be loaded')
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+  await expect(composer(page)).toBeFocused()
+  await page.unroute('**/assets/Palette-*.js')
+  await expect(async () => {
+    await page.keyboard.press('Control+K')
+    await expect(page.getByRole('combobox')).toBeFocused({ timeout: 2_000 })
+  }).toPass()
+  visit.watch.forget() // what failed
   await visit.end()
 })
 

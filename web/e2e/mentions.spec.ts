@@ -44,7 +44,7 @@ test('a group is completed, is told from a person, stands out for those in it, a
   const ben = await workspace.person('ben', 'Ben Okri')
   await workspace.person('desmond', 'Desmond Tutu')
   const channel = await channelWith(ada, 'design', ben)
-  const other = await channelWith(ada, 'other', ben)
+  await channelWith(ada, 'other', ben)
   const makers = await group(ada, 'designers', 'Design <b>team</b> &amp; co', ben)
   await group(ada, 'ada-friends', 'Ada Lovelace', ben) // called as a person is
   const bens = await Visit.begin(browser, plenum.origin, ben)
@@ -104,7 +104,6 @@ test('a group is completed, is told from a person, stands out for those in it, a
   await bens.context.setOffline(false)
   bens.watch.forget() // of the network, which was away
   await bens.end()
-  expect(other).not.toBe('')
 })
 
 test('groups that come late move nothing', async ({ browser, plenum, workspace }) => {

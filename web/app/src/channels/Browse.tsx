@@ -76,7 +76,7 @@ export default function Browse() {
         </Show>
         <Paged
           version={`${archived() ? 'archived' : 'inUse'} ${words().trim()}`}
-          load={(page) => model.browse(words().trim(), page, archived())}
+          load={(page) => model.browse(words(), page, archived())}
           failed={text().browse.failed}
           more={text().browse.more}
           empty={<EmptyState title={archived() ? text().browse.noArchived : text().browse.none} words={archived() ? text().browse.noArchivedWhy : text().browse.noneWhy} />}

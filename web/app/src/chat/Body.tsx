@@ -67,7 +67,7 @@ export function Body(props: BodyProps) {
         chip.className = named.mine ? 'mention mention-me' : 'mention'
         chip.classList.toggle('mention-late', late)
         chip.textContent = late ? typed.slice(0, typed.length - named.behind.length) : named.words
-        const tip = named.tip || (late && named.words !== typed ? named.words : '')
+        const tip = named.tip || (named.words === chip.textContent ? '' : named.words)
         if (tip) chip.dataset['tip'] = tip
         if (named.behind === '') return chip
         const both = document.createDocumentFragment()

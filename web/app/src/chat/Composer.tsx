@@ -89,9 +89,9 @@ export function Composer(props: ComposerProps) {
     put(to.text, to.cursor)
     area.focus()
   }
-  /** ":tada:" that was typed out is one. */
+  /** ":tada:" that was typed out is one, but in code. */
   const spell = () => {
-    const q = spelled(area.value, area.selectionStart)
+    const q = fenced(area.value, area.selectionStart) ? undefined : spelled(area.value, area.selectionStart)
     const found = q && emoji()?.(q.word, tone()).find((answer) => answer.kind === 'emoji' && answer.code === q.word)
     if (!q || !found) return
     const to = completed(area.value, q, found.puts)

@@ -62,6 +62,7 @@ test('what waits is shown as it will be: all are called by who may, where all ar
   const by = (channel: string, more: Partial<Message> = {}, resolved = false) => calledBy(model, channel, { message: { ...text, ...more }, resolved }).everybody
   expect([by('design'), by('nowhere'), by('design', { root: 1 }), by('design', { root: 1, alsoInChannel: true })]).toEqual([true, false, false, true])
   expect(by('design', {}, true)).toBe(false) // the service has spoken
+  expect([by('design', { edits: 1 }), by('nowhere', { edits: 1, mentions: { users: [], groups: [], everybody: true } })]).toEqual([false, true]) // no edit calls all
   expect(by('design', { mentions: { users: [], groups: [], everybody: true } }, true)).toBe(true)
 })
 

@@ -29,6 +29,7 @@ export const nobody: Called = { users: [], groups: [], everybody: false }
 /** calledBy is whom a message calls. One that waits is shown as it will be, as far as that is known here. */
 export function calledBy(model: Model, channel: Id, { message, resolved }: Pick<Item, 'message' | 'resolved'>): Called {
   if (resolved) return message.mentions ?? nobody
+  if (message.edits > 0) return { everybody: message.mentions?.everybody ?? false } // an edit neither calls all nor takes that back
   return { everybody: (message.root === 0 || message.alsoInChannel) && (rightsOf(model, model.channel(channel))?.mentionAll ?? false) }
 }
 

@@ -21,7 +21,7 @@ export const mostColumns = 40
 export const mostCells = 64
 
 /** Whatever may be the beginning or the end of something within a line, or a name: of which each becomes an element. */
-const marks = /[`*_[\]<>|~@#&\\]|:\/\/|www\./gi
+const marks = /[`*_[\]<>|~@&\\]|#+|:\/\/|www\./gi
 
 /** For these the parser reads a paragraph to its end, or again from its beginning, for each of them: they cost one more for so many characters of it. */
 const far = /`+|[\]<]/g

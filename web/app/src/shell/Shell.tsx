@@ -8,6 +8,7 @@ import type { PanelProps, Registry, Route, ScreenProps, Shell as Around } from '
 import { Button } from '../ui/Button.tsx'
 import { EmptyState, Skeleton } from '../ui/Empty.tsx'
 import { Toasts } from '../ui/Toasts.tsx'
+import { toast } from '../ui/toasts.ts'
 import { Tooltips } from '../ui/Tooltip.tsx'
 import { ShellProvider, useShell } from './context.ts'
 import { enterPart, followKeys } from './keyboard.ts'
@@ -99,10 +100,11 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
       const channel = channelId()
       if (opened()) setOpened(undefined)
       else if (channel !== undefined) props.router.go(`/c/${channel}`)
-      giveBack(back)
+      if (panel()) pane?.focus() // another one has come in its place
+      else giveBack(back)
     },
     panelOpen: () => panel() !== undefined,
-    openPalette: (words = '') => setPalette(words),
+    openPalette: (words) => setPalette((now) => words ?? now ?? ''),
     openDialog: (load) => {
       setPalette(undefined)
       setDialog(() => once(load))
@@ -114,7 +116,7 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
   const [idle, setIdle] = createSignal(false)
   onMount(() =>
     whenIdle(() => {
-      void Palette.preload()
+      void Palette.preload().catch(() => undefined) // it is asked for again when it is opened
       setIdle(true)
     }),
   )
@@ -125,9 +127,9 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
     else document.querySelector<HTMLElement>('.drawer-button button')?.focus()
   }
 
-  // Another place: what was opened beside the old one goes, and so does the drawer.
+  // Another place: what was opened beside the old one goes, before it is looked where the focus is; and so does the drawer.
+  createComputed(on(props.router.path, () => setOpened(undefined), { defer: true }))
   createEffect(on(props.router.path, () => {
-    setOpened(undefined)
     setDrawer(false)
     const lost = document.activeElement === document.body
     if (lost && !panel()) giveBack(before)
@@ -210,13 +212,21 @@ export function Shell(props: { readonly registry: Registry; readonly router: Rou
         <Notices />
       </div>
       <Show when={palette() !== undefined}>
-        <Suspense fallback={<PaletteComes words={palette() ?? ''} onWords={setPalette} onClose={() => setPalette(undefined)} />}>
-          <Palette shell={shell} words={palette() ?? ''} onClose={() => setPalette(undefined)} />
-        </Suspense>
+        <Closing onClose={() => setPalette(undefined)}>
+          <Suspense fallback={<PaletteComes words={palette() ?? ''} onWords={setPalette} onClose={() => setPalette(undefined)} />}>
+            <Palette shell={shell} words={palette() ?? ''} onClose={() => setPalette(undefined)} />
+          </Suspense>
+        </Closing>
       </Show>
-      <Suspense>
-        <Show when={dialog()}>{(part) => <Dynamic component={part()} onClose={() => setDialog(undefined)} />}</Show>
-      </Suspense>
+      <Show when={dialog()}>
+        {(part) => (
+          <Closing onClose={() => setDialog(undefined)}>
+            <Suspense>
+              <Dynamic component={part()} onClose={() => setDialog(undefined)} />
+            </Suspense>
+          </Closing>
+        )}
+      </Show>
       <Suspense>
         <Show when={idle()}>
           <Notify />
@@ -269,6 +279,22 @@ function Broken(props: { readonly children: JSX.Element }) {
             <Button onClick={() => void renew()}>{text().shell.reload}</Button>
           </EmptyState>
         )
+      }}
+    >
+      {props.children}
+    </ErrorBoundary>
+  )
+}
+
+/** Closing closes what lies over the shell where it failed, or could not be loaded, and says so; the shell goes on. */
+function Closing(props: { readonly onClose: () => void; readonly children: JSX.Element }) {
+  return (
+    <ErrorBoundary
+      fallback={(error: unknown) => {
+        console.error(error)
+        toast(text().shell.wentWrong, { kind: 'failure', cause: text().shell.wentWrongWhy, action: undefined })
+        queueMicrotask(() => props.onClose())
+        return undefined
       }}
     >
       {props.children}

@@ -33,6 +33,12 @@ it('goes on through names of which none is meant, for an empty page would say th
   expect(await browse(session, 'des', 'z', false, () => false)).toEqual({ items: [], next: '' })
 })
 
+it('looks for no more than the service does', async () => {
+  const { session, asked } = desk({ BrowseChannels: () => ({ channels: [], next: '' }) })
+  for (const words of [' one  two three four five ', 'ж'.repeat(40), `${'a'.repeat(62)}😀`]) await browse(session, words, '', false, () => false)
+  expect(asked.map(({ words }) => words)).toEqual(['one two three four', 'ж'.repeat(32), 'a'.repeat(62)])
+})
+
 it('shows what may be read of a channel, and tells what may not from what failed', async () => {
   const GetChannel = () => ({ channel: { name: 'books', topic: 'One a month', purpose: 'to read', members: 3, archived: false } })
   const ListMembers = () => ({ members: [{ user: 'ben' }] })

@@ -6,6 +6,10 @@ import type { Browsed, Id, Page, Preview } from '../model.ts'
 /** How many channels are asked for at a time. */
 const limit = 50
 
+/** So many words are looked for at once, and of so many bytes together; what is more is left out. */
+const mostWords = 4
+const mostBytes = 64
+
 /** What a preview shows: so many people, of so many messages those that were said. */
 const mostPeople = 8
 const mostRead = 12
@@ -16,9 +20,11 @@ const mostSaid = 5
  * at a time: a page of archived ones is made of as many as it takes, one of the others until something is found.
  */
 export async function browse(session: Session, words: string, page: string, archived: boolean, joined: (id: Id) => boolean): Promise<Page<Browsed>> {
+  const few = words.trim().split(/\s+/).slice(0, mostWords).join(' ')
+  const asked = few.slice(0, new TextEncoder().encodeInto(few, new Uint8Array(mostBytes)).read)
   const items: Browsed[] = []
   for (let next = page; ;) {
-    const answer = await session.call(chat.browseChannels, { words, page: next, limit: archived ? 200 : limit, archived })
+    const answer = await session.call(chat.browseChannels, { words: asked, page: next, limit: archived ? 200 : limit, archived })
     for (const c of answer.channels) if (c.archived === archived) items.push({ id: c.id, name: c.name, topic: c.topic, members: c.members, joined: joined(c.id), archived })
     next = answer.next
     if (next === '' || items.length >= (archived ? limit : 1)) return { items, next }
