@@ -27,6 +27,16 @@ export async function say(person: Person, channel: string, text: string, more: o
   return Number(offset)
 }
 
+/** heard waits until chat has heard of a handle, which somebody who has just joined has, or a new group: until then it is text. */
+export async function heard(by: Person, handle: string): Promise<void> {
+  const { channel: notes } = await by.call(`${chat}/OpenDirect`, { users: [by.id] })
+  await expect.poll(async () => {
+    const offset = await say(by, notes as string, `@${handle}`)
+    const { messages } = await by.call(`${chat}/GetMessages`, { channel: notes, offsets: [offset] })
+    return JSON.stringify(messages)
+  }).toMatch(/"(users|groups)"/)
+}
+
 /** texts are what was said in a channel, oldest first. */
 export async function texts(person: Person, channel: string): Promise<string[]> {
   const { messages } = await person.call(`${chat}/History`, { channel, limit: 100 })

@@ -1,5 +1,5 @@
 import type { Locator, Page } from '@playwright/test'
-import { channelWith, chat, composer, link, message, say, signIn, write } from './app.ts'
+import { channelWith, chat, composer, heard, link, message, say, signIn, write } from './app.ts'
 import { axeFaults, clipped, sideways, small } from './audit.ts'
 import type { Person } from './people.ts'
 import { Proxy } from './proxy.ts'
@@ -14,12 +14,7 @@ const sent = (page: Page, text: string) => expect(message(page, text)).toHaveAtt
 /** group makes a group, and waits until chat has heard of it. */
 async function group(owner: Person, handle: string, name: string, ...members: Person[]): Promise<string> {
   const { group } = await owner.call(`${admin}/CreateGroup`, { handle, name, members: members.map(({ id }) => id) })
-  const { channel: notes } = await owner.call(`${chat}/OpenDirect`, { users: [owner.id] })
-  await expect.poll(async () => {
-    const offset = await say(owner, notes as string, `@${handle}`)
-    const { messages } = await owner.call(`${chat}/GetMessages`, { channel: notes, offsets: [offset] })
-    return JSON.stringify(messages)
-  }).toContain('"groups"')
+  await heard(owner, handle)
   return (group as { id: string }).id
 }
 

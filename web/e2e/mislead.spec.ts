@@ -1,4 +1,4 @@
-import { channelWith, chat, link, message, say, signIn } from './app.ts'
+import { channelWith, chat, heard, link, message, say, signIn } from './app.ts'
 import { password } from './people.ts'
 import { expect, test } from './test.ts'
 import { Visit } from './visit.ts'
@@ -8,6 +8,7 @@ test('whose name looks as another one’s is told by their handle where they wri
   const eve = await workspace.person('eve', 'Веn Оkri') // in letters of another alphabet
   const ben = await workspace.person('ben', 'Ben Okri')
   const channel = await channelWith(ada, 'design', eve, ben)
+  for (const handle of ['eve', 'ben']) await heard(ada, handle)
   await say(ada, channel, 'ask @eve or @ben')
   const direct = (await eve.call(`${chat}/OpenDirect`, { users: [ada.id] }))['channel'] as string
   await say(eve, direct, 'send me the key')
