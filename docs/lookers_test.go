@@ -153,6 +153,31 @@ func TestNobodyIsToldThatOthersLook(t *testing.T) {
 	}
 }
 
+// Who signals has done what was committed before: it is told with the signal, whichever of the two comes to the watching first.
+func TestWhatWasCommittedBeforeASignalIsToldWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlay(t)
+		see := p.looks("viewer", nil)
+		time.Sleep(2 * time.Second)
+		for i := range 64 {
+			user := fmt.Sprint("u", i)
+			p.w.say("other", &docsv1.Presence{}) // what the watching is busy with, so that both wait
+			p.commits(user, 0)
+			p.w.say(user, &docsv1.Presence{Version: uint64(len(p.log))})
+			time.Sleep(watchGap)
+			synctest.Wait()
+			see.mu.Lock()
+			if see.of(user).GetEditedMs() == 0 {
+				t.Errorf("of %s is told %v", user, see.of(user))
+			}
+			see.mu.Unlock()
+		}
+		p.leaves(see)
+		time.Sleep(watchLinger)
+		p.lingers()
+	})
+}
+
 // Who comes back soon, with the cursor of what they hold, goes on: they are told what has changed, at most, and are not partially told again. Nobody else goes on from it.
 func TestComingBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -168,8 +168,10 @@ func (w *watched) keep() {
 			return
 		}
 		select {
-		case m := <-w.signals:
-			w.hear(m)
+		case m := <-w.signals: // who signals has done what was committed before, of which this may be told by the wake alone
+			if err = w.take(); err == nil {
+				w.hear(m)
+			}
 		case <-w.wake:
 			err = w.take()
 		case <-tick.C:
