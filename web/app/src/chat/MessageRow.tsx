@@ -135,53 +135,51 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
       onPointerOver={() => setNear(true)}
       onFocusIn={() => setNear(true)}
     >
-      <div class="message-side">{props.first ? <Avatar id={message().author} name={name()} size="large" /> : <At ms={message().timeMs} class="message-hover-time" />}</div>
-      <div class="message-main">
-        {props.first ? (
-          <header class="message-head">
-            <HoverCard label={name()} card={() => <PersonCard id={message().author} />}>
-              <span class="message-author">{name()}</span>
-            </HoverCard>
-            <Show when={namesake()}>{(person) => <span class="message-handle">@{person().handle}</span>}</Show>
-            <At ms={message().timeMs} class="message-time" tip />
-            <Show when={message().pinned}>
-              <span data-tip={text().pinned}>
-                <Icon path={pinIcon} small />
-                <span class="unseen">{text().pinned}</span>
-              </span>
-            </Show>
-          </header>
-        ) : message().pinned ? (
-          <p class="message-pinned">
-            <Icon path={pinIcon} small />
-            {text().pinned}
-          </p>
-        ) : undefined}
-        {message().deleted ? (
-          <p class="message-gone">{text().deleted}</p>
-        ) : editing() ? (
-          <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
-        ) : (
-          <Body text={message().text} called={calledBy(model, props.of.room.channel, props.item)} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
-        )}
-        {below() ? (
-          <>
-            <Sent item={props.item} room={props.of.room} written={written()} editing={editing()} />
-            <Unchanged item={props.item} room={props.of.room} />
-            <Reactions item={props.item} room={props.of.room} />
-            <Show when={thread()}>
-              {(thread) => (
-                <button type="button" class="thread-summary" onClick={toThread}>
-                  <span class="unseen">{text().openThread(name())}</span>
-                  <span class="thread-count">{text().replies(thread().replies)}</span>
-                  <span class="faint clip">{text().lastReply(relative(thread().lastReplyMs, Date.now()))}</span>
-                  <Icon path={chevronRightIcon} small mirrored />
-                </button>
-              )}
-            </Show>
-          </>
-        ) : undefined}
-      </div>
+      {props.first || near() ? <div class="message-side">{props.first ? <Avatar id={message().author} name={name()} size="large" /> : <At ms={message().timeMs} class="message-hover-time" />}</div> : undefined}
+      {props.first ? (
+        <header class="message-head">
+          <HoverCard label={name()} card={() => <PersonCard id={message().author} />}>
+            <span class="message-author">{name()}</span>
+          </HoverCard>
+          <Show when={namesake()}>{(person) => <span class="message-handle">@{person().handle}</span>}</Show>
+          <At ms={message().timeMs} class="message-time" tip />
+          <Show when={message().pinned}>
+            <span data-tip={text().pinned}>
+              <Icon path={pinIcon} small />
+              <span class="unseen">{text().pinned}</span>
+            </span>
+          </Show>
+        </header>
+      ) : message().pinned ? (
+        <p class="message-pinned">
+          <Icon path={pinIcon} small />
+          {text().pinned}
+        </p>
+      ) : undefined}
+      {message().deleted ? (
+        <p class="message-gone">{text().deleted}</p>
+      ) : editing() ? (
+        <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
+      ) : (
+        <Body text={message().text} called={calledBy(model, props.of.room.channel, props.item)} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
+      )}
+      {below() ? (
+        <>
+          <Sent item={props.item} room={props.of.room} written={written()} editing={editing()} />
+          <Unchanged item={props.item} room={props.of.room} />
+          <Reactions item={props.item} room={props.of.room} />
+          <Show when={thread()}>
+            {(thread) => (
+              <button type="button" class="thread-summary" onClick={toThread}>
+                <span class="unseen">{text().openThread(name())}</span>
+                <span class="thread-count">{text().replies(thread().replies)}</span>
+                <span class="faint clip">{text().lastReply(relative(thread().lastReplyMs, Date.now()))}</span>
+                <Icon path={chevronRightIcon} small mirrored />
+              </button>
+            )}
+          </Show>
+        </>
+      ) : undefined}
       {props.item.state === 'sent' && !message().deleted && message().offset > 0 && !editing() ? (
         <MessageTools near={near()} onNear={() => setNear(true)} item={props.item} room={props.of.room} onEdit={() => props.of.editing.begin(message().offset)} onThread={toThread} />
       ) : undefined}
