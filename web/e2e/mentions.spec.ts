@@ -101,6 +101,48 @@ test('a group is completed, is told from a person, stands out for those in it, a
   await bens.end()
 })
 
+test('what is changed is completed as what is written is, over whatever stands above it; Escape ends the one, then the other', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  const design = await channelWith(ada, 'design', ben)
+  await channelWith(ada, 'kitchen')
+  await heard(ada, 'ben')
+  await say(ada, design, 'Ask')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await expect(message(page, 'Ask')).toBeVisible()
+  await composer(page).press('ArrowUp')
+  const editor = page.getByRole('textbox', { name: 'Edit', exact: true })
+  await expect(editor).toBeFocused()
+  await page.keyboard.type(' @be')
+  await expect(options(page)).toHaveText([/Ben Okri@ben$/])
+  await expect(editor).toHaveAttribute('aria-activedescendant', (await options(page).getAttribute('id')) ?? '')
+  const covered = await options(page).evaluate((one) => {
+    const r = one.getBoundingClientRect()
+    return document.elementFromPoint(r.left + r.width / 2, r.top + r.height / 2)?.closest('li') !== one
+  })
+  expect(covered).toBe(false)
+  await pictures(page, 'editing')
+  await page.keyboard.press('Enter')
+  await expect(editor).toHaveValue('Ask @ben ')
+  await page.keyboard.type('in #kit')
+  await options(page).click()
+  await expect(editor).toHaveValue('Ask @ben in #kitchen ')
+  await expect(editor).toBeFocused()
+  await page.keyboard.type('of @a')
+  await expect(options(page).first()).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(options(page)).toHaveCount(0)
+  await expect(editor).toHaveValue('Ask @ben in #kitchen of @a')
+  await page.keyboard.press('Enter')
+  await expect(mentions(message(page, 'Ask'))).toHaveText(['@Ben Okri', '#kitchen'])
+  await expect(message(page, 'Ask')).toContainText('of @a')
+  await composer(page).press('ArrowUp')
+  await expect(editor).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(editor).toBeHidden()
+})
+
 test('groups that come late move nothing', async ({ browser, plenum, workspace }) => {
   const ada = workspace.owner
   const channel = await channelWith(ada, 'design')

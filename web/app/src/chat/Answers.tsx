@@ -1,30 +1,50 @@
-import { For, Match, Switch } from 'solid-js'
+import { createEffect, For, Match, onCleanup, onMount, Show, Switch } from 'solid-js'
 import { Avatar } from '../ui/Avatar.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { hashIcon, lockIcon, megaphoneIcon, usersIcon } from '../ui/icons.ts'
-import type { Answer } from './answers.ts'
+import { moveBeside } from '../ui/place.ts'
+import type { Completing } from './completing.ts'
 import { text } from './text.ts'
+import '../ui/popover.css'
 
 export interface AnswersProps {
-  readonly id: string
-  readonly label: string
-  readonly answers: readonly Answer[]
-  readonly chosen: number
+  readonly of: Completing
+  /** The field, which has the focus and the keys. */
+  readonly beside: () => Element
   /** The conversation has no name: all are those in it. */
   readonly between: boolean
-  readonly onTake: (answer: Answer) => void
 }
 
 /** answerId is the id of one of a list's answers, for aria-activedescendant. */
 export const answerId = (id: string, n: number) => `${id}-${n}`
 
-/** Answers are shown above a composer, which has the focus and the keys. */
+/** Answers are what is offered while one writes: above the field, whatever that stands in. */
 export function Answers(props: AnswersProps) {
   return (
-    <ul class="composer-answers" role="listbox" id={props.id} aria-label={props.label}>
-      <For each={props.answers}>
+    <Show when={props.of.answers().length > 0}>
+      <List {...props} />
+    </Show>
+  )
+}
+
+function List(props: AnswersProps) {
+  let list!: HTMLUListElement
+  const move = () => moveBeside(list, props.beside(), 'above', 'start')
+  onMount(() => {
+    list.showPopover()
+    createEffect(() => props.of.answers().length > 0 && move())
+    window.addEventListener('scroll', move, { capture: true, passive: true })
+    window.addEventListener('resize', move)
+  })
+  onCleanup(() => {
+    window.removeEventListener('scroll', move, { capture: true })
+    window.removeEventListener('resize', move)
+  })
+  return (
+    <ul ref={list} class="popover composer-answers" popover="manual" role="listbox" id={props.of.id} aria-label={{ '@': text().people, '#': text().channels, ':': text().emojis }[props.of.sign()]}>
+      <For each={props.of.answers()}>
         {(answer, n) => (
-          <li id={answerId(props.id, n())} role="option" aria-selected={n() === props.chosen} onPointerDown={(event) => event.preventDefault()} onClick={() => props.onTake(answer)}>
+          <li id={answerId(props.of.id, n())} role="option" aria-selected={n() === props.of.chosen()} onPointerDown={(event) => event.preventDefault()} onClick={() => props.of.take(answer)}>
             <Switch>
               <Match when={answer.kind === 'person' && answer}>
                 {(found) => (

@@ -1,16 +1,15 @@
-import { createEffect, createMemo, createSignal, createUniqueId, on, Show, untrack } from 'solid-js'
+import { createEffect, createMemo, createSignal, on, Show, untrack } from 'solid-js'
 import { EmojiButton } from '../emoji/Opener.tsx'
-import { tone, used } from '../emoji/recent.ts'
 import { between, useModel } from '../model/context.ts'
 import { Button, IconButton } from '../ui/Button.tsx'
 import { Checkbox } from '../ui/Field.tsx'
 import { matches } from '../ui/chord.ts'
 import { Icon } from '../ui/Icon.tsx'
 import { boldIcon, codeIcon, eyeIcon, faceSlightlySmilingPlusIcon, italicIcon, listIcon, pencilIcon, sendHorizontalIcon, textQuoteIcon } from '../ui/icons.ts'
-import { Answers, answerId } from './Answers.tsx'
-import { channelsBy, loadCompleter, mentionable, type Answer, type Completer } from './answers.ts'
+import { Answers } from './Answers.tsx'
 import { Body } from './Body.tsx'
-import { asked, completed, fenced, spelled, wrapped } from './complete.ts'
+import { fenced, wrapped } from './complete.ts'
+import { useCompleting } from './completing.ts'
 import { replace } from './replace.ts'
 import { useRights } from './rights.ts'
 import type { Room } from './room.ts'
@@ -36,12 +35,8 @@ export function Composer(props: ComposerProps) {
   const model = useModel()
   const channel = () => model.channel(props.room.channel)
   const rights = useRights(channel)
-  const id = createUniqueId()
-  const [cursor, setCursor] = createSignal(0)
-  const [chosen, setChosen] = createSignal(0)
   const [preview, setPreview] = createSignal(false)
   const [also, setAlso] = createSignal(false)
-  const [dismissed, setDismissed] = createSignal(-1)
   const [notTaken, setNotTaken] = createSignal(false)
   let area!: HTMLTextAreaElement
   let shown: HTMLDivElement | undefined
@@ -52,23 +47,8 @@ export function Composer(props: ComposerProps) {
   /** What is sent now may call all; in a thread nobody but its followers is told. */
   const callsAll = () => (props.room.root === 0 || also()) && (rights()?.mentionAll ?? false)
   const called = () => ({ everybody: callsAll() })
-  const offersAll = createMemo(() => callsAll() && channel()?.kind !== 'direct') // to two of them it says nothing
-  const question = createMemo(() => {
-    const found = asked(words(), cursor())
-    return found && found.from !== dismissed() && !fenced(words(), cursor()) ? found : undefined // code names nobody
-  })
-  // The emoji are asked for with the first colon that means one.
-  const [emoji, setEmoji] = createSignal<Completer>()
-  createEffect(() => {
-    if (question()?.sign === ':' && emoji() === undefined) loadCompleter().then((found) => setEmoji(() => found), () => undefined) // it stays as it was typed
-  })
-  const answers = createMemo((): readonly Answer[] => {
-    const q = question()
-    if (q?.sign === ':') return emoji()?.(q.word, tone()) ?? []
-    if (q?.sign === '@') return mentionable(q.word, model.people(), model.groups(), offersAll())
-    return q?.sign === '#' ? channelsBy(q.word, untrack(model.channels)) : [] // which move with each message
-  })
-  createEffect(on(question, () => setChosen(0)))
+  const offersAll = () => callsAll() && channel()?.kind !== 'direct' // to two of them it says nothing
+  const completing = useCompleting({ field: () => area, words, put: (now, cursor) => put(now, cursor), all: offersAll })
   createEffect(
     on(words, (now) => {
       if (area.value !== now) area.value = now
@@ -78,24 +58,8 @@ export function Composer(props: ComposerProps) {
   const put = (now: string, from: number, to = from) => {
     replace(area, now)
     area.setSelectionRange(from, to)
-    setCursor(to)
+    completing.moved()
     draft().write(now)
-  }
-  const take = (answer: Answer | undefined) => {
-    const q = question()
-    if (!q || !answer) return
-    if (answer.kind === 'emoji') used(answer.puts)
-    const to = completed(area.value, q, answer.puts)
-    put(to.text, to.cursor)
-    area.focus()
-  }
-  /** ":tada:" that was typed out is one, but in code. */
-  const spell = () => {
-    const q = fenced(area.value, area.selectionStart) ? undefined : spelled(area.value, area.selectionStart)
-    const found = q && emoji()?.(q.word, tone()).find((answer) => answer.kind === 'emoji' && answer.code === q.word)
-    if (!q || !found) return
-    const to = completed(area.value, q, found.puts)
-    put(to.text, to.cursor)
   }
   const insert = (sign: string) => {
     const { selectionStart: from, selectionEnd: to, value } = area
@@ -109,7 +73,7 @@ export function Composer(props: ComposerProps) {
     props.onSend?.()
     area.value = '' // nothing to undo: it is sent
     draft().write('')
-    setCursor(0)
+    completing.moved()
     setAlso(false)
     setPreview(false)
     area.focus()
@@ -154,16 +118,9 @@ export function Composer(props: ComposerProps) {
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.isComposing) return
-    const list = answers()
+    if (completing.key(event)) return
     const mod = event.ctrlKey || event.metaKey
-    if (list.length > 0 && (event.key === 'ArrowDown' || event.key === 'ArrowUp')) {
-      setChosen((n) => (n + (event.key === 'ArrowDown' ? 1 : -1) + list.length) % list.length)
-    } else if (list.length > 0 && (event.key === 'Enter' || event.key === 'Tab') && !event.shiftKey) {
-      take(list[chosen()])
-    } else if (list.length > 0 && event.key === 'Escape') {
-      setDismissed(question()?.from ?? -1)
-      event.stopPropagation()
-    } else if (event.key === 'Enter' && !event.shiftKey && (mod || !fenced(area.value, area.selectionStart))) {
+    if (event.key === 'Enter' && !event.shiftKey && (mod || !fenced(area.value, area.selectionStart))) {
       send()
     } else if (event.key === 'ArrowUp' && area.value === '' && !event.altKey && !event.shiftKey && !mod) {
       props.onEditLast()
@@ -205,16 +162,7 @@ export function Composer(props: ComposerProps) {
           </div>
         )}
       </Show>
-      <Show when={answers().length > 0}>
-        <Answers
-          id={`${id}-answers`}
-          label={{ '@': text().people, '#': text().channels, ':': text().emojis }[question()?.sign ?? '@']}
-          answers={answers()}
-          chosen={chosen()}
-          between={between(channel())}
-          onTake={take}
-        />
-      </Show>
+      <Answers of={completing} beside={() => area} between={between(channel())} />
       <div class="composer-box">
         <Show when={preview()}>
           <div ref={shown} class="composer-preview" role="region" aria-label={text().preview} tabIndex={0}>
@@ -233,17 +181,16 @@ export function Composer(props: ComposerProps) {
           aria-label={props.label}
           placeholder={props.label}
           aria-autocomplete="list"
-          aria-controls={answers().length > 0 ? `${id}-answers` : undefined}
-          aria-activedescendant={answers().length > 0 ? answerId(`${id}-answers`, chosen()) : undefined}
+          {...completing.says()}
           aria-invalid={tooLong()}
           onBeforeInput={onBeforeInput}
           onInput={(event) => {
-            setCursor(event.currentTarget.selectionStart)
+            completing.moved()
             draft().write(event.currentTarget.value)
-            spell()
+            completing.spell()
             if (event.currentTarget.value !== '') props.room.types()
           }}
-          onSelect={(event) => setCursor(event.currentTarget.selectionStart)}
+          onSelect={() => completing.moved()}
           onKeyDown={onKeyDown}
         />
         <div class="composer-bar">

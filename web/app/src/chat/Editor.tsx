@@ -1,15 +1,40 @@
 import { createSignal, onMount } from 'solid-js'
 import { text as core } from '../i18n/en.ts'
 import { Button } from '../ui/Button.tsx'
+import { Answers } from './Answers.tsx'
+import { useCompleting } from './completing.ts'
 import type { Editing } from './editing.ts'
+import { replace } from './replace.ts'
 import { text } from './text.ts'
 
+export interface EditorProps {
+  readonly text: string
+  readonly editing: Editing
+  /** The conversation has no name. */
+  readonly between: boolean
+  readonly onSave: (text: string) => void
+}
+
 /** Editor changes a message where it stands: Enter saves, Escape leaves it as it was. */
-export function Editor(props: { readonly text: string; readonly editing: Editing; readonly onSave: (text: string) => void }) {
+export function Editor(props: EditorProps) {
   const before = props.editing.text()
   const [now, setNow] = createSignal(before ?? props.text)
   let area!: HTMLTextAreaElement
   let from: Element | null = null
+  const write = (words: string) => {
+    setNow(words)
+    props.editing.type(words)
+  }
+  const completing = useCompleting({
+    field: () => area,
+    words: now,
+    put: (words, cursor) => {
+      replace(area, words)
+      area.setSelectionRange(cursor, cursor)
+      write(words)
+    },
+    all: () => false, // an edit calls nobody
+  })
   onMount(() => {
     from = document.activeElement
     if (before !== undefined && from !== document.body) return // it has come into sight again, and somebody is busy elsewhere
@@ -32,17 +57,22 @@ export function Editor(props: { readonly text: string; readonly editing: Editing
   }
   return (
     <div class="editor">
+      <Answers of={completing} beside={() => area} between={props.between} />
       <textarea
         ref={area}
         class="editor-text"
         aria-label={text().does.edit}
+        aria-autocomplete="list"
+        {...completing.says()}
         value={now()}
         onInput={(event) => {
-          setNow(event.currentTarget.value)
-          props.editing.type(now())
+          completing.moved()
+          write(event.currentTarget.value)
+          completing.spell()
         }}
+        onSelect={() => now() !== props.text && completing.moved()} // what stood there already asks for nothing
         onKeyDown={(event) => {
-          if (event.isComposing) return
+          if (event.isComposing || completing.key(event)) return
           if (event.key === 'Escape') {
             event.stopPropagation()
             leave(() => props.editing.end())

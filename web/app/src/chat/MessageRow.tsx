@@ -159,7 +159,7 @@ function Said(props: { readonly of: RowProps; readonly item: Item; readonly firs
       {message().deleted ? (
         <p class="message-gone">{text().deleted}</p>
       ) : editing() ? (
-        <Editor text={message().text} editing={props.of.editing} onSave={(to) => props.of.room.edit(message().offset, to)} />
+        <Editor text={message().text} editing={props.of.editing} between={between(model.channel(props.of.room.channel))} onSave={(to) => props.of.room.edit(message().offset, to)} />
       ) : (
         <Body text={message().text} called={calledBy(model, props.of.room.channel, props.item)} whole={unfolded.has(props.of.row)} onWhole={() => unfolded.add(props.of.row)} edited={edited()} />
       )}
