@@ -168,14 +168,15 @@ func archived(c *chatv1.Channel) string {
 }
 
 type channelBrowseCmd struct {
-	Prefix   string `arg:"" optional:"" help:"Beginning of the name."`
-	Archived bool   `help:"Archived ones, too."`
+	Words    []string `arg:"" optional:"" help:"Beginnings of words of the name, four at most."`
+	Archived bool     `help:"Archived ones, too."`
 }
 
 func (c *channelBrowseCmd) Run(e *env) error {
+	words := strings.TrimPrefix(strings.Join(c.Words, " "), "#")
 	return e.calls(func(ctx context.Context, h *client.HTTP) error {
 		for page := ""; ; {
-			res, err := chatv1.NewChatServiceClient(h).BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Prefix: c.Prefix, Archived: c.Archived, Page: page})
+			res, err := chatv1.NewChatServiceClient(h).BrowseChannels(ctx, &chatv1.BrowseChannelsRequest{Words: words, Archived: c.Archived, Page: page})
 			if err != nil {
 				return err
 			}
