@@ -44,6 +44,10 @@ func TestDemo(t *testing.T) {
 	if history := d.ok(t, "", "history", "kitchen"); !strings.Contains(history, "🐈 7") || !strings.Contains(history, "cardamom") {
 		t.Errorf("the kitchen's history is %q", history)
 	}
+	d.ok(t, "", "channel", "create", "open-night")
+	if found := d.ok(t, "", "channel", "browse", "#night"); !strings.Contains(found, "#open-night") || strings.Contains(found, "#kitchen") {
+		t.Errorf("by a word of a name is found %q", found)
+	}
 
 	if a := d.run(t, "", "--server", s.server, "demo", "--data", data); a.code != 1 || !strings.Contains(a.problems, "already") {
 		t.Errorf("once more: %+v", a)
