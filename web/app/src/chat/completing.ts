@@ -1,5 +1,5 @@
 /** What a field where one writes a message does about names, channels and emoji. */
-import { createEffect, createMemo, createSignal, createUniqueId, on, untrack, type Accessor } from 'solid-js'
+import { createEffect, createMemo, createSignal, createUniqueId, on, onMount, untrack, type Accessor } from 'solid-js'
 import { tone, used } from '../emoji/recent.ts'
 import { useModel } from '../model/context.ts'
 import { answerId } from './Answers.tsx'
@@ -36,14 +36,21 @@ export interface Completing {
   key(event: KeyboardEvent): boolean
 }
 
-/** useCompleting completes what is written into a field. Code names nobody. */
+/** useCompleting completes what is written into a field, while that has the focus. Code names nobody. */
 export function useCompleting(props: CompletingProps): Completing {
   const model = useModel()
   const id = `${createUniqueId()}-answers`
   const [cursor, setCursor] = createSignal(0)
   const [chosen, setChosen] = createSignal(0)
   const [dismissed, setDismissed] = createSignal(-1)
+  const [focused, setFocused] = createSignal(false)
+  onMount(() => {
+    const field = props.field()
+    for (const event of ['focus', 'blur'] as const) field.addEventListener(event, () => setFocused(event === 'focus'))
+    setFocused(document.activeElement === field)
+  })
   const question = createMemo(() => {
+    if (!focused()) return undefined
     const found = asked(props.words(), cursor())
     return found && found.from !== dismissed() && !fenced(props.words(), cursor()) ? found : undefined
   })
