@@ -279,6 +279,26 @@ test('people are offered by their names; a conversation is said to begin, not a 
   await expect(page.getByText('This is where your conversation with Cho begins')).toBeVisible()
 })
 
+for (const [what, said] of [['all', 4], ['not all', 40]] as const)
+  test(`who reads at the end stays there as the window changes its size, ${what} of it in sight`, async ({ page, workspace }) => {
+    const ada = workspace.owner
+    const ben = await workspace.person('ben', 'Ben Okri')
+    const channel = await channelWith(ada, 'design', ben)
+    for (let i = 0; i < said; i++) await say(ada, channel, `before ${i}`)
+    await signIn(page, ada)
+    await link(page, 'design').click()
+    const high = page.viewportSize() ?? { width: 1280, height: 720 }
+    await expect(message(page, `before ${said - 1}`)).toBeInViewport()
+    for (const height of [320, high.height]) {
+      await page.setViewportSize({ ...high, height })
+      await expect(message(page, `before ${said - 1}`)).toBeInViewport()
+      await page.evaluate(() => new Promise((done) => { requestAnimationFrame(() => { requestAnimationFrame(done) }) }))
+      await say(ben, channel, `at ${height}`)
+      await expect(message(page, `at ${height}`)).toBeInViewport()
+      await expect(page.locator('.channel-to-end')).toHaveCount(0)
+    }
+  })
+
 test('a dialog’s fields stand below its title', async ({ page, workspace }) => {
   await channelWith(workspace.owner, 'design')
   await signIn(page, workspace.owner)

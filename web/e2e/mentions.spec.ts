@@ -147,6 +147,73 @@ test('what is changed is completed as what is written is, over whatever stands a
   await expect(editor).toBeHidden()
 })
 
+test('what is offered stays while others write, goes with the cursor and with the field, and is offered again', async ({ page, workspace }) => {
+  const ada = workspace.owner
+  const ben = await workspace.person('ben', 'Ben Okri')
+  for (const n of [1, 2, 3, 4, 5, 6, 7]) await workspace.person(`bee-${n}`, `Bee Number${n}`)
+  const design = await channelWith(ada, 'design', ben)
+  await say(ada, design, 'Ask')
+  await signIn(page, ada)
+  await link(page, 'design').click()
+  await expect(message(page, 'Ask')).toBeVisible()
+  await composer(page).click()
+  await page.keyboard.type('@be')
+  await expect(options(page)).toHaveCount(8)
+  await options(page).first().evaluate((one) => { one.dataset['same'] = 'yes' })
+  await say(ben, design, 'meanwhile')
+  await expect(message(page, 'meanwhile')).toBeVisible()
+  await expect(options(page).first()).toHaveAttribute('data-same', 'yes')
+
+  await page.keyboard.press('Home')
+  await expect(options(page)).toHaveCount(0)
+  await page.keyboard.press('End')
+  await expect(options(page)).toHaveCount(8)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Enter')
+  await sent(page, '@be')
+  await page.keyboard.type('@be')
+  await expect(options(page)).toHaveCount(8)
+
+  const high = page.viewportSize()
+  await page.setViewportSize({ width: 740, height: 300 })
+  const apart = () => page.evaluate(() => {
+    const [list, field] = ['[role=listbox]', '.main .composer-text'].map((one) => document.querySelector(one)?.getBoundingClientRect())
+    return list && field ? field.top - list.bottom : NaN
+  })
+  await expect.poll(apart).toBeGreaterThan(0)
+  await page.keyboard.press('ArrowUp') // the last one
+  await expect(options(page).last()).toBeInViewport({ ratio: 0.9 })
+  if (high) await page.setViewportSize(high)
+  await page.keyboard.press('Escape')
+  await composer(page).fill('')
+
+  // An edit that is scrolled out of sight takes along what is offered.
+  for (let i = 0; i < 40; i++) await say(ben, design, `more ${i}`)
+  await expect(message(page, 'more 39')).toBeVisible()
+  await say(ada, design, 'Mine')
+  await expect(message(page, 'Mine')).toBeVisible()
+  await composer(page).press('ArrowUp')
+  await expect(page.getByRole('textbox', { name: 'Edit', exact: true })).toBeFocused()
+  await page.keyboard.type(' @be')
+  await expect(options(page).first()).toBeVisible()
+  await page.locator('.channel-scroll').evaluate((list) => { list.scrollTop -= 400 })
+  await expect(page.getByRole('listbox')).toBeHidden()
+  await page.locator('.channel-scroll').evaluate((list) => { list.scrollTop = list.scrollHeight })
+  await expect(page.getByRole('textbox', { name: 'Edit', exact: true })).toBeFocused()
+  await page.keyboard.type('e')
+  await expect(options(page).first()).toBeVisible()
+})
+
+test('with forced colours nothing stands where tools come', async ({ page, workspace }) => {
+  const design = await channelWith(workspace.owner, 'design')
+  await say(workspace.owner, design, 'Ask')
+  await signIn(page, workspace.owner)
+  await link(page, 'design').click()
+  await expect(message(page, 'Ask')).toBeVisible()
+  await page.emulateMedia({ forcedColors: 'active' })
+  await expect(message(page, 'Ask').locator('button.message-does')).toHaveCSS('border-top-width', '0px')
+})
+
 test('groups that come late move nothing', async ({ browser, plenum, workspace }) => {
   const ada = workspace.owner
   const channel = await channelWith(ada, 'design')

@@ -2,7 +2,7 @@ import { createEffect, For, Match, onCleanup, onMount, Show, Switch } from 'soli
 import { Avatar } from '../ui/Avatar.tsx'
 import { Icon } from '../ui/Icon.tsx'
 import { hashIcon, lockIcon, megaphoneIcon, usersIcon } from '../ui/icons.ts'
-import { moveBeside } from '../ui/place.ts'
+import { moveBeside, roomBeside } from '../ui/place.ts'
 import type { Completing } from './completing.ts'
 import { text } from './text.ts'
 import '../ui/popover.css'
@@ -29,22 +29,32 @@ export function Answers(props: AnswersProps) {
 
 function List(props: AnswersProps) {
   let list!: HTMLUListElement
-  const move = () => moveBeside(list, props.beside(), 'above', 'start')
+  const move = () => {
+    list.style.setProperty('--room', `${roomBeside(props.beside())}px`)
+    moveBeside(list, props.beside(), 'above', 'start')
+  }
+  // A field that was scrolled away has it back with itself.
+  const sight = new IntersectionObserver(([field]) => { list.style.visibility = field?.isIntersecting ? '' : 'hidden' })
   onMount(() => {
     list.showPopover()
-    createEffect(() => props.of.answers().length > 0 && move())
+    sight.observe(props.beside())
+    createEffect(() => {
+      if (props.of.answers().length > 0) move()
+      list.children[props.of.chosen()]?.scrollIntoView({ block: 'nearest' })
+    })
     window.addEventListener('scroll', move, { capture: true, passive: true })
     window.addEventListener('resize', move)
   })
   onCleanup(() => {
+    sight.disconnect()
     window.removeEventListener('scroll', move, { capture: true })
     window.removeEventListener('resize', move)
   })
   return (
-    <ul ref={list} class="popover composer-answers" popover="manual" role="listbox" id={props.of.id} aria-label={{ '@': text().people, '#': text().channels, ':': text().emojis }[props.of.sign()]}>
+    <ul ref={list} class="popover composer-answers" popover="manual" role="listbox" id={props.of.id} aria-label={{ '@': text().people, '#': text().channels, ':': text().emojis }[props.of.sign()]} onPointerDown={(event) => event.preventDefault()}>
       <For each={props.of.answers()}>
         {(answer, n) => (
-          <li id={answerId(props.of.id, n())} role="option" aria-selected={n() === props.of.chosen()} onPointerDown={(event) => event.preventDefault()} onClick={() => props.of.take(answer)}>
+          <li id={answerId(props.of.id, n())} role="option" aria-selected={n() === props.of.chosen()} onClick={() => props.of.take(answer)}>
             <Switch>
               <Match when={answer.kind === 'person' && answer}>
                 {(found) => (

@@ -58,7 +58,7 @@ export function Composer(props: ComposerProps) {
   const put = (now: string, from: number, to = from) => {
     replace(area, now)
     area.setSelectionRange(from, to)
-    completing.moved()
+    completing.changes()
     draft().write(now)
   }
   const insert = (sign: string) => {
@@ -73,7 +73,7 @@ export function Composer(props: ComposerProps) {
     props.onSend?.()
     area.value = '' // nothing to undo: it is sent
     draft().write('')
-    completing.moved()
+    completing.changes()
     setAlso(false)
     setPreview(false)
     area.focus()
@@ -185,12 +185,11 @@ export function Composer(props: ComposerProps) {
           aria-invalid={tooLong()}
           onBeforeInput={onBeforeInput}
           onInput={(event) => {
-            completing.moved()
+            completing.changes()
             draft().write(event.currentTarget.value)
             completing.spell()
             if (event.currentTarget.value !== '') props.room.types()
           }}
-          onSelect={() => completing.moved()}
           onKeyDown={onKeyDown}
         />
         <div class="composer-bar">

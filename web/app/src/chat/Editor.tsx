@@ -66,11 +66,10 @@ export function Editor(props: EditorProps) {
         {...completing.says()}
         value={now()}
         onInput={(event) => {
-          completing.moved()
+          completing.changes()
           write(event.currentTarget.value)
           completing.spell()
         }}
-        onSelect={() => now() !== props.text && completing.moved()} // what stood there already asks for nothing
         onKeyDown={(event) => {
           if (event.isComposing || completing.key(event)) return
           if (event.key === 'Escape') {

@@ -135,7 +135,8 @@ export function MessageList(props: MessageListProps) {
           onScrollEnd={() => { hold.stands() }}
           onResize={() => {
             hold.measured(!props.room.moreAfter())
-            if (!hold.atEnd && placed()) look() // all may be in the window now
+            if (hold.atEnd) setEnded(true) // a window that grew may have scrolled it before it was measured
+            else if (placed()) look() // all may be in the window now
           }}
           role="log"
           aria-label={props.label}

@@ -1,5 +1,5 @@
 /** What a field where one writes a message does about names, channels and emoji. */
-import { createEffect, createMemo, createSignal, createUniqueId, on, onMount, untrack, type Accessor } from 'solid-js'
+import { createEffect, createMemo, createSignal, createUniqueId, on, onCleanup, onMount, untrack, type Accessor } from 'solid-js'
 import { tone, used } from '../emoji/recent.ts'
 import { useModel } from '../model/context.ts'
 import { answerId } from './Answers.tsx'
@@ -27,8 +27,8 @@ export interface Completing {
   readonly sign: Accessor<Asked['sign']>
   /** What the field says of the list. */
   readonly says: () => { readonly 'aria-controls': string | undefined; readonly 'aria-activedescendant': string | undefined }
-  /** The cursor may stand elsewhere. */
-  moved(): void
+  /** The text is about to be another one, and the cursor stands where it will: what was there before asks for nothing. */
+  changes(): void
   /** Something was typed: ":tada:" that is whole becomes its emoji. */
   spell(): void
   take(answer: Answer | undefined): void
@@ -42,18 +42,27 @@ export function useCompleting(props: CompletingProps): Completing {
   const id = `${createUniqueId()}-answers`
   const [cursor, setCursor] = createSignal(0)
   const [chosen, setChosen] = createSignal(0)
-  const [dismissed, setDismissed] = createSignal(-1)
+  const [dismissed, setDismissed] = createSignal(-1) // where the word begins for which nothing is wanted
+  const [changed, setChanged] = createSignal(false)
   const [focused, setFocused] = createSignal(false)
+  const moved = () => void setCursor(props.field().selectionStart)
   onMount(() => {
     const field = props.field()
     for (const event of ['focus', 'blur'] as const) field.addEventListener(event, () => setFocused(event === 'focus'))
     setFocused(document.activeElement === field)
   })
+  createEffect(() => {
+    if (!focused()) return
+    document.addEventListener('selectionchange', moved)
+    onCleanup(() => { document.removeEventListener('selectionchange', moved) })
+  })
+  const word = createMemo(() => (changed() && focused() ? asked(props.words(), cursor()) : undefined))
+  createEffect(() => word() === undefined && setDismissed(-1))
   const question = createMemo(() => {
-    if (!focused()) return undefined
-    const found = asked(props.words(), cursor())
+    const found = word()
     return found && found.from !== dismissed() && !fenced(props.words(), cursor()) ? found : undefined
   })
+  const all = createMemo(() => props.all()) // which is asked of what moves with each message
   // The emoji are asked for with the first colon that means one.
   const [emoji, setEmoji] = createSignal<Completer>()
   createEffect(() => {
@@ -62,7 +71,7 @@ export function useCompleting(props: CompletingProps): Completing {
   const answers = createMemo((): readonly Answer[] => {
     const q = question()
     if (q?.sign === ':') return emoji()?.(q.word, tone()) ?? []
-    if (q?.sign === '@') return mentionable(q.word, model.people(), model.groups(), props.all())
+    if (q?.sign === '@') return mentionable(q.word, model.people(), model.groups(), all())
     return q?.sign === '#' ? channelsBy(q.word, untrack(model.channels)) : [] // which move with each message
   })
   createEffect(on(question, () => setChosen(0)))
@@ -86,7 +95,10 @@ export function useCompleting(props: CompletingProps): Completing {
     chosen,
     sign: () => question()?.sign ?? '@',
     says: () => ({ 'aria-controls': offers() ? id : undefined, 'aria-activedescendant': offers() ? answerId(id, chosen()) : undefined }),
-    moved: () => void setCursor(props.field().selectionStart),
+    changes: () => {
+      setChanged(true)
+      moved()
+    },
     spell: () => {
       const { value, selectionStart } = props.field()
       const q = fenced(value, selectionStart) ? undefined : spelled(value, selectionStart)

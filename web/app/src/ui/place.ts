@@ -36,6 +36,12 @@ export function place(anchor: Box, size: Size, view: Size, side: Side, align: 's
   return { x: inside(x, size.width, view.width), y: inside(y, size.height, view.height) }
 }
 
+/** roomBeside is how tall may be, in px, what is to stand above or below an element and not over it; never less than two lines. */
+export function roomBeside(anchor: Element): number {
+  const { top, bottom } = anchor.getBoundingClientRect()
+  return Math.max(top, window.innerHeight - bottom, 80) - distance - margin
+}
+
 /** moveBeside puts an element with `--x` and `--y` beside another one. */
 export function moveBeside(element: HTMLElement, anchor: Element, side: Side, align: 'start' | 'end' | 'centre'): void {
   const view = { width: document.documentElement.clientWidth, height: window.innerHeight }
