@@ -34,7 +34,7 @@ function List(props: AnswersProps) {
     moveBeside(list, props.beside(), 'above', 'start')
   }
   // A field that was scrolled away has it back with itself.
-  const sight = new IntersectionObserver(([field]) => { list.style.visibility = field?.isIntersecting ? '' : 'hidden' })
+  const sight = new IntersectionObserver(([field]) => { list.classList.toggle('composer-answers-away', !field?.isIntersecting) })
   onMount(() => {
     list.showPopover()
     sight.observe(props.beside())
