@@ -80,8 +80,7 @@ test('a connection that leads nowhere is noticed within two heartbeats', async (
   await expect(message(page, 'an answer')).toHaveAttribute('data-state', 'sent')
   expect(await texts(ada, channel)).toEqual(['before', 'unheard', 'an answer'])
 
-  // Somebody who comes back to the page needn't wait so long. What was on its way to the page is there by then: it would be taken for an answer.
-  await expect.poll(() => proxy.quiet).toBeGreaterThan(1_000)
+  // Somebody who comes back to the page needn't wait so long.
   proxy.lose()
   const again = performance.now()
   await say(ben, channel, 'unheard, too')

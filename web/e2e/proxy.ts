@@ -23,8 +23,6 @@ export class Proxy {
   readonly pauses: number[] = []
   /** Paths of all that was asked for. */
   readonly asked: string[] = []
-  /** When Plenum has said something last, performance.now(). */
-  #heard = 0
   readonly #server: Server
   readonly #to: number
   readonly #ways = new Set<Way>()
@@ -53,11 +51,6 @@ export class Proxy {
   /** How many WebSockets are open through it. */
   get sockets(): number {
     return [...this.#ways].filter((way) => way.upgraded && !way.dead).length
-  }
-
-  /** For how long Plenum has said nothing, in ms. */
-  get quiet(): number {
-    return performance.now() - this.#heard
   }
 
   /** refuse answers requests for such paths by 403, as a company's proxy does; undefined: none. Those under way go on. */
@@ -104,11 +97,7 @@ export class Proxy {
     this.#ways.add(way)
     if (this.#held) plenum.pause()
     browser.on('data', (data) => { this.#said(way, data) })
-    plenum.on('data', (data) => {
-      if (way.dead) return
-      this.#heard = performance.now()
-      browser.write(data)
-    })
+    plenum.on('data', (data) => { if (!way.dead) browser.write(data) })
     for (const [one, other] of [[browser, plenum], [plenum, browser]] as const) {
       one.on('error', () => undefined) // its close follows
       one.on('close', () => {

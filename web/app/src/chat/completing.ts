@@ -27,7 +27,7 @@ export interface Completing {
   readonly sign: Accessor<Asked['sign']>
   /** What the field says of the list. */
   readonly says: () => { readonly 'aria-controls': string | undefined; readonly 'aria-activedescendant': string | undefined }
-  /** The text is about to be another one, and the cursor stands where it will: what was there before asks for nothing. */
+  /** Something was typed, or put there; the words are told it next. What stood there before asks for nothing. */
   changes(): void
   /** Something was typed: ":tada:" that is whole becomes its emoji. */
   spell(): void

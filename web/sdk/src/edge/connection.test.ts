@@ -243,6 +243,20 @@ describe('a connection', () => {
     expect(edge.dials.length).toBe(2)
   })
 
+  test('what was on its way before a Ping is no answer to it, and may be long', async () => {
+    const { edge, connection } = start()
+    const peer = await login(edge)
+    connection.probe()
+    for (let i = 0; i < 3; i++) {
+      await rest(4_999)
+      peer.say({ $case: 'signal', value: { topic: 'chat.channel/c', key: 'typing', from: 'u2/s', body: new Uint8Array() } })
+    }
+    await rest(4_999)
+    expect(connection.state.kind).toBe('online')
+    await rest(1)
+    expect(connection.state).toMatchObject({ kind: 'offline', cause: { reason: 'client.CONNECTION_LOST' } })
+  })
+
   test('a page that was asleep asks anew, before it gives up what may live', async () => {
     const { edge, connection } = start()
     const peer = await login(edge)

@@ -257,8 +257,13 @@ export class Connection implements Session, Wire {
 
   #heard(frames: readonly ServerFrame[]): void {
     const line = this.#line
-    this.#pinged = undefined
-    if (this.#welcomed) this.#watch.set(silence)
+    // What was on its way before the Ping says nothing of the line, but the Pong is behind it. Where requests are answered there is none: any answer is one.
+    if (this.#pinged !== undefined && line?.transport === 'websocket' && !frames.some(({ frame }) => frame?.$case === 'pong')) {
+      this.#await()
+    } else {
+      this.#pinged = undefined
+      if (this.#welcomed) this.#watch.set(silence)
+    }
     for (const { frame } of frames) {
       if (this.#line !== line) return // it ended with a frame before
       if (frame !== undefined) this.#take(frame)
@@ -303,7 +308,7 @@ export class Connection implements Session, Wire {
       case 'ping':
         this.#send({ $case: 'pong', value: { nonce: frame.value.nonce } })
         break
-      case 'pong': // it was heard
+      case 'pong': // heard has it
         break
     }
   }
